@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration: what espoffloadd.conf(5) says, as plain values.
+ *
+ * Lists are matched from the top, the first entry that matches decides; an entry without a match
+ * key matches everything. No NIC entry, no key: a NIC that nothing matches is neither allowed nor
+ * trusted. Rates are bytes/s, times seconds. Strings and arrays belong to the configuration.
+ */
+#pragma once
+
+#include "cleanup.h"
+#include "sa.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#define CONFIG_PATH_DEFAULT "/etc/espoffloadd.conf"
+
+enum config_mode {
+	CONFIG_MODE_OBSERVE, /* decide and tell, touch nothing: the default */
+	CONFIG_MODE_ENFORCE,
+};
+
+enum config_offload {
+	CONFIG_OFFLOAD_AUTO,   /* by rate */
+	CONFIG_OFFLOAD_ALWAYS, /* before all others, whatever the rate */
+	CONFIG_OFFLOAD_NEVER,
+};
+
+struct config_capacity {
+	bool set;       /* false: from the driver's table, else learned */
+	bool shared;    /* `in` is the one number for both directions, `out` is unused */
+	uint32_t in;
+	uint32_t out;
+};
+
+struct config_nic {
+	char *name;   /* glob of fnmatch(3); NULL: any */
+	char *driver; /* exact; NULL: any */
+	char *pci;    /* glob over the bus address, "0000:3b:00.*"; NULL: any */
+	char *mac;    /* glob over lower-case colon form; NULL: any */
+	bool allow;
+	bool trusted;
+	bool fips; /* the NIC is inside the FIPS boundary */
+	struct config_capacity capacity;
+	unsigned line; /* in the file, for explanations */
+};
+
+struct config_prefix {
+	bool set;
+	uint16_t family;
+	uint8_t length; /* bits */
+	struct sa_address address;
+};
+
+struct config_number {
+	bool set;
+	uint32_t value;
+};
+
+struct config_rule {
+	struct config_prefix source;
+	struct config_prefix destination;
+	struct config_number reqid;
+	struct config_number if_id;
+	struct config_number mark;      /* matches (mark & mask) of the SA */
+	uint32_t mark_mask;             /* of the rule, 0xffffffff unless written VALUE/MASK */
+	enum sa_direction direction;    /* SA_DIRECTION_UNKNOWN: any */
+	enum config_offload offload;
+	double weight;   /* > 0 */
+	double min_rate; /* bytes/s */
+	char *nic;       /* interface whose table is used, instead of the routed one; NULL: route */
+	unsigned line;
+};
+
+struct config {
+	enum config_mode mode;
+	double interval;         /* s between samples, 0.1 to 60 */
+	double moves_per_second; /* per NIC table */
+	double retry_refused;    /* s before a refused SA is tried again, then doubling */
+	struct config_nic *nics;
+	size_t n_nics;
+	struct config_rule *rules;
+	size_t n_rules;
+	char *path; /* where it was read from, for "path:line" in explanations; NULL: built in */
+};
+
+/* The configuration in force without a file: observe, nothing allowed. */
+int config_new_default(struct config **ret_config);
+struct config *config_free(struct config *config); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct config *, config_free);
+
+/*
+ * Reads a file. Errors are written to `errors` as people read them: path:line:column, what is
+ * wrong, the source line and a caret, and the remedy; all errors of a file at once (up to 20).
+ * Returns 0, -EBADMSG when the file has errors, or the errno of reading it (also told in `errors`).
+ */
+int config_load(const char *path, FILE *errors, struct config **ret_config);
+int config_parse(const char *path, const char *text, size_t size, FILE *errors,
+		 struct config **ret_config);
+
+/* What a NIC is known by when entries are matched. Any string may be NULL (unknown). */
+struct config_nic_identity {
+	const char *name;
+	const char *driver;
+	const char *pci;
+	const char *mac;
+};
+
+/* First match or NULL. The result belongs to the configuration. */
+const struct config_nic *config_match_nic(const struct config *config,
+					  const struct config_nic_identity *identity);
+const struct config_rule *config_match_rule(const struct config *config,
+					    const struct sa_description *sa);

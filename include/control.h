@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket: Varlink (NUL-terminated JSON objects over a UNIX stream socket), interface
+ * io.espoffload. Reading is for root and the members of the socket's group, changing for root
+ * (SO_PEERCRED). The interface is served by org.varlink.service.GetInterfaceDescription, so that
+ * varlinkctl(1) is a client.
+ *
+ * No key material ever crosses this socket.
+ */
+#pragma once
+
+#define CONTROL_SOCKET_DEFAULT "/run/espoffloadd/io.espoffload"
+#define CONTROL_INTERFACE "io.espoffload"
+
+/* A request or a reply that is larger than this ends the connection. A reply with 100,000 SAs is
+ * about 60 MB. */
+#define CONTROL_REQUEST_MAX (64u * 1024u)
+#define CONTROL_REPLY_MAX (256u * 1024u * 1024u)
+
+/* Samples of an SA's rate that the daemon keeps for the sparkline of `top`, one a second. */
+#define CONTROL_HISTORY_SAMPLES 60
+
+/*
+ * Rates are bytes/s, times seconds, optional fields are null or absent.
+ */
+#define CONTROL_INTERFACE_DESCRIPTION                                                              \
+	"# espoffloadd: keeps the busiest IPsec SAs in the NIC\n"                                  \
+	"interface io.espoffload\n"                                                                \
+	"\n"                                                                                       \
+	"type Nic (name: string, index: int, driver: ?string, up: bool, espOffload: bool,\n"       \
+	"  allowed: bool, trusted: bool, line: ?int, reason: ?string,\n"                           \
+	"  capacity: Capacity, used: Capacity, foreign: Capacity, bytesPerSecond: float)\n"        \
+	"\n"                                                                                       \
+	"# Shared tables have `total`, split ones `in` and `out`.\n"                               \
+	"type Capacity (shared: bool, in: ?int, out: ?int, total: ?int)\n"                         \
+	"\n"                                                                                       \
+	"type Moves (promoted: int, evicted: int, refused: int, failed: int)\n"                    \
+	"\n"                                                                                       \
+	"type Action (secondsAgo: float, action: string, spi: string, src: string, dst: string,\n" \
+	"  direction: string, nic: ?string, reason: string, text: string)\n"                       \
+	"\n"                                                                                       \
+	"# placement: nic, software. state: settled, moving, foreign, hands-off, refused.\n"       \
+	"type SA (spi: string, src: string, dst: string, direction: string, protocol: string,\n"   \
+	"  mode: string, reqid: int, ifId: ?int, mark: ?string, placement: string, nic: ?string,\n"\
+	"  candidateNic: ?string, bytesPerSecond: ?float, bytes: int, packets: int, rank: ?int,\n" \
+	"  state: string, reason: string, text: string, secondsInPlace: float, rule: ?string,\n"   \
+	"  history: ?[]float)\n"                                                                   \
+	"\n"                                                                                       \
+	"type Detail (name: string, value: string)\n"                                              \
+	"\n"                                                                                       \
+	"method GetStatus() -> (version: string, mode: string, paused: bool, degraded: ?string,\n" \
+	"  mechanism: string, interval: float, uptime: float, configuration: ?string, fips: bool,\n"\
+	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
+	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
+	"\n"                                                                                       \
+	"# Hottest first. `filter`: substring of any shown field. `total` counts before limit.\n"  \
+	"method ListSAs(limit: ?int, filter: ?string, history: ?bool) -> (sas: []SA, total: int)\n"\
+	"\n"                                                                                       \
+	"# All SAs with this SPI (and destination, if given), each with the numbers behind it.\n"  \
+	"method Explain(spi: string, dst: ?string) ->\n"                                           \
+	"  (sas: [](sa: SA, sentences: []string, details: []Detail, history: []Action))\n"         \
+	"\n"                                                                                       \
+	"method Pause() -> ()\n"                                                                   \
+	"method Resume() -> ()\n"                                                                  \
+	"method Reload() -> (path: string)\n"                                                      \
+	"\n"                                                                                       \
+	"error NoSuchSA (spi: string)\n"                                                           \
+	"error InvalidConfiguration (path: string, messages: string)\n"                            \
+	"error PermissionDenied (message: string)\n"

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The deciding half of espoffloadd: which SAs live in which NIC table.
+ *
+ * Pure: no I/O, no clock, no netlink. The caller tells it the time (seconds, monotonic, any
+ * origin), the tables, the SAs and their byte counters; it answers with a plan, an ordered list of
+ * moves, each with its reason and the numbers behind it. Same calls, same plan.
+ *
+ * A move of the plan is pending until the caller reports its outcome with policy_report(); a
+ * pending SA is not planned again. Memory is allocated when SAs and tables are added, never while
+ * planning.
+ *
+ * Functions return 0 or a positive value on success and a negative errno on failure; outputs named
+ * ret_ are untouched on failure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct policy;
+
+/* Handles, valid until removed; never reused while the SA or table is known. */
+typedef uint32_t policy_sa;
+typedef uint32_t policy_table;
+#define POLICY_NONE UINT32_MAX
+
+/* A table is one SADB: a NIC's inbound or outbound half, or the NIC where both share slots. */
+struct policy_table_config {
+	uint32_t capacity;        /* slots that may be used, those taken by others already subtracted */
+	uint32_t reserve;         /* slots kept free for the overlap of a rekey */
+	double moves_per_second;  /* token bucket: refill, moves (a swap is two) */
+	double moves_burst;       /* token bucket: size, moves */
+	double migration_bytes;   /* cost of one move in bytes served in software */
+	double migration_seconds; /* cost of one move in seconds of the SA's own rate */
+	double max_rate;          /* bytes/s in this table above which nothing is added; 0: none */
+};
+
+struct policy_sa_config {
+	policy_table table; /* POLICY_NONE: never a candidate, but its rate is still known */
+	double weight;      /* multiplies the rate when it is ranked; > 0, normally 1 */
+	double min_rate;    /* bytes/s (unweighted) below which it is no candidate */
+	bool pinned;        /* always resident, before all others */
+	bool banned;        /* never promoted, and evicted if resident */
+	bool immovable;     /* resident or not, it stays where it is (hands off) */
+};
+
+enum policy_action {
+	POLICY_PROMOTE,
+	POLICY_EVICT,
+};
+
+/* Why a move is planned, or why an SA is where it is. */
+enum policy_reason {
+	POLICY_REASON_NO_TABLE,      /* no table it may use */
+	POLICY_REASON_BANNED,        /* a rule keeps it in software */
+	POLICY_REASON_PINNED,        /* a rule keeps it in the NIC */
+	POLICY_REASON_IMMOVABLE,     /* hands off */
+	POLICY_REASON_IDLE,          /* carries nothing */
+	POLICY_REASON_UNKNOWN_RATE,  /* not yet sampled twice, or its counter went backwards */
+	POLICY_REASON_BELOW_MINIMUM, /* below its minimum rate */
+	POLICY_REASON_FREE_SLOT,     /* promoted into a free slot */
+	POLICY_REASON_HOTTER,        /* it displaced, or displaces, a colder one */
+	POLICY_REASON_COLDER,        /* evicted for a hotter one */
+	POLICY_REASON_GAIN_TOO_SMALL,/* hotter than the coldest resident, but not by enough to pay the move */
+	POLICY_REASON_NOT_HOT_ENOUGH,/* colder than every resident it could displace */
+	POLICY_REASON_MOVES_SPENT,   /* worth a move, but the budget of moves is spent */
+	POLICY_REASON_DWELLING,      /* moved a moment ago */
+	POLICY_REASON_REFUSED,       /* the driver refused it; it waits */
+	POLICY_REASON_SUCCESSOR,     /* its predecessor was resident when it was rekeyed */
+	POLICY_REASON_NO_LONGER_ALLOWED, /* resident in a table it may not use any more */
+	POLICY_REASON_OVER_CAPACITY, /* the table shrank */
+	POLICY_REASON_RATE_CEILING,  /* the table carries its maximum rate */
+	POLICY_REASON_RESIDENT,      /* hot enough to stay */
+	_POLICY_REASON_MAX,
+};
+
+/* Stable kebab-case name ("free-slot") and a sentence for people. */
+const char *policy_reason_name(enum policy_reason reason);
+const char *policy_reason_text(enum policy_reason reason);
+
+struct policy_move {
+	policy_sa sa;
+	policy_table table;
+	enum policy_action action;
+	enum policy_reason reason;
+	policy_sa other;   /* the SA it swaps with, or POLICY_NONE */
+	double rate;       /* bytes/s, smoothed, unweighted */
+	double other_rate; /* bytes/s of the other, 0 without one */
+	double gain;       /* weighted bytes expected to be won by the move (and its counterpart) */
+	double cost;       /* weighted bytes the move (and its counterpart) is taken to cost */
+};
+
+enum policy_outcome {
+	POLICY_DONE,     /* the SA is where the move wanted it */
+	POLICY_REFUSED,  /* the driver refuses this SA: keep it out with doubling back-off */
+	POLICY_NO_SPACE, /* the table is full below its capacity: learn, back off, probe again later */
+	POLICY_FAILED,   /* nothing learned, the SA is where it was: try again after a short while */
+};
+
+/* What is known of an SA, for explain and top. Rates in bytes/s, unweighted. */
+struct policy_sa_view {
+	enum policy_reason reason;
+	bool resident;
+	bool pending;
+	bool rate_known;
+	double rate;            /* smoothed */
+	double rate_low;        /* confidence band */
+	double rate_high;
+	double last_rate;       /* last sample */
+	double threshold;       /* rate of the resident it would displace, or of the best outsider */
+	double gain;            /* of the best swap it could take part in, weighted bytes */
+	double cost;
+	double trust;           /* 0..1, halves with every speculative move that did not pay */
+	double seconds_in_place;/* since its last move, or since it was added */
+	double retry_in;        /* seconds until a refused SA is tried again, else 0 */
+};
+
+struct policy_table_view {
+	uint32_t capacity; /* in force: the configured one, or less when ENOSPC taught so */
+	uint32_t resident; /* SAs in it, the pending included */
+	double rate;       /* bytes/s of all residents */
+	double tokens;     /* moves that could be made now */
+};
+
+/* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged ones. */
+struct policy_parameters {
+	double half_life;      /* s, settled averaging */
+	double jump_deviations;/* a sample further away than this restarts the mean */
+	double band_deviations;/* half width of the confidence band */
+	double drop_confirm;   /* s a low rate must last before it restarts the mean */
+	double margin;         /* an outsider must beat the resident's upper band by this share */
+	double payback;        /* the gain must be this many times the cost */
+	double horizon;        /* s, speculation horizon at start */
+	double horizon_min;    /* s */
+	double horizon_max;    /* s */
+	double age_max;        /* s, cap of the ski-rental horizon */
+	double dwell;          /* s an SA stays after a move */
+	double refused_wait;   /* s before a refused SA is tried again, doubling up to an hour */
+	double packet_bytes;   /* value of a packet in bytes; 0 ranks by bytes alone */
+};
+
+struct policy_parameters policy_parameters_default(void);
+
+int policy_new(const struct policy_parameters *parameters, struct policy **ret_policy);
+struct policy *policy_free(struct policy *policy); /* accepts NULL, returns NULL */
+
+int policy_table_add(struct policy *policy, const struct policy_table_config *config,
+		     policy_table *ret_table);
+/* Takes effect at the next plan; a smaller capacity evicts the coldest. Forgets what was learned
+ * from POLICY_NO_SPACE when the capacity differs from the one configured before. */
+int policy_table_configure(struct policy *policy, policy_table table,
+			   const struct policy_table_config *config);
+/* Residents count as evicted; SAs that named the table fall back to POLICY_NONE. */
+void policy_table_remove(struct policy *policy, policy_table table, double now);
+void policy_table_get(const struct policy *policy, policy_table table,
+		      struct policy_table_view *ret_view);
+
+/* The lineage is what survives a rekey (addresses, reqid, mark, if_id, direction, mode), as opaque
+ * bytes, 1 to 64 of them. The newest living SA of the same lineage, or one that went in the last
+ * minute, hands its heat to the new one. `resident` says where the SA is found. */
+int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
+		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa);
+int policy_sa_configure(struct policy *policy, policy_sa sa, const struct policy_sa_config *config,
+			double now);
+void policy_sa_remove(struct policy *policy, policy_sa sa, double now);
+
+/* The SA was found where the policy did not put it (somebody else moved it, or a resync). Ends a
+ * pending move. */
+void policy_sa_set_resident(struct policy *policy, policy_sa sa, bool resident, double now);
+
+/* One sample of the counters, as the kernel counts them since the SA was made. A counter that went
+ * backwards makes the rate unknown, not low. Costs nothing to speak of when nothing changed and
+ * the SA was idle. */
+void policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint64_t packets,
+		       double now);
+
+/* Decides. The array belongs to the policy and lives until the next call. Evictions precede the
+ * promotions that need their slots. Returns the number of moves. */
+size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves);
+void policy_report(struct policy *policy, policy_sa sa, enum policy_outcome outcome, double now);
+
+void policy_sa_get(const struct policy *policy, policy_sa sa, double now,
+		   struct policy_sa_view *ret_view);

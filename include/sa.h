@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What names and describes a security association (SA), without keys.
+ *
+ * These are plain values: no ownership, compared and copied freely. Addresses are in network
+ * order, everything else (the SPI too) in host order.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sa_direction {
+	SA_DIRECTION_UNKNOWN,
+	SA_DIRECTION_IN,
+	SA_DIRECTION_OUT,
+};
+
+/* An IPv4 address occupies the first four bytes, the rest is zero: memcmp() compares. */
+struct sa_address {
+	uint8_t bytes[16];
+};
+
+/* The kernel's key of an SA: destination, SPI, protocol, family and mark (xfrm_state_lookup()).
+ * Zeroed before it is filled, so that memcmp() compares and hashing covers it whole. */
+struct sa_id {
+	struct sa_address destination;
+	uint32_t spi;
+	uint32_t mark_value;
+	uint32_t mark_mask;
+	uint16_t family; /* AF_INET or AF_INET6 */
+	uint8_t protocol; /* IPPROTO_ESP and so on */
+	uint8_t padding;
+};
+
+/* What rules match on, and what makes the lineage of an SA over its rekeys. */
+struct sa_description {
+	struct sa_id id;
+	struct sa_address source;
+	uint32_t reqid;
+	uint32_t if_id;
+	uint8_t mode; /* XFRM_MODE_TRANSPORT, XFRM_MODE_TUNNEL, ... of linux/xfrm.h */
+	enum sa_direction direction;
+};

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rates and times as people write and read them.
+ *
+ * Written: a number, then a unit without which it is an error (zero needs none). Rates: bit/s,
+ * kbit/s, Mbit/s, Gbit/s (powers of 1000), B/s, kB/s, MB/s, GB/s, and KiB/s, MiB/s, GiB/s.
+ * Times: ms, s, min, h.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/* Return 0, -EINVAL (not a number with a known unit) or -ERANGE (negative, infinite). */
+int units_parse_rate(const char *text, double *ret_bytes_per_second);
+int units_parse_time(const char *text, double *ret_seconds);
+
+/* "12.3 Mbit/s", "940 bit/s", "-" for NaN; at most 12 characters. Return `buffer`. */
+#define UNITS_TEXT_MAX 24
+char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX]);
+/* "3.2 s", "4 min 10 s", "2 h 5 min". */
+char *units_format_time(double seconds, char buffer[UNITS_TEXT_MAX]);
