@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's picture of the network devices and local addresses of its network namespace.
+ *
+ * nic_watch fills it from rtnetlink and ethtool netlink and tells what changed; the picture itself
+ * (nic-table.h, nic-address.h) and the knowledge about drivers (nic-drivers.h) do no I/O.
+ *
+ * Functions return 0 or a positive value on success and a negative errno on failure; outputs named
+ * ret_ are untouched on failure.
+ */
+#pragma once
+
+#include "cleanup.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#define NIC_DRIVER_SIZE 32 /* sizeof(ethtool_drvinfo.driver), linux/ethtool.h */
+#define NIC_PCI_SIZE 32    /* sizeof(ethtool_drvinfo.bus_info) */
+#define NIC_MAC_SIZE 18
+
+struct nic {
+	int ifindex;
+	char name[IFNAMSIZ];
+	char driver[NIC_DRIVER_SIZE]; /* "ixgbe", "netdevsim", "bonding"; "" if unknown */
+	char pci[NIC_PCI_SIZE];       /* bus address: "0000:3b:00.0", "netdevsim0"; "" if none */
+	char mac[NIC_MAC_SIZE];       /* lower-case colon form; "" if it is no Ethernet */
+	bool up;      /* IFF_UP: when it goes, the kernel deletes the NIC's SAs, telling nobody */
+	bool carrier; /* IFF_LOWER_UP: SAs survive its loss */
+	bool esp_offload_known; /* false: the kernel did not say (yet) */
+	bool esp_offload;       /* esp-hw-offload is active */
+	bool is_bond;
+	int bond_active_slave; /* ifindex, 0: none */
+	bool is_vlan;
+	int lower_ifindex;   /* of a VLAN, if the lower device is in this namespace; else 0 */
+	uint64_t generation; /* changes with every change of the above; never repeats */
+};
+
+struct nic_watch;
+
+/*
+ * Called from the event loop, never from within nic_watch_new(). A callback may query the watch
+ * but not free it.
+ */
+struct nic_watch_callbacks {
+	/* One call for each change the kernel told, never merged: up -> down -> up are two calls.
+	 * `old` is NULL when the NIC appeared, `new` is NULL when it is gone (unregistered, or
+	 * moved to another namespace). Both live until the callback returns. */
+	void (*link)(const struct nic *old, const struct nic *new, void *userdata);
+
+	/* A local address came or went. Coalesced, at most NIC_WATCH_DEBOUNCE_USEC late. */
+	void (*addresses)(void *userdata);
+
+	/* The answer of a route lookup may have changed: a route, rule, address or link did.
+	 * Coalesced likewise, so that a storm of routes costs ten calls a second. */
+	void (*routes)(void *userdata);
+
+	/* Messages were lost and everything was read anew (the differences were told by link()).
+	 * A NIC may have been down and up again in between, and the kernel then deleted its SAs:
+	 * nothing but looking at them can tell. */
+	void (*resynced)(void *userdata);
+
+	/* Reading from the kernel failed; the picture is stale until resynced() is called. It is
+	 * tried again every NIC_WATCH_RETRY_USEC. */
+	void (*failed)(int error, void *userdata);
+};
+
+#define NIC_WATCH_DEBOUNCE_USEC (100 * UINT64_C(1000))
+#define NIC_WATCH_RETRY_USEC UINT64_C(1000000)
+
+struct nic_watch_statistics {
+	uint64_t messages; /* links, addresses and features; routes are not looked at */
+	uint64_t overruns; /* ENOBUFS on any socket */
+	uint64_t resyncs;  /* complete */
+	uint64_t failures;
+};
+
+/*
+ * Opens the sockets, reads everything (synchronously), and hooks into the event loop, whose
+ * reference it keeps. Any callback may be NULL; `callbacks` is copied. A kernel without ethtool
+ * netlink (before 5.6; its features: 5.7) is no error: esp_offload_known stays false.
+ */
+int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, void *userdata,
+		  struct nic_watch **ret_watch);
+struct nic_watch *nic_watch_free(struct nic_watch *watch); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct nic_watch *, nic_watch_free);
+
+/* A NIC or NULL. The pointer lives until the event loop runs again. By name it is a linear search,
+ * since names change and NICs are few. */
+const struct nic *nic_watch_get(const struct nic_watch *watch, int ifindex);
+const struct nic *nic_watch_find(const struct nic_watch *watch, const char *name);
+
+/* All NICs in the order of ifindex: for (i = 0; i < nic_watch_count(w); i++) nic_watch_at(w, i). */
+size_t nic_watch_count(const struct nic_watch *watch);
+const struct nic *nic_watch_at(const struct nic_watch *watch, size_t index);
+
+/* `address`: 4 or 16 bytes in network order. */
+bool nic_watch_address_is_local(const struct nic_watch *watch, int family, const void *address);
+
+/* False while the picture is stale: messages were lost and reading anew failed so far. */
+bool nic_watch_is_current(const struct nic_watch *watch);
+
+void nic_watch_get_statistics(const struct nic_watch *watch,
+			      struct nic_watch_statistics *ret_statistics);
