@@ -28,8 +28,8 @@ typedef uint32_t policy_table;
 
 /* A table is one SADB: a NIC's inbound or outbound half, or the NIC where both share slots. */
 struct policy_table_config {
-	uint32_t capacity;        /* slots that may be used, those taken by others already subtracted */
-	uint32_t reserve;         /* slots kept free for the overlap of a rekey */
+	uint32_t capacity; /* slots that may be used, those taken by others already subtracted */
+	uint32_t reserve;  /* slots kept free for the overlap of a rekey */
 	double moves_per_second;  /* token bucket: refill, moves (a swap is two) */
 	double moves_burst;       /* token bucket: size, moves */
 	double migration_bytes;   /* cost of one move in bytes served in software */
@@ -44,6 +44,14 @@ struct policy_sa_config {
 	bool pinned;        /* always resident, before all others */
 	bool banned;        /* never promoted, and evicted if resident */
 	bool immovable;     /* resident or not, it stays where it is (hands off) */
+	uint32_t group;     /* 1 + index of policy_set_groups(), 0: none */
+};
+
+/* Slots a group has in each table: at least `floor` while it has SAs with traffic, at most
+ * `ceiling` (0: no ceiling). Pinned SAs count, and may exceed the ceiling. */
+struct policy_group_config {
+	uint32_t floor;
+	uint32_t ceiling;
 };
 
 enum policy_action {
@@ -53,26 +61,31 @@ enum policy_action {
 
 /* Why a move is planned, or why an SA is where it is. */
 enum policy_reason {
-	POLICY_REASON_NO_TABLE,      /* no table it may use */
-	POLICY_REASON_BANNED,        /* a rule keeps it in software */
-	POLICY_REASON_PINNED,        /* a rule keeps it in the NIC */
-	POLICY_REASON_IMMOVABLE,     /* hands off */
-	POLICY_REASON_IDLE,          /* carries nothing */
-	POLICY_REASON_UNKNOWN_RATE,  /* not yet sampled twice, or its counter went backwards */
-	POLICY_REASON_BELOW_MINIMUM, /* below its minimum rate */
-	POLICY_REASON_FREE_SLOT,     /* promoted into a free slot */
-	POLICY_REASON_HOTTER,        /* it displaced, or displaces, a colder one */
-	POLICY_REASON_COLDER,        /* evicted for a hotter one */
-	POLICY_REASON_GAIN_TOO_SMALL,/* hotter than the coldest resident, but not by enough to pay the move */
-	POLICY_REASON_NOT_HOT_ENOUGH,/* colder than every resident it could displace */
-	POLICY_REASON_MOVES_SPENT,   /* worth a move, but the budget of moves is spent */
-	POLICY_REASON_DWELLING,      /* moved a moment ago */
-	POLICY_REASON_REFUSED,       /* the driver refused it; it waits */
-	POLICY_REASON_SUCCESSOR,     /* its predecessor was resident when it was rekeyed */
+	POLICY_REASON_NO_TABLE,       /* no table it may use */
+	POLICY_REASON_BANNED,         /* a rule keeps it in software */
+	POLICY_REASON_PINNED,         /* a rule keeps it in the NIC */
+	POLICY_REASON_IMMOVABLE,      /* hands off */
+	POLICY_REASON_IDLE,           /* carries nothing */
+	POLICY_REASON_UNKNOWN_RATE,   /* not yet sampled twice, or its counter went backwards */
+	POLICY_REASON_BELOW_MINIMUM,  /* below its minimum rate */
+	POLICY_REASON_FREE_SLOT,      /* promoted into a free slot */
+	POLICY_REASON_HOTTER,         /* it displaced, or displaces, a colder one */
+	POLICY_REASON_COLDER,         /* evicted for a hotter one */
+	POLICY_REASON_GAIN_TOO_SMALL, /* hotter than the coldest resident, but not by enough to pay
+					 the move */
+	POLICY_REASON_NOT_HOT_ENOUGH, /* colder than every resident it could displace */
+	POLICY_REASON_MOVES_SPENT,    /* worth a move, but the budget of moves is spent */
+	POLICY_REASON_DWELLING,       /* moved a moment ago */
+	POLICY_REASON_REFUSED,        /* the driver refused it; it waits */
+	POLICY_REASON_SUCCESSOR,      /* its predecessor was resident when it was rekeyed */
 	POLICY_REASON_NO_LONGER_ALLOWED, /* resident in a table it may not use any more */
-	POLICY_REASON_OVER_CAPACITY, /* the table shrank */
-	POLICY_REASON_RATE_CEILING,  /* the table carries its maximum rate */
-	POLICY_REASON_RESIDENT,      /* hot enough to stay */
+	POLICY_REASON_OVER_CAPACITY,     /* the table shrank */
+	POLICY_REASON_RATE_CEILING,      /* the table carries its maximum rate */
+	POLICY_REASON_RESIDENT,          /* hot enough to stay */
+	POLICY_REASON_SUPERSEDED,        /* its successor took over the traffic */
+	POLICY_REASON_GROUP_FLOOR,       /* its group has fewer slots than it is promised */
+	POLICY_REASON_GROUP_CEILING,     /* its group has all the slots it may have */
+	POLICY_REASON_MADE_WORSE,        /* the NIC served it worse than software did; it waits */
 	_POLICY_REASON_MAX,
 };
 
@@ -95,8 +108,9 @@ struct policy_move {
 enum policy_outcome {
 	POLICY_DONE,     /* the SA is where the move wanted it */
 	POLICY_REFUSED,  /* the driver refuses this SA: keep it out with doubling back-off */
-	POLICY_NO_SPACE, /* the table is full below its capacity: learn, back off, probe again later */
-	POLICY_FAILED,   /* nothing learned, the SA is where it was: try again after a short while */
+	POLICY_NO_SPACE, /* the table is full below its capacity: learn, back off, probe again later
+			  */
+	POLICY_FAILED, /* nothing learned, the SA is where it was: try again after a short while */
 };
 
 /* What is known of an SA, for explain and top. Rates in bytes/s, unweighted. */
@@ -105,16 +119,16 @@ struct policy_sa_view {
 	bool resident;
 	bool pending;
 	bool rate_known;
-	double rate;            /* smoothed */
-	double rate_low;        /* confidence band */
+	double rate;     /* smoothed */
+	double rate_low; /* confidence band */
 	double rate_high;
-	double last_rate;       /* last sample */
-	double threshold;       /* rate of the resident it would displace, or of the best outsider */
-	double gain;            /* of the best swap it could take part in, weighted bytes */
+	double last_rate; /* last sample */
+	double threshold; /* rate of the resident it would displace, or of the best outsider */
+	double gain;      /* of the best swap it could take part in, weighted bytes */
 	double cost;
-	double trust;           /* 0..1, halves with every speculative move that did not pay */
-	double seconds_in_place;/* since its last move, or since it was added */
-	double retry_in;        /* seconds until a refused SA is tried again, else 0 */
+	double trust;            /* 0..1, halves with every speculative move that did not pay */
+	double seconds_in_place; /* since its last move, or since it was added */
+	double retry_in;         /* seconds until a refused SA is tried again, else 0 */
 };
 
 struct policy_table_view {
@@ -124,21 +138,22 @@ struct policy_table_view {
 	double tokens;     /* moves that could be made now */
 };
 
-/* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged ones. */
+/* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged ones.
+ */
 struct policy_parameters {
-	double half_life;      /* s, settled averaging */
-	double jump_deviations;/* a sample further away than this restarts the mean */
-	double band_deviations;/* half width of the confidence band */
-	double drop_confirm;   /* s a low rate must last before it restarts the mean */
-	double margin;         /* an outsider must beat the resident's upper band by this share */
-	double payback;        /* the gain must be this many times the cost */
-	double horizon;        /* s, speculation horizon at start */
-	double horizon_min;    /* s */
-	double horizon_max;    /* s */
-	double age_max;        /* s, cap of the ski-rental horizon */
-	double dwell;          /* s an SA stays after a move */
-	double refused_wait;   /* s before a refused SA is tried again, doubling up to an hour */
-	double packet_bytes;   /* value of a packet in bytes; 0 ranks by bytes alone */
+	double half_life;       /* s, settled averaging */
+	double jump_deviations; /* a sample further away than this restarts the mean */
+	double band_deviations; /* half width of the confidence band */
+	double drop_confirm;    /* s a low rate must last before it restarts the mean */
+	double margin;          /* an outsider must beat the resident's upper band by this share */
+	double payback;         /* the gain must be this many times the cost */
+	double horizon;         /* s, speculation horizon at start */
+	double horizon_min;     /* s */
+	double horizon_max;     /* s */
+	double age_max;         /* s, cap of the ski-rental horizon */
+	double dwell;           /* s an SA stays after a move */
+	double refused_wait;    /* s before a refused SA is tried again, doubling up to an hour */
+	double packet_bytes;    /* value of a packet in bytes; 0 ranks by bytes alone */
 };
 
 struct policy_parameters policy_parameters_default(void);
@@ -157,6 +172,11 @@ void policy_table_remove(struct policy *policy, policy_table table, double now);
 void policy_table_get(const struct policy *policy, policy_table table,
 		      struct policy_table_view *ret_view);
 
+/* Replaces the groups, at most POLICY_GROUPS_MAX; SAs of groups that are gone belong to none. */
+#define POLICY_GROUPS_MAX 64
+int policy_set_groups(struct policy *policy, const struct policy_group_config *groups,
+		      size_t n_groups, double now);
+
 /* The lineage is what survives a rekey (addresses, reqid, mark, if_id, direction, mode), as opaque
  * bytes, 1 to 64 of them. The newest living SA of the same lineage, or one that went in the last
  * minute, hands its heat to the new one. `resident` says where the SA is found. */
@@ -170,6 +190,10 @@ void policy_sa_remove(struct policy *policy, policy_sa sa, double now);
  * pending move. */
 void policy_sa_set_resident(struct policy *policy, policy_sa sa, bool resident, double now);
 
+/* The NIC served the SA worse than software did (lost packets, a lower rate under load): it leaves
+ * and stays out with doubling back-off. */
+void policy_sa_made_worse(struct policy *policy, policy_sa sa, double now);
+
 /* One sample of the counters, as the kernel counts them since the SA was made. A counter that went
  * backwards makes the rate unknown, not low. Costs nothing to speak of when nothing changed and
  * the SA was idle. */
@@ -177,7 +201,8 @@ void policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint
 		       double now);
 
 /* Decides. The array belongs to the policy and lives until the next call. Evictions precede the
- * promotions that need their slots. Returns the number of moves. */
+ * promotions that need their slots; when such an eviction fails, its promotion (`other`) is not to
+ * be tried but reported as POLICY_FAILED. Returns the number of moves. */
 size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves);
 void policy_report(struct policy *policy, policy_sa sa, enum policy_outcome outcome, double now);
 

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plan for one table, in this order:
+ *
+ *  1. what must be: evictions of SAs that may not be there, successors of residents, pins;
+ *  2. evictions while the table holds more than its capacity;
+ *  3. groups below their floor;
+ *  4. free slots to the outsiders that gain most;
+ *  5. swaps of the coldest resident for the outsider that gains most by it, while the gain pays
+ *     both moves `payback` times.
+ *
+ * 3 to 5 and pins are paid with tokens and stop when there are none. 1 and 2 are not refused for
+ * want of tokens, they only take them: a key must leave a NIC that lost its trust, and a successor
+ * that is promoted before it carries anything costs nothing.
+ *
+ * Every move makes its SA pending, so each loop ends.
+ */
+#include "decide.h"
+
+#include "state.h"
+
+#include <math.h>
+
+/* An SA that has no slot to go to is looked at again after this. */
+#define BLOCKED_SECONDS 1.0
+
+/* With HORIZON_SUCCESS of sa.c: the horizon settles where two of three speculations pay. */
+#define HORIZON_FAILURE 0.92
+
+static double mean_of(const struct sa *sa)
+{
+	return sa ? sa->heat.rate.mean : 0;
+}
+
+static void plan_move(struct policy *policy, struct sa *sa, enum policy_action action,
+		      enum policy_reason reason, const struct sa *other, double gain, double cost)
+{
+	policy_unbook(policy, sa);
+	if (action == POLICY_PROMOTE) {
+		sa->placed = sa->config.table;
+		sa->made_worse = false;
+		sa->quit = 0;
+	}
+	sa->pending = action == POLICY_PROMOTE ? PENDING_PROMOTE : PENDING_EVICT;
+	sa->pending_reason = (uint8_t)reason;
+	sa->moved = policy->now;
+	/* What was forgone has now been paid with: no move is justified by it again. */
+	sa->heat.born = policy->now;
+	sa->heat.accrued = 0;
+	policy_book(policy, sa);
+	policy->moves[policy->n_moves++] = (struct policy_move){
+		.sa = policy_sa_handle(policy, sa),
+		.table = sa->placed,
+		.action = action,
+		.reason = reason,
+		.other = other ? policy_sa_handle(policy, other) : POLICY_NONE,
+		.rate = mean_of(sa),
+		.other_rate = mean_of(other),
+		.gain = gain,
+		.cost = cost,
+	};
+}
+
+static void spend(struct table *table, double moves)
+{
+	table->tokens = fmax(0, table->tokens - moves);
+}
+
+/* `victim` may be NULL: into a free slot. */
+static void plan_promotion(struct policy *policy, struct table *table, struct sa *sa,
+			   struct sa *victim, enum policy_reason reason,
+			   enum policy_reason victim_reason, double gain, double cost)
+{
+	if (victim) {
+		plan_move(policy, victim, POLICY_EVICT, victim_reason, sa, gain, cost);
+		sa->partner = policy_sa_handle(policy, victim);
+		victim->partner = policy_sa_handle(policy, sa);
+		table->paired++;
+	}
+	plan_move(policy, sa, POLICY_PROMOTE, reason, victim, gain, cost);
+	spend(table, victim ? 2 : 1);
+}
+
+static enum policy_reason leaving_reason(const struct sa *sa)
+{
+	if (sa->config.banned)
+		return POLICY_REASON_BANNED;
+	if (sa->config.table != sa->placed)
+		return POLICY_REASON_NO_LONGER_ALLOWED;
+	return sa->made_worse ? POLICY_REASON_MADE_WORSE : POLICY_REASON_SUPERSEDED;
+}
+
+static void block(struct policy *policy, struct sa *sa)
+{
+	sa->retry_at = policy->now + BLOCKED_SECONDS;
+	policy_requeue(policy, sa);
+}
+
+/* Into a free slot, the reserve is for this; else its predecessor's. */
+static void decide_successor(struct policy *policy, struct table *table, struct sa *sa)
+{
+	struct sa *predecessor = NULL;
+
+	if (policy_table_free(table) == 0) {
+		if (sa->predecessor != POLICY_NONE)
+			predecessor = &policy->sas[sa->predecessor];
+		if (predecessor && predecessor->pending == PENDING_PROMOTE) {
+			block(policy, sa);
+			return;
+		}
+		if (!predecessor || !predecessor->resident || predecessor->pending ||
+		    predecessor->config.immovable) {
+			/* Too late: it is an outsider with a good memory. */
+			sa->successor = false;
+			policy_requeue(policy, sa);
+			return;
+		}
+	}
+	sa->predecessor = POLICY_NONE;
+	plan_promotion(policy, table, sa, predecessor, POLICY_REASON_SUCCESSOR,
+		       POLICY_REASON_SUPERSEDED, 0, 0);
+}
+
+/* Returns false when there are no tokens for pins. */
+static bool decide_pin(struct policy *policy, struct table *table, struct sa *sa)
+{
+	bool free = policy_table_free(table) > 0;
+	struct sa *victim = free ? NULL : policy_victim_for(policy, table, 0);
+
+	if (!free && !victim)
+		victim = policy_victim_for(policy, table, policy_sa_group(policy, sa));
+	if (!free && !victim) {
+		block(policy, sa);
+		return true;
+	}
+	if (table->tokens < (victim ? 2 : 1))
+		return false;
+	if (victim)
+		victim->heat.debt = 0;
+	plan_promotion(policy, table, sa, victim, POLICY_REASON_PINNED, POLICY_REASON_COLDER, 0, 0);
+	return true;
+}
+
+static void decide_forced(struct policy *policy, struct table *table)
+{
+	while (table->forced.n > 0) {
+		struct sa *sa = &policy->sas[table->forced.nodes[0].id];
+
+		if (sa->resident) {
+			sa->heat.debt = 0;
+			plan_move(policy, sa, POLICY_EVICT, leaving_reason(sa), NULL, 0, 0);
+			spend(table, 1);
+		} else if (sa->successor) {
+			decide_successor(policy, table, sa);
+		} else if (!decide_pin(policy, table, sa)) {
+			return;
+		}
+	}
+}
+
+/* When all that may be moved by their rates are gone: any that is not immovable, pins last. */
+static struct sa *any_resident(struct policy *policy, const struct table *table)
+{
+	policy_table handle = (policy_table)(table - policy->tables);
+	struct sa *best = NULL;
+
+	for (uint32_t i = 0; i < policy->n_sas; i++) {
+		struct sa *sa = &policy->sas[i];
+
+		if (!sa->used || sa->placed != handle || sa->pending || sa->config.immovable)
+			continue;
+		if (!best || (best->config.pinned && !sa->config.pinned) ||
+		    (best->config.pinned == sa->config.pinned && sa_high(sa) < sa_high(best)))
+			best = sa;
+	}
+	return best;
+}
+
+static void decide_overflow(struct policy *policy, struct table *table)
+{
+	while (table->held > policy_table_capacity(table)) {
+		struct sa *coldest = NULL;
+
+		for (uint32_t g = 0; g <= policy->n_groups; g++) {
+			const struct heap *residents = &table->groups[g].residents;
+
+			if (residents->n > 0 &&
+			    (!coldest || residents->nodes[0].key < sa_high(coldest)))
+				coldest = &policy->sas[residents->nodes[0].id];
+		}
+		if (!coldest)
+			coldest = any_resident(policy, table);
+		if (!coldest)
+			return;
+		coldest->heat.debt = 0;
+		plan_move(policy, coldest, POLICY_EVICT, POLICY_REASON_OVER_CAPACITY, NULL, 0, 0);
+		spend(table, 1);
+	}
+}
+
+/* The coldest resident of the group that is furthest above its floor. */
+static struct sa *victim_for_floor(struct policy *policy, struct table *table)
+{
+	struct sa *victim = NULL;
+	uint32_t most = 0;
+
+	for (uint32_t g = 0; g <= policy->n_groups; g++) {
+		const struct group *group = &table->groups[g];
+		uint32_t floor = g > 0 ? policy->groups[g].floor : 0;
+
+		if (group->residents.n == 0 || group->held <= floor || group->held - floor <= most)
+			continue;
+		most = group->held - floor;
+		victim = &policy->sas[group->residents.nodes[0].id];
+	}
+	return victim;
+}
+
+static void decide_floor(struct policy *policy, struct table *table, uint32_t g)
+{
+	struct group *group = &table->groups[g];
+
+	while (group->held < policy->groups[g].floor && group->outsiders.n > 0) {
+		struct sa *sa = &policy->sas[group->outsiders.nodes[0].id];
+		bool free = policy_table_has_slot(table);
+		struct sa *victim = free ? NULL : victim_for_floor(policy, table);
+
+		if ((!free && !victim) || table->tokens < (victim ? 2 : 1) ||
+		    !policy_table_can_carry(table, sa, victim))
+			return;
+		if (victim)
+			victim->heat.debt = 0;
+		plan_promotion(policy, table, sa, victim, POLICY_REASON_GROUP_FLOOR,
+			       POLICY_REASON_GROUP_FLOOR, 0, policy_cost(table, sa));
+	}
+}
+
+struct choice {
+	struct sa *sa;
+	struct sa *victim; /* NULL: a free slot */
+	double gain;
+	double cost;
+	double surplus; /* of the gain over the cost paid back; > 0 */
+};
+
+/* The outsider of one group that gains most by the slot of `victim`, if better than `best`. */
+static void choose_in_group(struct policy *policy, struct table *table, uint32_t g,
+			    struct sa *victim, struct choice *best)
+{
+	double price = victim ? sa_high(victim) : 0;
+	double victim_cost = victim ? policy_cost(table, victim) : 0;
+	/* Keys of outsiders are negative. */
+	double limit = victim ? -price * (1 + policy->parameters.margin) : INFINITY;
+	uint32_t ids[CANDIDATES];
+	uint32_t n = policy_heap_peek(&table->groups[g].outsiders, limit, CANDIDATES, ids);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct sa *sa = &policy->sas[ids[i]];
+		double gain = policy_gain(policy, table, sa, price);
+		double cost = policy_cost(table, sa) + victim_cost;
+		double surplus = gain - policy->parameters.payback * cost;
+
+		if (surplus > best->surplus && policy_table_can_carry(table, sa, victim))
+			*best = (struct choice){sa, victim, gain, cost, surplus};
+	}
+}
+
+static void decide_free_slots(struct policy *policy, struct table *table)
+{
+	while (policy_table_has_slot(table) && table->tokens >= 1) {
+		struct choice best = {};
+
+		for (uint32_t g = 0; g <= policy->n_groups; g++)
+			if (!policy_group_is_full(policy, table, g))
+				choose_in_group(policy, table, g, NULL, &best);
+		if (!best.sa)
+			return;
+		plan_promotion(policy, table, best.sa, NULL, POLICY_REASON_FREE_SLOT, 0, best.gain,
+			       best.cost);
+	}
+}
+
+/* The speculation that brought the victim in has failed; that on its successor opens. */
+static void settle_swap(struct policy *policy, struct table *table, const struct choice *swap)
+{
+	if (swap->victim->heat.debt > 0) {
+		swap->victim->heat.trust /= 2;
+		swap->victim->heat.debt = 0;
+		table->horizon =
+			fmax(policy->parameters.horizon_min, HORIZON_FAILURE * table->horizon);
+	}
+	swap->sa->heat.debt = swap->cost;
+	swap->sa->heat.earned = 0;
+	swap->sa->heat.victim = sa_mean(swap->victim);
+}
+
+static void decide_swaps(struct policy *policy, struct table *table)
+{
+	while (table->tokens >= 2) {
+		struct choice best = {};
+
+		for (uint32_t g = 0; g <= policy->n_groups; g++) {
+			struct sa *victim = NULL;
+
+			if (table->groups[g].outsiders.n > 0)
+				victim = policy_victim_for(policy, table, g);
+			if (victim)
+				choose_in_group(policy, table, g, victim, &best);
+		}
+		if (!best.sa)
+			return;
+		settle_swap(policy, table, &best);
+		plan_promotion(policy, table, best.sa, best.victim, POLICY_REASON_HOTTER,
+			       POLICY_REASON_COLDER, best.gain, best.cost);
+	}
+}
+
+void policy_decide(struct policy *policy, struct table *table)
+{
+	table->tokens = policy_table_tokens(table, policy->now);
+	table->tokens_at = policy->now;
+	if (table->learned < table->config.capacity && policy->now >= table->probe_at)
+		table->probing = true;
+	policy_wake(policy, table);
+	decide_forced(policy, table);
+	decide_overflow(policy, table);
+	for (uint32_t g = 1; g <= policy->n_groups; g++)
+		decide_floor(policy, table, g);
+	decide_free_slots(policy, table);
+	decide_swaps(policy, table);
+}

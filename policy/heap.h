@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A binary min-heap of SAs that knows where each SA is, so that any of them can be moved or taken
+ * out in O(log n). The position is kept in the SA (sa->position): an SA is in one heap at a time.
+ * Keys are stored beside the handles, so that sifting does not touch the SAs it compares.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct policy;
+
+struct heap_node {
+	double key;
+	uint32_t id;
+};
+
+struct heap {
+	struct heap_node *nodes;
+	uint32_t n;
+	uint32_t allocated;
+};
+
+/* The only function that allocates. Returns 0 or -ENOMEM. */
+int policy_heap_reserve(struct heap *heap, uint32_t n);
+void policy_heap_done(struct heap *heap);
+
+void policy_heap_insert(struct policy *policy, struct heap *heap, uint32_t id, double key);
+void policy_heap_remove(struct policy *policy, struct heap *heap, uint32_t id);
+void policy_heap_update(struct policy *policy, struct heap *heap, uint32_t id, double key);
+
+/* The `n` smallest with keys below `limit`, in order, without changing the heap. Returns how many.
+ */
+uint32_t policy_heap_peek(const struct heap *heap, double limit, uint32_t n, uint32_t *ret_ids);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lineages: an SA is rekeyed every hour, its traffic goes on.
+ *
+ * SAs with the same lineage bytes are one flow of traffic under changing SPIs. A new SA takes the
+ * heat (estimate, ledgers, trust, refusals) from the newest living one, which is left with nothing:
+ * it will fall quiet, and if it does not it is measured anew. Where the old one is deleted before
+ * the new one is made, its heat waits for a minute.
+ *
+ * Trust and refusals are inherited too, so that rekeying neither whitens a reputation nor asks a
+ * driver again what it has just refused.
+ */
+#include "lineage.h"
+
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A break-before-make rekey or a reauthentication takes seconds, retransmits included. */
+#define GONE_SECONDS 60.0
+#define GONE_MAX 4096
+
+static uint32_t lineage_hash(const uint8_t *key, size_t size)
+{
+	uint32_t hash = 2166136261; /* FNV-1a */
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ key[i]) * 16777619;
+	return hash ^ hash >> 15;
+}
+
+static int lineages_grow(struct lineages *lineages)
+{
+	uint32_t n_buckets = lineages->n_buckets ? 2 * lineages->n_buckets : 64;
+	struct lineage **buckets;
+
+	if (lineages->n < lineages->n_buckets)
+		return 0;
+	buckets = calloc(n_buckets, sizeof(*buckets));
+	if (!buckets)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < lineages->n_buckets; i++)
+		while (lineages->buckets[i]) {
+			struct lineage *lineage = lineages->buckets[i];
+			uint32_t bucket = lineage->hash & (n_buckets - 1);
+
+			lineages->buckets[i] = lineage->next;
+			lineage->next = buckets[bucket];
+			buckets[bucket] = lineage;
+		}
+	free(lineages->buckets);
+	lineages->buckets = buckets;
+	lineages->n_buckets = n_buckets;
+	return 0;
+}
+
+int policy_lineage_get(struct policy *policy, const void *key, size_t size,
+		       struct lineage **ret_lineage)
+{
+	struct lineages *lineages = &policy->lineages;
+	uint32_t hash = lineage_hash(key, size);
+	struct lineage *lineage, **bucket;
+
+	if (lineages_grow(lineages) < 0)
+		return -ENOMEM;
+	bucket = &lineages->buckets[hash & (lineages->n_buckets - 1)];
+	for (lineage = *bucket; lineage; lineage = lineage->next)
+		if (lineage->hash == hash && lineage->size == size &&
+		    memcmp(lineage->key, key, size) == 0)
+			break;
+	if (!lineage) {
+		lineage = calloc(1, sizeof(*lineage));
+		if (!lineage)
+			return -ENOMEM;
+		lineage->newest = POLICY_NONE;
+		lineage->hash = hash;
+		lineage->size = (uint8_t)size;
+		memcpy(lineage->key, key, size);
+		lineage->next = *bucket;
+		*bucket = lineage;
+		lineages->n++;
+	}
+	*ret_lineage = lineage;
+	return 0;
+}
+
+static bool lineage_is_remembered(const struct lineages *lineages, const struct lineage *lineage)
+{
+	return lineage->newer || lineages->gone_newest == lineage;
+}
+
+static void lineage_unremember(struct lineages *lineages, struct lineage *lineage)
+{
+	if (!lineage_is_remembered(lineages, lineage))
+		return;
+	if (lineage->newer)
+		lineage->newer->older = lineage->older;
+	else
+		lineages->gone_newest = lineage->older;
+	if (lineage->older)
+		lineage->older->newer = lineage->newer;
+	else
+		lineages->gone_oldest = lineage->newer;
+	lineage->older = lineage->newer = NULL;
+	lineages->n_gone--;
+}
+
+static void lineage_free(struct lineages *lineages, struct lineage *lineage)
+{
+	struct lineage **link = &lineages->buckets[lineage->hash & (lineages->n_buckets - 1)];
+
+	lineage_unremember(lineages, lineage);
+	while (*link != lineage)
+		link = &(*link)->next;
+	*link = lineage->next;
+	lineages->n--;
+	free(lineage);
+}
+
+static void lineage_take_from_living(struct policy *policy, struct sa *sa, struct sa *old)
+{
+	policy_unbook(policy, old);
+	sa->heat = old->heat;
+	sa->known = old->known;
+	sa->retry_at = old->retry_at;
+	sa->made_worse = old->made_worse;
+	if (old->resident && !old->config.immovable && old->placed == sa->config.table) {
+		sa->successor = true;
+		sa->predecessor = policy_sa_handle(policy, old);
+	}
+	/* What it still carries will be measured. */
+	old->known = false;
+	old->heat = (struct heat){.rate = {.count = 1}, .born = policy->now, .trust = 1};
+	old->quit = policy->now;
+	old->successor = false;
+	policy_book(policy, old);
+}
+
+void policy_lineage_join(struct policy *policy, struct lineage *lineage, struct sa *sa)
+{
+	if (lineage->newest != POLICY_NONE) {
+		lineage_take_from_living(policy, sa, &policy->sas[lineage->newest]);
+	} else if (lineage_is_remembered(&policy->lineages, lineage) &&
+		   policy->now - lineage->gone <= GONE_SECONDS) {
+		sa->heat = lineage->heat;
+		sa->known = true;
+		sa->retry_at = lineage->retry_at;
+		sa->successor = lineage->was_resident && lineage->was_in == sa->config.table;
+	}
+	if (sa->known)
+		sa->inherited = policy->now + INHERITED_SECONDS;
+	lineage_unremember(&policy->lineages, lineage);
+	sa->lineage = lineage;
+	sa->older = lineage->newest;
+	lineage->newest = policy_sa_handle(policy, sa);
+}
+
+void policy_lineage_leave(struct policy *policy, struct sa *sa)
+{
+	struct lineages *lineages = &policy->lineages;
+	struct lineage *lineage = sa->lineage;
+	policy_sa *link = &lineage->newest;
+
+	while (*link != policy_sa_handle(policy, sa))
+		link = &policy->sas[*link].older;
+	*link = sa->older;
+	sa->lineage = NULL;
+	if (lineage->newest != POLICY_NONE)
+		return;
+	/* A superseded SA that outlives its successor has nothing to hand on. */
+	if (sa->known && sa->quit == 0) {
+		lineage->heat = sa->heat;
+		lineage->gone = policy->now;
+		lineage->retry_at = sa->retry_at;
+		lineage->was_resident = sa->resident && !sa->config.immovable;
+		lineage->was_in = sa->placed;
+		lineage->older = lineages->gone_newest;
+		if (lineages->gone_newest)
+			lineages->gone_newest->newer = lineage;
+		else
+			lineages->gone_oldest = lineage;
+		lineages->gone_newest = lineage;
+		lineages->n_gone++;
+	}
+	policy_lineage_tidy(policy, lineage);
+}
+
+void policy_lineage_tidy(struct policy *policy, struct lineage *lineage)
+{
+	struct lineages *lineages = &policy->lineages;
+
+	if (lineage && lineage->newest == POLICY_NONE && !lineage_is_remembered(lineages, lineage))
+		lineage_free(lineages, lineage);
+	while (lineages->gone_oldest && (lineages->n_gone > GONE_MAX ||
+					 policy->now - lineages->gone_oldest->gone > GONE_SECONDS))
+		lineage_free(lineages, lineages->gone_oldest);
+}
+
+void policy_lineage_done(struct lineages *lineages)
+{
+	for (uint32_t i = 0; i < lineages->n_buckets; i++)
+		while (lineages->buckets[i]) {
+			struct lineage *lineage = lineages->buckets[i];
+
+			lineages->buckets[i] = lineage->next;
+			free(lineage);
+		}
+	free(lineages->buckets);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which SAs may be moved, and in which order they are looked at.
+ *
+ * An SA's queue is a function of its state (queue_of()). Those that may not be moved - pending,
+ * immovable, pinned in place, banned, of unknown rate, idle - are in none, so a plan never spends
+ * time on them; those that must wait (dwell, back-off) are ordered by the end of their wait.
+ */
+#include "state.h"
+
+#include <math.h>
+
+/* Order within the forced queue: slots are freed before they are needed. */
+#define FORCED_EVICTION 0
+#define FORCED_SUCCESSOR 1
+#define FORCED_PIN 2
+
+struct table *policy_table_of(const struct policy *policy, const struct sa *sa)
+{
+	policy_table table = sa->placed;
+
+	if (table == POLICY_NONE && !sa->resident)
+		table = sa->config.table;
+	return table == POLICY_NONE ? NULL : &policy->tables[table];
+}
+
+uint32_t policy_sa_group(const struct policy *policy, const struct sa *sa)
+{
+	return sa->config.group <= policy->n_groups ? sa->config.group : 0;
+}
+
+struct group *policy_group_of(const struct policy *policy, struct table *table, const struct sa *sa)
+{
+	return &table->groups[policy_sa_group(policy, sa)];
+}
+
+bool policy_sa_is_superseded(const struct sa *sa)
+{
+	return sa->quit > 0 && sa->known && sa->heat.rate.mean <= 0 && !sa->config.pinned;
+}
+
+static bool sa_is_forbidden(const struct sa *sa)
+{
+	return sa->config.banned || sa->config.table != sa->placed || sa->made_worse;
+}
+
+bool policy_sa_must_leave(const struct sa *sa)
+{
+	if (sa->placed == POLICY_NONE || sa->config.immovable)
+		return false;
+	return sa_is_forbidden(sa) || policy_sa_is_superseded(sa);
+}
+
+bool policy_sa_is_candidate(const struct sa *sa)
+{
+	return sa->known && sa->heat.rate.mean > 0 && sa->heat.rate.mean >= sa->config.min_rate;
+}
+
+double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
+{
+	if (policy_sa_must_leave(sa))
+		/* One that its IKE daemon is about to delete is not worth a move. */
+		return sa_is_forbidden(sa) ? sa->retry_at
+					   : fmax(sa->retry_at, sa->quit + SUPERSEDED_SECONDS);
+	if (sa->config.pinned || sa->successor)
+		return sa->retry_at;
+	return fmax(sa->retry_at, sa->moved + policy->parameters.dwell);
+}
+
+static enum queue queue_of_resident(const struct sa *sa, double *ret_key)
+{
+	if (policy_sa_must_leave(sa)) {
+		*ret_key = FORCED_EVICTION;
+		return QUEUE_FORCED;
+	}
+	/* Unknown is not cold: it stays until its rate is known. */
+	if (sa->config.pinned || !sa->known)
+		return QUEUE_NONE;
+	*ret_key = sa_high(sa);
+	return QUEUE_RESIDENTS;
+}
+
+static enum queue queue_of_outsider(const struct sa *sa, double *ret_key)
+{
+	if (sa->config.banned)
+		return QUEUE_NONE;
+	if (sa->config.pinned || sa->successor) {
+		*ret_key = sa->successor ? FORCED_SUCCESSOR : FORCED_PIN;
+		return QUEUE_FORCED;
+	}
+	if (!policy_sa_is_candidate(sa))
+		return QUEUE_NONE;
+	*ret_key = -sa_low(sa);
+	return QUEUE_OUTSIDERS;
+}
+
+static enum queue queue_of(const struct policy *policy, const struct sa *sa, double *ret_key)
+{
+	enum queue queue;
+	double ready;
+
+	if (sa->pending != PENDING_NONE || sa->config.immovable || !policy_table_of(policy, sa))
+		return QUEUE_NONE;
+	if (sa->resident)
+		queue = queue_of_resident(sa, ret_key);
+	else
+		queue = queue_of_outsider(sa, ret_key);
+	if (queue == QUEUE_NONE)
+		return queue;
+	ready = policy_sa_ready_at(policy, sa);
+	if (ready <= policy->now)
+		return queue;
+	*ret_key = ready;
+	return QUEUE_WAITING;
+}
+
+static struct heap *heap_of(const struct policy *policy, const struct sa *sa, enum queue queue)
+{
+	struct table *table = policy_table_of(policy, sa);
+
+	switch (queue) {
+	case QUEUE_RESIDENTS:
+		return &policy_group_of(policy, table, sa)->residents;
+	case QUEUE_OUTSIDERS:
+		return &policy_group_of(policy, table, sa)->outsiders;
+	case QUEUE_WAITING:
+		return &table->waiting;
+	case QUEUE_FORCED:
+		return &table->forced;
+	case QUEUE_NONE:
+		break;
+	}
+	return NULL;
+}
+
+static void queue_leave(struct policy *policy, struct sa *sa)
+{
+	if (sa->queue != QUEUE_NONE)
+		policy_heap_remove(policy, heap_of(policy, sa, sa->queue),
+				   policy_sa_handle(policy, sa));
+	sa->queue = QUEUE_NONE;
+}
+
+void policy_requeue(struct policy *policy, struct sa *sa)
+{
+	double key = 0;
+	enum queue queue = queue_of(policy, sa, &key);
+	policy_sa id = policy_sa_handle(policy, sa);
+
+	if (queue != QUEUE_NONE && queue == sa->queue) {
+		policy_heap_update(policy, heap_of(policy, sa, queue), id, key);
+		return;
+	}
+	queue_leave(policy, sa);
+	if (queue != QUEUE_NONE)
+		policy_heap_insert(policy, heap_of(policy, sa, queue), id, key);
+	sa->queue = queue;
+}
+
+static void table_count(struct policy *policy, const struct sa *sa, int sign)
+{
+	struct table *table;
+
+	if (sa->placed == POLICY_NONE)
+		return;
+	table = &policy->tables[sa->placed];
+	if (sa->pending == PENDING_EVICT) {
+		table->leaving += sign;
+		return;
+	}
+	table->held += sign;
+	policy_group_of(policy, table, sa)->held += sign;
+	/* The difference of large sums leaves crumbs: start anew when it should be nothing. */
+	table->rate = table->held == 0 ? 0 : fmax(0, table->rate + sign * sa->heat.rate.mean);
+}
+
+void policy_unbook(struct policy *policy, struct sa *sa)
+{
+	queue_leave(policy, sa);
+	table_count(policy, sa, -1);
+}
+
+void policy_book(struct policy *policy, struct sa *sa)
+{
+	table_count(policy, sa, 1);
+	policy_requeue(policy, sa);
+}
+
+void policy_wake(struct policy *policy, struct table *table)
+{
+	while (table->waiting.n > 0 && table->waiting.nodes[0].key <= policy->now)
+		policy_requeue(policy, &policy->sas[table->waiting.nodes[0].id]);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How busy is an SA? A mean that is averaged slowly but restarted at change points.
+ *
+ * A long average is calm but late, a short one quick but nervous. Both faults cost: late means hot
+ * traffic in software, nervous means needless moves. So the mean of all samples since the last
+ * change point is kept (a plain average at first, exponential once it is as old as the half-life),
+ * and a sample that the mean cannot explain begins anew:
+ *
+ *  - further away than `jump_deviations` mean deviations: at once;
+ *  - lower by the ratio that would have been a jump upwards: when it lasts `drop_confirm` seconds,
+ *    or at once when next to nothing is left. (The deviation of bursty traffic is as large as its
+ *    mean, so a drop to zero would never be far enough away by the first rule.)
+ *
+ * The deviation, scaled to that of the mean, gives the band [low, high].
+ */
+#include "rate.h"
+
+#include "policy.h"
+
+#include <math.h>
+
+/* A change smaller than this share of the mean is not one, however steady the SA was. */
+#define JUMP_MIN_SHARE 0.05
+/* Below this share of the mean nothing is left. */
+#define GONE_SHARE 0.05
+/* Assumed deviation of a level that has just begun, as a share of it: at least, and at first. */
+#define RESTART_DEVIATION_SHARE 0.15
+#define FIRST_DEVIATION_SHARE 0.5
+/* The deviation forgets no slower than this: it must notice that traffic calmed down. */
+#define DEVIATION_GAIN_MIN 0.02
+
+static bool rate_jumps(struct rate *rate, const struct policy_parameters *parameters, double x,
+		       double dt)
+{
+	double threshold =
+		parameters->jump_deviations * rate->deviation + JUMP_MIN_SHARE * rate->mean;
+
+	if (rate->count == 0)
+		return false;
+	if (fabs(x - rate->mean) > threshold)
+		return true;
+	if (x * (rate->mean + threshold) >= rate->mean * rate->mean) {
+		rate->low_for = 0;
+		rate->n_low = 0;
+		return false;
+	}
+	rate->low_for += dt;
+	rate->n_low++;
+	if (x < GONE_SHARE * rate->mean)
+		return true;
+	/* With long intervals one low sample would be enough of a time; ask for a second. */
+	return rate->low_for >= parameters->drop_confirm &&
+	       (rate->n_low >= 2 || dt <= parameters->drop_confirm / 2);
+}
+
+bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters, double x,
+			double dt)
+{
+	double gain = fmax(1.0 / (rate->count + 1.0), 1 - exp2(-dt / parameters->half_life));
+	double half_band;
+	bool jump = rate_jumps(rate, parameters, x, dt);
+
+	rate->last = x;
+	if (jump) {
+		rate->mean = x;
+		rate->deviation = fmax(rate->deviation / 2, RESTART_DEVIATION_SHARE * x);
+		rate->count = 1;
+		rate->low_for = 0;
+		rate->n_low = 0;
+	} else {
+		double error = x - rate->mean;
+
+		rate->mean += gain * error;
+		if (rate->count == 0)
+			rate->deviation = FIRST_DEVIATION_SHARE * x;
+		else
+			rate->deviation +=
+				fmax(gain, DEVIATION_GAIN_MIN) * (fabs(error) - rate->deviation);
+		if (rate->count < UINT32_MAX)
+			rate->count++;
+	}
+	half_band = parameters->band_deviations * rate->deviation * sqrt(gain);
+	rate->low = fmax(0, rate->mean - half_band);
+	rate->high = rate->mean + half_band;
+	if (rate->n_low > 0)
+		rate->low = fmin(rate->low, x);
+	return jump;
+}

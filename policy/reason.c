@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Why is this SA where it is? Answered from the state when asked, by the rules the planner follows
+ * and with its numbers, so that nothing has to be written down while deciding.
+ */
+#include "cleanup.h"
+#include "state.h"
+
+#include <assert.h>
+#include <math.h>
+
+static const struct {
+	const char *name;
+	const char *text;
+} reasons[] = {
+	[POLICY_REASON_NO_TABLE] = {"no-table", "there is no NIC table it may use"},
+	[POLICY_REASON_BANNED] = {"banned", "a rule keeps it in software"},
+	[POLICY_REASON_PINNED] = {"pinned", "a rule keeps it in the NIC"},
+	[POLICY_REASON_IMMOVABLE] = {"immovable", "it is not touched"},
+	[POLICY_REASON_IDLE] = {"idle", "it carries nothing"},
+	[POLICY_REASON_UNKNOWN_RATE] = {"unknown-rate", "its rate is not known yet"},
+	[POLICY_REASON_BELOW_MINIMUM] = {"below-minimum",
+					 "it is below the minimum rate of its rule"},
+	[POLICY_REASON_FREE_SLOT] = {"free-slot", "a slot is free"},
+	[POLICY_REASON_HOTTER] = {"hotter", "it is hotter than the coldest SA in the NIC"},
+	[POLICY_REASON_COLDER] = {"colder", "it made room for a hotter SA"},
+	[POLICY_REASON_GAIN_TOO_SMALL] = {"gain-too-small",
+					  "it is hotter than the coldest SA in the NIC, but not by "
+					  "enough to pay for the move"},
+	[POLICY_REASON_NOT_HOT_ENOUGH] = {"not-hot-enough",
+					  "it is colder than every SA it could displace"},
+	[POLICY_REASON_MOVES_SPENT] = {"moves-spent",
+				       "it is worth a move, but the budget of moves is spent"},
+	[POLICY_REASON_DWELLING] = {"dwelling", "it was moved a moment ago"},
+	[POLICY_REASON_REFUSED] = {"refused", "the driver refused it, it waits before another try"},
+	[POLICY_REASON_SUCCESSOR] = {"successor", "it took over from an SA that was in the NIC"},
+	[POLICY_REASON_NO_LONGER_ALLOWED] = {"no-longer-allowed",
+					     "it is in a NIC it may not use any more"},
+	[POLICY_REASON_OVER_CAPACITY] = {"over-capacity", "the table holds more than it should"},
+	[POLICY_REASON_RATE_CEILING] = {"rate-ceiling", "the NIC carries its maximum rate"},
+	[POLICY_REASON_RESIDENT] = {"resident", "it is hot enough to stay"},
+	[POLICY_REASON_SUPERSEDED] = {"superseded", "its successor took over the traffic"},
+	[POLICY_REASON_GROUP_FLOOR] = {"group-floor",
+				       "its group has fewer slots than it is promised"},
+	[POLICY_REASON_GROUP_CEILING] = {"group-ceiling",
+					 "its group has all the slots it may have"},
+	[POLICY_REASON_MADE_WORSE] = {"made-worse",
+				      "the NIC served it worse than software, it waits before "
+				      "another try"},
+};
+static_assert(ELEMENTSOF(reasons) == _POLICY_REASON_MAX, "every reason has a name");
+
+const char *policy_reason_name(enum policy_reason reason)
+{
+	return reason < _POLICY_REASON_MAX ? reasons[reason].name : "unknown";
+}
+
+const char *policy_reason_text(enum policy_reason reason)
+{
+	return reason < _POLICY_REASON_MAX ? reasons[reason].text : "unknown";
+}
+
+/* The best swap an outsider could take part in, into the view; returns its reason. */
+static enum policy_reason explain_candidate(const struct policy *policy, const struct table *table,
+					    const struct sa *sa, struct policy_sa_view *view)
+{
+	uint32_t group = policy_sa_group(policy, sa);
+	bool free = policy_table_has_slot(table) && !policy_group_is_full(policy, table, group);
+	const struct sa *victim = free ? NULL : policy_victim_for(policy, table, group);
+	double price = victim ? sa_high(victim) : 0;
+
+	if (!free && !victim)
+		return policy_group_is_full(policy, table, group) ? POLICY_REASON_GROUP_CEILING
+								  : POLICY_REASON_NOT_HOT_ENOUGH;
+	view->threshold = victim ? victim->heat.rate.high : 0;
+	view->gain = policy_gain(policy, table, sa, price);
+	view->cost = policy_cost(table, sa) + (victim ? policy_cost(table, victim) : 0);
+	if (victim && sa_low(sa) <= price * (1 + policy->parameters.margin))
+		return POLICY_REASON_NOT_HOT_ENOUGH;
+	if (view->gain <= policy->parameters.payback * view->cost)
+		return POLICY_REASON_GAIN_TOO_SMALL;
+	if (!policy_table_can_carry(table, sa, victim))
+		return POLICY_REASON_RATE_CEILING;
+	if (policy_table_tokens(table, policy->now) < (victim ? 2 : 1))
+		return POLICY_REASON_MOVES_SPENT;
+	return victim ? POLICY_REASON_HOTTER : POLICY_REASON_FREE_SLOT;
+}
+
+static enum policy_reason explain_outsider(const struct policy *policy, const struct sa *sa,
+					   double now, struct policy_sa_view *view)
+{
+	const struct table *table = policy_table_of(policy, sa);
+
+	if (sa->config.banned)
+		return POLICY_REASON_BANNED;
+	if (sa->config.immovable)
+		return POLICY_REASON_IMMOVABLE;
+	if (sa->retry_at > now && sa->made_worse)
+		return POLICY_REASON_MADE_WORSE;
+	if (sa->retry_at > now && sa->heat.refusals > 0)
+		return POLICY_REASON_REFUSED;
+	if (sa->config.pinned)
+		return POLICY_REASON_PINNED;
+	if (sa->successor)
+		return POLICY_REASON_SUCCESSOR;
+	if (!sa->known)
+		return POLICY_REASON_UNKNOWN_RATE;
+	if (sa->heat.rate.mean <= 0)
+		return POLICY_REASON_IDLE;
+	if (!policy_sa_is_candidate(sa))
+		return POLICY_REASON_BELOW_MINIMUM;
+	if (policy_sa_ready_at(policy, sa) > now)
+		return POLICY_REASON_DWELLING;
+	return explain_candidate(policy, table, sa, view);
+}
+
+/* The outsider with the highest lower band: what the resident is measured against. */
+static void explain_rival(const struct policy *policy, const struct table *table,
+			  const struct sa *sa, struct policy_sa_view *view)
+{
+	const struct heap_node *hottest = NULL;
+	const struct sa *rival;
+
+	for (uint32_t g = 0; g <= policy->n_groups; g++) {
+		const struct heap *outsiders = &table->groups[g].outsiders;
+
+		if (outsiders->n > 0 && (!hottest || outsiders->nodes[0].key < hottest->key))
+			hottest = &outsiders->nodes[0];
+	}
+	if (!hottest)
+		return;
+	rival = &policy->sas[hottest->id];
+	view->threshold = rival->heat.rate.low;
+	view->gain = policy_gain(policy, table, rival, sa_high(sa));
+	view->cost = policy_cost(table, rival) + policy_cost(table, sa);
+}
+
+static enum policy_reason explain_resident(const struct policy *policy, const struct sa *sa,
+					   struct policy_sa_view *view)
+{
+	if (sa->config.immovable)
+		return POLICY_REASON_IMMOVABLE;
+	if (sa->config.banned)
+		return POLICY_REASON_BANNED;
+	if (sa->config.table != sa->placed)
+		return POLICY_REASON_NO_LONGER_ALLOWED;
+	if (sa->config.pinned)
+		return POLICY_REASON_PINNED;
+	explain_rival(policy, policy_table_of(policy, sa), sa, view);
+	if (sa->made_worse)
+		return POLICY_REASON_MADE_WORSE;
+	if (policy_sa_is_superseded(sa))
+		return POLICY_REASON_SUPERSEDED;
+	if (!sa->known)
+		return POLICY_REASON_UNKNOWN_RATE;
+	return sa->heat.rate.mean > 0 ? POLICY_REASON_RESIDENT : POLICY_REASON_IDLE;
+}
+
+static enum policy_reason explain(const struct policy *policy, const struct sa *sa, double now,
+				  struct policy_sa_view *view)
+{
+	if (!policy_table_of(policy, sa))
+		return sa->config.immovable ? POLICY_REASON_IMMOVABLE : POLICY_REASON_NO_TABLE;
+	if (sa->pending != PENDING_NONE)
+		return sa->pending_reason;
+	if (sa->resident)
+		return explain_resident(policy, sa, view);
+	return explain_outsider(policy, sa, now, view);
+}
+
+void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
+		   struct policy_sa_view *ret_view)
+{
+	const struct sa *sa;
+	struct policy_sa_view view = {};
+
+	if (handle >= policy->n_sas || !policy->sas[handle].used)
+		return;
+	sa = &policy->sas[handle];
+	now = policy_clock_peek(policy, now);
+	view = (struct policy_sa_view){
+		.resident = sa->resident,
+		.pending = sa->pending != PENDING_NONE,
+		.rate_known = sa->known,
+		.rate = sa->heat.rate.mean,
+		.rate_low = sa->heat.rate.low,
+		.rate_high = sa->heat.rate.high,
+		.last_rate = sa->heat.rate.last,
+		.trust = sa->heat.trust,
+		.seconds_in_place = now - fmax(sa->moved, sa->added),
+	};
+	if (sa->heat.refusals > 0 && !sa->resident)
+		view.retry_in = fmax(0, sa->retry_at - now);
+	view.reason = explain(policy, sa, now, &view);
+	*ret_view = view;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SAs: their coming and going, their samples, and what became of their moves.
+ */
+#include "state.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* Beyond these, products of weights and rates might leave what a double holds. */
+#define WEIGHT_MIN 1e-9
+#define WEIGHT_MAX 1e9
+#define HORIZON_SUCCESS 1.04
+/* Doublings of the wait after a refusal: 60 s reach the hour in six. */
+#define REFUSALS_MAX 30
+
+static struct sa *sa_get(const struct policy *policy, policy_sa handle)
+{
+	if (handle >= policy->n_sas || !policy->sas[handle].used)
+		return NULL;
+	return &policy->sas[handle];
+}
+
+static bool config_is_valid(const struct policy *policy, const struct policy_sa_config *config)
+{
+	return config->weight >= WEIGHT_MIN && config->weight <= WEIGHT_MAX &&
+	       isfinite(config->min_rate) && config->min_rate >= 0 &&
+	       (config->table == POLICY_NONE ||
+		(config->table < policy->n_tables && policy->tables[config->table].used));
+}
+
+/* Room in the heaps of the SA's table and group for one more. */
+static int table_admit(struct policy *policy, const struct policy_sa_config *config)
+{
+	struct group *group;
+	uint32_t g = config->group <= policy->n_groups ? config->group : 0;
+
+	if (config->table == POLICY_NONE)
+		return 0;
+	group = &policy->tables[config->table].groups[g];
+	if (policy_heap_reserve(&group->residents, group->members + 1) < 0 ||
+	    policy_heap_reserve(&group->outsiders, group->members + 1) < 0)
+		return -ENOMEM;
+	group->members++;
+	return 0;
+}
+
+static void table_dismiss(struct policy *policy, const struct policy_sa_config *config)
+{
+	uint32_t g = config->group <= policy->n_groups ? config->group : 0;
+
+	if (config->table != POLICY_NONE)
+		policy->tables[config->table].groups[g].members--;
+}
+
+/* Everything that must hold every SA grows here, so that nothing needs memory later. */
+static int sas_grow(struct policy *policy)
+{
+	uint32_t allocated = policy->allocated ? 2 * policy->allocated : 64;
+	struct sa *sas;
+	struct policy_move *moves;
+
+	if (policy->free_sa != POLICY_NONE || policy->n_sas < policy->allocated)
+		return 0;
+	for (uint32_t i = 0; i < policy->n_tables; i++) {
+		struct table *table = &policy->tables[i];
+
+		if (table->used && (policy_heap_reserve(&table->waiting, allocated) < 0 ||
+				    policy_heap_reserve(&table->forced, allocated) < 0))
+			return -ENOMEM;
+	}
+	moves = reallocarray(policy->moves, allocated, sizeof(*moves));
+	if (!moves)
+		return -ENOMEM;
+	policy->moves = moves;
+	sas = reallocarray(policy->sas, allocated, sizeof(*sas));
+	if (!sas)
+		return -ENOMEM;
+	policy->sas = sas;
+	policy->allocated = allocated;
+	return 0;
+}
+
+static policy_sa sas_take(struct policy *policy)
+{
+	policy_sa handle = policy->free_sa;
+
+	if (handle == POLICY_NONE)
+		return policy->n_sas++;
+	policy->free_sa = policy->sas[handle].older;
+	return handle;
+}
+
+int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
+		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa)
+{
+	struct lineage *joined;
+	struct sa *sa;
+	policy_sa handle;
+
+	if (!config_is_valid(policy, config) || lineage_size < 1 || lineage_size > LINEAGE_SIZE_MAX)
+		return -EINVAL;
+	policy_clock(policy, now);
+	if (sas_grow(policy) < 0 || policy_lineage_get(policy, lineage, lineage_size, &joined) < 0)
+		return -ENOMEM;
+	if (table_admit(policy, config) < 0) {
+		policy_lineage_tidy(policy, joined);
+		return -ENOMEM;
+	}
+	handle = sas_take(policy);
+	sa = &policy->sas[handle];
+	*sa = (struct sa){
+		.heat = {.born = policy->now, .trust = 1},
+		.config = *config,
+		.added = policy->now,
+		.moved = -INFINITY,
+		.retry_at = -INFINITY,
+		.placed = resident ? config->table : POLICY_NONE,
+		.partner = POLICY_NONE,
+		.predecessor = POLICY_NONE,
+		.used = true,
+		.resident = resident,
+	};
+	policy_lineage_join(policy, joined, sa);
+	sa->successor = sa->successor && !resident && !config->banned && !config->immovable;
+	policy_book(policy, sa);
+	*ret_sa = handle;
+	return 0;
+}
+
+/* Nobody waits for this SA any longer, neither its partner nor its successors. */
+static void sa_unlink(struct policy *policy, struct sa *sa)
+{
+	if (sa->partner != POLICY_NONE) {
+		policy->tables[sa->placed].paired--;
+		policy->sas[sa->partner].partner = POLICY_NONE;
+		sa->partner = POLICY_NONE;
+	}
+}
+
+static void sa_disown_successors(struct policy *policy, const struct sa *sa)
+{
+	policy_sa handle = policy_sa_handle(policy, sa);
+
+	for (policy_sa i = sa->lineage->newest; i != handle; i = policy->sas[i].older)
+		if (policy->sas[i].predecessor == handle)
+			policy->sas[i].predecessor = POLICY_NONE;
+}
+
+void policy_sa_remove(struct policy *policy, policy_sa handle, double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+
+	if (!sa)
+		return;
+	policy_clock(policy, now);
+	sa_disown_successors(policy, sa);
+	policy_unbook(policy, sa);
+	sa_unlink(policy, sa);
+	policy_lineage_leave(policy, sa);
+	table_dismiss(policy, &sa->config);
+	*sa = (struct sa){.older = policy->free_sa};
+	policy->free_sa = handle;
+}
+
+int policy_sa_configure(struct policy *policy, policy_sa handle,
+			const struct policy_sa_config *config, double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+
+	if (!sa)
+		return -ENOENT;
+	if (!config_is_valid(policy, config))
+		return -EINVAL;
+	policy_clock(policy, now);
+	if (table_admit(policy, config) < 0)
+		return -ENOMEM;
+	policy_unbook(policy, sa);
+	table_dismiss(policy, &sa->config);
+	if (sa->config.table != config->table || config->banned || config->immovable)
+		sa->successor = false;
+	sa->config = *config;
+	policy_book(policy, sa);
+	return 0;
+}
+
+static void sa_settle(struct policy *policy, struct sa *sa, bool resident)
+{
+	sa->resident = resident;
+	sa->pending = PENDING_NONE;
+	if (!resident) {
+		sa->placed = POLICY_NONE;
+		sa->heat.debt = 0;
+	} else if (sa->placed == POLICY_NONE) {
+		sa->placed = sa->config.table;
+	}
+	if (resident)
+		sa->successor = false;
+}
+
+void policy_sa_set_resident(struct policy *policy, policy_sa handle, bool resident, double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+
+	if (!sa || (sa->resident == resident && sa->pending == PENDING_NONE))
+		return;
+	policy_clock(policy, now);
+	policy_unbook(policy, sa);
+	sa_unlink(policy, sa);
+	if (sa->resident != resident) {
+		sa->moved = policy->now;
+		sa->heat.born = policy->now;
+		sa->heat.accrued = 0;
+	}
+	sa_settle(policy, sa, resident);
+	policy_book(policy, sa);
+}
+
+void policy_sa_made_worse(struct policy *policy, policy_sa handle, double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+
+	if (!sa || !sa->resident)
+		return;
+	policy_clock(policy, now);
+	sa->made_worse = true;
+	policy_requeue(policy, sa);
+}
+
+static void sa_baseline(struct policy *policy, struct sa *sa, uint64_t bytes, uint64_t packets)
+{
+	sa->bytes = bytes;
+	sa->packets = packets;
+	sa->sampled = policy->now;
+	sa->sampled_once = true;
+}
+
+/* Whether a sample of nothing says nothing. */
+static bool silence_is_unknown(struct policy *policy, struct sa *sa)
+{
+	const struct table *table;
+
+	/* A successor that has not been switched to. */
+	if (policy->now < sa->inherited)
+		return true;
+	/* A resident in a NIC that may not count. */
+	if (!sa->resident || sa->placed == POLICY_NONE)
+		return false;
+	table = &policy->tables[sa->placed];
+	if (table->counting || policy->now - sa->moved >= BLIND_SECONDS)
+		return false;
+	sa->known = false;
+	return true;
+}
+
+static void sa_note_traffic(struct policy *policy, struct sa *sa)
+{
+	sa->inherited = 0;
+	if (sa->resident && sa->placed != POLICY_NONE && sa->sampled >= sa->moved)
+		policy->tables[sa->placed].counting = true;
+}
+
+/* The speculation that brought a resident in earns what it carries more than its victim did. */
+static void sa_earn(struct policy *policy, struct sa *sa, double x, double dt)
+{
+	struct heat *heat = &sa->heat;
+	struct table *table;
+
+	if (!sa->resident || sa->placed == POLICY_NONE || heat->debt <= 0)
+		return;
+	heat->earned += (sa->config.weight * x - heat->victim) * dt;
+	if (heat->earned < heat->debt)
+		return;
+	table = &policy->tables[sa->placed];
+	heat->debt = 0;
+	heat->trust = fmin(1, 2 * heat->trust);
+	table->horizon = fmin(policy->parameters.horizon_max, HORIZON_SUCCESS * table->horizon);
+}
+
+static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
+{
+	struct heat *heat = &sa->heat;
+	double mean = heat->rate.mean;
+
+	if (!sa->resident)
+		heat->accrued += x * dt;
+	if (policy_rate_update(&heat->rate, &policy->parameters, x, dt)) {
+		heat->born = policy->now - dt;
+		heat->accrued = sa->resident ? 0 : x * dt;
+	}
+	sa_earn(policy, sa, x, dt);
+	sa->known = true;
+	if (sa->placed != POLICY_NONE && sa->pending != PENDING_EVICT)
+		policy->tables[sa->placed].rate += heat->rate.mean - mean;
+	policy_requeue(policy, sa);
+}
+
+void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, uint64_t packets,
+		       double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+	double dt, value;
+
+	if (!sa)
+		return;
+	policy_clock(policy, now);
+	if (!sa->sampled_once) {
+		sa_baseline(policy, sa, bytes, packets);
+		return;
+	}
+	dt = policy->now - sa->sampled;
+	if (dt < SAMPLE_SECONDS_MIN)
+		return;
+	if (bytes < sa->bytes || packets < sa->packets) {
+		sa->known = false;
+		sa_baseline(policy, sa, bytes, packets);
+		policy_requeue(policy, sa);
+		return;
+	}
+	policy->interval = dt;
+	value = (double)(bytes - sa->bytes) +
+		policy->parameters.packet_bytes * (double)(packets - sa->packets);
+	if (value > 0) {
+		sa_note_traffic(policy, sa);
+	} else if (silence_is_unknown(policy, sa)) {
+		sa->sampled = policy->now;
+		policy_requeue(policy, sa);
+		return;
+	} else if (sa->known && sa->heat.rate.mean <= 0 && sa->heat.rate.count > 0) {
+		/* Idle as before. */
+		sa->sampled = policy->now;
+		sa->heat.rate.last = 0;
+		return;
+	}
+	sa_sample(policy, sa, value / dt, dt);
+	sa_baseline(policy, sa, bytes, packets);
+}
+
+static double refused_wait(const struct policy *policy, const struct heat *heat)
+{
+	double wait = policy->parameters.refused_wait * exp2(heat->refusals - 1.0);
+
+	return fmin(wait, fmax(WAIT_SECONDS_MAX, policy->parameters.refused_wait));
+}
+
+static void sa_back_off(struct policy *policy, struct sa *sa)
+{
+	if (sa->heat.refusals < REFUSALS_MAX)
+		sa->heat.refusals++;
+	sa->retry_at = policy->now + refused_wait(policy, &sa->heat);
+}
+
+/* Of those that are surely in the table; `sa` is not. */
+static uint32_t table_confirmed(const struct policy *policy, policy_table handle)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < policy->n_sas; i++)
+		n += policy->sas[i].used && policy->sas[i].resident &&
+		     policy->sas[i].placed == handle;
+	return n;
+}
+
+static void table_learn_full(struct policy *policy, policy_table handle)
+{
+	struct table *table = &policy->tables[handle];
+	bool probed = table->probing;
+
+	table->learned = table_confirmed(policy, handle);
+	table->probing = false;
+	table->probe_wait = probed ? fmin(WAIT_SECONDS_MAX, 2 * table->probe_wait) : PROBE_SECONDS;
+	table->probe_at = policy->now + table->probe_wait;
+}
+
+/* A probe that found a slot: the next one at once, until there is none or all that is configured
+ * are back. */
+static void table_learn_space(struct policy *policy, policy_table handle)
+{
+	struct table *table = &policy->tables[handle];
+	uint32_t confirmed;
+
+	if (!table->probing)
+		return;
+	confirmed = table_confirmed(policy, handle);
+	if (confirmed <= table->learned)
+		return;
+	table->learned = confirmed < table->config.capacity ? confirmed : UINT32_MAX;
+	table->probing = false;
+	table->probe_wait = PROBE_SECONDS;
+	table->probe_at = policy->now;
+}
+
+static void report_promotion(struct policy *policy, struct sa *sa, enum policy_outcome outcome)
+{
+	policy_table table = sa->placed;
+
+	sa_settle(policy, sa, outcome == POLICY_DONE);
+	sa->successor = false;
+	switch (outcome) {
+	case POLICY_DONE:
+		sa->moved = policy->now;
+		table_learn_space(policy, table);
+		break;
+	case POLICY_REFUSED:
+		sa_back_off(policy, sa);
+		break;
+	case POLICY_NO_SPACE:
+		table_learn_full(policy, table);
+		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;
+		break;
+	case POLICY_FAILED:
+		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;
+		break;
+	}
+}
+
+static void report_eviction(struct policy *policy, struct sa *sa, enum policy_outcome outcome)
+{
+	sa_settle(policy, sa, outcome != POLICY_DONE);
+	if (outcome != POLICY_DONE) {
+		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;
+		return;
+	}
+	sa->moved = policy->now;
+	/* What leaves in peace was served well: earlier refusals are forgiven. */
+	if (sa->made_worse)
+		sa_back_off(policy, sa);
+	else
+		sa->heat.refusals = 0;
+}
+
+void policy_report(struct policy *policy, policy_sa handle, enum policy_outcome outcome, double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+	enum pending pending;
+
+	if (!sa || sa->pending == PENDING_NONE)
+		return;
+	policy_clock(policy, now);
+	pending = sa->pending;
+	policy_unbook(policy, sa);
+	sa_unlink(policy, sa);
+	if (pending == PENDING_PROMOTE)
+		report_promotion(policy, sa, outcome);
+	else
+		report_eviction(policy, sa, outcome);
+	policy_book(policy, sa);
+}

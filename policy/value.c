@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a slot is worth to an SA, what moving it costs, and who would have to go.
+ *
+ * The gain is the larger of two answers to "for how long will it stay this hot?":
+ *
+ *  - speculation: for a short horizon, scaled by the trust this SA earned with earlier moves;
+ *  - ski rental: as long again as it has already been hot in software. What was forgone since then
+ *    is on the ledger (`accrued`), so moves justified this way never cost more than 1/payback of
+ *    the bytes the policy left in software, whatever the traffic does.
+ */
+#include "state.h"
+
+#include <math.h>
+
+uint32_t policy_table_capacity(const struct table *table)
+{
+	uint32_t capacity = table->config.capacity;
+
+	if (table->learned < capacity)
+		capacity = table->learned + (table->probing ? 1 : 0);
+	return capacity;
+}
+
+uint32_t policy_table_used(const struct table *table)
+{
+	return table->held + table->leaving - table->paired;
+}
+
+uint32_t policy_table_free(const struct table *table)
+{
+	uint32_t capacity = policy_table_capacity(table), used = policy_table_used(table);
+
+	return capacity > used ? capacity - used : 0;
+}
+
+bool policy_table_has_slot(const struct table *table)
+{
+	uint32_t free = policy_table_free(table);
+
+	/* A probe asks whether there is one slot more: the reserve is no reason not to ask. */
+	return free > table->config.reserve ||
+	       (free > 0 && table->probing && policy_table_used(table) == table->learned);
+}
+
+double policy_table_tokens(const struct table *table, double now)
+{
+	return fmin(table->config.moves_burst,
+		    table->tokens + table->config.moves_per_second * (now - table->tokens_at));
+}
+
+bool policy_table_can_carry(const struct table *table, const struct sa *sa, const struct sa *victim)
+{
+	double rate = table->rate + sa->heat.rate.mean - (victim ? victim->heat.rate.mean : 0);
+
+	return table->config.max_rate <= 0 || rate <= table->config.max_rate;
+}
+
+double policy_gain(const struct policy *policy, const struct table *table, const struct sa *sa,
+		   double price)
+{
+	double advantage = sa_low(sa) - price;
+	double age = policy->now - sa->heat.born;
+	double horizon = fmax(table->horizon, policy->interval);
+	double speculation = advantage * horizon * sa->heat.trust;
+	double forgone = sa->config.weight * sa->heat.accrued - price * age;
+
+	return fmax(speculation, fmin(advantage * fmin(age, policy->parameters.age_max), forgone));
+}
+
+double policy_cost(const struct table *table, const struct sa *sa)
+{
+	return table->config.migration_bytes + table->config.migration_seconds * sa_mean(sa);
+}
+
+bool policy_group_is_full(const struct policy *policy, const struct table *table, uint32_t group)
+{
+	return group > 0 && policy->groups[group].ceiling > 0 &&
+	       table->groups[group].held >= policy->groups[group].ceiling;
+}
+
+struct sa *policy_victim_for(const struct policy *policy, const struct table *table, uint32_t group)
+{
+	bool only_own = policy_group_is_full(policy, table, group);
+	const struct heap_node *coldest = NULL;
+
+	for (uint32_t g = 0; g <= policy->n_groups; g++) {
+		const struct group *other = &table->groups[g];
+
+		if (other->residents.n == 0)
+			continue;
+		if (g != group && (only_own || (g > 0 && other->held <= policy->groups[g].floor)))
+			continue;
+		if (!coldest || other->residents.nodes[0].key < coldest->key)
+			coldest = &other->residents.nodes[0];
+	}
+	return coldest ? &policy->sas[coldest->id] : NULL;
+}
