@@ -28,8 +28,8 @@ enum config_offload {
 };
 
 struct config_capacity {
-	bool set;       /* false: from the driver's table, else learned */
-	bool shared;    /* `in` is the one number for both directions, `out` is unused */
+	bool set;    /* false: from the driver's table, else learned */
+	bool shared; /* `in` is the one number for both directions, `out` is unused */
 	uint32_t in;
 	uint32_t out;
 };
@@ -63,9 +63,9 @@ struct config_rule {
 	struct config_prefix destination;
 	struct config_number reqid;
 	struct config_number if_id;
-	struct config_number mark;      /* matches (mark & mask) of the SA */
-	uint32_t mark_mask;             /* of the rule, 0xffffffff unless written VALUE/MASK */
-	enum sa_direction direction;    /* SA_DIRECTION_UNKNOWN: any */
+	struct config_number mark;   /* matches (mark & mask) of the SA */
+	uint32_t mark_mask;          /* of the rule, 0xffffffff unless written VALUE/MASK */
+	enum sa_direction direction; /* SA_DIRECTION_UNKNOWN: any */
 	enum config_offload offload;
 	double weight;   /* > 0 */
 	double min_rate; /* bytes/s */
@@ -93,6 +93,7 @@ DEFINE_CLEANUP(struct config *, config_free);
 /*
  * Reads a file. Errors are written to `errors` as people read them: path:line:column, what is
  * wrong, the source line and a caret, and the remedy; all errors of a file at once (up to 20).
+ * Warnings (an entry that nothing can reach) are written there too, and the file is taken.
  * Returns 0, -EBADMSG when the file has errors, or the errno of reading it (also told in `errors`).
  */
 int config_load(const char *path, FILE *errors, struct config **ret_config);

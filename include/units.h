@@ -3,19 +3,27 @@
  * Rates and times as people write and read them.
  *
  * Written: a number, then a unit without which it is an error (zero needs none). Rates: bit/s,
- * kbit/s, Mbit/s, Gbit/s (powers of 1000), B/s, kB/s, MB/s, GB/s, and KiB/s, MiB/s, GiB/s.
- * Times: ms, s, min, h.
+ * kbit/s, Mbit/s, Gbit/s, Tbit/s (powers of 1000), B/s, kB/s, MB/s, GB/s, and KiB/s, MiB/s, GiB/s.
+ * Times: ms, s, min, h. Numbers are plain decimals ("10", "2.5"), at most 15 digits, with a point
+ * whatever the locale.
  */
 #pragma once
 
 #include <stddef.h>
 
+/* As in error messages. */
+#define UNITS_OF_RATE \
+	"bit/s, kbit/s, Mbit/s, Gbit/s, Tbit/s, B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s, GiB/s"
+#define UNITS_OF_TIME "ms, s, min, h"
+
 /* Return 0, -EINVAL (not a number with a known unit) or -ERANGE (negative, infinite). */
 int units_parse_rate(const char *text, double *ret_bytes_per_second);
 int units_parse_time(const char *text, double *ret_seconds);
+/* The same for a number without a unit. */
+int units_parse_number(const char *text, double *ret_value);
 
 /* "12.3 Mbit/s", "940 bit/s", "-" for NaN; at most 12 characters. Return `buffer`. */
 #define UNITS_TEXT_MAX 24
 char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX]);
-/* "3.2 s", "4 min 10 s", "2 h 5 min". */
+/* "3.2 s", "4 min 10 s", "2 h 5 min", "-" for NaN. */
 char *units_format_time(double seconds, char buffer[UNITS_TEXT_MAX]);

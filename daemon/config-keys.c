@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config-keys.h"
+
+#include "cleanup.h"
+#include "config.h"
+
+#include <string.h>
+
+static const char *const mode_words[] = {
+	[CONFIG_MODE_OBSERVE] = "observe",
+	[CONFIG_MODE_ENFORCE] = "enforce",
+	NULL,
+};
+
+static void prepare_nic(void *entry, unsigned line)
+{
+	struct config_nic *nic = entry;
+
+	*nic = (struct config_nic){.line = line};
+}
+
+static void prepare_rule(void *entry, unsigned line)
+{
+	struct config_rule *rule = entry;
+
+	*rule = (struct config_rule){.mark_mask = UINT32_MAX, .weight = 1, .line = line};
+}
+
+static const struct config_list nic_list = {
+	.section = &config_section_nic,
+	.entry_size = sizeof(struct config_nic),
+	.entries_max = CONFIG_NICS_MAX,
+	.count_offset = offsetof(struct config, n_nics) - offsetof(struct config, nics),
+	.prepare = prepare_nic,
+};
+
+static const struct config_list rule_list = {
+	.section = &config_section_rule,
+	.entry_size = sizeof(struct config_rule),
+	.entries_max = CONFIG_RULES_MAX,
+	.count_offset = offsetof(struct config, n_rules) - offsetof(struct config, rules),
+	.prepare = prepare_rule,
+};
+
+static void read_version(struct config_reader *reader, const struct config_key *key,
+			 const yaml_node_t *node, void *member)
+{
+	const char *text = config_scalar(reader, key, node, "1");
+
+	if (text && strcmp(text, "1") != 0) {
+		config_wrong(reader, key, node, "1");
+		config_remedy(reader->report, "this espoffloadd knows version 1 of the file only");
+	}
+}
+
+#define MEMBER(name) offsetof(struct config, name)
+
+static const struct config_key file_keys[] = {
+	{"version", read_version},
+	{"mode", config_read_word, MEMBER(mode), .words = mode_words},
+	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60},
+	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000},
+	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600},
+	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},
+	{"rules", config_read_list, MEMBER(rules), .list = &rule_list},
+};
+
+const struct config_section config_section_file = {
+	.name = "the configuration",
+	.keys = file_keys,
+	.n_keys = ELEMENTSOF(file_keys),
+};
