@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The virtual machine itself: is the simulated NIC as full, and the traffic as measured, as the other cases believe?"""
+
+import errno
+
+from lib import xfrm
+from lib.case import check, check_equal
+from lib.nsim import CAPACITY, Netdevsim
+from lib.sh import ip, wait_until
+from lib.world import World, shuffled
+
+
+def case_netdevsim_offload():
+    """33 SAs fit into the simulated NIC, the 34th is refused with ENOSPC"""
+    nic = Netdevsim()
+    ip("address add 192.0.2.1/24 dev nsim0")
+    check_equal(xfrm.try_state("192.0.2.1", "192.0.2.9", 0x100, 9), 0, "answer to an SA in software")
+    for number in range(CAPACITY):
+        xfrm.add_state("192.0.2.1", f"192.0.2.{10 + number}", 0x101 + number, 1 + number, xfrm.gcm_key(), offload=("nsim0", "out"))
+    table = nic.table()
+    check_equal(table.count, CAPACITY, "entries in the NIC")
+    check_equal(table.spis, set(range(0x101, 0x101 + CAPACITY)), "SPIs in the NIC")
+    check_equal(xfrm.offloaded("nsim0"), table.spis, "SPIs that the kernel shows as offloaded")
+    error = xfrm.try_state("192.0.2.1", "192.0.2.99", 0x199, 99, offload=("nsim0", "out"))
+    check_equal(errno.errorcode.get(error), "ENOSPC", "answer to the 34th SA")
+    check_equal(nic.table().count, CAPACITY, "entries after the refusal")
+    check(0x199 not in xfrm.by_spi(), "the refused SA exists")
+
+
+def compare(world, planned, seconds=8, tolerance=0.25):
+    """The SAs' byte rates must stand in the proportions of the plan; the slow ones, with few packets, within two of them."""
+    measured = world.measure(seconds)
+    overhead = world.payload_on_wire()
+    for spi, rate in sorted(planned.items()):
+        expected = rate * overhead[spi]
+        allowed = max(expected * tolerance, 2.5 * overhead[spi] / seconds)
+        print(f"{spi:#x} {world.flow(spi).family} {world.flow(spi).mode:9} planned {expected:9.0f} B/s, measured {measured[spi]:9.0f} B/s")
+    for spi, rate in sorted(planned.items()):
+        expected = rate * overhead[spi]
+        allowed = max(expected * tolerance, 2.5 * overhead[spi] / seconds)
+        check(abs(measured[spi] - expected) <= allowed, f"SA {spi:#x}: planned {expected:.0f} B/s, measured {measured[spi]:.0f}")
+
+
+def traffic(direction):
+    """Proportions in software, then with every second SA in the NIC, then with another hot set."""
+    world = World(out=24 if direction == "out" else 0, inbound=24 if direction == "in" else 0)
+    order = {direction + "_order": shuffled(24, 1)}
+    planned = world.start_traffic(**order)
+    world.wait_for_traffic()
+    compare(world, planned)
+
+    half = world.flows[::2]
+    world.offload_by_hand(half)
+    check_equal(world.nic.table().spis, {flow.spi for flow in half}, "SPIs in the NIC")
+    sent = world.nic.table().tx
+    compare(world, planned)
+    if direction == "out":
+        check(world.nic.table().tx > sent, "the NIC saw no packet of an offloaded SA")
+
+    planned = world.swap(**{direction + "_order": shuffled(24, 2)})
+    compare(world, planned)
+    world.stop_traffic()
+    return world
+
+
+def case_traffic_out():
+    """Outbound flows use their SAs at the planned rates, in software and offloaded"""
+    traffic("out")
+
+
+def case_traffic_in():
+    """Inbound flows use their SAs at the planned rates, in software and offloaded, and arrive"""
+    world = traffic("in")
+    received = wait_until(world.received, 5, "the sink's counts")
+    check_equal(set(received), {flow.spi for flow in world.inbound}, "SAs whose packets reached the sink")

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Finds the cases without importing them, so that the host can list what only the guest can run.
+
+A case is a function case_SOMETHING in tests/vm/cases/*.py; its name is SOMETHING with dashes, its docstring's first line says what
+it shows. ROOT = "name" at the top of the file asks for one of the roots in tests/vm/roots.
+"""
+
+import ast
+import pathlib
+import sys
+
+
+def cases(directory, wanted=()):
+    """Yields (root, path, name, summary), in the order of file names and lines."""
+    for path in sorted(pathlib.Path(directory).glob("*.py")):
+        tree = ast.parse(path.read_text(), str(path))
+        root = "base"
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ROOT":
+                root = ast.literal_eval(node.value)
+            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("case_"):
+                continue
+            name = node.name[len("case_"):].replace("_", "-")
+            if wanted and not any(part in name for part in wanted):
+                continue
+            summary = (ast.get_docstring(node) or "").partition("\n")[0]
+            yield root, path, name, summary
+
+
+def main():
+    arguments = sys.argv[1:]
+    listing = arguments[0] == "--list"
+    if listing:
+        arguments = arguments[1:]
+    for root, path, name, summary in cases(arguments[0], arguments[1:]):
+        if listing:
+            print(f"{name:32} {summary}" + (f" [root {root}]" if root != "base" else ""))
+        else:
+            print(root, path.name, name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netdevsim: network devices of software whose driver has an ESP table of 33 entries."""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+from lib.sh import ip, run, wait_until
+
+CAPACITY = 33
+BUS = pathlib.Path("/sys/bus/netdevsim")
+DEBUG = pathlib.Path("/sys/kernel/debug/netdevsim")
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """One used entry of the driver's table. address is the driver's raw notation: little help, the SPI identifies."""
+    index: int
+    direction: str
+    address: str
+    spi: int
+    key: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    count: int
+    tx: int             # packets that were sent through any entry
+    slots: tuple
+
+    @property
+    def spis(self):
+        return {slot.spi for slot in self.slots}
+
+
+class Netdevsim:
+    """One netdevsim device with one port. The cleanup between cases deletes it."""
+
+    def __init__(self, number=0, name=None, up=True):
+        run("modprobe", "netdevsim")
+        self.number = number
+        self.name = name or f"nsim{number}"
+        (BUS / "new_device").write_text(f"{number} 1")
+        net = BUS / "devices" / f"netdevsim{number}" / "net"
+        first = wait_until(lambda: net.is_dir() and os.listdir(net), 10, f"netdevsim{number}'s port")[0]
+        ip(f"link set {first} name {self.name}" + (" up" if up else ""))
+
+    @property
+    def mac(self):
+        return pathlib.Path(f"/sys/class/net/{self.name}/address").read_text().strip()
+
+    def table(self):
+        """The driver's ESP table, from debugfs."""
+        text = (DEBUG / f"netdevsim{self.number}" / "ports" / "0" / "ipsec").read_text()
+        head = re.match(r"SA count=(\d+) tx=(\d+)", text)
+        slots = []
+        for match in re.finditer(r"sa\[(\d+)\] (rx|tx) ipaddr=(.*)\nsa\[\d+\]\s+spi=0x(\w+) .*\nsa\[\d+\]\s+key=(.*)", text):
+            index, direction, address, spi, key = match.groups()
+            slots.append(Slot(int(index), "in" if direction == "rx" else "out", address, int(spi, 16), key))
+        return Table(int(head[1]), int(head[2]), tuple(slots))
+
+    def delete(self):
+        (BUS / "del_device").write_text(str(self.number))
+
+
+def delete_all():
+    """Remove every netdevsim device."""
+    for path in BUS.glob("devices/netdevsim*"):
+        (BUS / "del_device").write_text(path.name[len("netdevsim"):])
