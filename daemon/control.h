@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Varlink server: sockets, framing, permissions, and org.varlink.service. What the methods of
+ * io.espoffload do is the caller's: it passes a table of functions.
+ *
+ * A client sees its requests answered one after the other, in order; between two of them the event
+ * loop gets its turn, so that a pipeline of requests does not keep the daemon from the kernel's
+ * events. Everything a client can make the daemon keep is bounded: see struct control_settings.
+ */
+#pragma once
+
+#include "cleanup.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+
+/* Who may read: the members of this group, if it exists when the socket is made. */
+#define CONTROL_GROUP "espoffloadd"
+/* FileDescriptorName= of a socket unit whose socket is used instead of making one. */
+#define CONTROL_FD_NAME "control"
+
+struct control;
+
+struct control_method {
+	const char *name; /* without the interface: "GetStatus" */
+	bool changes;     /* for root and the daemon's own user only */
+	/*
+	 * `parameters` is an object, never NULL, and the caller's. Returns 0 with a new reference
+	 * in *ret_reply (NULL: no parameters), and for an error also its name in *ret_error, a
+	 * constant: "NoSuchSA" for one of io.espoffload, "org.varlink.service.InvalidParameter"
+	 * with the interface for others. A negative errno becomes the error io.systemd.System
+	 * (what varlinkctl shows as an errno). Must not free the control.
+	 */
+	int (*call)(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+};
+
+/* For methods: fills in the error that says which parameter was wrong. Returns 0 or -ENOMEM. */
+int control_refuse_parameter(const char *parameter, json_t **ret_reply, const char **ret_error);
+
+/*
+ * Listens at `path`, or at the socket that the service manager passed. The table is not copied.
+ * -EADDRINUSE: another daemon listens there; -EEXIST: there is something that is no socket;
+ * -ENAMETOOLONG: does not fit into sockaddr_un.
+ */
+int control_new(sd_event *event, const char *path, const struct control_method *methods, size_t n,
+		void *userdata, struct control **ret_control);
+/* Closes all connections and removes the socket that it made. Accepts NULL, returns NULL. */
+struct control *control_free(struct control *control);
+DEFINE_CLEANUP(struct control *, control_free);
+
+/* The bounds. control_new() takes control_settings_default; tests take smaller ones. */
+struct control_settings {
+	unsigned clients_max;          /* connections; one more is closed at once */
+	unsigned clients_per_user_max; /* of them for one user, so that root gets its turn */
+	uint64_t idle_usec;            /* without a request */
+	/* A reply must have been read after reply_usec, plus the time it takes at
+	 * reply_bytes_per_second; else the client is cut off. */
+	uint64_t reply_usec;
+	uint64_t reply_bytes_per_second;
+	/* Bytes of replies waiting to be read, all clients together: beyond it no method is called
+	 * until some are. */
+	size_t pending_max;
+	/* Who may call methods that change something. */
+	bool (*may_change)(const struct ucred *peer);
+};
+
+extern const struct control_settings control_settings_default;
+
+int control_new_with(sd_event *event, const char *path, const struct control_method *methods,
+		     size_t n, void *userdata, const struct control_settings *settings,
+		     struct control **ret_control);
+
+/* Connections at the moment. */
+unsigned control_clients(const struct control *control);

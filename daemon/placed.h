@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which SAs this daemon offloaded: the others in a NIC are foreign, and not to be touched. Kept in
+ * a text file below /run, so that a restart or a crash does not turn the daemon's own SAs into
+ * foreign ones, and a reboot forgets. No keys in it.
+ *
+ * An SA is recognised by its identity, the NIC, and the time when it was added (struct
+ * xfrm_lifetime_cur.add_time), which a move keeps: an SA that somebody else makes later under the
+ * same identity is not taken for ours.
+ *
+ * The order that makes this safe: add and save before the move, remove after the SA is gone or
+ * back in software. A crash in between leaves a record too much, which matches nothing.
+ */
+#pragma once
+
+#include "cleanup.h"
+#include "sa.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* More than any NIC takes. */
+#define PLACED_MAX 131072u
+
+struct placed;
+
+/* Empty; `path` is copied. */
+int placed_new(const char *path, struct placed **ret_placed);
+struct placed *placed_free(struct placed *placed); /* does not save; accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct placed *, placed_free);
+
+/*
+ * Reads the file, once, before anything is added. Returns the number of records; a file that does
+ * not exist is empty. On failure nothing is added, and the daemon goes on with an empty set:
+ * -EBADMSG: the file is damaged, -EFBIG: it is larger than PLACED_MAX records can be.
+ */
+int placed_load(struct placed *placed);
+
+/* Replaces a record with the same identity. -ENOSPC beyond PLACED_MAX records. */
+int placed_add(struct placed *placed, const struct sa_id *id, int ifindex, uint64_t add_time);
+/* Returns whether there was one. */
+bool placed_remove(struct placed *placed, const struct sa_id *id);
+bool placed_contains(const struct placed *placed, const struct sa_id *id, int ifindex,
+		     uint64_t add_time);
+size_t placed_count(const struct placed *placed);
+
+/* Drops the records that `keep` denies, for the SAs that went while nobody watched. Returns how
+ * many. `keep` must not change the set. */
+typedef bool (*placed_keep)(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata);
+size_t placed_prune(struct placed *placed, placed_keep keep, void *userdata);
+
+/* Writes the file if something changed since it was last written: 1, or 0 if nothing did. The old
+ * file stays until the new one is complete; after a failure the next call tries again. */
+int placed_save_if_changed(struct placed *placed);
