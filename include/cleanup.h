@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
-#define _printf_(format, arguments) __attribute__((format(printf, format, arguments)))
+#define _printf_(text, arguments) __attribute__((format(printf, text, arguments)))
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
 

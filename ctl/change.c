@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `pause`, `resume` and `reload`: the verbs that only ask for something to be done. */
+#include "control.h"
+#include "ctl.h"
+
+static int change(const struct ctl *ctl, int argc, char **argv, const char *method,
+		  int (*text)(const struct ctl *ctl, const json_t *reply))
+{
+	json_t *reply = NULL;
+	int r;
+
+	if (!ctl_no_arguments(argc, argv))
+		return CTL_USAGE;
+	r = ctl_call(ctl, method, NULL, &reply);
+	if (r != CTL_OK)
+		return r;
+	r = ctl_show(ctl, reply, text);
+	json_decref(reply);
+	return r;
+}
+
+static int print_paused(const struct ctl *ctl, const json_t *reply)
+{
+	(void)puts("paused: SAs stay where they are until 'espoffloadctl resume'");
+	return 0;
+}
+
+static int print_resumed(const struct ctl *ctl, const json_t *reply)
+{
+	(void)puts("resumed");
+	return 0;
+}
+
+static int print_reloaded(const struct ctl *ctl, const json_t *reply)
+{
+	const char *path = json_string_value(json_object_get(reply, "path"));
+
+	(void)printf("reloaded %s\n", path && path[0] ? path : "the built-in configuration");
+	return 0;
+}
+
+int verb_pause(const struct ctl *ctl, int argc, char **argv)
+{
+	return change(ctl, argc, argv, CONTROL_INTERFACE ".Pause", print_paused);
+}
+
+int verb_resume(const struct ctl *ctl, int argc, char **argv)
+{
+	return change(ctl, argc, argv, CONTROL_INTERFACE ".Resume", print_resumed);
+}
+
+int verb_reload(const struct ctl *ctl, int argc, char **argv)
+{
+	return change(ctl, argc, argv, CONTROL_INTERFACE ".Reload", print_reloaded);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl.h"
+
+#include "control.h"
+#include "varlink-client.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Enough for the members of a group: a larger answer only costs the hint its name. */
+#define GROUP_BUFFER_SIZE 16384
+
+static void print_message(const char *prefix, const char *format, va_list arguments)
+{
+	(void)fputs(prefix, stderr);
+	(void)vfprintf(stderr, format, arguments);
+	(void)fputc('\n', stderr);
+}
+
+void ctl_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_message("espoffloadctl: ", format, arguments);
+	va_end(arguments);
+}
+
+int ctl_usage(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_message("espoffloadctl: ", format, arguments);
+	va_end(arguments);
+	(void)fputs("Try 'espoffloadctl --help'.\n", stderr);
+	return CTL_USAGE;
+}
+
+bool ctl_no_arguments(int argc, char **argv)
+{
+	if (argc > 1)
+		(void)ctl_usage("%s: unexpected argument '%s'", argv[0], argv[1]);
+	return argc <= 1;
+}
+
+int ctl_parse_number(const char *text, long min, long max, long *ret_value)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (end == text || *end)
+		return -EINVAL;
+	if (errno || value < min || value > max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
+static void tell_permission(const struct ctl *ctl)
+{
+	char buffer[GROUP_BUFFER_SIZE];
+	struct group group;
+	struct group *found = NULL;
+	struct stat status;
+
+	if (stat(ctl->socket, &status) == 0)
+		(void)getgrgid_r(status.st_gid, &group, buffer, sizeof(buffer), &found);
+	if (found && found->gr_gid != 0)
+		ctl_error("no permission to connect to %s: that is for root and the group '%s' "
+			  "(usermod -aG %s USER, then log in again)",
+			  ctl->socket, found->gr_name, found->gr_name);
+	else
+		ctl_error("no permission to connect to %s: try again as root (sudo)", ctl->socket);
+}
+
+int ctl_tell_failure(const struct ctl *ctl, int error)
+{
+	switch (-error) {
+	case EACCES:
+	case EPERM:
+		tell_permission(ctl);
+		return CTL_UNREACHABLE;
+	case ENOENT:
+	case ECONNREFUSED:
+	case ENOTSOCK:
+	case EAGAIN:
+		ctl_error("cannot connect to %s (%s): is espoffloadd running? "
+			  "See 'systemctl status espoffloadd'",
+			  ctl->socket, strerror(-error));
+		return CTL_UNREACHABLE;
+	case ETIMEDOUT:
+		ctl_error("espoffloadd does not answer within %.0f s on %s: "
+			  "see 'systemctl status espoffloadd'",
+			  CTL_TIMEOUT, ctl->socket);
+		return CTL_UNREACHABLE;
+	case ECONNRESET:
+	case EPIPE:
+		ctl_error("espoffloadd closed the connection: was it stopped? "
+			  "See 'journalctl -u espoffloadd'");
+		return CTL_UNREACHABLE;
+	case ENAMETOOLONG:
+		ctl_error("the socket's path is too long: %s", ctl->socket);
+		return CTL_USAGE;
+	case EMSGSIZE:
+		ctl_error("the reply is larger than %u MiB: ask for less (--limit)",
+			  CONTROL_REPLY_MAX >> 20);
+		return CTL_FAILURE;
+	case EBADMSG:
+		ctl_error("what answers on %s does not speak the protocol of espoffloadd: "
+			  "do the versions of espoffloadctl and espoffloadd match?",
+			  ctl->socket);
+		return CTL_FAILURE;
+	default:
+		ctl_error("cannot talk to espoffloadd on %s: %s", ctl->socket, strerror(-error));
+		return CTL_FAILURE;
+	}
+}
+
+/* Text of the daemon on stderr, newlines kept, other control characters not. */
+static void print_foreign_text(const char *text)
+{
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+		/* U+0080 to U+009F are control characters too, "\xc2\x80" to "\xc2\x9f". */
+		bool c1 = byte == 0xc2 && (unsigned char)text[1] < 0xa0;
+
+		if (c1)
+			text++;
+		(void)fputc(c1 || (byte < 0x20 && byte != '\n') || byte == 0x7f ? '?' : byte,
+			    stderr);
+	}
+}
+
+static void tell_text(const char *prefix, const char *text)
+{
+	(void)fprintf(stderr, "espoffloadctl: %s", prefix);
+	print_foreign_text(text);
+	(void)fputc('\n', stderr);
+}
+
+static const char *member(const json_t *parameters, const char *key)
+{
+	const char *text = json_string_value(json_object_get(parameters, key));
+
+	return text ? text : "?";
+}
+
+int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
+{
+	if (strcmp(name, CONTROL_INTERFACE ".NoSuchSA") == 0) {
+		tell_text("no SA has this SPI (see 'espoffloadctl list'): ",
+			  member(parameters, "spi"));
+		return CTL_FAILURE;
+	}
+	if (strcmp(name, CONTROL_INTERFACE ".InvalidConfiguration") == 0) {
+		tell_text("the configuration is invalid, the rules in force stay: ",
+			  member(parameters, "path"));
+		print_foreign_text(member(parameters, "messages"));
+		(void)fputc('\n', stderr);
+		return CTL_INVALID_CONFIG;
+	}
+	if (strcmp(name, CONTROL_INTERFACE ".PermissionDenied") == 0) {
+		tell_text("permission denied, try again as root (sudo): ",
+			  member(parameters, "message"));
+		return CTL_FAILURE;
+	}
+	if (strcmp(name, "org.varlink.service.MethodNotFound") == 0 ||
+	    strcmp(name, "org.varlink.service.InterfaceNotFound") == 0 ||
+	    strcmp(name, "org.varlink.service.MethodNotImplemented") == 0) {
+		ctl_error("the espoffloadd on %s cannot do that: is it of another version?",
+			  ctl->socket);
+		return CTL_FAILURE;
+	}
+	if (strcmp(name, "org.varlink.service.InvalidParameter") == 0) {
+		tell_text("espoffloadd does not accept this value of: ",
+			  member(parameters, "parameter"));
+		return CTL_FAILURE;
+	}
+	ctl_error("espoffloadd answers with the error %s", name);
+	return CTL_FAILURE;
+}
+
+int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
+{
+	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	int r = varlink_client_connect(ctl->socket, &client);
+
+	if (r < 0) {
+		json_decref(parameters);
+		return ctl_tell_failure(ctl, r);
+	}
+	r = varlink_client_call(client, method, parameters, CTL_TIMEOUT, &reply);
+	if (r < 0)
+		return ctl_tell_failure(ctl, r);
+	if (reply.error)
+		return ctl_tell_error_reply(ctl, reply.error, reply.parameters);
+	*ret_reply = TAKE_PTR(reply.parameters);
+	return CTL_OK;
+}
+
+void ctl_print_json(const struct ctl *ctl, const json_t *document)
+{
+	size_t flags = ctl->json == CTL_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT;
+
+	/* What goes to a terminal must not hold control characters of Unicode either. */
+	(void)json_dumpf(document, stdout, flags | (ctl->terminal ? JSON_ENSURE_ASCII : 0));
+	(void)fputc('\n', stdout);
+}
+
+int ctl_show(const struct ctl *ctl, const json_t *document,
+	     int (*text)(const struct ctl *ctl, const json_t *document))
+{
+	if (ctl->json != CTL_JSON_OFF) {
+		ctl_print_json(ctl, document);
+	} else {
+		int r = text(ctl, document);
+
+		if (r < 0)
+			return ctl_tell_failure(ctl, r);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		ctl_error("cannot write: %s", strerror(errno));
+		return CTL_FAILURE;
+	}
+	return CTL_OK;
+}

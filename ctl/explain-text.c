@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The text is laid out twice by the same code: first into nothing, to know its height, then into a
+ * frame of that height.
+ */
+#include "explain-text.h"
+
+#include "units.h"
+#include "views.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define HISTORY_INDENT 16
+#define DETAIL_NAME_MAX 32
+
+struct page {
+	struct frame *frame; /* NULL while measuring */
+	int width;
+	int row;
+};
+
+/* Bytes of `text` that fit `width` columns, broken at a blank where there is one. */
+static size_t line_length(const char *text, int width)
+{
+	const char *end = text;
+	const char *blank = NULL;
+
+	for (int column = 0; *end && *end != '\n'; column++) {
+		if (column == width)
+			return (size_t)((blank ? blank : end) - text);
+		if (*end == ' ' && end > text)
+			blank = end;
+		(void)frame_next_character(&end);
+	}
+	return (size_t)(end - text);
+}
+
+/* Writes wrapped text from `column` on; the page goes on in the next row. */
+static void add_text(struct page *page, int column, uint32_t style, const char *text)
+{
+	int width = page->width - column > 8 ? page->width - column : 8;
+
+	do {
+		size_t length = line_length(text, width);
+		_cleanup_free_ char *line = strndup(text, length);
+
+		if (page->frame && line)
+			(void)frame_text(page->frame, page->row, column, width, style, line);
+		page->row++;
+		text += length;
+		while (*text == ' ' || *text == '\n')
+			text++;
+	} while (*text);
+}
+
+/* A name at the left, then text from `indent` on. */
+static void add_named(struct page *page, int indent, const char *name, const char *text)
+{
+	if (page->frame)
+		(void)frame_text(page->frame, page->row, 2, indent - 3, FRAME_DIM, name);
+	add_text(page, indent, FRAME_PLAIN, text);
+}
+
+static void add_title(struct page *page, const struct sa_view *sa)
+{
+	char text[512];
+	int column = 0;
+
+	(void)snprintf(text, sizeof(text), "%s  %s %s %s  %s %s  reqid %lld", sa->spi, sa->src,
+		       page->frame && page->frame->ascii ? "->" : "\u2192", sa->dst, sa->direction,
+		       sa->mode, (long long)sa->reqid);
+	if (page->frame) {
+		bool ascii = page->frame->ascii;
+
+		frame_put(page->frame, page->row, 0, sa_place_style(sa->place),
+			  sa_place_glyph(sa->place, ascii));
+		column = frame_printf(page->frame, page->row, 2,
+				      FRAME_BOLD | sa_place_style(sa->place), "%s  ",
+				      sa_place_word(sa->place));
+		(void)frame_text(page->frame, page->row, column, page->width - column, FRAME_BOLD,
+				 text);
+	}
+	page->row++;
+}
+
+static void add_details(struct page *page, const json_t *details)
+{
+	const json_t *detail;
+	size_t i;
+	int indent = 0;
+
+	json_array_foreach(details, i, detail)
+	{
+		int columns = frame_columns(json_text_or(detail, "name", ""));
+
+		if (columns > indent)
+			indent = columns;
+	}
+	if (indent > DETAIL_NAME_MAX)
+		indent = DETAIL_NAME_MAX;
+	if (json_array_size(details) > 0)
+		page->row++;
+	json_array_foreach(details, i, detail)
+		add_named(page, indent + 4, json_text_or(detail, "name", ""),
+			  json_text_or(detail, "value", ""));
+}
+
+static void add_history(struct page *page, const json_t *history)
+{
+	const json_t *entry;
+	size_t i;
+
+	if (json_array_size(history) > 0) {
+		page->row++;
+		add_text(page, 0, FRAME_BOLD, "History");
+	}
+	json_array_foreach(history, i, entry)
+	{
+		struct action_view action;
+		char ago[UNITS_TEXT_MAX + 8];
+		char time[UNITS_TEXT_MAX];
+
+		if (action_view_read(entry, &action) < 0)
+			continue;
+		(void)snprintf(ago, sizeof(ago), "%s ago",
+			       units_format_time(action.seconds_ago, time));
+		add_named(page, HISTORY_INDENT, ago, action.text[0] ? action.text : action.action);
+	}
+}
+
+static int add_sas(struct page *page, const json_t *sas)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(sas, i, entry)
+	{
+		const json_t *sentence;
+		struct sa_view sa;
+		size_t j;
+		int r = sa_view_read(json_object_get(entry, "sa"), &sa);
+
+		if (r < 0)
+			return r;
+		if (i > 0)
+			page->row++;
+		add_title(page, &sa);
+		json_array_foreach(json_object_get(entry, "sentences"), j, sentence)
+			add_text(page, 2, FRAME_PLAIN,
+				 json_is_string(sentence) ? json_string_value(sentence) : "?");
+		add_details(page, json_object_get(entry, "details"));
+		add_history(page, json_object_get(entry, "history"));
+	}
+	return 0;
+}
+
+int explain_layout(const json_t *reply, int width, bool ascii, struct frame **ret_frame)
+{
+	const json_t *sas = json_object_get(reply, "sas");
+	struct page page = {.width = width};
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	int r;
+
+	if (!json_is_array(sas))
+		return -EBADMSG;
+	r = add_sas(&page, sas);
+	if (r < 0)
+		return r;
+	r = frame_new(width, page.row > 0 ? page.row : 1, ascii, &frame);
+	if (r < 0)
+		return r;
+	page = (struct page){.frame = frame, .width = width};
+	(void)add_sas(&page, sas);
+	*ret_frame = TAKE_PTR(frame);
+	return 0;
+}

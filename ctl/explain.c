@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `explain SPI [DST]`: why an SA is where it is. */
+#include "control.h"
+#include "ctl.h"
+#include "explain-text.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Lines of prose that are longer than this are hard to read. */
+#define PROSE_WIDTH 100
+
+/* SPIs are hexadecimal, as ip(8) and the IKE daemons print them, with or without 0x. */
+static int parse_spi(const char *text, uint32_t *ret_spi)
+{
+	const char *digits = text[0] == '0' && (text[1] | 0x20) == 'x' ? text + 2 : text;
+	size_t length = strspn(digits, "0123456789abcdefABCDEF");
+
+	if (length == 0 || length > 8 || digits[length])
+		return -EINVAL;
+	*ret_spi = (uint32_t)strtoul(digits, NULL, 16);
+	return 0;
+}
+
+static int print_text(const struct ctl *ctl, const json_t *reply)
+{
+	int width = ctl->width > 0 && ctl->width < PROSE_WIDTH ? ctl->width : PROSE_WIDTH;
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	int r = explain_layout(reply, width, ctl->ascii, &frame);
+
+	if (r < 0)
+		return r;
+	frame_write(frame, ctl->color, stdout);
+	return 0;
+}
+
+int verb_explain(const struct ctl *ctl, int argc, char **argv)
+{
+	json_t *reply = NULL;
+	json_t *parameters;
+	char spi[16];
+	uint32_t value;
+	int r;
+
+	if (argc < 2 || argc > 3)
+		return ctl_usage("explain: an SPI is needed, and may be followed by a destination");
+	if (parse_spi(argv[1], &value) < 0)
+		return ctl_usage("explain: '%s' is no SPI: up to 8 hexadecimal digits, as in "
+				 "0x00000101",
+				 argv[1]);
+	(void)snprintf(spi, sizeof(spi), "0x%08x", value);
+	parameters = json_pack("{s:s, s:s*}", "spi", spi, "dst", argc > 2 ? argv[2] : NULL);
+	if (!parameters)
+		return ctl_usage("explain: the destination is no text");
+	r = ctl_call(ctl, CONTROL_INTERFACE ".Explain", parameters, &reply);
+	if (r != CTL_OK)
+		return r;
+	r = ctl_show(ctl, reply, print_text);
+	json_decref(reply);
+	return r;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "nic-text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static int64_t known(int64_t slots)
+{
+	return slots > 0 ? slots : 0;
+}
+
+/* Both halves together, when a NIC that shares its table is told by direction. */
+static int64_t total_of(const struct capacity_view *view)
+{
+	return view->total >= 0 ? view->total : known(view->in) + known(view->out);
+}
+
+int nic_tables(const struct nic_view *nic, struct nic_table ret_tables[2])
+{
+	if (nic->capacity.shared) {
+		ret_tables[0] = (struct nic_table){"shared", total_of(&nic->used),
+						   total_of(&nic->foreign), nic->capacity.total};
+		return 1;
+	}
+	ret_tables[0] = (struct nic_table){"in", known(nic->used.in), known(nic->foreign.in),
+					   nic->capacity.in};
+	ret_tables[1] = (struct nic_table){"out", known(nic->used.out), known(nic->foreign.out),
+					   nic->capacity.out};
+	return 2;
+}
+
+char *nic_table_text(const struct nic_table *table, bool brief, char buffer[NIC_TEXT_MAX])
+{
+	char foreign[32] = "";
+	char capacity[32];
+
+	if (table->foreign > 0)
+		(void)snprintf(foreign, sizeof(foreign),
+			       brief ? "+%" PRId64 : ", %" PRId64 " foreign", table->foreign);
+	if (table->capacity >= 0)
+		(void)snprintf(capacity, sizeof(capacity), "%s%" PRId64, brief ? "/" : " of ",
+			       table->capacity);
+	else
+		(void)snprintf(capacity, sizeof(capacity), "%s",
+			       brief ? "/?" : ", capacity unknown");
+	(void)snprintf(buffer, NIC_TEXT_MAX, brief ? "%" PRId64 "%s%s" : "%" PRId64 " ours%s%s",
+		       table->used, foreign, capacity);
+	return buffer;
+}
+
+const char *nic_hindrance(const struct nic_view *nic)
+{
+	if (!nic->esp_offload)
+		return "no ESP offload";
+	if (!nic->allowed)
+		return "not allowed";
+	if (!nic->trusted)
+		return "not trusted";
+	return nic->up ? NULL : "down";
+}

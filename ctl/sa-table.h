@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of SAs that `list` and `top` show: which columns fit a width, and one row of it.
+ *
+ * Every column has a least width and the width its content asks for. Columns that matter less are
+ * left out as the width shrinks; what is left over widens columns up to their content. The rest
+ * goes to the reason.
+ */
+#pragma once
+
+#include "frame.h"
+#include "views.h"
+
+enum sa_column {
+	SA_COLUMN_PLACE,
+	SA_COLUMN_DIRECTION,
+	SA_COLUMN_SPI,
+	SA_COLUMN_PEER, /* the remote end; only when source and destination do not fit */
+	SA_COLUMN_SRC,
+	SA_COLUMN_DST,
+	SA_COLUMN_RATE,
+	SA_COLUMN_HISTORY,
+	SA_COLUMN_RANK,
+	SA_COLUMN_NIC,
+	SA_COLUMN_REASON,
+	_SA_COLUMN_MAX,
+};
+
+struct sa_table {
+	int width[_SA_COLUMN_MAX]; /* 0: not shown */
+	bool sentences;            /* the reason as a sentence, not as its short name */
+};
+
+/* `width` 0 asks for everything at full length. */
+struct sa_table sa_table_layout(const struct sa_view *const *sas, size_t n_sas, int width,
+				bool history);
+/* Columns the table takes. */
+int sa_table_width(const struct sa_table *table);
+/* `marked` is underlined: the column the rows are sorted by, or -1. */
+void sa_table_draw_head(const struct sa_table *table, struct frame *frame, int row, int marked);
+void sa_table_draw_row(const struct sa_table *table, struct frame *frame, int row,
+		       const struct sa_view *sa);
+
+/* Level 0 (none) to `levels` of each of `width` cells; -1 where there is no sample. A cell shows
+ * the largest sample it stands for, in proportion to the largest of all. The newest is at the
+ * right. */
+void sparkline(const double *samples, size_t n_samples, int width, int levels, int *ret_levels);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `top` shows: the newest replies of the daemon, and how the user looks at them (order,
+ * filter, selection). No I/O, no clock: times are passed in, in seconds of any one clock.
+ *
+ * The selection names an SA, not a row. When the SA is rekeyed, the selection goes to the SA of
+ * the same lineage (addresses, reqid, direction, ...).
+ */
+#pragma once
+
+#include "views.h"
+
+enum top_sort {
+	TOP_SORT_RATE,
+	TOP_SORT_RANK,
+	TOP_SORT_PLACE,
+	TOP_SORT_DIRECTION,
+	TOP_SORT_SPI,
+	TOP_SORT_DST,
+	_TOP_SORT_MAX,
+};
+
+/* Seconds a row stays highlighted after its SA moved. */
+#define TOP_HIGHLIGHT 5.0
+#define TOP_FILTER_MAX 64
+
+/* One SA and since when it is where it is, as far as this program has seen. */
+struct top_row {
+	struct sa_view sa;
+	double changed; /* time of the change that was seen, -INFINITY: none */
+};
+
+struct top_model {
+	json_t *status_reply; /* the strings of the views live in these */
+	json_t *sas_reply;
+	struct status_view status;
+	bool has_status;
+
+	struct top_row *rows; /* ordered by identity */
+	size_t n_rows;
+	size_t total; /* SAs in the daemon, before its limit */
+
+	struct top_row **shown; /* filtered and sorted */
+	size_t n_shown;
+
+	enum top_sort sort;
+	bool reverse;
+	char filter[TOP_FILTER_MAX]; /* case does not matter */
+
+	struct sa_view selected; /* strings are owned; spi NULL: nothing is selected */
+	size_t cursor;           /* row of the selection in `shown` */
+	size_t first;            /* first visible row of `shown` */
+};
+
+void top_model_done(struct top_model *model);
+
+/* A new reply of GetStatus or ListSAs; takes a reference. On failure (-EBADMSG, -ENOMEM) the model
+ * stays as it was. */
+int top_model_set_status(struct top_model *model, json_t *reply);
+int top_model_set_sas(struct top_model *model, json_t *reply, double now);
+
+/* Call after `sort`, `reverse` or `filter` changed. */
+void top_model_arrange(struct top_model *model);
+const char *top_sort_name(enum top_sort sort);
+
+/* Moves the selection by rows. */
+void top_model_move(struct top_model *model, long rows);
+/* Scrolls so that the selection is among the `page` visible rows. */
+void top_model_scroll(struct top_model *model, size_t page);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A Varlink client: NUL-terminated JSON objects over a UNIX stream socket, one call at a time.
+ *
+ * The socket is non-blocking. varlink_client_call() waits for the reply; a program with an event
+ * loop of its own uses _send() and, whenever the descriptor is ready, _process(). After a negative
+ * errno the connection is of no use any more: free it and connect again.
+ *
+ * Errors: what connect(2) and read(2) say; -ETIMEDOUT: no reply in time; -ECONNRESET: the peer hung
+ * up; -EMSGSIZE: the reply is larger than CONTROL_REPLY_MAX; -EBADMSG: what came is not a reply.
+ */
+#pragma once
+
+#include "cleanup.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct varlink_client;
+
+/* Owned by the caller, released with varlink_reply_done(). */
+struct varlink_reply {
+	char *error;        /* qualified name of an error, NULL: success */
+	json_t *parameters; /* an object, also for errors */
+};
+
+static inline void varlink_reply_done(struct varlink_reply *reply)
+{
+	free(reply->error);
+	json_decref(reply->parameters);
+}
+
+int varlink_client_connect(const char *path, struct varlink_client **ret_client);
+struct varlink_client *varlink_client_free(struct varlink_client *client);
+DEFINE_CLEANUP(struct varlink_client *, varlink_client_free);
+
+int varlink_client_fd(const struct varlink_client *client);
+/* The poll(2) events to wait for. */
+short varlink_client_events(const struct varlink_client *client);
+
+/* Queues a call; `parameters` is stolen and may be NULL. -EBUSY while another one is awaited. */
+int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters);
+/* Writes and reads what is possible without waiting: 1 with a reply, 0 when it is not complete. */
+int varlink_client_process(struct varlink_client *client, struct varlink_reply *ret_reply);
+
+/* Sends and waits for the reply at most `timeout` seconds. */
+int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
+			double timeout, struct varlink_reply *ret_reply);
+
+/* Reads one reply, without its NUL: 0 or -EBADMSG. */
+int varlink_reply_parse(const char *text, size_t size, struct varlink_reply *ret_reply);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Replies of the daemon as plain values. The strings belong to the JSON document a view was read
+ * from: a view must not outlive it. Rates are bytes/s, NaN when unknown; times are seconds.
+ */
+#pragma once
+
+#include "control.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where an SA is, as shown: placement and state in one word. */
+enum sa_place {
+	SA_PLACE_NIC,
+	SA_PLACE_MOVING,
+	SA_PLACE_SOFTWARE,
+	SA_PLACE_REFUSED,
+	SA_PLACE_FOREIGN,
+	SA_PLACE_HANDS_OFF,
+	_SA_PLACE_MAX,
+};
+
+struct sa_view {
+	const char *spi;
+	const char *src;
+	const char *dst;
+	const char *direction;
+	const char *protocol;
+	const char *mode;
+	const char *mark;
+	const char *nic;       /* NULL: in software */
+	const char *candidate; /* the NIC it could be in, or NULL */
+	const char *placement;
+	const char *state;
+	const char *reason;
+	const char *text;
+	const char *rule;
+	enum sa_place place;
+	int64_t reqid;
+	int64_t if_id;
+	int64_t rank; /* 0: none */
+	double rate;
+	double seconds_in_place;
+	double history[CONTROL_HISTORY_SAMPLES]; /* oldest first, NaN: not sampled */
+	size_t n_history;
+};
+
+/* Slots; -1: unknown. */
+struct capacity_view {
+	bool shared;
+	int64_t in;
+	int64_t out;
+	int64_t total;
+};
+
+struct nic_view {
+	const char *name;
+	const char *driver; /* or NULL */
+	const char *reason; /* or NULL */
+	bool up;
+	bool esp_offload;
+	bool allowed;
+	bool trusted;
+	int64_t line; /* 0: no entry of the configuration decided */
+	struct capacity_view capacity;
+	struct capacity_view used;
+	struct capacity_view foreign;
+	double rate;
+};
+
+struct action_view {
+	double seconds_ago;
+	const char *action;
+	const char *spi;
+	const char *src;
+	const char *dst;
+	const char *direction;
+	const char *nic; /* or NULL */
+	const char *reason;
+	const char *text;
+};
+
+#define STATUS_NICS_MAX 64
+
+struct status_view {
+	const char *version;
+	const char *mode;
+	const char *degraded; /* why, or NULL */
+	const char *mechanism;
+	const char *configuration; /* or NULL */
+	bool paused;
+	bool fips;
+	double interval;
+	double uptime;
+	int64_t sas;
+	int64_t offloaded;
+	double rate;
+	double offloaded_rate;
+	int64_t promoted;
+	int64_t evicted;
+	int64_t refused;
+	int64_t failed;
+	int64_t resyncs;
+	int64_t overruns;
+	bool has_action;
+	struct action_view action;
+	struct nic_view nics[STATUS_NICS_MAX];
+	size_t n_nics; /* in `nics` */
+	size_t n_nics_total;
+};
+
+/* Members with a default for those that are absent, null or of another type. */
+const char *json_text_or(const json_t *object, const char *key, const char *fallback);
+double json_real_or(const json_t *object, const char *key, double fallback);
+int64_t json_whole_or(const json_t *object, const char *key, int64_t fallback);
+
+/* Return 0, or -EBADMSG when the reply lacks what the interface promises. */
+int sa_view_read(const json_t *object, struct sa_view *ret_view);
+int sa_views_read(const json_t *reply, struct sa_view **ret_views, size_t *ret_n_views);
+int status_view_read(const json_t *reply, struct status_view *ret_view);
+int action_view_read(const json_t *object, struct action_view *ret_view);
+
+/* "nic", "sw", "moving", ...; colour and attributes (frame.h); glyph or its ASCII stand-in. */
+const char *sa_place_word(enum sa_place place);
+uint32_t sa_place_style(enum sa_place place);
+uint32_t sa_place_glyph(enum sa_place place, bool ascii);
+
+/* Orders SAs by what names them: SPI, destination, mark. */
+int sa_view_compare_identity(const struct sa_view *a, const struct sa_view *b);
+/* Whether one can be the rekeyed successor of the other. */
+bool sa_view_same_lineage(const struct sa_view *a, const struct sa_view *b);

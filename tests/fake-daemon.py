@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stand-in for espoffloadd: serves io.espoffload with synthetic SAs that move.
+
+For the development and the tests of espoffloadctl. 48 SAs with Zipf-distributed rates whose ranks
+shift, one trusted NIC with a shared table of 33 slots (two of them foreign), one untrusted NIC with
+split tables.
+"""
+
+import argparse
+import json
+import math
+import os
+import socketserver
+import threading
+import time
+
+SAMPLES = 60
+CAPACITY = 33
+FOREIGN = 2
+VERSION = "0.1.0-fake"
+
+
+class Error(Exception):
+    def __init__(self, name, **parameters):
+        super().__init__(name)
+        self.name = name
+        self.parameters = parameters
+
+
+class World:
+    """All state is a function of the time, so that every frame can be reproduced."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.start = time.monotonic()
+        self.paused = False
+        self.lock = threading.Lock()
+
+    def now(self):
+        if self.arguments.frozen:
+            return 1000.0
+        return time.monotonic() - self.start + 1000.0
+
+    def rank_at(self, index, t):
+        # Every 8 s a few SAs change places with others far away in the order.
+        epoch = int(t / 8)
+        rank = index
+        if index % 7 == epoch % 7:
+            rank = (index + 31 + epoch) % self.arguments.sas
+        return rank
+
+    def rate_at(self, index, t):
+        if t < 0:
+            return None
+        rank = self.rank_at(index, t)
+        wave = 1 + 0.35 * math.sin(t / (3 + index % 5) + index) + 0.1 * math.sin(t * 2.1 + 3 * index)
+        rate = 400e6 / (rank + 1) ** 1.1 * wave
+        return 0.0 if index % 23 == 22 else rate
+
+    def addresses(self, index):
+        pair = index // 2 + 1
+        if pair % 4 == 3:
+            ours, theirs = "2001:db8:1::1", f"2001:db8:ffff:{pair:x}::10:{pair:x}"
+        else:
+            ours, theirs = "192.0.2.1", f"198.51.100.{pair}"
+        return (ours, theirs) if index % 2 == 0 else (theirs, ours)
+
+    def state(self, index, order, t):
+        """placement, nic, state, reason, text"""
+        if index in (5, 11):
+            return "nic", "eth0", "foreign", "foreign", "somebody else offloaded it; it is left alone"
+        if index == 8:
+            return ("software", None, "refused", "refused",
+                    'the driver refused it: "Only 128 bit ICV is supported"; tried again in 4 min')
+        if index == 17:
+            return "software", None, "hands-off", "unknown-attribute", "attribute 42 is not known: hands off"
+        if self.rate_at(index, t) == 0:
+            return "software", None, "settled", "idle", "it carries nothing"
+        if order < CAPACITY - FOREIGN:
+            if self.rank_at(index, t) != self.rank_at(index, t - 1):
+                return "software", None, "moving", "hotter", "it displaces a colder SA"
+            return "nic", "eth0", "settled", "resident", "hot enough to stay"
+        return ("software", None, "settled", "not-hot-enough",
+                "colder than every resident it could displace (27.1 Mbit/s)")
+
+    def sas(self, history=False):
+        t = self.now()
+        rates = [(self.rate_at(i, t), i) for i in range(self.arguments.sas)]
+        rates.sort(key=lambda pair: (-pair[0], pair[1]))
+        sas = []
+        movable = 0
+        for rank, (rate, index) in enumerate(rates, 1):
+            placement, nic, state, reason, text = self.state(index, movable, t)
+            if state in ("settled", "moving"):
+                movable += 1
+            src, dst = self.addresses(index)
+            sa = {
+                "spi": f"0x{0x101 + index:08x}", "src": src, "dst": dst,
+                "direction": "out" if index % 2 == 0 else "in", "protocol": "esp",
+                "mode": "tunnel" if index % 3 else "transport", "reqid": index // 2 + 1,
+                "ifId": None, "mark": None, "placement": placement, "nic": nic,
+                "candidateNic": "eth0", "bytesPerSecond": rate, "bytes": int(rate * 100),
+                "packets": int(rate / 14), "rank": rank if rate else None, "state": state,
+                "reason": reason, "text": text, "secondsInPlace": t % 8, "rule": None,
+            }
+            if history:
+                sa["history"] = [self.rate_at(index, t - SAMPLES + 1 + i) for i in range(SAMPLES)]
+            sas.append(sa)
+        return sas
+
+    def nics(self, sas):
+        used = sum(1 for sa in sas if sa["placement"] == "nic" and sa["state"] != "foreign")
+        rate = sum(sa["bytesPerSecond"] for sa in sas if sa["placement"] == "nic")
+        return [
+            {"name": "eth0", "index": 2, "driver": "netdevsim", "up": True, "espOffload": True,
+             "allowed": True, "trusted": True, "line": 12, "reason": None,
+             "capacity": {"shared": True, "total": CAPACITY},
+             "used": {"shared": True, "total": used},
+             "foreign": {"shared": True, "total": FOREIGN}, "bytesPerSecond": rate},
+            {"name": "eth1", "index": 3, "driver": "ixgbe", "up": True, "espOffload": True,
+             "allowed": True, "trusted": False, "line": 17, "reason": "not trusted by line 17",
+             "capacity": {"shared": False, "in": 1024, "out": 1024},
+             "used": {"shared": False, "in": 0, "out": 0},
+             "foreign": {"shared": False, "in": 0, "out": 0}, "bytesPerSecond": 0.0},
+        ]
+
+    def actions(self):
+        t = self.now()
+        return [{"secondsAgo": t % 8 + 8 * i, "action": "promote" if i % 2 == 0 else "evict",
+                 "spi": f"0x{0x101 + 3 * i:08x}", "src": "192.0.2.1", "dst": "198.51.100.7",
+                 "direction": "out", "nic": "eth0", "reason": "hotter",
+                 "text": "promoted 0x%08x to eth0: 212 Mbit/s against 18.3 Mbit/s of the coldest "
+                         "resident" % (0x101 + 3 * i)} for i in range(4)]
+
+    def get_status(self, parameters):
+        sas = self.sas()
+        moves = int((self.now() - 1000) / 8)
+        return {
+            "version": VERSION, "mode": "enforce", "paused": self.paused,
+            "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0,
+            "uptime": self.now() - 1000, "configuration": "/etc/espoffloadd.conf", "fips": False,
+            "sas": len(sas), "offloaded": sum(1 for sa in sas if sa["placement"] == "nic"),
+            "bytesPerSecond": sum(sa["bytesPerSecond"] for sa in sas),
+            "offloadedBytesPerSecond":
+                sum(sa["bytesPerSecond"] for sa in sas if sa["placement"] == "nic"),
+            "nics": self.nics(sas),
+            "moves": {"promoted": 31 + moves, "evicted": moves, "refused": 1, "failed": 0},
+            "resyncs": 0, "overruns": 0, "lastAction": self.actions()[0],
+        }
+
+    def list_sas(self, parameters):
+        sas = self.sas(parameters.get("history") is True)
+        text = parameters.get("filter")
+        if text:
+            sas = [sa for sa in sas if any(text in str(value) for key, value in sa.items()
+                                           if key != "history")]
+        total = len(sas)
+        return {"sas": sas[:parameters.get("limit") or total], "total": total}
+
+    def explain(self, parameters):
+        found = [sa for sa in self.sas() if sa["spi"] == parameters["spi"] and
+                 parameters.get("dst") in (None, sa["dst"])]
+        if not found:
+            raise Error("io.espoffload.NoSuchSA", spi=parameters["spi"])
+        return {"sas": [{
+            "sa": sa,
+            "sentences": [
+                f"This SA is in {'the NIC ' + sa['nic'] if sa['nic'] else 'software'}: {sa['text']}.",
+                "Its rate of the last half minute puts it at rank %s of %d; the %d slots of eth0 that "
+                "are not taken by others go to the hottest SAs." %
+                (sa["rank"], self.arguments.sas, CAPACITY - FOREIGN)],
+            "details": [{"name": "rate", "value": "%.0f B/s" % sa["bytesPerSecond"]},
+                        {"name": "confidence band", "value": "12.1 to 14.9 Mbit/s"},
+                        {"name": "threshold", "value": "18.3 Mbit/s"},
+                        {"name": "rule", "value": "none: offload auto"}],
+            "history": self.actions(),
+        } for sa in found]}
+
+    def change(self, paused):
+        if self.arguments.deny:
+            raise Error("io.espoffload.PermissionDenied", message="only root may do that")
+        if paused is not None:
+            self.paused = paused
+        return {}
+
+    def reload(self, parameters):
+        self.change(None)
+        if self.arguments.bad_config:
+            raise Error("io.espoffload.InvalidConfiguration", path="/etc/espoffloadd.conf",
+                        messages="\n/etc/espoffloadd.conf:3:1: unknown key 'mod'\n    mod: enforce\n    ^")
+        return {"path": "/etc/espoffloadd.conf"}
+
+    def call(self, method, parameters):
+        methods = {
+            "io.espoffload.GetStatus": self.get_status,
+            "io.espoffload.ListSAs": self.list_sas,
+            "io.espoffload.Explain": self.explain,
+            "io.espoffload.Pause": lambda parameters: self.change(True),
+            "io.espoffload.Resume": lambda parameters: self.change(False),
+            "io.espoffload.Reload": self.reload,
+        }
+        if method not in methods:
+            raise Error("org.varlink.service.MethodNotFound", method=method)
+        with self.lock:
+            return methods[method](parameters)
+
+
+GARBLED = {
+    "text": b"hello\0",
+    "nothing": b"",
+    "array": b"[]\0",
+    "two": b'{"parameters":{}}\0{"parameters":{}}\0',
+    "empty": b'{"parameters":{}}\0',
+    "escape": b'{"error":"io.\\u001b[31mred"}\0',
+    "cut": b'{"parameters":{"sas":[',
+}
+
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        arguments = self.server.world.arguments
+        buffer = b""
+        while chunk := self.request.recv(65536):
+            buffer += chunk
+            while b"\0" in buffer:
+                message, buffer = buffer.split(b"\0", 1)
+                if arguments.garbled == "silent":
+                    continue
+                if arguments.garbled:
+                    self.request.sendall(GARBLED[arguments.garbled])
+                    return
+                self.answer(json.loads(message))
+
+    def answer(self, request):
+        try:
+            reply = {"parameters": self.server.world.call(request["method"],
+                                                          request.get("parameters") or {})}
+        except Error as error:
+            reply = {"error": error.name, "parameters": error.parameters}
+        self.request.sendall(json.dumps(reply).encode() + b"\0")
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that hangs up is nothing to tell."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("socket")
+    parser.add_argument("--sas", type=int, default=48)
+    parser.add_argument("--frozen", action="store_true", help="the time stands still")
+    parser.add_argument("--degraded", help="report this trouble")
+    parser.add_argument("--deny", action="store_true", help="deny every change")
+    parser.add_argument("--bad-config", action="store_true", help="reload finds errors")
+    parser.add_argument("--garbled", choices=sorted(GARBLED) + ["silent"], help="answer with garbage")
+    arguments = parser.parse_args()
+    if os.path.exists(arguments.socket):
+        os.unlink(arguments.socket)
+    with Server(arguments.socket, Handler) as server:
+        server.world = World(arguments)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
