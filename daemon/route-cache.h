@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pure half of the route lookups: what an answer of the kernel means, and the memory of
+ * answers.
+ */
+#pragma once
+
+#include "cleanup.h"
+#include "sa.h"
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Without padding: compared and hashed as bytes. */
+struct route_key {
+	struct sa_address source;
+	struct sa_address destination;
+	uint32_t mark;
+	uint32_t family;
+};
+
+struct route_cache;
+
+/* `max`: a power of two. When it holds that many answers it forgets all: what is still needed is
+ * asked again, which costs less than to keep track of what was used when. */
+int route_cache_new(size_t max, struct route_cache **ret_cache);
+struct route_cache *route_cache_free(struct route_cache *cache); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct route_cache *, route_cache_free);
+
+/* An answer is an ifindex or a negative errno. */
+bool route_cache_get(const struct route_cache *cache, const struct route_key *key, int *ret_answer);
+/* Returns 0 or -ENOMEM. The key must not be in the cache. */
+int route_cache_put(struct route_cache *cache, const struct route_key *key, int answer);
+void route_cache_clear(struct route_cache *cache);
+size_t route_cache_count(const struct route_cache *cache);
+
+/* The egress device of an RTM_NEWROUTE, or a negative errno as route_egress() tells it. */
+int route_parse_answer(const struct nlmsghdr *message);

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "route.h"
+#include "netlink.h"
+#include "route-cache.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Answers come within send(): a second means that the kernel holds the RTNL for very long. */
+#define LOOKUP_TIMEOUT_USEC UINT64_C(1000000)
+#define RECEIVE_BUFFER (256 * 1024)
+
+struct route_resolver {
+	struct nl_sock *socket;
+	struct route_cache *cache;
+	uint64_t lookups;
+	uint64_t hits;
+};
+
+int route_new(struct route_resolver **ret_resolver)
+{
+	_cleanup_(route_freep) struct route_resolver *resolver = calloc(1, sizeof(*resolver));
+	int r;
+
+	if (!resolver)
+		return -ENOMEM;
+	r = route_cache_new(ROUTE_CACHE_MAX, &resolver->cache);
+	if (r >= 0)
+		r = netlink_open(NETLINK_ROUTE, RECEIVE_BUFFER, &resolver->socket);
+	if (r < 0)
+		return r;
+	*ret_resolver = TAKE_PTR(resolver);
+	return 0;
+}
+
+struct route_resolver *route_free(struct route_resolver *resolver)
+{
+	if (!resolver)
+		return NULL;
+	nl_socket_free(resolver->socket);
+	route_cache_free(resolver->cache);
+	free(resolver);
+	return NULL;
+}
+
+static bool is_any(const struct sa_address *address)
+{
+	static const struct sa_address any;
+
+	return memcmp(address, &any, sizeof(any)) == 0;
+}
+
+/*
+ * Asks as the kernel itself does for the packets of an SA (xfrm4_dst_lookup()): by addresses and
+ * mark, as user 0 (RTA_UID: the daemon's own user might match other uidrange rules). Without
+ * RTM_F_FIB_MATCH, for then a multipath route is answered with all its nexthops instead of the one
+ * that the hash over the addresses chooses. The protocol cannot be told to be ESP
+ * (rtm_getroute_parse_ip_proto() knows UDP, TCP and ICMP), so rules with ipproto are not followed.
+ */
+static int build_request(const struct route_key *key, struct nl_msg **ret_message)
+{
+	_cleanup_(nlmsg_freep) struct nl_msg *message =
+		nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST);
+	int size = key->family == AF_INET ? 4 : 16;
+	bool source = !is_any(&key->source);
+	struct rtmsg header = {
+		.rtm_family = (unsigned char)key->family,
+		.rtm_dst_len = (unsigned char)(size * 8),
+		.rtm_src_len = (unsigned char)(source ? size * 8 : 0),
+	};
+
+	if (!message || nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(message, RTA_DST, size, key->destination.bytes) < 0 ||
+	    (source && nla_put(message, RTA_SRC, size, key->source.bytes) < 0) ||
+	    nla_put_u32(message, RTA_MARK, key->mark) < 0 || nla_put_u32(message, RTA_UID, 0) < 0)
+		return -ENOMEM;
+	*ret_message = TAKE_PTR(message);
+	return 0;
+}
+
+struct answer {
+	bool received;
+	int result; /* ifindex or negative errno */
+};
+
+static int on_message(const struct nlmsghdr *message, bool reply, void *userdata)
+{
+	struct answer *answer = userdata;
+
+	/* The late answer to a request that timed out. */
+	if (!reply)
+		return 0;
+	answer->result = route_parse_answer(message);
+	answer->received = true;
+	return 0;
+}
+
+/* Returns 0 and the kernel's answer, which may be that there is no route; or a negative errno if
+ * there was no answer. */
+static int ask(struct route_resolver *resolver, const struct route_key *key, int *ret_result)
+{
+	_cleanup_(nlmsg_freep) struct nl_msg *message = NULL;
+	struct answer answer = {};
+	int r;
+
+	r = build_request(key, &message);
+	if (r < 0)
+		return r;
+
+	resolver->lookups++;
+	r = netlink_request(resolver->socket, message, LOOKUP_TIMEOUT_USEC, on_message, &answer);
+	switch (r) {
+	case 0:
+		break;
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+	case -EACCES:
+	case -EINVAL:
+		*ret_result = r;
+		return 0;
+	case -EAGAIN:
+		/* A throw route that no later rule catches. */
+		*ret_result = -ENETUNREACH;
+		return 0;
+	default:
+		return r;
+	}
+
+	if (!answer.received)
+		return -EBADMSG;
+	*ret_result = answer.result;
+	return 0;
+}
+
+/*
+ * For IPv4, EINVAL means a source that is not local (ip_route_output_key_hash_rcu()) as well as a
+ * blackhole (fib_props[RTN_BLACKHOLE]). Without the source, only the latter is left.
+ */
+static int explain_invalid(struct route_resolver *resolver, const struct route_key *key,
+			   int *ret_result)
+{
+	struct route_key without_source = *key;
+	int result, r;
+
+	if (key->family != AF_INET || is_any(&key->source))
+		return 0;
+	without_source.source = (struct sa_address){};
+	r = ask(resolver, &without_source, &result);
+	if (r < 0)
+		return r;
+	if (result != -EINVAL)
+		*ret_result = -EADDRNOTAVAIL;
+	return 0;
+}
+
+static int resolve(struct route_resolver *resolver, const struct route_key *key, int *ret_result)
+{
+	int result, r;
+
+	if (route_cache_get(resolver->cache, key, ret_result)) {
+		resolver->hits++;
+		return 0;
+	}
+
+	r = ask(resolver, key, &result);
+	if (r >= 0 && result == -EINVAL)
+		r = explain_invalid(resolver, key, &result);
+	if (r < 0)
+		return r;
+
+	/* Without memory to remember it, it is still the answer. */
+	(void)route_cache_put(resolver->cache, key, result);
+	*ret_result = result;
+	return 0;
+}
+
+int route_egress(struct route_resolver *resolver, int family, const struct sa_address *source,
+		 const struct sa_address *destination, uint32_t mark, int *ret_ifindex)
+{
+	struct route_key key = {
+		.source = *source,
+		.destination = *destination,
+		.mark = mark,
+		.family = (uint32_t)family,
+	};
+	int result, r;
+
+	if (family != AF_INET && family != AF_INET6)
+		return -EAFNOSUPPORT;
+	r = resolve(resolver, &key, &result);
+	if (r < 0)
+		return r;
+	if (result < 0)
+		return result;
+	*ret_ifindex = result;
+	return 0;
+}
+
+int route_for_sa(struct route_resolver *resolver, const struct sa_description *sa, uint32_t mark,
+		 int *ret_ifindex)
+{
+	switch (sa->direction) {
+	case SA_DIRECTION_OUT:
+		return route_egress(resolver, sa->id.family, &sa->source, &sa->id.destination, mark,
+				    ret_ifindex);
+	case SA_DIRECTION_IN:
+		return route_egress(resolver, sa->id.family, &sa->id.destination, &sa->source, mark,
+				    ret_ifindex);
+	default:
+		return -EDESTADDRREQ;
+	}
+}
+
+void route_invalidate(struct route_resolver *resolver)
+{
+	route_cache_clear(resolver->cache);
+}
+
+void route_get_statistics(const struct route_resolver *resolver,
+			  struct route_statistics *ret_statistics)
+{
+	*ret_statistics = (struct route_statistics){
+		.lookups = resolver->lookups,
+		.hits = resolver->hits,
+		.entries = (uint32_t)route_cache_count(resolver->cache),
+	};
+}
