@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The plan becomes a queue of moves; moves are made one after the other, a few in each turn of the
+ * event loop, and each outcome is reported to the policy. What a driver refused is remembered by
+ * the shape of the SA.
+ */
+#include "manager.h"
+#include "nic-drivers.h"
+#include "placed.h"
+#include "rescue.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Away from the event loop at most so long; a move takes about a millisecond. */
+#define MOVES_TURN_SECONDS 0.02
+#define RESTORE_WAIT_MIN (10 * UINT64_C(1000))
+#define RESTORE_WAIT_MAX (1000 * UINT64_C(1000))
+#define REFUSALS_MAX 256
+#define REFUSAL_WAIT_MAX 3600.0
+
+struct refusal {
+	int ifindex;
+	const struct sa_shape *shape; /* of the SA table, which never frees one */
+	char text[KERNEL_TEXT_SIZE];
+	double until;
+	double wait;
+};
+
+static struct refusal *find_refusal(struct manager *m, int ifindex, const struct sa_shape *shape)
+{
+	for (size_t i = 0; i < m->n_refusals; i++)
+		if (m->refusals[i].ifindex == ifindex && m->refusals[i].shape == shape)
+			return &m->refusals[i];
+	return NULL;
+}
+
+bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
+			      const char **ret_text)
+{
+	const struct refusal *refusal = find_refusal(m, ifindex, shape);
+
+	if (!refusal || manager_now(m) >= refusal->until)
+		return false;
+	if (ret_text)
+		*ret_text = refusal->text;
+	return true;
+}
+
+/* The shape is at fault when the kernel says EINVAL or EOPNOTSUPP, or nothing at all and leaves the
+ * SA in software; other errors (ENOSPC, ENOMEM, EBUSY) say something of the moment. */
+static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
+			     const struct move *move)
+{
+	struct refusal *refusal = find_refusal(m, ifindex, sa->shape);
+
+	if (move->result != MOVE_RESULT_SILENT && move->error != -EINVAL &&
+	    move->error != -EOPNOTSUPP)
+		return;
+	if (!refusal) {
+		struct refusal *grown;
+
+		if (m->n_refusals == REFUSALS_MAX)
+			return;
+		grown = reallocarray(m->refusals, m->n_refusals + 1, sizeof(*grown));
+		if (!grown)
+			return;
+		m->refusals = grown;
+		refusal = &grown[m->n_refusals++];
+		*refusal = (struct refusal){.ifindex = ifindex, .shape = sa->shape};
+	}
+	refusal->wait = refusal->wait > 0 ? 2 * refusal->wait : m->config->retry_refused;
+	if (refusal->wait > REFUSAL_WAIT_MAX)
+		refusal->wait = REFUSAL_WAIT_MAX;
+	refusal->until = manager_now(m) + refusal->wait;
+	snprintf(refusal->text, sizeof(refusal->text), "%s",
+		 move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP));
+}
+
+static void forget_refusal(struct manager *m, int ifindex, const struct sa *sa)
+{
+	struct refusal *refusal = find_refusal(m, ifindex, sa->shape);
+
+	if (refusal)
+		*refusal = m->refusals[--m->n_refusals];
+}
+
+static void set_refusal_text(struct sa *sa, const struct move *move)
+{
+	static const char silent[] = "the kernel accepted the offload and left the SA in software "
+				     "without a word";
+
+	free(sa->refusal_text);
+	sa->refusal = move->error ? move->error : -EOPNOTSUPP;
+	if (move->result == MOVE_RESULT_SILENT)
+		sa->refusal_text = strdup(silent);
+	else
+		sa->refusal_text = strdup(move->text[0] ? move->text : strerror(-sa->refusal));
+}
+
+static void clear_refusal_text(struct sa *sa)
+{
+	free(sa->refusal_text);
+	sa->refusal_text = NULL;
+	sa->refusal = 0;
+}
+
+static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome)
+{
+	if (sa->handle != POLICY_NONE)
+		policy_report(m->policy, sa->handle, outcome, manager_now(m));
+}
+
+static void keep_for_restoring(struct manager *m, const struct move *move)
+{
+	struct move *grown = reallocarray(m->restoring, m->n_restoring + 1, sizeof(*grown));
+
+	if (!grown) {
+		/* The rescue slot still has it: the next start completes the move. */
+		manager_set_degraded(m, "out of memory while an SA is to be put back");
+		return;
+	}
+	m->restoring = grown;
+	grown[m->n_restoring++] = *move;
+	m->restore_wait = RESTORE_WAIT_MIN;
+	(void)sd_event_source_set_time_relative(m->restore_source, m->restore_wait);
+	(void)sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+}
+
+static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
+			 const struct move *move)
+{
+	bool promote = planned->action == POLICY_PROMOTE;
+
+	switch (move->result) {
+	case MOVE_RESULT_DONE:
+		*(promote ? &m->promoted : &m->evicted) += 1;
+		if (promote) {
+			clear_refusal_text(sa);
+			forget_refusal(m, move->target.ifindex, sa);
+		}
+		report(m, sa, POLICY_DONE);
+		break;
+	case MOVE_RESULT_REFUSED:
+	case MOVE_RESULT_SILENT:
+	case MOVE_RESULT_ELSEWHERE:
+		m->refused++;
+		set_refusal_text(sa, move);
+		report(m, sa, move->error == -ENOSPC ? POLICY_NO_SPACE : POLICY_REFUSED);
+		remember_refusal(m, move->target.ifindex, sa, move);
+		break;
+	case MOVE_RESULT_HANDS_OFF:
+		sa->hands_off = move->hands_off;
+		report(m, sa, POLICY_FAILED);
+		break;
+	case MOVE_RESULT_LOST:
+		m->failed++;
+		report(m, sa, POLICY_FAILED);
+		keep_for_restoring(m, move);
+		break;
+	case MOVE_RESULT_GONE:
+	case MOVE_RESULT_FAILED:
+	case MOVE_RESULT_NONE:
+		m->failed += move->result == MOVE_RESULT_FAILED;
+		report(m, sa, POLICY_FAILED);
+		break;
+	}
+}
+
+/* Put on another device than asked for (its ifindex went stale in between): back at once. */
+static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct move *move)
+{
+	struct move undo = {
+		.id = move->id,
+		.target = {.direction = sa->description.direction},
+		.expected_ifindex = move->facts.offload_ifindex,
+	};
+
+	migrator_run(m->migrator, &undo);
+	if (undo.facts_known)
+		manager_take_facts(m, &undo.facts);
+}
+
+static void make_move(struct manager *m, const struct policy_move *planned)
+{
+	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
+	struct move move = {};
+	struct sa_id id;
+
+	if (!sa)
+		return; /* it went since the plan was made */
+	id = sa->description.id;
+	move.id = id;
+	move.expected_ifindex = sa->ifindex;
+	move.target.direction = sa->description.direction;
+	if (planned->action == POLICY_PROMOTE) {
+		move.target.ifindex = sa->candidate;
+		if (placed_add(m->environment.placed, &id, sa->candidate, sa->add_time) < 0 ||
+		    placed_save_if_changed(m->environment.placed) < 0) {
+			/* What is not remembered would be foreign after a restart. */
+			manager_set_degraded(m, "cannot remember what was placed");
+			report(m, sa, POLICY_FAILED);
+			return;
+		}
+	}
+	migrator_run(m->migrator, &move);
+
+	if (move.result == MOVE_RESULT_GONE) {
+		manager_tell_move(m, sa, planned, &move);
+		manager_forget(m, sa);
+		return;
+	}
+	take_outcome(m, sa, planned, &move);
+	manager_tell_move(m, sa, planned, &move);
+	if (move.facts_known)
+		manager_take_facts(m, &move.facts);
+	sa = sa_table_find(&m->sas, &id);
+	if (sa && move.result == MOVE_RESULT_ELSEWHERE)
+		undo_elsewhere(m, sa, &move);
+	if (sa && move.result != MOVE_RESULT_DONE)
+		manager_configure_sa(m, sa);
+	m->nics_changed = true;
+}
+
+/* In observe mode the plan is told, and taken for done, so that it goes on as it would. */
+static void pretend(struct manager *m, const struct policy_move *planned)
+{
+	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
+
+	if (!sa)
+		return;
+	sa->virtually_resident = planned->action == POLICY_PROMOTE;
+	report(m, sa, POLICY_DONE);
+	manager_tell_move(m, sa, planned, NULL);
+}
+
+void manager_cancel_moves(struct manager *m)
+{
+	for (; m->queue_position < m->n_queue; m->queue_position++) {
+		struct sa *sa = sa_table_by_handle(&m->sas, m->queue[m->queue_position].sa);
+
+		if (sa)
+			report(m, sa, POLICY_FAILED);
+	}
+	m->n_queue = m->queue_position = 0;
+}
+
+static double clock_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void manager_make_moves(struct manager *m)
+{
+	double deadline = clock_now() + MOVES_TURN_SECONDS;
+
+	if (m->stale || m->paused)
+		manager_cancel_moves(m);
+	while (m->queue_position < m->n_queue) {
+		const struct policy_move planned = m->queue[m->queue_position++];
+
+		if (m->config->mode == CONFIG_MODE_OBSERVE)
+			pretend(m, &planned);
+		else
+			make_move(m, &planned);
+		if (clock_now() >= deadline)
+			break;
+	}
+	(void)sd_event_source_set_enabled(m->moves_source, m->queue_position < m->n_queue
+								   ? SD_EVENT_ONESHOT
+								   : SD_EVENT_OFF);
+	if (m->queue_position >= m->n_queue)
+		(void)placed_save_if_changed(m->environment.placed);
+}
+
+void manager_plan(struct manager *m)
+{
+	const struct policy_move *moves;
+	size_t n;
+
+	if (m->stale || m->paused || m->queue_position < m->n_queue)
+		return;
+	if (m->nics_changed) {
+		m->nics_changed = false;
+		manager_update_nics(m);
+	}
+	n = policy_plan(m->policy, manager_now(m), &moves);
+	if (n > m->n_queue_allocated) {
+		struct policy_move *grown = reallocarray(m->queue, n, sizeof(*grown));
+
+		if (!grown)
+			n = m->n_queue_allocated;
+		else {
+			m->queue = grown;
+			m->n_queue_allocated = n;
+		}
+	}
+	if (n > 0)
+		memcpy(m->queue, moves, n * sizeof(*moves));
+	m->n_queue = n;
+	m->queue_position = 0;
+	if (n > 0)
+		manager_make_moves(m);
+}
+
+void manager_restore(struct manager *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->n_restoring; i++) {
+		struct move *move = &m->restoring[i];
+
+		migrator_restore(m->migrator, move);
+		if (move->result == MOVE_RESULT_LOST)
+			m->restoring[kept++] = *move;
+		else if (move->facts_known && move->result != MOVE_RESULT_GONE)
+			manager_take_facts(m, &move->facts);
+	}
+	m->n_restoring = kept;
+	if (kept == 0) {
+		manager_set_degraded(m, NULL);
+		return;
+	}
+	manager_set_degraded(m, "an SA could not be put back yet; trying again");
+	m->restore_wait *= 2;
+	if (m->restore_wait > RESTORE_WAIT_MAX)
+		m->restore_wait = RESTORE_WAIT_MAX;
+	(void)sd_event_source_set_time_relative(m->restore_source, m->restore_wait);
+	(void)sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From NICs and rules to tables: a NIC that is up, has ESP offload, and is both allowed and trusted
+ * becomes one policy table or two; an SA competes in that of the NIC its packets leave by, or the
+ * one that a rule names.
+ */
+#include "manager.h"
+#include "nic-drivers.h"
+
+#include <string.h>
+
+/* Where neither the configuration nor the driver tells the size: a start, from which ENOSPC
+ * teaches less. */
+#define CAPACITY_ASSUMED 1024
+/* Cost of a move until it is measured per driver: docs/policy.md. */
+#define MIGRATION_BYTES (4.0 * 1024.0 * 1024.0)
+#define MIGRATION_SECONDS 0.25
+/* Slots kept free for the overlap of a rekey, and never more than this share of the table. */
+#define RESERVE_SLOTS 2
+#define RESERVE_SHARE 16
+
+struct manager_nic *manager_nic(struct manager *m, int ifindex)
+{
+	for (size_t i = 0; i < m->n_nics; i++)
+		if (m->nics[i].ifindex == ifindex)
+			return &m->nics[i];
+	return NULL;
+}
+
+/* A bond holds what its active slave's driver holds. */
+static const struct nic_driver *driver_of(struct manager *m, const struct nic *nic)
+{
+	const struct nic *slave;
+
+	if (!nic->is_bond)
+		return nic_driver_find(nic->driver);
+	slave = m->network->ops->get(m->network, nic->bond_active_slave);
+	return slave ? nic_driver_find(slave->driver) : NULL;
+}
+
+static enum candidacy judge(struct manager *m, const struct nic *nic,
+			    const struct config_nic *config, const struct nic_driver *driver)
+{
+	if (!nic->esp_offload)
+		return CANDIDACY_NIC_NO_OFFLOAD;
+	if (!config || !config->allow)
+		return CANDIDACY_NIC_NOT_ALLOWED;
+	if (!config->trusted)
+		return CANDIDACY_NIC_NOT_TRUSTED;
+	if (m->environment.fips && !config->fips)
+		return CANDIDACY_NIC_FIPS;
+	if (nic->is_bond && !nic_bond_allowed(m->environment.kernel_release))
+		return CANDIDACY_NIC_BOND;
+	if (!nic->up)
+		return CANDIDACY_NIC_DOWN;
+	if (driver && !driver->has_table && !config->capacity.set)
+		return CANDIDACY_NIC_NO_TABLE;
+	return CANDIDACY_OK;
+}
+
+static void choose_capacity(struct manager_nic *n, const struct config_nic *config,
+			    const struct nic_driver *driver)
+{
+	if (config && config->capacity.set) {
+		n->shared = config->capacity.shared;
+		n->capacity_in = config->capacity.in;
+		n->capacity_out = config->capacity.out;
+	} else if (driver) {
+		n->shared = driver->shared;
+		n->capacity_in = driver->in ? driver->in : CAPACITY_ASSUMED;
+		n->capacity_out = driver->out ? driver->out : CAPACITY_ASSUMED;
+	} else {
+		n->shared = false;
+		n->capacity_in = CAPACITY_ASSUMED;
+		n->capacity_out = CAPACITY_ASSUMED;
+	}
+	if (driver && !(driver->directions & NIC_DIRECTION_IN))
+		n->capacity_in = 0;
+	if (driver && !(driver->directions & NIC_DIRECTION_OUT))
+		n->capacity_out = 0;
+}
+
+static uint32_t subtract(uint32_t a, uint32_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static struct policy_table_config table_config(struct manager *m, uint32_t capacity)
+{
+	uint32_t reserve = capacity / RESERVE_SHARE;
+
+	return (struct policy_table_config){
+		.capacity = capacity,
+		.reserve = reserve < RESERVE_SLOTS ? reserve : RESERVE_SLOTS,
+		.moves_per_second = m->config->moves_per_second,
+		.moves_burst = 2.0 * capacity,
+		.migration_bytes = MIGRATION_BYTES,
+		.migration_seconds = MIGRATION_SECONDS,
+	};
+}
+
+static void set_table(struct manager *m, policy_table *table, uint32_t capacity)
+{
+	struct policy_table_config config = table_config(m, capacity);
+
+	if (*table != POLICY_NONE)
+		(void)policy_table_configure(m->policy, *table, &config);
+	else if (policy_table_add(m->policy, &config, table) < 0)
+		*table = POLICY_NONE;
+}
+
+static void drop_tables(struct manager *m, struct manager_nic *n)
+{
+	double now = manager_now(m);
+
+	if (n->in != POLICY_NONE)
+		policy_table_remove(m->policy, n->in, now);
+	if (n->out != POLICY_NONE && n->out != n->in)
+		policy_table_remove(m->policy, n->out, now);
+	n->in = n->out = POLICY_NONE;
+}
+
+static void set_tables(struct manager *m, struct manager_nic *n)
+{
+	uint32_t foreign = n->foreign_in + n->foreign_out;
+
+	if (n->candidacy != CANDIDACY_OK) {
+		drop_tables(m, n);
+		return;
+	}
+	/* From one kind of table to the other: start afresh. */
+	if ((n->in != POLICY_NONE || n->out != POLICY_NONE) && (n->in == n->out) != n->shared)
+		drop_tables(m, n);
+	if (n->shared) {
+		set_table(m, &n->in, subtract(n->capacity_in, foreign));
+		n->out = n->in;
+		return;
+	}
+	if (n->capacity_in > 0)
+		set_table(m, &n->in, subtract(n->capacity_in, n->foreign_in));
+	if (n->capacity_out > 0)
+		set_table(m, &n->out, subtract(n->capacity_out, n->foreign_out));
+}
+
+static void count_occupancy(struct manager *m)
+{
+	struct sa *sa;
+
+	for (size_t i = 0; i < m->n_nics; i++) {
+		struct manager_nic *n = &m->nics[i];
+
+		n->used_in = n->used_out = n->foreign_in = n->foreign_out = 0;
+	}
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	{
+		struct manager_nic *n = sa->ifindex ? manager_nic(m, sa->ifindex) : NULL;
+		bool in = sa->description.direction == SA_DIRECTION_IN;
+
+		if (!n)
+			continue;
+		*(in ? &n->used_in : &n->used_out) += 1;
+		if (sa->foreign)
+			*(in ? &n->foreign_in : &n->foreign_out) += 1;
+	}
+}
+
+static struct manager_nic *add_nic(struct manager *m, int ifindex)
+{
+	struct manager_nic *nics = reallocarray(m->nics, m->n_nics + 1, sizeof(*nics));
+
+	if (!nics)
+		return NULL;
+	m->nics = nics;
+	nics[m->n_nics] = (struct manager_nic){
+		.ifindex = ifindex,
+		.in = POLICY_NONE,
+		.out = POLICY_NONE,
+	};
+	return &nics[m->n_nics++];
+}
+
+/* Worth showing and remembering: it can offload, or somebody wrote it into the configuration. */
+static bool is_of_interest(const struct nic *nic, const struct config_nic *config)
+{
+	return nic->esp_offload || (config && config->allow && (config->name || config->pci));
+}
+
+static void update_nic(struct manager *m, const struct nic *nic)
+{
+	const struct config_nic_identity identity = {
+		.name = nic->name,
+		.driver = nic->driver[0] ? nic->driver : NULL,
+		.pci = nic->pci[0] ? nic->pci : NULL,
+		.mac = nic->mac[0] ? nic->mac : NULL,
+	};
+	const struct config_nic *config = config_match_nic(m->config, &identity);
+	const struct nic_driver *driver = driver_of(m, nic);
+	struct manager_nic *n = manager_nic(m, nic->ifindex);
+
+	if (!n && !is_of_interest(nic, config))
+		return;
+	if (!n)
+		n = add_nic(m, nic->ifindex);
+	if (!n)
+		return;
+	memcpy(n->name, nic->name, sizeof(n->name));
+	n->config = config;
+	n->candidacy = judge(m, nic, config, driver);
+	choose_capacity(n, config, driver);
+}
+
+static void drop_missing(struct manager *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->n_nics; i++) {
+		if (m->network->ops->get(m->network, m->nics[i].ifindex))
+			m->nics[kept++] = m->nics[i];
+		else
+			drop_tables(m, &m->nics[i]);
+	}
+	m->n_nics = kept;
+}
+
+void manager_update_nics(struct manager *m)
+{
+	drop_missing(m);
+	for (size_t i = 0; i < m->network->ops->count(m->network); i++)
+		update_nic(m, m->network->ops->at(m->network, i));
+	count_occupancy(m);
+	for (size_t i = 0; i < m->n_nics; i++)
+		set_tables(m, &m->nics[i]);
+}
+
+static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_ifindex)
+{
+	const struct nic *nic;
+	int ifindex;
+
+	if (sa->rule && sa->rule->nic) {
+		nic = m->network->ops->find(m->network, sa->rule->nic);
+		if (!nic)
+			return CANDIDACY_NO_NIC;
+		*ret_ifindex = nic->ifindex;
+		return CANDIDACY_OK;
+	}
+	if (m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex) < 0)
+		return CANDIDACY_NO_ROUTE;
+	*ret_ifindex = ifindex;
+	return CANDIDACY_OK;
+}
+
+void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *ret_table)
+{
+	const struct manager_nic *n;
+	policy_table table;
+
+	*ret_table = POLICY_NONE;
+	sa->candidate = 0;
+	sa->candidacy = find_nic(m, sa, &sa->candidate);
+	if (sa->candidacy != CANDIDACY_OK)
+		return;
+	n = manager_nic(m, sa->candidate);
+	sa->candidacy = n ? n->candidacy : CANDIDACY_NIC_NO_OFFLOAD;
+	if (sa->candidacy != CANDIDACY_OK)
+		return;
+	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
+	if (table == POLICY_NONE)
+		sa->candidacy = CANDIDACY_NIC_DIRECTION;
+	else if (sa->ifindex == 0 && manager_shape_is_refused(m, sa->candidate, sa->shape, NULL))
+		sa->candidacy = CANDIDACY_REFUSED_SHAPE;
+	else
+		*ret_table = table;
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Observations. Once an interval the kernel dumps all SAs; between dumps its events say that
+ * something happened to an SA, which is then read again by GETSA: events are hints (the UPDSA one
+ * shows values that never were), what GETSA answers is true.
+ */
+#include "manager.h"
+#include "nic-drivers.h"
+#include "placed.h"
+#include "xfrm-compat.h"
+
+#include <errno.h>
+#include <math.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <time.h>
+
+/* More changes than this between two iterations of the loop are cheaper to find by a dump. */
+#define CHANGED_MAX 4096
+/* Entries that a dump did not show are confirmed one by one, at most so many a tick. */
+#define CONFIRM_MAX 4096
+
+/* What survives a rekey: everything in a description but the SPI. */
+struct lineage {
+	struct sa_address source, destination;
+	uint32_t reqid, mark_value, mark_mask, if_id;
+	uint16_t family;
+	uint8_t protocol, mode;
+	uint32_t direction;
+};
+
+static struct lineage lineage_of(const struct sa_description *d)
+{
+	struct lineage lineage;
+
+	memset(&lineage, 0, sizeof(lineage));
+	lineage.source = d->source;
+	lineage.destination = d->id.destination;
+	lineage.reqid = d->reqid;
+	lineage.mark_value = d->id.mark_value;
+	lineage.mark_mask = d->id.mark_mask;
+	lineage.if_id = d->if_id;
+	lineage.family = d->id.family;
+	lineage.protocol = d->id.protocol;
+	lineage.mode = d->mode;
+	lineage.direction = d->direction;
+	return lineage;
+}
+
+static void resolve_direction(struct manager *m, struct sa_facts *facts)
+{
+	struct sa_description *d = &facts->description;
+	bool from, to;
+
+	if (d->direction == SA_DIRECTION_UNKNOWN) {
+		from = m->network->ops->address_is_local(m->network, d->id.family, &d->source);
+		to = m->network->ops->address_is_local(m->network, d->id.family, &d->id.destination);
+		if (from != to)
+			d->direction = from ? SA_DIRECTION_OUT : SA_DIRECTION_IN;
+	}
+	facts->shape.direction = d->direction;
+}
+
+static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
+				     const struct sa_facts *facts)
+{
+	const struct sa_description *d = &facts->description;
+
+	if (facts->hands_off != HANDS_OFF_NONE)
+		return facts->hands_off;
+	if (sa->foreign)
+		return HANDS_OFF_FOREIGN;
+	if (d->direction == SA_DIRECTION_UNKNOWN)
+		return HANDS_OFF_DIRECTION_UNKNOWN;
+	if (sa_table_spi_is_shared(&m->sas, &d->id))
+		return HANDS_OFF_SHARED_SPI;
+	if (sa->soft_expired)
+		return HANDS_OFF_SOFT_EXPIRED;
+	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&m->spd, d))
+		return HANDS_OFF_OPTIONAL_TEMPLATE;
+	/* Found by a move that was refused before it began; GETSA does not show the cause. */
+	if (sa->hands_off == HANDS_OFF_THRESHOLDS)
+		return HANDS_OFF_THRESHOLDS;
+	return sa_facts_check_limits(facts, (uint64_t)time(NULL));
+}
+
+static enum hands_off check_driver(struct manager *m, const struct sa *sa)
+{
+	const struct nic *nic = sa->candidate ? m->network->ops->get(m->network, sa->candidate) : NULL;
+
+	if (nic && nic->is_bond)
+		nic = m->network->ops->get(m->network, nic->bond_active_slave);
+	if (sa->candidacy != CANDIDACY_OK || !nic)
+		return HANDS_OFF_NONE;
+	return nic_driver_check(nic->driver, sa->shape, NULL) < 0 ? HANDS_OFF_DRIVER : HANDS_OFF_NONE;
+}
+
+static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
+{
+	const struct config_rule *rule = sa->rule;
+	struct policy_sa_config config = {
+		.table = POLICY_NONE,
+		.weight = rule ? rule->weight : 1.0,
+		.min_rate = rule ? rule->min_rate : 0.0,
+		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
+		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
+	};
+
+	manager_resolve_candidate(m, sa, &config.table);
+	if (sa->hands_off == HANDS_OFF_NONE || sa->hands_off == HANDS_OFF_DRIVER) {
+		enum hands_off driver = check_driver(m, sa);
+
+		if (driver != sa->hands_off && sa->ifindex == 0)
+			sa->hands_off = driver;
+	}
+	config.immovable = sa->hands_off != HANDS_OFF_NONE;
+	/* Foreign SAs are outside: their slots are subtracted from the capacity. */
+	if (sa->foreign)
+		config.table = POLICY_NONE;
+	return config;
+}
+
+static bool is_resident(struct manager *m, const struct sa *sa)
+{
+	return sa->ifindex != 0 && !sa->foreign;
+}
+
+void manager_configure_sa(struct manager *m, struct sa *sa)
+{
+	struct lineage lineage = lineage_of(&sa->description);
+	struct policy_sa_config config;
+	policy_sa handle;
+
+	sa->rule = config_match_rule(m->config, &sa->description);
+	config = policy_config(m, sa);
+	if (sa->handle != POLICY_NONE) {
+		(void)policy_sa_configure(m->policy, sa->handle, &config, manager_now(m));
+		return;
+	}
+	if (policy_sa_add(m->policy, &config, &lineage, sizeof(lineage), is_resident(m, sa),
+			  manager_now(m), &handle) < 0)
+		return; /* without memory it stays where it is, and is tried again at the next dump */
+	if (sa_table_set_handle(&m->sas, sa, handle) < 0)
+		policy_sa_remove(m->policy, handle, manager_now(m));
+	sa->virtually_resident = is_resident(m, sa);
+}
+
+void manager_configure_all(struct manager *m)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+		manager_configure_sa(m, sa);
+}
+
+void manager_forget(struct manager *m, struct sa *sa)
+{
+	if (sa->handle != POLICY_NONE)
+		policy_sa_remove(m->policy, sa->handle, manager_now(m));
+	placed_remove(m->environment.placed, &sa->description.id);
+	sa_table_remove(&m->sas, sa);
+	m->nics_changed = true;
+}
+
+/* The same identity, but another SA: nothing of the old one holds. */
+static bool is_another(const struct sa *sa, const struct sa_facts *facts)
+{
+	const struct sa_description *a = &sa->description, *b = &facts->description;
+
+	return facts->add_time != sa->add_time || a->reqid != b->reqid || a->if_id != b->if_id ||
+	       a->mode != b->mode || memcmp(&a->source, &b->source, sizeof(a->source)) != 0;
+}
+
+static bool is_foreign(struct manager *m, const struct sa_facts *facts)
+{
+	return facts->offload_ifindex != 0 &&
+	       !placed_contains(m->environment.placed, &facts->description.id,
+				facts->offload_ifindex, facts->add_time);
+}
+
+static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
+{
+	struct sa *sa;
+
+	if (sa_table_add(&m->sas, &facts->description, &facts->shape, &sa) < 0)
+		return NULL;
+	sa->add_time = facts->add_time;
+	sa->output_mark = facts->output_mark;
+	sa->unknown_attribute = facts->unknown_attribute;
+	sa->ifindex = facts->offload_ifindex;
+	sa->foreign = is_foreign(m, facts);
+	sa->moved_at = manager_now(m);
+	sa->hands_off = find_hands_off(m, sa, facts);
+	manager_configure_sa(m, sa);
+	if (sa->foreign)
+		m->nics_changed = true;
+	if (sa->hands_off != HANDS_OFF_NONE && sa->hands_off != HANDS_OFF_LARVAL)
+		manager_tell_hands_off(m, sa);
+	return sa;
+}
+
+/* An address or a route that came later can tell the direction of an SA that had none. */
+static bool direction_changed(const struct sa *sa, const struct sa_facts *facts)
+{
+	return sa->description.direction != facts->description.direction;
+}
+
+static void take_placement(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+{
+	bool was_resident = is_resident(m, sa);
+
+	sa->ifindex = facts->offload_ifindex;
+	sa->foreign = is_foreign(m, facts);
+	sa->moved_at = manager_now(m);
+	m->nics_changed = true;
+	if (sa->ifindex == 0)
+		placed_remove(m->environment.placed, &sa->description.id);
+	if (sa->handle != POLICY_NONE && is_resident(m, sa) != was_resident)
+		policy_sa_set_resident(m->policy, sa->handle, is_resident(m, sa), manager_now(m));
+}
+
+void manager_take_facts(struct manager *m, const struct sa_facts *told)
+{
+	struct sa_facts facts = *told;
+	struct sa *sa = sa_table_find(&m->sas, &facts.description.id);
+	enum hands_off hands_off;
+	bool changed = false;
+
+	resolve_direction(m, &facts);
+	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts))) {
+		manager_forget(m, sa);
+		sa = NULL;
+	}
+	if (!sa)
+		sa = take_new(m, &facts);
+	if (!sa)
+		return;
+
+	sa->generation = m->generation;
+	sa->bytes = facts.bytes;
+	sa->packets = facts.packets;
+	if (facts.offload_ifindex != sa->ifindex) {
+		take_placement(m, sa, &facts);
+		changed = true;
+	}
+	hands_off = find_hands_off(m, sa, &facts);
+	if (sa->hands_off == HANDS_OFF_DRIVER && hands_off == HANDS_OFF_NONE)
+		hands_off = HANDS_OFF_DRIVER;
+	if (hands_off != sa->hands_off) {
+		sa->hands_off = hands_off;
+		changed = true;
+	}
+	if (changed || sa->handle == POLICY_NONE)
+		manager_configure_sa(m, sa);
+	if (sa->handle != POLICY_NONE)
+		policy_sa_observe(m->policy, sa->handle, facts.bytes, facts.packets, manager_now(m));
+}
+
+static int take_message(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct manager *m = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0)
+		manager_take_facts(m, &facts);
+	return 0;
+}
+
+/* Reads SAs by their identity. Those that the kernel does not have are forgotten. */
+static void read_again(struct manager *m, const struct sa_id *ids, size_t n)
+{
+	struct kernel_batch batch;
+
+	if (kernel_batch_init(&batch, m->environment.arena) < 0)
+		return;
+	for (size_t i = 0; i < n; i += KERNEL_BATCH_MESSAGES) {
+		size_t part = n - i < KERNEL_BATCH_MESSAGES ? n - i : KERNEL_BATCH_MESSAGES;
+
+		for (size_t j = 0; j < part; j++)
+			sa_id_write(&ids[i + j], &batch, XFRM_MSG_GETSA);
+		(void)kernel_transact(m->environment.kernel, &batch, take_message, m);
+		for (size_t j = 0; j < part; j++) {
+			struct sa *sa = sa_table_find(&m->sas, &ids[i + j]);
+
+			if (sa && batch.answers[j].error == -ESRCH)
+				manager_forget(m, sa);
+		}
+		kernel_batch_clear(&batch);
+	}
+	kernel_batch_release(&batch);
+}
+
+static void confirm_missing(struct manager *m)
+{
+	_cleanup_free_ struct sa_id *ids = NULL;
+	size_t n = 0;
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	{
+		if (sa->generation == m->generation)
+			continue;
+		if (!ids)
+			ids = calloc(CONFIRM_MAX, sizeof(*ids));
+		if (!ids)
+			return;
+		ids[n++] = sa->description.id;
+		if (n == CONFIRM_MAX)
+			break;
+	}
+	if (n > 0)
+		read_again(m, ids, n);
+}
+
+static int take_policy(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)own;
+	spd_take(&m->spd, message);
+	return 0;
+}
+
+static void record_history(struct manager *m)
+{
+	struct sa *sa;
+
+	if (manager_now(m) - m->history_at < 0.95)
+		return;
+	m->history_at = manager_now(m);
+	m->samples++;
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	{
+		struct policy_sa_view view = {};
+
+		if (sa->handle != POLICY_NONE)
+			policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
+		sa->history[m->samples % CONTROL_HISTORY_SAMPLES] = history_encode(view.last_rate);
+	}
+}
+
+int manager_dump(struct manager *m)
+{
+	int r;
+
+	if (m->generation == 0 || m->stale) {
+		spd_clear(&m->spd);
+		r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETPOLICY,
+						     take_policy, m);
+		if (r < 0)
+			return r;
+	}
+	m->generation++;
+	r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETSA, take_message, m);
+	if (r < 0)
+		return r;
+	confirm_missing(m);
+	record_history(m);
+	return 0;
+}
+
+static void note_changed(struct manager *m, const struct sa_id *id)
+{
+	struct sa_id *grown;
+
+	if (m->n_changed >= CHANGED_MAX) {
+		m->stale = true;
+		return;
+	}
+	if (m->n_changed == m->n_changed_allocated) {
+		size_t n = m->n_changed_allocated ? 2 * m->n_changed_allocated : 64;
+
+		grown = reallocarray(m->changed, n, sizeof(*grown));
+		if (!grown) {
+			m->stale = true;
+			return;
+		}
+		m->changed = grown;
+		m->n_changed_allocated = n;
+	}
+	m->changed[m->n_changed++] = *id;
+}
+
+int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct manager *m = userdata;
+	struct sa_facts facts;
+	struct sa *sa;
+
+	switch (message->nlmsg_type) {
+	case XFRM_MSG_NEWPOLICY:
+	case XFRM_MSG_UPDPOLICY:
+		spd_take(&m->spd, message);
+		return 0;
+	case XFRM_MSG_FLUSHSA:
+	case XFRM_COMPAT_MSG_MIGRATE_STATE:
+	case XFRM_MSG_MIGRATE:
+		/* It names no SA, or not in a form worth parsing: look at everything. */
+		m->stale = true;
+		return 0;
+	default:
+		break;
+	}
+	if (own || sa_facts_read(message, &facts) < 0)
+		return 0;
+	if (message->nlmsg_type == XFRM_MSG_EXPIRE) {
+		const struct xfrm_user_expire *expire = NLMSG_DATA(message);
+
+		sa = sa_table_find(&m->sas, &facts.description.id);
+		if (sa && !expire->hard)
+			sa->soft_expired = true;
+	}
+	note_changed(m, &facts.description.id);
+	return 0;
+}
+
+void manager_read_changed(struct manager *m)
+{
+	read_again(m, m->changed, m->n_changed);
+	m->n_changed = 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's one context: everything it knows and owns. The manager*.c files share it:
+ *
+ *   manager.c        birth, death, the tick, what wakes it
+ *   manager-sas.c    observations: dumps and events become entries of the SA table
+ *   manager-nics.c   NICs become tables; which table an SA competes in
+ *   manager-moves.c  the plan becomes moves, moves become reports to the policy
+ *   manager-tell.c   what is told to the journal and remembered for `explain` and `top`
+ *   methods.c        what the control socket answers
+ */
+#pragma once
+
+#include "config.h"
+#include "kernel.h"
+#include "migrator.h"
+#include "network.h"
+#include "policy.h"
+#include "sa-table.h"
+#include "spd.h"
+
+#include <systemd/sd-event.h>
+
+struct control;
+struct journal;
+struct placed;
+struct rescue;
+
+/* A NIC as the manager sees it. */
+struct manager_nic {
+	int ifindex;
+	char name[IFNAMSIZ];
+	enum candidacy candidacy;         /* CANDIDACY_OK: usable */
+	const struct config_nic *config;  /* the entry that matches, NULL: none */
+	bool shared;
+	policy_table in, out;             /* the same where slots are shared; POLICY_NONE: none */
+	uint32_t capacity_in, capacity_out; /* configured or by driver; of both in `in` if shared */
+	uint32_t used_in, used_out;       /* all SAs that it holds */
+	uint32_t foreign_in, foreign_out; /* of these, somebody else's */
+};
+
+/* What was done, for `explain` and `top`. */
+struct action {
+	double time; /* s, monotonic */
+	struct sa_description sa;
+	char nic[IFNAMSIZ];
+	const char *what;   /* "promoted", "evicted", "refused", ...: static */
+	const char *reason; /* static */
+	char text[160];
+};
+
+#define ACTIONS_REMEMBERED 1024
+
+struct refusal; /* of a shape by a NIC: manager-moves.c */
+
+struct manager_environment {
+	sd_event *event;
+	struct secret_arena *arena;
+	struct kernel *kernel;   /* taken over */
+	struct network *network; /* set by the caller after manager_new(), whose callbacks it needs */
+	struct journal *journal; /* not owned */
+	struct placed *placed;   /* not owned */
+	struct rescue *rescue;   /* not owned, may be NULL */
+	const char *config_path; /* reloads read it again */
+	int64_t event_timer_default;
+	bool fips;
+	const char *kernel_release; /* of uname(2) */
+};
+
+struct manager {
+	struct manager_environment environment;
+	struct network *network;
+	struct config *config;
+	struct policy *policy;
+	struct migrator *migrator;
+	struct sa_table sas;
+
+	struct manager_nic *nics;
+	size_t n_nics;
+
+	sd_event_source *tick_source;
+	sd_event_source *kernel_source;
+	sd_event_source *moves_source;   /* deferred: the queue of moves */
+	sd_event_source *changes_source; /* deferred: SAs that events named */
+	sd_event_source *plan_source;    /* timer: a plan out of turn, for a new SA */
+	sd_event_source *restore_source; /* timer: SAs that could not be put back */
+
+	bool paused;
+	bool stale;         /* events were lost: nothing is moved until the next dump */
+	bool nics_changed;  /* recompute before the next plan */
+	char degraded[128]; /* why it is not well; "" when it is */
+	uint64_t generation;
+	uint64_t samples; /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
+	double history_at;
+	double started_at;
+
+	struct sa_id *changed; /* named by events, to be read again */
+	size_t n_changed, n_changed_allocated;
+
+	struct policy_move *queue; /* planned, not yet made */
+	size_t n_queue, n_queue_allocated, queue_position;
+
+	struct move *restoring; /* SAs that are owed to the kernel */
+	size_t n_restoring;
+	uint64_t restore_wait; /* usec */
+
+	struct refusal *refusals;
+	size_t n_refusals;
+
+	struct spd spd;
+
+	struct action *actions; /* ring of ACTIONS_REMEMBERED */
+	size_t n_actions;       /* ever */
+
+	uint64_t promoted, evicted, refused, failed;
+	uint64_t resyncs;  /* full dumps because events were lost */
+	uint64_t overruns; /* ENOBUFS */
+};
+
+int manager_new(const struct manager_environment *environment, struct config *config,
+		struct manager **ret_manager); /* takes the configuration */
+struct manager *manager_free(struct manager *m); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct manager *, manager_free);
+
+extern const struct nic_watch_callbacks manager_network_callbacks;
+
+/* First dump, first tables, timers armed. */
+int manager_start(struct manager *m);
+double manager_now(const struct manager *m); /* s, monotonic, of this iteration of the loop */
+
+/* manager.c */
+void manager_tick(struct manager *m);
+void manager_apply_config(struct manager *m, struct config *config); /* takes it */
+int manager_reload(struct manager *m, char **ret_messages);
+void manager_set_paused(struct manager *m, bool paused);
+void manager_set_degraded(struct manager *m, const char *why); /* NULL: well again */
+
+/* manager-sas.c */
+int manager_dump(struct manager *m);
+int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
+void manager_read_changed(struct manager *m);
+void manager_take_facts(struct manager *m, const struct sa_facts *facts);
+void manager_forget(struct manager *m, struct sa *sa);
+/* Tells the policy what follows from the entry: table, rule, hands off. */
+void manager_configure_sa(struct manager *m, struct sa *sa);
+void manager_configure_all(struct manager *m);
+
+/* manager-nics.c */
+void manager_update_nics(struct manager *m);
+struct manager_nic *manager_nic(struct manager *m, int ifindex);
+void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *ret_table);
+
+/* manager-moves.c */
+void manager_plan(struct manager *m);
+void manager_make_moves(struct manager *m); /* some; arms moves_source while there are more */
+void manager_cancel_moves(struct manager *m);
+void manager_restore(struct manager *m);
+bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
+			      const char **ret_text);
+
+/* manager-tell.c */
+void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
+		       const struct move *move);
+void manager_tell_hands_off(struct manager *m, const struct sa *sa);
+const char *manager_nic_name(struct manager *m, int ifindex); /* "" if it is not there */

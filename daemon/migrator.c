@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How an SA is moved, in three exchanges with the kernel:
+ *
+ *   1. GETSA: the SA as it is now; all checks are made on this.
+ *   2. DELSA and ALLOCSPI with the very same SPI, in one buffer. The kernel processes both under
+ *      xfrm_cfg_mutex, so nobody sees the SA absent: a larval SA (XFRM_STATE_ACQ) takes its place
+ *      at once. The DELSA notification tells the final counters and sequence numbers, taken under
+ *      the SA's lock after which it sends nothing (xfrm_state_delete() before km_state_notify()).
+ *   3. UPDSA with the offload device, made from that notification. UPDSA of a larval SA inserts the
+ *      new one as it is and deletes the larval (xfrm_state_update()), as IKE daemons do for every
+ *      inbound SA. If the driver refuses, UPDSA again in software.
+ *   4. GETSA: an acknowledgement proves nothing, since the kernel falls back to software silently.
+ *
+ * What the larval SA is for:
+ *   - Outbound packets in the gap find "an acquire in progress" and wait or are dropped; the kernel
+ *     does not ask the IKE daemon for a new SA (xfrm_state_look_at(), xfrm_state_find()).
+ *   - The IKE daemon that deletes the SA in the gap deletes the larval one, and our UPDSA answers
+ *     ESRCH: an SA that it deleted is never resurrected.
+ *   - Should this daemon die in the gap and never come back, the larval SA expires after
+ *     net.core.xfrm_acq_expires and the kernel tells the IKE daemon with a hard EXPIRE.
+ *
+ * Sequence numbers are exact, in both directions: none is skipped, none is used twice, no packet
+ * can be replayed. The alternative, one buffer with all messages made from a snapshot, has no
+ * moment in which only this daemon knows the SA, but must guess how many packets leave between the
+ * snapshot and the deletion; a wrong guess reuses a nonce. The rescue slot covers the moment.
+ */
+#include "migrator.h"
+#include "rescue.h"
+#include "xfrm-compat.h"
+
+#include <errno.h>
+#include <netlink/msg.h>
+#include <string.h>
+
+/* Immediate retries when the kernel cannot make an SA (memory pressure) before giving it to the
+ * caller's timer. */
+#define ATTEMPTS_MAX 3
+/* Jump of the sequence number when the notification with the exact one was lost: more than can be
+ * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
+#define SEQUENCE_JUMP (UINT64_C(1) << 20)
+
+struct migrator {
+	struct kernel *kernel;
+	struct secret_arena *arena;
+	struct rescue *rescue;
+	struct migrator_parameters parameters;
+	struct kernel_batch batch;
+};
+
+int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescue *rescue,
+		 const struct migrator_parameters *parameters, struct migrator **ret_migrator)
+{
+	_cleanup_free_ struct migrator *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->kernel = kernel;
+	m->arena = arena;
+	m->rescue = rescue;
+	m->parameters = *parameters;
+	r = kernel_batch_init(&m->batch, arena);
+	if (r < 0)
+		return r;
+	*ret_migrator = TAKE_PTR(m);
+	return 0;
+}
+
+struct migrator *migrator_free(struct migrator *m)
+{
+	if (!m)
+		return NULL;
+	kernel_batch_release(&m->batch);
+	free(m);
+	return NULL;
+}
+
+const char *move_result_name(enum move_result result)
+{
+	switch (result) {
+	case MOVE_RESULT_NONE:
+		return "none";
+	case MOVE_RESULT_DONE:
+		return "done";
+	case MOVE_RESULT_REFUSED:
+		return "refused";
+	case MOVE_RESULT_SILENT:
+		return "silent-software";
+	case MOVE_RESULT_ELSEWHERE:
+		return "wrong-device";
+	case MOVE_RESULT_GONE:
+		return "gone";
+	case MOVE_RESULT_HANDS_OFF:
+		return "hands-off";
+	case MOVE_RESULT_FAILED:
+		return "failed";
+	case MOVE_RESULT_LOST:
+		return "lost";
+	}
+	return "?";
+}
+
+static void finish(struct move *move, enum move_result result)
+{
+	move->result = result;
+	move->state = MOVE_FINISHED;
+}
+
+static void note_error(struct move *move, int error, const char *text)
+{
+	move->error = error;
+	snprintf(move->text, sizeof(move->text), "%s", text);
+}
+
+static void note_answer(struct move *move, const struct kernel_answer *answer)
+{
+	note_error(move, answer->error, answer->text);
+}
+
+/* What one exchange told about the SA of a move. */
+struct reading {
+	struct move *move;
+	struct secret_arena *arena;
+	uint16_t type; /* XFRM_MSG_NEWSA: the reply of GETSA; XFRM_MSG_DELSA: the notification */
+	bool capture;  /* keep the image, not only the facts */
+	bool found;
+	int error; /* of capturing */
+	struct sa_facts facts;
+	bool timer_known;
+	uint32_t timer;
+	uint32_t threshold;
+};
+
+static bool same_sa(const struct sa_id *id, const struct sa_id *other)
+{
+	return memcmp(id, other, sizeof(*id)) == 0;
+}
+
+static void take_thresholds(struct reading *reading, const struct nlmsghdr *message)
+{
+	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	struct nlattr *timer = nlmsg_find_attr(m, sizeof(struct xfrm_aevent_id), XFRMA_ETIMER_THRESH);
+	struct nlattr *threshold =
+		nlmsg_find_attr(m, sizeof(struct xfrm_aevent_id), XFRMA_REPLAY_THRESH);
+
+	if (!timer || !threshold || nla_len(timer) < 4 || nla_len(threshold) < 4)
+		return;
+	reading->timer_known = true;
+	reading->timer = nla_get_u32(timer);
+	reading->threshold = nla_get_u32(threshold);
+}
+
+static int read_message(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct reading *reading = userdata;
+	struct sa_image *image = &reading->move->image;
+	uint32_t threshold = image->replay_threshold;
+	struct sa_facts facts;
+
+	(void)own; /* transact() hands out nothing else */
+	if (message->nlmsg_type == XFRM_MSG_NEWAE)
+		take_thresholds(reading, message);
+	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
+	if (message->nlmsg_type != reading->type)
+		return 0;
+	if (sa_facts_read(message, &facts) < 0 || !same_sa(&facts.description.id, &reading->move->id))
+		return 0;
+	if (reading->type == XFRM_MSG_DELSA && facts.hands_off == HANDS_OFF_LARVAL)
+		return 0;
+	reading->found = true;
+	reading->facts = facts;
+	if (reading->capture) {
+		reading->error = sa_image_capture(image, reading->arena, message);
+		if (reading->error == 0)
+			image->replay_threshold = threshold;
+	}
+	return 0;
+}
+
+static int exchange(struct migrator *m, struct reading *reading)
+{
+	return kernel_transact(m->kernel, &m->batch, read_message, reading);
+}
+
+/* ---- 1. read and check ---- */
+
+static enum hands_off check(struct migrator *m, struct move *move, const struct reading *reading)
+{
+	const struct sa_facts *facts = &reading->facts;
+
+	if (facts->hands_off != HANDS_OFF_NONE)
+		return facts->hands_off;
+	if (facts->offload_ifindex != move->expected_ifindex)
+		return HANDS_OFF_FOREIGN;
+	if (reading->error < 0)
+		return HANDS_OFF_TOO_LARGE;
+	/* GETAE tells the timer in other units than NEWSA takes (jiffies), so only the default
+	 * can be restored: xfrm_update_ae_params(), build_aevent(). */
+	if (reading->timer_known && m->parameters.event_timer_default >= 0 &&
+	    reading->timer != m->parameters.event_timer_default)
+		return HANDS_OFF_THRESHOLDS;
+	return sa_facts_check_limits(facts, m->parameters.clock(m->parameters.userdata));
+}
+
+static void step_read(struct migrator *m, struct move *move)
+{
+	struct reading reading = {
+		.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA, .capture = true};
+	int r;
+
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
+	sa_id_write_get_thresholds(&move->id, &m->batch);
+	r = exchange(m, &reading);
+	if (r < 0) {
+		note_error(move, r, "");
+		finish(move, MOVE_RESULT_FAILED);
+		return;
+	}
+	if (m->batch.answers[0].error < 0 || !reading.found) {
+		note_answer(move, &m->batch.answers[0]);
+		finish(move, move->error == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
+		return;
+	}
+	move->facts = reading.facts;
+	move->facts_known = true;
+	if (reading.timer_known)
+		move->image.replay_threshold = reading.threshold;
+
+	move->hands_off = check(m, move, &reading);
+	if (move->hands_off != HANDS_OFF_NONE)
+		finish(move, MOVE_RESULT_HANDS_OFF);
+	else if (move->target.ifindex == move->expected_ifindex)
+		finish(move, MOVE_RESULT_DONE);
+	else
+		move->state = MOVE_REMOVE;
+}
+
+/* ---- 2. remove ---- */
+
+static void discard_larval(struct migrator *m, struct move *move)
+{
+	kernel_batch_clear(&m->batch);
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
+	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	move->larval = false;
+}
+
+static void step_remove(struct migrator *m, struct move *move)
+{
+	struct reading reading = {
+		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
+	const struct kernel_answer *removal = &m->batch.answers[0];
+	const struct kernel_answer *larval = &m->batch.answers[1];
+	int r;
+
+	if (m->rescue) {
+		r = rescue_store(m->rescue, &move->image, &move->target);
+		if (r < 0) {
+			note_error(move, r, "the rescue slot does not take it");
+			finish(move, MOVE_RESULT_FAILED);
+			return;
+		}
+	}
+
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
+	sa_image_write_larval(&move->image, &m->batch);
+	r = exchange(m, &reading);
+	move->larval = larval->error == 0;
+
+	if (r < 0 && removal->error == -ETIMEDOUT) {
+		/* Did it happen? Nobody told. */
+		note_error(move, r, "");
+		move->state = MOVE_PROBE;
+		return;
+	}
+	if (removal->error < 0) {
+		note_answer(move, removal);
+		r = move->error;
+		if (move->larval)
+			discard_larval(m, move);
+		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
+		return;
+	}
+
+	move->removed = true;
+	if (reading.found && reading.error == 0) {
+		move->facts = reading.facts;
+		/* From here on a crash continues from the exact state. */
+		if (m->rescue)
+			(void)rescue_store(m->rescue, &move->image, &move->target);
+	} else if (move->target.direction == SA_DIRECTION_OUT) {
+		sa_image_advance(&move->image, SEQUENCE_JUMP);
+	}
+	move->sequence_floor = sa_image_output_sequence(&move->image);
+	move->state = MOVE_INSTALL;
+}
+
+/* ---- 3. install ---- */
+
+/* A larval SA in place is replaced by UPDSA; without one there is nothing to update. */
+static uint16_t install_type(const struct move *move)
+{
+	return move->larval ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA;
+}
+
+static int install(struct migrator *m, struct move *move, const struct sa_offload *offload)
+{
+	sa_image_write(&move->image, &m->batch, install_type(move), offload);
+	return kernel_transact(m->kernel, &m->batch, NULL, NULL);
+}
+
+static void step_install(struct migrator *m, struct move *move)
+{
+	const struct kernel_answer *answer = &m->batch.answers[0];
+	int r = install(m, move, &move->target);
+
+	if (r < 0 && answer->error == -ETIMEDOUT) {
+		note_error(move, r, "");
+		move->state = MOVE_PROBE;
+	} else if (answer->error == 0) {
+		move->state = MOVE_VERIFY;
+	} else if (answer->error == -ESRCH || answer->error == -EEXIST) {
+		/* The IKE daemon was here. */
+		move->state = MOVE_PROBE;
+	} else {
+		note_answer(move, answer);
+		move->state = MOVE_SOFTWARE;
+	}
+}
+
+static void step_software(struct migrator *m, struct move *move)
+{
+	static const struct sa_offload software = {};
+	const struct kernel_answer *answer = &m->batch.answers[0];
+	int r = install(m, move, &software);
+
+	if (r >= 0 && answer->error == 0)
+		move->state = MOVE_VERIFY;
+	else
+		move->state = MOVE_PROBE;
+}
+
+/* ---- when something unforeseen happened: look ---- */
+
+static void step_probe(struct migrator *m, struct move *move)
+{
+	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	int r;
+
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
+	r = exchange(m, &reading);
+
+	if (++move->attempts > ATTEMPTS_MAX) {
+		finish(move, MOVE_RESULT_LOST);
+		return;
+	}
+	if (r < 0 || (m->batch.answers[0].error < 0 && m->batch.answers[0].error != -ESRCH))
+		return; /* look again */
+
+	if (!reading.found) {
+		/* A larval SA of ours that is gone was deleted by the IKE daemon, which believed
+		 * it to be the SA. Only if it is known that we deleted the SA and could leave no
+		 * larval one, we owe it back. */
+		if (move->removed && !move->larval)
+			move->state = MOVE_SOFTWARE;
+		else
+			finish(move, MOVE_RESULT_GONE);
+	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
+		move->removed = true;
+		move->larval = true;
+		move->state = MOVE_SOFTWARE;
+	} else if (!move->removed) {
+		move->facts = reading.facts;
+		finish(move, MOVE_RESULT_FAILED);
+	} else {
+		move->state = MOVE_VERIFY;
+	}
+}
+
+/* ---- 4. verify ---- */
+
+static void judge(struct move *move)
+{
+	int ifindex = move->facts.offload_ifindex;
+
+	if (move->error < 0)
+		finish(move, MOVE_RESULT_REFUSED);
+	else if (ifindex == move->target.ifindex)
+		finish(move, MOVE_RESULT_DONE);
+	else
+		finish(move, ifindex == 0 ? MOVE_RESULT_SILENT : MOVE_RESULT_ELSEWHERE);
+}
+
+static void step_verify(struct migrator *m, struct move *move)
+{
+	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	int r;
+
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
+	r = exchange(m, &reading);
+	if (r < 0 || (m->batch.answers[0].error < 0 && m->batch.answers[0].error != -ESRCH)) {
+		if (++move->attempts > ATTEMPTS_MAX)
+			finish(move, MOVE_RESULT_DONE); /* it was acknowledged */
+		return;
+	}
+	if (!reading.found) {
+		finish(move, MOVE_RESULT_GONE);
+		return;
+	}
+	move->facts = reading.facts;
+	if (move->facts.output_sequence < move->sequence_floor)
+		move->state = MOVE_ADVANCE;
+	else
+		judge(move);
+}
+
+/* Somebody made the SA anew from old numbers while we were moving it (an UPDSA that hit the larval
+ * SA): never let a sequence number be used twice. */
+static void step_advance(struct migrator *m, struct move *move)
+{
+	sa_image_write_sequence(&move->image, &m->batch);
+	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	judge(move);
+}
+
+void migrator_begin(struct migrator *m, struct move *move)
+{
+	struct move fresh = {
+		.id = move->id,
+		.target = move->target,
+		.expected_ifindex = move->expected_ifindex,
+	};
+
+	(void)m;
+	*move = fresh;
+}
+
+static void make_step(struct migrator *m, struct move *move)
+{
+	switch (move->state) {
+	case MOVE_READ:
+		step_read(m, move);
+		break;
+	case MOVE_REMOVE:
+		step_remove(m, move);
+		break;
+	case MOVE_INSTALL:
+		step_install(m, move);
+		break;
+	case MOVE_SOFTWARE:
+		step_software(m, move);
+		break;
+	case MOVE_PROBE:
+		step_probe(m, move);
+		break;
+	case MOVE_VERIFY:
+		step_verify(m, move);
+		break;
+	case MOVE_ADVANCE:
+		step_advance(m, move);
+		break;
+	case MOVE_FINISHED:
+		break;
+	}
+}
+
+bool migrator_step(struct migrator *m, struct move *move)
+{
+	make_step(m, move);
+	kernel_batch_clear(&m->batch);
+	if (move->state != MOVE_FINISHED)
+		return true;
+	if (move->result == MOVE_RESULT_LOST)
+		return false;
+	if (m->rescue)
+		rescue_clear(m->rescue);
+	sa_image_wipe(&move->image);
+	return false;
+}
+
+void migrator_run(struct migrator *m, struct move *move)
+{
+	migrator_begin(m, move);
+	while (migrator_step(m, move))
+		continue;
+}
+
+void migrator_restore(struct migrator *m, struct move *move)
+{
+	move->attempts = 0;
+	move->removed = true;
+	move->sequence_floor = sa_image_output_sequence(&move->image);
+	move->state = MOVE_PROBE;
+	while (migrator_step(m, move))
+		continue;
+}

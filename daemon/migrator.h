@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Moves SAs between software and a NIC. The only code that deletes or makes SAs.
+ *
+ * A move is a small state machine (migrator.c tells how and why); migrator_step() makes one step,
+ * which is one exchange with the kernel, so that tests can do anything between any two;
+ * migrator_run() makes them all.
+ */
+#pragma once
+
+#include "kernel.h"
+#include "sa-image.h"
+
+struct rescue;
+
+enum move_state {
+	MOVE_READ,    /* read the SA as it is now and check it */
+	MOVE_REMOVE,  /* delete it, leaving a larval SA in its place */
+	MOVE_INSTALL, /* put it back where it is wanted */
+	MOVE_SOFTWARE,/* the NIC refused: put it back in software */
+	MOVE_PROBE,   /* an exchange failed half way: find out what the kernel has */
+	MOVE_VERIFY,  /* read it back */
+	MOVE_ADVANCE, /* push its sequence number forward: somebody made the SA anew in between */
+	MOVE_FINISHED,
+};
+
+enum move_result {
+	MOVE_RESULT_NONE,
+	MOVE_RESULT_DONE,      /* it is where it was wanted */
+	MOVE_RESULT_REFUSED,   /* the kernel or driver refused (error, text); it is in software */
+	MOVE_RESULT_SILENT,    /* accepted, but the kernel left it in software without a word */
+	MOVE_RESULT_ELSEWHERE, /* it sits on another device than asked for */
+	MOVE_RESULT_GONE,      /* somebody deleted it, before or while it was moved */
+	MOVE_RESULT_HANDS_OFF, /* not touched: see hands_off */
+	MOVE_RESULT_FAILED,    /* not touched: the exchange failed (error, text) */
+	MOVE_RESULT_LOST,      /* could not be put back; the image is kept for migrator_restore() */
+};
+
+struct move {
+	/* What is wanted. */
+	struct sa_id id;
+	struct sa_offload target; /* ifindex 0: evict */
+	int expected_ifindex;     /* where it should be now; elsewhere means that it is foreign */
+
+	/* What came of it. */
+	enum move_state state;
+	enum move_result result;
+	enum hands_off hands_off;
+	int error;                   /* negative errno of the refusal or failure, else 0 */
+	char text[KERNEL_TEXT_SIZE]; /* the kernel's or driver's words */
+	bool facts_known;
+	struct sa_facts facts; /* the SA as last read */
+
+	/* Private to the migrator. */
+	struct sa_image image;
+	uint64_t sequence_floor; /* outbound numbers up to here were used */
+	bool larval;             /* a larval SA holds its place */
+	bool removed;            /* we deleted it and owe it back */
+	unsigned attempts;       /* to find out, or to put it back */
+};
+
+struct migrator;
+
+struct migrator_parameters {
+	/* Defaults of net.core.xfrm_aevent_etime (100 ms units); negative: unknown, not checked. */
+	int64_t event_timer_default;
+	/* CLOCK_REALTIME in seconds. */
+	uint64_t (*clock)(void *userdata);
+	void *userdata;
+};
+
+/* `rescue` may be NULL. Neither it nor the kernel is owned. */
+int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescue *rescue,
+		 const struct migrator_parameters *parameters, struct migrator **ret_migrator);
+struct migrator *migrator_free(struct migrator *migrator); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct migrator *, migrator_free);
+
+/* Starts a move: the part of *move under "What is wanted" is set by the caller. */
+void migrator_begin(struct migrator *migrator, struct move *move);
+/* One exchange. Returns true while there is more to do. */
+bool migrator_step(struct migrator *migrator, struct move *move);
+/* All of them. Wipes the image, unless the result is MOVE_RESULT_LOST. */
+void migrator_run(struct migrator *migrator, struct move *move);
+
+/* A move whose SA could not be put back (or that was interrupted by the daemon's death: image from
+ * the rescue slot, with `larval` set since one was left in its place) is tried again: in software.
+ * The caller repeats it while the result is MOVE_RESULT_LOST. */
+void migrator_restore(struct migrator *migrator, struct move *move);
+
+const char *move_result_name(enum move_result result);

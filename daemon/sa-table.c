@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A chained hash table over SPI and protocol alone, so that SAs that share an SPI meet in one
+ * bucket, where they are looked for (sa_table_spi_is_shared()). The hash is keyed: half of the SPIs
+ * are chosen by peers.
+ */
+#include "sa-table.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define BUCKETS_MIN 1024
+
+struct text {
+	const char *name;
+	const char *text;
+};
+
+static const struct text candidacies[_CANDIDACY_MAX] = {
+	[CANDIDACY_OK] = {"candidate", "it competes for a slot"},
+	[CANDIDACY_NO_ROUTE] = {"no-route", "there is no route that its packets would take"},
+	[CANDIDACY_NO_NIC] = {"no-nic", "the device that it is bound to is not here"},
+	[CANDIDACY_NIC_DOWN] = {"nic-down", "the NIC is down"},
+	[CANDIDACY_NIC_NO_OFFLOAD] = {"nic-no-offload", "the device it leaves by has no ESP "
+							"offload, or it is switched off (ethtool "
+							"-k: esp-hw-offload)"},
+	[CANDIDACY_NIC_NOT_ALLOWED] = {"nic-not-allowed", "no entry under nics: allows this NIC"},
+	[CANDIDACY_NIC_NOT_TRUSTED] = {"nic-not-trusted", "this NIC is not trusted with keys"},
+	[CANDIDACY_NIC_FIPS] = {"nic-fips", "the machine is in FIPS mode and the NIC is not marked "
+					    "as inside the boundary (fips: true)"},
+	[CANDIDACY_NIC_BOND] = {"nic-bond", "offload to a bond corrupts memory on this kernel"},
+	[CANDIDACY_NIC_DIRECTION] = {"nic-direction", "the NIC has no slots for this direction"},
+	[CANDIDACY_NIC_NO_TABLE] = {"nic-no-table", "the NIC has no table of SAs to ration"},
+	[CANDIDACY_REFUSED_SHAPE] = {"refused-shape", "the NIC refused an SA of the same kind"},
+};
+
+const char *candidacy_name(enum candidacy candidacy)
+{
+	return candidacies[candidacy].name;
+}
+
+const char *candidacy_text(enum candidacy candidacy)
+{
+	return candidacies[candidacy].text;
+}
+
+static size_t bucket_of(const struct sa_table *table, uint32_t spi, uint8_t protocol)
+{
+	/* Multiply-xorshift with a random key: not cryptographic, but its buckets cannot be aimed
+	 * at without knowing the seed. */
+	uint64_t h = ((uint64_t)spi << 8 | protocol) ^ table->seed[0];
+
+	h *= table->seed[1] | 1;
+	h ^= h >> 32;
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	h ^= h >> 29;
+	return h & (table->n_buckets - 1);
+}
+
+int sa_table_init(struct sa_table *table)
+{
+	*table = (struct sa_table){};
+	TAILQ_INIT(&table->all);
+	if (getrandom(table->seed, sizeof(table->seed), 0) != sizeof(table->seed))
+		return -errno;
+	table->buckets = calloc(BUCKETS_MIN, sizeof(*table->buckets));
+	if (!table->buckets)
+		return -ENOMEM;
+	table->n_buckets = BUCKETS_MIN;
+	return 0;
+}
+
+void sa_table_release(struct sa_table *table)
+{
+	while (!TAILQ_EMPTY(&table->all))
+		sa_table_remove(table, TAILQ_FIRST(&table->all));
+	for (size_t i = 0; i < table->n_shapes; i++)
+		free(table->shapes[i]);
+	free(table->shapes);
+	free(table->by_handle);
+	free(table->buckets);
+	*table = (struct sa_table){};
+}
+
+struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id)
+{
+	struct sa *sa = table->buckets[bucket_of(table, id->spi, id->protocol)];
+
+	while (sa && memcmp(&sa->description.id, id, sizeof(*id)) != 0)
+		sa = sa->next_in_bucket;
+	return sa;
+}
+
+bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id)
+{
+	const struct sa *sa = table->buckets[bucket_of(table, id->spi, id->protocol)];
+	unsigned n = 0;
+
+	for (; sa; sa = sa->next_in_bucket)
+		if (sa->description.id.spi == id->spi && sa->description.id.protocol == id->protocol)
+			n++;
+	return n > 1;
+}
+
+struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle)
+{
+	return handle < table->n_by_handle ? table->by_handle[handle] : NULL;
+}
+
+/* Without memory for larger buckets the table stays right and gets slower. */
+static void grow(struct sa_table *table)
+{
+	size_t n = table->n_buckets * 2;
+	struct sa **buckets = calloc(n, sizeof(*buckets));
+	struct sa *sa;
+
+	if (!buckets)
+		return;
+	free(table->buckets);
+	table->buckets = buckets;
+	table->n_buckets = n;
+	TAILQ_FOREACH(sa, &table->all, list)
+	{
+		const struct sa_id *id = &sa->description.id;
+		struct sa **bucket = &buckets[bucket_of(table, id->spi, id->protocol)];
+
+		sa->next_in_bucket = *bucket;
+		*bucket = sa;
+	}
+}
+
+const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape)
+{
+	struct sa_shape **shapes;
+	struct sa_shape *copy;
+
+	/* A gateway has a handful of proposals, so a handful of shapes. */
+	for (size_t i = 0; i < table->n_shapes; i++)
+		if (memcmp(table->shapes[i], shape, sizeof(*shape)) == 0)
+			return table->shapes[i];
+
+	shapes = reallocarray(table->shapes, table->n_shapes + 1, sizeof(*shapes));
+	if (!shapes)
+		return NULL;
+	table->shapes = shapes;
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return NULL;
+	*copy = *shape;
+	shapes[table->n_shapes++] = copy;
+	return copy;
+}
+
+int sa_table_add(struct sa_table *table, const struct sa_description *description,
+		 const struct sa_shape *shape, struct sa **ret_sa)
+{
+	const struct sa_shape *shared = sa_table_shape(table, shape);
+	struct sa **bucket;
+	struct sa *sa;
+
+	if (sa_table_find(table, &description->id))
+		return -EEXIST;
+	sa = shared ? calloc(1, sizeof(*sa)) : NULL;
+	if (!sa)
+		return -ENOMEM;
+	sa->description = *description;
+	sa->shape = shared;
+	sa->handle = POLICY_NONE;
+
+	if (table->n >= table->n_buckets)
+		grow(table);
+	bucket = &table->buckets[bucket_of(table, description->id.spi, description->id.protocol)];
+	sa->next_in_bucket = *bucket;
+	*bucket = sa;
+	TAILQ_INSERT_TAIL(&table->all, sa, list);
+	table->n++;
+	*ret_sa = sa;
+	return 0;
+}
+
+int sa_table_set_handle(struct sa_table *table, struct sa *sa, policy_sa handle)
+{
+	if (handle >= table->n_by_handle) {
+		size_t n = (size_t)handle + 1 + table->n_by_handle;
+		struct sa **by_handle = reallocarray(table->by_handle, n, sizeof(*by_handle));
+
+		if (!by_handle)
+			return -ENOMEM;
+		memset(by_handle + table->n_by_handle, 0,
+		       (n - table->n_by_handle) * sizeof(*by_handle));
+		table->by_handle = by_handle;
+		table->n_by_handle = n;
+	}
+	table->by_handle[handle] = sa;
+	sa->handle = handle;
+	return 0;
+}
+
+void sa_table_remove(struct sa_table *table, struct sa *sa)
+{
+	const struct sa_id *id = &sa->description.id;
+	struct sa **link = &table->buckets[bucket_of(table, id->spi, id->protocol)];
+
+	while (*link != sa)
+		link = &(*link)->next_in_bucket;
+	*link = sa->next_in_bucket;
+	TAILQ_REMOVE(&table->all, sa, list);
+	if (sa->handle < table->n_by_handle)
+		table->by_handle[sa->handle] = NULL;
+	table->n--;
+	free(sa->refusal_text);
+	free(sa);
+}
+
+/* Eight steps an octave from 1 byte/s on: 255 is 4 GB/s. */
+uint8_t history_encode(double bytes_per_second)
+{
+	double step;
+
+	if (!(bytes_per_second >= 1.0))
+		return 0;
+	step = 1.0 + 8.0 * log2(bytes_per_second);
+	return step > 255.0 ? 255 : (uint8_t)step;
+}
+
+double history_decode(uint8_t sample)
+{
+	return sample == 0 ? 0.0 : exp2((sample - 0.5) / 8.0);
+}

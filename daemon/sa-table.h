@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The SAs that the daemon knows, without keys, found by the kernel's identity or by the policy's
+ * handle. An entry belongs to the table and stays at its address until it is removed.
+ */
+#pragma once
+
+#include "cleanup.h"
+#include "config.h"
+#include "control.h"
+#include "policy.h"
+#include "sa-image.h"
+
+#include <sys/queue.h>
+
+/* Why an SA has no table to compete in. */
+enum candidacy {
+	CANDIDACY_OK,
+	CANDIDACY_NO_ROUTE,
+	CANDIDACY_NO_NIC,
+	CANDIDACY_NIC_DOWN,
+	CANDIDACY_NIC_NO_OFFLOAD,
+	CANDIDACY_NIC_NOT_ALLOWED,
+	CANDIDACY_NIC_NOT_TRUSTED,
+	CANDIDACY_NIC_FIPS,
+	CANDIDACY_NIC_BOND,
+	CANDIDACY_NIC_DIRECTION,
+	CANDIDACY_NIC_NO_TABLE,
+	CANDIDACY_REFUSED_SHAPE,
+	_CANDIDACY_MAX,
+};
+
+const char *candidacy_name(enum candidacy candidacy);
+const char *candidacy_text(enum candidacy candidacy);
+
+struct sa {
+	struct sa_description description; /* the direction resolved by local addresses */
+	const struct sa_shape *shape;      /* shared between SAs, belongs to the table */
+	uint64_t bytes, packets;
+	uint64_t add_time;
+	uint32_t output_mark;
+	int ifindex; /* of the NIC that holds it, 0: software */
+	bool foreign;
+	bool soft_expired; /* the kernel said so; not to be seen in GETSA */
+	enum hands_off hands_off;
+	uint16_t unknown_attribute;
+
+	const struct config_rule *rule; /* NULL: none matches */
+	enum candidacy candidacy;
+	int candidate; /* ifindex of the NIC it competes for, also when it may not; 0: none */
+
+	policy_sa handle;
+	bool virtually_resident; /* observe mode: where the policy believes it to be */
+	uint64_t generation;     /* of the last dump that showed it */
+	double moved_at;         /* s, monotonic; when it came to its place, or to our notice */
+	int refusal;             /* negative errno of the driver's last refusal, 0: none */
+	char *refusal_text;
+
+	/* Rates on a logarithmic scale, a byte each, a ring that `top` draws. */
+	uint8_t history[CONTROL_HISTORY_SAMPLES];
+
+	struct sa *next_in_bucket;
+	TAILQ_ENTRY(sa) list;
+};
+
+TAILQ_HEAD(sa_list, sa);
+
+struct sa_table {
+	struct sa **buckets;
+	size_t n_buckets; /* power of two */
+	size_t n;
+	uint64_t seed[2]; /* peers choose SPIs: they must not choose buckets */
+	struct sa_list all;
+	struct sa **by_handle;
+	size_t n_by_handle;
+	struct sa_shape **shapes;
+	size_t n_shapes;
+};
+
+int sa_table_init(struct sa_table *table);
+void sa_table_release(struct sa_table *table);
+
+struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id);
+struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle);
+/* A zeroed entry but for its description and shape. -EEXIST, -ENOMEM. */
+int sa_table_add(struct sa_table *table, const struct sa_description *description,
+		 const struct sa_shape *shape, struct sa **ret_sa);
+int sa_table_set_handle(struct sa_table *table, struct sa *sa, policy_sa handle);
+void sa_table_remove(struct sa_table *table, struct sa *sa);
+/* The shared copy of a shape, or NULL without memory. */
+const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape);
+
+/* Another SA with the same SPI and protocol, whatever its destination and mark? */
+bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id);
+
+uint8_t history_encode(double bytes_per_second);
+double history_decode(uint8_t sample);
