@@ -230,6 +230,7 @@ int netlink_request(struct nl_sock *sock, struct nl_msg *message, uint64_t timeo
 {
 	struct exchange exchange = {};
 	uint64_t deadline = now_usec() + timeout_usec;
+	bool lost = false;
 	int r;
 
 	r = netlink_send(sock, message);
@@ -242,10 +243,16 @@ int netlink_request(struct nl_sock *sock, struct nl_msg *message, uint64_t timeo
 		r = dispatch(sock, &exchange, handler, userdata);
 		if (r == 0)
 			r = wait_readable(sock, deadline);
-		if (r < 0)
+		/* Notifications may be lost, parts of a dump are not (netlink_dump() waits for
+		 * room): it is read to its end, or the next one would be answered with EBUSY. */
+		if (r == -ENOBUFS)
+			lost = true;
+		else if (r < 0)
 			return r;
 	}
 
+	if (lost)
+		return -ENOBUFS;
 	return exchange.interrupted ? -EINTR : 0;
 }
 

@@ -13,7 +13,9 @@
  *           same socket.
  *
  * When messages were lost, all is read anew: nic_table_begin(), dump, and what the dump did not
- * mention is gone.
+ * mention is gone. It begins with the first part of the dump and not with the request: what is
+ * still in the socket before that part is older than the dump, and may be about a device whose
+ * removal was among the lost messages.
  */
 #include "ethtool.h"
 #include "netlink.h"
@@ -59,6 +61,7 @@ struct nic_watch {
 
 	bool ready;   /* nic_watch_new() is done: callbacks may be called */
 	bool reading; /* a dump of everything is under way */
+	bool begun;   /* the first part of the dump was received */
 	bool current;
 	bool addresses_changed;
 	bool routes_changed;
@@ -172,6 +175,16 @@ static int on_link_removed(struct nic_watch *w, int ifindex)
 	return nic_table_remove(w->table, ifindex, &old) > 0 ? tell(w, &old, NULL) : 0;
 }
 
+static void begin(struct nic_watch *w)
+{
+	if (w->begun)
+		return;
+	w->begun = true;
+	/* Of both, whichever is read: the stale links are removed before addresses are read. */
+	nic_table_begin(w->table);
+	nic_addresses_begin(w->addresses);
+}
+
 static int on_links_message(const struct nlmsghdr *message, bool reply, void *userdata)
 {
 	struct nic_watch *w = userdata;
@@ -180,6 +193,9 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 	int r;
 
 	w->statistics.messages++;
+	if (reply)
+		begin(w);
+
 	switch (nic_parse_link(message, &nic)) {
 	case NIC_LINK_SET:
 		return on_link(w, &nic);
@@ -240,7 +256,12 @@ static int dump(struct nic_watch *w, int type)
 		r = nlmsg_append(message, &address, sizeof(address), NLMSG_ALIGNTO);
 	if (r < 0)
 		return netlink_errno(r);
-	return netlink_request(w->links, message, READ_TIMEOUT_USEC, on_links_message, w);
+
+	w->begun = false;
+	r = netlink_request(w->links, message, READ_TIMEOUT_USEC, on_links_message, w);
+	/* There may be nothing to dump. */
+	begin(w);
+	return r;
 }
 
 static int read_links(struct nic_watch *w)
@@ -248,7 +269,6 @@ static int read_links(struct nic_watch *w)
 	struct nic old;
 	int r;
 
-	nic_table_begin(w->table);
 	r = dump(w, RTM_GETLINK);
 	while (r >= 0 && nic_table_remove_stale(w->table, &old) > 0)
 		r = tell(w, &old, NULL);
@@ -259,7 +279,6 @@ static int read_addresses(struct nic_watch *w)
 {
 	int r;
 
-	nic_addresses_begin(w->addresses);
 	r = dump(w, RTM_GETADDR);
 	if (r < 0)
 		return r;

@@ -137,24 +137,25 @@ static int ask(struct route_resolver *resolver, const struct route_key *key, int
 }
 
 /*
- * For IPv4, EINVAL means a source that is not local (ip_route_output_key_hash_rcu()) as well as a
- * blackhole (fib_props[RTN_BLACKHOLE]). Without the source, only the latter is left.
+ * IPv4 answers ENETUNREACH also when the source is not local (ip_route_output_key_hash_rcu()):
+ * routing to the source itself tells which of the two it is.
  */
-static int explain_invalid(struct route_resolver *resolver, const struct route_key *key,
-			   int *ret_result)
+static int explain_unreachable(struct route_resolver *resolver, const struct route_key *key,
+			       int *ret_result)
 {
-	struct route_key without_source = *key;
+	struct route_key to_source = {
+		.destination = key->source,
+		.mark = key->mark,
+		.family = key->family,
+	};
 	int result, r;
 
 	if (key->family != AF_INET || is_any(&key->source))
 		return 0;
-	without_source.source = (struct sa_address){};
-	r = ask(resolver, &without_source, &result);
-	if (r < 0)
-		return r;
-	if (result != -EINVAL)
+	r = ask(resolver, &to_source, &result);
+	if (r >= 0 && result != -ELOOP)
 		*ret_result = -EADDRNOTAVAIL;
-	return 0;
+	return r;
 }
 
 static int resolve(struct route_resolver *resolver, const struct route_key *key, int *ret_result)
@@ -167,8 +168,8 @@ static int resolve(struct route_resolver *resolver, const struct route_key *key,
 	}
 
 	r = ask(resolver, key, &result);
-	if (r >= 0 && result == -EINVAL)
-		r = explain_invalid(resolver, key, &result);
+	if (r >= 0 && result == -ENETUNREACH)
+		r = explain_unreachable(resolver, key, &result);
 	if (r < 0)
 		return r;
 

@@ -30,7 +30,7 @@ DEFINE_CLEANUP(struct route_resolver *, route_free);
  *   -ENETUNREACH    no route
  *   -EHOSTUNREACH   the route says unreachable
  *   -EACCES         the route says prohibit
- *   -EINVAL         the route says blackhole
+ *   -EINVAL         the route says blackhole, or the source is no host's address (IPv4 only)
  *   -EADDRNOTAVAIL  the source is not local (IPv4 only: IPv6 does not ask)
  *   -ELOOP          the destination is this machine
  *   -EAFNOSUPPORT   the family is neither AF_INET nor AF_INET6, or not in this kernel

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The NIC watch and the route lookups against the running kernel, in a network namespace of their
+ * own with two veth pairs. Skipped without root, ip(8) or veth.
+ *
+ *   left0 192.0.2.1/24, 2001:db8:1::1/64      the main table's way to everywhere
+ *   right0 198.51.100.1/24, 2001:db8:2::1/64  the way of packets with mark 7
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nic.h"
+#include "route.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define SKIP 77
+#define TIMEOUT_USEC (10 * UINT64_C(1000000))
+
+static int sh(const char *command)
+{
+	int status = system(command);
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void run(const char *command)
+{
+	if (sh(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+struct seen {
+	unsigned added;
+	unsigned removed;
+	unsigned renamed;
+	unsigned went_up;
+	unsigned went_down;
+	unsigned features;
+	unsigned addresses;
+	unsigned routes;
+	unsigned resynced;
+	unsigned failed;
+};
+
+static void on_link(const struct nic *old, const struct nic *new, void *userdata)
+{
+	struct seen *seen = userdata;
+
+	seen->added += !old;
+	seen->removed += !new;
+	if (!old || !new)
+		return;
+	assert_int_equal(old->ifindex, new->ifindex);
+	assert_true(old->generation != new->generation);
+	seen->renamed += strcmp(old->name, new->name) != 0;
+	seen->went_up += !old->up && new->up;
+	seen->went_down += old->up && !new->up;
+	seen->features += !old->esp_offload_known && new->esp_offload_known;
+}
+
+static void on_addresses(void *userdata)
+{
+	((struct seen *)userdata)->addresses++;
+}
+
+static void on_routes(void *userdata)
+{
+	((struct seen *)userdata)->routes++;
+}
+
+static void on_resynced(void *userdata)
+{
+	((struct seen *)userdata)->resynced++;
+}
+
+static void on_failed(int error, void *userdata)
+{
+	((struct seen *)userdata)->failed++;
+}
+
+static const struct nic_watch_callbacks callbacks = {
+	.link = on_link,
+	.addresses = on_addresses,
+	.routes = on_routes,
+	.resynced = on_resynced,
+	.failed = on_failed,
+};
+
+struct fixture {
+	sd_event *event;
+	struct nic_watch *watch;
+	struct seen seen;
+};
+
+static uint64_t now_usec(sd_event *event)
+{
+	uint64_t now;
+
+	assert_true(sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0);
+	return now;
+}
+
+/* Runs the event loop until the number is reached. */
+static void wait_for(struct fixture *f, const unsigned *number, unsigned value)
+{
+	uint64_t start = now_usec(f->event);
+
+	while (*number < value) {
+		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
+		if (now_usec(f->event) - start > TIMEOUT_USEC)
+			fail_msg("waited for %u, got %u", value, *number);
+	}
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	assert_true(sd_event_new(&f->event) >= 0);
+	assert_int_equal(nic_watch_new(f->event, &callbacks, &f->seen, &f->watch), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(f->seen.failed, 0);
+	nic_watch_free(f->watch);
+	sd_event_unref(f->event);
+	free(f);
+	return 0;
+}
+
+static bool is_local(struct fixture *f, const char *text)
+{
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	uint8_t bytes[16];
+
+	assert_int_equal(inet_pton(family, text, bytes), 1);
+	return nic_watch_address_is_local(f->watch, family, bytes);
+}
+
+static void test_initial(void **state)
+{
+	struct fixture *f = *state;
+	const struct nic *left = nic_watch_find(f->watch, "left0");
+
+	assert_non_null(left);
+	assert_ptr_equal(nic_watch_get(f->watch, left->ifindex), left);
+	assert_true(left->up && left->carrier);
+	assert_string_equal(left->driver, "veth");
+	assert_int_equal(strlen(left->mac), NIC_MAC_SIZE - 1);
+	/* The loopback, and four ends of veth. */
+	assert_int_equal(nic_watch_count(f->watch), 5);
+	for (size_t i = 0; i < 5; i++) {
+		const struct nic *nic = nic_watch_at(f->watch, i);
+
+		assert_true(nic->esp_offload_known);
+		assert_false(nic->esp_offload);
+	}
+	assert_null(nic_watch_find(f->watch, "nosuch"));
+	assert_null(nic_watch_get(f->watch, 12345));
+
+	assert_true(is_local(f, "192.0.2.1"));
+	assert_true(is_local(f, "2001:db8:2::1"));
+	assert_true(is_local(f, "127.0.0.1"));
+	assert_false(is_local(f, "192.0.2.2"));
+	assert_true(nic_watch_is_current(f->watch));
+	/* Nothing was told while reading. */
+	assert_int_equal(f->seen.added, 0);
+}
+
+static void test_links_come_and_go(void **state)
+{
+	struct fixture *f = *state;
+	const struct nic *nic;
+
+	run("ip link add new0 type veth peer name new1");
+	wait_for(f, &f->seen.added, 2);
+	wait_for(f, &f->seen.features, 2);
+	nic = nic_watch_find(f->watch, "new0");
+	assert_non_null(nic);
+	assert_string_equal(nic->driver, "veth");
+	assert_false(nic->up);
+
+	/* Each change is told, also when they come in one go. */
+	run("for i in 1 2 3; do ip link set new0 up; ip link set new0 down; done");
+	wait_for(f, &f->seen.went_down, 3);
+	assert_int_equal(f->seen.went_up, 3);
+	assert_int_equal(f->seen.went_down, 3);
+
+	run("ip link set new0 name 'odd..name'");
+	wait_for(f, &f->seen.renamed, 1);
+	assert_null(nic_watch_find(f->watch, "new0"));
+	nic = nic_watch_find(f->watch, "odd..name");
+	assert_non_null(nic);
+	assert_string_equal(nic->driver, "veth");
+
+	run("ip link del new1");
+	wait_for(f, &f->seen.removed, 2);
+	assert_int_equal(nic_watch_count(f->watch), 5);
+	wait_for(f, &f->seen.routes, 1);
+}
+
+static void test_addresses_change(void **state)
+{
+	struct fixture *f = *state;
+
+	run("ip address add 203.0.113.77/32 dev left0;"
+	    "ip address add 203.0.113.77/32 dev right0;"
+	    "ip address add 10.9.9.1 peer 10.9.9.2 dev left0");
+	wait_for(f, &f->seen.addresses, 1);
+	assert_true(is_local(f, "203.0.113.77"));
+	assert_true(is_local(f, "10.9.9.1"));
+	assert_false(is_local(f, "10.9.9.2"));
+
+	run("ip address del 203.0.113.77/32 dev left0; ip address del 10.9.9.1 peer 10.9.9.2 dev "
+	    "left0");
+	f->seen.addresses = 0;
+	wait_for(f, &f->seen.addresses, 1);
+	assert_true(is_local(f, "203.0.113.77"));
+	assert_false(is_local(f, "10.9.9.1"));
+
+	run("ip address del 203.0.113.77/32 dev right0");
+	f->seen.addresses = 0;
+	wait_for(f, &f->seen.addresses, 1);
+	assert_false(is_local(f, "203.0.113.77"));
+}
+
+static void test_route_storm(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t start, turns;
+
+	/* 2,000 messages are more than the buffer holds: what counts is that there were any. */
+	start = now_usec(f->event);
+	run("for i in $(seq 1 1000); do"
+	    " echo route add 10.$((i / 250)).$((i % 250)).0/24 dev left0 table 200;"
+	    " done | ip -batch -");
+	run("ip route flush table 200");
+	wait_for(f, &f->seen.routes, 1);
+	assert_int_equal(f->seen.addresses, 0);
+
+	run("ip rule add fwmark 99 table 200 && ip rule del fwmark 99 table 200");
+	wait_for(f, &f->seen.routes, 2);
+	turns = (now_usec(f->event) - start) / NIC_WATCH_DEBOUNCE_USEC;
+	assert_true(f->seen.routes <= turns + 1);
+}
+
+/* The receive buffer of every rtnetlink socket of the process. */
+static void set_receive_buffers(int bytes)
+{
+	for (int fd = 3; fd < 64; fd++) {
+		int protocol = -1;
+		socklen_t size = sizeof(protocol);
+		struct sockaddr_storage name = {};
+		socklen_t name_size = sizeof(name);
+
+		if (getsockname(fd, (struct sockaddr *)&name, &name_size) < 0 ||
+		    name.ss_family != AF_NETLINK)
+			continue;
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size), 0);
+		if (protocol == 0 /* NETLINK_ROUTE */)
+			assert_int_equal(
+				setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)),
+				0);
+	}
+}
+
+static void test_overrun(void **state)
+{
+	struct fixture *f = *state;
+	struct nic_watch_statistics statistics;
+
+	/* Of what follows, the socket holds the first message or two. */
+	set_receive_buffers(2048);
+	run("ip link add lost0 type veth peer name lost1;"
+	    "for i in 1 2 3 4 5 6 7 8; do ip link set lost0 up; ip link set lost0 down; done;"
+	    "ip address add 203.0.113.78/32 dev left0;"
+	    "ip link add name kept0 type veth peer name kept1; ip link del lost0");
+	set_receive_buffers(4 * 1024 * 1024);
+
+	wait_for(f, &f->seen.resynced, 1);
+	nic_watch_get_statistics(f->watch, &statistics);
+	assert_true(statistics.overruns >= 1);
+	assert_int_equal(statistics.failures, 0);
+	assert_true(nic_watch_is_current(f->watch));
+	assert_null(nic_watch_find(f->watch, "lost0"));
+	assert_non_null(nic_watch_find(f->watch, "kept0"));
+	assert_true(nic_watch_find(f->watch, "kept0")->esp_offload_known);
+	assert_true(is_local(f, "203.0.113.78"));
+	assert_int_equal(nic_watch_count(f->watch), 7);
+
+	run("ip link del kept0; ip address del 203.0.113.78/32 dev left0");
+	wait_for(f, &f->seen.removed, 2);
+}
+
+static struct sa_address address(const char *text)
+{
+	struct sa_address a = {};
+
+	assert_int_equal(inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, a.bytes), 1);
+	return a;
+}
+
+static int egress(struct route_resolver *resolver, const char *source, const char *destination,
+		  uint32_t mark)
+{
+	struct sa_address s = address(source), d = address(destination);
+	int ifindex = 0, r;
+
+	r = route_egress(resolver, strchr(source, ':') ? AF_INET6 : AF_INET, &s, &d, mark,
+			 &ifindex);
+	return r < 0 ? r : ifindex;
+}
+
+static void test_egress(void **state)
+{
+	_cleanup_(route_freep) struct route_resolver *resolver = NULL;
+	int left = (int)if_nametoindex("left0"), right = (int)if_nametoindex("right0");
+	struct sa_address any = {};
+	int ifindex;
+
+	assert_int_equal(route_new(&resolver), 0);
+	/* By prefix, by default route, by mark. */
+	assert_int_equal(egress(resolver, "192.0.2.1", "192.0.2.9", 0), left);
+	assert_int_equal(egress(resolver, "198.51.100.1", "198.51.100.9", 0), right);
+	assert_int_equal(egress(resolver, "192.0.2.1", "8.8.8.8", 0), left);
+	assert_int_equal(egress(resolver, "192.0.2.1", "8.8.8.8", 7), right);
+	assert_int_equal(egress(resolver, "0.0.0.0", "8.8.8.8", 0), left);
+	/* By source: "from 198.51.100.1" has its own table. */
+	assert_int_equal(egress(resolver, "198.51.100.1", "8.8.8.8", 0), right);
+	assert_int_equal(egress(resolver, "2001:db8:1::1", "2001:db8:ff::1", 0), left);
+	assert_int_equal(egress(resolver, "2001:db8:1::1", "2001:db8:ff::1", 7), right);
+	assert_int_equal(egress(resolver, "::", "2001:db8:2::99", 0), right);
+
+	assert_int_equal(egress(resolver, "192.0.2.1", "198.51.100.1", 0), -ELOOP);
+	assert_int_equal(egress(resolver, "2001:db8:1::1", "2001:db8:2::1", 0), -ELOOP);
+	assert_int_equal(egress(resolver, "192.0.2.1", "10.1.0.1", 0), -EHOSTUNREACH);
+	assert_int_equal(egress(resolver, "192.0.2.1", "10.2.0.1", 0), -EACCES);
+	assert_int_equal(egress(resolver, "192.0.2.1", "10.3.0.1", 0), -EINVAL);
+	assert_int_equal(egress(resolver, "192.0.2.55", "8.8.8.8", 0), -EADDRNOTAVAIL);
+	assert_int_equal(egress(resolver, "192.0.2.55", "10.3.0.1", 0), -EADDRNOTAVAIL);
+	assert_int_equal(egress(resolver, "192.0.2.1", "8.8.8.8", 8), -ENETUNREACH);
+	assert_int_equal(egress(resolver, "2001:db8:1::1", "2001:db8:bad::1", 0), -EHOSTUNREACH);
+	assert_int_equal(egress(resolver, "2001:db8:1::1", "fd00::1", 0), -ENETUNREACH);
+	assert_int_equal(route_egress(resolver, AF_PACKET, &any, &any, 0, &ifindex), -EAFNOSUPPORT);
+}
+
+static void test_for_sa(void **state)
+{
+	_cleanup_(route_freep) struct route_resolver *resolver = NULL;
+	struct sa_description sa = {
+		.id = {.family = AF_INET, .destination = address("8.8.8.8")},
+		.source = address("192.0.2.1"),
+		.direction = SA_DIRECTION_OUT,
+	};
+	int left = (int)if_nametoindex("left0"), right = (int)if_nametoindex("right0");
+	int ifindex = 0;
+
+	assert_int_equal(route_new(&resolver), 0);
+	assert_int_equal(route_for_sa(resolver, &sa, 0, &ifindex), 0);
+	assert_int_equal(ifindex, left);
+	assert_int_equal(route_for_sa(resolver, &sa, 7, &ifindex), 0);
+	assert_int_equal(ifindex, right);
+
+	/* The other direction of the same tunnel. */
+	sa.source = sa.id.destination;
+	sa.id.destination = address("192.0.2.1");
+	sa.direction = SA_DIRECTION_IN;
+	assert_int_equal(route_for_sa(resolver, &sa, 0, &ifindex), 0);
+	assert_int_equal(ifindex, left);
+
+	sa.direction = SA_DIRECTION_UNKNOWN;
+	ifindex = -1;
+	assert_int_equal(route_for_sa(resolver, &sa, 0, &ifindex), -EDESTADDRREQ);
+	assert_int_equal(ifindex, -1);
+}
+
+static void test_cache(void **state)
+{
+	_cleanup_(route_freep) struct route_resolver *resolver = NULL;
+	int left = (int)if_nametoindex("left0"), right = (int)if_nametoindex("right0");
+	struct route_statistics statistics;
+
+	assert_int_equal(route_new(&resolver), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_equal(egress(resolver, "192.0.2.1", "10.4.0.1", 0), left);
+		assert_int_equal(egress(resolver, "192.0.2.1", "10.1.0.1", 0), -EHOSTUNREACH);
+	}
+	route_get_statistics(resolver, &statistics);
+	assert_int_equal(statistics.lookups, 2);
+	assert_int_equal(statistics.hits, 1998);
+	assert_int_equal(statistics.entries, 2);
+
+	run("ip route add 10.4.0.0/24 dev right0");
+	assert_int_equal(egress(resolver, "192.0.2.1", "10.4.0.1", 0), left);
+	route_invalidate(resolver);
+	assert_int_equal(egress(resolver, "192.0.2.1", "10.4.0.1", 0), right);
+	run("ip route del 10.4.0.0/24 dev right0");
+}
+
+static const char topology[] = "set -e;"
+			       "ip link set lo up;"
+			       "ip link add left0 type veth peer name left1;"
+			       "ip link add right0 type veth peer name right1;"
+			       /* No link-local addresses of their own, no duplicate address
+				  detection: nothing comes later. */
+			       "for i in left0 left1 right0 right1; do"
+			       "  ip link set $i addrgenmode none; ip link set $i up; done;"
+			       "ip address add 192.0.2.1/24 dev left0;"
+			       "ip address add 198.51.100.1/24 dev right0;"
+			       "ip address add 2001:db8:1::1/64 dev left0 nodad;"
+			       "ip address add 2001:db8:2::1/64 dev right0 nodad;"
+			       "ip route add default via 192.0.2.2;"
+			       "ip route add unreachable 10.1.0.0/16;"
+			       "ip route add prohibit 10.2.0.0/16;"
+			       "ip route add blackhole 10.3.0.0/16;"
+			       "ip route add default via 198.51.100.2 table 100;"
+			       "ip rule add fwmark 7 table 100;"
+			       "ip rule add fwmark 8 unreachable;"
+			       "ip rule add from 198.51.100.1 table 100;"
+			       "ip route add 2001:db8:ff::/48 via 2001:db8:1::2;"
+			       "ip route add unreachable 2001:db8:bad::/48;"
+			       "ip route add default via 2001:db8:2::2 table 100;"
+			       "ip -6 rule add fwmark 7 table 100";
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_initial, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_links_come_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses_change, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_route_storm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overrun, setup, teardown),
+		cmocka_unit_test(test_egress),
+		cmocka_unit_test(test_for_sa),
+		cmocka_unit_test(test_cache),
+	};
+
+	if (unshare(CLONE_NEWNET) < 0 ||
+	    sh("ip link add probe0 type veth peer name probe1 2>/dev/null && ip link del probe0") !=
+		    0)
+		return SKIP;
+	if (sh(topology) != 0)
+		return EXIT_FAILURE;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
