@@ -201,7 +201,7 @@ static int make_ctl(const struct arguments *arguments, struct ctl *ret_ctl)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments;
+	struct arguments arguments = {};
 	struct ctl ctl;
 	int r;
 

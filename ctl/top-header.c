@@ -51,6 +51,11 @@ static int draw_bar(struct frame *frame, int row, int column, int width,
 	return end;
 }
 
+static int smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
 static int label(struct frame *frame, int row, const char *text)
 {
 	(void)frame_text(frame, row, 0, LABEL_WIDTH - 1, FRAME_BOLD, text);
@@ -105,7 +110,7 @@ static int draw_traffic(struct frame *frame, int row, const struct status_view *
 	(void)snprintf(text, sizeof(text), " %.1f %% in NICs, %" PRId64 " of %" PRId64 " SAs",
 		       100 * share, status->offloaded, status->sas);
 	bar = frame->width - x - 13 - frame_columns(text);
-	bar = bar < BAR_MAX ? bar : BAR_MAX;
+	bar = smaller(bar, BAR_MAX);
 	x = frame_text(frame, row, x, frame->width - x, FRAME_PLAIN,
 		       units_format_rate(status->rate, rate));
 	x = x < LABEL_WIDTH + 13 ? LABEL_WIDTH + 13 : x + 1;
@@ -116,18 +121,14 @@ static int draw_traffic(struct frame *frame, int row, const struct status_view *
 	return row + 1;
 }
 
-static int draw_table(struct frame *frame, int row, int column, int width, bool named, bool brief,
+/* `bar`: length of the bar, none when there is no room for one. */
+static int draw_table(struct frame *frame, int row, int x, int bar, bool named, bool brief,
 		      const struct nic_table *table)
 {
 	char text[NIC_TEXT_MAX];
-	int words = frame_columns(nic_table_text(table, brief, text));
-	int bar;
-	int x = column;
 
 	if (named)
-		x = frame_printf(frame, row, x, FRAME_PLAIN, "%s ", table->name);
-	bar = column + width - x - words - 2;
-	bar = bar < BAR_MAX ? bar : BAR_MAX;
+		x = frame_printf(frame, row, x, FRAME_PLAIN, "%-3s ", table->name);
 	if (table->capacity > 0 && bar >= BAR_MIN) {
 		double capacity = (double)table->capacity;
 		struct segment segments[] = {
@@ -137,19 +138,22 @@ static int draw_table(struct frame *frame, int row, int column, int width, bool 
 
 		x = draw_bar(frame, row, x, bar, segments, ELEMENTSOF(segments)) + 1;
 	}
-	return frame_text(frame, row, x, frame->width - x, FRAME_PLAIN, text);
+	return frame_text(frame, row, x, frame->width - x, FRAME_PLAIN,
+			  nic_table_text(table, brief, text));
 }
 
-/* Whether the words of all tables leave room for bars. */
-static bool words_fit(const struct nic_table *tables, int n, int width)
+/* The columns that the longer of the tables' words takes: the bars are of one length. */
+static int words_width(const struct nic_table *tables, int n, bool brief)
 {
+	int width = 0;
+
 	for (int i = 0; i < n; i++) {
 		char text[NIC_TEXT_MAX];
+		int columns = frame_columns(nic_table_text(&tables[i], brief, text));
 
-		if (frame_columns(nic_table_text(&tables[i], false, text)) + 6 + BAR_MIN > width)
-			return false;
+		width = columns > width ? columns : width;
 	}
-	return true;
+	return width;
 }
 
 static int draw_nic(struct frame *frame, int row, const struct nic_view *nic)
@@ -163,10 +167,12 @@ static int draw_nic(struct frame *frame, int row, const struct nic_view *nic)
 	int tail_width = frame_columns(tail);
 	/* The bars of all NICs end in the same column: the tail has a fixed place. */
 	int width = (frame->width - x - 1 - (tail_width > 12 ? tail_width : 12)) / n;
-	bool brief = !words_fit(tables, n, width);
+	int names = n > 1 ? 4 : 0;
+	bool brief = width - names - words_width(tables, n, false) - 2 < BAR_MIN;
+	int bar = width - names - words_width(tables, n, brief) - 2;
 
 	for (int i = 0; i < n; i++) {
-		(void)draw_table(frame, row, x, width, n > 1, brief, &tables[i]);
+		(void)draw_table(frame, row, x, smaller(bar, BAR_MAX), n > 1, brief, &tables[i]);
 		x += width;
 	}
 	(void)frame_text_right(frame, row, frame->width - tail_width, tail_width,
@@ -199,7 +205,9 @@ static int count_nics(const struct status_view *status)
 static int draw_nics(struct frame *frame, int row, const struct status_view *status, int max_nics)
 {
 	int n = count_nics(status);
-	int shown = n > max_nics ? max_nics - 1 : n;
+	/* The last line of several tells what is left out; a single one is better spent on a NIC.
+	 */
+	int shown = n <= max_nics || max_nics < 2 ? smaller(n, max_nics) : max_nics - 1;
 	int left = shown;
 
 	for (int hindered = 0; hindered < 2; hindered++) {
@@ -212,7 +220,7 @@ static int draw_nics(struct frame *frame, int row, const struct status_view *sta
 			left--;
 		}
 	}
-	if (n > shown)
+	if (n > shown && max_nics > 1)
 		(void)frame_printf(frame, row++, LABEL_WIDTH, FRAME_DIM,
 				   "and %d more NICs: see espoffloadctl status", n - shown);
 	if (n == 0) {
@@ -265,7 +273,7 @@ int top_header_height(const struct top_model *model, int max_nics)
 		return 1;
 	if (nics == 0)
 		nics = 1;
-	return 4 + (model->status.degraded != NULL) + (nics < max_nics ? nics : max_nics);
+	return 4 + (model->status.degraded != NULL) + smaller(nics, max_nics);
 }
 
 int top_draw_header(struct frame *frame, int row, const struct top_model *model,

@@ -96,10 +96,9 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 	if (model->filter[0])
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
 				 model->filter, model->n_shown);
-	(void)snprintf(
-		keys, sizeof(keys),
-		"q quit  ? help  e explain  / find  s by %s%s  r reverse  p freeze  +- %gs",
-		top_sort_name(model->sort), model->reverse ? "(rev)" : "", ui->delay);
+	(void)snprintf(keys, sizeof(keys),
+		       "q quit  ? help  e explain  / find  s by %s%s  r reverse  p freeze  +- %gs",
+		       top_sort_name(model->sort), model->reverse ? "(rev)" : "", ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
 			 keys);
 	(void)frame_text_right(frame, row, frame->width - frame_columns(position),

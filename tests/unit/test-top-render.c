@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frames of `top` as they should look. */
+#include "top-fixture.h"
+#include "top-render.h"
+
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct top_model make_model(void)
+{
+	struct top_model model = {};
+	json_t *status = fixture_status();
+	json_t *sas = fixture_list(fixture_sas, FIXTURE_SAS);
+
+	assert_int_equal(top_model_set_status(&model, status), 0);
+	assert_int_equal(top_model_set_sas(&model, sas, 0), 0);
+	json_decref(status);
+	json_decref(sas);
+	return model;
+}
+
+static void assert_frame(const struct frame *frame, const char *const *lines, size_t n_lines)
+{
+	_cleanup_free_ char *expected = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t expected_size;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	frame_write(frame, false, file);
+	(void)fclose(file);
+	file = open_memstream(&expected, &expected_size);
+	for (size_t i = 0; i < n_lines; i++)
+		(void)fprintf(file, "%s\n", lines[i]);
+	(void)fclose(file);
+	if (strcmp(text, expected) != 0) {
+		/* cmocka cuts long messages. */
+		(void)fprintf(stderr, "the frame is\n%swhere was expected\n%s", text, expected);
+		fail();
+	}
+}
+
+static void set_filter(struct top_model *model, const char *filter)
+{
+	(void)snprintf(model->filter, sizeof(model->filter), "%s", filter);
+	top_model_arrange(model);
+}
+
+static void test_80x24(void **state)
+{
+	static const char *const golden[] = {
+		"espoffloadd enforce · re-add · every 1.0 s · up 2 h 5 min",
+		"traffic  5.7 Gbit/s   █████████████████████████████░░ 93.9 % in NICs, 3 of 7 SAs",
+		"eth0     ██▓░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 2 ours, 1 foreign of 33    5.3 Gbit/s",
+		"eth1     in  ░░░░░░░░░░░░░░░ 0/1024   out ▓░░░░░░░░░░░░░░ 0+3/1024   not trusted",
+		"moves    41 promoted, 12 evicted, 1 refused, 0 failed",
+		"last     3.2 s ago: promoted 0x00000101 to eth0: it displaces a colder SA",
+		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
+		"● nic     out 00000101 198.51.100.1      3.8 Gbit/s ▁▂▃▄▅▆▇█    1 resident",
+		"● nic     in  00000102 198.51.100.1      1.4 Gbit/s ▁▂▃▄▅▆▇█    2 resident",
+		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
+		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
+		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
+		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
+		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
+		"",
+		"",
+		"",
+		"",
+		"",
+		"",
+		"",
+		"",
+		"",
+		"q quit  ? help  e explain  / find  s by rate  r reverse  p freeze  +- 1s   1-7/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1};
+
+	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+static void test_120x16(void **state)
+{
+	static const char *const golden[] = {
+		"espoffloadd  DISPLAY FROZEN  enforce · re-add · every 1.0 s · up 2 h 5 min",
+		"traffic  5.7 Gbit/s   █████████████████████████████████████████████░░░ 93.9 % in "
+		"NICs, 3 of 7 SAs",
+		"eth0     ███▓░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 2 ours, 1 foreign of 33 "
+		"                            5.3 Gbit/s",
+		"eth1     in  ░░░░░░░░░░░░░░░░░░ 0 ours of 1024            out ▓░░░░░░░░░░░░░░░░░ "
+		"0 ours, 3 foreign of 1024   not trusted",
+		"moves    41 promoted, 12 evicted, 1 refused, 0 failed",
+		"last     3.2 s ago: promoted 0x00000101 to eth0: it displaces a colder SA",
+		"PLACE       DIR SPI        SOURCE       DESTINATION           RATE LAST MINUTE    "
+		"           RANK NIC  REASON",
+		"● nic       out 0x00000101 192.0.2.1    198.51.100.1    3.8 Gbit/s "
+		"▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇███    1 eth0 resident",
+		"● nic       in  0x00000102 198.51.100.1 192.0.2.1       1.4 Gbit/s "
+		"▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇███    2 eth0 resident",
+		"◇ foreign   out 0x00000104 192.0.2.1    203.0.113.254  72.0 Mbit/s "
+		"▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇███    4 eth0 foreign",
+		"✗ refused   out 0x00000105 192.0.2.1    198.51.100.5   20.0 Mbit/s "
+		"▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇███    5 -    refused",
+		"■ hands-off out 0x00000106 192.0.2.1    198.51.100.6    8.0 kbit/s "
+		"▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▆▇▇▇███    6 -    unknown-attribute",
+		"○ sw        out 0x00000107 192.0.2.1    198.51.100.7       0 bit/s "
+		"▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁    - -    idle",
+		"",
+		"",
+		"filter: 192.0.2.1 (6) q quit  ? help  e explain  / find  s by rate  r reverse  p "
+		"freeze  +- 0.5s                   1-6/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 0.5, .frozen = true};
+
+	set_filter(&model, "192.0.2.1");
+	assert_int_equal(top_render(&model, &ui, 120, 16, false, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+static void test_ascii_batch(void **state)
+{
+	static const char *const golden[] = {
+		"espoffloadd enforce - re-add - every 1.0 s - up 2 h 5 min",
+		"traffic  5.7 Gbit/s   #############################################... 93.9 % in "
+		"NICs, 3 of 7 SAs",
+		"eth0     ###+............................................ 2 ours, 1 foreign of 33 "
+		"        5.3 Gbit/s",
+		"eth1     in  ........ 0 ours of 1024            out +....... 0 ours, 3 foreign of "
+		"1024   not trusted",
+		"moves    41 promoted, 12 evicted, 1 refused, 0 failed",
+		"last     3.2 s ago: promoted 0x00000101 to eth0: it displaces a colder SA",
+		"PLACE     DIR SPI        PEER                          RATE LAST MINUTE     RANK "
+		"NIC  REASON",
+		"* nic     out 0x00000101 198.51.100.1            3.8 Gbit/s ..:--==++**%%##    1 "
+		"eth0 resident",
+		"* nic     in  0x00000102 198.51.100.1            1.4 Gbit/s ..:--==++**%%##    2 "
+		"eth0 resident",
+		"> moving  out 0xc0ffee03 2001:db8:ffff:3::10:3   328 Mbit/s ..:--==++**%%##    3 "
+		"-    hotter",
+		"+ foreign out 0x00000104 203.0.113.254          72.0 Mbit/s ..:--==++**%%##    4 "
+		"eth0 foreign",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1, .batch = true};
+
+	assert_int_equal(top_render_batch(&model, &ui, 100, 4, true, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+static void test_troubles(void **state)
+{
+	static const char *const golden[] = {
+		"espoffloadd  PAUSED  enforce · re-add · every 1.0 s · up 2 h 5 min",
+		"DEGRADED events were lost",
+		"traffic  5.7 Gbit/s   █████████████████████████████░░ 93.9 % in NICs, 3 of 7 SAs",
+		"NICs     none that offloads ESP (ethtool -k NIC | grep esp)",
+		"moves    41 promoted, 12 evicted, 1 refused, 0 failed",
+		"last     3.2 s ago: promoted 0x00000101 to eth0: it displaces a colder SA",
+		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
+		"● nic     out 00000101 198.51.100.1      3.8 Gbit/s ▁▂▃▄▅▆▇█    1 resident",
+		"● nic     in  00000102 198.51.100.1      1.4 Gbit/s ▁▂▃▄▅▆▇█    2 resident",
+		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
+		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
+		" connection to espoffloadd lost: reconnecting",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1, .message = "connection to espoffloadd lost: reconnecting"};
+
+	model.status.paused = true;
+	model.status.degraded = "events were lost";
+	model.status.n_nics = 0;
+	assert_int_equal(top_render(&model, &ui, 80, 12, false, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+/* Whatever the size, a frame is drawn inside of it: the sanitizers look on. */
+static void test_all_sizes(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = make_model();
+
+	for (int width = 1; width < 260; width += width < 130 ? 1 : 13) {
+		for (int height = 1; height < 40; height += 3) {
+			for (int pane = TOP_PANE_TABLE; pane <= TOP_PANE_EXPLAIN; pane++) {
+				_cleanup_(frame_freep) struct frame *frame = NULL;
+				struct top_ui ui = {.delay = 1, .pane = (enum top_pane)pane};
+
+				assert_int_equal(
+					top_render(&model, &ui, width, height, false, &frame), 0);
+				assert_int_equal(frame->width, width);
+				assert_int_equal(frame->height, height);
+			}
+		}
+	}
+}
+
+static void test_hostile_text(void **state)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *file;
+
+	assert_int_equal(frame_new(40, 1, false, &frame), 0);
+	/* Escape, tab, C1 control, right-to-left override, a double-width and a broken character.
+	 */
+	(void)frame_text(frame, 0, 0, 40, FRAME_PLAIN,
+			 "a\033[2Jb\tc\xc2\x9b"
+			 "d\u202ee\u4e2df\xff"
+			 "g\xe2\x82");
+	file = open_memstream(&text, &size);
+	frame_write_row(frame, 0, false, file);
+	(void)fclose(file);
+	assert_string_equal(text, "a?[2Jb?c?d?e?f?g??");
+}
+
+static void test_cut_in_the_middle(void **state)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *file;
+
+	assert_int_equal(frame_new(20, 2, true, &frame), 0);
+	(void)frame_text_middle(frame, 0, 0, 12, FRAME_PLAIN, "2001:db8:ffff:3::10:3");
+	(void)frame_text_middle(frame, 1, 0, 12, FRAME_PLAIN, "198.51.100.1");
+	file = open_memstream(&text, &size);
+	frame_write(frame, false, file);
+	(void)fclose(file);
+	assert_string_equal(text, "2001:d~:10:3\n198.51.100.1\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_80x24),
+		cmocka_unit_test(test_120x16),
+		cmocka_unit_test(test_ascii_batch),
+		cmocka_unit_test(test_troubles),
+		cmocka_unit_test(test_all_sizes),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_cut_in_the_middle),
+	};
+
+	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+		print_message("no C.UTF-8 locale\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Replies of a daemon with six SAs, one in each place, for the tests of `top`. */
+#pragma once
+
+#include <assert.h>
+#include <jansson.h>
+
+struct fixture_sa {
+	int spi;
+	const char *src;
+	const char *dst;
+	const char *direction;
+	int reqid;
+	const char *nic; /* NULL: software */
+	double rate;     /* bytes/s */
+	int rank;
+	const char *state;
+	const char *reason;
+	const char *text;
+};
+
+static const struct fixture_sa fixture_sas[] = {
+	{0x101, "192.0.2.1", "198.51.100.1", "out", 1, "eth0", 475e6, 1, "settled", "resident",
+	 "hot enough to stay"},
+	{0x102, "198.51.100.1", "192.0.2.1", "in", 1, "eth0", 180e6, 2, "settled", "resident",
+	 "hot enough to stay"},
+	{0xc0ffee03, "2001:db8:1::1", "2001:db8:ffff:3::10:3", "out", 2, NULL, 41e6, 3, "moving",
+	 "hotter", "it displaces a colder SA"},
+	{0x104, "192.0.2.1", "203.0.113.254", "out", 3, "eth0", 9e6, 4, "foreign", "foreign",
+	 "somebody else offloaded it; it is left alone"},
+	{0x105, "192.0.2.1", "198.51.100.5", "out", 4, NULL, 2.5e6, 5, "refused", "refused",
+	 "the driver refused it: \"Only 128 bit ICV is supported\""},
+	{0x106, "192.0.2.1", "198.51.100.6", "out", 5, NULL, 1e3, 6, "hands-off",
+	 "unknown-attribute", "attribute 42 is not known: hands off"},
+	{0x107, "192.0.2.1", "198.51.100.7", "out", 6, NULL, 0, 0, "settled", "idle",
+	 "it carries nothing"},
+};
+#define FIXTURE_SAS (sizeof(fixture_sas) / sizeof(fixture_sas[0]))
+
+static inline json_t *fixture_sa(const struct fixture_sa *sa)
+{
+	json_t *history = json_array();
+	char spi[16];
+	json_t *object;
+
+	for (int i = 0; i < 60; i++)
+		(void)json_array_append_new(history, json_real(sa->rate * i / 59));
+	(void)snprintf(spi, sizeof(spi), "0x%08x", (unsigned)sa->spi);
+	object = json_pack(
+		"{s:s, s:s, s:s, s:s, s:i, s:s, s:s?, s:f, s:s, s:s, s:s, s:s, s:s, s:f, s:o}",
+		"spi", spi, "src", sa->src, "dst", sa->dst, "direction", sa->direction, "reqid",
+		sa->reqid, "placement", sa->nic ? "nic" : "software", "nic", sa->nic,
+		"bytesPerSecond", sa->rate, "state", sa->state, "reason", sa->reason, "text",
+		sa->text, "mode", "tunnel", "protocol", "esp", "secondsInPlace", 12.0, "history",
+		history);
+	assert(object);
+	(void)json_object_set_new(object, "rank", sa->rank ? json_integer(sa->rank) : json_null());
+	return object;
+}
+
+static inline json_t *fixture_list(const struct fixture_sa *sas, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(array, fixture_sa(&sas[i]));
+	return json_pack("{s:o, s:I}", "sas", array, "total", (json_int_t)n);
+}
+
+static inline json_t *fixture_status(void)
+{
+	json_t *status = json_loads(
+		"{\"version\": \"0.1.0\", \"mode\": \"enforce\", \"paused\": false,"
+		" \"degraded\": null, \"mechanism\": \"re-add\", \"interval\": 1.0,"
+		" \"uptime\": 7505.0, \"configuration\": \"/etc/espoffloadd.conf\","
+		" \"fips\": false, \"sas\": 7, \"offloaded\": 3, \"bytesPerSecond\": 707501000.0,"
+		" \"offloadedBytesPerSecond\": 664000000.0,"
+		" \"nics\": ["
+		"  {\"name\": \"eth1\", \"index\": 3, \"driver\": \"ixgbe\", \"up\": true,"
+		"   \"espOffload\": true, \"allowed\": true, \"trusted\": false, \"line\": 17,"
+		"   \"capacity\": {\"shared\": false, \"in\": 1024, \"out\": 1024},"
+		"   \"used\": {\"shared\": false, \"in\": 0, \"out\": 0},"
+		"   \"foreign\": {\"shared\": false, \"in\": 0, \"out\": 3},"
+		"   \"bytesPerSecond\": 0.0},"
+		"  {\"name\": \"lo\", \"index\": 1, \"up\": true, \"espOffload\": false,"
+		"   \"allowed\": false, \"trusted\": false, \"capacity\": {\"shared\": true},"
+		"   \"used\": {\"shared\": true, \"total\": 0},"
+		"   \"foreign\": {\"shared\": true, \"total\": 0}, \"bytesPerSecond\": 0.0},"
+		"  {\"name\": \"eth0\", \"index\": 2, \"driver\": \"netdevsim\", \"up\": true,"
+		"   \"espOffload\": true, \"allowed\": true, \"trusted\": true, \"line\": 12,"
+		"   \"capacity\": {\"shared\": true, \"total\": 33},"
+		"   \"used\": {\"shared\": true, \"total\": 2},"
+		"   \"foreign\": {\"shared\": true, \"total\": 1},"
+		"   \"bytesPerSecond\": 664000000.0}],"
+		" \"moves\": {\"promoted\": 41, \"evicted\": 12, \"refused\": 1, \"failed\": 0},"
+		" \"resyncs\": 0, \"overruns\": 0,"
+		" \"lastAction\": {\"secondsAgo\": 3.2, \"action\": \"promote\","
+		"  \"spi\": \"0x00000101\", \"src\": \"192.0.2.1\", \"dst\": \"198.51.100.1\","
+		"  \"direction\": \"out\", \"nic\": \"eth0\", \"reason\": \"hotter\","
+		"  \"text\": \"promoted 0x00000101 to eth0: it displaces a colder SA\"}}",
+		0, NULL);
+
+	assert(status);
+	return status;
+}
