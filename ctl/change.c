@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `pause`, `resume` and `reload`: the verbs that only ask for something to be done. */
-#include "control.h"
+#include "control-interface.h"
 #include "ctl.h"
 
 static int change(const struct ctl *ctl, int argc, char **argv, const char *method,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl.h"
 
-#include "control.h"
+#include "control-interface.h"
 #include "varlink-client.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `explain SPI [DST]`: why an SA is where it is. */
-#include "control.h"
+#include "control-interface.h"
 #include "ctl.h"
 #include "explain-text.h"
 

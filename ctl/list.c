@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `list [--limit N] [--filter TEXT]`: the SAs, hottest first. */
-#include "control.h"
+#include "control-interface.h"
 #include "ctl.h"
 #include "sa-table.h"
 

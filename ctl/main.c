@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* espoffloadctl: global options and the table of verbs. A verb is a line here and a file. */
-#include "control.h"
+#include "control-interface.h"
 #include "ctl.h"
 
 #include <langinfo.h>

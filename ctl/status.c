@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `status`: what the daemon does, its NICs and its moves. */
-#include "control.h"
+#include "control-interface.h"
 #include "ctl.h"
 #include "frame.h"
 #include "nic-text.h"

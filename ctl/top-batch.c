@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `top` as plain frames or as one JSON object a line. */
-#include "control.h"
+#include "control-interface.h"
 #include "monotonic.h"
 #include "top-feed.h"
 #include "top-render.h"

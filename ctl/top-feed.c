@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "top-feed.h"
 
-#include "control.h"
+#include "control-interface.h"
 
 #include <errno.h>
 #include <math.h>

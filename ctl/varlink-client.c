@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "varlink-client.h"
 
-#include "control.h"
+#include "control-interface.h"
 #include "monotonic.h"
 
 #include <errno.h>

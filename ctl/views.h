@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "control.h"
+#include "control-interface.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "control-interface.h"
 #include "cleanup.h"
 
 #include <jansson.h>

@@ -7,7 +7,7 @@
 
 #include "cleanup.h"
 #include "config.h"
-#include "control.h"
+#include "control-interface.h"
 #include "policy.h"
 #include "sa-image.h"
 
