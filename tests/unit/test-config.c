@@ -520,6 +520,52 @@ static void test_load(void **state)
 	assert_null(config);
 }
 
+/* The example, as it is installed, says nothing but the defaults; with its settings uncommented it
+ * shows every key. */
+static char *read_example(bool uncomment)
+{
+	FILE *file = fopen(EXAMPLE_PATH, "re");
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	char line[256];
+
+	assert_non_null(file);
+	assert_non_null(out);
+	while (fgets(line, sizeof(line), file)) {
+		bool setting = line[0] == '#' && line[1] != '\n' &&
+			       (line[1] != ' ' || strncmp(line, "#  ", 3) == 0);
+
+		(void)fputs(uncomment && setting ? line + 1 : line, out);
+	}
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void test_example(void **state)
+{
+	_cleanup_free_ char *text = read_example(false);
+	_cleanup_free_ char *uncommented = read_example(true);
+	_cleanup_(config_freep) struct config *config = good(text);
+	_cleanup_(config_freep) struct config *full = good(uncommented);
+	_cleanup_(config_freep) struct config *defaults = NULL;
+
+	assert_int_equal(config_new_default(&defaults), 0);
+	assert_int_equal(config->mode, defaults->mode);
+	assert_true(config->interval == defaults->interval);
+	assert_true(config->moves_per_second == defaults->moves_per_second);
+	assert_true(config->retry_refused == defaults->retry_refused);
+	assert_int_equal(config->n_nics, 0);
+	assert_int_equal(config->n_rules, 0);
+	assert_int_equal(full->n_nics, 2);
+	assert_int_equal(full->n_rules, 2);
+	assert_true(full->nics[0].allow && full->nics[0].trusted && full->nics[0].capacity.set);
+	assert_true(full->nics[1].allow && !full->nics[1].trusted);
+	assert_string_equal(full->rules[0].nic, "enp59s0f0");
+	assert_int_equal(full->rules[1].offload, CONFIG_OFFLOAD_NEVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -529,7 +575,8 @@ int main(void)
 		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_syntax),         cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_bytes),          cmocka_unit_test(test_caret),
-		cmocka_unit_test(test_limits),         cmocka_unit_test(test_load),
+		cmocka_unit_test(test_limits),         cmocka_unit_test(test_example),
+		cmocka_unit_test(test_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
