@@ -48,7 +48,8 @@ void rescue_clear(struct rescue *rescue);
 
 /*
  * Takes a copy of what is stored, and trusts nothing in it. The image is the caller's, who wipes
- * it; the slot keeps its own until rescue_clear(). -ENOENT: empty; -EBADMSG: not an image (clear it).
+ * it; the slot keeps its own until rescue_clear(). -ENOENT: empty; -EBADMSG: not an image, to be
+ * cleared.
  */
 int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct sa_image *ret_image,
 		struct sa_offload *ret_target);

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Clients that ask for much, read slowly, or stay for ever. */
+#include "control-fixture.h"
+
+static void test_large_reply(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *reply, *list;
+	int fd;
+
+	fixture->large = 8u * 1024u * 1024u;
+	start(fixture);
+	fd = dial(fixture);
+	for (unsigned i = 0; i < 2; i++) {
+		reply = call(fixture, fd, "{\"method\":\"io.espoffload.GetLarge\"}");
+		assert_int_equal(json_unpack(reply, "{s:{s:o!}!}", "parameters", "list", &list), 0);
+		assert_int_equal(json_array_size(list), fixture->large / 64);
+		for (size_t j = 0; j < json_array_size(list); j++)
+			assert_int_equal(
+				strtoul(json_string_value(json_array_get(list, j)), NULL, 10), j);
+		json_decref(reply);
+	}
+	close(fd);
+}
+
+static void test_slow_reader(void **state)
+{
+	struct fixture *fixture = *state;
+	int slow, other;
+
+	fixture->large = 1024u * 1024u;
+	fixture->settings.pending_max = 512u * 1024u;
+	fixture->settings.reply_usec = 300 * 1000;
+	fixture->settings.reply_bytes_per_second = 100u * 1024u * 1024u;
+	start(fixture);
+	slow = dial(fixture);
+	other = dial(fixture);
+	ask(slow, "{\"method\":\"io.espoffload.GetLarge\"}");
+	ask(slow, "{\"method\":\"io.espoffload.Pause\"}");
+	run(fixture, 10);
+	assert_int_equal(fixture->paused, 0); /* not before the first reply is read */
+
+	/* The other one has to wait, and gets its turn when the slow one is cut off. */
+	ask(other, "{\"method\":\"io.espoffload.Pause\"}");
+	run(fixture, 10);
+	assert_int_equal(fixture->paused, 0);
+	expect(fixture, other, "{\"parameters\":{}}");
+	assert_int_equal(fixture->paused, 1);
+	assert_int_equal(control_clients(fixture->control), 1);
+	close(slow);
+	close(other);
+}
+
+static void test_trickling_reader(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned turns = 0;
+	char byte;
+	int fd;
+
+	fixture->large = 1024u * 1024u;
+	fixture->settings.reply_usec = 300 * 1000;
+	fixture->settings.reply_bytes_per_second = 100u * 1024u * 1024u;
+	start(fixture);
+	fd = dial(fixture);
+	ask(fd, "{\"method\":\"io.espoffload.GetLarge\"}");
+	run(fixture, 5);
+	while (control_clients(fixture->control) > 0 && turns++ < TURNS_MAX) {
+		assert_int_equal(recv(fd, &byte, 1, 0), 1);
+		turn(fixture);
+	}
+	assert_int_equal(control_clients(fixture->control), 0);
+	close(fd);
+}
+
+static void test_too_many_of_one_user(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	fixture->settings.clients_per_user_max = 0;
+	start(fixture);
+	fd = dial(fixture);
+	if (geteuid() != 0) {
+		expect_hangup(fixture, fd);
+		return;
+	}
+	/* Root always gets in. */
+	ask(fd, "{\"method\":\"io.espoffload.Echo\"}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	close(fd);
+}
+
+static void test_idle(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	fixture->settings.idle_usec = 300 * 1000;
+	start(fixture);
+	fd = dial(fixture);
+	run(fixture, 3);
+	assert_int_equal(control_clients(fixture->control), 1);
+	/* A part of a request does not count as one. */
+	for (unsigned i = 0; i < TURNS_MAX && control_clients(fixture->control) > 0; i++) {
+		(void)send(fd, "x", 1, MSG_NOSIGNAL);
+		turn(fixture);
+		(void)usleep(1000);
+	}
+	assert_int_equal(control_clients(fixture->control), 0);
+	close(fd);
+}
+
+static void test_too_many(void **state)
+{
+	struct fixture *fixture = *state;
+	int fds[4];
+	int fd;
+
+	fixture->settings.clients_max = ELEMENTSOF(fds);
+	start(fixture);
+	for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+		fds[i] = dial(fixture);
+		ask(fds[i], "{\"method\":\"io.espoffload.Echo\"}");
+		expect(fixture, fds[i], "{\"parameters\":{}}");
+	}
+	expect_hangup(fixture, dial(fixture));
+	close(fds[0]);
+	run(fixture, 3);
+	fd = dial(fixture);
+	ask(fd, "{\"method\":\"io.espoffload.Echo\"}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	close(fd);
+	for (size_t i = 1; i < ELEMENTSOF(fds); i++)
+		close(fds[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_large_reply),
+		TEST(test_slow_reader),
+		TEST(test_trickling_reader),
+		TEST(test_too_many_of_one_user),
+		TEST(test_idle),
+		TEST(test_too_many),
+	};
+
+	return cmocka_run_group_tests_name("control-limits", tests, NULL, NULL);
+}
