@@ -65,7 +65,8 @@ void kernel_batch_add(struct kernel_batch *batch, uint16_t type, uint16_t flags,
 	batch->n++;
 }
 
-void kernel_batch_attribute(struct kernel_batch *batch, uint16_t type, const void *data, size_t size)
+void kernel_batch_attribute(struct kernel_batch *batch, uint16_t type, const void *data,
+			    size_t size)
 {
 	struct nlattr *attribute = batch_reserve(batch, (size_t)nla_total_size((int)size));
 

@@ -87,7 +87,8 @@ static void wipe(struct netlink_kernel *k, ssize_t n)
 
 static bool is_own(struct netlink_kernel *k, const struct nlmsghdr *message)
 {
-	return message->nlmsg_pid != 0 && message->nlmsg_pid == nl_socket_get_local_port(k->requests);
+	return message->nlmsg_pid != 0 &&
+	       message->nlmsg_pid == nl_socket_get_local_port(k->requests);
 }
 
 static void read_extended_ack(const struct nlmsghdr *message, char text[KERNEL_TEXT_SIZE])

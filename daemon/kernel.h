@@ -49,7 +49,8 @@ void kernel_batch_release(struct kernel_batch *batch);
  * NLM_F_ACK are added to `flags`. */
 void kernel_batch_add(struct kernel_batch *batch, uint16_t type, uint16_t flags, const void *fixed,
 		      size_t size);
-void kernel_batch_attribute(struct kernel_batch *batch, uint16_t type, const void *data, size_t size);
+void kernel_batch_attribute(struct kernel_batch *batch, uint16_t type, const void *data,
+			    size_t size);
 
 /* A message that is not an acknowledgement: a reply, a part of a dump, or a notification.
  * `own` says that a notification was caused by a request of ours. Valid during the call only. A

@@ -111,7 +111,7 @@ static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome
 		policy_report(m->policy, sa->handle, outcome, manager_now(m));
 }
 
-static void keep_for_restoring(struct manager *m, const struct move *move)
+void manager_keep_for_restoring(struct manager *m, const struct move *move)
 {
 	struct move *grown = reallocarray(m->restoring, m->n_restoring + 1, sizeof(*grown));
 
@@ -156,7 +156,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 	case MOVE_RESULT_LOST:
 		m->failed++;
 		report(m, sa, POLICY_FAILED);
-		keep_for_restoring(m, move);
+		manager_keep_for_restoring(m, move);
 		break;
 	case MOVE_RESULT_GONE:
 	case MOVE_RESULT_FAILED:
@@ -189,6 +189,10 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 
 	if (!sa)
 		return; /* it went since the plan was made */
+	if (planned->sa == m->without_slot && planned->action == POLICY_PROMOTE) {
+		report(m, sa, POLICY_FAILED);
+		return;
+	}
 	id = sa->description.id;
 	move.id = id;
 	move.expected_ifindex = sa->ifindex;
@@ -204,6 +208,9 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 		}
 	}
 	migrator_run(m->migrator, &move);
+	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
+	    move.result != MOVE_RESULT_GONE)
+		m->without_slot = planned->other;
 
 	if (move.result == MOVE_RESULT_GONE) {
 		manager_tell_move(m, sa, planned, &move);
@@ -269,9 +276,8 @@ void manager_make_moves(struct manager *m)
 		if (clock_now() >= deadline)
 			break;
 	}
-	(void)sd_event_source_set_enabled(m->moves_source, m->queue_position < m->n_queue
-								   ? SD_EVENT_ONESHOT
-								   : SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(
+		m->moves_source, m->queue_position < m->n_queue ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	if (m->queue_position >= m->n_queue)
 		(void)placed_save_if_changed(m->environment.placed);
 }
@@ -302,6 +308,7 @@ void manager_plan(struct manager *m)
 		memcpy(m->queue, moves, n * sizeof(*moves));
 	m->n_queue = n;
 	m->queue_position = 0;
+	m->without_slot = POLICY_NONE;
 	if (n > 0)
 		manager_make_moves(m);
 }

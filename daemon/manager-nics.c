@@ -124,7 +124,8 @@ static void set_tables(struct manager *m, struct manager_nic *n)
 {
 	uint32_t foreign = n->foreign_in + n->foreign_out;
 
-	if (n->candidacy != CANDIDACY_OK) {
+	/* A NIC that lost its trust keeps its tables until what we put there has left. */
+	if (n->candidacy != CANDIDACY_OK && n->used_in + n->used_out <= foreign) {
 		drop_tables(m, n);
 		return;
 	}
@@ -244,10 +245,20 @@ static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_
 		*ret_ifindex = nic->ifindex;
 		return CANDIDACY_OK;
 	}
-	if (m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex) < 0)
+	if (m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex) <
+	    0)
 		return CANDIDACY_NO_ROUTE;
 	*ret_ifindex = ifindex;
 	return CANDIDACY_OK;
+}
+
+policy_table manager_table_of_residence(struct manager *m, const struct sa *sa)
+{
+	const struct manager_nic *n = sa->foreign ? NULL : manager_nic(m, sa->ifindex);
+
+	if (!n)
+		return POLICY_NONE;
+	return sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
 }
 
 void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *ret_table)

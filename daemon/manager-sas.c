@@ -54,7 +54,8 @@ static void resolve_direction(struct manager *m, struct sa_facts *facts)
 
 	if (d->direction == SA_DIRECTION_UNKNOWN) {
 		from = m->network->ops->address_is_local(m->network, d->id.family, &d->source);
-		to = m->network->ops->address_is_local(m->network, d->id.family, &d->id.destination);
+		to = m->network->ops->address_is_local(m->network, d->id.family,
+						       &d->id.destination);
 		if (from != to)
 			d->direction = from ? SA_DIRECTION_OUT : SA_DIRECTION_IN;
 	}
@@ -86,13 +87,15 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 
 static enum hands_off check_driver(struct manager *m, const struct sa *sa)
 {
-	const struct nic *nic = sa->candidate ? m->network->ops->get(m->network, sa->candidate) : NULL;
+	const struct nic *nic =
+		sa->candidate ? m->network->ops->get(m->network, sa->candidate) : NULL;
 
 	if (nic && nic->is_bond)
 		nic = m->network->ops->get(m->network, nic->bond_active_slave);
 	if (sa->candidacy != CANDIDACY_OK || !nic)
 		return HANDS_OFF_NONE;
-	return nic_driver_check(nic->driver, sa->shape, NULL) < 0 ? HANDS_OFF_DRIVER : HANDS_OFF_NONE;
+	return nic_driver_check(nic->driver, sa->shape, NULL) < 0 ? HANDS_OFF_DRIVER
+								  : HANDS_OFF_NONE;
 }
 
 static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
@@ -120,7 +123,7 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 	return config;
 }
 
-static bool is_resident(struct manager *m, const struct sa *sa)
+static bool is_resident(const struct sa *sa)
 {
 	return sa->ifindex != 0 && !sa->foreign;
 }
@@ -128,7 +131,7 @@ static bool is_resident(struct manager *m, const struct sa *sa)
 void manager_configure_sa(struct manager *m, struct sa *sa)
 {
 	struct lineage lineage = lineage_of(&sa->description);
-	struct policy_sa_config config;
+	struct policy_sa_config config, wanted;
 	policy_sa handle;
 
 	sa->rule = config_match_rule(m->config, &sa->description);
@@ -137,12 +140,22 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 		(void)policy_sa_configure(m->policy, sa->handle, &config, manager_now(m));
 		return;
 	}
-	if (policy_sa_add(m->policy, &config, &lineage, sizeof(lineage), is_resident(m, sa),
+	wanted = config;
+	/* Where it is first, where it may be then: so that the policy sees one that has to leave.
+	 */
+	if (is_resident(sa))
+		config.table = manager_table_of_residence(m, sa);
+	if (policy_sa_add(m->policy, &config, &lineage, sizeof(lineage), is_resident(sa),
 			  manager_now(m), &handle) < 0)
-		return; /* without memory it stays where it is, and is tried again at the next dump */
-	if (sa_table_set_handle(&m->sas, sa, handle) < 0)
+		return; /* without memory it stays where it is, and is tried again at the next dump
+			 */
+	if (sa_table_set_handle(&m->sas, sa, handle) < 0) {
 		policy_sa_remove(m->policy, handle, manager_now(m));
-	sa->virtually_resident = is_resident(m, sa);
+		return;
+	}
+	if (config.table != wanted.table)
+		(void)policy_sa_configure(m->policy, handle, &wanted, manager_now(m));
+	sa->virtually_resident = is_resident(sa);
 }
 
 void manager_configure_all(struct manager *m)
@@ -150,7 +163,7 @@ void manager_configure_all(struct manager *m)
 	struct sa *sa;
 
 	TAILQ_FOREACH(sa, &m->sas.all, list)
-		manager_configure_sa(m, sa);
+	manager_configure_sa(m, sa);
 }
 
 void manager_forget(struct manager *m, struct sa *sa)
@@ -207,7 +220,7 @@ static bool direction_changed(const struct sa *sa, const struct sa_facts *facts)
 
 static void take_placement(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
-	bool was_resident = is_resident(m, sa);
+	bool was_resident = is_resident(sa);
 
 	sa->ifindex = facts->offload_ifindex;
 	sa->foreign = is_foreign(m, facts);
@@ -215,8 +228,8 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 	m->nics_changed = true;
 	if (sa->ifindex == 0)
 		placed_remove(m->environment.placed, &sa->description.id);
-	if (sa->handle != POLICY_NONE && is_resident(m, sa) != was_resident)
-		policy_sa_set_resident(m->policy, sa->handle, is_resident(m, sa), manager_now(m));
+	if (sa->handle != POLICY_NONE && is_resident(sa) != was_resident)
+		policy_sa_set_resident(m->policy, sa->handle, is_resident(sa), manager_now(m));
 }
 
 void manager_take_facts(struct manager *m, const struct sa_facts *told)
@@ -253,7 +266,8 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	if (changed || sa->handle == POLICY_NONE)
 		manager_configure_sa(m, sa);
 	if (sa->handle != POLICY_NONE)
-		policy_sa_observe(m->policy, sa->handle, facts.bytes, facts.packets, manager_now(m));
+		policy_sa_observe(m->policy, sa->handle, facts.bytes, facts.packets,
+				  manager_now(m));
 }
 
 static int take_message(const struct nlmsghdr *message, bool own, void *userdata)
@@ -352,7 +366,8 @@ int manager_dump(struct manager *m)
 			return r;
 	}
 	m->generation++;
-	r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETSA, take_message, m);
+	r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETSA, take_message,
+					     m);
 	if (r < 0)
 		return r;
 	confirm_missing(m);

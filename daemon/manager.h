@@ -30,13 +30,13 @@ struct rescue;
 struct manager_nic {
 	int ifindex;
 	char name[IFNAMSIZ];
-	enum candidacy candidacy;         /* CANDIDACY_OK: usable */
-	const struct config_nic *config;  /* the entry that matches, NULL: none */
+	enum candidacy candidacy;        /* CANDIDACY_OK: usable */
+	const struct config_nic *config; /* the entry that matches, NULL: none */
 	bool shared;
-	policy_table in, out;             /* the same where slots are shared; POLICY_NONE: none */
+	policy_table in, out;               /* the same where slots are shared; POLICY_NONE: none */
 	uint32_t capacity_in, capacity_out; /* configured or by driver; of both in `in` if shared */
-	uint32_t used_in, used_out;       /* all SAs that it holds */
-	uint32_t foreign_in, foreign_out; /* of these, somebody else's */
+	uint32_t used_in, used_out;         /* all SAs that it holds */
+	uint32_t foreign_in, foreign_out;   /* of these, somebody else's */
 };
 
 /* What was done, for `explain` and `top`. */
@@ -56,8 +56,10 @@ struct refusal; /* of a shape by a NIC: manager-moves.c */
 struct manager_environment {
 	sd_event *event;
 	struct secret_arena *arena;
-	struct kernel *kernel;   /* taken over */
-	struct network *network; /* set by the caller after manager_new(), whose callbacks it needs */
+	struct kernel *kernel; /* taken over */
+	/* Taken over too; set by the caller between manager_new() and manager_start(), since it
+	 * calls back into the manager. */
+	struct network *network;
 	struct journal *journal; /* not owned */
 	struct placed *placed;   /* not owned */
 	struct rescue *rescue;   /* not owned, may be NULL */
@@ -99,6 +101,7 @@ struct manager {
 
 	struct policy_move *queue; /* planned, not yet made */
 	size_t n_queue, n_queue_allocated, queue_position;
+	policy_sa without_slot; /* its slot's eviction failed: not to be promoted */
 
 	struct move *restoring; /* SAs that are owed to the kernel */
 	size_t n_restoring;
@@ -118,7 +121,7 @@ struct manager {
 };
 
 int manager_new(const struct manager_environment *environment, struct config *config,
-		struct manager **ret_manager); /* takes the configuration */
+		struct manager **ret_manager);   /* takes the configuration */
 struct manager *manager_free(struct manager *m); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct manager *, manager_free);
 
@@ -148,6 +151,8 @@ void manager_configure_all(struct manager *m);
 /* manager-nics.c */
 void manager_update_nics(struct manager *m);
 struct manager_nic *manager_nic(struct manager *m, int ifindex);
+/* The table of the NIC that holds it, when we put it there; else POLICY_NONE. */
+policy_table manager_table_of_residence(struct manager *m, const struct sa *sa);
 void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *ret_table);
 
 /* manager-moves.c */
@@ -155,6 +160,7 @@ void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; arms moves_source while there are more */
 void manager_cancel_moves(struct manager *m);
 void manager_restore(struct manager *m);
+void manager_keep_for_restoring(struct manager *m, const struct move *move);
 bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
 			      const char **ret_text);
 
@@ -162,4 +168,11 @@ bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_sh
 void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
 		       const struct move *move);
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);
+void manager_tell_dump_failed(struct manager *m, int error);
+void manager_tell_resynchronised(struct manager *m);
+void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);
+void manager_tell_reload(struct manager *m, int result, const char *messages);
+void manager_tell_paused(struct manager *m);
+void manager_tell_completed(struct manager *m, const struct move *move);
+const char *sa_direction_name(enum sa_direction direction);   /* "in", "out", "unknown" */
 const char *manager_nic_name(struct manager *m, int ifindex); /* "" if it is not there */

@@ -140,7 +140,8 @@ static bool same_sa(const struct sa_id *id, const struct sa_id *other)
 static void take_thresholds(struct reading *reading, const struct nlmsghdr *message)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
-	struct nlattr *timer = nlmsg_find_attr(m, sizeof(struct xfrm_aevent_id), XFRMA_ETIMER_THRESH);
+	struct nlattr *timer =
+		nlmsg_find_attr(m, sizeof(struct xfrm_aevent_id), XFRMA_ETIMER_THRESH);
 	struct nlattr *threshold =
 		nlmsg_find_attr(m, sizeof(struct xfrm_aevent_id), XFRMA_REPLAY_THRESH);
 
@@ -164,7 +165,8 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
 	if (message->nlmsg_type != reading->type)
 		return 0;
-	if (sa_facts_read(message, &facts) < 0 || !same_sa(&facts.description.id, &reading->move->id))
+	if (sa_facts_read(message, &facts) < 0 ||
+	    !same_sa(&facts.description.id, &reading->move->id))
 		return 0;
 	if (reading->type == XFRM_MSG_DELSA && facts.hands_off == HANDS_OFF_LARVAL)
 		return 0;

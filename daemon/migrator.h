@@ -14,13 +14,13 @@
 struct rescue;
 
 enum move_state {
-	MOVE_READ,    /* read the SA as it is now and check it */
-	MOVE_REMOVE,  /* delete it, leaving a larval SA in its place */
-	MOVE_INSTALL, /* put it back where it is wanted */
-	MOVE_SOFTWARE,/* the NIC refused: put it back in software */
-	MOVE_PROBE,   /* an exchange failed half way: find out what the kernel has */
-	MOVE_VERIFY,  /* read it back */
-	MOVE_ADVANCE, /* push its sequence number forward: somebody made the SA anew in between */
+	MOVE_READ,     /* read the SA as it is now and check it */
+	MOVE_REMOVE,   /* delete it, leaving a larval SA in its place */
+	MOVE_INSTALL,  /* put it back where it is wanted */
+	MOVE_SOFTWARE, /* the NIC refused: put it back in software */
+	MOVE_PROBE,    /* an exchange failed half way: find out what the kernel has */
+	MOVE_VERIFY,   /* read it back */
+	MOVE_ADVANCE,  /* push its sequence number forward: somebody made the SA anew in between */
 	MOVE_FINISHED,
 };
 

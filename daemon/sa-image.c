@@ -244,9 +244,9 @@ static void read_attribute(struct sa_facts *facts, const struct nlattr *attribut
 		break;
 	case XFRM_COMPAT_SA_DIR:
 		if (size >= 1)
-			facts->description.direction = *(const uint8_t *)data == XFRM_COMPAT_SA_DIR_IN
-							       ? SA_DIRECTION_IN
-							       : SA_DIRECTION_OUT;
+			facts->description.direction =
+				*(const uint8_t *)data == XFRM_COMPAT_SA_DIR_IN ? SA_DIRECTION_IN
+										: SA_DIRECTION_OUT;
 		break;
 	default:
 		break;
@@ -467,6 +467,23 @@ static const struct nlattr *image_find(const struct sa_image *image, int type)
 	return nla_find((struct nlattr *)image->attributes, (int)image->size, type);
 }
 
+struct sa_id sa_image_id(const struct sa_image *image)
+{
+	const struct nlattr *mark = image_find(image, XFRMA_MARK);
+	struct sa_id id = {
+		.destination = address_read(image->info.family, &image->info.id.daddr),
+		.spi = ntohl(image->info.id.spi),
+		.family = image->info.family,
+		.protocol = image->info.id.proto,
+	};
+
+	if (mark && (size_t)nla_len(mark) >= sizeof(struct xfrm_mark)) {
+		id.mark_value = ((const struct xfrm_mark *)nla_data(mark))->v;
+		id.mark_mask = ((const struct xfrm_mark *)nla_data(mark))->m;
+	}
+	return id;
+}
+
 static void copy_attribute(const struct sa_image *image, struct kernel_batch *batch, uint16_t type)
 {
 	const struct nlattr *attribute = image_find(image, type);
@@ -483,7 +500,8 @@ void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, ui
 	int remaining;
 
 	kernel_batch_add(batch, type, 0, &image->info, sizeof(image->info));
-	nla_for_each_attr(attribute, (struct nlattr *)image->attributes, (int)image->size, remaining)
+	nla_for_each_attr(attribute, (struct nlattr *)image->attributes, (int)image->size,
+			  remaining)
 		kernel_batch_attribute(batch, (uint16_t)nla_type(attribute), nla_data(attribute),
 				       (size_t)nla_len(attribute));
 	kernel_batch_attribute(batch, XFRMA_LTIME_VAL, &image->info.curlft,

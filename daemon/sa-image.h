@@ -59,7 +59,8 @@ struct sa_facts {
 	uint8_t offload_flags;
 };
 
-/* Reads an SA out of any message that kernel_message_sa() understands. -EBADMSG when it has none. */
+/* Reads an SA out of any message that kernel_message_sa() understands. -EBADMSG when it has none.
+ */
 int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts);
 
 /* Why not to move it now, by its limits and its clock. `now` is CLOCK_REALTIME in seconds. */
@@ -78,6 +79,8 @@ struct sa_image {
 int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 		     const struct nlmsghdr *message);
 void sa_image_wipe(struct sa_image *image);
+
+struct sa_id sa_image_id(const struct sa_image *image);
 
 struct sa_offload {
 	int ifindex; /* 0: software */

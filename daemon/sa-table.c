@@ -99,7 +99,8 @@ bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id
 	unsigned n = 0;
 
 	for (; sa; sa = sa->next_in_bucket)
-		if (sa->description.id.spi == id->spi && sa->description.id.protocol == id->protocol)
+		if (sa->description.id.spi == id->spi &&
+		    sa->description.id.protocol == id->protocol)
 			n++;
 	return n > 1;
 }

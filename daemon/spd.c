@@ -86,8 +86,7 @@ bool spd_makes_optional(const struct spd *spd, const struct sa_description *sa)
 	for (size_t i = 0; i < spd->n_optional; i++) {
 		const struct spd_template *t = &spd->optional[i];
 
-		if ((t->reqid == 0 || t->reqid == sa->reqid) &&
-		    t->protocol == sa->id.protocol &&
+		if ((t->reqid == 0 || t->reqid == sa->reqid) && t->protocol == sa->id.protocol &&
 		    address_matches(&t->source, &sa->source) &&
 		    address_matches(&t->destination, &sa->id.destination))
 			return true;

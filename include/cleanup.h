@@ -15,20 +15,20 @@
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Defines NAMEp(), which calls FUNCTION on the variable unless it is NULL. */
-#define DEFINE_CLEANUP(type, function)                                                             \
-	static inline void function##p(type *variable)                                             \
-	{                                                                                          \
-		if (*variable)                                                                     \
-			function(*variable);                                                       \
-	}                                                                                          \
+#define DEFINE_CLEANUP(type, function)                 \
+	static inline void function##p(type *variable) \
+	{                                              \
+		if (*variable)                         \
+			function(*variable);           \
+	}                                              \
 	struct cleanup_needs_a_semicolon_##function
 
-#define TAKE_PTR(pointer)                                                                          \
-	({                                                                                         \
-		__typeof__(pointer) *_address = &(pointer);                                        \
-		__typeof__(pointer) _value = *_address;                                            \
-		*_address = NULL;                                                                  \
-		_value;                                                                            \
+#define TAKE_PTR(pointer)                                   \
+	({                                                  \
+		__typeof__(pointer) *_address = &(pointer); \
+		__typeof__(pointer) _value = *_address;     \
+		*_address = NULL;                           \
+		_value;                                     \
 	})
 
 static inline int take_fd(int *fd)

@@ -41,7 +41,8 @@
 	"\n"                                                                                       \
 	"# placement: nic, software. state: settled, moving, foreign, hands-off, refused.\n"       \
 	"type SA (spi: string, src: string, dst: string, direction: string, protocol: string,\n"   \
-	"  mode: string, reqid: int, ifId: ?int, mark: ?string, placement: string, nic: ?string,\n"\
+	"  mode: string, reqid: int, ifId: ?int, mark: ?string, placement: string, nic: "          \
+	"?string,\n"                                                                               \
 	"  candidateNic: ?string, bytesPerSecond: ?float, bytes: int, packets: int, rank: ?int,\n" \
 	"  state: string, reason: string, text: string, secondsInPlace: float, rule: ?string,\n"   \
 	"  history: ?[]float)\n"                                                                   \
@@ -49,12 +50,14 @@
 	"type Detail (name: string, value: string)\n"                                              \
 	"\n"                                                                                       \
 	"method GetStatus() -> (version: string, mode: string, paused: bool, degraded: ?string,\n" \
-	"  mechanism: string, interval: float, uptime: float, configuration: ?string, fips: bool,\n"\
+	"  mechanism: string, interval: float, uptime: float, configuration: ?string, fips: "      \
+	"bool,\n"                                                                                  \
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
 	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
 	"\n"                                                                                       \
 	"# Hottest first. `filter`: substring of any shown field. `total` counts before limit.\n"  \
-	"method ListSAs(limit: ?int, filter: ?string, history: ?bool) -> (sas: []SA, total: int)\n"\
+	"method ListSAs(limit: ?int, filter: ?string, history: ?bool) -> (sas: []SA, total: "      \
+	"int)\n"                                                                                   \
 	"\n"                                                                                       \
 	"# All SAs with this SPI (and destination, if given), each with the numbers behind it.\n"  \
 	"method Explain(spi: string, dst: ?string) ->\n"                                           \

@@ -29,7 +29,7 @@ struct sa_id {
 	uint32_t spi;
 	uint32_t mark_value;
 	uint32_t mark_mask;
-	uint16_t family; /* AF_INET or AF_INET6 */
+	uint16_t family;  /* AF_INET or AF_INET6 */
 	uint8_t protocol; /* IPPROTO_ESP and so on */
 	uint8_t padding;
 };

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * espoffloadd: builds the manager out of the real kernel, network and journal, and runs the event
+ * loop. What makes it safe to hold keys comes first: no core dumps, no tracing, locked memory.
+ */
+#include "control.h"
+#include "journal.h"
+#include "manager.h"
+#include "methods.h"
+#include "placed.h"
+#include "rescue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+/* One batch, one receive buffer and the images of moves under way need less than 1 MiB; the rest is
+ * for the images of SAs that are in a NIC. Only what is used is locked. */
+#define ARENA_LIMIT (48u * 1024u * 1024u)
+#define PLACED_PATH "/run/espoffloadd/placed"
+
+enum { EXIT_CONFIGURATION = 4 }; /* as espoffloadctl check-config */
+
+struct arguments {
+	const char *config;
+	const char *socket;
+	const char *placed;
+	bool debug;
+};
+
+struct daemon {
+	sd_event *event;
+	struct journal *journal;
+	struct secret_arena *arena;
+	struct rescue *rescue;
+	struct placed *placed;
+	struct manager *manager;
+	struct control *control;
+	struct utsname kernel;
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "espoffloadd [OPTION...]\n\n"
+		     "Keeps the busiest IPsec SAs in the NIC. Usually run by systemd.\n\n"
+		     "  -c --config=FILE    rules (" CONFIG_PATH_DEFAULT ")\n"
+		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
+		     "     --placed=PATH    what it offloaded (" PLACED_PATH ")\n"
+		     "  -d --debug          tell more\n"
+		     "  -h --help\n"
+		     "     --version\n\n"
+		     "See espoffloadd(8), espoffloadd.conf(5), espoffloadctl(8).\n");
+}
+
+/* Returns 0 to go on, 1 when all is said, -EINVAL for a usage error. */
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+	enum { OPTION_PLACED = 256, OPTION_VERSION };
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"socket", required_argument, NULL, 's'},
+		{"placed", required_argument, NULL, OPTION_PLACED},
+		{"debug", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:dh", options, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			arguments->config = optarg;
+			break;
+		case 's':
+			arguments->socket = optarg;
+			break;
+		case OPTION_PLACED:
+			arguments->placed = optarg;
+			break;
+		case 'd':
+			arguments->debug = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 1;
+		case OPTION_VERSION:
+			puts("espoffloadd " ESPOFFLOAD_VERSION);
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "espoffloadd: unexpected argument '%s'\n", argv[optind]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Reads a number from a file below /proc/sys. -1: it is not there. */
+static int64_t read_sysctl(const char *path)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	char line[32];
+	char *end;
+	long value;
+
+	if (!file || !fgets(line, sizeof(line), file))
+		return -1;
+	errno = 0;
+	value = strtol(line, &end, 10);
+	return errno || end == line ? -1 : value;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source;
+	if (info->ssi_signo != SIGHUP)
+		return sd_event_exit(d->event, 0);
+	(void)sd_notify(0, "RELOADING=1");
+	(void)manager_reload(d->manager, NULL);
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct manager *m = d->manager;
+	uint64_t used = 0;
+
+	for (size_t i = 0; i < m->n_nics; i++)
+		used += m->nics[i].used_in + m->nics[i].used_out;
+	(void)sd_notifyf(0, "STATUS=%s%s: %llu of %zu SAs in NICs, %llu moves",
+			 m->config->mode == CONFIG_MODE_ENFORCE ? "Enforcing" : "Observing",
+			 m->paused ? " (paused)" : "", (unsigned long long)used, m->sas.n,
+			 (unsigned long long)(m->promoted + m->evicted));
+	journal_flush(d->journal);
+	(void)sd_event_source_set_time(source, usec + 10 * UINT64_C(1000000));
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int add_signals(struct daemon *d)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+		sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+		r = sd_event_add_signal(d->event, NULL, signals[i], on_signal, d);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void open_rescue(struct daemon *d)
+{
+	int fd = rescue_inherited_fd();
+	int r = rescue_open(fd >= 0 ? fd : -1, &d->rescue);
+
+	if (r == -EBADF && fd >= 0) {
+		(void)close(fd);
+		fd = -1;
+		r = rescue_open(-1, &d->rescue);
+	}
+	if (r >= 0 && fd < 0)
+		r = rescue_publish(d->rescue);
+	if (r < 0)
+		journal_log(
+			d->journal, LOG_WARNING,
+			"No rescue slot, an SA is lost if the daemon is killed while moving it: %s",
+			strerror(-r));
+}
+
+static int open_placed(struct daemon *d, const char *path)
+{
+	int r = placed_new(path, &d->placed);
+
+	if (r < 0)
+		return r;
+	r = placed_load(d->placed);
+	if (r < 0)
+		journal_log(d->journal, LOG_WARNING,
+			    "Cannot read %s, SAs in NICs count as foreign: %s", path, strerror(-r));
+	return 0;
+}
+
+static int load_config(struct daemon *d, const char *path, struct config **ret_config)
+{
+	_cleanup_free_ char *messages = NULL;
+	size_t size = 0;
+	FILE *stream;
+	int r;
+
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		journal_log(d->journal, LOG_NOTICE,
+			    "There is no %s: observing, nothing is offloaded", path);
+		return config_new_default(ret_config);
+	}
+	stream = open_memstream(&messages, &size);
+	if (!stream)
+		return -ENOMEM;
+	r = config_load(path, stream, ret_config);
+	(void)fclose(stream);
+	if (r < 0) {
+		struct journal_event event = {.kind = JOURNAL_CONFIGURATION_REJECTED, .error = r};
+
+		journal_event(d->journal, &event, "Cannot start with %s:\n%s", path, messages);
+	}
+	return r;
+}
+
+static int open_manager(struct daemon *d, const struct arguments *arguments, struct config *config)
+{
+	struct manager_environment environment = {
+		.event = d->event,
+		.arena = d->arena,
+		.journal = d->journal,
+		.placed = d->placed,
+		.rescue = d->rescue,
+		.config_path = arguments->config,
+		.event_timer_default = read_sysctl("/proc/sys/net/core/xfrm_aevent_etime"),
+		.fips = read_sysctl("/proc/sys/crypto/fips_enabled") == 1,
+		.kernel_release = d->kernel.release,
+	};
+	int r = kernel_netlink_new(d->arena, &environment.kernel);
+
+	if (r < 0) {
+		config_free(config);
+		journal_log(d->journal, LOG_ERR, "Cannot talk to XFRM: %s%s", strerror(-r),
+			    r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
+		return r;
+	}
+	r = manager_new(&environment, config, &d->manager);
+	if (r < 0)
+		return r;
+	r = network_new(d->event, &manager_network_callbacks, d->manager,
+			&d->manager->environment.network);
+	if (r < 0) {
+		journal_log(d->journal, LOG_ERR, "Cannot watch network devices: %s", strerror(-r));
+		return r;
+	}
+	r = manager_start(d->manager);
+	if (r < 0)
+		journal_log(d->journal, LOG_ERR, "Cannot read the SAs: %s", strerror(-r));
+	return r;
+}
+
+static int start(struct daemon *d, const struct arguments *arguments)
+{
+	uint64_t now;
+	struct config *config;
+	int r;
+
+	if ((r = sd_event_default(&d->event)) < 0 || (r = add_signals(d)) < 0)
+		return r;
+	r = secret_arena_new(ARENA_LIMIT, &d->arena);
+	if (r < 0) {
+		journal_log(d->journal, LOG_ERR,
+			    "Cannot lock memory for keys: %s (LimitMEMLOCK= of the unit)",
+			    strerror(-r));
+		return r;
+	}
+	(void)uname(&d->kernel);
+	open_rescue(d);
+	if ((r = open_placed(d, arguments->placed)) < 0)
+		return r;
+	if ((r = load_config(d, arguments->config, &config)) < 0)
+		return r;
+	if ((r = open_manager(d, arguments, config)) < 0)
+		return r;
+	r = control_new(d->event, arguments->socket, methods_table, methods_count, d->manager,
+			&d->control);
+	if (r < 0) {
+		journal_log(d->journal, LOG_ERR, "Cannot listen at %s: %s", arguments->socket,
+			    strerror(-r));
+		return r;
+	}
+	(void)sd_event_set_watchdog(d->event, true);
+	(void)sd_event_now(d->event, CLOCK_MONOTONIC, &now);
+	return sd_event_add_time(d->event, NULL, CLOCK_MONOTONIC, now, 0, on_status, d);
+}
+
+static void stop(struct daemon *d)
+{
+	control_free(d->control);
+	manager_free(d->manager);
+	if (d->placed)
+		(void)placed_save_if_changed(d->placed);
+	placed_free(d->placed);
+	rescue_close(d->rescue);
+	secret_arena_free(d->arena);
+	sd_event_unref(d->event);
+}
+
+static int run(struct daemon *d, const struct arguments *arguments)
+{
+	struct journal_event event = {.kind = JOURNAL_STARTED};
+	int r = start(d, arguments);
+
+	if (r < 0)
+		return r;
+	journal_event(d->journal, &event,
+		      "espoffloadd " ESPOFFLOAD_VERSION " %s on Linux %s: %zu SAs",
+		      d->manager->config->mode == CONFIG_MODE_ENFORCE ? "enforcing" : "observing",
+		      d->kernel.release, d->manager->sas.n);
+	(void)sd_notify(0, "READY=1");
+	r = sd_event_loop(d->event);
+	(void)sd_notify(0, "STOPPING=1");
+	event.kind = JOURNAL_STOPPING;
+	journal_event(d->journal, &event, "Stopping; SAs stay where they are");
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.config = CONFIG_PATH_DEFAULT,
+		.socket = CONTROL_SOCKET_DEFAULT,
+		.placed = PLACED_PATH,
+	};
+	_cleanup_(journal_freep) struct journal *journal = NULL;
+	struct daemon d = {};
+	int r = parse_arguments(argc, argv, &arguments);
+
+	if (r != 0)
+		return r < 0 ? 2 : EXIT_SUCCESS;
+	/* Before the first key: no core file, no ptrace by the same user. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return EXIT_FAILURE;
+	if (journal_new(journal_default_output(), arguments.debug ? LOG_DEBUG : LOG_INFO,
+			&journal) < 0)
+		return EXIT_FAILURE;
+	d.journal = journal;
+	r = run(&d, &arguments);
+	if (r < 0 && r != -EBADMSG)
+		journal_log(journal, LOG_ERR, "Failed: %s", strerror(-r));
+	stop(&d);
+	if (r == -EBADMSG)
+		return EXIT_CONFIGURATION;
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the manager does, told to the journal and remembered for `explain` and `top`. */
+#include "journal.h"
+#include "manager.h"
+#include "units.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+const char *manager_nic_name(struct manager *m, int ifindex)
+{
+	const struct nic *nic = ifindex ? m->network->ops->get(m->network, ifindex) : NULL;
+
+	return nic ? nic->name : "";
+}
+
+const char *sa_direction_name(enum sa_direction direction)
+{
+	switch (direction) {
+	case SA_DIRECTION_IN:
+		return "in";
+	case SA_DIRECTION_OUT:
+		return "out";
+	case SA_DIRECTION_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+/* The fields of an event that name an SA, and the storage they point into. */
+struct sa_fields {
+	char spi[16];
+	char source[SA_ADDRESS_TEXT_SIZE];
+	char destination[SA_ADDRESS_TEXT_SIZE];
+	char rule[512];
+};
+
+static void fill_fields(struct manager *m, struct journal_event *event, struct sa_fields *fields,
+			const struct sa_description *d, const struct config_rule *rule)
+{
+	snprintf(fields->spi, sizeof(fields->spi), "0x%08x", d->id.spi);
+	event->spi = fields->spi;
+	event->source = sa_address_format(d->id.family, &d->source, fields->source);
+	event->destination =
+		sa_address_format(d->id.family, &d->id.destination, fields->destination);
+	event->direction = sa_direction_name(d->direction);
+	if (rule && m->config->path) {
+		snprintf(fields->rule, sizeof(fields->rule), "%s:%u", m->config->path, rule->line);
+		event->rule = fields->rule;
+	}
+}
+
+static void remember(struct manager *m, const struct sa_description *d, const char *nic,
+		     const char *what, const char *reason, const char *text)
+{
+	struct action *action = &m->actions[m->n_actions++ % ACTIONS_REMEMBERED];
+
+	*action = (struct action){
+		.time = manager_now(m),
+		.sa = *d,
+		.what = what,
+		.reason = reason,
+	};
+	snprintf(action->nic, sizeof(action->nic), "%s", nic);
+	snprintf(action->text, sizeof(action->text), "%s", text);
+}
+
+/* How a move ended, in the words of the journal. */
+struct verdict {
+	enum journal_kind kind;
+	const char *what;
+	const char *reason;
+	const char *text;
+};
+
+static struct verdict judge(const struct policy_move *planned, const struct move *move)
+{
+	bool promote = planned->action == POLICY_PROMOTE;
+	struct verdict verdict = {
+		.reason = policy_reason_name(planned->reason),
+		.text = policy_reason_text(planned->reason),
+	};
+
+	if (!move) {
+		verdict.kind = JOURNAL_PLAIN;
+		verdict.what = promote ? "would-promote" : "would-evict";
+		return verdict;
+	}
+	switch (move->result) {
+	case MOVE_RESULT_DONE:
+		verdict.kind = promote ? JOURNAL_PROMOTED : JOURNAL_EVICTED;
+		verdict.what = promote ? "promoted" : "evicted";
+		return verdict;
+	case MOVE_RESULT_REFUSED:
+	case MOVE_RESULT_SILENT:
+	case MOVE_RESULT_ELSEWHERE:
+		verdict.kind = JOURNAL_REFUSED;
+		verdict.what = "refused";
+		verdict.reason = move_result_name(move->result);
+		verdict.text = "the NIC did not take it, it works on in software";
+		return verdict;
+	case MOVE_RESULT_GONE:
+		verdict.kind = JOURNAL_PLAIN;
+		verdict.what = "gone";
+		verdict.reason = move_result_name(move->result);
+		verdict.text = "it was deleted meanwhile and stays deleted";
+		return verdict;
+	case MOVE_RESULT_HANDS_OFF:
+		verdict.kind = JOURNAL_HANDS_OFF;
+		verdict.what = "hands-off";
+		verdict.reason = hands_off_name(move->hands_off);
+		verdict.text = hands_off_text(move->hands_off);
+		return verdict;
+	case MOVE_RESULT_LOST:
+		verdict.kind = JOURNAL_MOVE_FAILED;
+		verdict.what = "failed";
+		verdict.reason = move_result_name(move->result);
+		verdict.text = "the kernel does not take it back yet, trying again";
+		return verdict;
+	case MOVE_RESULT_FAILED:
+	case MOVE_RESULT_NONE:
+		break;
+	}
+	verdict.kind = JOURNAL_MOVE_FAILED;
+	verdict.what = "failed";
+	verdict.reason = move_result_name(move->result);
+	verdict.text = "nothing was changed";
+	return verdict;
+}
+
+void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
+		       const struct move *move)
+{
+	struct verdict verdict = judge(planned, move);
+	bool promote = planned->action == POLICY_PROMOTE;
+	const char *nic = manager_nic_name(
+		m, promote ? sa->candidate : (move ? move->expected_ifindex : sa->ifindex));
+	struct journal_event event = {
+		.kind = verdict.kind,
+		.nic = nic[0] ? nic : NULL,
+		.reason = verdict.reason,
+		.rate_known = true,
+		.rate = planned->rate,
+		.priority = move && move->result == MOVE_RESULT_LOST ? LOG_CRIT : 0,
+	};
+	char rate[UNITS_TEXT_MAX], other[UNITS_TEXT_MAX];
+	struct sa_fields fields;
+	char text[160];
+
+	if (move && move->error < 0) {
+		event.error = move->error;
+		event.driver_text = move->text[0] ? move->text : NULL;
+		snprintf(text, sizeof(text), "%s: %s", verdict.text,
+			 move->text[0] ? move->text : strerror(-move->error));
+	} else if (planned->other != POLICY_NONE) {
+		snprintf(text, sizeof(text), "%s (%s against %s)", verdict.text,
+			 units_format_rate(planned->rate, rate),
+			 units_format_rate(planned->other_rate, other));
+	} else {
+		snprintf(text, sizeof(text), "%s (%s)", verdict.text,
+			 units_format_rate(planned->rate, rate));
+	}
+	fill_fields(m, &event, &fields, &sa->description, sa->rule);
+	remember(m, &sa->description, nic, verdict.what, verdict.reason, text);
+	journal_event(m->environment.journal, &event, "%s SA %s %s -> %s (%s)%s%s: %s",
+		      verdict.what, event.spi, event.source, event.destination, event.direction,
+		      nic[0] ? (promote ? " to " : " from ") : "", nic, text);
+}
+
+void manager_tell_hands_off(struct manager *m, const struct sa *sa)
+{
+	bool foreign = sa->hands_off == HANDS_OFF_FOREIGN;
+	const char *nic = manager_nic_name(m, sa->ifindex);
+	struct journal_event event = {
+		.kind = foreign ? JOURNAL_FOREIGN_OFFLOAD : JOURNAL_HANDS_OFF,
+		.nic = nic[0] ? nic : NULL,
+		.reason = hands_off_name(sa->hands_off),
+	};
+	struct sa_fields fields;
+
+	fill_fields(m, &event, &fields, &sa->description, sa->rule);
+	journal_event(m->environment.journal, &event, "Not touching SA %s %s -> %s (%s): %s",
+		      event.spi, event.source, event.destination, event.direction,
+		      hands_off_text(sa->hands_off));
+}
+
+void manager_tell_dump_failed(struct manager *m, int error)
+{
+	struct journal_event event = {.kind = JOURNAL_DEGRADED, .error = error};
+
+	manager_set_degraded(m, "the kernel does not tell its SAs");
+	journal_event(m->environment.journal, &event,
+		      "Cannot read the SAs from the kernel, moving nothing: %s", strerror(-error));
+}
+
+void manager_tell_resynchronised(struct manager *m)
+{
+	struct journal_event event = {.kind = JOURNAL_RESYNCHRONISED};
+
+	if (m->n_restoring == 0)
+		manager_set_degraded(m, NULL);
+	journal_event(m->environment.journal, &event, "Read all SAs again: %zu", m->sas.n);
+}
+
+void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new)
+{
+	const struct nic *nic = new ? new : old;
+	bool lost = old && (!new || (old->up && !new->up));
+	bool came = new &&new->up &&new->esp_offload && (!old || !old->up || !old->esp_offload);
+	struct journal_event event = {
+		.kind = lost ? JOURNAL_NIC_LOST : JOURNAL_NIC_USABLE,
+		.nic = nic->name,
+	};
+
+	if (lost && (nic->esp_offload || manager_nic(m, nic->ifindex)))
+		journal_event(m->environment.journal, &event, "NIC %s went %s", nic->name,
+			      new ? "down" : "away");
+	else if (came)
+		journal_event(m->environment.journal, &event, "NIC %s is up and has ESP offload",
+			      nic->name);
+}
+
+void manager_tell_reload(struct manager *m, int result, const char *messages)
+{
+	const char *path = m->environment.config_path;
+	struct journal_event event = {
+		.kind = result < 0 ? JOURNAL_CONFIGURATION_REJECTED : JOURNAL_CONFIGURATION_LOADED,
+		.error = result < 0 ? result : 0,
+	};
+
+	if (result < 0)
+		journal_event(m->environment.journal, &event,
+			      "%s was not loaded, the rules before it stay in force:\n%s", path,
+			      messages);
+	else
+		journal_event(m->environment.journal, &event,
+			      "Loaded %s: %zu NIC entries, %zu rules", path, m->config->n_nics,
+			      m->config->n_rules);
+}
+
+void manager_tell_paused(struct manager *m)
+{
+	struct journal_event event = {.kind = m->paused ? JOURNAL_PAUSED : JOURNAL_RESUMED};
+
+	journal_event(m->environment.journal, &event,
+		      m->paused ? "Paused: SAs stay where they are" : "Resumed");
+}
+
+void manager_tell_completed(struct manager *m, const struct move *move)
+{
+	struct sa_description d = {.id = move->id};
+	struct journal_event event = {
+		.kind = JOURNAL_RESTORED,
+		.reason = move_result_name(move->result),
+	};
+	struct sa_fields fields;
+
+	fill_fields(m, &event, &fields, &d, NULL);
+	event.source = event.direction = NULL;
+	journal_event(m->environment.journal, &event,
+		      "The last run was interrupted while it moved SA %s to %s: %s", event.spi,
+		      event.destination,
+		      move->result == MOVE_RESULT_GONE
+			      ? "it was deleted meanwhile and stays deleted"
+			      : "it is back in software");
+}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Birth, death, the tick, and what wakes the daemon.
+ *
+ * A tick is: dump all SAs, feed the counters to the policy, let it plan, make the moves. Between
+ * ticks events are read and the SAs they name are looked at again. When the kernel had to drop
+ * events (ENOBUFS) nothing is moved until a dump has shown everything anew.
+ */
+#include "manager.h"
+#include "placed.h"
+#include "rescue.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* An event is mostly one of several (an IKE daemon adds two SAs at once); a new SA whose
+ * predecessor was in the NIC is promoted this much later. */
+#define PLAN_SOON_USEC (20 * UINT64_C(1000))
+/* A storm of events must not become a storm of dumps. */
+#define RESYNC_WAIT_USEC (100 * UINT64_C(1000))
+
+double manager_now(const struct manager *m)
+{
+	uint64_t usec = 0;
+
+	(void)sd_event_now(m->environment.event, CLOCK_MONOTONIC, &usec);
+	return (double)usec / 1e6;
+}
+
+void manager_set_degraded(struct manager *m, const char *why)
+{
+	snprintf(m->degraded, sizeof(m->degraded), "%s", why ? why : "");
+}
+
+void manager_tick(struct manager *m)
+{
+	bool was_stale = m->stale;
+	int r = manager_dump(m);
+
+	if (r < 0) {
+		if (r == -ENOBUFS)
+			m->overruns++;
+		m->stale = true;
+		manager_tell_dump_failed(m, r);
+		return;
+	}
+	if (was_stale) {
+		m->stale = false;
+		m->resyncs++;
+		manager_tell_resynchronised(m);
+	}
+	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */
+	manager_plan(m);
+}
+
+static uint64_t interval_usec(const struct manager *m)
+{
+	return (uint64_t)(m->config->interval * 1e6);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+	uint64_t now = usec;
+	uint64_t next;
+
+	manager_tick(m);
+	/* In step with the clock; a tick that took longer than the interval skips some. */
+	(void)sd_event_now(m->environment.event, CLOCK_MONOTONIC, &now);
+	next = usec + interval_usec(m);
+	if (next < now)
+		next = now + interval_usec(m);
+	(void)sd_event_source_set_time(source, next);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void plan_soon(struct manager *m)
+{
+	(void)sd_event_source_set_time_relative(m->plan_source, PLAN_SOON_USEC);
+	(void)sd_event_source_set_enabled(m->plan_source, SD_EVENT_ONESHOT);
+}
+
+static void resync_soon(struct manager *m)
+{
+	manager_cancel_moves(m);
+	(void)sd_event_source_set_time_relative(m->tick_source, RESYNC_WAIT_USEC);
+}
+
+static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct manager *m = userdata;
+	struct kernel *kernel = m->environment.kernel;
+	bool was_stale = m->stale;
+	int r = kernel->ops->receive_events(kernel, manager_handle_event, m);
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	if (r == -ENOBUFS) {
+		m->overruns++;
+		m->stale = true;
+	} else if (r < 0) {
+		m->stale = true;
+	}
+	if (m->stale && !was_stale)
+		resync_soon(m);
+	if (m->n_changed > 0)
+		(void)sd_event_source_set_enabled(m->changes_source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int on_changes(sd_event_source *source, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)source;
+	manager_read_changed(m);
+	plan_soon(m);
+	return 0;
+}
+
+static int on_moves(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	manager_make_moves(userdata);
+	return 0;
+}
+
+static int on_plan(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	manager_plan(userdata);
+	return 0;
+}
+
+static int on_restore(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	manager_restore(userdata);
+	return 0;
+}
+
+static void look_anew(struct manager *m)
+{
+	manager_update_nics(m);
+	manager_configure_all(m);
+	plan_soon(m);
+}
+
+static void on_link(const struct nic *old, const struct nic *new, void *userdata)
+{
+	struct manager *m = userdata;
+	bool lost = old && (!new || (old->up && !new->up));
+
+	if (lost) {
+		/* The kernel deleted the SAs that it held, without an event: look at once. */
+		m->stale = true;
+		resync_soon(m);
+	}
+	manager_tell_link(m, old, new);
+	look_anew(m);
+}
+
+static void on_addresses(void *userdata)
+{
+	look_anew(userdata);
+}
+
+static void on_routes(void *userdata)
+{
+	look_anew(userdata);
+}
+
+static void on_network_resynced(void *userdata)
+{
+	struct manager *m = userdata;
+
+	m->stale = true;
+	m->overruns++;
+	resync_soon(m);
+	look_anew(m);
+}
+
+static void on_network_failed(int error, void *userdata)
+{
+	(void)error;
+	manager_set_degraded(userdata, "the kernel does not tell about links and routes");
+}
+
+const struct nic_watch_callbacks manager_network_callbacks = {
+	.link = on_link,
+	.addresses = on_addresses,
+	.routes = on_routes,
+	.resynced = on_network_resynced,
+	.failed = on_network_failed,
+};
+
+static int new_policy(struct manager *m)
+{
+	struct policy_parameters parameters = policy_parameters_default();
+
+	parameters.refused_wait = m->config->retry_refused;
+	return policy_new(&parameters, &m->policy);
+}
+
+static void drop_policy(struct manager *m)
+{
+	struct sa *sa;
+
+	manager_cancel_moves(m);
+	m->policy = policy_free(m->policy);
+	for (size_t i = 0; i < m->n_nics; i++)
+		m->nics[i].in = m->nics[i].out = POLICY_NONE;
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	sa->handle = POLICY_NONE;
+	memset(m->sas.by_handle, 0, m->sas.n_by_handle * sizeof(*m->sas.by_handle));
+}
+
+void manager_apply_config(struct manager *m, struct config *config)
+{
+	bool mode_changed = config->mode != m->config->mode;
+	struct sa *sa;
+
+	m->config = (config_free(m->config), config);
+	/* The entries that NICs and SAs point to are gone. */
+	for (size_t i = 0; i < m->n_nics; i++)
+		m->nics[i].config = NULL;
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	sa->rule = NULL;
+	m->n_refusals = 0; /* a reload is also the way to say "try again" */
+	if (mode_changed) {
+		/* In observe mode the policy's residents are imagined. */
+		drop_policy(m);
+		if (new_policy(m) < 0)
+			manager_set_degraded(m, "out of memory");
+	}
+	look_anew(m);
+}
+
+int manager_reload(struct manager *m, char **ret_messages)
+{
+	struct config *config;
+	_cleanup_free_ char *messages = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&messages, &size);
+	int r;
+
+	if (!stream)
+		return -ENOMEM;
+	r = config_load(m->environment.config_path, stream, &config);
+	(void)fclose(stream);
+	if (r >= 0)
+		manager_apply_config(m, config);
+	manager_tell_reload(m, r, messages);
+	if (ret_messages)
+		*ret_messages = TAKE_PTR(messages);
+	return r;
+}
+
+void manager_set_paused(struct manager *m, bool paused)
+{
+	if (m->paused == paused)
+		return;
+	m->paused = paused;
+	if (paused)
+		manager_cancel_moves(m);
+	else
+		plan_soon(m);
+	manager_tell_paused(m);
+}
+
+static int add_timer(struct manager *m, sd_event_source **ret_source,
+		     sd_event_time_handler_t handler)
+{
+	int r = sd_event_add_time_relative(m->environment.event, ret_source, CLOCK_MONOTONIC, 0,
+					   1000, handler, m);
+
+	return r < 0 ? r : sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
+}
+
+static int add_deferred(struct manager *m, sd_event_source **ret_source, sd_event_handler_t handler)
+{
+	int r = sd_event_add_defer(m->environment.event, ret_source, handler, m);
+
+	return r < 0 ? r : sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
+}
+
+static int add_sources(struct manager *m)
+{
+	int r = sd_event_add_io(m->environment.event, &m->kernel_source,
+				m->environment.kernel->ops->event_fd(m->environment.kernel),
+				EPOLLIN, on_kernel, m);
+
+	if (r < 0)
+		return r;
+	if ((r = add_timer(m, &m->tick_source, on_tick)) < 0 ||
+	    (r = add_timer(m, &m->plan_source, on_plan)) < 0 ||
+	    (r = add_timer(m, &m->restore_source, on_restore)) < 0 ||
+	    (r = add_deferred(m, &m->moves_source, on_moves)) < 0 ||
+	    (r = add_deferred(m, &m->changes_source, on_changes)) < 0)
+		return r;
+	/* Changes are looked at before moves are made. */
+	if ((r = sd_event_source_set_priority(m->moves_source, SD_EVENT_PRIORITY_IDLE)) < 0)
+		return r;
+	return 0;
+}
+
+static uint64_t wall_clock(void *userdata)
+{
+	(void)userdata;
+	return (uint64_t)time(NULL);
+}
+
+int manager_new(const struct manager_environment *environment, struct config *config,
+		struct manager **ret_manager)
+{
+	const struct migrator_parameters parameters = {
+		.event_timer_default = environment->event_timer_default,
+		.clock = wall_clock,
+	};
+	_cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m) {
+		kernel_free(environment->kernel);
+		config_free(config);
+		return -ENOMEM;
+	}
+	m->environment = *environment;
+	m->config = config;
+	TAILQ_INIT(&m->sas.all);
+	m->actions = calloc(ACTIONS_REMEMBERED, sizeof(*m->actions));
+	if (!m->actions)
+		return -ENOMEM;
+	if ((r = sa_table_init(&m->sas)) < 0 || (r = new_policy(m)) < 0)
+		return r;
+	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
+			 &m->migrator);
+	if (r < 0)
+		return r;
+	r = add_sources(m);
+	if (r < 0)
+		return r;
+	m->started_at = manager_now(m);
+	*ret_manager = TAKE_PTR(m);
+	return 0;
+}
+
+/* A move that the last run of the daemon was killed in. */
+static void complete_interrupted(struct manager *m)
+{
+	struct move move = {};
+	int r;
+
+	if (!m->environment.rescue)
+		return;
+	r = rescue_load(m->environment.rescue, m->environment.arena, &move.image, &move.target);
+	if (r == -ENOENT)
+		return;
+	if (r < 0) {
+		rescue_clear(m->environment.rescue);
+		return;
+	}
+	move.id = sa_image_id(&move.image);
+	move.larval = true;
+	migrator_restore(m->migrator, &move);
+	manager_tell_completed(m, &move);
+	if (move.result == MOVE_RESULT_LOST)
+		manager_keep_for_restoring(m, &move);
+}
+
+static bool placed_is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct sa *sa = sa_table_find(&m->sas, id);
+
+	return sa && sa->ifindex == ifindex && sa->add_time == add_time;
+}
+
+int manager_start(struct manager *m)
+{
+	int r;
+
+	m->network = m->environment.network;
+	complete_interrupted(m);
+	manager_update_nics(m);
+	r = manager_dump(m);
+	if (r < 0)
+		return r;
+	(void)placed_prune(m->environment.placed, placed_is_alive, m);
+	(void)placed_save_if_changed(m->environment.placed);
+	manager_update_nics(m);
+	r = sd_event_source_set_time_relative(m->tick_source, interval_usec(m));
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(m->tick_source, SD_EVENT_ONESHOT);
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	if (!m)
+		return NULL;
+	sd_event_source_unref(m->tick_source);
+	sd_event_source_unref(m->kernel_source);
+	sd_event_source_unref(m->moves_source);
+	sd_event_source_unref(m->changes_source);
+	sd_event_source_unref(m->plan_source);
+	sd_event_source_unref(m->restore_source);
+	for (size_t i = 0; i < m->n_restoring; i++)
+		sa_image_wipe(&m->restoring[i].image);
+	free(m->restoring);
+	free(m->queue);
+	free(m->changed);
+	free(m->refusals);
+	free(m->actions);
+	free(m->nics);
+	spd_clear(&m->spd);
+	policy_free(m->policy);
+	migrator_free(m->migrator);
+	sa_table_release(&m->sas);
+	network_free(m->environment.network);
+	kernel_free(m->environment.kernel);
+	config_free(m->config);
+	free(m);
+	return NULL;
+}
