@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 /*
  * Drivers with xfrmdev_ops, as read in Linux 6.1.192 and 6.12.117 (cn10k: 6.14). Paths are below
@@ -155,13 +155,33 @@ int nic_driver_check(const char *driver, const struct sa_shape *shape, const cha
 	return 0;
 }
 
+/* Reads the numbers of a release: "6.12.37+deb13-amd64" has three. Returns how many, at most `n`.
+ */
+static unsigned parse_release(const char *release, unsigned long *ret_numbers, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char *end;
+
+		if (*release < '0' || *release > '9')
+			return i;
+		ret_numbers[i] = strtoul(release, &end, 10);
+		if (*end != '.')
+			return i + 1;
+		release = end + 1;
+	}
+	return n;
+}
+
 bool nic_bond_allowed(const char *release)
 {
-	unsigned major, minor, patch = 0;
-	int n = sscanf(release, "%u.%u.%u", &major, &minor, &patch);
+	unsigned long number[3] = {};
+	unsigned long major, minor, patch;
 
-	if (n < 2)
+	if (parse_release(release, number, 3) < 2)
 		return false;
+	major = number[0];
+	minor = number[1];
+	patch = number[2];
 	if (major != 6)
 		return true;
 
@@ -174,5 +194,5 @@ bool nic_bond_allowed(const char *release)
 	 * A distribution may keep patch level 0 in the release and still have such backports, so
 	 * the whole range is refused.
 	 */
-	return minor < 10 || (minor == 10 && n == 3 && patch > 0 && patch < 9) || minor >= 16;
+	return minor < 10 || (minor == 10 && patch > 0 && patch < 9) || minor >= 16;
 }

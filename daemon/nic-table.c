@@ -13,13 +13,13 @@
 #include <string.h>
 
 struct entry {
-	struct nic nic; /* first: callers hold pointers to it */
+	struct nic nic;
 	uint64_t epoch; /* of the reading that last saw it */
 };
 
 /* Sorted by ifindex. New devices mostly get the highest index, so that insertion is at the end. */
 struct nic_table {
-	struct entry **entries;
+	struct entry *entries;
 	size_t count;
 	size_t allocated;
 	uint64_t generation;
@@ -40,8 +40,6 @@ struct nic_table *nic_table_free(struct nic_table *table)
 {
 	if (!table)
 		return NULL;
-	for (size_t i = 0; i < table->count; i++)
-		free(table->entries[i]);
 	free(table->entries);
 	free(table);
 	return NULL;
@@ -55,7 +53,7 @@ static size_t position(const struct nic_table *table, int ifindex)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (table->entries[middle]->nic.ifindex < ifindex)
+		if (table->entries[middle].nic.ifindex < ifindex)
 			low = middle + 1;
 		else
 			high = middle;
@@ -67,8 +65,8 @@ static struct entry *find(const struct nic_table *table, int ifindex)
 {
 	size_t at = position(table, ifindex);
 
-	if (at < table->count && table->entries[at]->nic.ifindex == ifindex)
-		return table->entries[at];
+	if (at < table->count && table->entries[at].nic.ifindex == ifindex)
+		return &table->entries[at];
 	return NULL;
 }
 
@@ -82,8 +80,8 @@ const struct nic *nic_table_get(const struct nic_table *table, int ifindex)
 const struct nic *nic_table_find(const struct nic_table *table, const char *name)
 {
 	for (size_t i = 0; i < table->count; i++)
-		if (strcmp(table->entries[i]->nic.name, name) == 0)
-			return &table->entries[i]->nic;
+		if (strcmp(table->entries[i].nic.name, name) == 0)
+			return &table->entries[i].nic;
 	return NULL;
 }
 
@@ -94,7 +92,7 @@ size_t nic_table_count(const struct nic_table *table)
 
 const struct nic *nic_table_at(const struct nic_table *table, size_t index)
 {
-	return index < table->count ? &table->entries[index]->nic : NULL;
+	return index < table->count ? &table->entries[index].nic : NULL;
 }
 
 /* Everything but the generation. */
@@ -115,7 +113,7 @@ static int insert(struct nic_table *table, const struct nic *nic)
 
 	if (table->count == table->allocated) {
 		size_t allocated = table->allocated ? table->allocated * 2 : 16;
-		struct entry **entries = reallocarray(table->entries, allocated, sizeof(*entries));
+		struct entry *entries = reallocarray(table->entries, allocated, sizeof(*entries));
 
 		if (!entries)
 			return -ENOMEM;
@@ -123,17 +121,12 @@ static int insert(struct nic_table *table, const struct nic *nic)
 		table->allocated = allocated;
 	}
 
-	entry = malloc(sizeof(*entry));
-	if (!entry)
-		return -ENOMEM;
+	entry = &table->entries[at];
+	memmove(entry + 1, entry, (table->count - at) * sizeof(*entry));
+	table->count++;
 	entry->nic = *nic;
 	entry->nic.generation = ++table->generation;
 	entry->epoch = table->epoch;
-
-	memmove(&table->entries[at + 1], &table->entries[at],
-		(table->count - at) * sizeof(*table->entries));
-	table->entries[at] = entry;
-	table->count++;
 	return NIC_TABLE_ADDED;
 }
 
@@ -156,11 +149,11 @@ int nic_table_set(struct nic_table *table, const struct nic *nic, struct nic *re
 
 static int remove_at(struct nic_table *table, size_t at, struct nic *ret_old)
 {
-	*ret_old = table->entries[at]->nic;
-	free(table->entries[at]);
+	struct entry *entry = &table->entries[at];
+
+	*ret_old = entry->nic;
 	table->count--;
-	memmove(&table->entries[at], &table->entries[at + 1],
-		(table->count - at) * sizeof(*table->entries));
+	memmove(entry, entry + 1, (table->count - at) * sizeof(*entry));
 	return 1;
 }
 
@@ -179,7 +172,7 @@ void nic_table_begin(struct nic_table *table)
 int nic_table_remove_stale(struct nic_table *table, struct nic *ret_old)
 {
 	for (size_t i = 0; i < table->count; i++)
-		if (table->entries[i]->epoch != table->epoch)
+		if (table->entries[i].epoch != table->epoch)
 			return remove_at(table, i, ret_old);
 	return 0;
 }

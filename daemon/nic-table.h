@@ -14,8 +14,7 @@ int nic_table_new(struct nic_table **ret_table);
 struct nic_table *nic_table_free(struct nic_table *table); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct nic_table *, nic_table_free);
 
-/* NULL if there is none. Pointers live until the NIC is removed; nic_table_set() writes through
- * them. */
+/* NULL if there is none. Pointers live until a NIC is set or removed. */
 const struct nic *nic_table_get(const struct nic_table *table, int ifindex);
 const struct nic *nic_table_find(const struct nic_table *table, const char *name);
 size_t nic_table_count(const struct nic_table *table);

@@ -154,7 +154,9 @@ static int on_link(struct nic_watch *w, struct nic *nic)
 		/* By name, while the device may be renamed once more or be gone: that is then the
 		 * next message, and a rename asks again. */
 		(void)ethtool_get_driver(nl_socket_get_fd(w->links), nic->name, nic->driver, pci);
-		if (nic->pci[0] == '\0')
+		/* What "ethtool -i" says is preferred: of a virtio device, the link message has the
+		 * place on the virtio bus ("virtio2"), ethtool that on the PCI bus. */
+		if (pci[0] != '\0')
 			memcpy(nic->pci, pci, sizeof(nic->pci));
 	}
 

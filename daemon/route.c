@@ -148,7 +148,7 @@ static int explain_unreachable(struct route_resolver *resolver, const struct rou
 		.mark = key->mark,
 		.family = key->family,
 	};
-	int result, r;
+	int result = 0, r;
 
 	if (key->family != AF_INET || is_any(&key->source))
 		return 0;
@@ -160,7 +160,7 @@ static int explain_unreachable(struct route_resolver *resolver, const struct rou
 
 static int resolve(struct route_resolver *resolver, const struct route_key *key, int *ret_result)
 {
-	int result, r;
+	int result = 0, r;
 
 	if (route_cache_get(resolver->cache, key, ret_result)) {
 		resolver->hits++;

@@ -141,22 +141,19 @@ static void test_table(void **state)
 {
 	_cleanup_(nic_table_freep) struct nic_table *table = NULL;
 	struct nic nic = {.name = "eth0", .ifindex = 500}, old = {};
-	const struct nic *got;
 	uint64_t generation;
 
 	assert_int_equal(nic_table_new(&table), 0);
 	assert_null(nic_table_get(table, 500));
 	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_ADDED);
 	assert_int_equal(nic_table_set(table, &nic, &old), 0);
-	got = nic_table_get(table, 500);
-	assert_non_null(got);
-	generation = got->generation;
+	generation = nic_table_get(table, 500)->generation;
 
 	nic.up = true;
 	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_CHANGED);
 	assert_false(old.up);
-	assert_true(got->up);
-	assert_true(got->generation > generation);
+	assert_true(nic_table_get(table, 500)->up);
+	assert_true(nic_table_get(table, 500)->generation > generation);
 
 	/* A rename, then the old name for another device. */
 	strcpy(nic.name, "wan0");
@@ -170,7 +167,6 @@ static void test_table(void **state)
 	}
 	assert_int_equal(nic_table_find(table, "wan0")->ifindex, 500);
 	assert_int_equal(nic_table_find(table, "eth0")->ifindex, 1);
-	assert_ptr_equal(nic_table_get(table, 500), got);
 	assert_int_equal(nic_table_count(table), 101);
 	for (size_t i = 0; i < 100; i++)
 		assert_int_equal(nic_table_at(table, i)->ifindex, (int)i + 1);
@@ -189,7 +185,7 @@ static void test_table(void **state)
 		assert_int_equal(nic_table_remove_stale(table, &old), 1);
 	assert_int_equal(nic_table_remove_stale(table, &old), 0);
 	assert_int_equal(nic_table_count(table), 1);
-	assert_ptr_equal(nic_table_at(table, 0), got);
+	assert_string_equal(nic_table_at(table, 0)->name, "wan0");
 }
 
 static struct nic_address v4(uint32_t host_order, int ifindex)
