@@ -15,17 +15,29 @@ static int64_t total_of(const struct capacity_view *view)
 	return view->total >= 0 ? view->total : known(view->in) + known(view->out);
 }
 
+static struct nic_table make_table(const char *name, int64_t used, int64_t foreign,
+				   int64_t capacity)
+{
+	/* The daemon counts every SA in `used`, people ask whose they are. */
+	return (struct nic_table){
+		.name = name,
+		.ours = known(used - foreign),
+		.foreign = foreign,
+		.capacity = capacity,
+	};
+}
+
 int nic_tables(const struct nic_view *nic, struct nic_table ret_tables[2])
 {
 	if (nic->capacity.shared) {
-		ret_tables[0] = (struct nic_table){"shared", total_of(&nic->used),
-						   total_of(&nic->foreign), nic->capacity.total};
+		ret_tables[0] = make_table("shared", total_of(&nic->used), total_of(&nic->foreign),
+					   nic->capacity.total);
 		return 1;
 	}
-	ret_tables[0] = (struct nic_table){"in", known(nic->used.in), known(nic->foreign.in),
-					   nic->capacity.in};
-	ret_tables[1] = (struct nic_table){"out", known(nic->used.out), known(nic->foreign.out),
-					   nic->capacity.out};
+	ret_tables[0] =
+		make_table("in", known(nic->used.in), known(nic->foreign.in), nic->capacity.in);
+	ret_tables[1] =
+		make_table("out", known(nic->used.out), known(nic->foreign.out), nic->capacity.out);
 	return 2;
 }
 
@@ -44,7 +56,7 @@ char *nic_table_text(const struct nic_table *table, bool brief, char buffer[NIC_
 		(void)snprintf(capacity, sizeof(capacity), "%s",
 			       brief ? "/?" : ", capacity unknown");
 	(void)snprintf(buffer, NIC_TEXT_MAX, brief ? "%" PRId64 "%s%s" : "%" PRId64 " ours%s%s",
-		       table->used, foreign, capacity);
+		       table->ours, foreign, capacity);
 	return buffer;
 }
 

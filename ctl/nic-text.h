@@ -9,7 +9,7 @@
 /* One table: the shared one, or one direction's half. Slots; capacity -1: unknown. */
 struct nic_table {
 	const char *name; /* "in", "out", or "shared" */
-	int64_t used;
+	int64_t ours;
 	int64_t foreign;
 	int64_t capacity;
 };

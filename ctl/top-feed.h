@@ -29,7 +29,7 @@ struct top_feed {
 
 /* More SAs than anybody scrolls through are not worth a reply of megabytes every second. With more
  * of them, the daemon filters. */
-#define TOP_SAS_MAX 2000
+#define TOP_SAS_MAX 1000
 json_t *top_list_parameters(const struct top_model *model);
 
 void top_feed_done(struct top_feed *feed);

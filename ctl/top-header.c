@@ -132,7 +132,7 @@ static int draw_table(struct frame *frame, int row, int x, int bar, bool named, 
 	if (table->capacity > 0 && bar >= BAR_MIN) {
 		double capacity = (double)table->capacity;
 		struct segment segments[] = {
-			{(double)table->used / capacity, FRAME_GREEN, 0x2588, '#'},
+			{(double)table->ours / capacity, FRAME_GREEN, 0x2588, '#'},
 			{(double)table->foreign / capacity, FRAME_CYAN, 0x2593, '+'},
 		};
 
@@ -188,7 +188,7 @@ static bool worth_showing(const struct nic_view *nic)
 	int64_t sas = 0;
 
 	for (int i = 0; i < n; i++)
-		sas += tables[i].used + tables[i].foreign;
+		sas += tables[i].ours + tables[i].foreign;
 	return nic->esp_offload || sas > 0;
 }
 

@@ -23,7 +23,7 @@ static const char *const place_help[_SA_PLACE_MAX] = {
 	[SA_PLACE_SOFTWARE] = "in software: the CPU does its ESP",
 	[SA_PLACE_REFUSED] = "in software because the driver refused it; explain tells its words",
 	[SA_PLACE_FOREIGN] = "put into the NIC by somebody else, counted and left alone",
-	[SA_PLACE_HANDS_OFF] = "in software and left alone; explain tells why",
+	[SA_PLACE_HANDS_OFF] = "left alone where it is; explain tells why",
 };
 
 static void draw_pane_title(struct frame *frame, int row, const char *text)

@@ -31,7 +31,8 @@
 	"  allowed: bool, trusted: bool, line: ?int, reason: ?string,\n"                           \
 	"  capacity: Capacity, used: Capacity, foreign: Capacity, bytesPerSecond: float)\n"        \
 	"\n"                                                                                       \
-	"# Shared tables have `total`, split ones `in` and `out`.\n"                               \
+	"# Slots. Shared tables have `total`, split ones `in` and `out`. `used` counts every SA\n"  \
+	"# that the NIC holds, `foreign` those among them that somebody else put there.\n"         \
 	"type Capacity (shared: bool, in: ?int, out: ?int, total: ?int)\n"                         \
 	"\n"                                                                                       \
 	"type Moves (promoted: int, evicted: int, refused: int, failed: int)\n"                    \

@@ -110,7 +110,7 @@ class World:
         return sas
 
     def nics(self, sas):
-        used = sum(1 for sa in sas if sa["placement"] == "nic" and sa["state"] != "foreign")
+        used = sum(1 for sa in sas if sa["placement"] == "nic")
         rate = sum(sa["bytesPerSecond"] for sa in sas if sa["placement"] == "nic")
         return [
             {"name": "eth0", "index": 2, "driver": "netdevsim", "up": True, "espOffload": True,
