@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Any bytes as a configuration. Beyond what the sanitizers see: a file is either taken with values
+ * that are in range, or refused with something to read; and what is printed about it is clean
+ * UTF-8 without control characters, whatever was in the file.
+ */
+#include "cleanup.h"
+#include "config.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_config(const struct config *config)
+{
+	struct sa_description sa = {.id.family = 2, .direction = SA_DIRECTION_OUT};
+	const struct config_nic_identity nic = {"eth0", "ixgbe", "0000:3b:00.0",
+						"02:00:5e:10:00:01"};
+
+	check(config->interval >= 0.1 && config->interval <= 60);
+	check(config->moves_per_second >= 0.1 && config->moves_per_second <= 1000);
+	check(config->retry_refused >= 1 && config->retry_refused <= 3600);
+	for (size_t i = 0; i < config->n_nics; i++)
+		check(config->nics[i].capacity.in <= 1048576 && config->nics[i].line > 0);
+	for (size_t i = 0; i < config->n_rules; i++) {
+		const struct config_rule *rule = &config->rules[i];
+
+		check(rule->weight >= 0.001 && rule->weight <= 1000);
+		check(rule->min_rate >= 0 && rule->line > 0);
+		check(rule->source.length <= (rule->source.family == 2 ? 32 : 128));
+		check((rule->mark.value & ~rule->mark_mask) == 0);
+	}
+	(void)config_match_nic(config, &nic);
+	(void)config_match_rule(config, &sa);
+}
+
+static void check_errors(const char *text, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		uint32_t code;
+		size_t length = text_decode(text + at, size - at, &code);
+
+		check(length > 0);
+		check(code == '\n' || text_is_printable(code));
+		at += length;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	_cleanup_free_ char *errors = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&errors, &length);
+	int r;
+
+	if (!out)
+		return 0;
+	r = config_parse("fuzz", (const char *)data, size, out, &config);
+	check(fclose(out) == 0);
+	check_errors(errors, length);
+	if (r < 0) {
+		check(r == -EBADMSG && !config && strstr(errors, "error: "));
+	} else {
+		check(!strstr(errors, ": error: "));
+		check_config(config);
+	}
+	return 0;
+}
