@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The insides of the fake kernel, shared by its files only. */
+#pragma once
+
+#include "fake-kernel.h"
+#include "xfrm-compat.h"
+
+#define FAKE_ATTRIBUTES 64
+#define FAKE_IKE_PORT 77
+#define FAKE_HZ 250 /* Debian's */
+
+/* XFRM_MSG_MIGRATE_STATE (7.2). */
+struct fake_migrate {
+	struct xfrm_usersa_id id;
+	xfrm_address_t new_daddr;
+	xfrm_address_t new_saddr;
+	struct xfrm_mark old_mark;
+	struct xfrm_selector new_sel;
+	uint32_t new_reqid;
+	uint32_t flags;
+	uint16_t new_family;
+	uint16_t reserved;
+};
+_Static_assert(sizeof(struct fake_migrate) == 132, "kernel-facts: sizeof(user_migrate_state)");
+#define FAKE_MIGRATE_CLEAR_OFFLOAD 1u
+
+struct fake_attribute {
+	uint8_t *data; /* NULL: absent */
+	size_t size;
+};
+
+enum fake_state {
+	FAKE_VALID,
+	FAKE_LARVAL, /* XFRM_STATE_ACQ */
+};
+
+struct fake_sa {
+	struct fake_sa *next; /* newest first, as state_all and the hash chains are */
+	enum fake_state state;
+	bool dying;
+	bool expired;     /* a byte or packet limit was reached: XFRM_STATE_EXPIRED */
+	uint32_t creator; /* port of who made it */
+	/* sel, id, saddr, lft, curlft, stats, seq, reqid, family, mode, replay_window, flags */
+	struct xfrm_usersa_info info;
+	struct xfrm_mark mark;
+	struct xfrm_replay_state replay;
+	struct xfrm_replay_state_esn *esn; /* NULL: `replay` counts */
+	uint32_t replay_maxdiff;
+	uint32_t replay_maxage;
+	uint64_t last_used;
+	int ifindex;   /* where it is offloaded, 0: software */
+	int requested; /* what the last successful request asked for */
+	uint8_t offload_flags;
+	/* Kept as bytes: whatever the model does not interpret. */
+	struct fake_attribute attributes[FAKE_ATTRIBUTES];
+};
+
+/* Sequence numbers as the wire saw them, for one key. */
+struct fake_wire {
+	uint64_t last_sent; /* 0: none */
+	uint64_t *accepted; /* sorted */
+	size_t n_accepted;
+	uint64_t last_accepted;
+	uint64_t bytes;
+	uint64_t packets;
+	unsigned reused;   /* sequence numbers sent twice or going back */
+	unsigned replayed; /* packets accepted twice */
+};
+
+struct fake_belief {
+	struct fake_belief *next;
+	struct fake_sa *sa; /* what the IKE daemon installed, a copy */
+	bool alive;
+	bool forgotten;
+	bool inbound;
+	struct fake_wire wire;
+};
+
+struct fake_message {
+	struct fake_message *next;
+	struct nlmsghdr header; /* followed by the rest */
+};
+
+/* Growing bytes of a message. */
+struct fake_buffer {
+	uint8_t *data;
+	size_t used;
+	size_t size;
+};
+
+struct fake_socket {
+	struct kernel kernel;
+	struct fake_kernel *fake;
+	struct fake_socket *next;
+	uint32_t port;
+	uint32_t sequence;
+	bool dead; /* its process was killed */
+	int event_fd;
+	struct fake_message *events; /* oldest first */
+	struct fake_message **events_end;
+	size_t n_events;
+	bool overrun;   /* -ENOBUFS is due */
+	bool congested; /* nothing is queued until the queue was emptied (netlink_overrun()) */
+};
+
+/* What the processing of one request yields. */
+struct fake_request {
+	struct fake_kernel *k;
+	const struct nlmsghdr *message;
+	const struct nlattr *attributes[FAKE_ATTRIBUTES]; /* last of each type, NULL: absent */
+	uint32_t port; /* of the socket, NETLINK_CB(skb).portid */
+	bool lose_notes;
+	struct fake_buffer *answers; /* unicast replies and own notifications, in order */
+	char text[KERNEL_TEXT_SIZE];
+};
+
+struct fake_kernel {
+	struct fake_config config;
+	int64_t now;
+	struct fake_sa *sas;
+	struct fake_belief *beliefs;
+	struct fake_socket *sockets;
+	struct fake_nic **nics;
+	size_t n_nics;
+	int route;
+	uint32_t next_port;
+	uint32_t next_spi;
+	fake_hook hook;
+	void *hook_userdata;
+	fake_filter filter;
+	void *filter_userdata;
+	struct fake_fault fault;
+	unsigned step;
+	unsigned message;
+	uint16_t message_types[256];
+	unsigned lost;
+	unsigned acquires;
+	unsigned ike_errors;
+	unsigned wrong_key; /* inbound packets that met an SA with another key */
+};
+
+/* fake-memory.c */
+void *fake_allocate(size_t size);
+void fake_buffer_append(struct fake_buffer *b, const void *data, size_t size);
+void fake_buffer_release(struct fake_buffer *b);
+size_t fake_message_begin(struct fake_buffer *b, uint16_t type, uint16_t flags, uint32_t sequence,
+			  uint32_t port, const void *fixed, size_t size);
+void fake_message_add(struct fake_buffer *b, size_t start, uint16_t type, const void *data,
+		      size_t size);
+struct nlmsghdr *fake_message_at(uint8_t *data, size_t used, size_t *offset);
+void fake_attribute_set(struct fake_sa *sa, uint16_t type, const void *data, size_t size);
+void fake_attribute_clear(struct fake_sa *sa, uint16_t type);
+uint32_t fake_attribute_u32(const struct fake_sa *sa, uint16_t type);
+size_t fake_esn_size(const struct xfrm_replay_state_esn *esn);
+struct fake_sa *fake_sa_copy(const struct fake_sa *sa);
+void fake_sa_free(struct fake_sa *sa);
+
+/* fake-state.c */
+struct fake_sa *fake_lookup(struct fake_kernel *k, uint32_t mark, const xfrm_address_t *daddr,
+			    __be32 spi, uint8_t proto, uint16_t family);
+bool fake_spi_taken(struct fake_kernel *k, const struct fake_sa *larval, __be32 spi);
+struct fake_sa *fake_find_larval(struct fake_kernel *k, const struct fake_sa *like);
+struct fake_sa *fake_find_larval_by_sequence(struct fake_kernel *k, uint32_t mark,
+					     const struct fake_sa *like);
+void fake_insert(struct fake_kernel *k, struct fake_sa *sa);
+void fake_delete(struct fake_kernel *k, struct fake_sa *sa); /* and frees it */
+void fake_unlink(struct fake_kernel *k, struct fake_sa *sa); /* DEAD, but still readable */
+void fake_update_valid(struct fake_sa *sa, const struct fake_sa *from);
+bool fake_same_address(const xfrm_address_t *a, const xfrm_address_t *b, uint16_t family);
+void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard);
+
+/* fake-construct.c */
+int fake_construct(struct fake_request *request, struct fake_sa **ret_sa);
+int fake_request_error(struct fake_request *request, int error, const char *text);
+const void *fake_payload(const struct fake_request *request, uint16_t type);
+uint32_t fake_payload_u32(const struct fake_request *request, uint16_t type);
+void fake_update_aevent(struct fake_request *request, struct fake_sa *sa, bool update_esn);
+
+/* fake-offload.c */
+int fake_offload_add(struct fake_request *request, struct fake_sa *sa,
+		     const struct xfrm_user_offload *offload);
+void fake_offload_delete(struct fake_kernel *k, struct fake_sa *sa);
+
+/* fake-emit.c */
+void fake_emit_sa(struct fake_kernel *k, struct fake_buffer *b, size_t start, size_t info_offset,
+		  const struct fake_sa *sa);
+void fake_emit_state(struct fake_kernel *k, struct fake_buffer *b, const struct fake_sa *sa,
+		     uint32_t sequence, uint32_t port, uint16_t flags);
+void fake_notify_sa(struct fake_request *request, const struct fake_sa *sa, uint16_t event);
+void fake_notify(struct fake_request *request, const struct nlmsghdr *message);
+void fake_emit_aevent(struct fake_request *request, const struct fake_sa *sa, uint32_t flags);
+void fake_notify_expire(struct fake_kernel *k, const struct fake_sa *sa, bool hard);
+
+/* fake-request.c */
+int fake_process(struct fake_request *request);
+
+/* fake-migrate.c */
+int fake_migrate_state(struct fake_request *request);
+
+/* fake-socket.c */
+void fake_broadcast(struct fake_kernel *k, const struct nlmsghdr *message);
+
+/* fake-replay.c */
+bool fake_replay_next(struct fake_sa *sa, uint64_t *ret_sequence);
+bool fake_replay_check(const struct fake_sa *sa, uint32_t sequence);
+void fake_replay_advance(struct fake_sa *sa, uint32_t sequence);
+uint32_t fake_replay_high(const struct fake_sa *sa, uint32_t sequence);
+uint64_t fake_sequence_out(const struct fake_sa *sa);
+uint64_t fake_sequence_in(const struct fake_sa *sa);
+
+/* fake-ike.c */
+struct fake_sa *fake_belief_find(struct fake_kernel *k, const struct fake_belief *belief);
+struct fake_belief *fake_belief_of_key(struct fake_kernel *k, const struct fake_sa *sa);
+bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b);

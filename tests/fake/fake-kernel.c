@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The model as a whole: making it, freeing it, and its settings. */
+#include "fake-internal.h"
+
+int fake_kernel_new(struct fake_kernel **ret_kernel)
+{
+	struct fake_kernel *k = fake_allocate(sizeof(*k));
+
+	k->config = (struct fake_config){
+		.spi_unique_per_protocol = true,
+		.attribute_max = XFRM_COMPAT_ATTRIBUTE_KNOWN_MAX,
+		.acquire_listener = true,
+		.acq_expires = 30,
+		.aevent_rseqth = 2,
+		.aevent_etime = 10,
+		.event_queue = 4096,
+	};
+	k->now = 1800000000; /* any time that is plausible as real time */
+	k->next_port = 1000;
+	k->next_spi = 0x1000;
+	*ret_kernel = k;
+	return 0;
+}
+
+struct fake_kernel *fake_kernel_free(struct fake_kernel *k)
+{
+	struct fake_belief *next;
+
+	if (!k)
+		return NULL;
+	while (k->sas)
+		fake_delete(k, k->sas);
+	for (struct fake_belief *b = k->beliefs; b; b = next) {
+		next = b->next;
+		fake_sa_free(b->sa);
+		free(b->wire.accepted);
+		free(b);
+	}
+	for (size_t i = 0; i < k->n_nics; i++)
+		free(k->nics[i]);
+	free(k->nics);
+	free(k);
+	return NULL;
+}
+
+struct fake_config *fake_kernel_config(struct fake_kernel *k)
+{
+	return &k->config;
+}
+
+void fake_kernel_set_hook(struct fake_kernel *k, fake_hook hook, void *userdata)
+{
+	k->hook = hook;
+	k->hook_userdata = userdata;
+}
+
+void fake_kernel_set_filter(struct fake_kernel *k, fake_filter filter, void *userdata)
+{
+	k->filter = filter;
+	k->filter_userdata = userdata;
+}
+
+void fake_kernel_set_fault(struct fake_kernel *k, const struct fake_fault *fault)
+{
+	k->fault = *fault;
+}
+
+void fake_kernel_restart_counts(struct fake_kernel *k)
+{
+	k->step = 0;
+	k->message = 0;
+}
+
+unsigned fake_kernel_steps(const struct fake_kernel *k)
+{
+	return k->step;
+}
+
+unsigned fake_kernel_messages(const struct fake_kernel *k)
+{
+	return k->message;
+}
+
+uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message)
+{
+	return message < ELEMENTSOF(k->message_types) ? k->message_types[message] : 0;
+}

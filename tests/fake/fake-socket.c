@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The boundary: struct kernel_ops over the model, with hooks and faults at every step. */
+#include "fake-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void run_hook(struct fake_kernel *k, enum fake_moment moment)
+{
+	unsigned step = k->step++;
+
+	if (k->hook)
+		k->hook(k, moment, step, k->hook_userdata);
+}
+
+/* ---- Events ---- */
+
+static void free_events(struct fake_socket *s)
+{
+	struct fake_message *next;
+
+	for (struct fake_message *m = s->events; m; m = next) {
+		next = m->next;
+		free(m);
+	}
+	s->events = NULL;
+	s->events_end = &s->events;
+	s->n_events = 0;
+}
+
+static void signal_event(struct fake_socket *s)
+{
+	(void)eventfd_write(s->event_fd, 1);
+}
+
+/* netlink_overrun(): the receive buffer is full; until it was emptied nothing is added. */
+static void overrun(struct fake_socket *s)
+{
+	if (s->congested)
+		return;
+	s->overrun = true;
+	s->congested = true;
+	signal_event(s);
+}
+
+void fake_broadcast(struct fake_kernel *k, const struct nlmsghdr *message)
+{
+	for (struct fake_socket *s = k->sockets; s; s = s->next) {
+		struct fake_message *m;
+
+		if (s->congested || s->n_events >= k->config.event_queue) {
+			overrun(s);
+			continue;
+		}
+		m = fake_allocate(offsetof(struct fake_message, header) +
+				  NLMSG_ALIGN(message->nlmsg_len));
+		memcpy(&m->header, message, message->nlmsg_len);
+		*s->events_end = m;
+		s->events_end = &m->next;
+		s->n_events++;
+		signal_event(s);
+	}
+}
+
+void fake_kernel_overrun(struct fake_kernel *k)
+{
+	for (struct fake_socket *s = k->sockets; s; s = s->next) {
+		free_events(s);
+		s->congested = false;
+		overrun(s);
+	}
+}
+
+static int fake_receive_events(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+	int r = 0;
+
+	if (s->overrun) {
+		s->overrun = false;
+		return -ENOBUFS;
+	}
+	while (r >= 0 && s->events) {
+		_cleanup_free_ struct fake_message *m = s->events;
+
+		s->events = m->next;
+		if (!s->events)
+			s->events_end = &s->events;
+		s->n_events--;
+		r = handler(&m->header, m->header.nlmsg_pid == s->port, userdata);
+	}
+	if (!s->events) {
+		eventfd_t value;
+
+		s->congested = false;
+		(void)eventfd_read(s->event_fd, &value);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- Transactions ---- */
+
+/* What one message of a buffer led to. */
+struct outcome {
+	struct fake_buffer answers;
+	struct kernel_answer answer;
+	bool lost;
+};
+
+static bool fault_strikes(struct fake_kernel *k, enum fake_fault_kind kind, unsigned message)
+{
+	unsigned count = k->fault.count ? k->fault.count : 1;
+
+	return k->fault.kind == kind && message >= k->fault.message &&
+	       message - k->fault.message < count;
+}
+
+static bool fault_in_buffer(struct fake_kernel *k, enum fake_fault_kind kind,
+			    const struct kernel_batch *batch)
+{
+	for (unsigned i = 0; i < batch->n; i++)
+		if (fault_strikes(k, kind, k->message + i))
+			return true;
+	return false;
+}
+
+static void carry_out(struct fake_socket *s, const struct nlmsghdr *message,
+		      struct outcome *outcome)
+{
+	struct fake_kernel *k = s->fake;
+	unsigned number = k->message++;
+	_cleanup_free_ struct nlmsghdr *copy = fake_allocate(NLMSG_ALIGN(message->nlmsg_len));
+	struct fake_request request = {
+		.k = k,
+		.message = copy,
+		.port = s->port,
+		.lose_notes = fault_strikes(k, FAKE_FAULT_LOSE_NOTE, number),
+		.answers = &outcome->answers,
+	};
+
+	memcpy(copy, message, message->nlmsg_len);
+	if (number < ELEMENTSOF(k->message_types))
+		k->message_types[number] = message->nlmsg_type;
+	if (fault_strikes(k, FAKE_FAULT_REFUSE, number)) {
+		outcome->answer.error = k->fault.error;
+		(void)snprintf(outcome->answer.text, sizeof(outcome->answer.text), "%s",
+			       k->fault.text ? k->fault.text : "");
+		return;
+	}
+	if (k->filter && !k->filter(copy, k->filter_userdata)) {
+		outcome->answer.error = 0;
+		return;
+	}
+	outcome->answer.error = fake_process(&request);
+	memcpy(outcome->answer.text, request.text, sizeof(request.text));
+	outcome->lost = fault_strikes(k, FAKE_FAULT_LOSE_ANSWER, number);
+}
+
+/* kernel-netlink.c joins the group SA only for a buffer with a DELSA. */
+static bool wants_notes(const struct kernel_batch *batch)
+{
+	const struct nlmsghdr *message;
+
+	for (size_t offset = 0; (message = fake_message_at(batch->buffer, batch->used, &offset));)
+		if (message->nlmsg_type == XFRM_MSG_DELSA)
+			return true;
+	return false;
+}
+
+static bool is_note(const struct nlmsghdr *answer, const struct nlmsghdr *request)
+{
+	if (request->nlmsg_type == XFRM_MSG_GETSA || request->nlmsg_type == XFRM_MSG_ALLOCSPI)
+		return false;
+	return answer->nlmsg_type == XFRM_MSG_NEWSA || answer->nlmsg_type == XFRM_MSG_UPDSA ||
+	       answer->nlmsg_type == XFRM_MSG_DELSA || answer->nlmsg_type == XFRM_MSG_FLUSHSA;
+}
+
+static int hand_over(const struct outcome *outcome, const struct nlmsghdr *request, bool joined,
+		     kernel_handler handler, void *userdata)
+{
+	const struct fake_buffer *answers = &outcome->answers;
+	const struct nlmsghdr *message;
+	size_t offset = 0;
+
+	while (handler && (message = fake_message_at(answers->data, answers->used, &offset))) {
+		int r;
+
+		if (is_note(message, request) && !joined)
+			continue;
+		r = handler(message, true, userdata);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void number_messages(struct fake_socket *s, struct kernel_batch *batch)
+{
+	struct nlmsghdr *message;
+
+	for (size_t offset = 0; (message = fake_message_at(batch->buffer, batch->used, &offset));) {
+		message->nlmsg_seq = ++s->sequence;
+		message->nlmsg_pid = s->port;
+	}
+	for (unsigned i = 0; i < batch->n; i++)
+		batch->answers[i] = (struct kernel_answer){.error = -ETIMEDOUT};
+}
+
+/* netlink_rcv_skb(): all messages, whatever the ones before were answered. */
+static void process_buffer(struct fake_socket *s, struct kernel_batch *batch,
+			   struct outcome *outcomes)
+{
+	const struct nlmsghdr *message;
+	size_t offset = 0;
+
+	for (unsigned i = 0; i < batch->n; i++) {
+		message = fake_message_at(batch->buffer, batch->used, &offset);
+		if (!message)
+			return;
+		run_hook(s->fake, FAKE_BEFORE_MESSAGE);
+		carry_out(s, message, &outcomes[i]);
+	}
+}
+
+static int collect(struct kernel_batch *batch, const struct outcome *outcomes,
+		   kernel_handler handler, void *userdata)
+{
+	const struct nlmsghdr *message;
+	bool joined = wants_notes(batch);
+	size_t offset = 0;
+	int r;
+
+	for (unsigned i = 0; i < batch->n; i++) {
+		message = fake_message_at(batch->buffer, batch->used, &offset);
+		if (!message || outcomes[i].lost)
+			return -ETIMEDOUT;
+		r = hand_over(&outcomes[i], message, joined, handler, userdata);
+		if (r < 0)
+			return r;
+		batch->answers[i] = outcomes[i].answer;
+	}
+	return 0;
+}
+
+static int transact(struct fake_socket *s, struct kernel_batch *batch, struct outcome *outcomes,
+		    kernel_handler handler, void *userdata)
+{
+	struct fake_kernel *k = s->fake;
+	bool lose;
+
+	run_hook(k, FAKE_BEFORE_TRANSACT);
+	if (s->dead)
+		return -ESHUTDOWN;
+	if (fault_in_buffer(k, FAKE_FAULT_SEND, batch)) {
+		k->message += batch->n;
+		return k->fault.error;
+	}
+	lose = fault_in_buffer(k, FAKE_FAULT_RECEIVE, batch);
+	process_buffer(s, batch, outcomes);
+	run_hook(k, FAKE_AFTER_TRANSACT);
+	if (s->dead)
+		return -ESHUTDOWN;
+	if (lose)
+		return k->fault.error;
+	return collect(batch, outcomes, handler, userdata);
+}
+
+static int fake_transact(struct kernel *kernel, struct kernel_batch *batch, kernel_handler handler,
+			 void *userdata)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+	struct outcome outcomes[KERNEL_BATCH_MESSAGES] = {};
+	int r;
+
+	if (batch->overflow)
+		return -EMSGSIZE;
+	number_messages(s, batch);
+	r = transact(s, batch, outcomes, handler, userdata);
+	for (unsigned i = 0; i < ELEMENTSOF(outcomes); i++)
+		fake_buffer_release(&outcomes[i].answers);
+	return r;
+}
+
+static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+	struct fake_kernel *k = s->fake;
+	struct fake_buffer b = {};
+	const struct nlmsghdr *message;
+	size_t offset = 0;
+	int r = 0;
+
+	run_hook(k, FAKE_BEFORE_TRANSACT);
+	if (s->dead)
+		return -ESHUTDOWN;
+	s->sequence++;
+	/* There are no policies in the model: their dump is empty. */
+	for (const struct fake_sa *sa = k->sas; sa && type == XFRM_MSG_GETSA; sa = sa->next)
+		fake_emit_state(k, &b, sa, s->sequence, s->port, NLM_F_MULTI);
+	while (r >= 0 && (message = fake_message_at(b.data, b.used, &offset)))
+		r = handler(message, true, userdata);
+	fake_buffer_release(&b);
+	return r < 0 ? r : 0;
+}
+
+static int fake_event_fd(struct kernel *kernel)
+{
+	return ((struct fake_socket *)kernel)->event_fd;
+}
+
+static struct kernel *fake_close(struct kernel *kernel)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+
+	for (struct fake_socket **p = &s->fake->sockets; *p; p = &(*p)->next)
+		if (*p == s) {
+			*p = s->next;
+			break;
+		}
+	free_events(s);
+	(void)close(s->event_fd);
+	free(s);
+	return NULL;
+}
+
+static const struct kernel_ops fake_ops = {
+	.transact = fake_transact,
+	.dump = fake_dump,
+	.receive_events = fake_receive_events,
+	.event_fd = fake_event_fd,
+	.free = fake_close,
+};
+
+int fake_kernel_open(struct fake_kernel *k, struct kernel **ret_kernel)
+{
+	struct fake_socket *s = fake_allocate(sizeof(*s));
+
+	s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (s->event_fd < 0) {
+		free(s);
+		return -errno;
+	}
+	s->kernel.ops = &fake_ops;
+	s->fake = k;
+	s->port = k->next_port++;
+	s->events_end = &s->events;
+	s->next = k->sockets;
+	k->sockets = s;
+	*ret_kernel = &s->kernel;
+	return 0;
+}
+
+void fake_kernel_kill(struct fake_kernel *k)
+{
+	for (struct fake_socket *s = k->sockets; s; s = s->next)
+		s->dead = true;
+}

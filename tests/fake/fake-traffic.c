@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Packets: xfrm_state_find() and xfrm_output_one() on the way out, xfrm_input() on the way in.
+ * Every sequence number is entered in the belief whose key protects it. */
+#include "fake-internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool same_tuple(const struct fake_sa *sa, const struct fake_sa *like)
+{
+	uint32_t mark = like->mark.v & like->mark.m;
+
+	return sa->info.family == like->info.family && sa->info.reqid == like->info.reqid &&
+	       (mark & sa->mark.m) == sa->mark.v &&
+	       fake_attribute_u32(sa, XFRMA_IF_ID) == fake_attribute_u32(like, XFRMA_IF_ID) &&
+	       !(sa->info.flags & XFRM_STATE_WILDRECV) && sa->info.mode == like->info.mode &&
+	       sa->info.id.proto == like->info.id.proto &&
+	       fake_same_address(&sa->info.id.daddr, &like->info.id.daddr, like->info.family) &&
+	       fake_same_address(&sa->info.saddr, &like->info.saddr, like->info.family);
+}
+
+/* xfrm_state_find(), xfrm_state_look_at(): not dying before dying, then the youngest, then the
+ * newest in the chain. */
+static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa *like,
+				     bool *ret_acquiring)
+{
+	struct fake_sa *best = NULL;
+
+	*ret_acquiring = false;
+	for (struct fake_sa *sa = k->sas; sa; sa = sa->next) {
+		if (!same_tuple(sa, like))
+			continue;
+		if (sa->state == FAKE_LARVAL)
+			*ret_acquiring = true;
+		else if (!best || best->dying > sa->dying ||
+			 (best->dying == sa->dying &&
+			  best->info.curlft.add_time < sa->info.curlft.add_time))
+			best = sa;
+	}
+	return best;
+}
+
+/* A larval without SPI, and XFRM_MSG_ACQUIRE to the IKE daemon (km_query()). */
+static void acquire(struct fake_kernel *k, const struct fake_sa *like)
+{
+	struct fake_sa *larval;
+
+	if (!k->config.acquire_listener)
+		return;
+	k->acquires++;
+	larval = fake_allocate(sizeof(*larval));
+	larval->state = FAKE_LARVAL;
+	larval->info = like->info;
+	larval->info.id.spi = 0;
+	larval->info.seq = 0;
+	larval->info.curlft = (struct xfrm_lifetime_cur){.add_time = (uint64_t)k->now};
+	larval->info.lft.hard_add_expires_seconds = k->config.acq_expires;
+	larval->mark = like->mark;
+	if (like->attributes[XFRMA_IF_ID].data)
+		fake_attribute_set(larval, XFRMA_IF_ID, like->attributes[XFRMA_IF_ID].data, 4);
+	if (k->config.attribute_max >= XFRM_COMPAT_SA_DIR)
+		fake_attribute_set(larval, XFRM_COMPAT_SA_DIR, &(uint8_t){XFRM_COMPAT_SA_DIR_OUT},
+				   1);
+	fake_insert(k, larval);
+}
+
+/* xfrm_state_check_expire(). False: the packet is dropped, and the SA is about to go. */
+static bool check_expire(struct fake_kernel *k, struct fake_sa *sa)
+{
+	const struct xfrm_lifetime_cfg *limit = &sa->info.lft;
+	struct xfrm_lifetime_cur *current = &sa->info.curlft;
+
+	if (current->use_time == 0)
+		current->use_time = (uint64_t)k->now;
+	if (current->bytes >= limit->hard_byte_limit ||
+	    current->packets >= limit->hard_packet_limit) {
+		sa->expired = true;
+		return false;
+	}
+	if (!sa->dying && (current->bytes >= limit->soft_byte_limit ||
+			   current->packets >= limit->soft_packet_limit))
+		fake_expire(k, sa, false);
+	return true;
+}
+
+static void count(struct fake_kernel *k, struct fake_sa *sa, struct fake_wire *wire, unsigned bytes)
+{
+	sa->info.curlft.bytes += bytes;
+	sa->info.curlft.packets++;
+	sa->last_used = (uint64_t)k->now;
+	wire->bytes += bytes;
+	wire->packets++;
+}
+
+static bool send_one(struct fake_kernel *k, const struct fake_sa *like, unsigned bytes)
+{
+	struct fake_belief *owner;
+	struct fake_sa *sa;
+	uint64_t sequence;
+	bool acquiring;
+
+	sa = find_outbound(k, like, &acquiring);
+	if (!sa) {
+		if (!acquiring)
+			acquire(k, like);
+		return false;
+	}
+	if (!check_expire(k, sa) || !fake_replay_next(sa, &sequence))
+		return false;
+	owner = fake_belief_of_key(k, sa);
+	if (!owner) {
+		k->wrong_key++;
+		return false;
+	}
+	if (sequence <= owner->wire.last_sent)
+		owner->wire.reused++;
+	else
+		owner->wire.last_sent = sequence;
+	count(k, sa, &owner->wire, bytes);
+	return true;
+}
+
+unsigned fake_kernel_send(struct fake_kernel *k, struct fake_belief *belief, unsigned packets,
+			  unsigned bytes)
+{
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < packets; i++) {
+		if (send_one(k, belief->sa, bytes))
+			sent++;
+		else
+			k->lost++;
+	}
+	return sent;
+}
+
+/* Enters an accepted sequence number, sorted. False: it was there. */
+static bool enter_accepted(struct fake_wire *wire, uint64_t sequence)
+{
+	size_t i = wire->n_accepted;
+
+	while (i > 0 && wire->accepted[i - 1] > sequence)
+		i--;
+	if (i > 0 && wire->accepted[i - 1] == sequence)
+		return false;
+	wire->accepted = realloc(wire->accepted, (wire->n_accepted + 1) * sizeof(sequence));
+	if (!wire->accepted)
+		abort();
+	memmove(wire->accepted + i + 1, wire->accepted + i,
+		(wire->n_accepted - i) * sizeof(sequence));
+	wire->accepted[i] = sequence;
+	wire->n_accepted++;
+	if (sequence > wire->last_accepted)
+		wire->last_accepted = sequence;
+	return true;
+}
+
+static bool has_window(const struct fake_sa *sa)
+{
+	return sa->esn ? sa->esn->replay_window > 0 : sa->info.replay_window > 0;
+}
+
+/* xfrm_input() */
+static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
+		   unsigned bytes)
+{
+	const struct fake_sa *like = belief->sa;
+	struct fake_sa *sa = fake_lookup(k, like->mark.v & like->mark.m, &like->info.id.daddr,
+					 like->info.id.spi, like->info.id.proto, like->info.family);
+
+	if (!sa)
+		return -ENOENT;
+	if (sa->state != FAKE_VALID)
+		return -EBUSY;
+	if (!fake_replay_check(sa, (uint32_t)sequence))
+		return -EALREADY;
+	if (!check_expire(k, sa))
+		return -EKEYEXPIRED;
+	/* With ESN the high half is authenticated, though not sent. */
+	if (!fake_same_key(sa, like) ||
+	    ((sa->info.flags & XFRM_STATE_ESN) &&
+	     fake_replay_high(sa, (uint32_t)sequence) != (uint32_t)(sequence >> 32))) {
+		sa->info.stats.integrity_failed++;
+		if (!fake_same_key(sa, like))
+			k->wrong_key++;
+		return -EBADMSG;
+	}
+	fake_replay_advance(sa, (uint32_t)sequence);
+	if (has_window(sa) && !enter_accepted(&belief->wire, sequence))
+		belief->wire.replayed++;
+	count(k, sa, &belief->wire, bytes);
+	return 0;
+}
+
+int fake_kernel_receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
+			unsigned bytes)
+{
+	int r = receive(k, belief, sequence, bytes);
+
+	if (sequence > belief->wire.last_sent)
+		belief->wire.last_sent = sequence; /* by the peer */
+	if (r < 0)
+		k->lost++;
+	return r;
+}
+
+int fake_kernel_receive_next(struct fake_kernel *k, struct fake_belief *belief, unsigned bytes)
+{
+	uint64_t last = belief->wire.last_sent;
+
+	if (belief->wire.last_accepted > last)
+		last = belief->wire.last_accepted;
+	return fake_kernel_receive(k, belief, last + 1, bytes);
+}
+
+unsigned fake_kernel_lost(const struct fake_kernel *k)
+{
+	return k->lost;
+}
+
+unsigned fake_kernel_acquires(const struct fake_kernel *k)
+{
+	return k->acquires;
+}
+
+uint64_t fake_kernel_last_sequence(const struct fake_kernel *k, const struct fake_belief *belief)
+{
+	(void)k;
+	return belief->inbound ? belief->wire.last_accepted : belief->wire.last_sent;
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The rest of the fake kernel: packets, replay windows, time, faults, events, and that its
+ * invariants notice what they are there for.
+ */
+#include "fake-bench.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+static void check_window(struct bench *b, const struct fake_sa_spec *spec)
+{
+	struct fake_belief *belief = bench_install(b, spec);
+	uint64_t top = spec->sequence;
+	uint32_t window = spec->window;
+
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top, 1), -EALREADY);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 3, 1), 0);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 1, 1), 0);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 1, 1), -EALREADY);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 3, 1), -EALREADY);
+	assert_true(fake_kernel_receive(b->fake, belief, top + 3 - window, 1) < 0);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 2 + window, 1), 0);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 3, 1), -EALREADY);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 3 + 2 * window, 1), 0);
+	assert_int_equal(fake_kernel_receive_next(b->fake, belief, 1), 0);
+	assert_int_equal(fake_kernel_view(b->fake, belief).sequence_in, top + 4 + 2 * window);
+	bench_assert_sound(b);
+	/* Out and in again, with everything that was seen. */
+	bench_remake(b, belief, NULL, true);
+	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 3 + 2 * window, 1), -EALREADY);
+	assert_int_equal(fake_kernel_receive_next(b->fake, belief, 1), 0);
+	bench_assert_sound(b);
+}
+
+static void test_replay_windows(void **state)
+{
+	struct bench *b = *state;
+
+	check_window(b, &(struct fake_sa_spec){
+				.spi = 1, .inbound = true, .window = 32, .sequence = 500});
+	check_window(b, &(struct fake_sa_spec){
+				.spi = 2, .inbound = true, .window = 100, .sequence = 500});
+	check_window(
+		b, &(struct fake_sa_spec){
+			   .spi = 3, .inbound = true, .esn = true, .window = 64, .sequence = 500});
+	/* Over the edge of 2^32. */
+	check_window(b, &(struct fake_sa_spec){.spi = 4,
+					       .inbound = true,
+					       .esn = true,
+					       .window = 64,
+					       .sequence = 0xfffffff0});
+	check_window(b, &(struct fake_sa_spec){.spi = 5,
+					       .inbound = true,
+					       .esn = true,
+					       .window = 64,
+					       .sequence = UINT64_C(0x2ffffffff)});
+}
+
+static void test_sequence_space(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *plain =
+		bench_install(b, &(struct fake_sa_spec){.spi = 1, .sequence = 0xfffffffe});
+	struct fake_belief *esn = bench_install(
+		b,
+		&(struct fake_sa_spec){.spi = 2, .peer = 1, .esn = true, .sequence = 0xfffffffe});
+
+	assert_int_equal(fake_kernel_send(b->fake, plain, 3, 1), 1);
+	assert_int_equal(fake_kernel_send(b->fake, esn, 3, 1), 3);
+	assert_int_equal(fake_kernel_view(b->fake, esn).sequence_out, UINT64_C(0x100000001));
+	bench_assert_sound(b);
+}
+
+/* The youngest that is not dying is used: kernel-facts 2.2. */
+static void test_rekey_selection(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *old = bench_install(b, &(struct fake_sa_spec){.spi = 1});
+	struct fake_belief *new = NULL;
+
+	fake_kernel_advance(b->fake, 10);
+	assert_int_equal(fake_ike_rekey(b->fake, old, 2, &new), 0);
+	fake_kernel_advance(b->fake, 10);
+	assert_int_equal(fake_kernel_send(b->fake, old, 1, 1), 1);
+	assert_int_equal(fake_kernel_view(b->fake, new).sequence_out, 1);
+	bench_remake(b, old, NULL, true);
+	assert_int_equal(fake_kernel_send(b->fake, old, 1, 1), 1);
+	assert_int_equal(fake_kernel_view(b->fake, new).sequence_out, 2);
+	bench_assert_sound(b);
+	/* Without XFRMA_LTIME_VAL the old one becomes the youngest. */
+	bench_remake(b, old, NULL, false);
+	assert_int_equal(fake_kernel_send(b->fake, old, 1, 1), 1);
+	assert_int_equal(fake_kernel_view(b->fake, old).sequence_out, 1);
+	assert_true(fake_kernel_check(b->fake, 0, NULL) > 0);
+}
+
+static void test_limits(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief =
+		bench_install(b, &(struct fake_sa_spec){.soft_seconds = 50, .hard_seconds = 100});
+
+	fake_kernel_advance(b->fake, 50);
+	assert_true(fake_kernel_view(b->fake, belief).dying);
+	fake_kernel_advance(b->fake, 50);
+	assert_false(fake_kernel_view(b->fake, belief).exists);
+	bench_assert_sound(b);
+}
+
+static void test_faults(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	bench_add(b, XFRM_MSG_GETSA, belief);
+	bench_add(b, XFRM_MSG_GETSA, belief);
+	fake_kernel_set_fault(
+		b->fake,
+		&(struct fake_fault){.kind = FAKE_FAULT_REFUSE, .message = 1, .error = -ENOMEM});
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(b->batch.answers[0].error, 0);
+	assert_int_equal(b->batch.answers[1].error, -ENOMEM);
+	assert_int_equal(b->n_messages, 1);
+
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake,
+			      &(struct fake_fault){.kind = FAKE_FAULT_LOSE_ANSWER, .message = 1});
+	assert_int_equal(bench_transact(b), -ETIMEDOUT);
+	assert_int_equal(b->batch.answers[0].error, 0);
+	assert_int_equal(b->batch.answers[1].error, -ETIMEDOUT);
+
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(
+		b->fake,
+		&(struct fake_fault){.kind = FAKE_FAULT_SEND, .message = 0, .error = -ENOBUFS});
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	assert_int_equal(bench_transact(b), -ENOBUFS);
+	assert_true(fake_kernel_view(b->fake, belief).exists);
+
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &(struct fake_fault){.kind = FAKE_FAULT_LOSE_NOTE});
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(b->batch.answers[0].error, 0);
+	assert_int_equal(b->n_messages, 0);
+	assert_false(fake_kernel_view(b->fake, belief).exists);
+}
+
+static void count_steps(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+			void *userdata)
+{
+	unsigned *counts = userdata;
+
+	assert_int_equal(step, counts[0] + counts[1] + counts[2]);
+	counts[moment]++;
+	if (moment == FAKE_BEFORE_MESSAGE && counts[moment] == 2)
+		fake_kernel_kill(k);
+}
+
+static void test_hooks_and_kill(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+	unsigned counts[3] = {};
+
+	fake_kernel_set_hook(b->fake, count_steps, counts);
+	bench_add(b, XFRM_MSG_GETSA, belief);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	/* Killed before the DELSA: the kernel still finishes the buffer. */
+	assert_int_equal(bench_transact(b), -ESHUTDOWN);
+	assert_int_equal(b->batch.answers[0].error, -ETIMEDOUT);
+	assert_false(fake_kernel_view(b->fake, belief).exists);
+	assert_int_equal(counts[FAKE_BEFORE_TRANSACT], 1);
+	assert_int_equal(counts[FAKE_BEFORE_MESSAGE], 2);
+	assert_int_equal(counts[FAKE_AFTER_TRANSACT], 1);
+	assert_int_equal(bench_transact(b), -ESHUTDOWN);
+	kernel_free(b->kernel);
+	assert_int_equal(fake_kernel_open(b->fake, &b->kernel), 0);
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(b->batch.answers[1].error, -ESRCH);
+}
+
+static void test_events(void **state)
+{
+	struct bench *b = *state;
+	struct pollfd fd = {.fd = b->kernel->ops->event_fd(b->kernel), .events = POLLIN};
+	struct fake_belief *belief;
+
+	assert_int_equal(poll(&fd, 1, 0), 0);
+	belief = bench_install(b, &(struct fake_sa_spec){});
+	assert_int_equal(poll(&fd, 1, 0), 1);
+	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), 0);
+	assert_int_equal(b->types[0], XFRM_MSG_NEWSA);
+	assert_false(b->own);
+	assert_int_equal(poll(&fd, 1, 0), 0);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	assert_int_equal(bench_transact(b), 0);
+	b->own = false;
+	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), 0);
+	assert_true(b->own);
+
+	fake_kernel_config(b->fake)->event_queue = 2;
+	b->n_messages = 0;
+	for (uint32_t spi = 1; spi <= 5; spi++)
+		(void)bench_install(b, &(struct fake_sa_spec){.spi = spi, .peer = spi});
+	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), -ENOBUFS);
+	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), 0);
+	assert_int_equal(b->n_messages, 2);
+	assert_int_equal(b->kernel->ops->dump(b->kernel, XFRM_MSG_GETSA, bench_take, b), 0);
+	assert_int_equal(b->n_messages, 7);
+}
+
+static bool drop_lifetime(struct nlmsghdr *message, void *userdata)
+{
+	uint8_t *data = (uint8_t *)message;
+	size_t offset = NLMSG_SPACE(sizeof(struct xfrm_usersa_info));
+
+	(void)userdata;
+	while (message->nlmsg_type == XFRM_MSG_NEWSA && offset < message->nlmsg_len) {
+		struct nlattr *attribute = (struct nlattr *)(data + offset);
+
+		if (attribute->nla_type == XFRMA_LTIME_VAL)
+			attribute->nla_type = XFRMA_PAD;
+		offset += NLA_ALIGN(attribute->nla_len);
+	}
+	return true;
+}
+
+/* The invariants notice what they are there for. */
+static void test_check_notices(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *out = bench_install(b, &(struct fake_sa_spec){.spi = 1});
+	struct fake_belief *in =
+		bench_install(b, &(struct fake_sa_spec){.spi = 2, .inbound = true});
+	struct fake_belief *gone = bench_install(b, &(struct fake_sa_spec){.spi = 3, .peer = 2});
+
+	/* Made anew from an old image: numbers are used twice, packets accepted twice. */
+	bench_get(b, out);
+	assert_int_equal(fake_kernel_send(b->fake, out, 2, 1), 2);
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, out);
+	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
+	assert_int_equal(bench_transact(b), 0);
+	assert_true(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, NULL) == 1);
+	assert_int_equal(fake_kernel_send(b->fake, out, 3, 1), 3);
+	assert_true(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, NULL) == 1);
+	fake_ike_forget(b->fake, out);
+	bench_get(b, in);
+	assert_int_equal(fake_kernel_receive_next(b->fake, in, 1), 0);
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, in);
+	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, NULL), 2);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 1, 1), 0);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, NULL), 2);
+
+	/* Resurrected. */
+	bench_get(b, gone);
+	assert_int_equal(fake_ike_delete(b->fake, gone), 0);
+	kernel_batch_clear(&b->batch);
+	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, NULL), 3);
+}
+
+static void test_filter(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	fake_kernel_advance(b->fake, 3);
+	fake_kernel_set_filter(b->fake, drop_lifetime, NULL);
+	bench_remake(b, belief, NULL, true);
+	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
+}
+
+static void test_unknown_attribute(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	fake_kernel_plant(b->fake, belief, 44, "abc", 4);
+	bench_get(b, belief);
+	assert_non_null(bench_find(b, sizeof(struct xfrm_usersa_info), 44));
+	/* This kernel was not told of it by NEWSA, so it is lost, and noticed. */
+	bench_remake(b, belief, NULL, true);
+	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BENCH_TEST(test_replay_windows),  BENCH_TEST(test_sequence_space),
+		BENCH_TEST(test_rekey_selection), BENCH_TEST(test_limits),
+		BENCH_TEST(test_faults),          BENCH_TEST(test_hooks_and_kill),
+		BENCH_TEST(test_events),          BENCH_TEST(test_check_notices),
+		BENCH_TEST(test_filter),          BENCH_TEST(test_unknown_attribute),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
