@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A hash set with open addressing and linear probing, and the file it is kept in:
+ *
+ *   espoffloadd-placed 1 2
+ *   192.0.2.1 0xc0000001 50 0x0/0x0 3 1700000000
+ *   2001:db8::1 0xc0000002 50 0x0/0x0 3 1700000007
+ *   |           |          |  |       | add_time
+ *   destination SPI protocol  mark    ifindex
+ *
+ * The first line tells the number of records, so that a file that was cut is recognised. SPIs are
+ * chosen by peers, hence the keyed hash: SipHash-1-3, whose 32 bytes of an identity are four words.
+ */
+#include "placed.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define MAGIC "espoffloadd-placed 1"
+#define SLOTS_MIN 64u
+/* The longest record, of which PLACED_MAX fit: address 45, SPI 10, protocol 3, mark 21, ifindex
+ * 10, time 20, separators 6. */
+#define RECORD_TEXT_MAX 115u
+#define FILE_MAX ((size_t)PLACED_MAX * RECORD_TEXT_MAX + 64u)
+
+struct record {
+	struct sa_id id;
+	uint64_t add_time;
+	int ifindex; /* 0: the slot is free */
+};
+
+struct placed {
+	char *path;
+	char *temporary;
+	uint64_t seed[2];
+	struct record *slots;
+	size_t n_slots; /* a power of two */
+	size_t n;       /* at most three quarters of n_slots */
+	bool changed;
+};
+
+_Static_assert(sizeof(struct sa_id) == 4 * sizeof(uint64_t), "hash() reads four words");
+
+static uint64_t rotate(uint64_t value, unsigned bits)
+{
+	return value << bits | value >> (64 - bits);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] = rotate(v[2], 32);
+}
+
+static uint64_t hash(const struct placed *placed, const struct sa_id *id)
+{
+	uint64_t words[4];
+	uint64_t v[4] = {
+		placed->seed[0] ^ UINT64_C(0x736f6d6570736575),
+		placed->seed[1] ^ UINT64_C(0x646f72616e646f6d),
+		placed->seed[0] ^ UINT64_C(0x6c7967656e657261),
+		placed->seed[1] ^ UINT64_C(0x7465646279746573),
+	};
+
+	memcpy(words, id, sizeof(words));
+	for (size_t i = 0; i < ELEMENTSOF(words); i++) {
+		v[3] ^= words[i];
+		sip_round(v);
+		v[0] ^= words[i];
+	}
+	v[2] ^= 0xff;
+	for (unsigned i = 0; i < 3; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static size_t home(const struct placed *placed, const struct sa_id *id)
+{
+	return hash(placed, id) & (placed->n_slots - 1);
+}
+
+/* The slot that holds the identity, or the free one where it would go. */
+static struct record *find(const struct placed *placed, const struct sa_id *id)
+{
+	size_t i = home(placed, id);
+
+	while (placed->slots[i].ifindex != 0 && memcmp(&placed->slots[i].id, id, sizeof(*id)) != 0)
+		i = (i + 1) & (placed->n_slots - 1);
+	return &placed->slots[i];
+}
+
+int placed_new(const char *path, struct placed **ret_placed)
+{
+	_cleanup_(placed_freep) struct placed *placed = calloc(1, sizeof(*placed));
+
+	if (!placed)
+		return -ENOMEM;
+	placed->path = strdup(path);
+	if (!placed->path)
+		return -ENOMEM;
+	if (asprintf(&placed->temporary, "%s.new", path) < 0) {
+		placed->temporary = NULL; /* asprintf() leaves it undefined */
+		return -ENOMEM;
+	}
+	placed->slots = calloc(SLOTS_MIN, sizeof(*placed->slots));
+	if (!placed->slots)
+		return -ENOMEM;
+	placed->n_slots = SLOTS_MIN;
+	if (getrandom(placed->seed, sizeof(placed->seed), 0) != sizeof(placed->seed))
+		return -errno;
+	*ret_placed = TAKE_PTR(placed);
+	return 0;
+}
+
+struct placed *placed_free(struct placed *placed)
+{
+	if (!placed)
+		return NULL;
+	free(placed->path);
+	free(placed->temporary);
+	free(placed->slots);
+	free(placed);
+	return NULL;
+}
+
+static int grow(struct placed *placed)
+{
+	struct record *old = placed->slots;
+	size_t n_old = placed->n_slots;
+	struct record *slots = calloc(n_old * 2, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	placed->slots = slots;
+	placed->n_slots = n_old * 2;
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i].ifindex != 0)
+			*find(placed, &old[i].id) = old[i];
+	free(old);
+	return 0;
+}
+
+int placed_add(struct placed *placed, const struct sa_id *id, int ifindex, uint64_t add_time)
+{
+	struct record *record = find(placed, id);
+	int r;
+
+	if (ifindex <= 0 || (id->family != AF_INET && id->family != AF_INET6))
+		return -EINVAL;
+	if (record->ifindex == ifindex && record->add_time == add_time)
+		return 0;
+	if (record->ifindex == 0) {
+		if (placed->n == PLACED_MAX)
+			return -ENOSPC;
+		if (placed->n >= placed->n_slots / 4 * 3) {
+			r = grow(placed);
+			if (r < 0)
+				return r;
+			record = find(placed, id);
+		}
+		placed->n++;
+	}
+	*record = (struct record){.id = *id, .ifindex = ifindex, .add_time = add_time};
+	placed->changed = true;
+	return 0;
+}
+
+/* Closes the gap: a record behind it moves up, unless that would put it before its home. */
+static void erase(struct placed *placed, struct record *record)
+{
+	size_t mask = placed->n_slots - 1;
+	size_t gap = (size_t)(record - placed->slots);
+
+	for (size_t i = (gap + 1) & mask; placed->slots[i].ifindex != 0; i = (i + 1) & mask) {
+		size_t distance = (i - home(placed, &placed->slots[i].id)) & mask;
+
+		if (distance >= ((i - gap) & mask)) {
+			placed->slots[gap] = placed->slots[i];
+			gap = i;
+		}
+	}
+	placed->slots[gap] = (struct record){};
+	placed->n--;
+	placed->changed = true;
+}
+
+bool placed_remove(struct placed *placed, const struct sa_id *id)
+{
+	struct record *record = find(placed, id);
+
+	if (record->ifindex == 0)
+		return false;
+	erase(placed, record);
+	return true;
+}
+
+bool placed_contains(const struct placed *placed, const struct sa_id *id, int ifindex,
+		     uint64_t add_time)
+{
+	const struct record *record = find(placed, id);
+
+	return ifindex > 0 && record->ifindex == ifindex && record->add_time == add_time;
+}
+
+size_t placed_count(const struct placed *placed)
+{
+	return placed->n;
+}
+
+size_t placed_prune(struct placed *placed, placed_keep keep, void *userdata)
+{
+	size_t before = placed->n;
+
+	for (size_t i = 0; i < placed->n_slots; i++) {
+		struct record *record = &placed->slots[i];
+
+		/* Another record may have moved into the slot, even one from the other end. */
+		while (record->ifindex != 0 &&
+		       !keep(&record->id, record->ifindex, record->add_time, userdata))
+			erase(placed, record);
+	}
+	return before - placed->n;
+}
+
+/* A number at *text, decimal or 0x and hexadecimal, that `end` follows; *text is moved behind it.
+ * strtoull() would take spaces, signs and overflow. */
+static bool read_number(const char **text, char end, uint64_t max, uint64_t *ret_value)
+{
+	const char *p = *text;
+	bool hexadecimal = p[0] == '0' && p[1] == 'x';
+	unsigned base = hexadecimal ? 16 : 10;
+	const char *start;
+	uint64_t value = 0;
+
+	if (hexadecimal)
+		p += 2;
+	for (start = p; *p != end; p++) {
+		unsigned digit;
+
+		if (*p >= '0' && *p <= '9')
+			digit = (unsigned)(*p - '0');
+		else if (hexadecimal && *p >= 'a' && *p <= 'f')
+			digit = (unsigned)(*p - 'a') + 10;
+		else
+			return false;
+		if (value > (max - digit) / base)
+			return false;
+		value = value * base + digit;
+	}
+	if (p == start)
+		return false;
+	*text = p + 1;
+	*ret_value = value;
+	return true;
+}
+
+static bool read_destination(const char **text, struct sa_id *id)
+{
+	char address[INET6_ADDRSTRLEN];
+	size_t size = strcspn(*text, " \n");
+
+	if (size >= sizeof(address) || (*text)[size] != ' ')
+		return false;
+	memcpy(address, *text, size);
+	address[size] = '\0';
+	id->family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	*text += size + 1;
+	return inet_pton(id->family, address, id->destination.bytes) == 1;
+}
+
+static bool read_record(const char **text, struct record *ret_record)
+{
+	struct record record = {};
+	uint64_t spi, protocol, mark_value, mark_mask, ifindex, add_time;
+
+	if (!read_destination(text, &record.id) || !read_number(text, ' ', UINT32_MAX, &spi) ||
+	    !read_number(text, ' ', UINT8_MAX, &protocol) ||
+	    !read_number(text, '/', UINT32_MAX, &mark_value) ||
+	    !read_number(text, ' ', UINT32_MAX, &mark_mask) ||
+	    !read_number(text, ' ', INT_MAX, &ifindex) ||
+	    !read_number(text, '\n', UINT64_MAX, &add_time))
+		return false;
+	if (ifindex == 0)
+		return false;
+	record.id.spi = (uint32_t)spi;
+	record.id.protocol = (uint8_t)protocol;
+	record.id.mark_value = (uint32_t)mark_value;
+	record.id.mark_mask = (uint32_t)mark_mask;
+	record.ifindex = (int)ifindex;
+	record.add_time = add_time;
+	*ret_record = record;
+	return true;
+}
+
+/* The whole file, NUL-terminated. Not following a link and not waiting for a pipe: the directory
+ * is the daemon's own, but the path comes from elsewhere. */
+static int read_file(const char *path, char **ret_text, size_t *ret_size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_free_ char *text = NULL;
+	struct stat status;
+	size_t used = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EBADMSG;
+	if ((uintmax_t)status.st_size > FILE_MAX)
+		return -EFBIG;
+	text = malloc((size_t)status.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	while (used < (size_t)status.st_size) {
+		ssize_t n = read(fd, text + used, (size_t)status.st_size - used);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			break;
+		if (n > 0)
+			used += (size_t)n;
+	}
+	text[used] = '\0';
+	*ret_text = TAKE_PTR(text);
+	*ret_size = used;
+	return 0;
+}
+
+static int parse(struct placed *placed, const char *text, size_t size)
+{
+	const char *end = text + size;
+	struct record record;
+	uint64_t n;
+	int r;
+
+	/* Without a NUL inside, every function below stops at the one behind the text. */
+	if (memchr(text, '\0', size) || strncmp(text, MAGIC " ", strlen(MAGIC " ")) != 0)
+		return -EBADMSG;
+	text += strlen(MAGIC " ");
+	if (!read_number(&text, '\n', PLACED_MAX, &n))
+		return -EBADMSG;
+	while (text < end) {
+		if (!read_record(&text, &record))
+			return -EBADMSG;
+		if (find(placed, &record.id)->ifindex != 0) /* twice */
+			return -EBADMSG;
+		r = placed_add(placed, &record.id, record.ifindex, record.add_time);
+		if (r < 0)
+			return r == -ENOSPC ? -EBADMSG : r;
+	}
+	return placed->n == n ? 0 : -EBADMSG;
+}
+
+int placed_load(struct placed *placed)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	int r = read_file(placed->path, &text, &size);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = parse(placed, text, size);
+	if (r < 0) {
+		memset(placed->slots, 0, placed->n_slots * sizeof(*placed->slots));
+		placed->n = 0;
+		placed->changed = true; /* the next save replaces what could not be read */
+		return r;
+	}
+	placed->changed = false;
+	return (int)placed->n;
+}
+
+static void write_records(const struct placed *placed, FILE *file)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	(void)fprintf(file, MAGIC " %zu\n", placed->n);
+	for (size_t i = 0; i < placed->n_slots; i++) {
+		const struct record *record = &placed->slots[i];
+		const struct sa_id *id = &record->id;
+
+		if (record->ifindex == 0)
+			continue;
+		(void)fprintf(
+			file, "%s 0x%08x %u 0x%x/0x%x %d %llu\n",
+			inet_ntop(id->family, id->destination.bytes, address, sizeof(address)),
+			id->spi, id->protocol, id->mark_value, id->mark_mask, record->ifindex,
+			(unsigned long long)record->add_time);
+	}
+}
+
+/* Not synced to a disk: it is to survive the daemon, not the machine. */
+static int write_file(const struct placed *placed)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (unlink(placed->temporary) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(placed->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	file = fdopen(fd, "w");
+	if (!file)
+		return -errno;
+	(void)TAKE_FD(fd);
+	write_records(placed, file);
+	errno = 0;
+	if (fflush(file) != 0 || ferror(file))
+		return errno != 0 ? -errno : -EIO;
+	if (rename(placed->temporary, placed->path) < 0)
+		return -errno;
+	return 0;
+}
+
+int placed_save_if_changed(struct placed *placed)
+{
+	int r;
+
+	if (!placed->changed)
+		return 0;
+	r = write_file(placed);
+	if (r < 0) {
+		(void)unlink(placed->temporary);
+		return r;
+	}
+	placed->changed = false;
+	return 1;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The slot is valid if and only if its commit word says so: magic, version and length in one
+ * aligned word that is written last and erased first. A process that is killed leaves behind
+ * exactly the stores that it had executed, so what has to be kept in order is the compiler and the
+ * processor, with a release store before and a full fence after. No checksum: nobody writes here
+ * but the daemon, and half a write has no commit word.
+ *
+ * The sealed size lets the next daemon map the memory without fear of SIGBUS.
+ */
+#include "rescue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netlink/attr.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* "ESPR" and the version of struct slot, in the upper half of the commit word; in the lower half,
+ * the size of the attributes, which may be 0. A kernel's struct cannot change under a daemon that
+ * is only restarted, but one of another build may be: change the version with the layout. */
+#define COMMIT_MAGIC (UINT64_C(0x45535001) << 32)
+#define COMMIT_SIZE UINT64_C(0xffffffff)
+
+struct header {
+	struct xfrm_usersa_info info;
+	uint32_t replay_threshold;
+	int32_t ifindex;
+	uint32_t direction; /* enum sa_direction */
+};
+
+struct slot {
+	_Atomic uint64_t commit; /* 0: empty */
+	struct header header;
+	uint8_t attributes[];
+};
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock would not survive a kill");
+
+#define ATTRIBUTES_MAX (RESCUE_SIZE - sizeof(struct slot))
+
+struct rescue {
+	int fd;
+	struct slot *slot; /* RESCUE_SIZE bytes */
+};
+
+static void free_names(char **names)
+{
+	for (char **name = names; *name; name++)
+		free(*name);
+	free(names);
+}
+DEFINE_CLEANUP(char **, free_names);
+
+int rescue_inherited_fd(void)
+{
+	_cleanup_(free_namesp) char **names = NULL;
+	int n = sd_listen_fds_with_names(0, &names);
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++)
+		if (strcmp(names[i], RESCUE_FD_NAME) == 0)
+			return SD_LISTEN_FDS_START + i;
+	return -ENOENT;
+}
+
+static int make_memory(void)
+{
+	_cleanup_close_ int fd =
+		memfd_create("espoffloadd-rescue", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, RESCUE_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* Only a memfd has seals, and only one of this size with these is ours. */
+static int check_memory(int fd)
+{
+	struct stat status;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || fstat(fd, &status) < 0)
+		return -EBADF;
+	if (seals != SEALS || status.st_size != RESCUE_SIZE)
+		return -EBADF;
+	return 0;
+}
+
+static int map_memory(int fd, struct slot **ret_slot)
+{
+	void *mapping = mmap(NULL, RESCUE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int r;
+
+	if (mapping == MAP_FAILED)
+		return -errno;
+	if (madvise(mapping, RESCUE_SIZE, MADV_DONTDUMP) < 0 ||
+	    madvise(mapping, RESCUE_SIZE, MADV_DONTFORK) < 0 || mlock(mapping, RESCUE_SIZE) < 0) {
+		r = -errno;
+		(void)munmap(mapping, RESCUE_SIZE);
+		return r;
+	}
+	*ret_slot = mapping;
+	return 0;
+}
+
+int rescue_open(int fd, struct rescue **ret_rescue)
+{
+	_cleanup_free_ struct rescue *rescue = calloc(1, sizeof(*rescue));
+	_cleanup_close_ int made = -1;
+	int r;
+
+	if (!rescue)
+		return -ENOMEM;
+	if (fd < 0) {
+		fd = made = make_memory();
+		if (made < 0)
+			return made;
+	} else {
+		r = check_memory(fd);
+		if (r < 0)
+			return r;
+	}
+	r = map_memory(fd, &rescue->slot);
+	if (r < 0)
+		return r;
+	rescue->fd = fd;
+	(void)TAKE_FD(made);
+	*ret_rescue = TAKE_PTR(rescue);
+	return 0;
+}
+
+struct rescue *rescue_close(struct rescue *rescue)
+{
+	if (!rescue)
+		return NULL;
+	(void)munmap(rescue->slot, RESCUE_SIZE);
+	(void)close(rescue->fd);
+	free(rescue);
+	return NULL;
+}
+
+int rescue_publish(struct rescue *rescue)
+{
+	int r = sd_pid_notify_with_fds(0, false, "FDSTORE=1\nFDNAME=" RESCUE_FD_NAME, &rescue->fd,
+				       1);
+
+	return r > 0 ? 1 : r;
+}
+
+int rescue_store(struct rescue *rescue, const struct sa_image *image,
+		 const struct sa_offload *target)
+{
+	struct slot *slot = rescue->slot;
+
+	if (atomic_load_explicit(&slot->commit, memory_order_relaxed) != 0)
+		return -EBUSY;
+	if (image->size > ATTRIBUTES_MAX)
+		return -EMSGSIZE;
+	slot->header = (struct header){
+		.info = image->info,
+		.replay_threshold = image->replay_threshold,
+		.ifindex = target->ifindex,
+		.direction = (uint32_t)target->direction,
+	};
+	if (image->size > 0)
+		memcpy(slot->attributes, image->attributes, image->size);
+	atomic_store_explicit(&slot->commit, COMMIT_MAGIC | image->size, memory_order_release);
+	return 0;
+}
+
+void rescue_clear(struct rescue *rescue)
+{
+	struct slot *slot = rescue->slot;
+
+	atomic_store_explicit(&slot->commit, 0, memory_order_relaxed);
+	/* A release store would let the wiping overtake it. */
+	atomic_thread_fence(memory_order_seq_cst);
+	explicit_bzero(&slot->header, sizeof(slot->header));
+	explicit_bzero(slot->attributes, ATTRIBUTES_MAX);
+}
+
+static bool attributes_are_valid(void *stream, size_t size)
+{
+	struct nlattr *attribute = stream;
+	int left = (int)size;
+
+	while (nla_ok(attribute, left)) {
+		/* nla_next() takes the padding for granted, even behind the last one. */
+		if (nla_type(attribute) == 0 || NLA_ALIGN(attribute->nla_len) > left)
+			return false;
+		attribute = nla_next(attribute, &left);
+	}
+	return left == 0;
+}
+
+/* What every image has that was ever stored. */
+static bool header_is_valid(const struct header *header)
+{
+	const struct xfrm_usersa_info *info = &header->info;
+
+	return (info->family == AF_INET || info->family == AF_INET6) &&
+	       info->id.proto == IPPROTO_ESP && info->id.spi != 0 && header->ifindex >= 0 &&
+	       header->direction <= SA_DIRECTION_OUT;
+}
+
+int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct sa_image *ret_image,
+		struct sa_offload *ret_target)
+{
+	const struct slot *slot = rescue->slot;
+	uint64_t commit = atomic_load_explicit(&slot->commit, memory_order_acquire);
+	size_t size = commit & COMMIT_SIZE;
+	struct header header;
+	uint8_t *attributes;
+
+	if (commit == 0)
+		return -ENOENT;
+	if ((commit & ~COMMIT_SIZE) != COMMIT_MAGIC || size > ATTRIBUTES_MAX)
+		return -EBADMSG;
+	attributes = secret_alloc(arena, size);
+	if (!attributes)
+		return -ENOMEM;
+	/* What is checked is the copy: the slot could change under the check. */
+	header = slot->header;
+	memcpy(attributes, slot->attributes, size);
+	if (!header_is_valid(&header) || !attributes_are_valid(attributes, size)) {
+		secret_free(arena, attributes);
+		return -EBADMSG;
+	}
+	*ret_image = (struct sa_image){
+		.arena = arena,
+		.info = header.info,
+		.attributes = attributes,
+		.size = size,
+		.replay_threshold = header.replay_threshold,
+	};
+	*ret_target = (struct sa_offload){
+		.ifindex = header.ifindex,
+		.direction = (enum sa_direction)header.direction,
+	};
+	return 0;
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is remembered, forgotten, and read back; and files that somebody damaged. */
+#include "../../daemon/placed.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+struct fixture {
+	char directory[32];
+	char path[64];
+};
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	strcpy(fixture->directory, "/tmp/test-placed-XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	snprintf(fixture->path, sizeof(fixture->path), "%s/placed", fixture->directory);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	(void)unlink(fixture->path);
+	assert_int_equal(rmdir(fixture->directory), 0); /* no temporary file stays */
+	free(fixture);
+	return 0;
+}
+
+static struct sa_id make_id(unsigned n)
+{
+	struct sa_id id = {
+		.spi = 0xc0000000u + n,
+		.family = n % 2 ? AF_INET6 : AF_INET,
+		.protocol = IPPROTO_ESP,
+		.mark_value = n % 3,
+		.mark_mask = n % 3 ? UINT32_MAX : 0,
+	};
+
+	id.destination.bytes[0] = 32;
+	id.destination.bytes[3] = (uint8_t)n;
+	return id;
+}
+
+static struct placed *make(const struct fixture *fixture)
+{
+	struct placed *placed = NULL;
+
+	assert_int_equal(placed_new(fixture->path, &placed), 0);
+	return placed;
+}
+
+static void test_remembers(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = make(fixture);
+	struct sa_id id = make_id(1), other = make_id(2), bad = make_id(3);
+	struct stat status;
+
+	assert_int_equal(placed_load(placed), 0); /* no file */
+	assert_int_equal(placed_save_if_changed(placed), 0);
+	assert_int_equal(stat(fixture->path, &status), -1);
+
+	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
+	assert_true(placed_contains(placed, &id, 3, 1700000000));
+	assert_false(placed_contains(placed, &id, 4, 1700000000));
+	assert_false(placed_contains(placed, &id, 3, 1700000001));
+	assert_false(placed_contains(placed, &other, 3, 1700000000));
+	assert_false(placed_contains(placed, &other, 0, 0));
+	assert_int_equal(placed_add(placed, &id, 0, 1), -EINVAL);
+	bad.family = 0;
+	assert_int_equal(placed_add(placed, &bad, 3, 1), -EINVAL);
+
+	assert_int_equal(placed_save_if_changed(placed), 1);
+	assert_int_equal(placed_save_if_changed(placed), 0);
+	assert_int_equal(stat(fixture->path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0); /* nothing new */
+	assert_int_equal(placed_save_if_changed(placed), 0);
+
+	assert_int_equal(placed_add(placed, &id, 5, 1700000009), 0); /* replaces */
+	assert_int_equal(placed_count(placed), 1);
+	assert_true(placed_contains(placed, &id, 5, 1700000009));
+	assert_true(placed_remove(placed, &id));
+	assert_false(placed_remove(placed, &id));
+	assert_int_equal(placed_count(placed), 0);
+	assert_int_equal(placed_save_if_changed(placed), 1);
+	placed_free(placed);
+}
+
+static void test_survives(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = make(fixture);
+
+	for (unsigned i = 0; i < 5000; i++) {
+		struct sa_id id = make_id(i);
+
+		assert_int_equal(placed_add(placed, &id, 1 + (int)(i % 7), UINT64_MAX - i), 0);
+	}
+	assert_int_equal(placed_save_if_changed(placed), 1);
+	placed_free(placed);
+
+	placed = make(fixture);
+	assert_int_equal(placed_load(placed), 5000);
+	assert_int_equal(placed_save_if_changed(placed), 0);
+	for (unsigned i = 0; i < 5000; i++) {
+		struct sa_id id = make_id(i);
+
+		assert_true(placed_contains(placed, &id, 1 + (int)(i % 7), UINT64_MAX - i));
+	}
+	placed_free(placed);
+}
+
+#define MODEL_IDS 400
+
+static bool keep_even_times(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
+{
+	return add_time % 2 == 0;
+}
+
+/* Against a plain array, over additions, removals and prunings in random order. */
+static void test_model(void **state)
+{
+	struct placed *placed = make(*state);
+	uint64_t model[MODEL_IDS] = {};
+	unsigned short random[3] = {1, 2, 3};
+
+	for (unsigned step = 1; step < 60000; step++) {
+		unsigned n = (unsigned)nrand48(random) % MODEL_IDS;
+		struct sa_id id = make_id(n);
+		size_t count = 0;
+
+		if (step % 1000 == 0) {
+			placed_prune(placed, keep_even_times, NULL);
+			for (unsigned i = 0; i < MODEL_IDS; i++)
+				model[i] = model[i] % 2 ? 0 : model[i];
+		} else if (nrand48(random) % 2) {
+			assert_int_equal(placed_add(placed, &id, 1, step), 0);
+			model[n] = step;
+		} else {
+			assert_int_equal(placed_remove(placed, &id), model[n] != 0);
+			model[n] = 0;
+		}
+		if (step % 100 != 0)
+			continue;
+		for (unsigned i = 0; i < MODEL_IDS; i++) {
+			id = make_id(i);
+			assert_int_equal(placed_contains(placed, &id, 1, model[i]), model[i] != 0);
+			count += model[i] != 0;
+		}
+		assert_int_equal(placed_count(placed), count);
+	}
+	placed_free(placed);
+}
+
+static void write_text(const char *path, const char *text, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, text, size), size);
+	close(fd);
+}
+
+#define HEAD "espoffloadd-placed 1 "
+#define GOOD "192.0.2.1 0xc0000001 50 0x0/0x0 3 1700000000\n"
+
+static void test_damaged(void **state)
+{
+	static const char *const cases[] = {
+		"",
+		"\n",
+		"x",
+		HEAD,
+		HEAD "1",
+		HEAD "\n",
+		HEAD "-1\n",
+		HEAD "1\n",
+		HEAD "0\n" GOOD,
+		HEAD "2\n" GOOD,
+		HEAD "2\n" GOOD GOOD,
+		HEAD "99999999999999999999\n" GOOD,
+		HEAD "131073\n" GOOD,
+		"espoffloadd-placed 2 1\n" GOOD,
+		HEAD "1\n" GOOD "\n",
+		HEAD "1\n\n" GOOD,
+		HEAD "1\n 192.0.2.1 0xc0000001 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1  0xc0000001 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0/0x0 3 1",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0/0x0 3\n",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0/0x0 3 1 1\n",
+		HEAD "1\n192.0.2 0xc0000001 50 0x0/0x0 3 1\n",
+		HEAD "1\n2001:db8::g 0xc0000001 50 0x0/0x0 3 1\n",
+		HEAD "1\n2001:db8:2001:db8:2001:db8:2001:db8:2001:db8:1 0x1 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0x1c0000001 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0x 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 256 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 +50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0/0x0 0 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0/0x0 2147483648 1\n",
+		HEAD "1\n192.0.2.1 0xc0000001 50 0x0/0x0 3 18446744073709551616\n",
+	};
+	const struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct placed *placed = make(fixture);
+
+		write_text(fixture->path, cases[i], strlen(cases[i]));
+		if (placed_load(placed) != -EBADMSG)
+			fail_msg("taken for good: %s", cases[i]);
+		assert_int_equal(placed_count(placed), 0);
+		/* The next save puts it right. */
+		assert_int_equal(placed_save_if_changed(placed), 1);
+		assert_int_equal(placed_load(placed), 0);
+		placed_free(placed);
+	}
+}
+
+/* Every prefix, and every byte changed in turn: never more than the records that are there. */
+static void test_damaged_anywhere(void **state)
+{
+	static const char good[] = HEAD "2\n" GOOD "2001:db8::1 0x2 50 0x1/0xff 3 1700000007\n";
+	static const char bytes[] = {0, ' ', '\n', '9', 'f', '/', (char)0xff};
+	const struct fixture *fixture = *state;
+	size_t size = sizeof(good) - 1;
+	char text[sizeof(good)];
+
+	for (size_t i = 0; i < size; i++) {
+		struct placed *placed = make(fixture);
+
+		write_text(fixture->path, good, i);
+		assert_int_equal(placed_load(placed), -EBADMSG);
+		for (size_t j = 0; j < sizeof(bytes); j++) {
+			memcpy(text, good, sizeof(good));
+			text[i] = bytes[j];
+			write_text(fixture->path, text, size);
+			int r = placed_load(placed);
+
+			assert_true(r == 2 || r == -EBADMSG);
+			assert_int_equal(placed_count(placed), r == 2 ? 2 : 0);
+			placed_free(placed);
+			placed = make(fixture);
+		}
+		placed_free(placed);
+	}
+}
+
+static void test_not_a_file(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = make(fixture);
+
+	assert_int_equal(symlink("/dev/zero", fixture->path), 0);
+	assert_int_equal(placed_load(placed), -ELOOP);
+	assert_int_equal(unlink(fixture->path), 0);
+	assert_int_equal(mkfifo(fixture->path, 0600), 0);
+	assert_int_equal(placed_load(placed), -EBADMSG); /* and does not wait for a writer */
+	assert_int_equal(unlink(fixture->path), 0);
+
+	write_text(fixture->path, "", 0);
+	assert_int_equal(truncate(fixture->path, 1 << 30), 0);
+	assert_int_equal(placed_load(placed), -EFBIG);
+	placed_free(placed);
+}
+
+static void test_save_fails(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = make(fixture);
+	struct sa_id id = make_id(1);
+	char moved[64];
+
+	snprintf(moved, sizeof(moved), "%s.moved", fixture->directory);
+	assert_int_equal(placed_add(placed, &id, 3, 1), 0);
+	assert_int_equal(rename(fixture->directory, moved), 0);
+	assert_int_equal(placed_save_if_changed(placed), -ENOENT);
+	assert_int_equal(rename(moved, fixture->directory), 0);
+	assert_int_equal(placed_save_if_changed(placed), 1); /* tried again */
+	placed_free(placed);
+}
+
+static void test_full(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = make(fixture);
+	struct sa_id id;
+
+	for (unsigned i = 0; i < PLACED_MAX; i++) {
+		id = make_id(i);
+		memset(id.destination.bytes, 0xee, id.family == AF_INET ? 4 : 16); /* long */
+		assert_int_equal(placed_add(placed, &id, INT32_MAX, UINT64_MAX), 0);
+	}
+	id = make_id(PLACED_MAX);
+	assert_int_equal(placed_add(placed, &id, 1, 1), -ENOSPC);
+	assert_int_equal(placed_save_if_changed(placed), 1);
+	placed_free(placed);
+
+	placed = make(fixture);
+	assert_int_equal(placed_load(placed), PLACED_MAX);
+	placed_free(placed);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_remembers),
+		TEST(test_survives),
+		TEST(test_model),
+		TEST(test_damaged),
+		TEST(test_damaged_anywhere),
+		TEST(test_not_a_file),
+		TEST(test_save_fails),
+		TEST(test_full),
+	};
+
+	return cmocka_run_group_tests_name("placed", tests, NULL, NULL);
+}
