@@ -13,7 +13,7 @@
 /* Enough for the members of a group: a larger answer only costs the hint its name. */
 #define GROUP_BUFFER_SIZE 16384
 
-static void print_message(const char *prefix, const char *format, va_list arguments)
+_printf_(2, 0) static void print_message(const char *prefix, const char *format, va_list arguments)
 {
 	(void)fputs(prefix, stderr);
 	(void)vfprintf(stderr, format, arguments);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What answers on the control socket may say anything: it is parsed, taken for each of the replies,
+ * and drawn. */
+#include "explain-text.h"
+#include "top-render.h"
+#include "varlink-client.h"
+
+#include <locale.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	return 0;
+}
+
+static void draw(json_t *reply, int width, int height)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	_cleanup_(frame_freep) struct frame *plain = NULL;
+	_cleanup_(frame_freep) struct frame *text = NULL;
+	struct top_ui ui = {.delay = 1};
+	struct top_ui batch = {.delay = 1, .batch = true};
+
+	(void)top_model_set_status(&model, reply);
+	/* Twice: the second time there is a frame before to compare with. */
+	(void)top_model_set_sas(&model, reply, 0);
+	top_model_move(&model, 3);
+	(void)top_model_set_sas(&model, reply, 1);
+	(void)top_render(&model, &ui, width, height, width % 2, &frame);
+	(void)top_render_batch(&model, &batch, width, 0, false, &plain);
+	(void)explain_layout(reply, width, false, &text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+
+	if (size < 1 || varlink_reply_parse((const char *)data + 1, size - 1, &reply) < 0)
+		return 0;
+	draw(reply.parameters, data[0] + 1, data[0] % 50 + 1);
+	return 0;
+}
