@@ -72,7 +72,7 @@ def in_child(function, output, limit):
     os.close(reader)
     _, status = os.waitpid(pid, 0)
     if not reason and status != 0:
-        reason = f"the case's process ended with status {status}"
+        reason = f"the case's process ended with status {os.waitstatus_to_exitcode(status)}"
     return reason or None
 
 
