@@ -20,6 +20,7 @@ static void check_capacity(struct config_reader *reader, const yaml_node_t *mapp
 	const char *const names[] = {"in", "out"};
 	struct config_place place = config_place(mapping);
 
+	(void)structure; /* a missing number and 0 look the same there */
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
 		if (config_find(reader, mapping, names[i]))
 			continue;

@@ -213,7 +213,7 @@ static bool before(const struct config_record *a, const struct config_record *b)
 
 void config_report_print(struct config_report *report, FILE *out)
 {
-	const struct config_record *order[CONFIG_REPORT_MAX];
+	size_t order[CONFIG_REPORT_MAX] = {0};
 	size_t dropped = report->n_errors + report->n_warnings - report->n_records;
 	char path[256];
 
@@ -222,12 +222,12 @@ void config_report_print(struct config_report *report, FILE *out)
 	for (size_t i = 0; i < report->n_records; i++) {
 		size_t j = i;
 
-		for (; j > 0 && before(&report->records[i], order[j - 1]); j--)
+		for (; j > 0 && before(&report->records[i], &report->records[order[j - 1]]); j--)
 			order[j] = order[j - 1];
-		order[j] = &report->records[i];
+		order[j] = i;
 	}
 	for (size_t i = 0; i < report->n_records; i++)
-		print_record(out, report, path, order[i]);
+		print_record(out, report, path, &report->records[order[i]]);
 	if (dropped > 0)
 		(void)fprintf(out, "%s: and %zu more\n", path, dropped);
 }

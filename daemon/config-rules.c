@@ -28,7 +28,7 @@ static bool split(const char *text, char *buffer, size_t size, const char **ret_
 
 	if (strlen(text) >= size)
 		return false;
-	(void)strcpy(buffer, text);
+	memcpy(buffer, text, strlen(text) + 1);
 	slash = strchr(buffer, '/');
 	if (slash)
 		*slash++ = '\0';

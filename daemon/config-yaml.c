@@ -20,8 +20,6 @@
 /* Ten bytes of text per node are less than any real file has. */
 #define NODES_MAX (CONFIG_SIZE_MAX / 10)
 
-DEFINE_CLEANUP(yaml_parser_t *, yaml_parser_delete);
-
 struct config_place config_place_of(const yaml_mark_t *start, const yaml_mark_t *end)
 {
 	struct config_place place = {start->line, start->column, 1};
@@ -259,47 +257,57 @@ static bool check_event(struct structure *structure, const yaml_event_t *event)
 	return true;
 }
 
-static void start_parser(yaml_parser_t *parser, const char *text, size_t size)
+static int start_parser(yaml_parser_t *parser, const char *text, size_t size)
 {
+	if (!yaml_parser_initialize(parser))
+		return -ENOMEM;
 	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(parser, (const unsigned char *)text, size);
+	return 0;
 }
 
-static int check_structure(struct config_report *report, const char *text, size_t size)
+static int check_events(struct config_report *report, yaml_parser_t *parser)
 {
 	struct structure structure = {.report = report};
-	yaml_parser_t parser;
-	_cleanup_(yaml_parser_deletep) yaml_parser_t *cleanup = NULL;
 	bool more = true;
 
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	cleanup = &parser;
-	start_parser(&parser, text, size);
 	while (more) {
 		yaml_event_t event;
 
-		if (!yaml_parser_parse(&parser, &event))
-			return report_syntax(report, &parser);
+		if (!yaml_parser_parse(parser, &event))
+			return report_syntax(report, parser);
 		more = event.type != YAML_STREAM_END_EVENT && check_event(&structure, &event);
 		yaml_event_delete(&event);
 	}
 	return report->n_errors > 0 ? -EBADMSG : 0;
 }
 
+static int check_structure(struct config_report *report, const char *text, size_t size)
+{
+	yaml_parser_t parser;
+	int r;
+
+	r = start_parser(&parser, text, size);
+	if (r < 0)
+		return r;
+	r = check_events(report, &parser);
+	yaml_parser_delete(&parser);
+	return r;
+}
+
 static int load_document(struct config_report *report, const char *text, size_t size,
 			 yaml_document_t *ret_document)
 {
 	yaml_parser_t parser;
-	_cleanup_(yaml_parser_deletep) yaml_parser_t *cleanup = NULL;
+	int r;
 
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	cleanup = &parser;
-	start_parser(&parser, text, size);
+	r = start_parser(&parser, text, size);
+	if (r < 0)
+		return r;
 	if (!yaml_parser_load(&parser, ret_document))
-		return report_syntax(report, &parser);
-	return 0;
+		r = report_syntax(report, &parser);
+	yaml_parser_delete(&parser);
+	return r;
 }
 
 int config_yaml_load(struct config_report *report, const char *text, size_t size,
@@ -308,7 +316,7 @@ int config_yaml_load(struct config_report *report, const char *text, size_t size
 	int r;
 
 	if (size > CONFIG_SIZE_MAX) {
-		config_error(report, NULL, "larger than %d KiB", CONFIG_SIZE_MAX / 1024);
+		config_error(report, NULL, "larger than %zu KiB", CONFIG_SIZE_MAX / 1024);
 		config_remedy(report, "is this the configuration?");
 		return -EBADMSG;
 	}

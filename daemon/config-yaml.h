@@ -9,7 +9,7 @@
 
 #include <yaml.h>
 
-#define CONFIG_SIZE_MAX (1024 * 1024)
+#define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
 
 /*
  * Returns 0, -EBADMSG with the errors in `report`, or -ENOMEM. The caller deletes the document with

@@ -18,8 +18,6 @@
 
 static const char byte_order_mark[] = {'\xef', '\xbb', '\xbf'};
 
-DEFINE_CLEANUP(yaml_document_t *, yaml_document_delete);
-
 int config_new_default(struct config **ret_config)
 {
 	struct config *config = calloc(1, sizeof(*config));
@@ -119,29 +117,37 @@ static int read_document(struct config_report *report, yaml_document_t *document
 	return 0;
 }
 
+static int build(struct config_report *report, yaml_document_t *document,
+		 struct config **ret_config)
+{
+	struct config *config;
+	int r;
+
+	r = config_new_default(&config);
+	if (r < 0)
+		return r;
+	config->path = strdup(report->path);
+	r = config->path ? read_document(report, document, config) : -ENOMEM;
+	if (r < 0) {
+		config_free(config);
+		return r;
+	}
+	*ret_config = config;
+	return 0;
+}
+
 static int parse(struct config_report *report, const char *text, size_t size,
 		 struct config **ret_config)
 {
-	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_(yaml_document_deletep) yaml_document_t *cleanup = NULL;
 	yaml_document_t document;
 	int r;
 
 	r = config_yaml_load(report, text, size, &document);
 	if (r < 0)
 		return r;
-	cleanup = &document;
-	r = config_new_default(&config);
-	if (r < 0)
-		return r;
-	config->path = strdup(report->path);
-	if (!config->path)
-		return -ENOMEM;
-	r = read_document(report, &document, config);
-	if (r < 0)
-		return r;
-	*ret_config = TAKE_PTR(config);
-	return 0;
+	r = build(report, &document, ret_config);
+	yaml_document_delete(&document);
+	return r;
 }
 
 int config_parse(const char *path, const char *text, size_t size, FILE *errors,

@@ -105,7 +105,7 @@ char *text_neutralise(char *buffer, size_t size, const char *text, size_t length
 
 		at += shown_as(text + at, length - at, &shown, &n);
 		if (used + n >= size) {
-			(void)strcpy(buffer + cut, "...");
+			memcpy(buffer + cut, "...", sizeof("..."));
 			return buffer;
 		}
 		memcpy(buffer + used, shown, n);

@@ -128,6 +128,12 @@ int units_parse_number(const char *text, double *ret_value)
 	return parse_quantity(text, NULL, 0, ret_value);
 }
 
+static char *copy(char *buffer, const char *text)
+{
+	(void)snprintf(buffer, UNITS_TEXT_MAX, "%s", text);
+	return buffer;
+}
+
 char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX])
 {
 	static const char *const names[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"};
@@ -135,14 +141,14 @@ char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX])
 	size_t unit = 0;
 
 	if (!(value >= 0))
-		return strcpy(buffer, "-");
+		return copy(buffer, "-");
 	/* Rounding must not make 999.96 of one unit read "1000": 1.0 of the next one it is. */
 	while (unit + 1 < ELEMENTSOF(names) && value >= 999.5) {
 		value /= 1000;
 		unit++;
 	}
 	if (value >= 999.5)
-		return strcpy(buffer, ">999 Tbit/s");
+		return copy(buffer, ">999 Tbit/s");
 	if (unit == 0 || value >= 99.95) {
 		(void)snprintf(buffer, UNITS_TEXT_MAX, "%u %s", (unsigned)(value + 0.5),
 			       names[unit]);
@@ -171,9 +177,9 @@ static void format_two(char *buffer, uint64_t value, unsigned per, const char *l
 char *units_format_time(double seconds, char buffer[UNITS_TEXT_MAX])
 {
 	if (!(seconds >= 0))
-		return strcpy(buffer, "-");
+		return copy(buffer, "-");
 	if (seconds == 0)
-		return strcpy(buffer, "0 s");
+		return copy(buffer, "0 s");
 	if (seconds < 0.9995)
 		(void)snprintf(buffer, UNITS_TEXT_MAX, "%u ms", (unsigned)(seconds * 1000 + 0.5));
 	else if (seconds < 9.95)
@@ -189,6 +195,6 @@ char *units_format_time(double seconds, char buffer[UNITS_TEXT_MAX])
 	else if (seconds < 86400 * 100000.0)
 		format_two(buffer, (uint64_t)(seconds / 3600 + 0.5), 24, "d", "h");
 	else
-		return strcpy(buffer, ">100000 d");
+		return copy(buffer, ">100000 d");
 	return buffer;
 }

@@ -465,22 +465,25 @@ static void test_caret(void **state)
 	    "      = help: up to 15 characters without space, '/' and ':'\n");
 }
 
+/* The largest file. */
+#define SIZE ((size_t)1024 * 1024)
+
 static void test_limits(void **state)
 {
-	_cleanup_free_ char *text = malloc(1024 * 1024 + 1);
+	_cleanup_free_ char *text = malloc(SIZE + 1);
 	_cleanup_free_ char *errors = NULL;
 	struct config *config = NULL;
 	unsigned lines = 0;
 
 	assert_non_null(text);
-	memset(text, '#', 1024 * 1024 + 1);
-	bad_bytes(text, 1024 * 1024 + 1,
+	memset(text, '#', SIZE + 1);
+	bad_bytes(text, SIZE + 1,
 		  "f.conf: error: larger than 1024 KiB\n"
 		  "      = help: is this the configuration?\n");
 	/* 25 errors: 20 are shown, in the order of the file, the others counted. */
-	(void)strcpy(text, "");
+	text[0] = '\0';
 	for (unsigned i = 0; i < 25; i++)
-		(void)sprintf(text + strlen(text), "k%u-no-such: 1\n", i);
+		(void)snprintf(text + strlen(text), 40, "k%u-no-such: 1\n", i);
 	assert_int_equal(parse(text, strlen(text), &errors, &config), -EBADMSG);
 	for (const char *p = errors; (p = strstr(p, ": error: ")); p++)
 		lines++;
@@ -488,12 +491,12 @@ static void test_limits(void **state)
 	assert_non_null(strstr(errors, "f.conf:20:1: error: unknown key 'k19-no-such'"));
 	assert_non_null(strstr(errors, "f.conf: and 5 more\n"));
 	/* Too many values stop the reading early. */
-	memset(text, ',', 1024 * 1024);
+	memset(text, ',', SIZE);
 	memcpy(text, "nics: [a", 8);
-	for (size_t i = 8; i + 1 < 1024 * 1024; i += 2)
+	for (size_t i = 8; i + 1 < SIZE; i += 2)
 		text[i + 1] = 'a';
 	bad_bytes(
-		text, 1024 * 1024,
+		text, SIZE,
 		"f.conf:1:209716: error: too many values in one file\n"
 		"    1 | ...a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,"
 		"a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,...\n"
