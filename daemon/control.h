@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "control-interface.h"
 #include "cleanup.h"
+#include "control-interface.h"
 
 #include <jansson.h>
 #include <stdbool.h>

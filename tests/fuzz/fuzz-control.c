@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Any bytes as a stream of Varlink requests. Beyond what the sanitizers see: whatever is taken for
+ * a request is answered with one JSON object and one NUL (with nothing if it is oneway), and a
+ * method that changes something is never called for a peer that may not.
+ */
+#include "control-service.h"
+
+#include <errno.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static int echo(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
+{
+	check(json_is_object(parameters));
+	*ret_reply = json_incref(parameters);
+	return 0;
+}
+
+static int no_such_sa(json_t *parameters, void *userdata, json_t **ret_reply,
+		      const char **ret_error)
+{
+	*ret_error = "NoSuchSA";
+	return echo(parameters, userdata, ret_reply, ret_error);
+}
+
+static int fail(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
+{
+	return -EIO;
+}
+
+static int forbidden(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
+{
+	abort();
+}
+
+static bool may_change(const struct ucred *peer)
+{
+	return false;
+}
+
+static const struct control_method methods[] = {
+	{.name = "ListSAs", .call = echo},
+	{.name = "Explain", .call = no_such_sa},
+	{.name = "GetStatus", .call = fail},
+	{.name = "Pause", .changes = true, .call = forbidden},
+};
+
+/* All that is pending, as a client would read it. The caller frees it. */
+static char *read_all(struct control_output *output, size_t *ret_size)
+{
+	size_t size = output->pending;
+	size_t used = 0;
+	char *text = malloc(size + 1);
+	int sockets[2];
+	int r = 0;
+
+	check(text && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
+	while (r == 0) {
+		ssize_t n;
+
+		r = control_output_send(output, sockets[0]);
+		check(r >= 0);
+		n = recv(sockets[1], text + used, size + 1 - used, MSG_DONTWAIT);
+		check(n > 0);
+		used += (size_t)n;
+	}
+	while (used < size) {
+		ssize_t n = recv(sockets[1], text + used, size + 1 - used, MSG_DONTWAIT);
+
+		check(n > 0);
+		used += (size_t)n;
+	}
+	(void)close(sockets[0]);
+	(void)close(sockets[1]);
+	*ret_size = used;
+	return text;
+}
+
+static void check_reply(struct control_output *output)
+{
+	size_t size = 0;
+	_cleanup_free_ char *text = read_all(output, &size);
+	json_auto_t *reply = NULL;
+
+	check(size > 0 && memchr(text, '\0', size) == text + size - 1);
+	reply = json_loadb(text, size - 1, JSON_REJECT_DUPLICATES, NULL);
+	check(json_is_object(json_object_get(reply, "parameters")));
+	check(json_object_size(reply) == 1 || json_is_string(json_object_get(reply, "error")));
+}
+
+static void answer(const char *text, size_t size)
+{
+	static const struct control_service service = {
+		.methods = methods,
+		.n_methods = ELEMENTSOF(methods),
+		.may_change = may_change,
+	};
+	static const struct ucred peer = {.uid = 1000, .gid = 1000};
+	struct control_request request;
+	struct control_output output;
+	int r = control_request_parse(text, size, &request);
+
+	check(r == 0 || r == -EBADMSG);
+	if (r < 0)
+		return;
+	control_output_init(&output);
+	check(control_service_answer(&service, &request, &peer, &output) == 0);
+	if (request.oneway)
+		check(output.pending == 0);
+	else
+		check_reply(&output);
+	check(output.pending == 0);
+	control_output_clear(&output);
+	control_request_done(&request);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	const char *end = text + size;
+
+	if (size > CONTROL_REQUEST_MAX)
+		return 0;
+	while (text < end) {
+		const char *nul = memchr(text, '\0', (size_t)(end - text));
+
+		if (!nul)
+			nul = end;
+		answer(text, (size_t)(nul - text));
+		text = nul + 1;
+	}
+	return 0;
+}
