@@ -21,12 +21,16 @@ static int change(const struct ctl *ctl, int argc, char **argv, const char *meth
 
 static int print_paused(const struct ctl *ctl, const json_t *reply)
 {
+	(void)ctl;
+	(void)reply;
 	(void)puts("paused: SAs stay where they are until 'espoffloadctl resume'");
 	return 0;
 }
 
 static int print_resumed(const struct ctl *ctl, const json_t *reply)
 {
+	(void)ctl;
+	(void)reply;
 	(void)puts("resumed");
 	return 0;
 }
@@ -35,6 +39,7 @@ static int print_reloaded(const struct ctl *ctl, const json_t *reply)
 {
 	const char *path = json_string_value(json_object_get(reply, "path"));
 
+	(void)ctl;
 	(void)printf("reloaded %s\n", path && path[0] ? path : "the built-in configuration");
 	return 0;
 }

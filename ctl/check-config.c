@@ -59,6 +59,7 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	const json_t *error;
 	size_t i;
 
+	(void)ctl;
 	json_array_foreach(json_object_get(document, "errors"), i, error)(void)
 		fprintf(stderr, "%s\n", json_string_value(error));
 	if (json_is_true(json_object_get(document, "valid"))) {

@@ -13,30 +13,26 @@
 /* Enough for the members of a group: a larger answer only costs the hint its name. */
 #define GROUP_BUFFER_SIZE 16384
 
-_printf_(2, 0) static void print_message(const char *prefix, const char *format, va_list arguments)
-{
-	(void)fputs(prefix, stderr);
-	(void)vfprintf(stderr, format, arguments);
-	(void)fputc('\n', stderr);
-}
-
 void ctl_error(const char *format, ...)
 {
 	va_list arguments;
 
+	(void)fputs("espoffloadctl: ", stderr);
 	va_start(arguments, format);
-	print_message("espoffloadctl: ", format, arguments);
+	(void)vfprintf(stderr, format, arguments);
 	va_end(arguments);
+	(void)fputc('\n', stderr);
 }
 
 int ctl_usage(const char *format, ...)
 {
 	va_list arguments;
 
+	(void)fputs("espoffloadctl: ", stderr);
 	va_start(arguments, format);
-	print_message("espoffloadctl: ", format, arguments);
+	(void)vfprintf(stderr, format, arguments);
 	va_end(arguments);
-	(void)fputs("Try 'espoffloadctl --help'.\n", stderr);
+	(void)fputs("\nTry 'espoffloadctl --help'.\n", stderr);
 	return CTL_USAGE;
 }
 
@@ -108,7 +104,7 @@ int ctl_tell_failure(const struct ctl *ctl, int error)
 		ctl_error("the socket's path is too long: %s", ctl->socket);
 		return CTL_USAGE;
 	case EMSGSIZE:
-		ctl_error("the reply is larger than %u MiB: ask for less (--limit)",
+		ctl_error("the reply is larger than %lu MiB: ask for less (--limit)",
 			  CONTROL_REPLY_MAX >> 20);
 		return CTL_FAILURE;
 	case EBADMSG:

@@ -22,7 +22,7 @@ static int print_table(const struct ctl *ctl, const json_t *reply)
 
 	if (r < 0)
 		return r;
-	rows = calloc(n ? n : 1, sizeof(*rows));
+	rows = calloc(n ? n : 1, sizeof(const struct sa_view *));
 	if (!rows)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)

@@ -64,6 +64,9 @@ static void print_usage(void)
 
 static int verb_help(const struct ctl *ctl, int argc, char **argv)
 {
+	(void)ctl;
+	(void)argc;
+	(void)argv;
 	print_usage();
 	return CTL_OK;
 }
@@ -201,7 +204,7 @@ static int make_ctl(const struct arguments *arguments, struct ctl *ret_ctl)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = {};
+	struct arguments arguments = {.color = "auto"};
 	struct ctl ctl;
 	int r;
 

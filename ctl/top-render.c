@@ -25,7 +25,8 @@ static int sort_column(const struct top_model *model, const struct sa_table *tab
 
 static struct sa_table lay_out(const struct top_model *model, int width, size_t first, size_t n)
 {
-	_cleanup_free_ const struct sa_view **views = calloc(n ? n : 1, sizeof(*views));
+	_cleanup_free_ const struct sa_view **views =
+		calloc(n ? n : 1, sizeof(const struct sa_view *));
 
 	for (size_t i = 0; views && i < n; i++)
 		views[i] = &model->shown[first + i]->sa;

@@ -61,6 +61,7 @@ struct top_screen *top_screen_close(struct top_screen *screen)
 
 void top_screen_size(const struct top_screen *screen, int *ret_width, int *ret_height)
 {
+	(void)screen;
 	*ret_width = getmaxx(stdscr);
 	*ret_height = getmaxy(stdscr);
 }
@@ -69,6 +70,7 @@ void top_screen_resize(struct top_screen *screen)
 {
 	struct winsize size;
 
+	(void)screen;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
 		(void)resizeterm(size.ws_row, size.ws_col);
 	/* The terminal may have wrapped or cut what it showed: draw everything again. */
@@ -138,6 +140,7 @@ int top_screen_key(struct top_screen *screen)
 	wint_t key;
 	int r = get_wch(&key);
 
+	(void)screen;
 	if (r == ERR)
 		return -1;
 	if (r == KEY_CODE_YES)

@@ -105,7 +105,7 @@ static int parse_options(int argc, char **argv, struct top_options *ret_options)
 
 int verb_top(const struct ctl *ctl, int argc, char **argv)
 {
-	struct top_options options;
+	struct top_options options = {};
 	const char *term = getenv("TERM");
 	bool dumb = !term || !*term || strcmp(term, "dumb") == 0;
 	bool terminal = ctl->terminal && isatty(STDIN_FILENO);

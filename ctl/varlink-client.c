@@ -13,8 +13,8 @@
 #include <sys/un.h>
 
 /* What one _process() reads at most, so that a huge reply does not starve the caller's loop. */
-#define READ_BURST (4u * 1024u * 1024u)
-#define READ_SIZE (64u * 1024u)
+#define READ_BURST (4ul * 1024 * 1024)
+#define READ_SIZE (64ul * 1024)
 /* varlink.org: names are interface names plus a member; nothing sane is longer. */
 #define ERROR_NAME_MAX 255
 
@@ -38,7 +38,7 @@ int varlink_client_connect(const char *path, struct varlink_client **ret_client)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -14,8 +14,8 @@
 
 /* A request or a reply that is larger than this ends the connection. A reply with 100,000 SAs is
  * about 60 MB. */
-#define CONTROL_REQUEST_MAX (64u * 1024u)
-#define CONTROL_REPLY_MAX (256u * 1024u * 1024u)
+#define CONTROL_REQUEST_MAX (64ul * 1024)
+#define CONTROL_REPLY_MAX (256ul * 1024 * 1024)
 
 /* Samples of an SA's rate that the daemon keeps for the sparkline of `top`, one a second. */
 #define CONTROL_HISTORY_SAMPLES 60

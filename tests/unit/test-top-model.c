@@ -26,11 +26,11 @@ static void feed(struct top_model *model, const struct fixture_sa *sas, size_t n
 static void assert_order(const struct top_model *model, const char *spis)
 {
 	char text[256] = "";
+	size_t length = 0;
 
-	for (size_t i = 0; i < model->n_shown; i++) {
-		(void)strcat(text, i ? " " : "");
-		(void)strcat(text, model->shown[i]->sa.spi + 7); /* "0x00000101" -> "101" */
-	}
+	for (size_t i = 0; i < model->n_shown; i++) /* "0x00000101" is 101 for short */
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
+					   i ? " " : "", model->shown[i]->sa.spi + 7);
 	assert_string_equal(text, spis);
 }
 

@@ -124,7 +124,7 @@ static int call(const char *answer, size_t size, bool hang, struct varlink_reply
 
 	assert_non_null(mkdtemp(directory));
 	(void)snprintf(server.path, sizeof(server.path), "%s/socket", directory);
-	strcpy(address.sun_path, server.path);
+	memcpy(address.sun_path, server.path, sizeof(server.path));
 	server.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(server.fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(server.fd, 1), 0);
