@@ -133,6 +133,16 @@ static void print_foreign_text(const char *text)
 	}
 }
 
+/* The same, ended by exactly one newline. */
+static void print_lines(const char *text)
+{
+	size_t length = strlen(text);
+
+	print_foreign_text(text);
+	if (length == 0 || text[length - 1] != '\n')
+		(void)fputc('\n', stderr);
+}
+
 static void tell_text(const char *prefix, const char *text)
 {
 	(void)fprintf(stderr, "espoffloadctl: %s", prefix);
@@ -157,8 +167,7 @@ int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *
 	if (strcmp(name, CONTROL_INTERFACE ".InvalidConfiguration") == 0) {
 		tell_text("the configuration is invalid, the rules in force stay: ",
 			  member(parameters, "path"));
-		print_foreign_text(member(parameters, "messages"));
-		(void)fputc('\n', stderr);
+		print_lines(member(parameters, "messages"));
 		return CTL_INVALID_CONFIG;
 	}
 	if (strcmp(name, CONTROL_INTERFACE ".PermissionDenied") == 0) {

@@ -6,34 +6,34 @@
 #include <jansson.h>
 
 struct fixture_sa {
-	int spi;
 	const char *src;
 	const char *dst;
 	const char *direction;
-	int reqid;
 	const char *nic; /* NULL: software */
-	double rate;     /* bytes/s */
-	int rank;
 	const char *state;
 	const char *reason;
 	const char *text;
+	double rate; /* bytes/s */
+	int spi;
+	int reqid;
+	int rank;
 };
 
 static const struct fixture_sa fixture_sas[] = {
-	{0x101, "192.0.2.1", "198.51.100.1", "out", 1, "eth0", 475e6, 1, "settled", "resident",
-	 "hot enough to stay"},
-	{0x102, "198.51.100.1", "192.0.2.1", "in", 1, "eth0", 180e6, 2, "settled", "resident",
-	 "hot enough to stay"},
-	{0xc0ffee03, "2001:db8:1::1", "2001:db8:ffff:3::10:3", "out", 2, NULL, 41e6, 3, "moving",
-	 "hotter", "it displaces a colder SA"},
-	{0x104, "192.0.2.1", "203.0.113.254", "out", 3, "eth0", 9e6, 4, "foreign", "foreign",
-	 "somebody else offloaded it; it is left alone"},
-	{0x105, "192.0.2.1", "198.51.100.5", "out", 4, NULL, 2.5e6, 5, "refused", "refused",
-	 "the driver refused it: \"Only 128 bit ICV is supported\""},
-	{0x106, "192.0.2.1", "198.51.100.6", "out", 5, NULL, 1e3, 6, "hands-off",
-	 "unknown-attribute", "attribute 42 is not known: hands off"},
-	{0x107, "192.0.2.1", "198.51.100.7", "out", 6, NULL, 0, 0, "settled", "idle",
-	 "it carries nothing"},
+	{"192.0.2.1", "198.51.100.1", "out", "eth0", "settled", "resident", "hot enough to stay",
+	 475e6, 0x101, 1, 1},
+	{"198.51.100.1", "192.0.2.1", "in", "eth0", "settled", "resident", "hot enough to stay",
+	 180e6, 0x102, 1, 2},
+	{"2001:db8:1::1", "2001:db8:ffff:3::10:3", "out", NULL, "moving", "hotter",
+	 "it displaces a colder SA", 41e6, 0xc0ffee03, 2, 3},
+	{"192.0.2.1", "203.0.113.254", "out", "eth0", "foreign", "foreign",
+	 "somebody else offloaded it; it is left alone", 9e6, 0x104, 3, 4},
+	{"192.0.2.1", "198.51.100.5", "out", NULL, "refused", "refused",
+	 "the driver refused it: \"Only 128 bit ICV is supported\"", 2.5e6, 0x105, 4, 5},
+	{"192.0.2.1", "198.51.100.6", "out", NULL, "hands-off", "unknown-attribute",
+	 "attribute 42 is not known: hands off", 1e3, 0x106, 5, 6},
+	{"192.0.2.1", "198.51.100.7", "out", NULL, "settled", "idle", "it carries nothing", 0,
+	 0x107, 6, 0},
 };
 #define FIXTURE_SAS (sizeof(fixture_sas) / sizeof(fixture_sas[0]))
 
