@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <sysexits.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
@@ -24,8 +25,6 @@
  * for the images of SAs that are in a NIC. Only what is used is locked. */
 #define ARENA_LIMIT (48u * 1024u * 1024u)
 #define PLACED_PATH "/run/espoffloadd/placed"
-
-enum { EXIT_CONFIGURATION = 4 }; /* as espoffloadctl check-config */
 
 struct arguments {
 	const char *config;
@@ -339,7 +338,7 @@ int main(int argc, char **argv)
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r != 0)
-		return r < 0 ? 2 : EXIT_SUCCESS;
+		return r < 0 ? EX_USAGE : EXIT_SUCCESS;
 	/* Before the first key: no core file, no ptrace by the same user. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return EXIT_FAILURE;
@@ -352,6 +351,6 @@ int main(int argc, char **argv)
 		journal_log(journal, LOG_ERR, "Failed: %s", strerror(-r));
 	stop(&d);
 	if (r == -EBADMSG)
-		return EXIT_CONFIGURATION;
+		return EX_CONFIG; /* not restarted: RestartPreventExitStatus= of the unit */
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

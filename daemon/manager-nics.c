@@ -12,12 +12,16 @@
 /* Where neither the configuration nor the driver tells the size: a start, from which ENOSPC
  * teaches less. */
 #define CAPACITY_ASSUMED 1024
-/* Cost of a move until it is measured per driver: docs/policy.md. */
-#define MIGRATION_BYTES (4.0 * 1024.0 * 1024.0)
+/* Cost of a move until it is measured per driver: docs/policy.md. A fixed number of bytes would
+ * keep a gateway with little traffic from ever moving anything, so it is at most what an SA in the
+ * NIC carries in a fraction of a second: on a gateway with 5 GB/s in 128 slots both come to 4 MiB.
+ */
+#define MIGRATION_BYTES_MAX (4.0 * 1024.0 * 1024.0)
+#define MIGRATION_BYTES_SECONDS 0.15
 #define MIGRATION_SECONDS 0.25
 /* Slots kept free for the overlap of a rekey, and never more than this share of the table. */
-#define RESERVE_SLOTS 2
-#define RESERVE_SHARE 16
+#define RESERVE_SLOTS 4
+#define RESERVE_SHARE 64
 
 struct manager_nic *manager_nic(struct manager *m, int ifindex)
 {
@@ -85,7 +89,17 @@ static uint32_t subtract(uint32_t a, uint32_t b)
 	return a > b ? a - b : 0;
 }
 
-static struct policy_table_config table_config(struct manager *m, uint32_t capacity)
+/* `rate` is that of all SAs that compete in the table. */
+static double migration_bytes(uint32_t capacity, double rate, size_t n)
+{
+	double slots = n < capacity ? (double)n : (double)capacity;
+	double bytes = slots > 0 ? rate / slots * MIGRATION_BYTES_SECONDS : 0;
+
+	return bytes < MIGRATION_BYTES_MAX ? bytes : MIGRATION_BYTES_MAX;
+}
+
+static struct policy_table_config table_config(struct manager *m, uint32_t capacity, double rate,
+					       size_t n)
 {
 	uint32_t reserve = capacity / RESERVE_SHARE;
 
@@ -94,14 +108,15 @@ static struct policy_table_config table_config(struct manager *m, uint32_t capac
 		.reserve = reserve < RESERVE_SLOTS ? reserve : RESERVE_SLOTS,
 		.moves_per_second = m->config->moves_per_second,
 		.moves_burst = 2.0 * capacity,
-		.migration_bytes = MIGRATION_BYTES,
+		.migration_bytes = migration_bytes(capacity, rate, n),
 		.migration_seconds = MIGRATION_SECONDS,
 	};
 }
 
-static void set_table(struct manager *m, policy_table *table, uint32_t capacity)
+static void set_table(struct manager *m, policy_table *table, uint32_t capacity, double rate,
+		      size_t n)
 {
-	struct policy_table_config config = table_config(m, capacity);
+	struct policy_table_config config = table_config(m, capacity, rate, n);
 
 	if (*table != POLICY_NONE)
 		(void)policy_table_configure(m->policy, *table, &config);
@@ -133,17 +148,47 @@ static void set_tables(struct manager *m, struct manager_nic *n)
 	if ((n->in != POLICY_NONE || n->out != POLICY_NONE) && (n->in == n->out) != n->shared)
 		drop_tables(m, n);
 	if (n->shared) {
-		set_table(m, &n->in, subtract(n->capacity_in, foreign));
+		set_table(m, &n->in, subtract(n->capacity_in, foreign), n->rate_in + n->rate_out,
+			  n->competing_in + n->competing_out);
 		n->out = n->in;
 		return;
 	}
 	if (n->capacity_in > 0)
-		set_table(m, &n->in, subtract(n->capacity_in, n->foreign_in));
+		set_table(m, &n->in, subtract(n->capacity_in, n->foreign_in), n->rate_in,
+			  n->competing_in);
 	if (n->capacity_out > 0)
-		set_table(m, &n->out, subtract(n->capacity_out, n->foreign_out));
+		set_table(m, &n->out, subtract(n->capacity_out, n->foreign_out), n->rate_out,
+			  n->competing_out);
 }
 
-static void count_occupancy(struct manager *m)
+static void count_holder(struct manager *m, const struct sa *sa)
+{
+	struct manager_nic *n = sa->ifindex ? manager_nic(m, sa->ifindex) : NULL;
+	bool in = sa->description.direction == SA_DIRECTION_IN;
+
+	if (!n)
+		return;
+	*(in ? &n->used_in : &n->used_out) += 1;
+	if (sa->foreign)
+		*(in ? &n->foreign_in : &n->foreign_out) += 1;
+}
+
+static void count_competitor(struct manager *m, const struct sa *sa)
+{
+	struct manager_nic *n = sa->candidate ? manager_nic(m, sa->candidate) : NULL;
+	bool in = sa->description.direction == SA_DIRECTION_IN;
+	struct policy_sa_view view;
+
+	if (!n || sa->foreign || sa->handle == POLICY_NONE)
+		return;
+	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
+	if (!view.rate_known || view.rate <= 0)
+		return;
+	*(in ? &n->rate_in : &n->rate_out) += view.rate;
+	*(in ? &n->competing_in : &n->competing_out) += 1;
+}
+
+static void count_sas(struct manager *m)
 {
 	struct sa *sa;
 
@@ -151,17 +196,13 @@ static void count_occupancy(struct manager *m)
 		struct manager_nic *n = &m->nics[i];
 
 		n->used_in = n->used_out = n->foreign_in = n->foreign_out = 0;
+		n->competing_in = n->competing_out = 0;
+		n->rate_in = n->rate_out = 0;
 	}
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 	{
-		struct manager_nic *n = sa->ifindex ? manager_nic(m, sa->ifindex) : NULL;
-		bool in = sa->description.direction == SA_DIRECTION_IN;
-
-		if (!n)
-			continue;
-		*(in ? &n->used_in : &n->used_out) += 1;
-		if (sa->foreign)
-			*(in ? &n->foreign_in : &n->foreign_out) += 1;
+		count_holder(m, sa);
+		count_competitor(m, sa);
 	}
 }
 
@@ -228,7 +269,7 @@ void manager_update_nics(struct manager *m)
 	drop_missing(m);
 	for (size_t i = 0; i < m->network->ops->count(m->network); i++)
 		update_nic(m, m->network->ops->at(m->network, i));
-	count_occupancy(m);
+	count_sas(m);
 	for (size_t i = 0; i < m->n_nics; i++)
 		set_tables(m, &m->nics[i]);
 }

@@ -37,6 +37,8 @@ struct manager_nic {
 	uint32_t capacity_in, capacity_out; /* configured or by driver; of both in `in` if shared */
 	uint32_t used_in, used_out;         /* all SAs that it holds */
 	uint32_t foreign_in, foreign_out;   /* of these, somebody else's */
+	uint32_t competing_in, competing_out; /* SAs with traffic that leave by it */
+	double rate_in, rate_out;             /* bytes/s of these */
 };
 
 /* What was done, for `explain` and `top`. */
