@@ -31,8 +31,9 @@
 #include <unistd.h>
 
 #define SLICE_MS 20
-/* Credit that a flow may save up while the process is not scheduled. More would turn a stall into a burst. */
-#define CREDIT_MAX_SECONDS 0.3
+/* The longest slice that is paid for. A longer one means that the process was not scheduled: to catch up would be a burst. The bound
+ * is on time and not on each flow's credit, so that a guest that cannot keep up slows all flows alike and keeps their proportions. */
+#define SLICE_MAX_SECONDS 0.3
 #define FLOWS_MAX 1024
 #define PAYLOAD_MAX 9000
 #define BATCH 32
@@ -246,17 +247,14 @@ static int send_loop(const char *path) {
                 if (read(fds[1].fd, &expired, sizeof expired) != (ssize_t) sizeof expired)
                         continue;
                 now = now_seconds();
-                slice = now - last;
+                slice = now - last < SLICE_MAX_SECONDS ? now - last : SLICE_MAX_SECONDS;
                 last = now;
                 for (size_t i = 0; i < n_flows; i++) {
-                        double most = flows[i].packets_per_second * CREDIT_MAX_SECONDS + 1;
                         unsigned n;
 
                         if (!flows[i].planned)
                                 continue;
                         flows[i].credit += flows[i].packets_per_second * slice;
-                        if (flows[i].credit > most)
-                                flows[i].credit = most;
                         n = (unsigned) flows[i].credit;
                         flows[i].credit -= n;
                         sent += flow_send(flows + i, n);

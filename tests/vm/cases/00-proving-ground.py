@@ -28,17 +28,24 @@ def case_netdevsim_offload():
 
 
 def compare(world, planned, seconds=8, tolerance=0.25):
-    """The SAs' byte rates must stand in the proportions of the plan; the slow ones, with few packets, within two of them."""
+    """The SAs' byte rates must stand in the proportions of the plan; the slow ones, with few packets, within some of them.
+
+    Proportions, and not rates: on a busy host the guest may not send all that was planned.
+    """
     measured = world.measure(seconds)
-    overhead = world.payload_on_wire()
+    size = world.payload_on_wire()
+    scale = sum(measured[spi] for spi in planned) / sum(rate * size[spi] for spi, rate in planned.items())
+    print(f"the guest managed {scale:.0%} of the planned traffic")
+    check(scale > 0.05, f"the guest managed only {scale:.1%} of the planned traffic")
+    wrong = []
     for spi, rate in sorted(planned.items()):
-        expected = rate * overhead[spi]
-        allowed = max(expected * tolerance, 2.5 * overhead[spi] / seconds)
-        print(f"{spi:#x} {world.flow(spi).family} {world.flow(spi).mode:9} planned {expected:9.0f} B/s, measured {measured[spi]:9.0f} B/s")
-    for spi, rate in sorted(planned.items()):
-        expected = rate * overhead[spi]
-        allowed = max(expected * tolerance, 2.5 * overhead[spi] / seconds)
-        check(abs(measured[spi] - expected) <= allowed, f"SA {spi:#x}: planned {expected:.0f} B/s, measured {measured[spi]:.0f}")
+        expected = rate * size[spi] * scale
+        good = abs(measured[spi] - expected) <= max(expected * tolerance, 3 * size[spi] / seconds)
+        flow = world.flow(spi)
+        print(f"{spi:#x} {flow.family} {flow.mode:9} expected {expected:9.0f} B/s, measured {measured[spi]:9.0f} B/s{'' if good else ' !'}")
+        if not good:
+            wrong.append(f"{spi:#x} expected {expected:.0f} B/s, measured {measured[spi]:.0f}")
+    check(not wrong, f"{len(wrong)} of {len(planned)} SAs out of proportion: {'; '.join(wrong[:3])}")
 
 
 def traffic(direction):
