@@ -119,8 +119,8 @@ struct policy_sa_view {
 	bool resident;
 	bool pending;
 	bool rate_known;
-	double rate;     /* smoothed */
-	double rate_low; /* confidence band */
+	double rate;     /* smoothed, of the present level */
+	double rate_low; /* band of what is expected of the next seconds */
 	double rate_high;
 	double last_rate; /* last sample */
 	double threshold; /* rate of the resident it would displace, or of the best outsider */
@@ -141,19 +141,21 @@ struct policy_table_view {
 /* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged ones.
  */
 struct policy_parameters {
-	double half_life;       /* s, settled averaging */
-	double jump_deviations; /* a sample further away than this restarts the mean */
+	double half_life;       /* s, of the average of one level */
+	double jump_deviations; /* a sample further away than this begins a new level */
 	double band_deviations; /* half width of the confidence band */
-	double drop_confirm;    /* s a low rate must last before it restarts the mean */
+	double drop_confirm;    /* s a low rate must last before it begins a new level */
+	double slow_half_life;  /* s, of the average over all levels */
+	double outlook;         /* s ahead for which a rate is forecast */
 	double margin;          /* an outsider must beat the resident's upper band by this share */
 	double payback;         /* the gain must be this many times the cost */
-	double horizon;         /* s, speculation horizon at start */
-	double horizon_min;     /* s */
-	double horizon_max;     /* s */
-	double age_max;         /* s, cap of the ski-rental horizon */
-	double dwell;           /* s an SA stays after a move */
-	double refused_wait;    /* s before a refused SA is tried again, doubling up to an hour */
-	double packet_bytes;    /* value of a packet in bytes; 0 ranks by bytes alone */
+	double horizon;     /* s, speculation, for a move that costs a second's worth of its slot */
+	double horizon_min; /* s */
+	double horizon_max; /* s */
+	double age_max;     /* s, cap of the ski-rental horizon */
+	double dwell;       /* s an SA stays after a move */
+	double refused_wait; /* s before a refused SA is tried again, doubling up to an hour */
+	double packet_bytes; /* value of a packet in bytes; 0 ranks by bytes alone */
 };
 
 struct policy_parameters policy_parameters_default(void);

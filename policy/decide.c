@@ -24,9 +24,6 @@
 /* An SA that has no slot to go to is looked at again after this. */
 #define BLOCKED_SECONDS 1.0
 
-/* With HORIZON_SUCCESS of sa.c: the horizon settles where two of three speculations pay. */
-#define HORIZON_FAILURE 0.92
-
 static double mean_of(const struct sa *sa)
 {
 	return sa ? sa->heat.rate.mean : 0;
@@ -176,18 +173,24 @@ static struct sa *any_resident(struct policy *policy, const struct table *table)
 	return best;
 }
 
+static struct sa *coldest_resident(const struct policy *policy, const struct table *table)
+{
+	struct sa *coldest = NULL;
+
+	for (uint32_t g = 0; g <= policy->n_groups; g++) {
+		const struct heap *residents = &table->groups[g].residents;
+
+		if (residents->n > 0 && (!coldest || residents->nodes[0].key < sa_high(coldest)))
+			coldest = &policy->sas[residents->nodes[0].id];
+	}
+	return coldest;
+}
+
 static void decide_overflow(struct policy *policy, struct table *table)
 {
 	while (table->held > policy_table_capacity(table)) {
-		struct sa *coldest = NULL;
+		struct sa *coldest = coldest_resident(policy, table);
 
-		for (uint32_t g = 0; g <= policy->n_groups; g++) {
-			const struct heap *residents = &table->groups[g].residents;
-
-			if (residents->n > 0 &&
-			    (!coldest || residents->nodes[0].key < sa_high(coldest)))
-				coldest = &policy->sas[residents->nodes[0].id];
-		}
 		if (!coldest)
 			coldest = any_resident(policy, table);
 		if (!coldest)
@@ -256,8 +259,8 @@ static void choose_in_group(struct policy *policy, struct table *table, uint32_t
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct sa *sa = &policy->sas[ids[i]];
-		double gain = policy_gain(policy, table, sa, price);
 		double cost = policy_cost(table, sa) + victim_cost;
+		double gain = policy_gain(policy, sa, price, cost);
 		double surplus = gain - policy->parameters.payback * cost;
 
 		if (surplus > best->surplus && policy_table_can_carry(table, sa, victim))
@@ -281,17 +284,15 @@ static void decide_free_slots(struct policy *policy, struct table *table)
 }
 
 /* The speculation that brought the victim in has failed; that on its successor opens. */
-static void settle_swap(struct policy *policy, struct table *table, const struct choice *swap)
+static void settle_swap(const struct choice *swap)
 {
 	if (swap->victim->heat.debt > 0) {
 		swap->victim->heat.trust /= 2;
 		swap->victim->heat.debt = 0;
-		table->horizon =
-			fmax(policy->parameters.horizon_min, HORIZON_FAILURE * table->horizon);
 	}
 	swap->sa->heat.debt = swap->cost;
 	swap->sa->heat.earned = 0;
-	swap->sa->heat.victim = sa_mean(swap->victim);
+	swap->sa->heat.victim = sa_expected(swap->victim);
 }
 
 static void decide_swaps(struct policy *policy, struct table *table)
@@ -309,10 +310,18 @@ static void decide_swaps(struct policy *policy, struct table *table)
 		}
 		if (!best.sa)
 			return;
-		settle_swap(policy, table, &best);
+		settle_swap(&best);
 		plan_promotion(policy, table, best.sa, best.victim, POLICY_REASON_HOTTER,
 			       POLICY_REASON_COLDER, best.gain, best.cost);
 	}
+}
+
+static double price_of_slot(const struct policy *policy, const struct table *table)
+{
+	const struct sa *coldest =
+		policy_table_has_slot(table) ? NULL : coldest_resident(policy, table);
+
+	return coldest ? sa_high(coldest) : 0;
 }
 
 void policy_decide(struct policy *policy, struct table *table)
@@ -328,4 +337,5 @@ void policy_decide(struct policy *policy, struct table *table)
 		decide_floor(policy, table, g);
 	decide_free_slots(policy, table);
 	decide_swaps(policy, table);
+	table->price = price_of_slot(policy, table);
 }

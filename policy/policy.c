@@ -21,11 +21,13 @@ struct policy_parameters policy_parameters_default(void)
 		.jump_deviations = 3,
 		.band_deviations = 1,
 		.drop_confirm = 5,
+		.slow_half_life = 120,
+		.outlook = 16,
 		.margin = 0.05,
 		.payback = 2,
-		.horizon = 10,
+		.horizon = 4,
 		.horizon_min = 1,
-		.horizon_max = 30,
+		.horizon_max = 60,
 		.age_max = 600,
 		.dwell = 2,
 		.refused_wait = 60,
@@ -42,6 +44,7 @@ static bool parameters_are_valid(const struct policy_parameters *p)
 {
 	return is_amount(p->half_life) && p->half_life > 0 && is_amount(p->jump_deviations) &&
 	       is_amount(p->band_deviations) && is_amount(p->drop_confirm) &&
+	       is_amount(p->slow_half_life) && p->slow_half_life > 0 && is_amount(p->outlook) &&
 	       is_amount(p->margin) && is_amount(p->payback) && is_amount(p->horizon) &&
 	       is_amount(p->horizon_min) && is_amount(p->horizon_max) && is_amount(p->age_max) &&
 	       is_amount(p->dwell) && is_amount(p->refused_wait) && is_amount(p->packet_bytes) &&
@@ -151,7 +154,6 @@ int policy_table_add(struct policy *policy, const struct policy_table_config *co
 		.config = *config,
 		.tokens = config->moves_burst,
 		.tokens_at = policy->now,
-		.horizon = policy->parameters.horizon,
 		.used = true,
 	};
 	policy_table handle;

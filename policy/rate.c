@@ -12,7 +12,9 @@
  *    or at once when next to nothing is left. (The deviation of bursty traffic is as large as its
  *    mean, so a drop to zero would never be far enough away by the first rule.)
  *
- * The deviation, scaled to that of the mean, gives the band [low, high].
+ * The deviation, scaled to that of the mean, gives the width of the band. Beside the level runs a
+ * slow average over all levels: what the SA carries in the long run. How much of either to expect
+ * is for forecast.c.
  */
 #include "rate.h"
 
@@ -29,6 +31,8 @@
 #define FIRST_DEVIATION_SHARE 0.5
 /* The deviation forgets no slower than this: it must notice that traffic calmed down. */
 #define DEVIATION_GAIN_MIN 0.02
+/* bytes/s that are as good as nothing in the long run. */
+#define SLOW_NOTHING 1000
 
 static bool rate_jumps(struct rate *rate, const struct policy_parameters *parameters, double x,
 		       double dt)
@@ -54,14 +58,31 @@ static bool rate_jumps(struct rate *rate, const struct policy_parameters *parame
 	       (rate->n_low >= 2 || dt <= parameters->drop_confirm / 2);
 }
 
+static double gain_of(double n, double half_life, double dt)
+{
+	return fmax(1 / (n + 1), 1 - exp2(-dt / half_life));
+}
+
+static void slow_update(struct rate *rate, const struct policy_parameters *parameters, double x,
+			double dt)
+{
+	rate->slow += gain_of(rate->n_slow, parameters->slow_half_life, dt) * (x - rate->slow);
+	if (rate->n_slow < UINT32_MAX)
+		rate->n_slow++;
+	/* So that an SA that fell silent is soon no work. */
+	if (x <= 0 && rate->slow < SLOW_NOTHING)
+		rate->slow = 0;
+}
+
 bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters, double x,
 			double dt)
 {
-	double gain = fmax(1.0 / (rate->count + 1.0), 1 - exp2(-dt / parameters->half_life));
-	double half_band;
+	double gain = gain_of(rate->count, parameters->half_life, dt);
 	bool jump = rate_jumps(rate, parameters, x, dt);
 
+	slow_update(rate, parameters, x, dt);
 	rate->last = x;
+	rate->age = jump ? dt : rate->age + dt;
 	if (jump) {
 		rate->mean = x;
 		rate->deviation = fmax(rate->deviation / 2, RESTART_DEVIATION_SHARE * x);
@@ -80,10 +101,12 @@ bool policy_rate_update(struct rate *rate, const struct policy_parameters *param
 		if (rate->count < UINT32_MAX)
 			rate->count++;
 	}
-	half_band = parameters->band_deviations * rate->deviation * sqrt(gain);
-	rate->low = fmax(0, rate->mean - half_band);
-	rate->high = rate->mean + half_band;
-	if (rate->n_low > 0)
-		rate->low = fmin(rate->low, x);
 	return jump;
+}
+
+double policy_rate_half_band(const struct rate *rate, const struct policy_parameters *parameters,
+			     double dt)
+{
+	return parameters->band_deviations * rate->deviation *
+	       sqrt(gain_of(rate->count, parameters->half_life, dt));
 }

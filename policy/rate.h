@@ -9,19 +9,42 @@
 
 struct policy_parameters;
 
+/* A forecast on trial: what became of it is what persistence is learned from. */
+struct trial {
+	double left; /* s until it is judged, 0: none */
+	double sum;  /* bytes since it was made */
+	double slow;
+	double level;
+	uint32_t kind;
+};
+
 /* All in value bytes/s. Zeroed: nothing known yet. */
 struct rate {
-	double mean;
+	double mean;      /* of the present level */
 	double deviation; /* mean absolute, of the samples from the mean */
-	double low;       /* the band in which the mean is believed to lie */
+	double slow;      /* mean over all levels */
+	double expected;  /* of the next seconds, see forecast.c */
+	double low;       /* band around it */
 	double high;
 	double last;    /* sample */
+	double age;     /* s of the level */
 	double low_for; /* s that samples have been low enough to doubt the mean */
 	uint32_t count; /* samples in the mean since it was restarted */
+	uint32_t n_slow;
 	uint32_t n_low; /* samples in low_for */
+	struct trial trial;
 };
 
 /* One sample: `x` bytes/s over the last `dt` > 0 seconds. Returns true when the sample began a new
- * level, so that what was known of the old one no longer counts. */
+ * level, so that what was known of the old one no longer counts. Leaves the forecast to
+ * policy_forecast(). */
 bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters, double x,
 			double dt);
+/* Half the width of the band in which the mean of the level is believed to lie. */
+double policy_rate_half_band(const struct rate *rate, const struct policy_parameters *parameters,
+			     double dt);
+/* Neither carries anything nor is expected to. */
+static inline bool policy_rate_is_idle(const struct rate *rate)
+{
+	return rate->count > 0 && rate->mean <= 0 && rate->slow <= 0;
+}

@@ -73,8 +73,8 @@ static enum policy_reason explain_candidate(const struct policy *policy, const s
 		return policy_group_is_full(policy, table, group) ? POLICY_REASON_GROUP_CEILING
 								  : POLICY_REASON_NOT_HOT_ENOUGH;
 	view->threshold = victim ? victim->heat.rate.high : 0;
-	view->gain = policy_gain(policy, table, sa, price);
 	view->cost = policy_cost(table, sa) + (victim ? policy_cost(table, victim) : 0);
+	view->gain = policy_gain(policy, sa, price, view->cost);
 	if (victim && sa_low(sa) <= price * (1 + policy->parameters.margin))
 		return POLICY_REASON_NOT_HOT_ENOUGH;
 	if (view->gain <= policy->parameters.payback * view->cost)
@@ -131,8 +131,8 @@ static void explain_rival(const struct policy *policy, const struct table *table
 		return;
 	rival = &policy->sas[hottest->id];
 	view->threshold = rival->heat.rate.low;
-	view->gain = policy_gain(policy, table, rival, sa_high(sa));
 	view->cost = policy_cost(table, rival) + policy_cost(table, sa);
+	view->gain = policy_gain(policy, rival, sa_high(sa), view->cost);
 }
 
 static enum policy_reason explain_resident(const struct policy *policy, const struct sa *sa,

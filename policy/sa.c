@@ -11,7 +11,6 @@
 /* Beyond these, products of weights and rates might leave what a double holds. */
 #define WEIGHT_MIN 1e-9
 #define WEIGHT_MAX 1e9
-#define HORIZON_SUCCESS 1.04
 /* Doublings of the wait after a refusal: 60 s reach the hour in six. */
 #define REFUSALS_MAX 30
 
@@ -262,24 +261,22 @@ static void sa_note_traffic(struct policy *policy, struct sa *sa)
 }
 
 /* The speculation that brought a resident in earns what it carries more than its victim did. */
-static void sa_earn(struct policy *policy, struct sa *sa, double x, double dt)
+static void sa_earn(struct sa *sa, double x, double dt)
 {
 	struct heat *heat = &sa->heat;
-	struct table *table;
 
 	if (!sa->resident || sa->placed == POLICY_NONE || heat->debt <= 0)
 		return;
 	heat->earned += (sa->config.weight * x - heat->victim) * dt;
 	if (heat->earned < heat->debt)
 		return;
-	table = &policy->tables[sa->placed];
 	heat->debt = 0;
 	heat->trust = fmin(1, 2 * heat->trust);
-	table->horizon = fmin(policy->parameters.horizon_max, HORIZON_SUCCESS * table->horizon);
 }
 
 static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 {
+	const struct table *table = policy_table_of(policy, sa);
 	struct heat *heat = &sa->heat;
 	double mean = heat->rate.mean;
 
@@ -289,7 +286,9 @@ static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 		heat->born = policy->now - dt;
 		heat->accrued = sa->resident ? 0 : x * dt;
 	}
-	sa_earn(policy, sa, x, dt);
+	policy_forecast(&policy->persistence, &heat->rate, &policy->parameters, x, dt,
+			table ? table->price / sa->config.weight : 0);
+	sa_earn(sa, x, dt);
 	sa->known = true;
 	if (sa->placed != POLICY_NONE && sa->pending != PENDING_EVICT)
 		policy->tables[sa->placed].rate += heat->rate.mean - mean;
@@ -327,7 +326,7 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		sa->sampled = policy->now;
 		policy_requeue(policy, sa);
 		return;
-	} else if (sa->known && sa->heat.rate.mean <= 0 && sa->heat.rate.count > 0) {
+	} else if (sa->known && policy_rate_is_idle(&sa->heat.rate)) {
 		/* Idle as before. */
 		sa->sampled = policy->now;
 		sa->heat.rate.last = 0;

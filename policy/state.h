@@ -15,6 +15,7 @@
 
 #include "policy.h"
 
+#include "forecast.h"
 #include "heap.h"
 #include "lineage.h"
 #include "rate.h"
@@ -98,6 +99,7 @@ struct table {
 	uint32_t leaving; /* residents on their way out */
 	uint32_t paired;  /* swaps of which both halves are pending */
 	double rate;      /* sum over held, unweighted */
+	double price;     /* weighted bytes/s of its coldest resident, 0 while slots are free */
 	double tokens;
 	double tokens_at;
 	double horizon;   /* s, speculation, adapts */
@@ -122,6 +124,7 @@ struct policy {
 	struct policy_move *moves; /* as many as SAs: each can be planned once */
 	size_t n_moves;
 	struct lineages lineages;
+	struct persistence persistence; /* of all tables: it is the same traffic */
 	double now;
 	double offset;   /* policy's clock minus the caller's */
 	double interval; /* s between samples, as last seen: no horizon is shorter */
@@ -135,6 +138,11 @@ static inline double sa_low(const struct sa *sa)
 static inline double sa_high(const struct sa *sa)
 {
 	return sa->config.weight * sa->heat.rate.high;
+}
+
+static inline double sa_expected(const struct sa *sa)
+{
+	return sa->config.weight * sa->heat.rate.expected;
 }
 
 static inline double sa_mean(const struct sa *sa)
@@ -173,10 +181,9 @@ uint32_t policy_table_free(const struct table *table);
 double policy_table_tokens(const struct table *table, double now);
 /* The group of the SA that is in force, 0: none. */
 uint32_t policy_sa_group(const struct policy *policy, const struct sa *sa);
-/* Weighted bytes won by giving the SA a slot that is worth `price` bytes/s to another, and spent by
- * moving it. */
-double policy_gain(const struct policy *policy, const struct table *table, const struct sa *sa,
-		   double price);
+/* Weighted bytes won by giving the SA a slot that is worth `price` bytes/s to another, if that
+ * costs `cost`; and spent by moving it. */
+double policy_gain(const struct policy *policy, const struct sa *sa, double price, double cost);
 double policy_cost(const struct table *table, const struct sa *sa);
 bool policy_group_is_full(const struct policy *policy, const struct table *table, uint32_t group);
 /* A slot that may be taken without displacing anybody. */

@@ -56,13 +56,22 @@ bool policy_table_can_carry(const struct table *table, const struct sa *sa, cons
 	return table->config.max_rate <= 0 || rate <= table->config.max_rate;
 }
 
-double policy_gain(const struct policy *policy, const struct table *table, const struct sa *sa,
-		   double price)
+/* The dearer the moves, the longer SAs stay, so the longer a gain lasts; with the square root, as
+ * the hysteresis must still grow with the cost. Measured: docs/policy.md. */
+static double horizon_of(const struct policy *policy, double price, double cost)
+{
+	const struct policy_parameters *parameters = &policy->parameters;
+	double horizon = parameters->horizon * sqrt(cost / fmax(1, price));
+
+	horizon = fmin(fmax(horizon, parameters->horizon_min), parameters->horizon_max);
+	return fmax(horizon, policy->interval);
+}
+
+double policy_gain(const struct policy *policy, const struct sa *sa, double price, double cost)
 {
 	double advantage = sa_low(sa) - price;
 	double age = policy->now - sa->heat.born;
-	double horizon = fmax(table->horizon, policy->interval);
-	double speculation = advantage * horizon * sa->heat.trust;
+	double speculation = advantage * horizon_of(policy, price, cost) * sa->heat.trust;
 	double forgone = sa->config.weight * sa->heat.accrued - price * age;
 
 	return fmax(speculation, fmin(advantage * fmin(age, policy->parameters.age_max), forgone));

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How much of a level lasts, learned, see forecast.c.
+ */
+#pragma once
+
+#include "rate.h"
+
+/* Ages of 1, 2, 4 ... 128 s and more; small, large and very large steps; up and down. */
+#define FORECAST_AGES 8
+#define FORECAST_STEPS 3
+#define FORECAST_KINDS (FORECAST_AGES * FORECAST_STEPS * 2)
+
+/* A regression through the origin for every kind of level: sums of products and of squares. */
+struct persistence {
+	double kept[FORECAST_KINDS];
+	double seen[FORECAST_KINDS];
+};
+
+/* After a sample: judges the forecast on trial, makes the new one. `price` is what a slot is worth,
+ * in the bytes/s of this SA: levels far below it teach nothing. */
+void policy_forecast(struct persistence *persistence, struct rate *rate,
+		     const struct policy_parameters *parameters, double x, double dt, double price);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy of the daemon in the harness: the very library, told what the daemon would tell it.
+ */
+#include "cleanup.h"
+#include "peers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct espoffload {
+	struct policy *policy;
+	policy_table table;
+	policy_sa *handles; /* by SA of the trace */
+	uint32_t *names;    /* by handle */
+	uint64_t *counters; /* by SA of the trace */
+};
+
+void sim_espoffload_stop(void *state)
+{
+	struct espoffload *self = state;
+
+	if (!self)
+		return;
+	policy_free(self->policy);
+	free(self->handles);
+	free(self->names);
+	free(self->counters);
+	free(self);
+}
+
+int sim_espoffload_start(const struct sim *sim, void **ret_state)
+{
+	const struct sim_options *options = sim->options;
+	struct policy_parameters parameters =
+		options->parameters ? *options->parameters : policy_parameters_default();
+	struct policy_table_config config = {
+		.capacity = options->capacity,
+		.reserve = options->reserve,
+		.moves_per_second = options->moves_per_second,
+		.moves_burst = options->moves_burst,
+		.migration_bytes = options->migration_bytes,
+		.migration_seconds = options->migration_seconds,
+	};
+	struct espoffload *self = calloc(1, sizeof(*self));
+	uint32_t n = sim->trace->n_sas + 1;
+	int r;
+
+	if (!self)
+		return -ENOMEM;
+	self->handles = calloc(n, sizeof(*self->handles));
+	self->names = calloc(n, sizeof(*self->names));
+	self->counters = calloc(n, sizeof(*self->counters));
+	r = self->handles && self->names && self->counters ? 0 : -ENOMEM;
+	if (r >= 0)
+		r = policy_new(&parameters, &self->policy);
+	if (r >= 0 && options->n_groups > 0)
+		r = policy_set_groups(self->policy, options->groups, options->n_groups, 0);
+	if (r >= 0)
+		r = policy_table_add(self->policy, &config, &self->table);
+	if (r < 0) {
+		sim_espoffload_stop(self);
+		return r;
+	}
+	*ret_state = self;
+	return 0;
+}
+
+static int espoffload_add(struct espoffload *self, const struct sim *sim, uint32_t sa, double now)
+{
+	struct policy_sa_config config = {.weight = 1};
+	uint32_t lineage = sim->trace->sas[sa].lineage;
+	int r;
+
+	if (sim->options->configure)
+		sim->options->configure(sim->options->userdata, sa, &config);
+	config.table = self->table;
+	r = policy_sa_add(self->policy, &config, &lineage, sizeof(lineage), false, now,
+			  &self->handles[sa]);
+	if (r < 0)
+		return r;
+	self->names[self->handles[sa]] = sa;
+	/* Its counters begin with it, within the tick that has ended. */
+	policy_sa_observe(self->policy, self->handles[sa], 0, 0, now);
+	return 0;
+}
+
+int sim_espoffload_decide(struct sim *sim, void *state)
+{
+	struct espoffload *self = state;
+	double before = sim->now - sim->trace->interval;
+	const struct policy_move *moves;
+	size_t n_moves;
+
+	for (uint32_t i = 0; i < sim->n_died; i++)
+		policy_sa_remove(self->policy, self->handles[sim->died[i]], before);
+	for (uint32_t i = 0; i < sim->n_born; i++) {
+		int r = espoffload_add(self, sim, sim->born[i], before);
+
+		if (r < 0)
+			return r;
+	}
+	for (uint32_t i = 0; i < sim->n_living; i++) {
+		uint32_t sa = sim->living[i];
+
+		self->counters[sa] += (uint64_t)sim->bytes[sa];
+		policy_sa_observe(self->policy, self->handles[sa], self->counters[sa], 0, sim->now);
+	}
+	n_moves = policy_plan(self->policy, sim->now, &moves);
+	for (size_t i = 0; i < n_moves; i++) {
+		bool done =
+			sim_move(sim, self->names[moves[i].sa], moves[i].action == POLICY_PROMOTE);
+
+		policy_report(self->policy, moves[i].sa, done ? POLICY_DONE : POLICY_NO_SPACE,
+			      sim->now);
+	}
+	return 0;
+}

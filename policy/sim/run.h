@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Running a policy over a trace, and counting what it was worth.
+ *
+ * At the end of each tick the policy sees what the tick carried and decides; its moves hold from
+ * there on. Bytes of a resident are offloaded. A move costs `migration_bytes`, plus
+ * `migration_seconds` of what the SA carries in the tick that follows.
+ */
+#pragma once
+
+#include "policy.h"
+#include "trace.h"
+
+struct sim_options {
+	uint32_t capacity;
+	uint32_t reserve; /* of the policy itself; peers know none */
+	double migration_bytes;
+	double migration_seconds;
+	double moves_per_second;
+	double moves_burst;
+	const struct policy_parameters *parameters; /* of the policy itself; NULL: the default */
+	/* How SAs are ruled: weight, pins, groups; NULL: all alike. Its `table` is not used. */
+	void (*configure)(void *userdata, uint32_t sa, struct policy_sa_config *config);
+	const struct policy_group_config *groups;
+	size_t n_groups;
+	/* Every move, in order; may be NULL. */
+	void (*on_move)(void *userdata, double time, uint32_t sa, bool promote);
+	void *userdata;
+};
+
+struct sim_sa_result {
+	double offered;
+	double offloaded;
+	uint32_t promotions;
+	uint32_t evictions;
+	uint32_t ticks_resident;
+};
+
+struct sim_result {
+	double seconds;
+	double offered;
+	double offloaded;
+	double cost;
+	double net; /* offloaded - cost */
+	uint64_t promotions;
+	uint64_t evictions;
+	double moves_per_hour;
+	/* Largest share cost / bytes left in software of any prefix after SIM_SETTLE_TICKS. */
+	double worst_cost_share;
+	uint64_t rekeys_of_residents;
+	uint64_t rekeys_kept;      /* whose successor was resident a tick later */
+	struct sim_sa_result *sas; /* as many as the trace has */
+};
+
+#define SIM_SETTLE_TICKS 100
+
+/* What a policy sees. Read only, but for sim_move(). */
+struct sim {
+	const struct sim_trace *trace;
+	const struct sim_options *options;
+	uint32_t tick;
+	double now;    /* end of the tick */
+	double *bytes; /* of each SA in the tick */
+	bool *alive;
+	bool *resident;
+	uint32_t *living; /* the SAs that live, in the order they came */
+	uint32_t n_living;
+	const uint32_t *born; /* this tick */
+	uint32_t n_born;
+	const uint32_t *died; /* at the end of the last tick, and no longer living */
+	uint32_t n_died;
+	uint32_t used;
+	double tokens; /* for peers; the policy itself has its own */
+	uint32_t *moved;
+	uint32_t n_moved;
+	uint32_t *rekeyed; /* SAs born now, whose predecessor is resident */
+	uint32_t n_rekeyed;
+	uint32_t *newest; /* by lineage: SA + 1 */
+	struct sim_result *result;
+};
+
+struct sim_policy {
+	const char *name;
+	const char *text;
+	int (*start)(const struct sim *sim, void **ret_state);
+	int (*decide)(struct sim *sim, void *state);
+	void (*stop)(void *state);
+};
+
+/* False when the table is full, the SA is there already or does not live. */
+bool sim_move(struct sim *sim, uint32_t sa, bool promote);
+/* The same, paid with a token; false also when there is none. */
+bool sim_move_paid(struct sim *sim, uint32_t sa, bool promote);
+/* By the IKE daemon, when the SA is made: no move, and free. */
+bool sim_install(struct sim *sim, uint32_t sa);
+/* Both or neither. */
+bool sim_swap_paid(struct sim *sim, uint32_t in, uint32_t out);
+
+/* All of them, the policy itself first; ends with a NULL name. */
+extern const struct sim_policy sim_policies[];
+const struct sim_policy *sim_policy_find(const char *name);
+
+int sim_run(const struct sim_trace *trace, const struct sim_policy *policy,
+	    const struct sim_options *options, struct sim_result *ret_result);
+void sim_result_done(struct sim_result *result);
