@@ -78,3 +78,4 @@ int verb_pause(const struct ctl *ctl, int argc, char **argv);
 int verb_resume(const struct ctl *ctl, int argc, char **argv);
 int verb_reload(const struct ctl *ctl, int argc, char **argv);
 int verb_check_config(const struct ctl *ctl, int argc, char **argv);
+int verb_simulate(const struct ctl *ctl, int argc, char **argv);

@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
 	{"resume", "", "Move SAs again", verb_resume},
 	{"reload", "", "Read the configuration again", verb_reload},
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
+	{"simulate", "--trace FILE.csv --capacity SLOTS [--bound] [--policy NAME] [...]",
+	 "What the policy would do with a recorded trace", verb_simulate},
 	{"help", "", "This text", verb_help},
 };
 

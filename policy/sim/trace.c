@@ -95,14 +95,20 @@ int sim_trace_next_tick(struct sim_trace *trace)
 
 int sim_trace_add_row(struct sim_trace *trace, uint32_t sa, double bytes)
 {
+	size_t *last_row = &trace->sas[sa].last_row;
 	void *rows = trace->rows;
 
 	if (bytes <= 0)
 		return 0;
+	if (*last_row > trace->tick_rows[trace->n_ticks - 1]) {
+		trace->rows[*last_row - 1].bytes += bytes;
+		return 0;
+	}
 	if (grow(&rows, &trace->allocated_rows, trace->n_rows, sizeof(*trace->rows)) < 0)
 		return -ENOMEM;
 	trace->rows = rows;
 	trace->rows[trace->n_rows++] = (struct sim_row){.sa = sa, .bytes = bytes};
+	*last_row = trace->n_rows;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct sim_sa {
 	uint32_t born;
 	uint32_t gone;    /* SIM_LIVES_ON: until the end */
 	uint32_t lineage; /* SAs of one lineage are rekeys of each other */
+	size_t last_row;  /* index + 1 */
 };
 
 struct sim_row {
@@ -54,7 +55,7 @@ int sim_trace_add_sa(struct sim_trace *trace, uint32_t lineage, uint32_t *ret_sa
 void sim_trace_end_sa(struct sim_trace *trace, uint32_t sa);
 /* Opens the next tick; the first call opens tick 0. */
 int sim_trace_next_tick(struct sim_trace *trace);
-/* At most one row an SA and tick; nothing is stored for 0 bytes. */
+/* Into the open tick; what an SA already has there is added to. */
 int sim_trace_add_row(struct sim_trace *trace, uint32_t sa, double bytes);
 /* After the last row. */
 int sim_trace_finish(struct sim_trace *trace);
