@@ -31,7 +31,7 @@ PORT = 5000
 TRAFFIC = "/usr/lib/espoffload-tests/vm-traffic"
 SHAPES = (("v4", "transport"), ("v6", "tunnel"), ("v4", "tunnel"), ("v6", "transport"))
 # What two emulated CPUs bear with room left for the program under test.
-DEFAULT_PPS = 1200
+DEFAULT_PPS = 400
 DEFAULT_PAYLOAD = 1000
 
 
