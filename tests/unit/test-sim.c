@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The harness itself, and a small part of the table the policy is judged by. All is seeded, so
+ * these are exact numbers: a change that loses a little anywhere shows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "bound.h"
+#include "cleanup.h"
+#include "families.h"
+#include "random.h"
+#include "run.h"
+
+#include <math.h>
+#include <string.h>
+
+#define EXACT_SAS 6
+#define EXACT_SLOTS 2
+#define EXACT_TICKS 60
+#define EXACT_SETS (1 << EXACT_SAS)
+
+/* The optimum by trying every set of residents in every tick. */
+static double exact_optimum(double bytes[EXACT_TICKS][EXACT_SAS], const struct sim_options *options)
+{
+	double best[EXACT_SETS], before[EXACT_SETS], optimum = 0;
+
+	for (int set = 0; set < EXACT_SETS; set++)
+		best[set] = set ? -INFINITY : 0;
+	for (int t = 0; t < EXACT_TICKS; t++) {
+		memcpy(before, best, sizeof(before));
+		for (int set = 0; set < EXACT_SETS; set++) {
+			double value = 0;
+
+			best[set] = -INFINITY;
+			if (__builtin_popcount((unsigned)set) > EXACT_SLOTS)
+				continue;
+			for (int i = 0; i < EXACT_SAS; i++)
+				value += set >> i & 1 ? bytes[t][i] : 0;
+			for (int from = 0; from < EXACT_SETS; from++) {
+				double cost = 0;
+
+				for (int i = 0; i < EXACT_SAS; i++)
+					if ((set ^ from) >> i & 1)
+						cost += options->migration_bytes +
+							options->migration_seconds * bytes[t][i];
+				best[set] = fmax(best[set], before[from] + value - cost);
+			}
+		}
+	}
+	for (int set = 0; set < EXACT_SETS; set++)
+		optimum = fmax(optimum, best[set]);
+	return optimum;
+}
+
+static void test_bound_meets_the_exact_optimum(void **state)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct random random = {.state = seed};
+		struct sim_options options = {.capacity = EXACT_SLOTS,
+					      .migration_bytes = 50 * (double)(seed % 5),
+					      .migration_seconds = 0.1 * (double)(seed % 3),
+					      .moves_burst = 1e9};
+		double bytes[EXACT_TICKS][EXACT_SAS], level[EXACT_SAS] = {}, exact;
+		struct sim_trace *trace;
+		struct sim_bound bound;
+
+		assert_int_equal(sim_trace_new(1, 1, &trace), 0);
+		for (int t = 0; t < EXACT_TICKS; t++) {
+			assert_int_equal(sim_trace_next_tick(trace), 0);
+			for (uint32_t i = 0; i < EXACT_SAS; i++) {
+				uint32_t sa = i;
+
+				if (t == 0)
+					assert_int_equal(sim_trace_add_sa(trace, i, &sa), 0);
+				if (t == 0 || random_unit(&random) < 0.1)
+					level[i] = floor(random_exponential(&random, 100));
+				bytes[t][i] = level[i];
+				assert_int_equal(sim_trace_add_row(trace, sa, level[i]), 0);
+			}
+		}
+		trace->n_lineages = EXACT_SAS;
+		assert_int_equal(sim_trace_finish(trace), 0);
+		exact = exact_optimum(bytes, &options);
+		assert_int_equal(sim_bound(trace, &options, 400, &bound), 0);
+		assert_true(bound.net >= exact * (1 - 1e-9));
+		assert_true(bound.net <= exact * 1.002);
+		sim_trace_free(trace);
+	}
+}
+
+static void test_a_limit_on_moves_lowers_the_bound(void **state)
+{
+	struct family_size size = family_size_default();
+	struct sim_options options = {.capacity = 8, .migration_bytes = 1e6, .moves_burst = 1e6};
+	double last = INFINITY;
+	struct sim_trace *trace;
+
+	size.n_sas = 64;
+	size.capacity = 8;
+	size.n_ticks = 300;
+	assert_int_equal(family_generate(&families[4], &size, 1, &trace), 0);
+	for (; options.moves_burst > 1; options.moves_burst /= 10) {
+		struct sim_bound bound;
+		struct sim_result result;
+
+		assert_int_equal(sim_bound(trace, &options, 120, &bound), 0);
+		assert_true(bound.net <= last * (1 + 1e-9));
+		last = bound.net;
+		for (const struct sim_policy *policy = sim_policies; policy->name; policy++) {
+			assert_int_equal(sim_run(trace, policy, &options, &result), 0);
+			assert_true(result.net <= bound.net);
+			assert_true(result.promotions + result.evictions <= options.moves_burst);
+			sim_result_done(&result);
+		}
+	}
+	sim_trace_free(trace);
+}
+
+struct books {
+	uint32_t capacity;
+	uint32_t used;
+	double last[4096];
+	double dwell;
+};
+
+static void count_move(void *userdata, double time, uint32_t sa, bool promote)
+{
+	struct books *books = userdata;
+
+	books->used += promote ? 1 : -1;
+	assert_true(books->used <= books->capacity);
+	assert_true(sa >= ELEMENTSOF(books->last) || books->last[sa] == 0 ||
+		    time - books->last[sa] >= books->dwell);
+	if (sa < ELEMENTSOF(books->last))
+		books->last[sa] = time;
+}
+
+static void test_capacity_and_residence_are_kept(void **state)
+{
+	struct family_size size = family_size_default();
+
+	size.n_sas = 128;
+	size.capacity = 16;
+	size.n_ticks = 600;
+	for (const struct family *family = families; family->name; family++) {
+		struct books books = {.capacity = 16, .dwell = 2};
+		struct sim_options options = {.capacity = 16,
+					      .migration_bytes = 1e5,
+					      .moves_per_second = 20,
+					      .moves_burst = 100,
+					      .on_move = count_move,
+					      .userdata = &books};
+		struct sim_trace *trace;
+		struct sim_result result;
+
+		/* Where SAs come and go slots are freed without moves. */
+		if (strcmp(family->name, "rekey-600") == 0 ||
+		    strcmp(family->name, "short-lived") == 0)
+			continue;
+		assert_int_equal(family_generate(family, &size, 3, &trace), 0);
+		assert_int_equal(sim_run(trace, &sim_policies[0], &options, &result), 0);
+		sim_result_done(&result);
+		sim_trace_free(trace);
+	}
+}
+
+static void test_same_seed_same_moves(void **state)
+{
+	struct family_size size = family_size_default();
+	struct sim_options options = {
+		.capacity = 16, .migration_bytes = 1e6, .moves_per_second = 4, .moves_burst = 32};
+	struct sim_result results[2];
+
+	size.n_sas = 128;
+	size.capacity = 16;
+	size.n_ticks = 300;
+	for (int i = 0; i < 2; i++) {
+		struct sim_trace *trace;
+
+		assert_int_equal(family_generate(&families[4], &size, 7, &trace), 0);
+		assert_int_equal(sim_run(trace, &sim_policies[0], &options, &results[i]), 0);
+		sim_trace_free(trace);
+	}
+	assert_true(results[0].net == results[1].net && results[0].cost == results[1].cost);
+	assert_true(results[0].evictions == results[1].evictions && results[0].evictions > 0);
+	sim_result_done(&results[0]);
+	sim_result_done(&results[1]);
+}
+
+/* The judged scenarios at a quarter of the size, and what must be reached there. */
+static const struct {
+	const char *family;
+	double ratio;
+} judged[] = {
+	{"zipf-1.0", 0.97}, {"churn-medium", 0.9}, {"pareto-10/90", 0.74},
+	{"hadoop", 0.84},   {"web-search", 0.72},  {"ping-8", 0.94},
+	{"flood", 0.8},     {"rekey-600", 0.96},   {"short-lived", 0.8},
+};
+
+static const struct family *family_find(const char *name)
+{
+	const struct family *family = families;
+
+	while (family->name && strcmp(family->name, name) != 0)
+		family++;
+	return family;
+}
+
+static double net_of(const struct sim_trace *trace, const struct sim_policy *policy,
+		     const struct sim_options *options, uint64_t *ret_lost_rekeys)
+{
+	struct sim_result result;
+	double net;
+
+	assert_int_equal(sim_run(trace, policy, options, &result), 0);
+	net = result.net;
+	if (ret_lost_rekeys)
+		*ret_lost_rekeys += result.rekeys_of_residents - result.rekeys_kept;
+	sim_result_done(&result);
+	return net;
+}
+
+static void test_a_small_table(void **state)
+{
+	struct family_size size = {
+		.n_sas = 256, .capacity = 32, .n_ticks = 900, .interval = 1, .total = 1.25e9};
+	struct sim_options options = {.capacity = 32,
+				      .migration_bytes = 4.0 * 1024 * 1024,
+				      .migration_seconds = 0.25,
+				      .moves_per_second = 2,
+				      .moves_burst = 64};
+	double logs[16] = {};
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(judged); i++) {
+		struct sim_trace *trace;
+		struct sim_bound bound;
+
+		assert_int_equal(family_generate(family_find(judged[i].family), &size, 1, &trace),
+				 0);
+		assert_int_equal(sim_bound(trace, &options, 60, &bound), 0);
+		for (unsigned p = 0; sim_policies[p].name; p++) {
+			double ratio = net_of(trace, &sim_policies[p], &options, p ? NULL : &lost) /
+				       bound.net;
+
+			logs[p] += log(fmax(ratio, 0.001)) / ELEMENTSOF(judged);
+			if (p > 0)
+				continue;
+			print_message("%s: %.4f\n", judged[i].family, ratio);
+			assert_true(ratio >= judged[i].ratio);
+		}
+		sim_trace_free(trace);
+	}
+	for (unsigned p = 0; sim_policies[p].name; p++) {
+		print_message("%s: %.4f\n", sim_policies[p].name, exp(logs[p]));
+		assert_true(p == 0 || logs[0] > logs[p]);
+	}
+	assert_int_equal(lost, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bound_meets_the_exact_optimum),
+		cmocka_unit_test(test_a_limit_on_moves_lowers_the_bound),
+		cmocka_unit_test(test_capacity_and_residence_are_kept),
+		cmocka_unit_test(test_same_seed_same_moves),
+		cmocka_unit_test(test_a_small_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
