@@ -224,6 +224,7 @@ static int load_config(struct daemon *d, const char *path, struct config **ret_c
 	return r;
 }
 
+/* Takes the configuration. */
 static int open_manager(struct daemon *d, const struct arguments *arguments, struct config *config)
 {
 	struct manager_environment environment = {
@@ -264,7 +265,7 @@ static int start(struct daemon *d, const struct arguments *arguments)
 {
 	uint64_t now;
 	struct config *config;
-	int r;
+	int loaded, r;
 
 	if ((r = sd_event_default(&d->event)) < 0 || (r = add_signals(d)) < 0)
 		return r;
@@ -279,10 +280,15 @@ static int start(struct daemon *d, const struct arguments *arguments)
 	open_rescue(d);
 	if ((r = open_placed(d, arguments->placed)) < 0)
 		return r;
-	if ((r = load_config(d, arguments->config, &config)) < 0)
+	/* Even a configuration that cannot be read must not keep an interrupted move from being
+	 * completed: the manager does that first, with rules that move nothing. */
+	loaded = load_config(d, arguments->config, &config);
+	if (loaded < 0 && (r = config_new_default(&config)) < 0)
 		return r;
 	if ((r = open_manager(d, arguments, config)) < 0)
 		return r;
+	if (loaded < 0)
+		return loaded;
 	r = control_new(d->event, arguments->socket, methods_table, methods_count, d->manager,
 			&d->control);
 	if (r < 0) {

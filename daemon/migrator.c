@@ -382,16 +382,19 @@ static void step_probe(struct migrator *m, struct move *move)
 
 /* ---- 4. verify ---- */
 
+/* What counts is where it is, whatever the answers said on the way. */
 static void judge(struct move *move)
 {
 	int ifindex = move->facts.offload_ifindex;
 
-	if (move->error < 0)
-		finish(move, MOVE_RESULT_REFUSED);
-	else if (ifindex == move->target.ifindex)
+	if (ifindex == move->target.ifindex) {
+		note_error(move, 0, "");
 		finish(move, MOVE_RESULT_DONE);
-	else
-		finish(move, ifindex == 0 ? MOVE_RESULT_SILENT : MOVE_RESULT_ELSEWHERE);
+	} else if (ifindex != 0) {
+		finish(move, MOVE_RESULT_ELSEWHERE);
+	} else {
+		finish(move, move->error < 0 ? MOVE_RESULT_REFUSED : MOVE_RESULT_SILENT);
+	}
 }
 
 static void step_verify(struct migrator *m, struct move *move)
