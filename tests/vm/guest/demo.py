@@ -33,8 +33,8 @@ nics:
 """
 SHIFT = 12
 SAMPLE = 2
-FRAME = 2       # seconds between two plain frames
-ROWS = 16       # SAs in a plain frame
+FRAME = 3       # seconds between two plain frames
+ROWS = 40       # SAs in a plain frame: some more than are in the NIC
 # Whoever leaves earlier than this cannot expect that something has moved.
 ENOUGH = 15
 
