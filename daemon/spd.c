@@ -18,12 +18,19 @@ static struct sa_address address_of(uint16_t family, const xfrm_address_t *addre
 	return result;
 }
 
+static bool same(const struct spd_template *a, const struct spd_template *b)
+{
+	return memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
+	       memcmp(&a->destination, &b->destination, sizeof(a->destination)) == 0 &&
+	       a->reqid == b->reqid && a->family == b->family && a->protocol == b->protocol;
+}
+
 static void add(struct spd *spd, const struct spd_template *template)
 {
 	struct spd_template *grown;
 
 	for (size_t i = 0; i < spd->n_optional; i++)
-		if (memcmp(&spd->optional[i], template, sizeof(*template)) == 0)
+		if (same(&spd->optional[i], template))
 			return;
 	grown = reallocarray(spd->optional, spd->n_optional + 1, sizeof(*grown));
 	if (!grown) {
