@@ -245,6 +245,7 @@ static struct fake_belief *believe(struct fake_kernel *k, const struct fake_sa *
 
 	belief->sa = fake_sa_copy(sa);
 	belief->alive = true;
+	belief->tolerated = UINT64_MAX;
 	belief->inbound = inbound;
 	belief->wire.last_sent = fake_sequence_out(sa);
 	belief->wire.last_accepted = fake_sequence_in(sa);
@@ -329,8 +330,11 @@ int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t 
 {
 	struct fake_sa *sa = template(belief);
 	struct xfrm_encap_tmpl *encap = (void *)sa->attributes[XFRMA_ENCAP].data;
+	const struct fake_sa *target = fake_belief_find(k, belief);
 	int r;
 
+	if (target && target->state == FAKE_LARVAL)
+		belief->renewed = true;
 	sa->info.lft.hard_add_expires_seconds = hard_seconds;
 	if (encap && encap_sport)
 		encap->encap_sport = htons(encap_sport);
@@ -372,10 +376,31 @@ int fake_ike_expire(struct fake_kernel *k, struct fake_belief *belief)
 	return 0;
 }
 
+int fake_ike_flush(struct fake_kernel *k)
+{
+	struct xfrm_usersa_flush p = {.proto = IPPROTO_ESP};
+	struct fake_buffer b = {};
+	int r;
+
+	fake_message_begin(&b, XFRM_MSG_FLUSHSA, NLM_F_REQUEST | NLM_F_ACK, 1, FAKE_IKE_PORT, &p,
+			   sizeof(p));
+	r = submit(k, &b);
+	fake_buffer_release(&b);
+	for (struct fake_belief *belief = k->beliefs; belief; belief = belief->next)
+		belief->alive = false;
+	return r;
+}
+
 void fake_ike_forget(struct fake_kernel *k, struct fake_belief *belief)
 {
 	(void)k;
 	belief->forgotten = true;
+}
+
+void fake_kernel_tolerate_replays(struct fake_kernel *k, struct fake_belief *belief, uint64_t above)
+{
+	(void)k;
+	belief->tolerated = above;
 }
 
 unsigned fake_ike_errors(const struct fake_kernel *k)

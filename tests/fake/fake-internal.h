@@ -63,8 +63,9 @@ struct fake_wire {
 	uint64_t last_accepted;
 	uint64_t bytes;
 	uint64_t packets;
-	unsigned reused;   /* sequence numbers sent twice or going back */
-	unsigned replayed; /* packets accepted twice */
+	unsigned reused;    /* sequence numbers sent twice or going back */
+	unsigned replayed;  /* packets accepted twice */
+	unsigned wrong_key; /* packets that met an SA with another key */
 };
 
 struct fake_belief {
@@ -72,6 +73,8 @@ struct fake_belief {
 	struct fake_sa *sa; /* what the IKE daemon installed, a copy */
 	bool alive;
 	bool forgotten;
+	bool renewed;       /* its UPDSA hit a larval SA, and made the SA from its own numbers */
+	uint64_t tolerated; /* accepted again: numbers above this one are no violation */
 	bool inbound;
 	struct fake_wire wire;
 };
@@ -136,7 +139,7 @@ struct fake_kernel {
 	unsigned lost;
 	unsigned acquires;
 	unsigned ike_errors;
-	unsigned wrong_key; /* inbound packets that met an SA with another key */
+	unsigned wrong_key; /* outbound packets of an SA whose key nobody installed */
 };
 
 /* fake-memory.c */

@@ -183,7 +183,10 @@ int fake_ike_add(struct fake_kernel *k, const struct fake_sa_spec *spec,
 /* Deletes it: it must never be seen again. The kernel's answer, which is no error of the IKE
  * daemon's when the SA is gone. */
 int fake_ike_delete(struct fake_kernel *k, struct fake_belief *belief);
-/* UPDSA with new limits (and if NAT moved, a new source port of the encapsulation). */
+/* UPDSA with new limits (and if NAT moved, a new source port of the encapsulation). It names no
+ * sequence numbers, as an IKE daemon does not know them: an update that meets a larval SA makes the
+ * SA anew from nothing. What that breaks is not held against the daemon, except that outbound
+ * numbers must go on from the right place in the end. */
 int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t hard_seconds,
 		    uint16_t encap_sport);
 /* A new SA with the same tuple and another SPI; then the caller deletes the old one. */
@@ -191,8 +194,14 @@ int fake_ike_rekey(struct fake_kernel *k, const struct fake_belief *belief, uint
 		   struct fake_belief **ret_belief);
 /* XFRM_MSG_EXPIRE, as a key manager sends it: the SA is gone for all (xfrm_add_sa_expire()). */
 int fake_ike_expire(struct fake_kernel *k, struct fake_belief *belief);
+/* XFRM_MSG_FLUSHSA: all SAs are gone. */
+int fake_ike_flush(struct fake_kernel *k);
 /* The IKE daemon no longer cares: neither missing nor present is wrong. */
 void fake_ike_forget(struct fake_kernel *k, struct fake_belief *belief);
+/* Packets with higher numbers than this may be accepted a second time: the exact window was lost.
+ */
+void fake_kernel_tolerate_replays(struct fake_kernel *k, struct fake_belief *belief,
+				  uint64_t above);
 /* Requests of the IKE daemon that the kernel refused and that no tunnel survives. */
 unsigned fake_ike_errors(const struct fake_kernel *k);
 
@@ -221,6 +230,7 @@ struct fake_view {
 	struct xfrm_lifetime_cur current;
 };
 struct fake_view fake_kernel_view(const struct fake_kernel *k, const struct fake_belief *belief);
+bool fake_belief_alive(const struct fake_belief *belief);
 struct sa_id fake_belief_id(const struct fake_belief *belief);
 unsigned fake_kernel_count(const struct fake_kernel *k, bool larval);
 /* Gives the SA an attribute the daemon does not know, or takes a larval's place in a test. */
@@ -237,5 +247,7 @@ enum fake_check_flags {
 	FAKE_CHECK_COUNTERS_MAY_DIFFER = 1,
 	/* Larval SAs of the daemon's are allowed: it was killed, or cannot help it. */
 	FAKE_CHECK_LARVALS_MAY_STAY = 2,
+	/* An SA may sit on another NIC than asked for: nobody could look. */
+	FAKE_CHECK_NIC_MAY_DIFFER = 4,
 };
 unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report);

@@ -182,11 +182,12 @@ static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t s
 	     fake_replay_high(sa, (uint32_t)sequence) != (uint32_t)(sequence >> 32))) {
 		sa->info.stats.integrity_failed++;
 		if (!fake_same_key(sa, like))
-			k->wrong_key++;
+			belief->wire.wrong_key++;
 		return -EBADMSG;
 	}
 	fake_replay_advance(sa, (uint32_t)sequence);
-	if (has_window(sa) && !enter_accepted(&belief->wire, sequence))
+	if (has_window(sa) && !enter_accepted(&belief->wire, sequence) &&
+	    sequence <= belief->tolerated)
 		belief->wire.replayed++;
 	count(k, sa, &belief->wire, bytes);
 	return 0;

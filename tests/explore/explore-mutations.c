@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Mutations: what the migrator would do if a line of it were wrong, made by changing its messages
+ * on their way to the kernel. The exploration must notice each of them.
+ */
+#include "explore-run.h"
+#include "xfrm-compat.h"
+
+#include <string.h>
+
+static bool makes_sa(const struct nlmsghdr *message)
+{
+	return message->nlmsg_type == XFRM_MSG_NEWSA || message->nlmsg_type == XFRM_MSG_UPDSA;
+}
+
+static size_t fixed_size(const struct nlmsghdr *message)
+{
+	switch (message->nlmsg_type) {
+	case XFRM_MSG_ALLOCSPI:
+		return sizeof(struct xfrm_userspi_info);
+	case XFRM_MSG_NEWAE:
+		return sizeof(struct xfrm_aevent_id);
+	case XFRM_MSG_NEWSA:
+	case XFRM_MSG_UPDSA:
+		return sizeof(struct xfrm_usersa_info);
+	default:
+		return sizeof(struct xfrm_usersa_id);
+	}
+}
+
+static struct nlattr *find(struct nlmsghdr *message, uint16_t type)
+{
+	size_t offset = NLMSG_SPACE(fixed_size(message));
+
+	while (offset + NLA_HDRLEN <= message->nlmsg_len) {
+		struct nlattr *attribute = (struct nlattr *)((uint8_t *)message + offset);
+
+		if (attribute->nla_type == type)
+			return attribute;
+		offset += NLA_ALIGN(attribute->nla_len);
+	}
+	return NULL;
+}
+
+/* XFRMA_PAD is ignored by all. */
+static void drop(struct nlmsghdr *message, uint16_t type)
+{
+	struct nlattr *attribute = find(message, type);
+
+	if (attribute)
+		attribute->nla_type = XFRMA_PAD;
+}
+
+static void zero(struct nlmsghdr *message, uint16_t type, size_t from)
+{
+	struct nlattr *attribute = find(message, type);
+
+	if (attribute)
+		memset((uint8_t *)(attribute + 1) + from, 0,
+		       attribute->nla_len - NLA_HDRLEN - from);
+}
+
+#define DEFINE_DROP(name, attribute)                               \
+	static bool name(struct nlmsghdr *message, void *userdata) \
+	{                                                          \
+		(void)userdata;                                    \
+		if (makes_sa(message))                             \
+			drop(message, attribute);                  \
+		return true;                                       \
+	}
+
+DEFINE_DROP(drop_lifetime, XFRMA_LTIME_VAL)
+DEFINE_DROP(drop_threshold, XFRMA_REPLAY_THRESH)
+DEFINE_DROP(drop_encap, XFRMA_ENCAP)
+DEFINE_DROP(drop_mark, XFRMA_MARK)
+DEFINE_DROP(drop_if_id, XFRMA_IF_ID)
+DEFINE_DROP(drop_direction, XFRM_COMPAT_SA_DIR)
+DEFINE_DROP(drop_replay, XFRMA_REPLAY_VAL)
+
+static bool reset_replay(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	if (makes_sa(message)) {
+		zero(message, XFRMA_REPLAY_VAL, 0);
+		/* Behind bmp_len: oseq, seq, oseq_hi, seq_hi; the window stays. */
+		struct nlattr *attribute = find(message, XFRMA_REPLAY_ESN_VAL);
+
+		if (attribute)
+			memset((uint8_t *)(attribute + 1) + 4, 0, 16);
+	}
+	return true;
+}
+
+static bool lose_one_number(struct nlmsghdr *message, void *userdata)
+{
+	struct nlattr *attribute = makes_sa(message) ? find(message, XFRMA_REPLAY_VAL) : NULL;
+	struct xfrm_replay_state *replay = attribute ? (void *)(attribute + 1) : NULL;
+
+	(void)userdata;
+	if (replay && replay->oseq > 0)
+		replay->oseq--;
+	return true;
+}
+
+static bool forget_bitmap(struct nlmsghdr *message, void *userdata)
+{
+	struct nlattr *attribute = makes_sa(message) ? find(message, XFRMA_REPLAY_VAL) : NULL;
+
+	(void)userdata;
+	if (attribute)
+		((struct xfrm_replay_state *)(attribute + 1))->bitmap = 0;
+	return true;
+}
+
+static bool zero_key(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	if (makes_sa(message))
+		zero(message, XFRMA_ALG_AEAD, sizeof(struct xfrm_algo_aead));
+	return true;
+}
+
+/* The SA is put back in the NIC or not at all. */
+static bool no_software(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	return !makes_sa(message) || find(message, XFRMA_OFFLOAD_DEV);
+}
+
+static bool no_larval(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	return message->nlmsg_type != XFRM_MSG_ALLOCSPI;
+}
+
+/* As the two-step without a larval SA does it: what the IKE daemon deleted comes back. */
+static bool no_larval_but_add(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	if (message->nlmsg_type == XFRM_MSG_UPDSA)
+		message->nlmsg_type = XFRM_MSG_NEWSA;
+	return message->nlmsg_type != XFRM_MSG_ALLOCSPI;
+}
+
+/* As one ALLOCSPI behind the DELSA does it: a packet in between finds nothing. */
+static bool larval_too_late(struct nlmsghdr *message, void *userdata)
+{
+	struct run *run = userdata;
+	uint16_t previous = run->previous;
+
+	run->previous = message->nlmsg_type;
+	return message->nlmsg_type != XFRM_MSG_ALLOCSPI || previous == XFRM_MSG_DELSA;
+}
+
+static bool no_advance(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	return message->nlmsg_type != XFRM_MSG_NEWAE;
+}
+
+/* Without the jump that stands for what was sent since the SA was read. */
+static bool forget_jump(struct nlmsghdr *message, void *userdata)
+{
+	struct nlattr *attribute = makes_sa(message) ? find(message, XFRMA_REPLAY_VAL) : NULL;
+	struct xfrm_replay_state *replay = attribute ? (void *)(attribute + 1) : NULL;
+
+	(void)userdata;
+	if (replay && replay->oseq > 1u << 20)
+		replay->oseq -= 1u << 20;
+	return true;
+}
+
+static bool wrong_direction(struct nlmsghdr *message, void *userdata)
+{
+	struct nlattr *attribute = makes_sa(message) ? find(message, XFRMA_OFFLOAD_DEV) : NULL;
+
+	(void)userdata;
+	if (attribute)
+		((struct xfrm_user_offload *)(attribute + 1))->flags ^= XFRM_OFFLOAD_INBOUND;
+	return true;
+}
+
+static bool change_limits(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	if (makes_sa(message))
+		((struct xfrm_usersa_info *)NLMSG_DATA(message))->lft.hard_byte_limit = 1 << 30;
+	return true;
+}
+
+static bool leave_deletion_out(struct nlmsghdr *message, void *userdata)
+{
+	(void)userdata;
+	return message->nlmsg_type != XFRM_MSG_DELSA;
+}
+
+static const struct explore_mutation mutations[] = {
+	{"drops XFRMA_LTIME_VAL", drop_lifetime},
+	{"drops XFRMA_REPLAY_THRESH", drop_threshold},
+	{"drops XFRMA_ENCAP", drop_encap},
+	{"drops XFRMA_MARK", drop_mark},
+	{"drops XFRMA_IF_ID", drop_if_id},
+	{"drops XFRMA_SA_DIR", drop_direction},
+	{"drops XFRMA_REPLAY_VAL", drop_replay},
+	{"resets the replay state", reset_replay},
+	{"sets back the sequence number by one", lose_one_number},
+	{"forgets the replay bitmap", forget_bitmap},
+	{"installs a zero key", zero_key},
+	{"does not fall back to software", no_software},
+	{"leaves no larval SA", no_larval},
+	{"leaves no larval SA and adds", no_larval_but_add},
+	{"leaves the larval SA too late", larval_too_late},
+	{"does not advance the sequence number", no_advance},
+	{"forgets the jump of the sequence number", forget_jump},
+	{"offloads in the wrong direction", wrong_direction},
+	{"changes the limits", change_limits},
+	{"does not delete", leave_deletion_out},
+};
+
+const struct explore_mutation *explore_mutations(size_t *ret_n)
+{
+	*ret_n = ELEMENTSOF(mutations);
+	return mutations;
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One scenario: sets up the world, moves the SA, disturbs, and recovers. */
+#include "explore-run.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Longer than net.core.xfrm_acq_expires. */
+#define LATE_SECONDS 40
+/* Calls of migrator_restore() in which a kernel without faults must have put the SA back. */
+#define RESTORES_MAX 3
+
+/* ---- Events ---- */
+
+static void packets(struct run *run, unsigned n)
+{
+	const struct fake_sa_spec *spec = &run->scenario->world->spec;
+	uint64_t last;
+
+	if (!spec->inbound) {
+		(void)fake_kernel_send(run->fake, run->latest, n, 100);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		(void)fake_kernel_receive_next(run->fake, run->belief, 100);
+	/* An attacker repeats what went before. */
+	last = fake_kernel_last_sequence(run->fake, run->belief);
+	for (uint64_t i = 0; i < 4 && i < last; i++)
+		(void)fake_kernel_receive(run->fake, run->belief, last - i, 100);
+}
+
+static void add_back(struct run *run)
+{
+	struct fake_sa_spec spec = run->scenario->world->spec;
+	struct fake_belief *belief;
+
+	spec.ifindex = 0;
+	spec.by_update = false;
+	if (fake_belief_alive(run->belief))
+		return;
+	if (fake_ike_add(run->fake, &spec, &belief) == 0)
+		run->belief = run->latest = belief;
+	else
+		run->outcome->ike_errors++;
+}
+
+static void rekey(struct run *run)
+{
+	struct fake_belief *new;
+
+	if (fake_belief_alive(run->belief) &&
+	    fake_ike_rekey(run->fake, run->belief, run->next_spi++, &new) == 0)
+		run->latest = new;
+}
+
+static void update(struct run *run)
+{
+	if (!fake_belief_alive(run->belief))
+		return;
+	(void)fake_ike_update(run->fake, run->belief, 5000, 4501);
+}
+
+static void link_down(struct run *run)
+{
+	if (fake_kernel_view(run->fake, run->belief).ifindex == EXPLORE_NIC)
+		run->flushed = true;
+	(void)fake_kernel_link_down(run->fake, EXPLORE_NIC);
+}
+
+static void kill_daemon(struct run *run)
+{
+	struct explore *explore = run->explore;
+
+	run->killed = true;
+	fake_kernel_kill(run->fake);
+	run->stored = rescue_load(explore->rescue, explore->arena, &run->image, &run->target) == 0;
+}
+
+static bool deletes(enum explore_event event)
+{
+	return event == EVENT_DELETE || event == EVENT_REKEY_AND_DELETE || event == EVENT_READD ||
+	       event == EVENT_FLUSH || event == EVENT_EXPIRE;
+}
+
+static void happen(struct run *run, enum explore_event event)
+{
+	bool exists = fake_kernel_view(run->fake, run->belief).exists;
+
+	if (deletes(event) && exists && !run->seen_away)
+		run->deleted_before = true;
+	else if (deletes(event))
+		run->deleted_away = true;
+	if (event == EVENT_UPDATE && fake_kernel_view(run->fake, run->belief).larval)
+		run->renewed = true;
+	if (exists && !run->seen_away && (deletes(event) || event == EVENT_UPDATE))
+		run->written_before = true;
+	switch (event) {
+	case EVENT_DELETE:
+		(void)fake_ike_delete(run->fake, run->belief);
+		break;
+	case EVENT_UPDATE:
+		update(run);
+		break;
+	case EVENT_REKEY:
+		rekey(run);
+		break;
+	case EVENT_REKEY_AND_DELETE:
+		rekey(run);
+		(void)fake_ike_delete(run->fake, run->belief);
+		break;
+	case EVENT_READD:
+		(void)fake_ike_delete(run->fake, run->belief);
+		add_back(run);
+		break;
+	case EVENT_ADD_BACK:
+		add_back(run);
+		break;
+	case EVENT_EXPIRE:
+		(void)fake_ike_expire(run->fake, run->belief);
+		break;
+	case EVENT_FLUSH:
+		(void)fake_ike_flush(run->fake);
+		break;
+	case EVENT_SECOND:
+		fake_kernel_advance(run->fake, 1);
+		break;
+	case EVENT_LATE:
+		fake_kernel_advance(run->fake, LATE_SECONDS);
+		break;
+	case EVENT_LINK_DOWN:
+		link_down(run);
+		break;
+	case EVENT_PACKETS:
+		packets(run, 3);
+		break;
+	case EVENT_KILL:
+		kill_daemon(run);
+		break;
+	case EVENT_NONE:
+	case _EVENT_MAX:
+		break;
+	}
+}
+
+static bool can_happen(enum explore_event event, enum fake_moment moment)
+{
+	return event >= _EVENT_IKE_MAX || moment != FAKE_BEFORE_MESSAGE;
+}
+
+static bool loses_window(const struct explore_scenario *s)
+{
+	return s->fault.kind == FAKE_FAULT_LOSE_NOTE || s->fault.kind == FAKE_FAULT_LOSE_ANSWER ||
+	       s->fault.kind == FAKE_FAULT_RECEIVE || has_event(s, EVENT_KILL);
+}
+
+static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct run *run = userdata;
+	const struct explore_scenario *s = run->scenario;
+	struct explore_outcome *o = run->outcome;
+
+	/* The SA was read: from here on only the notification tells the exact window. */
+	if (moment == FAKE_BEFORE_MESSAGE && run->messages++ == 1 && loses_window(s))
+		fake_kernel_tolerate_replays(k, run->belief,
+					     fake_kernel_last_sequence(k, run->belief));
+	if (run->killed)
+		return;
+	if (!fake_kernel_view(k, run->belief).exists)
+		run->seen_away = true;
+	if (s->busy)
+		packets(run, 2);
+	if (s->first.event && !o->first_happened && step >= s->first.step &&
+	    can_happen(s->first.event, moment)) {
+		o->first_happened = true;
+		happen(run, s->first.event);
+	} else if (s->second.event && o->first_happened && !o->second_happened &&
+		   step >= s->second.step && can_happen(s->second.event, moment)) {
+		o->second_happened = true;
+		happen(run, s->second.event);
+	}
+	run->was_dead |= !fake_belief_alive(run->belief);
+}
+
+/* ---- The world ---- */
+
+static void set_up(struct run *run)
+{
+	const struct explore_world *world = run->scenario->world;
+	struct fake_nic nic = {.ifindex = EXPLORE_NIC, .name = "nic", .capacity_in = 8};
+	struct fake_nic other = {.ifindex = EXPLORE_OTHER_NIC, .name = "other", .capacity_in = 8};
+	struct fake_sa_spec twin = {.spi = world->spec.spi, .peer = 99, .reqid = 99};
+	struct fake_belief *twin_belief;
+	struct fake_nic *made;
+
+	if (fake_kernel_new(&run->fake) < 0)
+		abort();
+	made = fake_kernel_add_nic(run->fake, &nic);
+	fake_kernel_add_nic(run->fake, &other);
+	if (fake_ike_add(run->fake, &world->spec, &run->belief) < 0)
+		abort();
+	if (world->spi != SPI_UNIQUE && fake_ike_add(run->fake, &twin, &twin_belief) < 0)
+		abort();
+	fake_kernel_config(run->fake)->spi_unique_per_protocol = world->spi != SPI_SHARED;
+	run->original = run->latest = run->belief;
+	run->next_spi = 0x2000;
+	fake_kernel_advance(run->fake, 100);
+	packets(run, 5);
+	if (world->answer == ANSWER_FULL)
+		made->capacity_in = 0;
+	made->key_128_only = made->transport_only = false;
+	if (world->answer == ANSWER_REFUSES || world->answer == ANSWER_OUT_OF_MEMORY) {
+		made->fail_adds = world->answer == ANSWER_REFUSES ? 100 : 1;
+		made->fail_error = world->answer == ANSWER_REFUSES ? -EINVAL : -ENOMEM;
+	}
+	made->unsupported = world->answer == ANSWER_SILENT;
+	made->lands_on = world->answer == ANSWER_ELSEWHERE ? EXPLORE_OTHER_NIC : 0;
+}
+
+static uint64_t read_clock(void *userdata)
+{
+	return (uint64_t)fake_kernel_now(userdata);
+}
+
+static struct migrator *open_migrator(struct run *run, struct kernel *kernel)
+{
+	struct migrator_parameters parameters = {
+		.event_timer_default = fake_kernel_config(run->fake)->aevent_etime,
+		.clock = read_clock,
+		.userdata = run->fake,
+	};
+	struct migrator *migrator;
+
+	if (migrator_new(kernel, run->explore->arena, run->explore->rescue, &parameters,
+			 &migrator) < 0)
+		abort();
+	return migrator;
+}
+
+static struct kernel *open_kernel(struct run *run)
+{
+	struct kernel *kernel;
+
+	if (fake_kernel_open(run->fake, &kernel) < 0)
+		abort();
+	return kernel;
+}
+
+/* ---- The daemon ---- */
+
+/* As the manager does: it tries again while the SA could not be put back. */
+static void restore(struct run *run, struct migrator *migrator, struct move *move)
+{
+	/* Later, what was the matter has passed. */
+	fake_kernel_set_fault(run->fake, &(struct fake_fault){});
+	while (move->result == MOVE_RESULT_LOST && !run->killed &&
+	       run->outcome->restores < RESTORES_MAX) {
+		run->outcome->restores++;
+		migrator_restore(migrator, move);
+	}
+}
+
+/* The manager takes back what landed on a NIC that it did not ask for. */
+static void take_back(struct run *run, struct migrator *migrator, struct move *move)
+{
+	struct move back = {
+		.id = move->id,
+		.target = {.direction = move->target.direction},
+		.expected_ifindex = move->facts.offload_ifindex,
+	};
+
+	if (move->result != MOVE_RESULT_ELSEWHERE || run->killed)
+		return;
+	migrator_run(migrator, &back);
+	if (!run->killed)
+		restore(run, migrator, &back);
+	sa_image_wipe(&move->image);
+	*move = back;
+}
+
+static void first_life(struct run *run)
+{
+	const struct explore_world *world = run->scenario->world;
+	_cleanup_(kernel_freep) struct kernel *kernel = open_kernel(run);
+	_cleanup_(migrator_freep) struct migrator *migrator = open_migrator(run, kernel);
+	struct move move = {
+		.id = fake_belief_id(run->belief),
+		.target = {.ifindex = world->evict ? 0 : EXPLORE_NIC,
+			   .direction = world->spec.inbound ? SA_DIRECTION_IN : SA_DIRECTION_OUT},
+		.expected_ifindex = world->evict ? EXPLORE_NIC : 0,
+	};
+
+	fake_kernel_set_hook(run->fake, at_step, run);
+	fake_kernel_set_filter(run->fake, run->explore->filter, run);
+	fake_kernel_set_fault(run->fake, &run->scenario->fault);
+	migrator_run(migrator, &move);
+	run->outcome->fault_struck = run->scenario->fault.kind == FAKE_FAULT_NONE ||
+				     fake_kernel_messages(run->fake) > run->scenario->fault.message;
+	if (!run->killed) {
+		restore(run, migrator, &move);
+		run->outcome->result = move.result;
+		take_back(run, migrator, &move);
+	}
+	/* What a dead daemon still has in its memory does not count. */
+	sa_image_wipe(&move.image);
+}
+
+static void second_life(struct run *run)
+{
+	struct explore *explore = run->explore;
+	_cleanup_(kernel_freep) struct kernel *kernel = open_kernel(run);
+	_cleanup_(migrator_freep) struct migrator *migrator = open_migrator(run, kernel);
+	struct move move = {.image = run->image, .target = run->target, .larval = true};
+
+	run->killed = false;
+	rescue_clear(explore->rescue);
+	if (!run->stored)
+		return;
+	if (rescue_store(explore->rescue, &run->image, &run->target) < 0)
+		abort();
+	move.id = sa_image_id(&move.image);
+	move.result = MOVE_RESULT_LOST;
+	restore(run, migrator, &move);
+	run->outcome->result = move.result;
+	take_back(run, migrator, &move);
+	sa_image_wipe(&move.image);
+}
+
+static bool happened(const struct explore_scenario *scenario, const struct explore_outcome *o)
+{
+	if (scenario->first.event && !o->first_happened)
+		return false;
+	if (scenario->second.event && !o->second_happened)
+		return false;
+	return o->fault_struck && !o->implausible;
+}
+
+static void count(struct explore *explore, const struct explore_outcome *o)
+{
+	explore->scenarios++;
+	explore->results[o->result]++;
+	explore->kills += o->killed;
+	explore->limits[o->limit]++;
+	explore->with_acquire += o->acquires > 0;
+	explore->with_ike_error += o->ike_errors > 0;
+	explore->lost_packets += o->lost_packets;
+	explore->wrong += o->wrong > 0;
+}
+
+static void run_once(struct explore *explore, const struct explore_scenario *scenario, FILE *text,
+		     struct explore_outcome *ret_outcome)
+{
+	size_t in_use = secret_arena_in_use(explore->arena);
+	struct run run = {
+		.explore = explore, .scenario = scenario, .outcome = ret_outcome, .text = text};
+
+	*ret_outcome = (struct explore_outcome){};
+	set_up(&run);
+	first_life(&run);
+	ret_outcome->killed = run.killed;
+	if (run.killed) {
+		happen(&run, scenario->before_recovery);
+		second_life(&run);
+	}
+	fake_kernel_set_hook(run.fake, NULL, NULL);
+	packets(&run, 2);
+	if (explore_is_implausible(&run))
+		ret_outcome->implausible = true;
+	else
+		explore_judge(&run, in_use);
+	rescue_clear(explore->rescue);
+	fake_kernel_free(run.fake);
+}
+
+void explore_run(struct explore *explore, const struct explore_scenario *scenario,
+		 struct explore_outcome *ret_outcome)
+{
+	run_once(explore, scenario, NULL, ret_outcome);
+	if (!happened(scenario, ret_outcome))
+		return;
+	count(explore, ret_outcome);
+	if (ret_outcome->wrong == 0 || !explore->report)
+		return;
+	/* Once more, to tell: the same happens. */
+	explore_describe(explore->report, scenario, ret_outcome);
+	run_once(explore, scenario, explore->report, ret_outcome);
+	(void)fputc('\n', explore->report);
+}

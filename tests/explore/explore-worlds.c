@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The worlds: every kind of SA, promoted with every answer of a NIC, and evicted. */
+#include "explore.h"
+
+static const struct {
+	const char *name;
+	struct fake_sa_spec spec;
+} shapes[] = {
+	{"out", {.sequence = 10}},
+	{"out-esn", {.esn = true, .sequence = UINT64_C(0x1fffffffd)}},
+	{"out-threshold", {.replay_threshold = 7, .km_seq = 33, .transport = true}},
+	{"out-marked", {.direction = true, .esn = true, .mark = {.v = 5, .m = 0xff}, .if_id = 9}},
+	{"out-cbc-encap6", {.family = AF_INET6, .cbc_sha256 = true, .encap = true}},
+	{"out-limits", {.soft_seconds = 3600, .hard_seconds = 4000}},
+	{"in", {.inbound = true, .sequence = 10}},
+	{"in-esn", {.inbound = true, .esn = true, .window = 64, .sequence = 0xfffffffd}},
+	{"in-window", {.inbound = true, .window = 128, .sequence = 1000}},
+	{"in-marked",
+	 {.inbound = true,
+	  .direction = true,
+	  .mark = {.v = 5, .m = 0xff},
+	  .if_id = 9,
+	  .by_update = true}},
+};
+
+#define WORLDS_MAX (ELEMENTSOF(shapes) * (_ANSWER_MAX + 1) * _SPI_MAX)
+
+const struct explore_world *explore_worlds(size_t *ret_n)
+{
+	static struct explore_world worlds[WORLDS_MAX]; /* filled in once, the same each time */
+	size_t n = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(shapes); i++)
+		for (enum explore_spi spi = 0; spi < _SPI_MAX; spi++)
+			for (unsigned answer = 0; answer <= _ANSWER_MAX; answer++) {
+				worlds[n] = (struct explore_world){
+					.name = shapes[i].name,
+					.spec = shapes[i].spec,
+					.evict = answer == _ANSWER_MAX,
+					.answer = answer == _ANSWER_MAX ? ANSWER_ACCEPTS : answer,
+					.spi = spi,
+				};
+				worlds[n].spec.spi = 0x1000;
+				if (worlds[n].evict)
+					worlds[n].spec.ifindex = EXPLORE_NIC;
+				n++;
+			}
+	*ret_n = n;
+	return worlds;
+}
+
+const char *explore_answer_name(enum explore_answer answer)
+{
+	static const char *const names[] = {"accepts", "full",      "refuses",
+					    "silent",  "elsewhere", "out of memory"};
+
+	return names[answer];
+}
+
+const char *explore_spi_name(enum explore_spi spi)
+{
+	static const char *const names[] = {"", ", SPI shared", ", SPI shared against the rules"};
+
+	return names[spi];
+}
+
+const char *explore_event_name(enum explore_event event)
+{
+	static const char *const names[] = {"nothing",
+					    "IKE deletes",
+					    "IKE updates",
+					    "IKE rekeys",
+					    "IKE rekeys and deletes",
+					    "IKE deletes and makes anew",
+					    "IKE makes anew",
+					    "IKE expires",
+					    "flush",
+					    "a second passes",
+					    "40 s pass",
+					    "link down",
+					    "packets",
+					    "kill"};
+
+	return names[event];
+}
+
+const char *explore_fault_name(enum fake_fault_kind kind)
+{
+	static const char *const names[] = {"no fault",    "refuse",     "lose note",
+					    "lose answer", "send fails", "receive fails"};
+
+	return names[kind];
+}

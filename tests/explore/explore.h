@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Systematic exploration of the migrator over the fake kernel: a scenario is a world (an SA, a NIC
+ * and a kernel), and what goes wrong in it: a fault of the kernel, writes of the IKE daemon and
+ * other events between any two steps, the daemon's death at any step. Every scenario is run, and
+ * after each everything that must hold is checked.
+ */
+#pragma once
+
+#include "fake-kernel.h"
+#include "migrator.h"
+#include "rescue.h"
+
+#define EXPLORE_NIC 3
+#define EXPLORE_OTHER_NIC 4
+#define EXPLORE_NEVER UINT32_MAX
+
+enum explore_answer {
+	ANSWER_ACCEPTS,
+	ANSWER_FULL,          /* -ENOSPC */
+	ANSWER_REFUSES,       /* -EINVAL */
+	ANSWER_SILENT,        /* success, in software */
+	ANSWER_ELSEWHERE,     /* success, on another NIC */
+	ANSWER_OUT_OF_MEMORY, /* -ENOMEM once */
+	_ANSWER_MAX,
+};
+
+/* Whether another SA of the protocol has the same SPI. */
+enum explore_spi {
+	SPI_UNIQUE,
+	SPI_SHARED,         /* with another destination, as kernels up to 2025 allow */
+	SPI_SHARED_REFUSED, /* ... but this kernel allows it to NEWSA only, not to ALLOCSPI */
+	_SPI_MAX,
+};
+
+struct explore_world {
+	const char *name;
+	struct fake_sa_spec spec;
+	bool evict;
+	enum explore_answer answer; /* of the NIC, to a promotion */
+	enum explore_spi spi;
+};
+
+enum explore_event {
+	EVENT_NONE,
+	EVENT_DELETE, /* these are the IKE daemon's */
+	EVENT_UPDATE,
+	EVENT_REKEY,
+	EVENT_REKEY_AND_DELETE,
+	EVENT_READD,    /* deletes it and makes another one with the same SPI */
+	EVENT_ADD_BACK, /* makes another one with the same SPI, if it had deleted it */
+	EVENT_EXPIRE,
+	EVENT_FLUSH,
+	EVENT_SECOND,   /* a second passes */
+	EVENT_LATE,     /* so much that larval SAs expire */
+	_EVENT_IKE_MAX, /* these want xfrm_cfg_mutex or a socket; those below do not */
+	EVENT_LINK_DOWN = _EVENT_IKE_MAX,
+	EVENT_PACKETS,
+	EVENT_KILL,
+	_EVENT_MAX,
+};
+
+struct explore_disturbance {
+	enum explore_event event;
+	uint32_t step; /* at the first step from here on at which it can happen */
+};
+
+struct explore_scenario {
+	const struct explore_world *world;
+	bool busy; /* packets at every step, and replayed ones */
+	struct fake_fault fault;
+	struct explore_disturbance first;
+	struct explore_disturbance second;
+	/* After the daemon was killed, before it is back. */
+	enum explore_event before_recovery;
+};
+
+/* What is known to be beyond the migrator's construction. */
+enum explore_limit {
+	LIMIT_NONE,
+	LIMIT_LINK_DOWN, /* a NIC that went down took the SA with it: for the link watch */
+	/* ALLOCSPI failed, so that the IKE daemon's deletion in the gap is not seen, or the next
+	 * daemon takes the absence of the larval SA for its deletion. */
+	LIMIT_NO_LARVAL,
+	/* The IKE daemon wrote in the instant between the daemon's reading and its deletion, and
+	 * the notification or the answers are lost, or the daemon dies: what it wrote is not known
+	 * then, nor whose deletion it was. */
+	LIMIT_WRITTEN_BEFORE,
+	/* The IKE daemon deleted the SA and made another with the same SPI, twice within a move:
+	 * the other one is taken for the larval SA, or gets the limits of the old one. */
+	LIMIT_SAME_SPI,
+	/* The IKE daemon made the SA anew in place of the larval one, and nobody can look. */
+	LIMIT_CANNOT_LOOK,
+	LIMIT_CANNOT_CLEAN_UP, /* a second failure, or death: a larval SA stays until it expires */
+	_LIMIT_MAX,
+};
+
+/* What came of it. */
+struct explore_outcome {
+	bool first_happened; /* else there is no such step, and no scenario */
+	bool second_happened;
+	bool fault_struck;
+	bool killed;
+	bool implausible; /* no kernel would do this: not counted */
+	enum move_result result;
+	unsigned wrong;           /* things that must hold and do not */
+	enum explore_limit limit; /* what is wrong is beyond this */
+	unsigned acquires;
+	unsigned ike_errors;
+	unsigned restores; /* calls of migrator_restore() that it took */
+	unsigned lost_packets;
+};
+
+/* Kept over all scenarios. */
+struct explore {
+	struct secret_arena *arena;
+	struct rescue *rescue;
+	fake_filter filter; /* a mutation */
+	FILE *report;       /* NULL: quiet */
+	bool all_reported;
+	unsigned long scenarios;
+	unsigned long wrong;
+	unsigned long limits[_LIMIT_MAX];
+	unsigned long with_acquire;
+	unsigned long with_ike_error;
+	unsigned long lost_packets;
+	unsigned long results[MOVE_RESULT_LOST + 1];
+	unsigned long kills;
+	unsigned long limit; /* stop after so many wrong scenarios; 0: never */
+};
+
+/* explore-run.c */
+void explore_run(struct explore *explore, const struct explore_scenario *scenario,
+		 struct explore_outcome *ret_outcome);
+
+/* explore-judge.c */
+const char *explore_limit_name(enum explore_limit limit);
+
+/* explore-worlds.c */
+extern const struct explore_world *explore_worlds(size_t *ret_n);
+const char *explore_spi_name(enum explore_spi spi);
+const char *explore_answer_name(enum explore_answer answer);
+const char *explore_event_name(enum explore_event event);
+const char *explore_fault_name(enum fake_fault_kind kind);
+
+/* explore-enumerate.c: all scenarios of a world. False: the limit was reached. */
+bool explore_world(struct explore *explore, const struct explore_world *world, bool thorough);
+
+/* explore-mutations.c */
+struct explore_mutation {
+	const char *name;
+	fake_filter filter;
+};
+const struct explore_mutation *explore_mutations(size_t *ret_n);
