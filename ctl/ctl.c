@@ -159,6 +159,10 @@ static const char *member(const json_t *parameters, const char *key)
 
 int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
 {
+	if (strcmp(name, CONTROL_INTERFACE ".NoSuchNic") == 0) {
+		ctl_error("there is no NIC of this name; see 'espoffloadctl status'");
+		return CTL_FAILURE;
+	}
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchSA") == 0) {
 		tell_text("no SA has this SPI (see 'espoffloadctl list'): ",
 			  member(parameters, "spi"));

@@ -76,6 +76,7 @@ int verb_top(const struct ctl *ctl, int argc, char **argv);
 int verb_explain(const struct ctl *ctl, int argc, char **argv);
 int verb_pause(const struct ctl *ctl, int argc, char **argv);
 int verb_resume(const struct ctl *ctl, int argc, char **argv);
+int verb_evacuate(const struct ctl *ctl, int argc, char **argv);
 int verb_reload(const struct ctl *ctl, int argc, char **argv);
 int verb_check_config(const struct ctl *ctl, int argc, char **argv);
 int verb_simulate(const struct ctl *ctl, int argc, char **argv);

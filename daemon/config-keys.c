@@ -12,6 +12,13 @@ static const char *const mode_words[] = {
 	NULL,
 };
 
+static const char *const link_down_words[] = {
+	[CONFIG_LINK_DOWN_RESTORE] = "restore",
+	[CONFIG_LINK_DOWN_RESTORE_OUTBOUND] = "restore-outbound",
+	[CONFIG_LINK_DOWN_LEAVE] = "leave",
+	NULL,
+};
+
 static void prepare_nic(void *entry, unsigned line)
 {
 	struct config_nic *nic = entry;
@@ -62,6 +69,7 @@ static const struct config_key file_keys[] = {
 	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60},
 	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000},
 	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600},
+	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words},
 	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},
 	{"rules", config_read_list, MEMBER(rules), .list = &rule_list},
 };

@@ -304,7 +304,7 @@ static int netlink_receive_events(struct kernel *kernel, kernel_handler handler,
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return 1;
 }
 
 static int netlink_event_fd(struct kernel *kernel)

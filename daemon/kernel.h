@@ -70,8 +70,8 @@ struct kernel_ops {
 	 * during the dump may be missed (xfrm_dump_sa() walks a list to whose head they are
 	 * added). */
 	int (*dump)(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata);
-	/* Events of the groups SA, EXPIRE, POLICY and MIGRATE, as many as are waiting. -ENOBUFS
-	 * when the kernel had to drop some. */
+	/* Events of the groups SA, EXPIRE, POLICY and MIGRATE. Returns 1 when there may be more,
+	 * -ENOBUFS when the kernel had to drop some. */
 	int (*receive_events)(struct kernel *kernel, kernel_handler handler, void *userdata);
 	int (*event_fd)(struct kernel *kernel);
 	struct kernel *(*free)(struct kernel *kernel);

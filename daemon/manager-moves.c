@@ -207,6 +207,7 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 			return;
 		}
 	}
+	move.keep_image = true;
 	migrator_run(m->migrator, &move);
 	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
 	    move.result != MOVE_RESULT_GONE)
@@ -222,6 +223,10 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	if (move.facts_known)
 		manager_take_facts(m, &move.facts);
 	sa = sa_table_find(&m->sas, &id);
+	if (sa)
+		manager_keep_shadow(m, sa, &move.image);
+	else
+		sa_image_wipe(&move.image);
 	if (sa && move.result == MOVE_RESULT_ELSEWHERE)
 		undo_elsewhere(m, sa, &move);
 	if (sa && move.result != MOVE_RESULT_DONE)

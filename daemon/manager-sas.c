@@ -250,6 +250,7 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 		return;
 
 	sa->generation = m->generation;
+	sa->deleted_by_other = false;
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
 	if (facts.offload_ifindex != sa->ifindex) {
@@ -276,13 +277,18 @@ static int take_message(const struct nlmsghdr *message, bool own, void *userdata
 	struct sa_facts facts;
 
 	(void)own;
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0)
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0) {
+		struct sa *sa;
+
 		manager_take_facts(m, &facts);
+		sa = sa_table_find(&m->sas, &facts.description.id);
+		if (sa)
+			manager_shadow(m, sa, message);
+	}
 	return 0;
 }
 
-/* Reads SAs by their identity. Those that the kernel does not have are forgotten. */
-static void read_again(struct manager *m, const struct sa_id *ids, size_t n)
+void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n)
 {
 	struct kernel_batch batch;
 
@@ -324,7 +330,7 @@ static void confirm_missing(struct manager *m)
 			break;
 	}
 	if (n > 0)
-		read_again(m, ids, n);
+		manager_read_again(m, ids, n);
 }
 
 static int take_policy(const struct nlmsghdr *message, bool own, void *userdata)
@@ -409,6 +415,10 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		spd_take(&m->spd, message);
 		return 0;
 	case XFRM_MSG_FLUSHSA:
+		TAILQ_FOREACH(sa, &m->sas.all, list)
+		sa->deleted_by_other = true;
+		m->stale = true;
+		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:
 	case XFRM_MSG_MIGRATE:
 		/* It names no SA, or not in a form worth parsing: look at everything. */
@@ -419,12 +429,13 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	}
 	if (own || sa_facts_read(message, &facts) < 0)
 		return 0;
-	if (message->nlmsg_type == XFRM_MSG_EXPIRE) {
+	sa = sa_table_find(&m->sas, &facts.description.id);
+	if (sa && message->nlmsg_type == XFRM_MSG_DELSA)
+		sa->deleted_by_other = true;
+	if (sa && message->nlmsg_type == XFRM_MSG_EXPIRE) {
 		const struct xfrm_user_expire *expire = NLMSG_DATA(message);
 
-		sa = sa_table_find(&m->sas, &facts.description.id);
-		if (sa && !expire->hard)
-			sa->soft_expired = true;
+		*(expire->hard ? &sa->deleted_by_other : &sa->soft_expired) = true;
 	}
 	note_changed(m, &facts.description.id);
 	return 0;
@@ -432,6 +443,6 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 
 void manager_read_changed(struct manager *m)
 {
-	read_again(m, m->changed, m->n_changed);
+	manager_read_again(m, m->changed, m->n_changed);
 	m->n_changed = 0;
 }

@@ -203,6 +203,23 @@ void manager_tell_resynchronised(struct manager *m)
 	journal_event(m->environment.journal, &event, "Read all SAs again: %zu", m->sas.n);
 }
 
+void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
+			   double seconds)
+{
+	const struct manager_nic *n = manager_nic(m, ifindex);
+	const char *nic = n ? n->name : "";
+	struct journal_event event = {
+		.kind = JOURNAL_RESTORED,
+		.priority = left > 0 ? LOG_WARNING : 0,
+		.nic = nic[0] ? nic : NULL,
+		.reason = "link-down",
+	};
+
+	journal_event(m->environment.journal, &event,
+		      "SAs that went down with NIC %s: %zu back in software after %.1f ms, %zu not",
+		      nic[0] ? nic : "?", restored, seconds * 1e3, left);
+}
+
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new)
 {
 	const struct nic *nic = new ? new : old;

@@ -86,6 +86,20 @@ static void resync_soon(struct manager *m)
 	(void)sd_event_source_set_time_relative(m->tick_source, RESYNC_WAIT_USEC);
 }
 
+void manager_drain_events(struct manager *m)
+{
+	struct kernel *kernel = m->environment.kernel;
+	int r;
+
+	do
+		r = kernel->ops->receive_events(kernel, manager_handle_event, m);
+	while (r > 0);
+	if (r == -ENOBUFS)
+		m->overruns++;
+	if (r < 0)
+		m->stale = true;
+}
+
 static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct manager *m = userdata;
@@ -96,12 +110,10 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void)source;
 	(void)fd;
 	(void)revents;
-	if (r == -ENOBUFS) {
+	if (r == -ENOBUFS)
 		m->overruns++;
+	if (r < 0)
 		m->stale = true;
-	} else if (r < 0) {
-		m->stale = true;
-	}
 	if (m->stale && !was_stale)
 		resync_soon(m);
 	if (m->n_changed > 0)
@@ -142,7 +154,7 @@ static int on_restore(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void look_anew(struct manager *m)
+void manager_look_anew(struct manager *m)
 {
 	manager_update_nics(m);
 	manager_configure_all(m);
@@ -154,33 +166,37 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 	struct manager *m = userdata;
 	bool lost = old && (!new || (old->up && !new->up));
 
+	manager_tell_link(m, old, new);
 	if (lost) {
-		/* The kernel deleted the SAs that it held, without an event: look at once. */
+		manager_cancel_moves(m);
+		manager_restore_lost(m, old->ifindex);
+		/* Then look at everything anew. */
 		m->stale = true;
 		resync_soon(m);
 	}
-	manager_tell_link(m, old, new);
-	look_anew(m);
+	manager_look_anew(m);
 }
 
 static void on_addresses(void *userdata)
 {
-	look_anew(userdata);
+	manager_look_anew(userdata);
 }
 
 static void on_routes(void *userdata)
 {
-	look_anew(userdata);
+	manager_look_anew(userdata);
 }
 
 static void on_network_resynced(void *userdata)
 {
 	struct manager *m = userdata;
 
+	/* A NIC may have been down and up again unseen. */
+	manager_restore_lost(m, 0);
 	m->stale = true;
 	m->overruns++;
 	resync_soon(m);
-	look_anew(m);
+	manager_look_anew(m);
 }
 
 static void on_network_failed(int error, void *userdata)
@@ -236,7 +252,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 		if (new_policy(m) < 0)
 			manager_set_degraded(m, "out of memory");
 	}
-	look_anew(m);
+	manager_look_anew(m);
 }
 
 int manager_reload(struct manager *m, char **ret_messages)
@@ -415,6 +431,7 @@ struct manager *manager_free(struct manager *m)
 	free(m->changed);
 	free(m->refusals);
 	free(m->actions);
+	free(m->evacuated);
 	free(m->nics);
 	spd_clear(&m->spd);
 	policy_free(m->policy);

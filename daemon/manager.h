@@ -5,6 +5,7 @@
  *   manager.c        birth, death, the tick, what wakes it
  *   manager-sas.c    observations: dumps and events become entries of the SA table
  *   manager-nics.c   NICs become tables; which table an SA competes in
+ *   manager-link.c   SAs that went down with a NIC come back; NICs that are to be empty
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
  *   manager-tell.c   what is told to the journal and remembered for `explain` and `top`
  *   methods.c        what the control socket answers
@@ -101,6 +102,9 @@ struct manager {
 	struct sa_id *changed; /* named by events, to be read again */
 	size_t n_changed, n_changed_allocated;
 
+	char (*evacuated)[IFNAMSIZ]; /* NICs that are kept empty, by name: they may come back */
+	size_t n_evacuated;
+
 	struct policy_move *queue; /* planned, not yet made */
 	size_t n_queue, n_queue_allocated, queue_position;
 	policy_sa without_slot; /* its slot's eviction failed: not to be promoted */
@@ -135,6 +139,8 @@ double manager_now(const struct manager *m); /* s, monotonic, of this iteration 
 
 /* manager.c */
 void manager_tick(struct manager *m);
+/* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. */
+void manager_look_anew(struct manager *m);
 void manager_apply_config(struct manager *m, struct config *config); /* takes it */
 int manager_reload(struct manager *m, char **ret_messages);
 void manager_set_paused(struct manager *m, bool paused);
@@ -142,8 +148,11 @@ void manager_set_degraded(struct manager *m, const char *why); /* NULL: well aga
 
 /* manager-sas.c */
 int manager_dump(struct manager *m);
+void manager_drain_events(struct manager *m); /* all that are waiting */
 int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
 void manager_read_changed(struct manager *m);
+/* Reads SAs by their identity. Those that the kernel does not have are forgotten. */
+void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n);
 void manager_take_facts(struct manager *m, const struct sa_facts *facts);
 void manager_forget(struct manager *m, struct sa *sa);
 /* Tells the policy what follows from the entry: table, rule, hands off. */
@@ -166,12 +175,25 @@ void manager_keep_for_restoring(struct manager *m, const struct move *move);
 bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
 			      const char **ret_text);
 
+/* manager-link.c */
+/* Keeps what an SA that we hold in a NIC is to be restored from. */
+void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message);
+/* The same from the image that a move left, which it takes (or wipes, if there is none to keep). */
+void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image);
+/* Brings back the SAs that went down with a NIC (0: with any). */
+void manager_restore_lost(struct manager *m, int ifindex);
+int manager_evacuate(struct manager *m, const char *name);
+bool manager_is_evacuated(const struct manager *m, const char *name);
+void manager_end_evacuations(struct manager *m);
+
 /* manager-tell.c */
 void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
 		       const struct move *move);
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);
 void manager_tell_dump_failed(struct manager *m, int error);
 void manager_tell_resynchronised(struct manager *m);
+void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
+			   double seconds);
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);
 void manager_tell_reload(struct manager *m, int result, const char *messages);
 void manager_tell_paused(struct manager *m);

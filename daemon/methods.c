@@ -357,8 +357,26 @@ static int method_resume(json_t *parameters, void *userdata, json_t **ret_reply,
 	(void)parameters;
 	(void)ret_reply;
 	(void)ret_error;
+	manager_end_evacuations(userdata);
 	manager_set_paused(userdata, false);
 	return 0;
+}
+
+static int method_evacuate(json_t *parameters, void *userdata, json_t **ret_reply,
+			   const char **ret_error)
+{
+	const char *nic = json_string_value(json_object_get(parameters, "nic"));
+	int r;
+
+	if (!nic)
+		return control_refuse_parameter("nic", ret_reply, ret_error);
+	r = manager_evacuate(userdata, nic);
+	if (r == -ENODEV) {
+		*ret_error = "NoSuchNic";
+		*ret_reply = json_pack("{s:s}", "nic", nic);
+		return *ret_reply ? 0 : -ENOMEM;
+	}
+	return r;
 }
 
 static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
@@ -384,6 +402,7 @@ static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
 const struct control_method methods_table[] = {
 	{"GetStatus", false, method_get_status}, {"ListSAs", false, method_list_sas},
 	{"Explain", false, method_explain},      {"Pause", true, method_pause},
-	{"Resume", true, method_resume},         {"Reload", true, method_reload},
+	{"Resume", true, method_resume},         {"Evacuate", true, method_evacuate},
+	{"Reload", true, method_reload},
 };
 const size_t methods_count = ELEMENTSOF(methods_table);

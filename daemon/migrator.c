@@ -399,7 +399,12 @@ static void judge(struct move *move)
 
 static void step_verify(struct migrator *m, struct move *move)
 {
-	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	struct reading reading = {
+		.move = move,
+		.arena = m->arena,
+		.type = XFRM_MSG_NEWSA,
+		.capture = move->keep_image && move->target.ifindex != 0,
+	};
 	int r;
 
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
@@ -435,6 +440,7 @@ void migrator_begin(struct migrator *m, struct move *move)
 		.id = move->id,
 		.target = move->target,
 		.expected_ifindex = move->expected_ifindex,
+		.keep_image = move->keep_image,
 	};
 
 	(void)m;
@@ -480,7 +486,8 @@ bool migrator_step(struct migrator *m, struct move *move)
 		return false;
 	if (m->rescue)
 		rescue_clear(m->rescue);
-	sa_image_wipe(&move->image);
+	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
+		sa_image_wipe(&move->image);
 	return false;
 }
 
@@ -489,6 +496,24 @@ void migrator_run(struct migrator *m, struct move *move)
 	migrator_begin(m, move);
 	while (migrator_step(m, move))
 		continue;
+}
+
+void migrator_reinstate(struct migrator *m, const struct sa_image *const *images, size_t n,
+			int *errors)
+{
+	static const struct sa_offload software = {};
+
+	for (size_t i = 0; i < n;) {
+		size_t first = i;
+
+		while (i < n && i - first < KERNEL_BATCH_MESSAGES &&
+		       (i == first || m->batch.used + images[i]->size + 1024 < KERNEL_BATCH_SIZE))
+			sa_image_write(images[i++], &m->batch, XFRM_MSG_NEWSA, &software);
+		(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+		for (size_t j = first; j < i; j++)
+			errors[j] = m->batch.answers[j - first].error;
+		kernel_batch_clear(&m->batch);
+	}
 }
 
 void migrator_restore(struct migrator *m, struct move *move)

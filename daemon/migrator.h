@@ -40,7 +40,8 @@ struct move {
 	/* What is wanted. */
 	struct sa_id id;
 	struct sa_offload target; /* ifindex 0: evict */
-	int expected_ifindex;     /* where it should be now; elsewhere means that it is foreign */
+	bool keep_image; /* leave the image of a finished promotion to the caller, who wipes it */
+	int expected_ifindex; /* where it should be now; elsewhere means that it is foreign */
 
 	/* What came of it. */
 	enum move_state state;
@@ -81,6 +82,11 @@ void migrator_begin(struct migrator *migrator, struct move *move);
 bool migrator_step(struct migrator *migrator, struct move *move);
 /* All of them. Wipes the image, unless the result is MOVE_RESULT_LOST. */
 void migrator_run(struct migrator *migrator, struct move *move);
+
+/* Makes SAs again, in software, that the kernel deleted by itself (a NIC that went down). errors[i]
+ * is 0, -EEXIST when the SA is there, or another negative errno. */
+void migrator_reinstate(struct migrator *migrator, const struct sa_image *const *images, size_t n,
+			int *errors);
 
 /* A move whose SA could not be put back (or that was interrupted by the daemon's death: image from
  * the rescue slot, with `larval` set since one was left in its place) is tried again: in software.

@@ -32,6 +32,10 @@ static const struct text candidacies[_CANDIDACY_MAX] = {
 					    "as inside the boundary (fips: true)"},
 	[CANDIDACY_NIC_BOND] = {"nic-bond", "offload to a bond corrupts memory on this kernel"},
 	[CANDIDACY_NIC_DIRECTION] = {"nic-direction", "the NIC has no slots for this direction"},
+	[CANDIDACY_NIC_EVACUATED] = {"nic-evacuated", "the NIC is kept empty until 'resume'"},
+	[CANDIDACY_NIC_DISTRUSTED] = {"nic-distrusted",
+				      "the NIC failed SAs that were put there; it is left alone "
+				      "for a while"},
 	[CANDIDACY_NIC_NO_TABLE] = {"nic-no-table", "the NIC has no table of SAs to ration"},
 	[CANDIDACY_REFUSED_SHAPE] = {"refused-shape", "the NIC refused an SA of the same kind"},
 };
@@ -211,6 +215,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	if (sa->handle < table->n_by_handle)
 		table->by_handle[sa->handle] = NULL;
 	table->n--;
+	sa_image_wipe(&sa->shadow);
 	free(sa->refusal_text);
 	free(sa);
 }

@@ -25,6 +25,8 @@ enum candidacy {
 	CANDIDACY_NIC_FIPS,
 	CANDIDACY_NIC_BOND,
 	CANDIDACY_NIC_DIRECTION,
+	CANDIDACY_NIC_EVACUATED,
+	CANDIDACY_NIC_DISTRUSTED,
 	CANDIDACY_NIC_NO_TABLE,
 	CANDIDACY_REFUSED_SHAPE,
 	_CANDIDACY_MAX,
@@ -52,8 +54,16 @@ struct sa {
 	policy_sa handle;
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
 	uint64_t generation;     /* of the last dump that showed it */
-	double moved_at;         /* s, monotonic; when it came to its place, or to our notice */
-	int refusal;             /* negative errno of the driver's last refusal, 0: none */
+	/* While we hold it in a NIC: the image to restore it from when the NIC goes down, which
+	 * deletes it without a word. */
+	struct sa_image shadow;
+	double shadow_at;      /* s, monotonic; when it was taken */
+	uint64_t sequence;     /* last outbound number seen in a sample */
+	double sequence_rate;  /* numbers/s, the highest of late: decays by half a minute */
+	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
+
+	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
+	int refusal;     /* negative errno of the driver's last refusal, 0: none */
 	char *refusal_text;
 
 	/* Rates on a logarithmic scale, a byte each, a ring that `top` draws. */

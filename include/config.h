@@ -21,6 +21,13 @@ enum config_mode {
 	CONFIG_MODE_ENFORCE,
 };
 
+/* What becomes of the SAs that the kernel deletes when their NIC goes down. */
+enum config_link_down {
+	CONFIG_LINK_DOWN_RESTORE,          /* both directions come back in software: the default */
+	CONFIG_LINK_DOWN_RESTORE_OUTBOUND, /* only outbound: no packet can be replayed */
+	CONFIG_LINK_DOWN_LEAVE,            /* to the IKE daemon */
+};
+
 enum config_offload {
 	CONFIG_OFFLOAD_AUTO,   /* by rate */
 	CONFIG_OFFLOAD_ALWAYS, /* before all others, whatever the rate */
@@ -78,6 +85,7 @@ struct config {
 	double interval;         /* s between samples, 0.1 to 60 */
 	double moves_per_second; /* per NIC table */
 	double retry_refused;    /* s before a refused SA is tried again, then doubling */
+	enum config_link_down on_link_down;
 	struct config_nic *nics;
 	size_t n_nics;
 	struct config_rule *rules;

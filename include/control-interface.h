@@ -65,9 +65,12 @@
 	"  (sas: [](sa: SA, sentences: []string, details: []Detail, history: []Action))\n"         \
 	"\n"                                                                                       \
 	"method Pause() -> ()\n"                                                                   \
+	"# Empties a NIC and keeps it empty until Resume.\n"                                         \
+	"method Evacuate(nic: string) -> ()\n"                                                     \
 	"method Resume() -> ()\n"                                                                  \
 	"method Reload() -> (path: string)\n"                                                      \
 	"\n"                                                                                       \
-	"error NoSuchSA (spi: string)\n"                                                           \
+	"error NoSuchSA (spi: string)\n"                                                            \
+	"error NoSuchNic (nic: string)\n"                                                           \
 	"error InvalidConfiguration (path: string, messages: string)\n"                            \
 	"error PermissionDenied (message: string)\n"

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A NIC that goes down takes the SAs with it that were offloaded to it: xfrm_dev_down() deletes
+ * every one and tells nobody, neither this daemon nor the IKE daemon. Since this daemon put them
+ * there, it brings them back: from a shadow image of each, renewed with every sample, in software.
+ *
+ * Outbound the sequence number is moved forward past everything that can have been sent since the
+ * sample, so that none is used twice. Inbound the replay window is that of the sample: packets that
+ * were accepted since then could be replayed once. Moving the window forward instead would drop
+ * good packets until the peer's counter has passed it. Who cannot accept the exposure says
+ * on-link-down: restore-outbound.
+ *
+ * SAs that somebody deleted before the NIC went down stay deleted: the kernel's events are read
+ * first. If it had to drop events (ENOBUFS) in that very moment, an SA that is not needed any more
+ * may come back; the IKE daemon has another one in use by then.
+ */
+#include "manager.h"
+#include "placed.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+/* Numbers to skip at the least: a NIC at 30 million packets/s needs 2 ms for them. */
+#define ADVANCE_MIN (UINT64_C(1) << 16)
+/* And this many times what the SA sent at its best in the time since the sample. */
+#define ADVANCE_FACTOR 4.0
+/* A snapshot older than this does not bound what was sent any more. */
+#define SHADOW_AGE_MAX 5.0
+/* Decay of the peak rate at each sample: half in about half a minute at one a second. */
+#define PEAK_DECAY 0.98
+
+static double clock_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static bool is_ours(const struct sa *sa)
+{
+	return sa->ifindex != 0 && !sa->foreign && sa->hands_off != HANDS_OFF_PACKET_MODE;
+}
+
+static void note_sequence(struct sa *sa, double now)
+{
+	uint64_t sequence = sa_image_output_sequence(&sa->shadow);
+	double seconds = now - sa->shadow_at;
+
+	sa->sequence_rate *= PEAK_DECAY;
+	if (sa->shadow_at > 0 && seconds > 0.01 && sequence > sa->sequence) {
+		double rate = (double)(sequence - sa->sequence) / seconds;
+
+		if (rate > sa->sequence_rate)
+			sa->sequence_rate = rate;
+	}
+	sa->sequence = sequence;
+	sa->shadow_at = now;
+}
+
+void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message)
+{
+	if (!is_ours(sa)) {
+		sa_image_wipe(&sa->shadow);
+		return;
+	}
+	/* Without room in the arena the older image stays; its age is known. */
+	if (sa_image_capture(&sa->shadow, m->environment.arena, message) == 0)
+		note_sequence(sa, clock_now());
+}
+
+void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image)
+{
+	(void)m;
+	if (!is_ours(sa) || !image->attributes) {
+		sa_image_wipe(image);
+		return;
+	}
+	sa_image_wipe(&sa->shadow);
+	sa->shadow = *image;
+	*image = (struct sa_image){};
+	note_sequence(sa, clock_now());
+}
+
+static bool is_restorable(const struct manager *m, const struct sa *sa)
+{
+	bool out = sa->description.direction == SA_DIRECTION_OUT;
+
+	if (!sa->shadow.attributes || sa->deleted_by_other ||
+	    m->config->on_link_down == CONFIG_LINK_DOWN_LEAVE)
+		return false;
+	if (!out)
+		return m->config->on_link_down == CONFIG_LINK_DOWN_RESTORE;
+	return clock_now() - sa->shadow_at <= SHADOW_AGE_MAX + m->config->interval;
+}
+
+/* False when the sequence space does not hold the jump. */
+static bool advance(struct sa *sa)
+{
+	double since = clock_now() - sa->shadow_at + 1.0;
+	uint64_t by = (uint64_t)(ADVANCE_FACTOR * sa->sequence_rate * since);
+	uint64_t before = sa_image_output_sequence(&sa->shadow);
+
+	if (by < ADVANCE_MIN)
+		by = ADVANCE_MIN;
+	sa_image_advance(&sa->shadow, by);
+	return sa_image_output_sequence(&sa->shadow) == before + by &&
+	       (sa->shape->esn || before + by < UINT32_MAX);
+}
+
+struct lost {
+	struct sa_id *ids;
+	const struct sa_image **images;
+	int *errors;
+	size_t n_ids, n_images;
+};
+
+static void collect(struct manager *m, int ifindex, struct lost *lost)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	{
+		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex))
+			continue;
+		lost->ids[lost->n_ids++] = sa->description.id;
+		if (!is_restorable(m, sa))
+			continue;
+		if (sa->description.direction == SA_DIRECTION_OUT && !advance(sa))
+			continue;
+		lost->images[lost->n_images++] = &sa->shadow;
+	}
+}
+
+void manager_restore_lost(struct manager *m, int ifindex)
+{
+	double started = clock_now();
+	_cleanup_free_ struct sa_id *ids = calloc(m->sas.n + 1, sizeof(*ids));
+	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
+	_cleanup_free_ int *errors = calloc(m->sas.n + 1, sizeof(*errors));
+	struct lost lost = {.ids = ids, .images = images, .errors = errors};
+	size_t restored = 0, alive = 0;
+	double seconds;
+
+	if (!ids || !images || !errors)
+		return;
+	manager_drain_events(m);
+	collect(m, ifindex, &lost);
+	if (lost.n_ids == 0)
+		return;
+	migrator_reinstate(m->migrator, images, lost.n_images, errors);
+	seconds = clock_now() - started;
+	for (size_t i = 0; i < lost.n_images; i++) {
+		restored += errors[i] == 0;
+		alive += errors[i] == -EEXIST;
+	}
+	/* What the kernel has now: entries of SAs that are back change their place, others go. */
+	manager_read_again(m, ids, lost.n_ids);
+	if (restored > 0 || alive < lost.n_ids)
+		manager_tell_restored(m, ifindex, restored, lost.n_ids - restored - alive, seconds);
+}
+
+bool manager_is_evacuated(const struct manager *m, const char *name)
+{
+	for (size_t i = 0; i < m->n_evacuated; i++)
+		if (strcmp(m->evacuated[i], name) == 0)
+			return true;
+	return false;
+}
+
+int manager_evacuate(struct manager *m, const char *name)
+{
+	char(*grown)[IFNAMSIZ];
+
+	if (!m->network->ops->find(m->network, name))
+		return -ENODEV;
+	if (manager_is_evacuated(m, name))
+		return 0;
+	grown = reallocarray(m->evacuated, m->n_evacuated + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	m->evacuated = grown;
+	snprintf(grown[m->n_evacuated++], sizeof(*grown), "%s", name);
+	manager_look_anew(m);
+	return 0;
+}
+
+void manager_end_evacuations(struct manager *m)
+{
+	if (m->n_evacuated == 0)
+		return;
+	m->n_evacuated = 0;
+	manager_look_anew(m);
+}
