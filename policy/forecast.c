@@ -37,6 +37,9 @@
 #define SHARE_MAX 2.0
 /* Levels below this share of the price do not matter and do not teach. */
 #define RELEVANT_SHARE 0.5
+/* An average that is as good as nothing: bytes/s, and as a share of the price. */
+#define NOTHING 1000.0
+#define NOTHING_SHARE 0.01
 
 static double step_of(double level, double slow)
 {
@@ -96,15 +99,20 @@ static void trial_update(struct persistence *persistence, struct rate *rate, uin
 }
 
 void policy_forecast(struct persistence *persistence, struct rate *rate,
-		     const struct policy_parameters *parameters, double x, double dt, double price)
+		     const struct policy_parameters *parameters, const struct pace *pace, double x,
+		     double price)
 {
-	uint32_t kind = kind_of(rate, dt);
+	uint32_t kind = kind_of(rate, pace->dt);
 	double share, half_band;
 
-	trial_update(persistence, rate, kind, fmax(parameters->outlook, dt), x, dt, price);
+	/* So that an SA that fell silent is no work one day. */
+	if (rate->mean <= 0 && rate->slow < fmax(NOTHING, NOTHING_SHARE * price))
+		rate->slow = 0;
+	trial_update(persistence, rate, kind, fmax(parameters->outlook, pace->dt), x, pace->dt,
+		     price);
 	share = (persistence->kept[kind] + PRIOR_TRIALS) / (persistence->seen[kind] + PRIOR_TRIALS);
 	share = fmin(fmax(share, 0), 1);
-	half_band = share * policy_rate_half_band(rate, parameters, dt);
+	half_band = share * policy_rate_half_band(rate, parameters, pace);
 	rate->expected = rate->slow + share * (rate->mean - rate->slow);
 	rate->low = fmax(0, rate->expected - half_band);
 	rate->high = rate->expected + half_band;

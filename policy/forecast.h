@@ -20,4 +20,5 @@ struct persistence {
 /* After a sample: judges the forecast on trial, makes the new one. `price` is what a slot is worth,
  * in the bytes/s of this SA: levels far below it teach nothing. */
 void policy_forecast(struct persistence *persistence, struct rate *rate,
-		     const struct policy_parameters *parameters, double x, double dt, double price);
+		     const struct policy_parameters *parameters, const struct pace *pace, double x,
+		     double price);

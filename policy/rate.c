@@ -31,8 +31,6 @@
 #define FIRST_DEVIATION_SHARE 0.5
 /* The deviation forgets no slower than this: it must notice that traffic calmed down. */
 #define DEVIATION_GAIN_MIN 0.02
-/* bytes/s that are as good as nothing in the long run. */
-#define SLOW_NOTHING 1000
 
 static bool rate_jumps(struct rate *rate, const struct policy_parameters *parameters, double x,
 		       double dt)
@@ -58,31 +56,32 @@ static bool rate_jumps(struct rate *rate, const struct policy_parameters *parame
 	       (rate->n_low >= 2 || dt <= parameters->drop_confirm / 2);
 }
 
-static double gain_of(double n, double half_life, double dt)
+void policy_pace(struct pace *pace, const struct policy_parameters *parameters, double dt)
 {
-	return fmax(1 / (n + 1), 1 - exp2(-dt / half_life));
+	if (pace->dt == dt)
+		return;
+	pace->dt = dt;
+	pace->level = 1 - exp2(-dt / parameters->half_life);
+	pace->slow = 1 - exp2(-dt / parameters->slow_half_life);
 }
 
-static void slow_update(struct rate *rate, const struct policy_parameters *parameters, double x,
-			double dt)
+/* A plain average until it is as old as the half-life. */
+static double gain_of(uint32_t count, double settled)
 {
-	rate->slow += gain_of(rate->n_slow, parameters->slow_half_life, dt) * (x - rate->slow);
+	return fmax(1 / (count + 1.0), settled);
+}
+
+bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters,
+			const struct pace *pace, double x)
+{
+	double gain = gain_of(rate->count, pace->level);
+	bool jump = rate_jumps(rate, parameters, x, pace->dt);
+
+	rate->slow += gain_of(rate->n_slow, pace->slow) * (x - rate->slow);
 	if (rate->n_slow < UINT32_MAX)
 		rate->n_slow++;
-	/* So that an SA that fell silent is soon no work. */
-	if (x <= 0 && rate->slow < SLOW_NOTHING)
-		rate->slow = 0;
-}
-
-bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters, double x,
-			double dt)
-{
-	double gain = gain_of(rate->count, parameters->half_life, dt);
-	bool jump = rate_jumps(rate, parameters, x, dt);
-
-	slow_update(rate, parameters, x, dt);
 	rate->last = x;
-	rate->age = jump ? dt : rate->age + dt;
+	rate->age = jump ? pace->dt : rate->age + pace->dt;
 	if (jump) {
 		rate->mean = x;
 		rate->deviation = fmax(rate->deviation / 2, RESTART_DEVIATION_SHARE * x);
@@ -105,8 +104,8 @@ bool policy_rate_update(struct rate *rate, const struct policy_parameters *param
 }
 
 double policy_rate_half_band(const struct rate *rate, const struct policy_parameters *parameters,
-			     double dt)
+			     const struct pace *pace)
 {
 	return parameters->band_deviations * rate->deviation *
-	       sqrt(gain_of(rate->count, parameters->half_life, dt));
+	       sqrt(gain_of(rate->count, pace->level));
 }

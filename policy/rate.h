@@ -35,14 +35,24 @@ struct rate {
 	struct trial trial;
 };
 
-/* One sample: `x` bytes/s over the last `dt` > 0 seconds. Returns true when the sample began a new
- * level, so that what was known of the old one no longer counts. Leaves the forecast to
+/* What one sample weighs in a settled average. The same for all SAs that are sampled together, so
+ * it is worked out once and not for each. */
+struct pace {
+	double dt;    /* s, 0: not worked out yet */
+	double level; /* in the mean of a level */
+	double slow;
+};
+
+void policy_pace(struct pace *pace, const struct policy_parameters *parameters, double dt);
+
+/* One sample: `x` bytes/s over the last pace->dt > 0 seconds. Returns true when the sample began a
+ * new level, so that what was known of the old one no longer counts. Leaves the forecast to
  * policy_forecast(). */
-bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters, double x,
-			double dt);
+bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters,
+			const struct pace *pace, double x);
 /* Half the width of the band in which the mean of the level is believed to lie. */
 double policy_rate_half_band(const struct rate *rate, const struct policy_parameters *parameters,
-			     double dt);
+			     const struct pace *pace);
 /* Neither carries anything nor is expected to. */
 static inline bool policy_rate_is_idle(const struct rate *rate)
 {

@@ -282,11 +282,12 @@ static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 
 	if (!sa->resident)
 		heat->accrued += x * dt;
-	if (policy_rate_update(&heat->rate, &policy->parameters, x, dt)) {
+	policy_pace(&policy->pace, &policy->parameters, dt);
+	if (policy_rate_update(&heat->rate, &policy->parameters, &policy->pace, x)) {
 		heat->born = policy->now - dt;
 		heat->accrued = sa->resident ? 0 : x * dt;
 	}
-	policy_forecast(&policy->persistence, &heat->rate, &policy->parameters, x, dt,
+	policy_forecast(&policy->persistence, &heat->rate, &policy->parameters, &policy->pace, x,
 			table ? table->price / sa->config.weight : 0);
 	sa_earn(sa, x, dt);
 	sa->known = true;

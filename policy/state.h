@@ -124,6 +124,7 @@ struct policy {
 	struct policy_move *moves; /* as many as SAs: each can be planned once */
 	size_t n_moves;
 	struct lineages lineages;
+	struct pace pace;
 	struct persistence persistence; /* of all tables: it is the same traffic */
 	double now;
 	double offset;   /* policy's clock minus the caller's */

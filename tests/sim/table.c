@@ -131,9 +131,9 @@ static int run_family(const struct setup *setup, const struct cost *cost,
 
 		if (r < 0)
 			return r;
-		(void)snprintf(key, sizeof(key), "%s/%u/%u/%u/%u/%c", family->name, seed,
+		(void)snprintf(key, sizeof(key), "%s/%u/%u/%u/%u/%g/%c", family->name, seed,
 			       setup->size.n_sas, setup->size.capacity, setup->size.n_ticks,
-			       cost->letter);
+			       setup->size.interval, cost->letter);
 		r = run_policies(setup, cost, setup->size.capacity, trace, key, row);
 		sim_trace_free(trace);
 		if (r < 0)
@@ -269,6 +269,7 @@ static void usage(void)
 		   "  --costs ABC        cheap, estimated, dear moves (default: all)\n"
 		   "  --ticks N          length (3600)\n"
 		   "  --sas N, --slots N size (1024, 128)\n"
+		   "  --interval S       of a tick (1)\n"
 		   "  --seeds N          per scenario (1)\n"
 		   "  --first-seed N     (1)\n"
 		   "  --family NAME      one scenario\n"
@@ -296,6 +297,7 @@ static bool read_options(int argc, char **argv, struct setup *setup)
 						{"ticks", required_argument, NULL, 't'},
 						{"sas", required_argument, NULL, 'n'},
 						{"slots", required_argument, NULL, 'k'},
+						{"interval", required_argument, NULL, 'i'},
 						{"seeds", required_argument, NULL, 's'},
 						{"first-seed", required_argument, NULL, 'S'},
 						{"family", required_argument, NULL, 'f'},
@@ -323,6 +325,10 @@ static bool read_options(int argc, char **argv, struct setup *setup)
 			break;
 		case 'k':
 			good = read_count(optarg, &setup->size.capacity);
+			break;
+		case 'i':
+			setup->size.interval = strtod(optarg, NULL);
+			good = setup->size.interval >= 0.1;
 			break;
 		case 's':
 			good = read_count(optarg, &setup->n_seeds);

@@ -197,9 +197,9 @@ static const struct {
 	const char *family;
 	double ratio;
 } judged[] = {
-	{"zipf-1.0", 0.97}, {"churn-medium", 0.9}, {"pareto-10/90", 0.74},
-	{"hadoop", 0.84},   {"web-search", 0.72},  {"ping-8", 0.94},
-	{"flood", 0.8},     {"rekey-600", 0.96},   {"short-lived", 0.8},
+	{"zipf-1.0", 0.98}, {"churn-medium", 0.956}, {"pareto-10/90", 0.818},
+	{"hadoop", 0.91},   {"web-search", 0.85},    {"ping-8", 0.963},
+	{"flood", 0.82},    {"rekey-600", 0.979},    {"short-lived", 0.967},
 };
 
 static const struct family *family_find(const char *name)
