@@ -137,6 +137,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		*(promote ? &m->promoted : &m->evicted) += 1;
 		if (promote) {
 			clear_refusal_text(sa);
+			manager_watch_begin(m, sa, &move->facts);
 			forget_refusal(m, move->target.ifindex, sa);
 		}
 		report(m, sa, POLICY_DONE);

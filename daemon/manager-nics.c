@@ -55,6 +55,8 @@ static enum candidacy judge(struct manager *m, const struct nic *nic,
 		return CANDIDACY_NIC_FIPS;
 	if (nic->is_bond && !nic_bond_allowed(m->environment.kernel_release))
 		return CANDIDACY_NIC_BOND;
+	if (manager_nic_is_distrusted(m, manager_nic(m, nic->ifindex)))
+		return CANDIDACY_NIC_DISTRUSTED;
 	if (manager_is_evacuated(m, nic->name))
 		return CANDIDACY_NIC_EVACUATED;
 	if (!nic->up)

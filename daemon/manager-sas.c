@@ -232,6 +232,17 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 		policy_sa_set_resident(m->policy, sa->handle, is_resident(sa), manager_now(m));
 }
 
+static void note_packet_rate(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+{
+	double now = manager_now(m), seconds = now - sa->sampled_at;
+
+	/* GSO makes the packets of an offloaded SA fewer: they do not compare. */
+	if (sa->ifindex == 0 && sa->sampled_at > 0 && seconds > 0.05 &&
+	    facts->packets >= sa->packets)
+		sa->packet_rate = (double)(facts->packets - sa->packets) / seconds;
+	sa->sampled_at = now;
+}
+
 void manager_take_facts(struct manager *m, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
@@ -251,6 +262,8 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 
 	sa->generation = m->generation;
 	sa->deleted_by_other = false;
+	note_packet_rate(m, sa, &facts);
+	manager_watch(m, sa, &facts);
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
 	if (facts.offload_ifindex != sa->ifindex) {

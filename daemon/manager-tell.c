@@ -203,6 +203,40 @@ void manager_tell_resynchronised(struct manager *m)
 	journal_event(m->environment.journal, &event, "Read all SAs again: %zu", m->sas.n);
 }
 
+void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault)
+{
+	const char *nic = manager_nic_name(m, sa->ifindex);
+	struct journal_event event = {
+		.kind = JOURNAL_REFUSED,
+		.priority = LOG_WARNING,
+		.nic = nic[0] ? nic : NULL,
+		.reason = fault,
+	};
+	struct sa_fields fields;
+
+	fill_fields(m, &event, &fields, &sa->description, sa->rule);
+	remember(m, &sa->description, nic, "fault", fault, "it fared worse in the NIC");
+	journal_event(m->environment.journal, &event,
+		      "SA %s %s -> %s (%s) fares worse in NIC %s (%s): back to software", event.spi,
+		      event.source, event.destination, event.direction, nic, fault);
+}
+
+void manager_tell_distrusted(struct manager *m, const struct manager_nic *n)
+{
+	struct journal_event event = {
+		.kind = JOURNAL_TRUST_LOST,
+		.nic = n->name,
+		.reason = "faults",
+	};
+	char time[UNITS_TEXT_MAX];
+
+	journal_event(
+		m->environment.journal, &event,
+		"NIC %s failed several SAs that were put there: not trusted for %s, all its SAs "
+		"go back to software",
+		n->name, units_format_time(n->distrust, time));
+}
+
 void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
 			   double seconds)
 {

@@ -49,6 +49,7 @@ void manager_tick(struct manager *m)
 		m->resyncs++;
 		manager_tell_resynchronised(m);
 	}
+	manager_watch_tick(m);
 	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */
 	manager_plan(m);
 }

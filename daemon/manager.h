@@ -6,6 +6,7 @@
  *   manager-sas.c    observations: dumps and events become entries of the SA table
  *   manager-nics.c   NICs become tables; which table an SA competes in
  *   manager-link.c   SAs that went down with a NIC come back; NICs that are to be empty
+ *   manager-watch.c  whether an SA fares well where it was put
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
  *   manager-tell.c   what is told to the journal and remembered for `explain` and `top`
  *   methods.c        what the control socket answers
@@ -39,6 +40,10 @@ struct manager_nic {
 	uint32_t used_in, used_out;         /* all SAs that it holds */
 	uint32_t foreign_in, foreign_out;   /* of these, somebody else's */
 	uint32_t competing_in, competing_out; /* SAs with traffic that leave by it */
+	unsigned strikes;                     /* SAs that fared worse there, of late */
+	double struck_at;                     /* s, monotonic */
+	double distrusted_until;              /* 0: not */
+	double distrust;                      /* s, how long it was last time */
 	double rate_in, rate_out;             /* bytes/s of these */
 };
 
@@ -93,6 +98,7 @@ struct manager {
 	bool paused;
 	bool stale;         /* events were lost: nothing is moved until the next dump */
 	bool nics_changed;  /* recompute before the next plan */
+	bool look_anew;     /* at the next tick: a NIC lost or regained its trust */
 	char degraded[128]; /* why it is not well; "" when it is */
 	uint64_t generation;
 	uint64_t samples; /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
@@ -175,6 +181,12 @@ void manager_keep_for_restoring(struct manager *m, const struct move *move);
 bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
 			      const char **ret_text);
 
+/* manager-watch.c */
+void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts);
+void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *facts);
+bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n);
+void manager_watch_tick(struct manager *m);
+
 /* manager-link.c */
 /* Keeps what an SA that we hold in a NIC is to be restored from. */
 void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message);
@@ -192,6 +204,8 @@ void manager_tell_move(struct manager *m, const struct sa *sa, const struct poli
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);
 void manager_tell_dump_failed(struct manager *m, int error);
 void manager_tell_resynchronised(struct manager *m);
+void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault);
+void manager_tell_distrusted(struct manager *m, const struct manager_nic *n);
 void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
 			   double seconds);
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);

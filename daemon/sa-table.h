@@ -35,6 +35,14 @@ enum candidacy {
 const char *candidacy_name(enum candidacy candidacy);
 const char *candidacy_text(enum candidacy candidacy);
 
+/* What is watched after a promotion: manager-watch.c. */
+struct sa_watch {
+	double until; /* s, monotonic; 0: not watched */
+	double since;
+	uint32_t failures, replayed; /* as they were */
+	uint64_t packets;
+};
+
 struct sa {
 	struct sa_description description; /* the direction resolved by local addresses */
 	const struct sa_shape *shape;      /* shared between SAs, belongs to the table */
@@ -57,9 +65,12 @@ struct sa {
 	/* While we hold it in a NIC: the image to restore it from when the NIC goes down, which
 	 * deletes it without a word. */
 	struct sa_image shadow;
-	double shadow_at;      /* s, monotonic; when it was taken */
-	uint64_t sequence;     /* last outbound number seen in a sample */
-	double sequence_rate;  /* numbers/s, the highest of late: decays by half a minute */
+	double shadow_at;     /* s, monotonic; when it was taken */
+	uint64_t sequence;    /* last outbound number seen in a sample */
+	double sequence_rate; /* numbers/s, the highest of late: decays by half a minute */
+	struct sa_watch watch;
+	double packet_rate; /* packets/s of the last sample while it was in software */
+	double sampled_at;
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 
 	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
