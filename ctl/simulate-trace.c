@@ -14,6 +14,8 @@
  */
 #include "simulate-trace.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -73,17 +75,19 @@ static void reader_done(struct reader *reader)
 	free(reader->rows);
 }
 
+/* What it quotes was written by others: nothing of it may reach the terminal as a command. */
 static _printf_(3, 4) void complain(struct reader *reader, uint32_t line, const char *format, ...)
 {
+	char reason[512], clean[512];
 	va_list arguments;
 
 	if (reader->n_errors++ >= ERRORS_MAX)
 		return;
-	(void)fprintf(reader->errors, "%s:%u: ", reader->path, line);
 	va_start(arguments, format);
-	(void)vfprintf(reader->errors, format, arguments);
+	(void)vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	(void)fputc('\n', reader->errors);
+	(void)fprintf(reader->errors, "%s:%u: %s\n", reader->path, line,
+		      text_neutralise(clean, sizeof(clean), reason, strlen(reason)));
 }
 
 static uint32_t hash_of(const char *string)
@@ -145,6 +149,13 @@ static int names_get(struct names *names, const char *string, uint32_t *ret_numb
 	*slot = names->n;
 	*ret_number = names->n - 1;
 	return 0;
+}
+
+static bool is_printable(const char *name)
+{
+	char clean[NAME_MAX_BYTES + 1];
+
+	return strcmp(text_neutralise(clean, sizeof(clean), name, strlen(name)), name) == 0;
 }
 
 /* Cuts the next line off; a carriage return before its end belongs to the end. */
@@ -292,6 +303,7 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 	char *fields[COLUMNS_MAX],
 		*values[_COLUMN_MAX] = {nothing, nothing, nothing, nothing, nothing};
 	struct row row = {.lineage = UINT32_MAX, .line = line};
+	uint32_t n_names = reader->names.n;
 	unsigned n = split(text, fields);
 	int r;
 
@@ -305,6 +317,9 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 	if (!check_row(reader, line, values, &row))
 		return 0;
 	r = names_get(&reader->names, values[COLUMN_SA], &row.name);
+	if (reader->names.n > n_names && !is_printable(values[COLUMN_SA]))
+		complain(reader, line, "the SA's name '%s' is not printable UTF-8",
+			 values[COLUMN_SA]);
 	if (r >= 0 && *values[COLUMN_LINEAGE])
 		r = names_get(&reader->lineages, values[COLUMN_LINEAGE], &row.lineage);
 	return r < 0 ? r : keep_row(reader, &row);

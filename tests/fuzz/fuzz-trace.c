@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Any bytes as a trace for `simulate`. A trace is either taken, with rows that are in order and SAs
+ * that live when they carry, or refused with something to read.
+ */
+#include "cleanup.h"
+#include "simulate-trace.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The interval keeps far apart times from becoming millions of ticks. */
+#define INTERVAL 1e12
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_trace(const struct sim_trace *trace)
+{
+	size_t last = 0;
+
+	check(trace->n_ticks > 0 && trace->n_sas > 0);
+	for (uint32_t t = 0; t < trace->n_ticks; t++) {
+		check(trace->tick_rows[t] == last || t == 0);
+		last = trace->tick_rows[t + 1];
+		for (size_t r = trace->tick_rows[t]; r < last; r++) {
+			const struct sim_row *row = &trace->rows[r];
+
+			check(row->sa < trace->n_sas && row->bytes > 0);
+			check(trace->sas[row->sa].born <= t && trace->sas[row->sa].gone >= t);
+		}
+	}
+	check(last == trace->n_rows);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
+	_cleanup_free_ char *text = strndup((const char *)data, size);
+	_cleanup_free_ char *errors = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&errors, &length);
+	int r;
+
+	if (!out || !text)
+		return 0;
+	r = simulate_trace_parse("fuzz", text, INTERVAL, out, &trace);
+	check(fclose(out) == 0);
+	if (r < 0)
+		check(r == -EBADMSG && !trace && length > 0);
+	else
+		check_trace(trace->trace);
+	return 0;
+}

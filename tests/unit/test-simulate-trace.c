@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading traces: what is taken, how rows become ticks, and what is said of bad rows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "simulate-trace.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct simulate_trace *parse_good(const char *csv, double interval)
+{
+	_cleanup_free_ char *text = strdup(csv);
+	struct simulate_trace *trace = NULL;
+
+	assert_non_null(text);
+	assert_int_equal(simulate_trace_parse("t.csv", text, interval, stderr, &trace), 0);
+	return trace;
+}
+
+static void assert_bad(const char *csv, const char *expected)
+{
+	_cleanup_free_ char *text = strdup(csv), *errors = NULL;
+	struct simulate_trace *trace = NULL;
+	size_t size;
+	FILE *out = open_memstream(&errors, &size);
+
+	assert_non_null(text);
+	assert_non_null(out);
+	assert_int_equal(simulate_trace_parse("t.csv", text, 0, out, &trace), -EBADMSG);
+	(void)fclose(out);
+	assert_null(trace);
+	assert_string_equal(errors, expected);
+}
+
+static double bytes_at(const struct simulate_trace *trace, uint32_t tick, const char *name)
+{
+	const struct sim_trace *t = trace->trace;
+	double bytes = 0;
+
+	for (size_t r = t->tick_rows[tick]; r < t->tick_rows[tick + 1]; r++)
+		if (strcmp(trace->names[t->rows[r].sa], name) == 0)
+			bytes += t->rows[r].bytes;
+	return bytes;
+}
+
+static void test_columns_in_any_order(void **state)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace =
+		parse_good("packets,bytes,sa,time\r\n1,10,a,1\r\n2,20,b,1\r\n3,30,a,2\r\n", 0);
+
+	assert_int_equal(trace->trace->n_sas, 2);
+	assert_int_equal(trace->trace->n_ticks, 2);
+	assert_true(trace->trace->interval == 1);
+	assert_true(bytes_at(trace, 0, "b") == 20 && bytes_at(trace, 1, "a") == 30);
+	assert_true(bytes_at(trace, 1, "b") == 0);
+}
+
+static void test_gaps_and_longer_intervals(void **state)
+{
+	const char *csv = "time,sa,bytes\n0.5,a,1\n1,a,2\n1.5,a,4\n4,a,8\n";
+	struct simulate_trace *trace = parse_good(csv, 0);
+
+	assert_true(trace->trace->interval == 0.5);
+	assert_int_equal(trace->trace->n_ticks, 8);
+	assert_true(bytes_at(trace, 7, "a") == 8 && bytes_at(trace, 5, "a") == 0);
+	simulate_trace_free(trace);
+	trace = parse_good(csv, 1);
+	/* Ends at 0.5, 1.5, 2.5, ...: a row belongs to the tick that ends with or after it. */
+	assert_int_equal(trace->trace->n_ticks, 5);
+	assert_true(bytes_at(trace, 0, "a") == 1 && bytes_at(trace, 1, "a") == 6);
+	simulate_trace_free(trace);
+}
+
+static void test_lives_and_lineages(void **state)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = parse_good(
+		"time,sa,bytes,event,lineage\n1,old,5,new,x\n1,other,5,,\n2,new,0,new,x\n"
+		"3,old,0,gone,\n3,new,7,,\n4,old,1,new,\n",
+		0);
+	const struct sim_sa *sas = trace->trace->sas;
+
+	assert_int_equal(trace->trace->n_sas, 4);
+	assert_int_equal(sas[0].lineage, sas[2].lineage);
+	assert_int_not_equal(sas[0].lineage, sas[1].lineage);
+	assert_int_equal(sas[0].gone, 2);
+	assert_int_equal(sas[2].born, 1);
+	/* Come again under its old name, it is another SA of the same lineage. */
+	assert_string_equal(trace->names[3], "old");
+	assert_int_equal(sas[3].lineage, sas[0].lineage);
+	assert_int_equal(sas[3].gone, SIM_LIVES_ON);
+}
+
+static void test_bad_rows_are_told(void **state)
+{
+	assert_bad("time,sa\n1,a\n", "t.csv:1: the header has no column 'bytes'\n");
+	assert_bad("time,sa,bytes,sa\n", "t.csv:1: column 'sa' appears twice\n");
+	assert_bad("time,sa,bytes\n", "t.csv:1: there are no rows\n");
+	assert_bad("time,sa,bytes\n1,a,x\n1,a\n-1,a,1\n",
+		   "t.csv:2: bytes 'x' is not a number from 0 to 2^63\n"
+		   "t.csv:3: 2 fields, but the header has 3\n"
+		   "t.csv:4: time '-1' is not a number of seconds >= 0\n");
+	assert_bad("time,sa,bytes\n2,a,1\n1,a,1\n",
+		   "t.csv:3: time 1 is earlier than the row before\n");
+	assert_bad("time,sa,bytes\n2,,1\n", "t.csv:2: the SA has no name\n");
+	assert_bad("time,sa,bytes\n2,a\033[2J,1\n",
+		   "t.csv:2: the SA's name 'a?[2J' is not printable UTF-8\n");
+	assert_bad("time,sa,bytes,event\n1,a,1,born\n",
+		   "t.csv:2: event 'born' is neither 'new' nor 'gone'\n");
+	assert_bad("time,sa,bytes,event\n1,a,1,gone\n2,a,1,\n",
+		   "t.csv:3: 'a' is gone, and this row is not 'new'\n");
+	assert_bad("time,sa,bytes,event\n1,a,1,\n2,a,1,new\n",
+		   "t.csv:3: 'a' is new, but it lives already\n");
+	assert_bad("time,sa,bytes\n1,a,1\n1.000001,a,1\n1e9,a,1\n",
+		   "t.csv:4: more than 1e+08 intervals of 1e-06 s; use --interval\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_columns_in_any_order),
+		cmocka_unit_test(test_gaps_and_longer_intervals),
+		cmocka_unit_test(test_lives_and_lineages),
+		cmocka_unit_test(test_bad_rows_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
