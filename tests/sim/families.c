@@ -154,6 +154,17 @@ static int make_zipf(struct sim_trace *trace, const struct family_size *size, ui
 	return r;
 }
 
+static void maker_trade_places(struct maker *maker, uint32_t i, uint32_t j)
+{
+	uint32_t rank = maker->rank[i];
+	double rate = maker->rate[i];
+
+	maker->rank[i] = maker->rank[j];
+	maker->rank[j] = rank;
+	maker->rate[i] = maker->rate[j];
+	maker->rate[j] = rate;
+}
+
 /* Zipf 1.0; so many times a second one of the hottest 2K changes its rank with any other. */
 static int make_churn(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		      double per_second)
@@ -165,17 +176,10 @@ static int make_churn(struct sim_trace *trace, const struct family_size *size, u
 		for (uint32_t n = maker_events(&maker, per_second); n > 0; n--) {
 			uint32_t i = random_below(&maker.random, size->n_sas);
 			uint32_t j = random_below(&maker.random, size->n_sas);
-			uint32_t rank;
 
 			while (maker.rank[i] >= 2 * size->capacity)
 				i = random_below(&maker.random, size->n_sas);
-			rank = maker.rank[i];
-			maker.rank[i] = maker.rank[j];
-			maker.rank[j] = rank;
-			rank = 0;
-			double rate = maker.rate[i];
-			maker.rate[i] = maker.rate[j];
-			maker.rate[j] = rate;
+			maker_trade_places(&maker, i, j);
 		}
 		r = maker_tick(&maker);
 	} while (r > 0);

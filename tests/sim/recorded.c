@@ -15,6 +15,7 @@
 #define NOISE_SIGMA 0.4
 #define NOISE_SECONDS 5.0
 #define SERIES_MAX 4096
+#define STEPS_MAX 1000000
 
 struct matrix {
 	double *rates; /* by step, then series */
@@ -27,17 +28,39 @@ static void matrix_done(struct matrix *matrix)
 	free(matrix->rates);
 }
 
+static bool read_cell(const char *line, uint32_t *ret_step, uint32_t *ret_series, double *ret_bytes)
+{
+	char *end;
+	unsigned long step = strtoul(line, &end, 10), series;
+	double bytes;
+
+	if (end == line || *end != ',' || step >= STEPS_MAX)
+		return false;
+	line = end + 1;
+	series = strtoul(line, &end, 10);
+	if (end == line || *end != ',' || series >= SERIES_MAX)
+		return false;
+	line = end + 1;
+	bytes = strtod(line, &end);
+	if (end == line || !(bytes >= 0))
+		return false;
+	*ret_step = (uint32_t)step;
+	*ret_series = (uint32_t)series;
+	*ret_bytes = bytes;
+	return true;
+}
+
 static int matrix_read(FILE *file, bool store, struct matrix *matrix, double step)
 {
 	char line[128];
-	unsigned at, series;
+	uint32_t at, series;
 	double bytes;
 
 	rewind(file);
 	if (!fgets(line, sizeof(line), file))
 		return -EBADMSG;
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%u,%u,%lf", &at, &series, &bytes) != 3 || series >= SERIES_MAX)
+		if (!read_cell(line, &at, &series, &bytes))
 			return -EBADMSG;
 		if (store) {
 			matrix->rates[(size_t)at * matrix->n_series + series] = bytes / step;

@@ -57,17 +57,20 @@ struct row {
 	unsigned n;
 };
 
+/* Lines "KEY NET". */
 static int bound_remembered(const char *path, const char *key, double *ret_net)
 {
 	_cleanup_fclose_ FILE *file = path ? fopen(path, "re") : NULL;
-	char name[128];
-	double net;
+	char line[192];
 
-	while (file && fscanf(file, "%127s %lf", name, &net) == 2)
-		if (strcmp(name, key) == 0) {
-			*ret_net = net;
+	while (file && fgets(line, sizeof(line), file)) {
+		size_t length = strlen(key);
+
+		if (strncmp(line, key, length) == 0 && line[length] == ' ') {
+			*ret_net = strtod(line + length, NULL);
 			return 0;
 		}
+	}
 	return -ENOENT;
 }
 
@@ -201,7 +204,7 @@ static void print_row(const struct setup *setup, const struct row *row)
 
 static void print_means(const struct setup *setup, const struct row *rows, unsigned n_rows)
 {
-	double ratio[POLICIES_MAX] = {}, moves[POLICIES_MAX] = {}, least[POLICIES_MAX];
+	double ratio[POLICIES_MAX] = {}, moves[POLICIES_MAX] = {}, least[POLICIES_MAX] = {};
 	double rekeys = 0, kept = 0;
 
 	for (unsigned p = 0; sim_policies[p].name; p++) {

@@ -235,9 +235,10 @@ static void test_a_small_table(void **state)
 				      .moves_per_second = 2,
 				      .moves_burst = 64};
 	double logs[16] = {};
+	const size_t n_judged = ELEMENTSOF(judged);
 	uint64_t lost = 0;
 
-	for (size_t i = 0; i < ELEMENTSOF(judged); i++) {
+	for (size_t i = 0; i < n_judged; i++) {
 		struct sim_trace *trace;
 		struct sim_bound bound;
 
@@ -248,7 +249,7 @@ static void test_a_small_table(void **state)
 			double ratio = net_of(trace, &sim_policies[p], &options, p ? NULL : &lost) /
 				       bound.net;
 
-			logs[p] += log(fmax(ratio, 0.001)) / ELEMENTSOF(judged);
+			logs[p] += log(fmax(ratio, 0.001)) / (double)n_judged;
 			if (p > 0)
 				continue;
 			print_message("%s: %.4f\n", judged[i].family, ratio);
