@@ -128,6 +128,22 @@ static bool slot_is_used(const struct run *run)
 	return true;
 }
 
+/* Where nothing is unknown, no sequence number is skipped either: that costs sequence space, and
+ * with ESN the NIC may lose count. */
+static bool skips_numbers(const struct run *run)
+{
+	const struct explore_scenario *s = run->scenario;
+	struct fake_view view = fake_kernel_view(run->fake, run->belief);
+
+	if (s->world->spec.inbound || !view.exists || run->belief != run->original ||
+	    s->fault.kind != FAKE_FAULT_NONE || run->renewed)
+		return false;
+	if (run->outcome->killed && run->seen_away)
+		return false;
+	return view.sequence_out != fake_kernel_last_sequence(run->fake, run->belief) ||
+	       fake_kernel_skipped(run->fake, run->belief) > 0;
+}
+
 /* Counts, and if there is a text, tells what is wrong. */
 static void check(struct run *run, size_t in_use)
 {
@@ -151,6 +167,8 @@ static void check(struct run *run, size_t in_use)
 		    !refuses(run, XFRM_MSG_ALLOCSPI) && fake_belief_alive(run->belief))
 			complain(run, "the IKE daemon was asked for a new SA");
 	}
+	if (skips_numbers(run))
+		complain(run, "sequence numbers were skipped");
 	if (o->result != MOVE_RESULT_LOST && slot_is_used(run))
 		complain(run, "the rescue slot is not empty");
 	if (secret_arena_in_use(run->explore->arena) != in_use)
@@ -183,9 +201,9 @@ void explore_describe(FILE *report, const struct explore_scenario *s,
 {
 	const struct explore_world *w = s->world;
 
-	(void)fprintf(report, "%s %s%s%s%s", w->evict ? "evict" : "promote", w->name,
-		      explore_spi_name(w->spi), w->evict ? "" : ", NIC ",
-		      w->evict ? "" : explore_answer_name(w->answer));
+	(void)fprintf(report, "%s %s%s%s%s%s", w->evict ? "evict" : "promote", w->name,
+		      explore_spi_name(w->spi), explore_migrate_name(w->migrate_state),
+		      w->evict ? "" : ", NIC ", w->evict ? "" : explore_answer_name(w->answer));
 	if (s->fault.kind != FAKE_FAULT_NONE)
 		(void)fprintf(report, "; %s at message %u (%s), %u times",
 			      explore_fault_name(s->fault.kind), s->fault.message,

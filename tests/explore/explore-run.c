@@ -86,13 +86,13 @@ static void happen(struct run *run, enum explore_event event)
 {
 	bool exists = fake_kernel_view(run->fake, run->belief).exists;
 
-	if (deletes(event) && exists && !run->seen_away)
+	if (deletes(event) && exists)
 		run->deleted_before = true;
 	else if (deletes(event))
 		run->deleted_away = true;
 	if (event == EVENT_UPDATE && fake_kernel_view(run->fake, run->belief).larval)
 		run->renewed = true;
-	if (exists && !run->seen_away && (deletes(event) || event == EVENT_UPDATE))
+	if (exists && (deletes(event) || event == EVENT_UPDATE))
 		run->written_before = true;
 	switch (event) {
 	case EVENT_DELETE:
@@ -201,6 +201,7 @@ static void set_up(struct run *run)
 	if (world->spi != SPI_UNIQUE && fake_ike_add(run->fake, &twin, &twin_belief) < 0)
 		abort();
 	fake_kernel_config(run->fake)->spi_unique_per_protocol = world->spi != SPI_SHARED;
+	fake_kernel_config(run->fake)->migrate_state = world->migrate_state;
 	run->original = run->latest = run->belief;
 	run->next_spi = 0x2000;
 	fake_kernel_advance(run->fake, 100);
@@ -289,6 +290,7 @@ static void first_life(struct run *run)
 		.expected_ifindex = world->evict ? EXPLORE_NIC : 0,
 	};
 
+	fake_kernel_restart_counts(run->fake);
 	fake_kernel_set_hook(run->fake, at_step, run);
 	fake_kernel_set_filter(run->fake, run->explore->filter, run);
 	fake_kernel_set_fault(run->fake, &run->scenario->fault);
@@ -357,6 +359,7 @@ static void run_once(struct explore *explore, const struct explore_scenario *sce
 	set_up(&run);
 	first_life(&run);
 	ret_outcome->killed = run.killed;
+	run.seen_away |= !fake_kernel_view(run.fake, run.belief).exists;
 	if (run.killed) {
 		happen(&run, scenario->before_recovery);
 		second_life(&run);

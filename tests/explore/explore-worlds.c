@@ -23,7 +23,16 @@ static const struct {
 	  .by_update = true}},
 };
 
-#define WORLDS_MAX (ELEMENTSOF(shapes) * (_ANSWER_MAX + 1) * _SPI_MAX)
+static const struct {
+	enum explore_spi spi;
+	enum fake_migrate_state migrate_state;
+} kernels[] = {
+	{SPI_UNIQUE, FAKE_MIGRATE_ABSENT},         {SPI_SHARED, FAKE_MIGRATE_ABSENT},
+	{SPI_SHARED_REFUSED, FAKE_MIGRATE_ABSENT}, {SPI_UNIQUE, FAKE_MIGRATE_EVICT_ONLY},
+	{SPI_UNIQUE, FAKE_MIGRATE_WORKS},
+};
+
+#define WORLDS_MAX (ELEMENTSOF(shapes) * (_ANSWER_MAX + 1) * ELEMENTSOF(kernels))
 
 const struct explore_world *explore_worlds(size_t *ret_n)
 {
@@ -31,14 +40,15 @@ const struct explore_world *explore_worlds(size_t *ret_n)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(shapes); i++)
-		for (enum explore_spi spi = 0; spi < _SPI_MAX; spi++)
+		for (size_t j = 0; j < ELEMENTSOF(kernels); j++)
 			for (unsigned answer = 0; answer <= _ANSWER_MAX; answer++) {
 				worlds[n] = (struct explore_world){
 					.name = shapes[i].name,
 					.spec = shapes[i].spec,
 					.evict = answer == _ANSWER_MAX,
 					.answer = answer == _ANSWER_MAX ? ANSWER_ACCEPTS : answer,
-					.spi = spi,
+					.spi = kernels[j].spi,
+					.migrate_state = kernels[j].migrate_state,
 				};
 				worlds[n].spec.spi = 0x1000;
 				if (worlds[n].evict)
@@ -62,6 +72,13 @@ const char *explore_spi_name(enum explore_spi spi)
 	static const char *const names[] = {"", ", SPI shared", ", SPI shared against the rules"};
 
 	return names[spi];
+}
+
+const char *explore_migrate_name(enum fake_migrate_state migrate_state)
+{
+	static const char *const names[] = {"", ", MIGRATE_STATE evicts", ", MIGRATE_STATE"};
+
+	return names[migrate_state];
 }
 
 const char *explore_event_name(enum explore_event event)

@@ -20,8 +20,8 @@ enum thoroughness {
  * the worlds that differ in what the migrator does. */
 static bool is_typical(const struct explore_world *world)
 {
-	return world->spi == SPI_UNIQUE && (world->spec.esn || world->spec.sequence == 10) &&
-	       !world->spec.direction &&
+	return world->spi == SPI_UNIQUE && world->migrate_state == FAKE_MIGRATE_ABSENT &&
+	       (world->spec.esn || world->spec.sequence == 10) && !world->spec.direction &&
 	       (world->answer == ANSWER_ACCEPTS || world->answer == ANSWER_FULL);
 }
 

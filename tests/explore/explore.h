@@ -30,7 +30,6 @@ enum explore_spi {
 	SPI_UNIQUE,
 	SPI_SHARED,         /* with another destination, as kernels up to 2025 allow */
 	SPI_SHARED_REFUSED, /* ... but this kernel allows it to NEWSA only, not to ALLOCSPI */
-	_SPI_MAX,
 };
 
 struct explore_world {
@@ -39,6 +38,7 @@ struct explore_world {
 	bool evict;
 	enum explore_answer answer; /* of the NIC, to a promotion */
 	enum explore_spi spi;
+	enum fake_migrate_state migrate_state; /* how the kernel moves SAs itself */
 };
 
 enum explore_event {
@@ -139,6 +139,7 @@ const char *explore_limit_name(enum explore_limit limit);
 /* explore-worlds.c */
 extern const struct explore_world *explore_worlds(size_t *ret_n);
 const char *explore_spi_name(enum explore_spi spi);
+const char *explore_migrate_name(enum fake_migrate_state migrate_state);
 const char *explore_answer_name(enum explore_answer answer);
 const char *explore_event_name(enum explore_event event);
 const char *explore_fault_name(enum fake_fault_kind kind);

@@ -58,6 +58,7 @@ struct fake_sa {
 /* Sequence numbers as the wire saw them, for one key. */
 struct fake_wire {
 	uint64_t last_sent; /* 0: none */
+	uint64_t skipped;   /* numbers that were never sent */
 	uint64_t *accepted; /* sorted */
 	size_t n_accepted;
 	uint64_t last_accepted;

@@ -216,6 +216,8 @@ int fake_kernel_receive(struct fake_kernel *k, struct fake_belief *belief, uint6
 int fake_kernel_receive_next(struct fake_kernel *k, struct fake_belief *belief, unsigned bytes);
 unsigned fake_kernel_lost(const struct fake_kernel *k);     /* packets, both directions */
 unsigned fake_kernel_acquires(const struct fake_kernel *k); /* sent to the IKE daemon */
+/* Outbound sequence numbers that were passed over. */
+uint64_t fake_kernel_skipped(const struct fake_kernel *k, const struct fake_belief *belief);
 uint64_t fake_kernel_last_sequence(const struct fake_kernel *k, const struct fake_belief *belief);
 
 /* ---- Looking in from outside ---- */

@@ -112,10 +112,12 @@ static bool send_one(struct fake_kernel *k, const struct fake_sa *like, unsigned
 		k->wrong_key++;
 		return false;
 	}
-	if (sequence <= owner->wire.last_sent)
+	if (sequence <= owner->wire.last_sent) {
 		owner->wire.reused++;
-	else
+	} else {
+		owner->wire.skipped += sequence - owner->wire.last_sent - 1;
 		owner->wire.last_sent = sequence;
+	}
 	count(k, sa, &owner->wire, bytes);
 	return true;
 }
@@ -222,6 +224,12 @@ unsigned fake_kernel_lost(const struct fake_kernel *k)
 unsigned fake_kernel_acquires(const struct fake_kernel *k)
 {
 	return k->acquires;
+}
+
+uint64_t fake_kernel_skipped(const struct fake_kernel *k, const struct fake_belief *belief)
+{
+	(void)k;
+	return belief->wire.skipped;
 }
 
 uint64_t fake_kernel_last_sequence(const struct fake_kernel *k, const struct fake_belief *belief)
