@@ -213,6 +213,7 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 	json_t *nics = json_array();
 	double all = 0, offloaded = 0;
 	size_t n_offloaded = 0;
+	char mechanism[64];
 	struct sa *sa;
 
 	(void)parameters;
@@ -231,15 +232,18 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 		if (sa->ifindex != 0)
 			offloaded += view.rate;
 	}
+	snprintf(mechanism, sizeof(mechanism), "promote by %s, evict by %s",
+		 migrator_mechanism(m->migrator, true), migrator_mechanism(m->migrator, false));
 	*ret_reply = json_pack(
 		"{s:s, s:s, s:b, s:o, s:s, s:f, s:f, s:o, s:b, s:I, s:I, s:f, s:f, s:o, "
 		"s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:o}",
 		"version", ESPOFFLOAD_VERSION, "mode",
 		m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "paused", m->paused,
 		"degraded", m->degraded[0] ? json_string(m->degraded) : json_null(), "mechanism",
-		"re-add", "interval", m->config->interval, "uptime", manager_now(m) - m->started_at,
-		"configuration", m->config->path ? json_string(m->config->path) : json_null(),
-		"fips", m->environment.fips, "sas", (json_int_t)m->sas.n, "offloaded",
+		mechanism, "interval", m->config->interval, "uptime",
+		manager_now(m) - m->started_at, "configuration",
+		m->config->path ? json_string(m->config->path) : json_null(), "fips",
+		m->environment.fips, "sas", (json_int_t)m->sas.n, "offloaded",
 		(json_int_t)n_offloaded, "bytesPerSecond", all, "offloadedBytesPerSecond",
 		offloaded, "nics", nics, "moves", "promoted", (json_int_t)m->promoted, "evicted",
 		(json_int_t)m->evicted, "refused", (json_int_t)m->refused, "failed",

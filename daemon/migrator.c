@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How an SA is moved, in three exchanges with the kernel:
+ * The kernel does it (XFRM_MSG_MIGRATE_STATE, Linux 7.2 and later): the keys do not leave it, the
+ * numbers are exact, and a failure leaves the SA as it was. Probed at start. On 7.2 and 7.3 it can
+ * move an SA out of a NIC but not into one (the clone's type_offload is never set, so
+ * xfrm_dev_state_add() refuses); that is noticed at the first try and not tried again.
+ *
+ * Otherwise an SA is moved in three exchanges with the kernel:
  *
  *   1. GETSA: the SA as it is now; all checks are made on this.
  *   2. DELSA and ALLOCSPI with the very same SPI, in one buffer. The kernel processes both under
- *      xfrm_cfg_mutex, so nobody sees the SA absent: a larval SA (XFRM_STATE_ACQ) takes its place
- *      at once. The DELSA notification tells the final counters and sequence numbers, taken under
- *      the SA's lock after which it sends nothing (xfrm_state_delete() before km_state_notify()).
+ *      xfrm_cfg_mutex, so no other program sees the SA absent: a larval SA (XFRM_STATE_ACQ) takes
+ *      its place at once. The DELSA notification tells the final counters and sequence numbers,
+ *      taken under the SA's lock after which it sends nothing (xfrm_state_delete() before
+ *      km_state_notify()).
+ *      Packets do not take that mutex. So that an outbound one, in the microseconds between the
+ *      two, does not make the kernel ask the IKE daemon for a new SA, the same ALLOCSPI goes first,
+ *      too: it fails (ENOENT), since the SPI is in use, but not before it has made the larval SA,
+ *      still without an SPI, which the second one adopts (xfrm_alloc_userspi(), xfrm_find_acq()).
+ *      Without that side effect nothing would be lost but the suppression in these microseconds.
  *   3. UPDSA with the offload device, made from that notification. UPDSA of a larval SA inserts the
  *      new one as it is and deletes the larval (xfrm_state_update()), as IKE daemons do for every
  *      inbound SA. If the driver refuses, UPDSA again in software.
@@ -46,7 +57,28 @@ struct migrator {
 	struct rescue *rescue;
 	struct migrator_parameters parameters;
 	struct kernel_batch batch;
+	bool kernel_evicts, kernel_promotes; /* by MIGRATE_STATE */
 };
+
+/* What a kernel without the fix says to every promotion by MIGRATE_STATE: of the kernel, not of the
+ * NIC or the SA. */
+#define CANNOT_PROMOTE "Type doesn't support offload"
+
+static void probe_migrate_state(struct migrator *m)
+{
+	int r;
+
+	sa_image_write_migrate_probe(&m->batch);
+	r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	/* EINVAL: the message is unknown; ENOPROTOOPT: CONFIG_XFRM_MIGRATE is off. */
+	m->kernel_evicts = m->kernel_promotes = r >= 0 && m->batch.answers[0].error == -ESRCH;
+	kernel_batch_clear(&m->batch);
+}
+
+const char *migrator_mechanism(const struct migrator *m, bool promote)
+{
+	return (promote ? m->kernel_promotes : m->kernel_evicts) ? "migrate-state" : "re-add";
+}
 
 int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescue *rescue,
 		 const struct migrator_parameters *parameters, struct migrator **ret_migrator)
@@ -63,6 +95,7 @@ int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescu
 	r = kernel_batch_init(&m->batch, arena);
 	if (r < 0)
 		return r;
+	probe_migrate_state(m);
 	*ret_migrator = TAKE_PTR(m);
 	return 0;
 }
@@ -230,12 +263,44 @@ static void step_read(struct migrator *m, struct move *move)
 		move->image.replay_threshold = reading.threshold;
 
 	move->hands_off = check(m, move, &reading);
-	if (move->hands_off != HANDS_OFF_NONE)
+	if (move->hands_off != HANDS_OFF_NONE) {
 		finish(move, MOVE_RESULT_HANDS_OFF);
-	else if (move->target.ifindex == move->expected_ifindex)
+	} else if (!reading.timer_known) {
+		/* What cannot be read cannot be restored. */
+		note_answer(move, &m->batch.answers[1]);
+		finish(move, MOVE_RESULT_FAILED);
+	} else if (move->target.ifindex == move->expected_ifindex) {
 		finish(move, MOVE_RESULT_DONE);
-	else
+	} else if (move->target.ifindex != 0 ? m->kernel_promotes : m->kernel_evicts) {
+		move->state = MOVE_MIGRATE;
+	} else {
 		move->state = MOVE_REMOVE;
+	}
+}
+
+static void step_migrate(struct migrator *m, struct move *move)
+{
+	const struct kernel_answer *answer = &m->batch.answers[0];
+	bool promote = move->target.ifindex != 0;
+	int r;
+
+	sa_image_write_migrate(&move->image, &m->batch, &move->target);
+	r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	if (r < 0 || answer->error == 0) {
+		move->state = MOVE_VERIFY; /* it can only have happened or not */
+	} else if (answer->error == -ESRCH) {
+		note_answer(move, answer);
+		finish(move, MOVE_RESULT_GONE);
+	} else if (!promote || strcmp(answer->text, CANNOT_PROMOTE) == 0) {
+		*(promote ? &m->kernel_promotes : &m->kernel_evicts) = false;
+		move->state = MOVE_REMOVE;
+	} else {
+		/* The driver's words, but not its errno: the kernel makes everything EINVAL. */
+		note_answer(move, answer);
+		if (strstr(answer->text, "No space"))
+			move->error = -ENOSPC;
+		move->state = MOVE_VERIFY;
+	}
 }
 
 /* ---- 2. remove ---- */
@@ -248,12 +313,24 @@ static void discard_larval(struct migrator *m, struct move *move)
 	move->larval = false;
 }
 
+/* Before an SA is put back: if its final numbers are not known, because the notification was lost
+ * or the daemon died before it came, go past all that can have been used. */
+static void make_safe(struct move *move)
+{
+	if (!move->exact && move->target.direction == SA_DIRECTION_OUT)
+		sa_image_advance(&move->image, SEQUENCE_JUMP);
+	move->exact = true;
+	move->sequence_floor = sa_image_output_sequence(&move->image);
+}
+
 static void step_remove(struct migrator *m, struct move *move)
 {
 	struct reading reading = {
 		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
-	const struct kernel_answer *removal = &m->batch.answers[0];
-	const struct kernel_answer *larval = &m->batch.answers[1];
+	bool out = move->target.direction == SA_DIRECTION_OUT;
+	const struct kernel_answer *placeholder = out ? &m->batch.answers[0] : NULL;
+	const struct kernel_answer *removal = &m->batch.answers[out ? 1 : 0];
+	const struct kernel_answer *larval = &m->batch.answers[out ? 2 : 1];
 	int r;
 
 	if (m->rescue) {
@@ -265,10 +342,22 @@ static void step_remove(struct migrator *m, struct move *move)
 		}
 	}
 
+	if (out)
+		sa_image_write_larval(&move->image, &m->batch);
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
 	sa_image_write_larval(&move->image, &m->batch);
 	r = exchange(m, &reading);
-	move->larval = larval->error == 0;
+	/* An answer that was lost was most likely a good one, and the probe finds out. */
+	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
+
+	if (placeholder && placeholder->error == 0) {
+		/* Its SPI was free: somebody had deleted the SA. What was deleted is the larval
+		 * SA that the first message made. */
+		if (move->larval)
+			discard_larval(m, move);
+		finish(move, MOVE_RESULT_GONE);
+		return;
+	}
 
 	if (r < 0 && removal->error == -ETIMEDOUT) {
 		/* Did it happen? Nobody told. */
@@ -291,10 +380,9 @@ static void step_remove(struct migrator *m, struct move *move)
 		/* From here on a crash continues from the exact state. */
 		if (m->rescue)
 			(void)rescue_store(m->rescue, &move->image, &move->target);
-	} else if (move->target.direction == SA_DIRECTION_OUT) {
-		sa_image_advance(&move->image, SEQUENCE_JUMP);
+		move->exact = true;
 	}
-	move->sequence_floor = sa_image_output_sequence(&move->image);
+	make_safe(move);
 	move->state = MOVE_INSTALL;
 }
 
@@ -364,13 +452,16 @@ static void step_probe(struct migrator *m, struct move *move)
 		/* A larval SA of ours that is gone was deleted by the IKE daemon, which believed
 		 * it to be the SA. Only if it is known that we deleted the SA and could leave no
 		 * larval one, we owe it back. */
-		if (move->removed && !move->larval)
-			move->state = MOVE_SOFTWARE;
-		else
+		if (!move->removed || move->larval) {
 			finish(move, MOVE_RESULT_GONE);
+			return;
+		}
+		make_safe(move);
+		move->state = MOVE_SOFTWARE;
 	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
 		move->removed = true;
 		move->larval = true;
+		make_safe(move);
 		move->state = MOVE_SOFTWARE;
 	} else if (!move->removed) {
 		move->facts = reading.facts;
@@ -452,6 +543,9 @@ static void make_step(struct migrator *m, struct move *move)
 	switch (move->state) {
 	case MOVE_READ:
 		step_read(m, move);
+		break;
+	case MOVE_MIGRATE:
+		step_migrate(m, move);
 		break;
 	case MOVE_REMOVE:
 		step_remove(m, move);

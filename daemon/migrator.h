@@ -15,6 +15,7 @@ struct rescue;
 
 enum move_state {
 	MOVE_READ,     /* read the SA as it is now and check it */
+	MOVE_MIGRATE,  /* let the kernel do it (Linux 7.2) */
 	MOVE_REMOVE,   /* delete it, leaving a larval SA in its place */
 	MOVE_INSTALL,  /* put it back where it is wanted */
 	MOVE_SOFTWARE, /* the NIC refused: put it back in software */
@@ -56,6 +57,7 @@ struct move {
 	struct sa_image image;
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
+	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
 };
@@ -70,7 +72,7 @@ struct migrator_parameters {
 	void *userdata;
 };
 
-/* `rescue` may be NULL. Neither it nor the kernel is owned. */
+/* Asks the kernel what it can. `rescue` may be NULL. Neither it nor the kernel is owned. */
 int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescue *rescue,
 		 const struct migrator_parameters *parameters, struct migrator **ret_migrator);
 struct migrator *migrator_free(struct migrator *migrator); /* accepts NULL, returns NULL */
@@ -92,5 +94,8 @@ void migrator_reinstate(struct migrator *migrator, const struct sa_image *const 
  * the rescue slot, with `larval` set since one was left in its place) is tried again: in software.
  * The caller repeats it while the result is MOVE_RESULT_LOST. */
 void migrator_restore(struct migrator *migrator, struct move *move);
+
+/* How SAs are moved on this kernel, as far as is known: "migrate-state" or "re-add". */
+const char *migrator_mechanism(const struct migrator *migrator, bool promote);
 
 const char *move_result_name(enum move_result result);

@@ -493,6 +493,17 @@ static void copy_attribute(const struct sa_image *image, struct kernel_batch *ba
 				       (size_t)nla_len(attribute));
 }
 
+static void write_offload(struct kernel_batch *batch, const struct sa_offload *offload)
+{
+	struct xfrm_user_offload value = {
+		.ifindex = offload->ifindex,
+		.flags = offload->direction == SA_DIRECTION_IN ? XFRM_OFFLOAD_INBOUND : 0,
+	};
+
+	if (offload->ifindex != 0)
+		kernel_batch_attribute(batch, XFRMA_OFFLOAD_DEV, &value, sizeof(value));
+}
+
 void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, uint16_t type,
 		    const struct sa_offload *offload)
 {
@@ -509,14 +520,47 @@ void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, ui
 	if (image->replay_threshold != 0)
 		kernel_batch_attribute(batch, XFRMA_REPLAY_THRESH, &image->replay_threshold,
 				       sizeof(image->replay_threshold));
-	if (offload->ifindex != 0) {
-		struct xfrm_user_offload value = {
-			.ifindex = offload->ifindex,
-			.flags = offload->direction == SA_DIRECTION_IN ? XFRM_OFFLOAD_INBOUND : 0,
-		};
+	write_offload(batch, offload);
+}
 
-		kernel_batch_attribute(batch, XFRMA_OFFLOAD_DEV, &value, sizeof(value));
-	}
+void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *batch,
+			    const struct sa_offload *offload)
+{
+	const struct nlattr *mark = image_find(image, XFRMA_MARK);
+	const struct xfrm_usersa_info *info = &image->info;
+	struct xfrm_compat_migrate_state request = {
+		.id =
+			{
+				.daddr = info->id.daddr,
+				.spi = info->id.spi,
+				.family = info->family,
+				.proto = info->id.proto,
+			},
+		.new_daddr = info->id.daddr,
+		.new_saddr = info->saddr,
+		.new_sel = info->sel,
+		.new_reqid = info->reqid,
+		.new_family = info->family,
+		.flags = offload->ifindex == 0 ? XFRM_COMPAT_MIGRATE_STATE_CLEAR_OFFLOAD : 0,
+	};
+
+	if (mark && (size_t)nla_len(mark) >= sizeof(request.old_mark))
+		memcpy(&request.old_mark, nla_data(mark), sizeof(request.old_mark));
+	kernel_batch_add(batch, XFRM_COMPAT_MSG_MIGRATE_STATE, 0, &request, sizeof(request));
+	write_offload(batch, offload);
+}
+
+void sa_image_write_migrate_probe(struct kernel_batch *batch)
+{
+	/* An SPI of the range that nobody may negotiate (RFC 4303, 2.1). */
+	struct xfrm_compat_migrate_state request = {
+		.id = {.spi = htonl(1), .family = AF_INET, .proto = IPPROTO_ESP},
+		.new_sel.family = AF_INET,
+		.new_family = AF_INET,
+		.flags = XFRM_COMPAT_MIGRATE_STATE_CLEAR_OFFLOAD,
+	};
+
+	kernel_batch_add(batch, XFRM_COMPAT_MSG_MIGRATE_STATE, 0, &request, sizeof(request));
 }
 
 void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch)

@@ -91,6 +91,12 @@ struct sa_offload {
  * counters, times and replay state included. */
 void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, uint16_t type,
 		    const struct sa_offload *offload);
+/* Adds XFRM_MSG_MIGRATE_STATE: the kernel itself moves the SA, which stays as it is otherwise. */
+void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *batch,
+			    const struct sa_offload *offload);
+/* The same for an SA that does not exist: the answer tells whether the kernel knows the message. */
+void sa_image_write_migrate_probe(struct kernel_batch *batch);
+
 /* A larval SA with the same SPI: see migrator.c. */
 void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch);
 

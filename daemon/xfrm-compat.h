@@ -22,3 +22,17 @@ enum {
 
 #define XFRM_COMPAT_OFFLOAD_PACKET 4       /* flag of XFRMA_OFFLOAD_DEV, 6.2 */
 #define XFRM_COMPAT_MSG_MIGRATE_STATE 0x29 /* 7.2 */
+#define XFRM_COMPAT_MIGRATE_STATE_CLEAR_OFFLOAD 1
+
+/* struct xfrm_user_migrate_state of 7.2 */
+struct xfrm_compat_migrate_state {
+	struct xfrm_usersa_id id;
+	xfrm_address_t new_daddr;
+	xfrm_address_t new_saddr;
+	struct xfrm_mark old_mark;
+	struct xfrm_selector new_sel;
+	uint32_t new_reqid;
+	uint32_t flags;
+	uint16_t new_family;
+	uint16_t reserved;
+};
