@@ -198,9 +198,9 @@ static int submit_sa(struct fake_kernel *k, uint16_t type, const struct fake_sa 
 					  &sa->info, sizeof(sa->info));
 	int r;
 
-	for (uint16_t i = 0; i <= XFRM_COMPAT_ATTRIBUTE_KNOWN_MAX; i++)
+	for (int i = 0; i <= XFRM_COMPAT_ATTRIBUTE_KNOWN_MAX; i++)
 		if (sa->attributes[i].data)
-			fake_message_add(&b, start, i, sa->attributes[i].data,
+			fake_message_add(&b, start, (uint16_t)i, sa->attributes[i].data,
 					 sa->attributes[i].size);
 	if (sa->mark.v | sa->mark.m)
 		fake_message_add(&b, start, XFRMA_MARK, &sa->mark, sizeof(sa->mark));

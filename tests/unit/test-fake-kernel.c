@@ -25,7 +25,7 @@ static void test_round_trip(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(specs); i++) {
 		struct fake_belief *belief = bench_install(b, &specs[i]);
 		uint8_t before[sizeof(b->first)];
-		uint32_t size = ((struct nlmsghdr *)b->first)->nlmsg_len;
+		uint32_t size;
 
 		if (specs[i].mark.m != 0)
 			continue; /* bench_add() names no mark */
