@@ -31,7 +31,7 @@
 	"  allowed: bool, trusted: bool, line: ?int, reason: ?string,\n"                           \
 	"  capacity: Capacity, used: Capacity, foreign: Capacity, bytesPerSecond: float)\n"        \
 	"\n"                                                                                       \
-	"# Slots. Shared tables have `total`, split ones `in` and `out`. `used` counts every SA\n"  \
+	"# Slots. Shared tables have `total`, split ones `in` and `out`. `used` counts every SA\n" \
 	"# that the NIC holds, `foreign` those among them that somebody else put there.\n"         \
 	"type Capacity (shared: bool, in: ?int, out: ?int, total: ?int)\n"                         \
 	"\n"                                                                                       \
@@ -65,12 +65,12 @@
 	"  (sas: [](sa: SA, sentences: []string, details: []Detail, history: []Action))\n"         \
 	"\n"                                                                                       \
 	"method Pause() -> ()\n"                                                                   \
-	"# Empties a NIC and keeps it empty until Resume.\n"                                         \
+	"# Empties a NIC and keeps it empty until Resume.\n"                                       \
 	"method Evacuate(nic: string) -> ()\n"                                                     \
 	"method Resume() -> ()\n"                                                                  \
 	"method Reload() -> (path: string)\n"                                                      \
 	"\n"                                                                                       \
-	"error NoSuchSA (spi: string)\n"                                                            \
-	"error NoSuchNic (nic: string)\n"                                                           \
+	"error NoSuchSA (spi: string)\n"                                                           \
+	"error NoSuchNic (nic: string)\n"                                                          \
 	"error InvalidConfiguration (path: string, messages: string)\n"                            \
 	"error PermissionDenied (message: string)\n"
