@@ -186,6 +186,12 @@ static void open_rescue(struct daemon *d)
 			strerror(-r));
 }
 
+static uint64_t wall_clock(void *userdata)
+{
+	(void)userdata;
+	return (uint64_t)time(NULL);
+}
+
 static int open_placed(struct daemon *d, const char *path)
 {
 	int r = placed_new(path, &d->placed);
@@ -231,6 +237,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		.event = d->event,
 		.arena = d->arena,
 		.journal = d->journal,
+		.clock = wall_clock,
 		.placed = d->placed,
 		.rescue = d->rescue,
 		.config_path = arguments->config,

@@ -13,6 +13,11 @@
  * SAs that somebody deleted before the NIC went down stay deleted: the kernel's events are read
  * first. If it had to drop events (ENOBUFS) in that very moment, an SA that is not needed any more
  * may come back; the IKE daemon has another one in use by then.
+ *
+ * The order of things is nobody's promise: the kernel may tell of the link before it deletes, and a
+ * dump may show SAs missing before the link's news is read. An SA that is missing while its NIC is
+ * down, and that nobody deleted, is restored whenever that is seen; while its NIC seems up, one more
+ * dump must agree before it is forgotten.
  */
 #include "manager.h"
 #include "placed.h"
@@ -25,6 +30,11 @@
 #define ADVANCE_MIN (UINT64_C(1) << 16)
 /* And this many times what the SA sent at its best in the time since the sample. */
 #define ADVANCE_FACTOR 4.0
+/* The kernel tells of the link before it deletes the SAs (__dev_notify_flags()), on another CPU than
+ * this daemon runs on. Those that are still there are tried again after so many ns, doubling; what
+ * takes even longer, the next dump finds missing. */
+#define FLUSH_WAIT_MIN 1000000L
+#define FLUSH_WAIT_MAX 32000000L
 /* A snapshot older than this does not bound what was sent any more. */
 #define SHADOW_AGE_MAX 5.0
 /* Decay of the peak rate at each sample: half in about half a minute at one a second. */
@@ -114,6 +124,7 @@ struct lost {
 	const struct sa_image **images;
 	int *errors;
 	size_t n_ids, n_images;
+	size_t n_gone; /* and not brought back */
 };
 
 static void collect(struct manager *m, int ifindex, struct lost *lost)
@@ -133,32 +144,70 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 	}
 }
 
+/* One attempt; returns how many SAs are still where they were. */
+static size_t restore_once(struct manager *m, int ifindex, struct lost *lost, size_t *restored)
+{
+	size_t alive = 0, back = 0;
+
+	lost->n_ids = lost->n_images = 0;
+	manager_drain_events(m);
+	collect(m, ifindex, lost);
+	if (lost->n_ids == 0)
+		return 0;
+	migrator_reinstate(m->migrator, lost->images, lost->n_images, lost->errors);
+	for (size_t i = 0; i < lost->n_images; i++) {
+		back += lost->errors[i] == 0;
+		alive += lost->errors[i] == -EEXIST;
+	}
+	*restored += back;
+	lost->n_gone += lost->n_ids - back - alive;
+	/* What the kernel has now: entries of SAs that are back change their place, others go. */
+	manager_read_again(m, lost->ids, lost->n_ids);
+	return alive;
+}
+
 void manager_restore_lost(struct manager *m, int ifindex)
 {
-	double started = clock_now();
+	double started = clock_now(), seconds = 0;
 	_cleanup_free_ struct sa_id *ids = calloc(m->sas.n + 1, sizeof(*ids));
 	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
 	_cleanup_free_ int *errors = calloc(m->sas.n + 1, sizeof(*errors));
 	struct lost lost = {.ids = ids, .images = images, .errors = errors};
-	size_t restored = 0, alive = 0;
-	double seconds;
+	size_t restored = 0, before;
+	size_t alive;
 
 	if (!ids || !images || !errors)
 		return;
-	manager_drain_events(m);
-	collect(m, ifindex, &lost);
-	if (lost.n_ids == 0)
-		return;
-	migrator_reinstate(m->migrator, images, lost.n_images, errors);
-	seconds = clock_now() - started;
-	for (size_t i = 0; i < lost.n_images; i++) {
-		restored += errors[i] == 0;
-		alive += errors[i] == -EEXIST;
+	for (long wait = FLUSH_WAIT_MIN;; wait *= 2) {
+		before = restored;
+		alive = restore_once(m, ifindex, &lost, &restored);
+		if (restored > before)
+			seconds = clock_now() - started;
+		if (ifindex == 0 || alive == 0 || wait > FLUSH_WAIT_MAX)
+			break;
+		(void)nanosleep(&(struct timespec){.tv_nsec = wait}, NULL);
 	}
-	/* What the kernel has now: entries of SAs that are back change their place, others go. */
-	manager_read_again(m, ids, lost.n_ids);
-	if (restored > 0 || alive < lost.n_ids)
-		manager_tell_restored(m, ifindex, restored, lost.n_ids - restored - alive, seconds);
+	if (restored > 0 || lost.n_gone > 0)
+		manager_tell_restored(m, ifindex, restored, lost.n_gone, seconds);
+}
+
+bool manager_fell(const struct manager *m, const struct sa *sa)
+{
+	const struct nic *nic;
+
+	if (!is_ours(sa) || sa->deleted_by_other)
+		return false;
+	nic = m->network->ops->get(m->network, sa->ifindex);
+	return !nic || !nic->up;
+}
+
+bool manager_may_have_fallen(struct manager *m, struct sa *sa)
+{
+	(void)m;
+	if (!is_ours(sa) || sa->deleted_by_other || sa->missing)
+		return false;
+	sa->missing = true;
+	return true;
 }
 
 bool manager_is_evacuated(const struct manager *m, const char *name)

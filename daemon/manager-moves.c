@@ -137,7 +137,6 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		*(promote ? &m->promoted : &m->evicted) += 1;
 		if (promote) {
 			clear_refusal_text(sa);
-			manager_watch_begin(m, sa, &move->facts);
 			forget_refusal(m, move->target.ifindex, sa);
 		}
 		report(m, sa, POLICY_DONE);
@@ -216,7 +215,11 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 
 	if (move.result == MOVE_RESULT_GONE) {
 		manager_tell_move(m, sa, planned, &move);
-		manager_forget(m, sa);
+		/* With its NIC, of which the news may still be on its way? */
+		if (manager_fell(m, sa))
+			manager_restore_lost(m, sa->ifindex);
+		else if (!manager_may_have_fallen(m, sa))
+			manager_forget(m, sa);
 		return;
 	}
 	take_outcome(m, sa, planned, &move);
@@ -224,6 +227,8 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	if (move.facts_known)
 		manager_take_facts(m, &move.facts);
 	sa = sa_table_find(&m->sas, &id);
+	if (sa && planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
+		manager_watch_begin(m, sa, &move.facts);
 	if (sa)
 		manager_keep_shadow(m, sa, &move.image);
 	else

@@ -13,7 +13,6 @@
 #include <math.h>
 #include <netlink/msg.h>
 #include <string.h>
-#include <time.h>
 
 /* More changes than this between two iterations of the loop are cheaper to find by a dump. */
 #define CHANGED_MAX 4096
@@ -47,7 +46,7 @@ static struct lineage lineage_of(const struct sa_description *d)
 	return lineage;
 }
 
-static void resolve_direction(struct manager *m, struct sa_facts *facts)
+static void resolve_direction(struct manager *m, const struct sa *sa, struct sa_facts *facts)
 {
 	struct sa_description *d = &facts->description;
 	bool from, to;
@@ -58,6 +57,8 @@ static void resolve_direction(struct manager *m, struct sa_facts *facts)
 						       &d->id.destination);
 		if (from != to)
 			d->direction = from ? SA_DIRECTION_OUT : SA_DIRECTION_IN;
+		else if (sa)
+			d->direction = sa->description.direction; /* the address went since */
 	}
 	facts->shape.direction = d->direction;
 }
@@ -82,10 +83,10 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 	/* Found by a move that was refused before it began; GETSA does not show the cause. */
 	if (sa->hands_off == HANDS_OFF_THRESHOLDS)
 		return HANDS_OFF_THRESHOLDS;
-	return sa_facts_check_limits(facts, (uint64_t)time(NULL));
+	return sa_facts_check_limits(facts, m->environment.clock(m->environment.clock_userdata));
 }
 
-static enum hands_off check_driver(struct manager *m, const struct sa *sa)
+enum hands_off manager_check_driver(struct manager *m, const struct sa *sa, const char **ret_reason)
 {
 	const struct nic *nic =
 		sa->candidate ? m->network->ops->get(m->network, sa->candidate) : NULL;
@@ -94,8 +95,8 @@ static enum hands_off check_driver(struct manager *m, const struct sa *sa)
 		nic = m->network->ops->get(m->network, nic->bond_active_slave);
 	if (sa->candidacy != CANDIDACY_OK || !nic)
 		return HANDS_OFF_NONE;
-	return nic_driver_check(nic->driver, sa->shape, NULL) < 0 ? HANDS_OFF_DRIVER
-								  : HANDS_OFF_NONE;
+	return nic_driver_check(nic->driver, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
+									: HANDS_OFF_NONE;
 }
 
 static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
@@ -111,7 +112,8 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 
 	manager_resolve_candidate(m, sa, &config.table);
 	if (sa->hands_off == HANDS_OFF_NONE || sa->hands_off == HANDS_OFF_DRIVER) {
-		enum hands_off driver = check_driver(m, sa);
+		const char *reason;
+		enum hands_off driver = manager_check_driver(m, sa, &reason);
 
 		if (driver != sa->hands_off && sa->ifindex == 0)
 			sa->hands_off = driver;
@@ -250,7 +252,7 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	enum hands_off hands_off;
 	bool changed = false;
 
-	resolve_direction(m, &facts);
+	resolve_direction(m, sa, &facts);
 	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts))) {
 		manager_forget(m, sa);
 		sa = NULL;
@@ -262,6 +264,7 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 
 	sa->generation = m->generation;
 	sa->deleted_by_other = false;
+	sa->missing = false;
 	note_packet_rate(m, sa, &facts);
 	manager_watch(m, sa, &facts);
 	sa->bytes = facts.bytes;
@@ -324,15 +327,29 @@ void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n)
 	kernel_batch_release(&batch);
 }
 
+/* SAs that the dump did not show, and whose NIC is down: lost with it. */
+static void restore_missing(struct manager *m)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	if (sa->generation != m->generation && manager_fell(m, sa)) {
+		/* It changes the list, and whatever else fell with that NIC is done with it. */
+		manager_restore_lost(m, sa->ifindex);
+		return;
+	}
+}
+
 static void confirm_missing(struct manager *m)
 {
 	_cleanup_free_ struct sa_id *ids = NULL;
 	size_t n = 0;
 	struct sa *sa;
 
+	restore_missing(m);
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 	{
-		if (sa->generation == m->generation)
+		if (sa->generation == m->generation || manager_may_have_fallen(m, sa))
 			continue;
 		if (!ids)
 			ids = calloc(CONFIRM_MAX, sizeof(*ids));

@@ -324,18 +324,13 @@ static int add_sources(struct manager *m)
 	return 0;
 }
 
-static uint64_t wall_clock(void *userdata)
-{
-	(void)userdata;
-	return (uint64_t)time(NULL);
-}
-
 int manager_new(const struct manager_environment *environment, struct config *config,
 		struct manager **ret_manager)
 {
 	const struct migrator_parameters parameters = {
 		.event_timer_default = environment->event_timer_default,
-		.clock = wall_clock,
+		.clock = environment->clock,
+		.userdata = environment->clock_userdata,
 	};
 	_cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
 	int r;

@@ -72,6 +72,9 @@ struct manager_environment {
 	struct placed *placed;   /* not owned */
 	struct rescue *rescue;   /* not owned, may be NULL */
 	const char *config_path; /* reloads read it again */
+	/* CLOCK_REALTIME in seconds, in which the kernel counts the lives of SAs. */
+	uint64_t (*clock)(void *userdata);
+	void *clock_userdata;
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -163,6 +166,10 @@ void manager_take_facts(struct manager *m, const struct sa_facts *facts);
 void manager_forget(struct manager *m, struct sa *sa);
 /* Tells the policy what follows from the entry: table, rule, hands off. */
 void manager_configure_sa(struct manager *m, struct sa *sa);
+/* HANDS_OFF_DRIVER, with the reason for people, when the driver of the NIC that it competes for
+ * would accept it and handle it wrongly. */
+enum hands_off manager_check_driver(struct manager *m, const struct sa *sa,
+				    const char **ret_reason);
 void manager_configure_all(struct manager *m);
 
 /* manager-nics.c */
@@ -194,6 +201,10 @@ void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *mes
 void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image);
 /* Brings back the SAs that went down with a NIC (0: with any). */
 void manager_restore_lost(struct manager *m, int ifindex);
+/* Of SAs that a dump does not show. Fell: its NIC is down, so that is why. May have: it was seen in
+ * a NIC, nobody deleted it, and this is the first dump without it. */
+bool manager_fell(const struct manager *m, const struct sa *sa);
+bool manager_may_have_fallen(struct manager *m, struct sa *sa);
 int manager_evacuate(struct manager *m, const char *name);
 bool manager_is_evacuated(const struct manager *m, const char *name);
 void manager_end_evacuations(struct manager *m);

@@ -41,6 +41,8 @@ void methods_explain(struct manager *m, const struct sa *sa, const struct policy
 		e->state = "hands-off";
 		e->reason = hands_off_name(sa->hands_off);
 		e->text = hands_off_text(sa->hands_off);
+		if (sa->hands_off == HANDS_OFF_DRIVER)
+			(void)manager_check_driver(m, sa, &e->text);
 	} else if (sa->ifindex != 0) {
 		return;
 	} else if (sa->refusal_text && (sa->candidacy == CANDIDACY_REFUSED_SHAPE ||

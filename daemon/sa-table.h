@@ -72,6 +72,7 @@ struct sa {
 	double packet_rate; /* packets/s of the last sample while it was in software */
 	double sampled_at;
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
+	bool missing;          /* the last dump did not show it, without an event that says why */
 
 	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
 	int refusal;     /* negative errno of the driver's last refusal, 0: none */
