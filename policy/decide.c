@@ -23,6 +23,8 @@
 
 /* An SA that has no slot to go to is looked at again after this. */
 #define BLOCKED_SECONDS 1.0
+/* Outlook, in horizons. */
+#define OUTLOOK_HORIZONS 3.0
 
 static double mean_of(const struct sa *sa)
 {
@@ -324,6 +326,17 @@ static double price_of_slot(const struct policy *policy, const struct table *tab
 	return coldest ? sa_high(coldest) : 0;
 }
 
+/* As far ahead as speculation looks, and a little: cheap moves are decided by what the next seconds
+ * bring, dear ones by what lasts. */
+static double outlook_of(const struct policy *policy, const struct table *table)
+{
+	double cost = 2 * (table->config.migration_bytes +
+			   table->config.migration_seconds * table->price);
+	double horizon = policy_horizon(policy, table->price, cost);
+
+	return fmin(policy->parameters.outlook, OUTLOOK_HORIZONS * horizon);
+}
+
 void policy_decide(struct policy *policy, struct table *table)
 {
 	table->tokens = policy_table_tokens(table, policy->now);
@@ -338,4 +351,5 @@ void policy_decide(struct policy *policy, struct table *table)
 	decide_free_slots(policy, table);
 	decide_swaps(policy, table);
 	table->price = price_of_slot(policy, table);
+	table->outlook = outlook_of(policy, table);
 }

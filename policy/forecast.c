@@ -3,7 +3,7 @@
  * What will this SA carry in the next seconds? Something between its present level and its
  * long-run average:
  *
- *     expected = slow + share * (level - slow)
+ *     expected = slow + share * (level - slow) + echo * (last sample - level)
  *
  * The share that lasts is not a parameter, it is what lasted so far. Noise comes back to the
  * average (a share near 0), a changed route does not (near 1), a burst of flows lasts the longer
@@ -12,6 +12,9 @@
  * has one forecast on trial at a time, and when its `outlook` is over, what was carried is compared
  * with what was expected. Each kind keeps a regression through the origin, that forgets with the
  * number of trials.
+ *
+ * The last sample is treated alike: how much of its deviation from the level echoes in the next
+ * seconds is learned, by its size. It matters where moves are so cheap that short outlooks pay.
  *
  * An SA that fell silent is thus not at once the coldest of all: if silences here are short, it is
  * expected to come back. And a single high sample is no reason to move if such samples never last.
@@ -37,6 +40,9 @@
 #define SHARE_MAX 2.0
 /* Levels below this share of the price do not matter and do not teach. */
 #define RELEVANT_SHARE 0.5
+/* A single sample's echo is soon over: in an outlook longer than this it counts for less, because a
+ * move that followed it would be undone. */
+#define ECHO_SECONDS 3.0
 /* An average that is as good as nothing: bytes/s, and as a share of the price. */
 #define NOTHING 1000.0
 #define NOTHING_SHARE 0.01
@@ -60,24 +66,59 @@ static uint32_t kind_of(const struct rate *rate, double dt)
 	return rate->mean >= rate->slow ? kind : kind + FORECAST_AGES * FORECAST_STEPS;
 }
 
-static void trial_judge(struct persistence *persistence, const struct trial *trial, double seconds,
-			double price)
+static uint32_t echo_of(const struct rate *rate)
 {
-	double size = trial->level + trial->slow, step = trial->level - trial->slow;
-	double share, weight;
+	double step = step_of(rate->last, rate->mean);
+	uint32_t echo = step > STEP_LARGE ? step > STEP_VERY_LARGE ? 2 : 1 : 0;
 
-	if (size <= RELEVANT_SHARE * price || step_of(trial->level, trial->slow) < STEP_MIN)
-		return;
-	share = (trial->sum / seconds - trial->slow) / step;
-	share = fmin(fmax(share, SHARE_MIN), SHARE_MAX);
-	weight = step / size * (step / size);
-	persistence->kept[trial->kind] =
-		(1 - FADE) * persistence->kept[trial->kind] + weight * share;
-	persistence->seen[trial->kind] = (1 - FADE) * persistence->seen[trial->kind] + weight;
+	return rate->last >= rate->mean ? echo : echo + FORECAST_STEPS;
 }
 
-static void trial_update(struct persistence *persistence, struct rate *rate, uint32_t kind,
-			 double outlook, double x, double dt, double price)
+static double share_of(double sum, double weights, double prior)
+{
+	return fmin(fmax((sum + PRIOR_TRIALS * prior) / (weights + PRIOR_TRIALS), 0), 1);
+}
+
+static double kept_share(const struct persistence *persistence, uint32_t kind)
+{
+	return share_of(persistence->kept[kind], persistence->seen[kind], 1);
+}
+
+static double echo_share(const struct persistence *persistence, uint32_t echo)
+{
+	return share_of(persistence->echoed[echo], persistence->heard[echo], 0);
+}
+
+/* One observation that `share` of a step this large, as a share of the size, lasted. */
+static void learn(double *sum, double *weights, double share, double step)
+{
+	double weight = step * step;
+
+	share = fmin(fmax(share, SHARE_MIN), SHARE_MAX);
+	*sum = (1 - FADE) * *sum + weight * share;
+	*weights = (1 - FADE) * *weights + weight;
+}
+
+static void trial_judge(struct persistence *persistence, const struct trial *trial, double price)
+{
+	double carried = trial->sum / (trial->outlook - trial->left);
+	double size = trial->level + trial->slow, step = trial->level - trial->slow;
+	double deviation = trial->last - trial->level, rest;
+
+	if (size <= RELEVANT_SHARE * price)
+		return;
+	rest = carried - trial->slow - kept_share(persistence, trial->kind) * step;
+	if (fabs(deviation) >= STEP_MIN * size)
+		learn(&persistence->echoed[trial->echo], &persistence->heard[trial->echo],
+		      rest / deviation, deviation / (size + fabs(deviation)));
+	rest = carried - trial->slow - echo_share(persistence, trial->echo) * deviation;
+	if (fabs(step) >= STEP_MIN * size)
+		learn(&persistence->kept[trial->kind], &persistence->seen[trial->kind], rest / step,
+		      step / size);
+}
+
+static void trial_update(struct persistence *persistence, struct rate *rate, double outlook,
+			 double x, double dt, double price)
 {
 	struct trial *trial = &rate->trial;
 
@@ -86,34 +127,42 @@ static void trial_update(struct persistence *persistence, struct rate *rate, uin
 		trial->sum += x * dt;
 		if (trial->left > dt / 2)
 			return;
-		trial_judge(persistence, trial, outlook - trial->left, price);
+		trial_judge(persistence, trial, price);
 		trial->left = 0;
 	} else if (rate->mean + rate->slow > 0) {
 		*trial = (struct trial){
 			.left = outlook,
+			.outlook = outlook,
 			.slow = rate->slow,
 			.level = rate->mean,
-			.kind = kind,
+			.last = rate->last,
+			.kind = kind_of(rate, dt),
+			.echo = echo_of(rate),
 		};
 	}
 }
 
+static double echo_part(double outlook)
+{
+	return fmin(1, ECHO_SECONDS / fmax(outlook, 1));
+}
+
 void policy_forecast(struct persistence *persistence, struct rate *rate,
 		     const struct policy_parameters *parameters, const struct pace *pace, double x,
-		     double price)
+		     double outlook, double price)
 {
-	uint32_t kind = kind_of(rate, pace->dt);
-	double share, half_band;
+	double share, echo, half_band;
 
 	/* So that an SA that fell silent is no work one day. */
 	if (rate->mean <= 0 && rate->slow < fmax(NOTHING, NOTHING_SHARE * price))
 		rate->slow = 0;
-	trial_update(persistence, rate, kind, fmax(parameters->outlook, pace->dt), x, pace->dt,
-		     price);
-	share = (persistence->kept[kind] + PRIOR_TRIALS) / (persistence->seen[kind] + PRIOR_TRIALS);
-	share = fmin(fmax(share, 0), 1);
+	trial_update(persistence, rate, fmax(outlook, pace->dt), x, pace->dt, price);
+	share = kept_share(persistence, kind_of(rate, pace->dt));
+	echo = echo_part(outlook) * echo_share(persistence, echo_of(rate));
 	half_band = share * policy_rate_half_band(rate, parameters, pace);
-	rate->expected = rate->slow + share * (rate->mean - rate->slow);
+	rate->expected =
+		rate->slow + share * (rate->mean - rate->slow) + echo * (rate->last - rate->mean);
+	rate->expected = fmax(0, rate->expected);
 	rate->low = fmax(0, rate->expected - half_band);
 	rate->high = rate->expected + half_band;
 }

@@ -11,14 +11,20 @@
 #define FORECAST_STEPS 3
 #define FORECAST_KINDS (FORECAST_AGES * FORECAST_STEPS * 2)
 
-/* A regression through the origin for every kind of level: sums of products and of squares. */
+/* Small, large and very large deviations of the last sample, up and down. */
+#define FORECAST_ECHOES (FORECAST_STEPS * 2)
+
+/* Regressions through the origin, for every kind of level and of last sample: sums of products and
+ * of squares. */
 struct persistence {
 	double kept[FORECAST_KINDS];
 	double seen[FORECAST_KINDS];
+	double echoed[FORECAST_ECHOES];
+	double heard[FORECAST_ECHOES];
 };
 
-/* After a sample: judges the forecast on trial, makes the new one. `price` is what a slot is worth,
- * in the bytes/s of this SA: levels far below it teach nothing. */
+/* After a sample: judges the forecast on trial, makes the new one, for `outlook` seconds. `price`
+ * is what a slot is worth, in the bytes/s of this SA: levels far below it teach nothing. */
 void policy_forecast(struct persistence *persistence, struct rate *rate,
 		     const struct policy_parameters *parameters, const struct pace *pace, double x,
-		     double price);
+		     double outlook, double price);

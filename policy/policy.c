@@ -23,7 +23,7 @@ struct policy_parameters policy_parameters_default(void)
 		.drop_confirm = 5,
 		.slow_half_life = 240,
 		.outlook = 16,
-		.margin = 0.15,
+		.margin = 0.2,
 		.payback = 2,
 		.horizon = 4,
 		.horizon_min = 1,
@@ -154,6 +154,7 @@ int policy_table_add(struct policy *policy, const struct policy_table_config *co
 		.config = *config,
 		.tokens = config->moves_burst,
 		.tokens_at = policy->now,
+		.outlook = policy->parameters.outlook,
 		.used = true,
 	};
 	policy_table handle;

@@ -13,9 +13,12 @@ struct policy_parameters;
 struct trial {
 	double left; /* s until it is judged, 0: none */
 	double sum;  /* bytes since it was made */
+	double outlook;
 	double slow;
 	double level;
+	double last;
 	uint32_t kind;
+	uint32_t echo;
 };
 
 /* All in value bytes/s. Zeroed: nothing known yet. */

@@ -276,7 +276,7 @@ static void sa_earn(struct sa *sa, double x, double dt)
 
 static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 {
-	const struct table *table = policy_table_of(policy, sa);
+	struct table *table = policy_table_of(policy, sa);
 	struct heat *heat = &sa->heat;
 	double mean = heat->rate.mean;
 
@@ -287,7 +287,9 @@ static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 		heat->born = policy->now - dt;
 		heat->accrued = sa->resident ? 0 : x * dt;
 	}
-	policy_forecast(&policy->persistence, &heat->rate, &policy->parameters, &policy->pace, x,
+	policy_forecast(table ? &table->persistence : &policy->persistence, &heat->rate,
+			&policy->parameters, &policy->pace, x,
+			table ? table->outlook : policy->parameters.outlook,
 			table ? table->price / sa->config.weight : 0);
 	sa_earn(sa, x, dt);
 	sa->known = true;

@@ -102,6 +102,8 @@ struct table {
 	double price;     /* weighted bytes/s of its coldest resident, 0 while slots are free */
 	double tokens;
 	double tokens_at;
+	double outlook; /* s */
+	struct persistence persistence;
 	double horizon;   /* s, speculation, adapts */
 	uint32_t learned; /* capacity seen by POLICY_NO_SPACE, UINT32_MAX: none */
 	bool probing;     /* one slot more than learned is on trial */
@@ -125,7 +127,7 @@ struct policy {
 	size_t n_moves;
 	struct lineages lineages;
 	struct pace pace;
-	struct persistence persistence; /* of all tables: it is the same traffic */
+	struct persistence persistence; /* of SAs without a table */
 	double now;
 	double offset;   /* policy's clock minus the caller's */
 	double interval; /* s between samples, as last seen: no horizon is shorter */
@@ -182,6 +184,8 @@ uint32_t policy_table_free(const struct table *table);
 double policy_table_tokens(const struct table *table, double now);
 /* The group of the SA that is in force, 0: none. */
 uint32_t policy_sa_group(const struct policy *policy, const struct sa *sa);
+/* Seconds for which a gain of speculation counts. */
+double policy_horizon(const struct policy *policy, double price, double cost);
 /* Weighted bytes won by giving the SA a slot that is worth `price` bytes/s to another, if that
  * costs `cost`; and spent by moving it. */
 double policy_gain(const struct policy *policy, const struct sa *sa, double price, double cost);

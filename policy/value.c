@@ -58,7 +58,7 @@ bool policy_table_can_carry(const struct table *table, const struct sa *sa, cons
 
 /* The dearer the moves, the longer SAs stay, so the longer a gain lasts; with the square root, as
  * the hysteresis must still grow with the cost. Measured: docs/policy.md. */
-static double horizon_of(const struct policy *policy, double price, double cost)
+double policy_horizon(const struct policy *policy, double price, double cost)
 {
 	const struct policy_parameters *parameters = &policy->parameters;
 	double horizon = parameters->horizon * sqrt(cost / fmax(1, price));
@@ -71,7 +71,7 @@ double policy_gain(const struct policy *policy, const struct sa *sa, double pric
 {
 	double advantage = sa_low(sa) - price;
 	double age = policy->now - sa->heat.born;
-	double speculation = advantage * horizon_of(policy, price, cost) * sa->heat.trust;
+	double speculation = advantage * policy_horizon(policy, price, cost) * sa->heat.trust;
 	double forgone = sa->config.weight * sa->heat.accrued - price * age;
 
 	return fmax(speculation, fmin(advantage * fmin(age, policy->parameters.age_max), forgone));
