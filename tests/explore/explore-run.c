@@ -70,10 +70,13 @@ static void link_down(struct run *run)
 static void kill_daemon(struct run *run)
 {
 	struct explore *explore = run->explore;
+	int r;
 
 	run->killed = true;
 	fake_kernel_kill(run->fake);
-	run->stored = rescue_load(explore->rescue, explore->arena, &run->image, &run->target) == 0;
+	r = rescue_load(explore->rescue, explore->arena, &run->image, &run->target);
+	run->stored = r >= 0;
+	run->exact = r > 0;
 }
 
 static bool deletes(enum explore_event event)
@@ -153,20 +156,36 @@ static bool loses_window(const struct explore_scenario *s)
 	       s->fault.kind == FAKE_FAULT_RECEIVE || has_event(s, EVENT_KILL);
 }
 
+/* What the daemon can know of the exact state: it is in the notification, which the daemon has as
+ * soon as the exchange in which it deletes the SA is over. */
+static void track(struct run *run, enum fake_moment moment)
+{
+	bool exists = fake_kernel_view(run->fake, run->belief).exists;
+	uint64_t last = fake_kernel_last_sequence(run->fake, run->belief);
+
+	run->seen_away |= !exists;
+	if (moment != FAKE_BEFORE_TRANSACT || run->outcome->killed)
+		return;
+	run->noted = !exists && run->scenario->fault.kind == FAKE_FAULT_NONE;
+	if (run->noted) {
+		fake_kernel_tolerate_replays(run->fake, run->belief, UINT64_MAX);
+		run->read = false;
+	} else if (exists && !run->read && loses_window(run->scenario)) {
+		/* It is read now: what is accepted from here on, only the notification tells. */
+		fake_kernel_tolerate_replays(run->fake, run->belief, last);
+		run->read = true;
+	}
+}
+
 static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct run *run = userdata;
 	const struct explore_scenario *s = run->scenario;
 	struct explore_outcome *o = run->outcome;
 
-	/* The SA was read: from here on only the notification tells the exact window. */
-	if (moment == FAKE_BEFORE_MESSAGE && run->messages++ == 1 && loses_window(s))
-		fake_kernel_tolerate_replays(k, run->belief,
-					     fake_kernel_last_sequence(k, run->belief));
 	if (run->killed)
 		return;
-	if (!fake_kernel_view(k, run->belief).exists)
-		run->seen_away = true;
+	track(run, moment);
 	if (s->busy)
 		packets(run, 2);
 	if (s->first.event && !o->first_happened && step >= s->first.step &&
@@ -308,17 +327,16 @@ static void first_life(struct run *run)
 
 static void second_life(struct run *run)
 {
-	struct explore *explore = run->explore;
 	_cleanup_(kernel_freep) struct kernel *kernel = open_kernel(run);
 	_cleanup_(migrator_freep) struct migrator *migrator = open_migrator(run, kernel);
-	struct move move = {.image = run->image, .target = run->target, .larval = true};
+	struct move move = {
+		.image = run->image, .target = run->target, .larval = true, .exact = run->exact};
 
 	run->killed = false;
-	rescue_clear(explore->rescue);
-	if (!run->stored)
+	if (!run->stored) {
+		rescue_clear(run->explore->rescue);
 		return;
-	if (rescue_store(explore->rescue, &run->image, &run->target) < 0)
-		abort();
+	}
 	move.id = sa_image_id(&move.image);
 	move.result = MOVE_RESULT_LOST;
 	restore(run, migrator, &move);

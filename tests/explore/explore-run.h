@@ -20,9 +20,11 @@ struct run {
 	bool written_before; /* ... or changed it */
 	bool deleted_away;   /* ... or deleted what it took for it, while the daemon had it */
 	bool renewed;        /* ... or made it anew in the place of the larval SA */
-	unsigned messages;
-	uint16_t previous; /* message type, for mutations */
+	uint16_t previous;   /* message type, for mutations */
 	bool killed;
+	bool read;   /* the daemon reads the SA, to move it */
+	bool noted;  /* the daemon had its notification, and is to know the exact state */
+	bool exact;  /* what the slot had is the state of the notification */
 	bool stored; /* the rescue slot had an image when the daemon was killed */
 	struct sa_image image;
 	struct sa_offload target;
