@@ -80,26 +80,35 @@ void kernel_batch_attribute(struct kernel_batch *batch, uint16_t type, const voi
 		(uint32_t)(batch->used - batch->last);
 }
 
-const struct xfrm_usersa_info *kernel_message_sa(const struct nlmsghdr *message)
+bool kernel_message_sa(const struct nlmsghdr *message, struct xfrm_usersa_info *ret_info)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message; /* libnl's accessors take no const */
+	const void *info;
 	struct nlattr *attribute;
 
 	switch (message->nlmsg_type) {
 	case XFRM_MSG_NEWSA:
 	case XFRM_MSG_UPDSA:
-	case XFRM_MSG_EXPIRE: /* struct xfrm_user_expire begins with the SA */
-		if (!nlmsg_valid_hdr(m, sizeof(struct xfrm_usersa_info)))
-			return NULL;
-		return nlmsg_data(m);
+		if (!nlmsg_valid_hdr(m, sizeof(*ret_info)))
+			return false;
+		info = nlmsg_data(m);
+		break;
+	case XFRM_MSG_EXPIRE: /* begins with the SA */
+		if (!nlmsg_valid_hdr(m, sizeof(struct xfrm_user_expire)))
+			return false;
+		info = nlmsg_data(m);
+		break;
 	case XFRM_MSG_DELSA:
 		if (!nlmsg_valid_hdr(m, sizeof(struct xfrm_usersa_id)))
-			return NULL;
+			return false;
 		attribute = nlmsg_find_attr(m, sizeof(struct xfrm_usersa_id), XFRMA_SA);
-		if (!attribute || nla_len(attribute) < (int)sizeof(struct xfrm_usersa_info))
-			return NULL;
-		return nla_data(attribute);
+		if (!attribute || nla_len(attribute) < (int)sizeof(*ret_info))
+			return false;
+		info = nla_data(attribute);
+		break;
 	default:
-		return NULL;
+		return false;
 	}
+	memcpy(ret_info, info, sizeof(*ret_info));
+	return true;
 }

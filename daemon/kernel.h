@@ -97,7 +97,8 @@ DEFINE_CLEANUP(struct kernel *, kernel_free);
  * (a listener makes every SA send an event each second packet: xfrm_replay_notify()). */
 int kernel_netlink_new(struct secret_arena *arena, struct kernel **ret_kernel);
 
-/* Finds a message's header of an SA wherever the message type puts it: struct xfrm_usersa_info of
- * NEWSA, UPDSA, DELSA and EXPIRE. NULL when the message has none or is too short. */
+/* Copies the SA's header out of a message, wherever its type puts it: NEWSA, UPDSA, DELSA and
+ * EXPIRE. A copy, since netlink aligns to 4 bytes and the structure wants 8. False when the message
+ * has none or is too short. */
 struct xfrm_usersa_info;
-const struct xfrm_usersa_info *kernel_message_sa(const struct nlmsghdr *message);
+bool kernel_message_sa(const struct nlmsghdr *message, struct xfrm_usersa_info *ret_info);

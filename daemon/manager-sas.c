@@ -463,9 +463,11 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	if (sa && message->nlmsg_type == XFRM_MSG_DELSA)
 		sa->deleted_by_other = true;
 	if (sa && message->nlmsg_type == XFRM_MSG_EXPIRE) {
-		const struct xfrm_user_expire *expire = NLMSG_DATA(message);
+		/* By its offset: netlink aligns to 4 bytes only. */
+		const uint8_t *data = NLMSG_DATA(message);
 
-		*(expire->hard ? &sa->deleted_by_other : &sa->soft_expired) = true;
+		*(data[offsetof(struct xfrm_user_expire, hard)] ? &sa->deleted_by_other
+								: &sa->soft_expired) = true;
 	}
 	note_changed(m, &facts.description.id);
 	return 0;

@@ -343,16 +343,17 @@ static void check_facts(struct sa_facts *facts)
 
 int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts)
 {
-	const struct xfrm_usersa_info *info = kernel_message_sa(message);
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	struct xfrm_usersa_info info;
 	struct sa_facts facts = {};
 	struct nlattr *attribute;
 	int remaining;
 
-	if (!info || (info->family != AF_INET && info->family != AF_INET6))
+	if (!kernel_message_sa(message, &info) ||
+	    (info.family != AF_INET && info.family != AF_INET6))
 		return -EBADMSG;
 
-	facts_from_info(&facts, info);
+	facts_from_info(&facts, &info);
 	nlmsg_for_each_attr(attribute, m, (int)attributes_offset(message), remaining)
 	{
 		if (attribute_is_known(nla_type(attribute))) {
@@ -419,8 +420,8 @@ static bool attribute_is_copied(int type, bool has_auth_trunc)
 int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 		     const struct nlmsghdr *message)
 {
-	const struct xfrm_usersa_info *info = kernel_message_sa(message);
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	struct xfrm_usersa_info info;
 	size_t offset = attributes_offset(message);
 	bool has_auth_trunc;
 	struct nlattr *attribute;
@@ -428,7 +429,7 @@ int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 	size_t used = 0;
 	int remaining;
 
-	if (!info)
+	if (!kernel_message_sa(message, &info))
 		return -EBADMSG;
 	if ((size_t)nlmsg_attrlen(m, (int)offset) > IMAGE_ATTRIBUTES_MAX)
 		return -E2BIG;
@@ -449,7 +450,7 @@ int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 
 	sa_image_wipe(image);
 	image->arena = arena;
-	image->info = *info;
+	image->info = info;
 	image->attributes = copy;
 	image->size = used;
 	return 0;

@@ -44,16 +44,19 @@ static void add(struct spd *spd, const struct spd_template *template)
 void spd_take(struct spd *spd, const struct nlmsghdr *message)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
-	const struct xfrm_userpolicy_info *info = nlmsg_data(m);
+	struct xfrm_userpolicy_info info; /* a copy: netlink aligns to 4 bytes only */
 	const struct xfrm_user_tmpl *templates;
 	const struct nlattr *attribute;
 	size_t n;
 
 	if (message->nlmsg_type != XFRM_MSG_NEWPOLICY && message->nlmsg_type != XFRM_MSG_UPDPOLICY)
 		return;
-	if (!nlmsg_valid_hdr(m, sizeof(*info)) || info->dir != XFRM_POLICY_OUT)
+	if (!nlmsg_valid_hdr(m, sizeof(info)))
 		return;
-	attribute = nlmsg_find_attr(m, sizeof(*info), XFRMA_TMPL);
+	memcpy(&info, nlmsg_data(m), sizeof(info));
+	if (info.dir != XFRM_POLICY_OUT)
+		return;
+	attribute = nlmsg_find_attr(m, sizeof(info), XFRMA_TMPL);
 	if (!attribute)
 		return;
 	templates = nla_data(attribute);
