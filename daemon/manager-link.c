@@ -16,8 +16,8 @@
  *
  * The order of things is nobody's promise: the kernel may tell of the link before it deletes, and a
  * dump may show SAs missing before the link's news is read. An SA that is missing while its NIC is
- * down, and that nobody deleted, is restored whenever that is seen; while its NIC seems up, one more
- * dump must agree before it is forgotten.
+ * down, and that nobody deleted, is restored whenever that is seen; while its NIC seems up, one
+ * more dump must agree before it is forgotten.
  */
 #include "manager.h"
 #include "placed.h"
@@ -30,9 +30,9 @@
 #define ADVANCE_MIN (UINT64_C(1) << 16)
 /* And this many times what the SA sent at its best in the time since the sample. */
 #define ADVANCE_FACTOR 4.0
-/* The kernel tells of the link before it deletes the SAs (__dev_notify_flags()), on another CPU than
- * this daemon runs on. Those that are still there are tried again after so many ns, doubling; what
- * takes even longer, the next dump finds missing. */
+/* The kernel tells of the link before it deletes the SAs (__dev_notify_flags()), on another CPU
+ * than this daemon runs on. Those that are still there are tried again after so many ns, doubling;
+ * what takes even longer, the next dump finds missing. */
 #define FLUSH_WAIT_MIN 1000000L
 #define FLUSH_WAIT_MAX 32000000L
 /* A snapshot older than this does not bound what was sent any more. */
@@ -122,6 +122,7 @@ static bool advance(struct sa *sa)
 struct lost {
 	struct sa_id *ids;
 	const struct sa_image **images;
+	size_t *of; /* which of the ids an image is of */
 	int *errors;
 	size_t n_ids, n_images;
 	size_t n_gone; /* and not brought back */
@@ -140,14 +141,34 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 			continue;
 		if (sa->description.direction == SA_DIRECTION_OUT && !advance(sa))
 			continue;
+		lost->of[lost->n_images] = lost->n_ids - 1;
 		lost->images[lost->n_images++] = &sa->shadow;
 	}
+}
+
+/* Takes the SAs out of the list that were found in their place: the kernel may be about to delete
+ * them, and then their images are still needed. Returns how many. */
+static size_t leave_alive(struct lost *lost)
+{
+	size_t next = 0, kept = 0;
+
+	for (size_t i = 0; i < lost->n_ids; i++) {
+		bool alive = false;
+
+		if (next < lost->n_images && lost->of[next] == i)
+			alive = lost->errors[next++] == -EEXIST;
+		if (!alive)
+			lost->ids[kept++] = lost->ids[i];
+	}
+	next = lost->n_ids - kept;
+	lost->n_ids = kept;
+	return next;
 }
 
 /* One attempt; returns how many SAs are still where they were. */
 static size_t restore_once(struct manager *m, int ifindex, struct lost *lost, size_t *restored)
 {
-	size_t alive = 0, back = 0;
+	size_t alive, back = 0;
 
 	lost->n_ids = lost->n_images = 0;
 	manager_drain_events(m);
@@ -155,14 +176,14 @@ static size_t restore_once(struct manager *m, int ifindex, struct lost *lost, si
 	if (lost->n_ids == 0)
 		return 0;
 	migrator_reinstate(m->migrator, lost->images, lost->n_images, lost->errors);
-	for (size_t i = 0; i < lost->n_images; i++) {
+	for (size_t i = 0; i < lost->n_images; i++)
 		back += lost->errors[i] == 0;
-		alive += lost->errors[i] == -EEXIST;
-	}
+	alive = leave_alive(lost);
 	*restored += back;
-	lost->n_gone += lost->n_ids - back - alive;
 	/* What the kernel has now: entries of SAs that are back change their place, others go. */
 	manager_read_again(m, lost->ids, lost->n_ids);
+	for (size_t i = 0; i < lost->n_ids; i++)
+		lost->n_gone += !sa_table_find(&m->sas, &lost->ids[i]);
 	return alive;
 }
 
@@ -171,12 +192,13 @@ void manager_restore_lost(struct manager *m, int ifindex)
 	double started = clock_now(), seconds = 0;
 	_cleanup_free_ struct sa_id *ids = calloc(m->sas.n + 1, sizeof(*ids));
 	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
+	_cleanup_free_ size_t *of = calloc(m->sas.n + 1, sizeof(*of));
 	_cleanup_free_ int *errors = calloc(m->sas.n + 1, sizeof(*errors));
-	struct lost lost = {.ids = ids, .images = images, .errors = errors};
+	struct lost lost = {.ids = ids, .images = images, .of = of, .errors = errors};
 	size_t restored = 0, before;
 	size_t alive;
 
-	if (!ids || !images || !errors)
+	if (!ids || !images || !of || !errors)
 		return;
 	for (long wait = FLUSH_WAIT_MIN;; wait *= 2) {
 		before = restored;
