@@ -147,8 +147,9 @@ struct policy_parameters {
 	double drop_confirm;    /* s a low rate must last before it begins a new level */
 	double slow_half_life;  /* s, of the average over all levels */
 	double outlook;         /* s ahead for which a rate is forecast */
-	double margin;          /* an outsider must beat the resident's upper band by this share */
-	double payback;         /* the gain must be this many times the cost */
+	double margin; /* an outsider must beat the resident's upper band by this share, at most: it
+			* is less where moves are cheap */
+	double payback;     /* the gain must be this many times the cost */
 	double horizon;     /* s, speculation, for a move that costs a second's worth of its slot */
 	double horizon_min; /* s */
 	double horizon_max; /* s */

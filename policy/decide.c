@@ -255,7 +255,7 @@ static void choose_in_group(struct policy *policy, struct table *table, uint32_t
 	double price = victim ? sa_high(victim) : 0;
 	double victim_cost = victim ? policy_cost(table, victim) : 0;
 	/* Keys of outsiders are negative. */
-	double limit = victim ? -price * (1 + policy->parameters.margin) : INFINITY;
+	double limit = victim ? -price * (1 + table->margin) : INFINITY;
 	uint32_t ids[CANDIDATES];
 	uint32_t n = policy_heap_peek(&table->groups[g].outsiders, limit, CANDIDATES, ids);
 
@@ -326,15 +326,16 @@ static double price_of_slot(const struct policy *policy, const struct table *tab
 	return coldest ? sa_high(coldest) : 0;
 }
 
-/* As far ahead as speculation looks, and a little: cheap moves are decided by what the next seconds
- * bring, dear ones by what lasts. */
-static double outlook_of(const struct policy *policy, const struct table *table)
+/* The pace of the table until the next plan. Cheap moves are decided by what the next seconds
+ * bring, and by little differences; dear ones by what lasts. */
+static void set_pace(const struct policy *policy, struct table *table)
 {
 	double cost = 2 * (table->config.migration_bytes +
 			   table->config.migration_seconds * table->price);
 	double horizon = policy_horizon(policy, table->price, cost);
 
-	return fmin(policy->parameters.outlook, OUTLOOK_HORIZONS * horizon);
+	table->outlook = fmin(policy->parameters.outlook, OUTLOOK_HORIZONS * horizon);
+	table->margin = policy->parameters.margin * (1 - 1 / fmax(1, horizon));
 }
 
 void policy_decide(struct policy *policy, struct table *table)
@@ -351,5 +352,5 @@ void policy_decide(struct policy *policy, struct table *table)
 	decide_free_slots(policy, table);
 	decide_swaps(policy, table);
 	table->price = price_of_slot(policy, table);
-	table->outlook = outlook_of(policy, table);
+	set_pace(policy, table);
 }

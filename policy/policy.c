@@ -23,7 +23,7 @@ struct policy_parameters policy_parameters_default(void)
 		.drop_confirm = 5,
 		.slow_half_life = 240,
 		.outlook = 16,
-		.margin = 0.2,
+		.margin = 0.3,
 		.payback = 2,
 		.horizon = 4,
 		.horizon_min = 1,

@@ -75,7 +75,7 @@ static enum policy_reason explain_candidate(const struct policy *policy, const s
 	view->threshold = victim ? victim->heat.rate.high : 0;
 	view->cost = policy_cost(table, sa) + (victim ? policy_cost(table, victim) : 0);
 	view->gain = policy_gain(policy, sa, price, view->cost);
-	if (victim && sa_low(sa) <= price * (1 + policy->parameters.margin))
+	if (victim && sa_low(sa) <= price * (1 + table->margin))
 		return POLICY_REASON_NOT_HOT_ENOUGH;
 	if (view->gain <= policy->parameters.payback * view->cost)
 		return POLICY_REASON_GAIN_TOO_SMALL;

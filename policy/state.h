@@ -102,7 +102,8 @@ struct table {
 	double price;     /* weighted bytes/s of its coldest resident, 0 while slots are free */
 	double tokens;
 	double tokens_at;
-	double outlook; /* s */
+	double outlook; /* s ahead for which rates are forecast */
+	double margin;  /* by which an outsider must be hotter than its victim, as a share */
 	struct persistence persistence;
 	double horizon;   /* s, speculation, adapts */
 	uint32_t learned; /* capacity seen by POLICY_NO_SPACE, UINT32_MAX: none */
