@@ -5,74 +5,9 @@ import time
 
 from lib import journal, nsim, service, xfrm
 from lib.case import check, check_equal, timeout
+from lib.daemon import ENFORCE, Continuity, agree, listed, wait_for_hot
 from lib.sh import attempt, ip, wait_until
 from lib.world import World, shuffled
-
-ENFORCE = """
-mode: enforce
-interval: 1s
-nics:
-  - match: {name: nsim0}
-    allow: true
-    trusted: true
-"""
-# The hottest SAs that fit: each direction's hottest 12 of 24 are far from the boundary at 33 of 48.
-HOT = 12
-
-
-def hottest(planned, count=HOT):
-    """The SPIs of the busiest flows of each direction."""
-    found = set()
-    for base in (0x100, 0x200):
-        mine = {spi: rate for spi, rate in planned.items() if base < spi < base + 0x100}
-        found |= set(sorted(mine, key=mine.get, reverse=True)[:count])
-    return found
-
-
-def listed():
-    """espoffloadctl list, by SPI."""
-    return {int(sa["spi"], 16): sa for sa in service.ctl_json("list")["sas"]}
-
-
-def agree(world):
-    """The driver's table, the kernel's SAs and the daemon's list must tell the same; returns the SPIs in the NIC."""
-    def same():
-        kernel = xfrm.offloaded("nsim0")
-        told = {spi for spi, sa in listed().items() if sa["placement"] == "nic"}
-        driver = world.nic.table()
-        return driver.spis == kernel == told and driver.count == len(kernel) and (kernel,)
-    return wait_until(same, 10, "driver, kernel and daemon to agree")[0]
-
-
-def wait_for_hot(world, planned, seconds):
-    def there():
-        in_nic = xfrm.offloaded("nsim0")
-        return hottest(planned) <= in_nic and in_nic
-    wait_until(there, seconds, "the hottest SAs to be in the NIC")
-    return agree(world)
-
-
-class Continuity:
-    """Sequence numbers, counters and times of every SA, which may only go forward."""
-
-    def __init__(self):
-        self.before = xfrm.by_spi()
-
-    def check(self, gone=()):
-        now = xfrm.by_spi()
-        for spi, old in self.before.items():
-            if spi in gone:
-                continue
-            check(spi in now, f"SA {spi:#x} is gone")
-            new = now[spi]
-            check_equal((new.src, new.dst, new.reqid, new.mode, new.add_time), (old.src, old.dst, old.reqid, old.mode, old.add_time),
-                        f"identity and birth of SA {spi:#x}")
-            for name in ("bytes", "packets", "oseq", "seq", "use_time"):
-                if name == "use_time" and old.use_time == 0:
-                    continue
-                check(getattr(new, name) >= getattr(old, name),
-                      f"{name} of SA {spi:#x} went from {getattr(old, name)} to {getattr(new, name)}")
-        self.before = now
 
 
 @timeout(240)

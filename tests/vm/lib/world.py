@@ -106,23 +106,25 @@ class World:
         return Flow(direction, number, family, mode, base + number, base + number, *ends, xfrm.gcm_key())
 
     def _build_gateway(self):
-        name = self.nic.name
-        for path in ("all", "default", name):
+        for path in ("all", "default", self.nic.name):
             pathlib.Path(f"/proc/sys/net/ipv4/conf/{path}/rp_filter").write_text("0")
-        ip_batch([
-            f"address add 10.9.0.1/16 dev {name}",
-            f"address add 10.8.0.1/32 dev {name}",
-            f"address add fd09::1/64 dev {name} nodad",
-            f"address add fd08::1/128 dev {name} nodad",
-            f"route add 10.8.1.0/24 dev {name} src 10.8.0.1",
-            f"route add fd08::1:0/112 dev {name} src fd08::1",
-        ])
-        lines = []
+        self.connect()
+        ip_batch(["xfrm policy add " + flow.policy(flow.direction) for flow in self.flows])
+
+    def connect(self):
+        """Addresses, routes and neighbours of the NIC. Once more after its link was down, which takes most of them away."""
+        name = self.nic.name
+        lines = [
+            f"address replace 10.9.0.1/16 dev {name}",
+            f"address replace 10.8.0.1/32 dev {name}",
+            f"address replace fd09::1/64 dev {name} nodad",
+            f"address replace fd08::1/128 dev {name} nodad",
+            f"route replace 10.8.1.0/24 dev {name} src 10.8.0.1",
+            f"route replace fd08::1:0/112 dev {name} src fd08::1",
+        ]
         for address in {end for flow in self.flows for end in (flow.src, flow.dst, flow.inner_src, flow.inner_dst)}:
             if address not in ("10.9.0.1", "10.8.0.1", "fd09::1", "fd08::1"):
                 lines.append(f"neighbour replace {address} lladdr 02:00:00:00:00:01 nud permanent dev {name}")
-        for flow in self.flows:
-            lines.append("xfrm policy add " + flow.policy(flow.direction))
         ip_batch(lines)
 
     def _build_peer(self):

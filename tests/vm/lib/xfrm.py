@@ -20,6 +20,7 @@ NETLINK_XFRM = 6
 XFRM_MSG_NEWSA, XFRM_MSG_GETSA = 0x10, 0x12
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
+XFRMA_ALG_AUTH, XFRMA_ALG_CRYPT = 1, 2
 XFRMA_ALG_AEAD, XFRMA_REPLAY_VAL, XFRMA_MARK, XFRMA_REPLAY_ESN_VAL, XFRMA_OFFLOAD_DEV, XFRMA_IF_ID = 18, 10, 21, 23, 28, 31
 USERSA_INFO_SIZE = 224
 MODES = {0: "transport", 1: "tunnel", 4: "beet"}
@@ -48,6 +49,7 @@ class SA:
     integrity_errors: int
     mark: int
     if_id: int
+    larval: bool            # no keys: a place kept for an SA that is to come
     device: str | None      # the NIC that has it, None for software
     inbound: bool           # the offload's direction, meaningless in software
 
@@ -88,9 +90,11 @@ def _parse(payload):
     count, packets, add_time, use_time = struct.unpack_from("=4Q", payload, 160)
     _, replay, integrity = struct.unpack_from("=3I", payload, 192)
     reqid, family, mode = struct.unpack_from("=IHB", payload, 208)
-    values = dict(oseq=0, seq=0, mark=0, if_id=0, device=None, inbound=False)
+    values = dict(oseq=0, seq=0, mark=0, if_id=0, larval=True, device=None, inbound=False)
     for kind, data in _attributes(payload[USERSA_INFO_SIZE:]):
-        if kind == XFRMA_REPLAY_VAL:
+        if kind in (XFRMA_ALG_AUTH, XFRMA_ALG_CRYPT, XFRMA_ALG_AEAD):
+            values["larval"] = False
+        elif kind == XFRMA_REPLAY_VAL:
             values["oseq"], values["seq"] = struct.unpack_from("=II", data)
         elif kind == XFRMA_REPLAY_ESN_VAL:
             _, oseq, seq, oseq_hi, seq_hi = struct.unpack_from("=5I", data)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What cases expect of the daemon at work in a World: who is in the NIC, and that no SA is worse off."""
+
+from lib import nsim, service, xfrm
+from lib.case import check, check_equal
+from lib.sh import wait_until
+
+ENFORCE = """
+mode: enforce
+interval: 1s
+nics:
+  - match: {name: nsim0}
+    allow: true
+    trusted: true
+"""
+# The hottest SAs that fit: each direction's hottest 12 of 24 are far from the boundary at 33 of 48.
+HOT = 12
+
+
+def hottest(planned, count=HOT):
+    """The SPIs of the busiest flows of each direction."""
+    found = set()
+    for base in (0x100, 0x200):
+        mine = {spi: rate for spi, rate in planned.items() if base < spi < base + 0x100}
+        found |= set(sorted(mine, key=mine.get, reverse=True)[:count])
+    return found
+
+
+def listed():
+    """espoffloadctl list, by SPI."""
+    return {int(sa["spi"], 16): sa for sa in service.ctl_json("list")["sas"]}
+
+
+def agree(world):
+    """The driver's table, the kernel's SAs and the daemon's list must tell the same; returns the SPIs in the NIC."""
+    def same():
+        kernel = xfrm.offloaded("nsim0")
+        told = {spi for spi, sa in listed().items() if sa["placement"] == "nic"}
+        driver = world.nic.table()
+        return driver.spis == kernel == told and driver.count == len(kernel) and (kernel,)
+    return wait_until(same, 10, "driver, kernel and daemon to agree")[0]
+
+
+def wait_for_hot(world, planned, seconds):
+    def there():
+        in_nic = xfrm.offloaded("nsim0")
+        return hottest(planned) <= in_nic and in_nic
+    wait_until(there, seconds, "the hottest SAs to be in the NIC")
+    return agree(world)
+
+
+def settled():
+    """All SAs by SPI, at a moment in which none is on its way; None if one is."""
+    found = xfrm.by_spi()
+    return None if any(sa.larval for sa in found.values()) else found
+
+
+class Continuity:
+    """Sequence numbers, counters and times of every SA, which may only go forward."""
+
+    def __init__(self):
+        self.before = xfrm.by_spi()
+
+    def check(self, gone=()):
+        now = wait_until(settled, 10, "the end of all moves")
+        for spi, old in self.before.items():
+            if spi in gone:
+                continue
+            check(spi in now, f"SA {spi:#x} is gone")
+            new = now[spi]
+            check_equal((new.src, new.dst, new.reqid, new.mode, new.add_time), (old.src, old.dst, old.reqid, old.mode, old.add_time),
+                        f"identity and birth of SA {spi:#x}")
+            for name in ("bytes", "packets", "oseq", "seq", "use_time"):
+                if name == "use_time" and old.use_time == 0:
+                    continue
+                check(getattr(new, name) >= getattr(old, name),
+                      f"{name} of SA {spi:#x} went from {getattr(old, name)} to {getattr(new, name)}")
+        self.before = now
+
+
+def wait_full(count=nsim.CAPACITY, nic="nsim0", seconds=40):
+    """Wait until the NIC holds as many SAs; returns their SPIs."""
+    def full():
+        found = xfrm.offloaded(nic)
+        return len(found) == count and found
+    return wait_until(full, seconds, f"{count} SAs in {nic}")
