@@ -41,10 +41,11 @@ static json_t *describe(const char *path, int result, const char *diagnostics,
 	if (document && config)
 		(void)json_object_update_new(
 			document,
-			json_pack("{s:s, s:I, s:I}", "mode",
+			json_pack("{s:s, s:I, s:I, s:I}", "mode",
 				  config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe",
 				  "nics", (json_int_t)config->n_nics, "rules",
-				  (json_int_t)config->n_rules));
+				  (json_int_t)config->n_rules, "groups",
+				  (json_int_t)config->n_groups));
 	return document;
 }
 
@@ -65,10 +66,12 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	if (json_is_true(json_object_get(document, "valid"))) {
 		json_int_t nics = json_integer_value(json_object_get(document, "nics"));
 		json_int_t rules = json_integer_value(json_object_get(document, "rules"));
+		json_int_t groups = json_integer_value(json_object_get(document, "groups"));
 
-		(void)printf("%s: ok (mode %s, %lld nic%s, %lld rule%s)\n", path,
+		(void)printf("%s: ok (mode %s, %lld nic%s, %lld rule%s, %lld group%s)\n", path,
 			     json_string_value(json_object_get(document, "mode")), (long long)nics,
-			     plural(nics), (long long)rules, plural(rules));
+			     plural(nics), (long long)rules, plural(rules), (long long)groups,
+			     plural(groups));
 	}
 	return 0;
 }

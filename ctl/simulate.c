@@ -29,6 +29,8 @@ struct arguments {
 	double migration_seconds;
 	double moves_per_second;
 	double moves_burst;
+	struct policy_group_config group; /* of all SAs */
+	bool grouped;
 	bool bound;
 	bool per_sa;
 };
@@ -160,13 +162,14 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	return CTL_OK;
 }
 
-/* The configuration's pace, where the command line does not say otherwise. Its rules match
- * addresses and have nothing to match in a trace. */
+/* The configuration's pace, where the command line does not say otherwise. An SA of a trace has no
+ * addresses to match: no rule holds for it, and of the groups only one without conditions. */
 static int apply_config(struct arguments *arguments)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	int r = arguments->config ? config_load(arguments->config, stderr, &config)
 				  : config_new_default(&config);
+	const struct config_group *group;
 
 	if (r < 0)
 		return r == -EBADMSG ? CTL_INVALID_CONFIG : CTL_FAILURE;
@@ -176,6 +179,13 @@ static int apply_config(struct arguments *arguments)
 		arguments->interval = arguments->config ? config->interval : 0;
 	if (arguments->moves_burst < 0)
 		arguments->moves_burst = 2 * arguments->capacity;
+	group = config_match_group(config, NULL);
+	arguments->grouped = group;
+	if (group)
+		arguments->group = (struct policy_group_config){
+			.floor = group->floor,
+			.ceiling = group->ceiling,
+		};
 	return CTL_OK;
 }
 
@@ -276,6 +286,13 @@ static void record_move(void *userdata, double time, uint32_t sa, bool promote)
 		      promote ? "promote" : "evict");
 }
 
+static void join_group(void *userdata, uint32_t sa, struct policy_sa_config *config)
+{
+	(void)userdata;
+	(void)sa;
+	config->group = 1;
+}
+
 static int run(const struct arguments *arguments, const struct simulate_trace *trace,
 	       struct sim_result *ret_result)
 {
@@ -288,6 +305,9 @@ static int run(const struct arguments *arguments, const struct simulate_trace *t
 		.migration_seconds = arguments->migration_seconds,
 		.moves_per_second = arguments->moves_per_second,
 		.moves_burst = arguments->moves_burst,
+		.configure = arguments->grouped ? join_group : NULL,
+		.groups = &arguments->group,
+		.n_groups = arguments->grouped,
 		.userdata = &recorder,
 	};
 	int r;

@@ -30,7 +30,18 @@ static void prepare_rule(void *entry, unsigned line)
 {
 	struct config_rule *rule = entry;
 
-	*rule = (struct config_rule){.mark_mask = UINT32_MAX, .weight = 1, .line = line};
+	*rule = (struct config_rule){
+		.match = {.mark_mask = UINT32_MAX},
+		.weight = 1,
+		.line = line,
+	};
+}
+
+static void prepare_group(void *entry, unsigned line)
+{
+	struct config_group *group = entry;
+
+	*group = (struct config_group){.match = {.mark_mask = UINT32_MAX}, .line = line};
 }
 
 static const struct config_list nic_list = {
@@ -47,6 +58,14 @@ static const struct config_list rule_list = {
 	.entries_max = CONFIG_RULES_MAX,
 	.count_offset = offsetof(struct config, n_rules) - offsetof(struct config, rules),
 	.prepare = prepare_rule,
+};
+
+static const struct config_list group_list = {
+	.section = &config_section_group,
+	.entry_size = sizeof(struct config_group),
+	.entries_max = CONFIG_GROUPS_MAX,
+	.count_offset = offsetof(struct config, n_groups) - offsetof(struct config, groups),
+	.prepare = prepare_group,
 };
 
 static void read_version(struct config_reader *reader, const struct config_key *key,
@@ -72,10 +91,12 @@ static const struct config_key file_keys[] = {
 	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words},
 	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},
 	{"rules", config_read_list, MEMBER(rules), .list = &rule_list},
+	{"groups", config_read_list, MEMBER(groups), .list = &group_list},
 };
 
 const struct config_section config_section_file = {
 	.name = "the configuration",
 	.keys = file_keys,
 	.n_keys = ELEMENTSOF(file_keys),
+	.check = config_check_groups,
 };

@@ -55,21 +55,33 @@ static bool match_number(const struct config_number *number, uint32_t value)
 	return !number->set || number->value == value;
 }
 
-static bool match_rule(const struct config_rule *rule, const struct sa_description *sa)
+static bool match_sa(const struct config_match *match, const struct sa_description *sa)
 {
-	return match_prefix(&rule->source, sa->id.family, &sa->source) &&
-	       match_prefix(&rule->destination, sa->id.family, &sa->id.destination) &&
-	       match_number(&rule->reqid, sa->reqid) && match_number(&rule->if_id, sa->if_id) &&
-	       match_number(&rule->mark, sa->id.mark_value & rule->mark_mask) &&
-	       (rule->direction == SA_DIRECTION_UNKNOWN || rule->direction == sa->direction);
+	return match_prefix(&match->source, sa->id.family, &sa->source) &&
+	       match_prefix(&match->destination, sa->id.family, &sa->id.destination) &&
+	       match_number(&match->reqid, sa->reqid) && match_number(&match->if_id, sa->if_id) &&
+	       match_number(&match->mark, sa->id.mark_value & match->mark_mask) &&
+	       (match->direction == SA_DIRECTION_UNKNOWN || match->direction == sa->direction);
 }
 
 const struct config_rule *config_match_rule(const struct config *config,
 					    const struct sa_description *sa)
 {
 	for (size_t i = 0; i < config->n_rules; i++)
-		if (match_rule(&config->rules[i], sa))
+		if (match_sa(&config->rules[i].match, sa))
 			return &config->rules[i];
+	return NULL;
+}
+
+const struct config_group *config_match_group(const struct config *config,
+					      const struct sa_description *sa)
+{
+	static const struct config_match anything = {.mark_mask = UINT32_MAX};
+
+	for (size_t i = 0; i < config->n_groups; i++)
+		if (sa ? match_sa(&config->groups[i].match, sa)
+		       : config_match_covers(&config->groups[i].match, &anything))
+			return &config->groups[i];
 	return NULL;
 }
 
@@ -84,7 +96,7 @@ static bool covers_number(const struct config_number *a, const struct config_num
 	return !a->set || (b->set && a->value == b->value);
 }
 
-static bool covers_mark(const struct config_rule *a, const struct config_rule *b)
+static bool covers_mark(const struct config_match *a, const struct config_match *b)
 {
 	if (!a->mark.set)
 		return true;
@@ -92,7 +104,7 @@ static bool covers_mark(const struct config_rule *a, const struct config_rule *b
 	       (b->mark.value & a->mark_mask) == a->mark.value;
 }
 
-bool config_rule_covers(const struct config_rule *a, const struct config_rule *b)
+bool config_match_covers(const struct config_match *a, const struct config_match *b)
 {
 	return covers_prefix(&a->source, &b->source) &&
 	       covers_prefix(&a->destination, &b->destination) &&

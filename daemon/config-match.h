@@ -7,5 +7,5 @@
 
 #include "config.h"
 
-bool config_rule_covers(const struct config_rule *a, const struct config_rule *b);
+bool config_match_covers(const struct config_match *a, const struct config_match *b);
 bool config_nic_covers(const struct config_nic *a, const struct config_nic *b);

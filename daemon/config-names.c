@@ -9,6 +9,7 @@
 
 /* Bounds what fnmatch() has to try for a pattern with many stars. */
 #define PATTERN_MAX 64
+#define LABEL_MAX 32
 
 struct name_kind {
 	const char *takes;
@@ -17,6 +18,7 @@ struct name_kind {
 	bool (*allowed)(char c);
 	bool pattern;
 	bool lower_case;
+	bool in_sysfs; /* where "." and ".." are no names */
 };
 
 static bool is_name_character(char c)
@@ -26,7 +28,7 @@ static bool is_name_character(char c)
 	return isgraph((unsigned char)c) && c != '/' && c != ':';
 }
 
-static bool is_driver_character(char c)
+static bool is_word_character(char c)
 {
 	return isalnum((unsigned char)c) || strchr("_-.", c);
 }
@@ -60,7 +62,7 @@ static bool is_valid(const char *text, const struct name_kind *kind)
 			return false;
 	if (kind->pattern)
 		return closes_brackets(text);
-	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+	return !kind->in_sysfs || (strcmp(text, ".") != 0 && strcmp(text, "..") != 0);
 }
 
 static void read_name(struct config_reader *reader, const struct config_key *key,
@@ -94,6 +96,7 @@ void config_read_interface(struct config_reader *reader, const struct config_key
 		.remedy = "up to 15 characters without space, '/' and ':'",
 		.length_max = IFNAMSIZ - 1,
 		.allowed = is_name_character,
+		.in_sysfs = true,
 	};
 
 	read_name(reader, key, node, member, &kind);
@@ -120,7 +123,21 @@ void config_read_driver(struct config_reader *reader, const struct config_key *k
 		.takes = "the name of a driver",
 		.remedy = "as 'ethtool -i' shows it: ixgbe, mlx5_core",
 		.length_max = PATTERN_MAX,
-		.allowed = is_driver_character,
+		.allowed = is_word_character,
+		.in_sysfs = true,
+	};
+
+	read_name(reader, key, node, member, &kind);
+}
+
+void config_read_label(struct config_reader *reader, const struct config_key *key,
+		       const yaml_node_t *node, void *member)
+{
+	static const struct name_kind kind = {
+		.takes = "a short name",
+		.remedy = "up to 32 letters, digits, '.', '_' and '-'",
+		.length_max = LABEL_MAX,
+		.allowed = is_word_character,
 	};
 
 	read_name(reader, key, node, member, &kind);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Readers of the names that things have in Linux. Each stores a string of its own (char *). */
+/* Readers of the names that things have in Linux or in the file. Each stores a string of its own
+ * (char *). */
 #pragma once
 
 #include "config-schema.h"
@@ -13,6 +14,9 @@ void config_read_name_pattern(struct config_reader *reader, const struct config_
 /* A kernel driver's name, exact. */
 void config_read_driver(struct config_reader *reader, const struct config_key *key,
 			const yaml_node_t *node, void *member);
+/* What an entry of the file is called. */
+void config_read_label(struct config_reader *reader, const struct config_key *key,
+		       const yaml_node_t *node, void *member);
 /* Patterns for "0000:3b:00.0" and "02:00:00:00:00:01", stored in lower case. */
 void config_read_pci_pattern(struct config_reader *reader, const struct config_key *key,
 			     const yaml_node_t *node, void *member);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `nics`: which NICs may be used, which may see keys, how many SAs they take. */
+/* `nics`: which NICs may be used, which may see keys, how much they take. */
 #include "cleanup.h"
 #include "config-keys.h"
 #include "config-names.h"
 #include "config.h"
 
-#define CAPACITY_MAX 1048576 /* what the largest NICs claim to hold */
+/* 1 kbit/s. Zero would say "nothing", which is what `allow` is for. */
+#define MAX_RATE_MIN 125
 
 #define MEMBER(name) offsetof(struct config_capacity, name)
 
 static const struct config_key capacity_keys[] = {
-	{"in", config_read_uint32, MEMBER(in), 0, CAPACITY_MAX},
-	{"out", config_read_uint32, MEMBER(out), 0, CAPACITY_MAX},
+	{"in", config_read_uint32, MEMBER(in), 0, CONFIG_CAPACITY_MAX},
+	{"out", config_read_uint32, MEMBER(out), 0, CONFIG_CAPACITY_MAX},
 };
 
 static void check_capacity(struct config_reader *reader, const yaml_node_t *mapping,
@@ -73,7 +74,8 @@ static const struct config_key nic_keys[] = {
 	{"allow", config_read_bool, MEMBER(allow)},
 	{"trusted", config_read_bool, MEMBER(trusted)},
 	{"fips", config_read_bool, MEMBER(fips)},
-	{"capacity", read_capacity, MEMBER(capacity), 0, CAPACITY_MAX},
+	{"capacity", read_capacity, MEMBER(capacity), 0, CONFIG_CAPACITY_MAX},
+	{"max-rate", config_read_rate, MEMBER(max_rate), MAX_RATE_MIN, CONFIG_RATE_MAX},
 };
 
 const struct config_section config_section_nic = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The way of a configuration: the bytes of the file -> config-yaml.c, which lets only harmless YAML
- * through -> config-schema.c, which walks it by the tables of config-keys.c, config-nics.c and
- * config-rules.c -> a struct config, given out only when not one error was reported.
+ * through -> config-schema.c, which walks it by the tables of config-keys.c, config-nics.c,
+ * config-rules.c, config-conditions.c and config-groups.c -> a struct config, given out only when
+ * not one error was reported.
  */
 #include "config.h"
 
@@ -44,8 +45,11 @@ struct config *config_free(struct config *config)
 	}
 	for (size_t i = 0; i < config->n_rules; i++)
 		free(config->rules[i].nic);
+	for (size_t i = 0; i < config->n_groups; i++)
+		free(config->groups[i].name);
 	free(config->nics);
 	free(config->rules);
+	free(config->groups);
 	free(config->path);
 	free(config);
 	return NULL;
@@ -67,28 +71,43 @@ static void warn_unused(struct config_reader *reader, const yaml_node_t *node, u
 	config_remedy(reader->report, "the one in line %u matches first", line);
 }
 
+/* The line of entry `a` of a list when it leaves nothing to entry `b`, else 0. */
+typedef unsigned (*covering_line)(const struct config *config, size_t a, size_t b);
+
+static unsigned covering_nic(const struct config *config, size_t a, size_t b)
+{
+	bool covers = config_nic_covers(&config->nics[a], &config->nics[b]);
+
+	return covers ? config->nics[a].line : 0;
+}
+
+static unsigned covering_rule(const struct config *config, size_t a, size_t b)
+{
+	bool covers = config_match_covers(&config->rules[a].match, &config->rules[b].match);
+
+	return covers ? config->rules[a].line : 0;
+}
+
+static unsigned covering_group(const struct config *config, size_t a, size_t b)
+{
+	bool covers = config_match_covers(&config->groups[a].match, &config->groups[b].match);
+
+	return covers ? config->groups[a].line : 0;
+}
+
 /* Entries that nothing is left for are allowed, as a quick change at the top of a list makes them,
  * but worth a word. */
 static void warn_unreachable(struct config_reader *reader, const yaml_node_t *root,
-			     const struct config *config)
+			     const struct config *config, const char *list, size_t n,
+			     covering_line covering)
 {
-	for (size_t i = 0; i < config->n_nics; i++) {
-		size_t j = 0;
+	for (size_t i = 0; i < n; i++) {
+		unsigned line = 0;
 
-		while (j < i && !config_nic_covers(&config->nics[j], &config->nics[i]))
-			j++;
-		if (j < i)
-			warn_unused(reader, entry_node(reader, root, "nics", i),
-				    config->nics[j].line);
-	}
-	for (size_t i = 0; i < config->n_rules; i++) {
-		size_t j = 0;
-
-		while (j < i && !config_rule_covers(&config->rules[j], &config->rules[i]))
-			j++;
-		if (j < i)
-			warn_unused(reader, entry_node(reader, root, "rules", i),
-				    config->rules[j].line);
+		for (size_t j = 0; j < i && line == 0; j++)
+			line = covering(config, j, i);
+		if (line > 0)
+			warn_unused(reader, entry_node(reader, root, list, i), line);
 	}
 }
 
@@ -113,7 +132,9 @@ static int read_document(struct config_report *report, yaml_document_t *document
 		return reader.error;
 	if (report->n_errors > 0)
 		return -EBADMSG;
-	warn_unreachable(&reader, root, config);
+	warn_unreachable(&reader, root, config, "nics", config->n_nics, covering_nic);
+	warn_unreachable(&reader, root, config, "rules", config->n_rules, covering_rule);
+	warn_unreachable(&reader, root, config, "groups", config->n_groups, covering_group);
 	return 0;
 }
 

@@ -102,8 +102,8 @@ static double migration_bytes(uint32_t capacity, double rate, size_t n)
 	return bytes < MIGRATION_BYTES_MAX ? bytes : MIGRATION_BYTES_MAX;
 }
 
-static struct policy_table_config table_config(struct manager *m, uint32_t capacity, double rate,
-					       size_t n)
+static struct policy_table_config table_config(struct manager *m, const struct manager_nic *nic,
+					       uint32_t capacity, double rate, size_t n)
 {
 	uint32_t reserve = capacity / RESERVE_SHARE;
 
@@ -114,13 +114,14 @@ static struct policy_table_config table_config(struct manager *m, uint32_t capac
 		.moves_burst = 2.0 * capacity,
 		.migration_bytes = migration_bytes(capacity, rate, n),
 		.migration_seconds = MIGRATION_SECONDS,
+		.max_rate = nic->config ? nic->config->max_rate : 0,
 	};
 }
 
-static void set_table(struct manager *m, policy_table *table, uint32_t capacity, double rate,
-		      size_t n)
+static void set_table(struct manager *m, const struct manager_nic *nic, policy_table *table,
+		      uint32_t capacity, double rate, size_t n)
 {
-	struct policy_table_config config = table_config(m, capacity, rate, n);
+	struct policy_table_config config = table_config(m, nic, capacity, rate, n);
 
 	if (*table != POLICY_NONE)
 		(void)policy_table_configure(m->policy, *table, &config);
@@ -152,16 +153,16 @@ static void set_tables(struct manager *m, struct manager_nic *n)
 	if ((n->in != POLICY_NONE || n->out != POLICY_NONE) && (n->in == n->out) != n->shared)
 		drop_tables(m, n);
 	if (n->shared) {
-		set_table(m, &n->in, subtract(n->capacity_in, foreign), n->rate_in + n->rate_out,
+		set_table(m, n, &n->in, subtract(n->capacity_in, foreign), n->rate_in + n->rate_out,
 			  n->competing_in + n->competing_out);
 		n->out = n->in;
 		return;
 	}
 	if (n->capacity_in > 0)
-		set_table(m, &n->in, subtract(n->capacity_in, n->foreign_in), n->rate_in,
+		set_table(m, n, &n->in, subtract(n->capacity_in, n->foreign_in), n->rate_in,
 			  n->competing_in);
 	if (n->capacity_out > 0)
-		set_table(m, &n->out, subtract(n->capacity_out, n->foreign_out), n->rate_out,
+		set_table(m, n, &n->out, subtract(n->capacity_out, n->foreign_out), n->rate_out,
 			  n->competing_out);
 }
 

@@ -108,6 +108,7 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 		.min_rate = rule ? rule->min_rate : 0.0,
 		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
 		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
+		.group = sa->group ? 1 + (uint32_t)(sa->group - m->config->groups) : 0,
 	};
 
 	manager_resolve_candidate(m, sa, &config.table);
@@ -137,6 +138,7 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 	policy_sa handle;
 
 	sa->rule = config_match_rule(m->config, &sa->description);
+	sa->group = config_match_group(m->config, &sa->description);
 	config = policy_config(m, sa);
 	if (sa->handle != POLICY_NONE) {
 		(void)policy_sa_configure(m->policy, sa->handle, &config, manager_now(m));

@@ -286,8 +286,8 @@ void manager_tell_reload(struct manager *m, int result, const char *messages)
 			      messages);
 	else
 		journal_event(m->environment.journal, &event,
-			      "Loaded %s: %zu NIC entries, %zu rules", path, m->config->n_nics,
-			      m->config->n_rules);
+			      "Loaded %s: %zu NIC entries, %zu rules, %zu groups", path,
+			      m->config->n_nics, m->config->n_rules, m->config->n_groups);
 }
 
 void manager_tell_paused(struct manager *m)

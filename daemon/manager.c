@@ -214,12 +214,27 @@ const struct nic_watch_callbacks manager_network_callbacks = {
 	.failed = on_network_failed,
 };
 
+/* SAs name their group by its place in the configuration: after this they are configured anew. */
+static int set_groups(struct manager *m)
+{
+	struct policy_group_config groups[POLICY_GROUPS_MAX];
+
+	for (size_t i = 0; i < m->config->n_groups; i++)
+		groups[i] = (struct policy_group_config){
+			.floor = m->config->groups[i].floor,
+			.ceiling = m->config->groups[i].ceiling,
+		};
+	return policy_set_groups(m->policy, groups, m->config->n_groups, manager_now(m));
+}
+
 static int new_policy(struct manager *m)
 {
 	struct policy_parameters parameters = policy_parameters_default();
+	int r;
 
 	parameters.refused_wait = m->config->retry_refused;
-	return policy_new(&parameters, &m->policy);
+	r = policy_new(&parameters, &m->policy);
+	return r < 0 ? r : set_groups(m);
 }
 
 static void drop_policy(struct manager *m)
@@ -245,14 +260,16 @@ void manager_apply_config(struct manager *m, struct config *config)
 	for (size_t i = 0; i < m->n_nics; i++)
 		m->nics[i].config = NULL;
 	TAILQ_FOREACH(sa, &m->sas.all, list)
-	sa->rule = NULL;
-	m->n_refusals = 0; /* a reload is also the way to say "try again" */
-	if (mode_changed) {
-		/* In observe mode the policy's residents are imagined. */
-		drop_policy(m);
-		if (new_policy(m) < 0)
-			manager_set_degraded(m, "out of memory");
+	{
+		sa->rule = NULL;
+		sa->group = NULL;
 	}
+	m->n_refusals = 0; /* a reload is also the way to say "try again" */
+	/* In observe mode the policy's residents are imagined. */
+	if (mode_changed)
+		drop_policy(m);
+	if ((mode_changed ? new_policy(m) : set_groups(m)) < 0)
+		manager_set_degraded(m, "out of memory");
 	manager_look_anew(m);
 }
 

@@ -58,6 +58,20 @@ static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 		say(sentences, "No rule matches it: it is offloaded by its rate.");
 }
 
+static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
+{
+	char ceiling[sizeof("ceiling 4294967295")] = "no ceiling";
+
+	if (sa->group && sa->group->ceiling > 0)
+		snprintf(ceiling, sizeof(ceiling), "ceiling %u", sa->group->ceiling);
+	if (sa->group)
+		say(sentences, "It belongs to the group '%s' at %s:%u: floor %u, %s.",
+		    sa->group->name, m->config->path ? m->config->path : "", sa->group->line,
+		    sa->group->floor, ceiling);
+	else if (m->config->n_groups > 0)
+		say(sentences, "It belongs to no group.");
+}
+
 static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	const struct manager_nic *n = manager_nic(m, sa->candidate);
@@ -141,6 +155,7 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 	say_place(m, sentences, sa);
 	say(sentences, "Why: %s (%s).", e.text, e.reason);
 	say_rule(m, sentences, sa);
+	say_group(m, sentences, sa);
 	say_candidate(m, sentences, sa);
 	if (m->config->mode == CONFIG_MODE_OBSERVE)
 		say(sentences, "The daemon only observes; it would %s it.",

@@ -55,7 +55,8 @@ struct sa {
 	enum hands_off hands_off;
 	uint16_t unknown_attribute;
 
-	const struct config_rule *rule; /* NULL: none matches */
+	const struct config_rule *rule;   /* NULL: none matches */
+	const struct config_group *group; /* the same */
 	enum candidacy candidacy;
 	int candidate; /* ifindex of the NIC it competes for, also when it may not; 0: none */
 

@@ -50,7 +50,8 @@ struct config_nic {
 	bool trusted;
 	bool fips; /* the NIC is inside the FIPS boundary */
 	struct config_capacity capacity;
-	unsigned line; /* in the file, for explanations */
+	double max_rate; /* bytes/s of a table, above which no further SA is promoted; 0: none */
+	unsigned line;   /* in the file, for explanations */
 };
 
 struct config_prefix {
@@ -65,18 +66,32 @@ struct config_number {
 	uint32_t value;
 };
 
-struct config_rule {
+/* The conditions on an SA, all of which must hold. */
+struct config_match {
 	struct config_prefix source;
 	struct config_prefix destination;
 	struct config_number reqid;
 	struct config_number if_id;
 	struct config_number mark;   /* matches (mark & mask) of the SA */
-	uint32_t mark_mask;          /* of the rule, 0xffffffff unless written VALUE/MASK */
+	uint32_t mark_mask;          /* of the condition, 0xffffffff unless written VALUE/MASK */
 	enum sa_direction direction; /* SA_DIRECTION_UNKNOWN: any */
+};
+
+struct config_rule {
+	struct config_match match;
 	enum config_offload offload;
 	double weight;   /* > 0 */
 	double min_rate; /* bytes/s */
 	char *nic;       /* interface whose table is used, instead of the routed one; NULL: route */
+	unsigned line;
+};
+
+/* SAs that have a number of slots in each table in common. */
+struct config_group {
+	char *name; /* unique */
+	struct config_match match;
+	uint32_t floor;
+	uint32_t ceiling; /* 0: none */
 	unsigned line;
 };
 
@@ -90,6 +105,8 @@ struct config {
 	size_t n_nics;
 	struct config_rule *rules;
 	size_t n_rules;
+	struct config_group *groups;
+	size_t n_groups;
 	char *path; /* where it was read from, for "path:line" in explanations; NULL: built in */
 };
 
@@ -121,3 +138,6 @@ const struct config_nic *config_match_nic(const struct config *config,
 					  const struct config_nic_identity *identity);
 const struct config_rule *config_match_rule(const struct config *config,
 					    const struct sa_description *sa);
+/* Without an SA: one that nothing is known of, which belongs to a group without conditions only. */
+const struct config_group *config_match_group(const struct config *config,
+					      const struct sa_description *sa);

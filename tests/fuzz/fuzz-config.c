@@ -19,6 +19,12 @@ static void check(bool holds)
 		abort();
 }
 
+static void check_match(const struct config_match *match)
+{
+	check(match->source.length <= (match->source.family == 2 ? 32 : 128));
+	check((match->mark.value & ~match->mark_mask) == 0);
+}
+
 static void check_config(const struct config *config)
 {
 	struct sa_description sa = {.id.family = 2, .direction = SA_DIRECTION_OUT};
@@ -29,17 +35,26 @@ static void check_config(const struct config *config)
 	check(config->moves_per_second >= 0.1 && config->moves_per_second <= 1000);
 	check(config->retry_refused >= 1 && config->retry_refused <= 3600);
 	for (size_t i = 0; i < config->n_nics; i++)
-		check(config->nics[i].capacity.in <= 1048576 && config->nics[i].line > 0);
+		check(config->nics[i].capacity.in <= 1048576 && config->nics[i].line > 0 &&
+		      config->nics[i].max_rate >= 0);
 	for (size_t i = 0; i < config->n_rules; i++) {
 		const struct config_rule *rule = &config->rules[i];
 
 		check(rule->weight >= 0.001 && rule->weight <= 1000);
 		check(rule->min_rate >= 0 && rule->line > 0);
-		check(rule->source.length <= (rule->source.family == 2 ? 32 : 128));
-		check((rule->mark.value & ~rule->mark_mask) == 0);
+		check_match(&rule->match);
+	}
+	check(config->n_groups <= 64);
+	for (size_t i = 0; i < config->n_groups; i++) {
+		const struct config_group *group = &config->groups[i];
+
+		check(group->name && strlen(group->name) <= 32 && group->line > 0);
+		check(group->ceiling == 0 || group->floor <= group->ceiling);
+		check_match(&group->match);
 	}
 	(void)config_match_nic(config, &nic);
 	(void)config_match_rule(config, &sa);
+	(void)config_match_group(config, &sa);
 }
 
 static void check_errors(const char *text, size_t size)

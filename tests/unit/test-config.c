@@ -88,6 +88,7 @@ static void test_nics(void **state)
 		     "    trusted: true\r\n"
 		     "    fips: true\r\n"
 		     "    capacity: {in: 1024, out: 0x200}\r\n"
+		     "    max-rate: 10Gbit/s\r\n"
 		     "  - capacity: 33\r\n"
 		     "    trusted: true\r\n");
 	const struct config_nic *nic = &config->nics[0];
@@ -101,13 +102,15 @@ static void test_nics(void **state)
 	assert_true(nic->capacity.set && !nic->capacity.shared);
 	assert_int_equal(nic->capacity.in, 1024);
 	assert_int_equal(nic->capacity.out, 512);
+	assert_true(nic->max_rate == 1.25e9);
 	assert_int_equal(nic->line, 2);
 	nic++;
 	assert_null(nic->name);
 	assert_true(!nic->allow && nic->trusted && !nic->fips);
 	assert_true(nic->capacity.set && nic->capacity.shared);
 	assert_int_equal(nic->capacity.in, 33);
-	assert_int_equal(nic->line, 11);
+	assert_true(nic->max_rate == 0);
+	assert_int_equal(nic->line, 12);
 }
 
 static void test_rules(void **state)
@@ -131,20 +134,21 @@ static void test_rules(void **state)
 	assert_true(config->moves_per_second == 0.5);
 	assert_true(config->retry_refused == 120);
 	assert_int_equal(config->n_rules, 2);
-	assert_int_equal(rule->source.length, 24);
-	assert_int_equal(rule->destination.length, 32);
-	assert_int_equal(rule->reqid.value, UINT32_MAX);
-	assert_int_equal(rule->if_id.value, 16);
-	assert_int_equal(rule->mark.value, 0x10);
-	assert_int_equal(rule->mark_mask, 0xff);
-	assert_int_equal(rule->direction, SA_DIRECTION_IN);
+	assert_int_equal(rule->match.source.length, 24);
+	assert_int_equal(rule->match.destination.length, 32);
+	assert_int_equal(rule->match.reqid.value, UINT32_MAX);
+	assert_int_equal(rule->match.if_id.value, 16);
+	assert_int_equal(rule->match.mark.value, 0x10);
+	assert_int_equal(rule->match.mark_mask, 0xff);
+	assert_int_equal(rule->match.direction, SA_DIRECTION_IN);
 	assert_int_equal(rule->offload, CONFIG_OFFLOAD_ALWAYS);
 	assert_true(rule->weight == 0.001);
 	assert_string_equal(rule->nic, "eth0");
 	assert_int_equal(rule->line, 6);
 	rule++;
-	assert_false(rule->source.set || rule->reqid.set || rule->if_id.set || rule->mark.set);
-	assert_int_equal(rule->mark_mask, UINT32_MAX);
+	assert_false(rule->match.source.set || rule->match.reqid.set || rule->match.if_id.set ||
+		     rule->match.mark.set);
+	assert_int_equal(rule->match.mark_mask, UINT32_MAX);
 	assert_int_equal(rule->offload, CONFIG_OFFLOAD_AUTO);
 	assert_true(rule->weight == 1);
 	assert_true(rule->min_rate == 1250000);
@@ -163,7 +167,7 @@ static void test_keys(void **state)
 	    "    2 |   - colour: red\n"
 	    "      |     ^~~~~~\n"
 	    "      = help: the keys here are: match, allow, trusted, fips, "
-	    "capacity\n");
+	    "capacity, max-rate\n");
 	bad("rules:\n  - weight: 1\n    offload: auto\n    weight: 2\n",
 	    "f.conf:4:5: error: 'weight' is given twice\n"
 	    "    4 |     weight: 2\n"
@@ -253,6 +257,11 @@ static void test_values(void **state)
 	    "    1 | nics: [{capacity: 1048577}]\n"
 	    "      |                   ^~~~~~~\n"
 	    "      = help: 0 to 1048576\n");
+	bad("nics: [{max-rate: 0bit/s}]\n",
+	    "f.conf:1:19: error: 'max-rate' is out of range: '0bit/s'\n"
+	    "    1 | nics: [{max-rate: 0bit/s}]\n"
+	    "      |                   ^~~~~~\n"
+	    "      = help: 1.0 kbit/s to 10.0 Tbit/s\n");
 	bad("nics: [{capacity: {in: 5}}]\n",
 	    "f.conf:1:19: error: 'capacity' has no 'out'\n"
 	    "    1 | nics: [{capacity: {in: 5}}]\n"
@@ -450,7 +459,7 @@ static void test_caret(void **state)
 	    "    1 | {\"\xe6\x97\xa5\xe6\x9c\xac\": 1, mod: 2}\n"
 	    "      |  ^~~~~~\n"
 	    "      = help: the keys here are: version, mode, interval, moves-per-second, "
-	    "retry-refused, on-link-down, nics, rules\n"
+	    "retry-refused, on-link-down, nics, rules, groups\n"
 	    "f.conf:1:11: error: unknown key 'mod' in the configuration\n"
 	    "    1 | {\"\xe6\x97\xa5\xe6\x9c\xac\": 1, mod: 2}\n"
 	    "      |             ^~~\n"
@@ -561,9 +570,12 @@ static void test_example(void **state)
 	assert_true(config->retry_refused == defaults->retry_refused);
 	assert_int_equal(config->n_nics, 0);
 	assert_int_equal(config->n_rules, 0);
+	assert_int_equal(config->n_groups, 0);
 	assert_int_equal(full->n_nics, 2);
 	assert_int_equal(full->n_rules, 2);
+	assert_int_equal(full->n_groups, 2);
 	assert_true(full->nics[0].allow && full->nics[0].trusted && full->nics[0].capacity.set);
+	assert_true(full->nics[0].max_rate == 1.25e9);
 	assert_true(full->nics[1].allow && !full->nics[1].trusted);
 	assert_string_equal(full->rules[0].nic, "enp59s0f0");
 	assert_int_equal(full->rules[1].offload, CONFIG_OFFLOAD_NEVER);

@@ -123,7 +123,7 @@ static uint64_t model_clock(void *userdata)
 	return (uint64_t)fake_kernel_now(userdata);
 }
 
-static void open_bench(struct bench *b)
+static void open_bench_with(struct bench *b, const char *text)
 {
 	struct manager_environment environment = {.event_timer_default = 10,
 						  .kernel_release = "6.12.1",
@@ -153,7 +153,7 @@ static void open_bench(struct bench *b)
 			.esp_offload_known = true,
 			.esp_offload = true},
 	};
-	assert_int_equal(config_parse("test", rules, strlen(rules), stderr, &config), 0);
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
 	environment.event = b->event;
 	environment.arena = b->arena;
 	environment.journal = b->journal;
@@ -166,6 +166,11 @@ static void open_bench(struct bench *b)
 	(void)sd_event_run(b->event, 0);
 	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
 	assert_int_equal(manager_start(b->manager), 0);
+}
+
+static void open_bench(struct bench *b)
+{
+	open_bench_with(b, rules);
 }
 
 static void close_bench(struct bench *b)
@@ -339,21 +344,134 @@ static void test_optional_template(void **state)
 	close_bench(&b);
 }
 
+static void apply(struct bench *b, const char *text)
+{
+	struct config *config;
+
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	manager_apply_config(b->manager, config);
+}
+
 static void test_not_trusted(void **state)
 {
 	static const char untrusted[] = "mode: enforce\ninterval: 100ms\n"
 					"nics: [{match: {name: eth0}, allow: true}]\n";
 	struct fake_belief *belief;
-	struct config *config;
 	struct bench b;
 
 	(void)state;
 	open_bench(&b);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10});
-	assert_int_equal(config_parse("test", untrusted, strlen(untrusted), stderr, &config), 0);
-	manager_apply_config(b.manager, config);
+	apply(&b, untrusted);
 	work(&b, 0.5, belief);
 	check_reason(&b, belief, "nic-not-trusted");
+	close_bench(&b);
+}
+
+#define NIC_OF_FOUR                                                \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4"
+
+static void test_max_rate(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_OF_FOUR ", max-rate: 1kbit/s}]\n");
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "rate-ceiling");
+	apply(&b, rules);
+	work(&b, 0.5, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* All carry traffic, each more than the one before it. */
+static void work_all(struct bench *b, double seconds, struct fake_belief *const *beliefs, size_t n)
+{
+	for (double done = 0; done < seconds; done += 0.02) {
+		for (size_t i = 0; i < n; i++)
+			(void)fake_kernel_send(b->fake, beliefs[i], 10 * (unsigned)(i + 1), 1000);
+		work(b, 0.02, NULL);
+	}
+}
+
+static unsigned count_in_nic(struct bench *b, struct fake_belief *const *beliefs, size_t n)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += fake_kernel_view(b->fake, beliefs[i]).ifindex == NIC;
+	return count;
+}
+
+static bool explains(struct bench *b, const char *spi, const char *sentence)
+{
+	json_t *parameters = json_pack("{s:s}", "spi", spi), *reply = NULL, *said;
+	const char *error = NULL;
+	bool found = false;
+	size_t i;
+
+	assert_int_equal(method_explain(parameters, b->manager, &reply, &error), 0);
+	assert_null(error);
+	said = json_object_get(json_array_get(json_object_get(reply, "sas"), 0), "sentences");
+	for (i = 0; i < json_array_size(said); i++)
+		found = found || strcmp(json_string_value(json_array_get(said, i)), sentence) == 0;
+	json_decref(reply);
+	json_decref(parameters);
+	return found;
+}
+
+static void test_group_ceiling(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b,
+			NIC_OF_FOUR "}]\n"
+				    "groups: [{name: branch, match: {reqid: 1}, ceiling: 1}]\n");
+	beliefs[0] = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	beliefs[1] = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 1});
+	beliefs[2] = add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 2});
+	work_all(&b, 1.0, beliefs, 3);
+	assert_int_equal(count_in_nic(&b, beliefs, 2), 1);
+	assert_int_equal(count_in_nic(&b, beliefs + 2, 1), 1);
+	assert_true(explains(&b, "0x1001",
+			     "It belongs to the group 'branch' at test:5: floor 0, ceiling 1."));
+	assert_true(explains(&b, "0x1003", "It belongs to no group."));
+	/* From here on no group: nothing keeps the other one out. */
+	apply(&b, rules);
+	work_all(&b, 1.0, beliefs, 3);
+	assert_int_equal(count_in_nic(&b, beliefs, 3), 3);
+	assert_false(explains(&b, "0x1003", "It belongs to no group."));
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	close_bench(&b);
+}
+
+/* The first is the coldest of five: in one of the four slots for its group alone. */
+static void test_group_floor(void **state)
+{
+	struct fake_belief *beliefs[5];
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	work_all(&b, 3.0, beliefs, 5);
+	assert_int_equal(count_in_nic(&b, beliefs, 1), 0);
+	assert_int_equal(count_in_nic(&b, beliefs, 5), 4);
+	apply(&b, NIC_OF_FOUR "}]\ngroups: [{name: small, match: {reqid: 1}, floor: 1}]\n");
+	work_all(&b, 3.0, beliefs, 5);
+	assert_int_equal(count_in_nic(&b, beliefs, 1), 1);
+	assert_int_equal(count_in_nic(&b, beliefs, 5), 4);
+	assert_true(explains(&b, "0x1001",
+			     "It belongs to the group 'small' at test:5: floor 1, no ceiling."));
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
 	close_bench(&b);
 }
 
@@ -444,6 +562,8 @@ int main(void)
 		cmocka_unit_test(test_shared_spi),   cmocka_unit_test(test_optional_template),
 		cmocka_unit_test(test_not_trusted),  cmocka_unit_test(test_link_down),
 		cmocka_unit_test(test_evacuate),     cmocka_unit_test(test_trust_is_lost),
+		cmocka_unit_test(test_max_rate),     cmocka_unit_test(test_group_ceiling),
+		cmocka_unit_test(test_group_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
