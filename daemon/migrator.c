@@ -51,6 +51,9 @@
  * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
 #define SEQUENCE_JUMP (UINT64_C(1) << 20)
 
+/* SPIs below are reserved (RFC 4303, 2.1). */
+#define SPI_MIN 256
+
 struct migrator {
 	struct kernel *kernel;
 	struct secret_arena *arena;
@@ -313,6 +316,32 @@ static void discard_larval(struct migrator *m, struct move *move)
 	move->larval = false;
 }
 
+static int take_larval_id(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct sa_id *id = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0)
+		*id = facts.description.id;
+	return 0;
+}
+
+/* The SA stayed, and a larval SA without an SPI is left, for which outbound packets would wait once
+ * the SA is gone. It cannot be named until it has an SPI: ALLOCSPI of any gives it one. */
+static void discard_nameless(struct migrator *m, struct move *move)
+{
+	struct sa_id id = {};
+
+	kernel_batch_clear(&m->batch);
+	sa_image_write_larval(&move->image, &m->batch, SPI_MIN, UINT32_MAX);
+	if (kernel_transact(m->kernel, &m->batch, take_larval_id, &id) < 0 || id.spi == 0)
+		return;
+	kernel_batch_clear(&m->batch);
+	sa_id_write(&id, &m->batch, XFRM_MSG_DELSA);
+	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+}
+
 /* Before an SA is put back: if its final numbers are not known, because the notification was lost
  * or the daemon died before it came, go past all that can have been used. */
 static void make_safe(struct move *move)
@@ -343,9 +372,9 @@ static void step_remove(struct migrator *m, struct move *move)
 	}
 
 	if (out)
-		sa_image_write_larval(&move->image, &m->batch);
+		sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
-	sa_image_write_larval(&move->image, &m->batch);
+	sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
 	r = exchange(m, &reading);
 	/* An answer that was lost was most likely a good one, and the probe finds out. */
 	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
@@ -353,8 +382,10 @@ static void step_remove(struct migrator *m, struct move *move)
 	if (placeholder && placeholder->error == 0) {
 		/* Its SPI was free: somebody had deleted the SA. What was deleted is the larval
 		 * SA that the first message made. */
-		if (move->larval)
-			discard_larval(m, move);
+		r = larval->error;
+		discard_larval(m, move);
+		if (r < 0)
+			discard_nameless(m, move);
 		finish(move, MOVE_RESULT_GONE);
 		return;
 	}
@@ -368,8 +399,11 @@ static void step_remove(struct migrator *m, struct move *move)
 	if (removal->error < 0) {
 		note_answer(move, removal);
 		r = move->error;
-		if (move->larval)
+		/* If its answer was lost, a DELSA could meet the SA itself. */
+		if (larval->error == 0)
 			discard_larval(m, move);
+		else
+			discard_nameless(m, move);
 		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
 	}
@@ -379,7 +413,7 @@ static void step_remove(struct migrator *m, struct move *move)
 		move->facts = reading.facts;
 		/* From here on a crash continues from the exact state. */
 		if (m->rescue)
-			(void)rescue_store(m->rescue, &move->image, &move->target);
+			(void)rescue_store_exact(m->rescue, &move->image, &move->target);
 		move->exact = true;
 	}
 	make_safe(move);
@@ -463,6 +497,12 @@ static void step_probe(struct migrator *m, struct move *move)
 		move->larval = true;
 		make_safe(move);
 		move->state = MOVE_SOFTWARE;
+	} else if (reading.facts.add_time != move->image.info.curlft.add_time) {
+		/* Neither the SA nor what we made of it: somebody made it anew in the larval SA's
+		 * place. */
+		move->removed = true;
+		make_safe(move);
+		move->state = MOVE_VERIFY;
 	} else if (!move->removed) {
 		move->facts = reading.facts;
 		finish(move, MOVE_RESULT_FAILED);
@@ -502,7 +542,8 @@ static void step_verify(struct migrator *m, struct move *move)
 	r = exchange(m, &reading);
 	if (r < 0 || (m->batch.answers[0].error < 0 && m->batch.answers[0].error != -ESRCH)) {
 		if (++move->attempts > ATTEMPTS_MAX)
-			finish(move, MOVE_RESULT_DONE); /* it was acknowledged */
+			/* It was acknowledged. */
+			finish(move, move->error < 0 ? MOVE_RESULT_REFUSED : MOVE_RESULT_DONE);
 		return;
 	}
 	if (!reading.found) {
@@ -520,6 +561,9 @@ static void step_verify(struct migrator *m, struct move *move)
  * SA): never let a sequence number be used twice. */
 static void step_advance(struct migrator *m, struct move *move)
 {
+	/* Numbers were used since it was read: go past them, never back. */
+	if (move->target.direction == SA_DIRECTION_OUT)
+		sa_image_advance(&move->image, SEQUENCE_JUMP);
 	sa_image_write_sequence(&move->image, &m->batch);
 	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
 	judge(move);

@@ -42,7 +42,10 @@ struct slot {
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock would not survive a kill");
 
-#define ATTRIBUTES_MAX (RESCUE_SIZE - sizeof(struct slot))
+#define SLOT_SIZE (RESCUE_SIZE / 2)
+#define ATTRIBUTES_MAX (SLOT_SIZE - sizeof(struct slot))
+
+enum { SLOT_FIRST, SLOT_EXACT };
 
 struct rescue {
 	int fd;
@@ -156,11 +159,13 @@ int rescue_publish(struct rescue *rescue)
 	return r > 0 ? 1 : r;
 }
 
-int rescue_store(struct rescue *rescue, const struct sa_image *image,
-		 const struct sa_offload *target)
+static struct slot *slot_at(const struct rescue *rescue, unsigned which)
 {
-	struct slot *slot = rescue->slot;
+	return (struct slot *)((uint8_t *)rescue->slot + which * SLOT_SIZE);
+}
 
+static int store(struct slot *slot, const struct sa_image *image, const struct sa_offload *target)
+{
 	if (atomic_load_explicit(&slot->commit, memory_order_relaxed) != 0)
 		return -EBUSY;
 	if (image->size > ATTRIBUTES_MAX)
@@ -177,15 +182,32 @@ int rescue_store(struct rescue *rescue, const struct sa_image *image,
 	return 0;
 }
 
-void rescue_clear(struct rescue *rescue)
+int rescue_store(struct rescue *rescue, const struct sa_image *image,
+		 const struct sa_offload *target)
 {
-	struct slot *slot = rescue->slot;
+	return store(slot_at(rescue, SLOT_FIRST), image, target);
+}
 
+int rescue_store_exact(struct rescue *rescue, const struct sa_image *image,
+		       const struct sa_offload *target)
+{
+	return store(slot_at(rescue, SLOT_EXACT), image, target);
+}
+
+static void clear(struct slot *slot)
+{
 	atomic_store_explicit(&slot->commit, 0, memory_order_relaxed);
 	/* A release store would let the wiping overtake it. */
 	atomic_thread_fence(memory_order_seq_cst);
 	explicit_bzero(&slot->header, sizeof(slot->header));
 	explicit_bzero(slot->attributes, ATTRIBUTES_MAX);
+}
+
+/* The exact one last: what a kill in between leaves is still right. */
+void rescue_clear(struct rescue *rescue)
+{
+	clear(slot_at(rescue, SLOT_FIRST));
+	clear(slot_at(rescue, SLOT_EXACT));
 }
 
 static bool attributes_are_valid(void *stream, size_t size)
@@ -212,10 +234,9 @@ static bool header_is_valid(const struct header *header)
 	       header->direction <= SA_DIRECTION_OUT;
 }
 
-int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct sa_image *ret_image,
+static int load(const struct slot *slot, struct secret_arena *arena, struct sa_image *ret_image,
 		struct sa_offload *ret_target)
 {
-	const struct slot *slot = rescue->slot;
 	uint64_t commit = atomic_load_explicit(&slot->commit, memory_order_acquire);
 	size_t size = commit & COMMIT_SIZE;
 	struct header header;
@@ -247,4 +268,16 @@ int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct 
 		.direction = (enum sa_direction)header.direction,
 	};
 	return 0;
+}
+
+int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct sa_image *ret_image,
+		struct sa_offload *ret_target)
+{
+	int r = load(slot_at(rescue, SLOT_EXACT), arena, ret_image, ret_target);
+
+	if (r >= 0)
+		return 1;
+	if (r != -ENOENT)
+		return r;
+	return load(slot_at(rescue, SLOT_FIRST), arena, ret_image, ret_target);
 }

@@ -15,8 +15,8 @@
 #include "sa-image.h"
 
 #define RESCUE_FD_NAME "rescue"
-/* The largest image is below 13 KiB. */
-#define RESCUE_SIZE (16u * 1024u)
+/* Two images, of which the largest is below 13 KiB. */
+#define RESCUE_SIZE (32u * 1024u)
 
 struct rescue;
 
@@ -43,13 +43,16 @@ int rescue_publish(struct rescue *rescue);
 /* Before the SA is deleted. -EBUSY: the slot holds another one; -EMSGSIZE: too large. */
 int rescue_store(struct rescue *rescue, const struct sa_image *image,
 		 const struct sa_offload *target);
+/* After it was deleted: the image with its final state takes precedence over the first. */
+int rescue_store_exact(struct rescue *rescue, const struct sa_image *image,
+		       const struct sa_offload *target);
 /* After the SA exists again. Wipes. */
 void rescue_clear(struct rescue *rescue);
 
 /*
  * Takes a copy of what is stored, and trusts nothing in it. The image is the caller's, who wipes
- * it; the slot keeps its own until rescue_clear(). -ENOENT: empty; -EBADMSG: not an image, to be
- * cleared.
+ * it; the slot keeps its own until rescue_clear(). Returns 1 when the state is the final one, 0
+ * when it is that of before the deletion. -ENOENT: empty; -EBADMSG: not an image, to be cleared.
  */
 int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct sa_image *ret_image,
 		struct sa_offload *ret_target);

@@ -564,10 +564,10 @@ void sa_image_write_migrate_probe(struct kernel_batch *batch)
 	kernel_batch_add(batch, XFRM_COMPAT_MSG_MIGRATE_STATE, 0, &request, sizeof(request));
 }
 
-void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch)
+void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+			   uint32_t max)
 {
-	uint32_t spi = ntohl(image->info.id.spi);
-	struct xfrm_userspi_info request = {.info = image->info, .min = spi, .max = spi};
+	struct xfrm_userspi_info request = {.info = image->info, .min = min, .max = max};
 
 	/* A sequence number of the key manager would make the kernel look for its own larval SA. */
 	request.info.seq = 0;

@@ -97,8 +97,9 @@ void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *b
 /* The same for an SA that does not exist: the answer tells whether the kernel knows the message. */
 void sa_image_write_migrate_probe(struct kernel_batch *batch);
 
-/* A larval SA with the same SPI: see migrator.c. */
-void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch);
+/* A larval SA of the same tuple with an SPI of this range: see migrator.c. */
+void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+			   uint32_t max);
 
 /* The last outbound sequence number used, with the high half of ESN. */
 uint64_t sa_image_output_sequence(const struct sa_image *image);

@@ -20,7 +20,7 @@ static void write_back(const struct sa_image *image, struct secret_arena *arena)
 
 	if (kernel_batch_init(&batch, arena) < 0)
 		abort();
-	sa_image_write_larval(image, &batch);
+	sa_image_write_larval(image, &batch, 256, 512);
 	sa_image_write(image, &batch, XFRM_MSG_UPDSA, &offload);
 	sa_image_write_migrate(image, &batch, &offload);
 	sa_image_write_sequence(image, &batch);
