@@ -188,7 +188,7 @@ static void test_too_many(void **state)
 		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			       "  - {name: g%u, match: {reqid: %u}}\n", i, i);
 	config_free(parse(text, ""));
-	strcat(text, "  - {name: one-more}\n");
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "  - {name: one-more}\n");
 	bad(text, "f.conf:2:3: error: 'groups' has 65 entries, at most 64 can be used\n"
 		  "    2 |   - {name: g0, match: {reqid: 0}}\n"
 		  "      |   ^\n"
