@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon is killed at every step of its moves, by SIGKILL, under systemd and under traffic; no SA may be lost."""
+
+import collections
+import os
+import pathlib
+import re
+import signal
+import time
+
+from lib import service, xfrm
+from lib.case import check, check_equal, timeout
+from lib.daemon import ENFORCE, Continuity, listed, wait_full
+from lib.sh import attempt, spawn, wait_until
+from lib.world import World, shuffled
+
+FAST = ENFORCE.replace("interval: 1s", "interval: 500ms\nmoves-per-second: 100")
+XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSPI", 0x1a: "UPDSA", 0x29: "MIGRATE_STATE"}
+TRACE = pathlib.Path("/run/strike.txt")
+
+
+def sides(world):
+    """Two configurations that want opposite SAs in the NIC: a reload from one to the other moves all of them."""
+    for kept_out in (0, 1):
+        never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n" for flow in world.flows if flow.number % 2 == kept_out)
+        yield FAST + "rules:\n" + never
+
+
+def attach(call, number):
+    """From now on the daemon dies when it enters its number-th call of that name, before the kernel looks at it."""
+    pid = service.pid()
+    TRACE.unlink(missing_ok=True)
+    spawn("strace", "-p", pid, "-o", TRACE, "-xx", "-s", "8", "-e", "trace=sendto,recvmsg",
+          "-e", f"inject={call}:signal=SIGKILL:when={number}",
+          output="/run/strace.txt")
+
+    def traced():
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return not re.search(r"^TracerPid:\s+0$", status, re.MULTILINE)
+    wait_until(traced, 20, "strace to be attached", interval=0.05)
+    return pid
+
+
+def died(pid):
+    """Wait for the daemon's death; returns the message that it did not send any more, or None if that is unknown."""
+    wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 30, "the daemon to be killed", interval=0.05)
+    calls = [line for line in TRACE.read_text().splitlines() if line.startswith("sendto(")]
+    return message_type(calls[-1]) if calls else None
+
+
+def message_type(call):
+    """The type of the first message of a send, from strace's words, which may be the bytes only: the type is the fifth."""
+    named = re.search(r"nlmsg_type=(?:XFRM_MSG_|0x)?(\w+)", call)
+    if named:
+        return named[1]
+    octets = re.findall(r"\\x([0-9a-f]{2})", call)
+    return XFRM_MESSAGES.get(int(octets[4], 16), octets[4]) if len(octets) > 4 else None
+
+
+def back(restarts):
+    """Wait until the restarted daemon works."""
+    def working():
+        return (int(service.show("NRestarts")) > restarts and service.active()
+                and attempt("espoffloadctl", "status").returncode == 0)
+    wait_until(working, 60, "the daemon to come back")
+
+
+def strike(call, number, configuration, continuity):
+    """One death, and what must be true after it."""
+    restarts = int(service.show("NRestarts"))
+    service.CONFIGURATION.write_text(configuration)
+    pid = attach(call, number)
+    os.kill(pid, signal.SIGHUP)
+    step = died(pid)
+    at_death = {spi for spi, sa in xfrm.by_spi().items() if sa.larval}
+    back(restarts)
+    continuity.check()
+    foreign = [hex(spi) for spi, sa in listed().items() if sa["state"] == "foreign"]
+    check(not foreign, f"after a kill at {call} number {number}, foreign: {foreign}")
+    return step, at_death
+
+
+def kill_many(call, numbers):
+    world = World()
+    world.start_traffic(out_order=shuffled(24, 1), in_order=shuffled(24, 2), pps=200)
+    world.wait_for_traffic()
+    service.start(FAST)
+    wait_full()
+    configurations = list(sides(world))
+    continuity = Continuity()
+    check_equal(len(continuity.before), 48, "SAs")
+    steps, on_their_way = collections.Counter(), 0
+    for number in numbers:
+        step, at_death = strike(call, number, configurations[number % 2], continuity)
+        print(f"killed at {call} {number}: {step}, on their way: {sorted(map(hex, at_death))}", flush=True)
+        steps[step] += 1
+        on_their_way += len(at_death)
+    print(f"{sum(steps.values())} kills, before {dict(steps)}; {on_their_way} SAs were on their way", flush=True)
+    check(on_their_way > 0, "no kill fell into the middle of a move")
+    # It still does its work.
+    service.configure(FAST)
+    service.ctl("reload")
+    wait_full(seconds=60)
+    continuity.check()
+    # Larval SAs that nobody wants would expire later and call the IKE daemon.
+    time.sleep(1)
+    check_equal({spi for spi, sa in xfrm.by_spi().items() if sa.larval}, set(), "larval SAs left")
+    world.stop_traffic()
+    return steps
+
+
+@timeout(420)
+def case_kill_before_send():
+    """Killed before each of its sends of several moves, the daemon comes back, completes the move, and loses nothing"""
+    steps = kill_many("sendto", range(1, 13))
+    check(steps["DELSA"] + steps["ALLOCSPI"] > 0 and steps["UPDSA"] > 0, f"not every step was struck: {dict(steps)}")
+
+
+@timeout(300)
+def case_kill_after_send():
+    """Killed before it reads the kernel's answers, the daemon comes back, completes the move, and loses nothing"""
+    kill_many("recvmsg", range(9, 18))
