@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Real encrypted traffic with a peer that decrypts it, while SAs are moved back and forth hundreds of times.
+
+    gateway (the guest) vp2 10.20.1.1 ... <=== ESP ===> vp3 10.20.2.1 ... namespace "peer"
+
+A rule names nsim0 as the NIC of SAs whose packets leave by the veth. The kernel encrypts and decrypts them by software even while
+nsim0 holds them, since the packets take another device: moves are real ones, and so is what the peer decrypts.
+"""
+
+import collections
+import os
+import pathlib
+import signal
+import time
+
+from lib import service, xfrm
+from lib.capture import ESP, Capture
+from lib.case import check, check_equal, timeout
+from lib.daemon import Continuity
+from lib.nsim import Netdevsim
+from lib.sh import ip, ip_batch, run_json, spawn, wait_until
+from lib.world import TRAFFIC, Flow
+
+PAIRS = 6
+# Packets per second of each SA. With more, the emulated CPUs are so busy that the daemon waits for one in the middle of a move, and
+# what is measured is the scheduler.
+RATE = 30
+TURNS = 28              # each moves every SA once
+BY_HAND = 30            # SAs moved with ip xfrm, for comparison
+CONFIGURATION = """
+mode: enforce
+interval: 500ms
+moves-per-second: 100
+nics:
+  - match: {name: nsim0}
+    allow: true
+    trusted: true
+rules:
+"""
+ARP, ICMPV6 = "0x0806", 58
+OUT, IN = 0x501, 0x601
+
+
+def configuration(turn):
+    """Every second SA belongs into the NIC, the others do not; the next turn wants it the other way round."""
+    rules = "".join(f"  - match: {{reqid: {base + number}}}\n    nic: nsim0\n"
+                    f"    offload: {'always' if (number + turn) % 2 else 'never'}\n"
+                    for base in (OUT, IN) for number in range(PAIRS))
+    return CONFIGURATION + rules
+
+
+def wanted(turn):
+    return {base + number for base in (OUT, IN) for number in range(PAIRS) if (number + turn) % 2}
+
+
+class Wire:
+    """Two gateways on a veth, with a pair of SAs for each pair of addresses."""
+
+    def __init__(self):
+        Netdevsim()
+        ip("link set nsim0 addrgenmode none")
+        ip("netns add peer")
+        ip("link add vp2 type veth peer name vp3 netns peer")
+        for name, netns, own, other in (("vp2", None, 1, 2), ("vp3", "peer", 2, 1)):
+            ip_batch([f"link set {name} addrgenmode none up", "link set lo up"]
+                     + [f"address add 10.20.{own}.{1 + number}/32 dev {name}" for number in range(PAIRS)]
+                     + [f"route add 10.20.{other}.0/24 dev {name} src 10.20.{own}.1"], netns=netns)
+        mac = {None: run_json("ip", "-j", "link", "show", "vp2")[0]["address"],
+               "peer": run_json("ip", "-n", "peer", "-j", "link", "show", "vp3")[0]["address"]}
+        ip_batch([f"neighbour replace 10.20.2.{1 + n} lladdr {mac['peer']} nud permanent dev vp2" for n in range(PAIRS)])
+        ip_batch([f"neighbour replace 10.20.1.{1 + n} lladdr {mac[None]} nud permanent dev vp3" for n in range(PAIRS)], netns="peer")
+        self.flows = [self._flow(base, number) for base in (OUT, IN) for number in range(PAIRS)]
+        for netns in (None, "peer"):
+            outward = "out" if netns is None else "in"
+            ip_batch(["xfrm state add " + flow.state() for flow in self.flows]
+                     + ["xfrm policy add " + flow.policy("out" if flow.direction == outward else "in") for flow in self.flows],
+                     netns=netns)
+        self.senders = []
+
+    @staticmethod
+    def _flow(base, number):
+        here, there = f"10.20.1.{1 + number}", f"10.20.2.{1 + number}"
+        src, dst = (here, there) if base == OUT else (there, here)
+        return Flow("out" if base == OUT else "in", number, "v4", "transport", base + number, base + number, src, dst, src, dst,
+                    xfrm.gcm_key())
+
+    def start_traffic(self):
+        for direction in ("out", "in"):
+            spawn(TRAFFIC, "sink", 5000, f"/run/wire-sink-{direction}.json", netns="peer" if direction == "out" else None)
+        time.sleep(0.5)
+        self.plan(RATE)
+        for direction in ("out", "in"):
+            self.senders.append(spawn(TRAFFIC, "send", f"/run/wire-plan-{direction}", netns=None if direction == "out" else "peer"))
+
+    def plan(self, rate):
+        """Packets per second of each flow from now on. At 0 they rest, and keep their sequence numbers."""
+        for direction in ("out", "in"):
+            path = pathlib.Path(f"/run/wire-plan-{direction}")
+            path.write_text("".join(f"{flow.dst} 5000 {rate}pps 200 {flow.spi} {flow.src}\n"
+                                    for flow in self.flows if flow.direction == direction))
+        for sender in self.senders:
+            check(sender.poll() is None, "a sender died")
+            sender.send_signal(signal.SIGHUP)
+
+    @staticmethod
+    def counts(direction):
+        """(packets that arrived, packets that did not) of a direction. Written by another process, so never older than half a second."""
+        found = run_json("cat", f"/run/wire-sink-{direction}.json").values()
+        return sum(count["packets"] for count in found), sum(count["missing"] for count in found)
+
+    def rest(self):
+        """Stop sending; returns the counts when all has arrived."""
+        self.plan(0)
+        time.sleep(2)
+        return {direction: self.counts(direction) for direction in ("out", "in")}
+
+
+class Acquires:
+    """A listener, whose presence makes the kernel ask for SAs; and what it heard."""
+
+    def __init__(self):
+        self.path = pathlib.Path("/run/wire-acquires")
+        spawn("ip", "xfrm", "monitor", "acquire", output=self.path)
+        time.sleep(0.5)
+
+    def count(self):
+        return sum("acquire" in line for line in self.path.read_text().splitlines())
+
+
+def moved():
+    moves = service.ctl_json("status")["moves"]
+    return moves["promoted"] + moves["evicted"]
+
+
+def move_often():
+    """Moves all SAs back and forth; returns the number of moves."""
+    continuity = Continuity()
+    before = moved()
+    for turn in range(1, TURNS + 1):
+        service.CONFIGURATION.write_text(configuration(turn))
+        os.kill(service.pid(), signal.SIGHUP)
+        wait_until(lambda: xfrm.offloaded("nsim0") == wanted(turn), 30, f"the moves of turn {turn}", interval=0.3)
+        continuity.check()
+    return moved() - before
+
+
+def move_by_hand(wire):
+    """What an administrator would do: delete and add, with the sequence numbers taken over (or the peer would refuse all that follows)."""
+    for number in range(BY_HAND):
+        flow = wire.flows[number % len(wire.flows)]
+        sa = xfrm.by_spi()[flow.spi]
+        sequence = f"replay-oseq {sa.oseq + 1000:#x}" if flow.direction == "out" else f"replay-seq {sa.seq:#x}"
+        ip(f"xfrm state delete src {flow.src} dst {flow.dst} proto esp spi {flow.spi:#x}")
+        ip("xfrm state add " + flow.state(extra=sequence))
+        time.sleep(0.2)
+    return BY_HAND
+
+
+def check_wire(wire, capture):
+    """No clear text, no sequence number twice or backwards, and the SAs' counters tell just what was on the wire."""
+    frames, dropped = capture.stop()
+    check_equal(dropped, 0, "frames that the observer missed")
+    kinds = collections.Counter(kind for kind, _, _ in frames)
+    print(f"frames by protocol: {dict(kinds)}")
+    check(set(kinds) <= {ESP, ICMPV6, ARP}, f"not only ESP was on the wire: {dict(kinds)}")
+    last, on_wire = {}, collections.Counter()
+    for kind, spi, sequence in frames:
+        if kind != ESP:
+            continue
+        check(sequence > last.get(spi, 0), f"SA {spi:#x}: sequence number {sequence} after {last.get(spi, 0)}")
+        last[spi] = sequence
+        on_wire[spi] += 1
+    check_equal(set(on_wire), {flow.spi for flow in wire.flows}, "SPIs on the wire")
+    for spi, sa in xfrm.by_spi().items():
+        if spi < IN:
+            check_equal((sa.oseq, sa.packets), (last[spi], on_wire[spi]), f"SA {spi:#x}: sequence number and packets against the wire")
+        else:
+            check_equal(sa.seq, last[spi], f"SA {spi:#x}: highest sequence number against the wire")
+            check(sa.packets <= on_wire[spi], f"SA {spi:#x} counted {sa.packets} of {on_wire[spi]} packets")
+
+
+def check_nothing_rejected(before):
+    """Nobody refused a packet as broken or replayed. before: the gateway's counters at the beginning; the peer is new."""
+    for netns in (None, "peer"):
+        counters = xfrm.mib(netns)
+        if netns is None:
+            counters = {name: value - before[name] for name, value in counters.items()}
+        print(f"{netns or 'gateway'}: { {name: value for name, value in counters.items() if value} }")
+        for name in ("XfrmInStateProtoError", "XfrmInStateSeqError", "XfrmInStateModeError", "XfrmOutStateSeqError",
+                     "XfrmOutStateProtoError"):
+            check_equal(counters[name], 0, f"{name} of the {netns or 'gateway'}")
+    for sa in xfrm.sas() + xfrm.sas("peer"):
+        check_equal((sa.replay_errors, sa.integrity_errors), (0, 0), f"replayed and broken packets of SA {sa.spi:#x}")
+
+
+def row(name, moves, before, after, acquires):
+    """A line of the table; returns packets lost per move."""
+    lost = sum(after[direction][1] - before[direction][1] for direction in ("out", "in"))
+    arrived = sum(after[direction][0] - before[direction][0] for direction in ("out", "in"))
+    print(f"{name:24} {moves:6} moves, {arrived:7} packets arrived, {lost:6} lost, {lost / moves:8.3f} lost per move, "
+          f"{acquires:4} ACQUIREs", flush=True)
+    return lost / moves
+
+
+@timeout(300)
+def case_wire():
+    """SAs that carry real traffic are moved hundreds of times: exact on the wire, and hardly a packet is lost"""
+    gateway = xfrm.mib()
+    wire = Wire()
+    acquires = Acquires()
+    capture = Capture("vp2")
+    before = {"out": (0, 0), "in": (0, 0)}
+    wire.start_traffic()
+    service.start(configuration(0))
+    wait_until(lambda: xfrm.offloaded("nsim0") == wanted(0), 60, "the first SAs in the NIC")
+    moves = len(wanted(0)) + move_often()
+    service.stop()
+    after = wire.rest()
+    by_daemon = row("espoffloadd", moves, before, after, acquires.count())
+    check_wire(wire, capture)
+    check_nothing_rejected(gateway)
+    check_equal(acquires.count(), 0, "ACQUIREs while the daemon moved SAs")
+    check(moves >= 200, f"only {moves} moves")
+
+    wire.plan(RATE)
+    move_by_hand(wire)
+    by_hand = row("ip xfrm delete + add", BY_HAND, after, wire.rest(), acquires.count())
+    check(by_hand > 0, "deleting and adding lost nothing, so there is nothing to compare with")
+    print(f"the daemon loses {by_daemon / by_hand:.4f} of what deleting and adding loses")
+    check(by_daemon <= by_hand / 20, f"{by_daemon:.3f} packets lost per move, by hand {by_hand:.3f}")
