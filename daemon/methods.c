@@ -215,6 +215,8 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 	json_t *nics = json_array();
 	double all = 0, offloaded = 0;
 	size_t n_offloaded = 0;
+	const char *in = migrator_mechanism(m->migrator, true);
+	const char *out = migrator_mechanism(m->migrator, false);
 	char mechanism[64];
 	struct sa *sa;
 
@@ -234,8 +236,10 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 		if (sa->ifindex != 0)
 			offloaded += view.rate;
 	}
-	snprintf(mechanism, sizeof(mechanism), "promote by %s, evict by %s",
-		 migrator_mechanism(m->migrator, true), migrator_mechanism(m->migrator, false));
+	if (strcmp(in, out) == 0)
+		snprintf(mechanism, sizeof(mechanism), "%s", in);
+	else
+		snprintf(mechanism, sizeof(mechanism), "promote by %s, evict by %s", in, out);
 	*ret_reply = json_pack(
 		"{s:s, s:s, s:b, s:o, s:s, s:f, s:f, s:o, s:b, s:I, s:I, s:f, s:f, s:o, "
 		"s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:o}",
