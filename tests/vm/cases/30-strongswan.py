@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""strongSwan (charon, swanctl) negotiates, rekeys and watches its peers, and must not notice that its SAs are moved."""
+
+import collections
+import re
+
+from lib.case import timeout
+from lib.ike import HERE, SIDES, IkeWorld, inner, outer, tunnels
+from lib.sh import run, spawn, wait_until
+
+ROOT = "strongswan"
+
+SETTINGS = """
+charon-systemd {{
+    load_modular = yes
+    install_routes = no
+    plugins {{
+        include /etc/strongswan.d/charon/*.conf
+        vici {{
+            socket = unix://{directory}/vici
+        }}
+    }}
+    journal {{
+        default = -1
+    }}
+    filelog {{
+        main {{
+            path = {directory}/log
+            default = 1
+            flush_line = yes
+        }}
+    }}
+}}
+"""
+CONNECTION = """
+connections {{
+t{tunnel} {{
+    version = 2
+    local_addrs = {here}
+    remote_addrs = {there}
+    proposals = aes128-sha256-ecp256
+    dpd_delay = 5s
+    rekey_time = {ike_rekey}s
+    local {{
+        auth = psk
+        id = {own}{tunnel}
+    }}
+    remote {{
+        auth = psk
+        id = {other}{tunnel}
+    }}
+    children {{
+        t{tunnel} {{
+            local_ts = {inner_here}/32
+            remote_ts = {inner_there}/32
+            esp_proposals = aes128gcm16
+            rekey_time = {rekey}s
+            rand_time = 2s
+            life_time = {life}s
+            dpd_action = restart
+            hw_offload = no
+        }}
+    }}
+}}
+}}
+secrets {{
+ike-t{tunnel} {{
+    id-a = {own}{tunnel}
+    id-b = {other}{tunnel}
+    secret = "a secret of tunnel {tunnel}"
+}}
+}}
+"""
+
+
+class StrongSwan(IkeWorld):
+    errors = (r"(?i)unable to (add|query|delete|install|update)|received netlink error|failed to establish CHILD_SA|"
+              r"creating acquire job|no acceptable|integrity check failed|duplicate|giving up|retransmit [2-9]|"
+              r"unable to handle|inbound and outbound IPsec SA|SAD entry.*fail|DPD check timed out")
+
+    def _configure(self, side):
+        directory, gateway = self.directories[side], side == "gw"
+        (directory / "strongswan.conf").write_text(SETTINGS.format(directory=directory))
+        text = "".join(CONNECTION.format(
+            tunnel=tunnel, own=side, other="peer" if gateway else "gw",
+            here=HERE if gateway else outer(tunnel), there=outer(tunnel) if gateway else HERE,
+            inner_here=inner(side, tunnel), inner_there=inner("peer" if gateway else "gw", tunnel),
+            # The gateway rekeys, so that the two do not do so at the same time.
+            rekey=15 if gateway else 3600, life=60 if gateway else 4000, ike_rekey=40 if gateway else 14400) for tunnel in tunnels())
+        (directory / "swanctl.conf").write_text(text)
+
+    def _swanctl(self, side, *words, **options):
+        return run("swanctl", *words, "--uri", f"unix://{self.directories[side]}/vici", **options)
+
+    def start_ike(self):
+        for side, netns in SIDES.items():
+            directory = self.directories[side]
+            self._configure(side)
+            spawn("env", f"STRONGSWAN_CONF={directory}/strongswan.conf", "charon-systemd", netns=netns, output=directory / "output")
+            wait_until((directory / "vici").exists, 30, f"charon of {side}")
+            self._swanctl(side, "--load-all", "--file", directory / "swanctl.conf")
+        for tunnel in tunnels():
+            self._swanctl("gw", "--initiate", "--child", f"t{tunnel}", "--timeout", "30")
+
+    def children(self):
+        text = self._swanctl("gw", "--list-sas", "--raw")
+        found = collections.Counter(int(tunnel) for tunnel, state in
+                                    re.findall(r"name=t(\d+) uniqueid=\d+ reqid=\d+ state=(\w+)", text)
+                                    if state not in ("REKEYED", "DELETING", "DELETED", "DESTROYING"))
+        return dict(found)
+
+
+@timeout(300)
+def case_strongswan():
+    """strongSwan's tunnels are rekeyed under traffic while their SAs are moved: no duplicate, no lost tunnel, no error in its log"""
+    StrongSwan().go()

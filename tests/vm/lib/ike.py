@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two IKE daemons that negotiate and rekey tunnels over a veth, with traffic, while espoffloadd moves the gateway's SAs.
+
+    gateway (the guest) vp2 10.30.0.1 <=== IKE, ESP ===> vp3 10.30.0.11 ... namespace "peer"
+    10.31.1.1 ...                                         10.31.2.1 ...          one tunnel for each pair
+
+As in the case "wire", a rule names nsim0 as the NIC of SAs whose packets leave by the veth.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import time
+
+from lib import service, xfrm
+from lib.case import check
+from lib.daemon import listed
+from lib.nsim import Netdevsim
+from lib.sh import ip, ip_batch, spawn, wait_until
+from lib.world import TRAFFIC
+
+TUNNELS = 4
+RATE = 30
+SIDES = {"gw": None, "peer": "peer"}     # name: network namespace
+HERE = "10.30.0.1"
+CONFIGURATION = """
+mode: enforce
+interval: 500ms
+moves-per-second: 50
+nics:
+  - match: {name: nsim0}
+    allow: true
+    trusted: true
+rules:
+"""
+BY_RATE = CONFIGURATION + "  - nic: nsim0\n"
+
+
+def one_direction(direction):
+    """Only the SAs of a direction belong into the NIC."""
+    other = "in" if direction == "out" else "out"
+    return CONFIGURATION + (f"  - match: {{direction: {direction}}}\n    nic: nsim0\n    offload: always\n"
+                            f"  - match: {{direction: {other}}}\n    nic: nsim0\n    offload: never\n")
+
+
+def outer(tunnel):
+    return f"10.30.0.{10 + tunnel}"
+
+
+def inner(side, tunnel):
+    return f"10.31.{1 if side == 'gw' else 2}.{tunnel}"
+
+
+def tunnels():
+    return range(1, TUNNELS + 1)
+
+
+class IkeWorld:
+    """A subclass starts its IKE daemons in start_ike() and knows their words."""
+
+    # Lines of the IKE daemons' logs that must not appear, as a regular expression.
+    errors = None
+    # The rekeying and the losing side of a tunnel may hold two generations of SAs for so many seconds.
+    linger = 30
+
+    def __init__(self):
+        Netdevsim()
+        ip("link set nsim0 addrgenmode none")
+        ip("netns add peer")
+        ip("link add vp2 type veth peer name vp3 netns peer")
+        for name, side, netns in (("vp2", "gw", None), ("vp3", "peer", "peer")):
+            mine = [HERE] if side == "gw" else [outer(tunnel) for tunnel in tunnels()]
+            other = "peer" if side == "gw" else "gw"
+            ip_batch([f"link set {name} addrgenmode none up", "link set lo up"]
+                     + [f"address add {address}/24 dev {name}" for address in mine]
+                     + [f"address add {inner(side, tunnel)}/32 dev {name}" for tunnel in tunnels()]
+                     + [f"route add {inner(other, tunnel)}/32 via {outer(tunnel) if side == 'gw' else HERE} dev {name} "
+                        f"src {inner(side, tunnel)}" for tunnel in tunnels()], netns=netns)
+        self.senders = []
+        self.births = {}            # SPI: first seen
+        self.arrivals = {}          # SPI: first seen in the NIC
+        self.directories = {side: pathlib.Path(f"/run/ike-{side}") for side in SIDES}
+        for path in self.directories.values():
+            path.mkdir(exist_ok=True)
+
+    # --- what a subclass does ---
+
+    def start_ike(self):
+        raise NotImplementedError
+
+    def children(self):
+        """How many CHILD_SAs are in use for each tunnel, by its number, as the gateway's IKE daemon has it."""
+        raise NotImplementedError
+
+    def log(self, side):
+        return (self.directories[side] / "log").read_text(errors="replace")
+
+    # --- traffic ---
+
+    def start_traffic(self):
+        for direction, side, netns in (("out", "gw", None), ("in", "peer", "peer")):
+            other = "peer" if side == "gw" else "gw"
+            spawn(TRAFFIC, "sink", 5000, f"/run/ike-sink-{direction}.json", netns=SIDES[other])
+            plan = pathlib.Path(f"/run/ike-plan-{direction}")
+            plan.write_text("".join(f"{inner(other, tunnel)} 5000 {RATE}pps 200 {tunnel} {inner(side, tunnel)}\n"
+                                    for tunnel in tunnels()))
+            time.sleep(0.5)
+            self.senders.append(spawn(TRAFFIC, "send", plan, netns=netns))
+
+    @staticmethod
+    def _counted(direction):
+        path = pathlib.Path(f"/run/ike-sink-{direction}.json")
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def arrived(self):
+        """Packets that arrived, by direction and tunnel."""
+        return {(direction, int(tag)): count["packets"] for direction in ("out", "in")
+                for tag, count in self._counted(direction).items()}
+
+    def missing(self):
+        return {direction: sum(count["missing"] for count in self._counted(direction).values()) for direction in ("out", "in")}
+
+    def check_traffic(self):
+        """Every tunnel carries packets in both directions, now."""
+        wait_until(lambda: len(self.arrived()) == 2 * TUNNELS, 20, f"packets of {2 * TUNNELS} flows")
+        before = self.arrived()
+
+        def all_flow():
+            now = self.arrived()
+            return all(now[flow] > before[flow] for flow in before)
+        wait_until(all_flow, 30, "packets through every tunnel, both ways")
+
+    # --- the daemon at work ---
+
+    def watch(self, seconds, until=lambda: False):
+        """Look at the SAs for some time, and note when each was born and when it came into the NIC."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            now = time.monotonic()
+            for spi, sa in xfrm.by_spi().items():
+                if not sa.larval and sa.spi:
+                    self.births.setdefault(spi, now)
+                    if sa.device:
+                        self.arrivals.setdefault(spi, now)
+            time.sleep(0.3)
+
+    def move_often(self, turns, seconds):
+        """The daemon moves all SAs in turn, the outbound ones in and the inbound ones out and the other way round."""
+        for turn in range(turns):
+            service.CONFIGURATION.write_text(one_direction(("out", "in")[turn % 2]))
+            os.kill(service.pid(), signal.SIGHUP)
+            self.watch(seconds)
+
+    def check_one_child_each(self):
+        """Every tunnel has one CHILD_SA, and the kernel no more SAs than those need."""
+        def one_each():
+            found = self.children()
+            return found == {tunnel: 1 for tunnel in tunnels()} and len(xfrm.by_spi()) == 2 * TUNNELS
+        wait_until(one_each, self.linger, f"one CHILD_SA for each of {TUNNELS} tunnels", interval=0.5)
+
+    def check_logs(self):
+        for side in SIDES:
+            wrong = [line for line in self.log(side).splitlines() if re.search(self.errors, line)]
+            check(not wrong, f"{len(wrong)} errors in the log of {side}: {'; '.join(wrong[:3])}")
+
+    def check_taken_over(self, since):
+        """SAs that were born after that moment came into the NIC, as long as they lived long enough."""
+        end = time.monotonic()
+        young = [spi for spi, born in self.births.items() if since < born < end - 10]
+        waited = {spi: self.arrivals[spi] - self.births[spi] for spi in young if spi in self.arrivals}
+        print(f"{len(young)} SAs born by rekeying, {len(waited)} of them taken into the NIC, after "
+              f"{', '.join(f'{seconds:.1f}' for seconds in sorted(waited.values()))} s", flush=True)
+        check(len(young) >= TUNNELS, f"only {len(young)} SAs were born by rekeying")
+        late = [hex(spi) for spi in young if spi not in waited]
+        check(not late, f"never taken into the NIC: {late}; {[listed().get(int(spi, 16), {}).get('text') for spi in late]}")
+
+    def go(self):
+        """The whole case."""
+        self.start_ike()
+        self.start_traffic()
+        self.check_traffic()
+        service.start(one_direction("in"))
+        begun = time.monotonic()
+        self.move_often(12, 2.5)
+        service.configure(BY_RATE)
+        service.ctl("reload")
+        since = time.monotonic()
+        self.watch(60, until=lambda: sum(since < born < time.monotonic() - 11 for born in self.births.values()) >= 2 * TUNNELS)
+        print(f"after {time.monotonic() - begun:.0f} s: {len(self.births)} SAs seen, missing packets {self.missing()}, "
+              f"moves {service.ctl_json('status')['moves']}", flush=True)
+        self.check_taken_over(since)
+        self.check_traffic()
+        self.check_one_child_each()
+        self.check_logs()
+        foreign = [hex(spi) for spi, sa in listed().items() if sa["state"] == "foreign"]
+        check(not foreign, f"foreign: {foreign}")
+        moves = service.ctl_json("status")["moves"]
+        check(moves["promoted"] + moves["evicted"] >= 10 * TUNNELS, f"too few moves: {moves}")
+        service.stop()
+        self.check_traffic()
+        for sender in self.senders:
+            check(sender.poll() is None, "a sender died")
