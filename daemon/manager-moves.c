@@ -127,6 +127,21 @@ void manager_keep_for_restoring(struct manager *m, const struct move *move)
 	(void)sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
 }
 
+static void tell_capacity(struct manager *m, const struct sa *sa, int ifindex)
+{
+	const struct manager_nic *n = manager_nic(m, ifindex);
+	struct policy_table_view view;
+	policy_table table;
+
+	if (!n)
+		return;
+	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
+	if (table == POLICY_NONE)
+		return;
+	policy_table_get(m->policy, table, &view);
+	manager_tell_capacity(m, n, view.capacity);
+}
+
 static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
 			 const struct move *move)
 {
@@ -147,6 +162,8 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		m->refused++;
 		set_refusal_text(sa, move);
 		report(m, sa, move->error == -ENOSPC ? POLICY_NO_SPACE : POLICY_REFUSED);
+		if (move->error == -ENOSPC)
+			tell_capacity(m, sa, move->target.ifindex);
 		remember_refusal(m, move->target.ifindex, sa, move);
 		break;
 	case MOVE_RESULT_HANDS_OFF:

@@ -203,6 +203,21 @@ void manager_tell_resynchronised(struct manager *m)
 	journal_event(m->environment.journal, &event, "Read all SAs again: %zu", m->sas.n);
 }
 
+void manager_tell_capacity(struct manager *m, const struct manager_nic *n, uint32_t capacity)
+{
+	struct journal_event event = {
+		.kind = JOURNAL_CAPACITY_LEARNED,
+		.nic = n->name,
+		.reason = "no-space",
+	};
+
+	journal_event(
+		m->environment.journal, &event,
+		"NIC %s is full below its capacity: planning with %u slots for ours, until it "
+		"is asked again",
+		n->name, capacity);
+}
+
 void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault)
 {
 	const char *nic = manager_nic_name(m, sa->ifindex);

@@ -215,6 +215,7 @@ void manager_tell_move(struct manager *m, const struct sa *sa, const struct poli
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);
 void manager_tell_dump_failed(struct manager *m, int error);
 void manager_tell_resynchronised(struct manager *m);
+void manager_tell_capacity(struct manager *m, const struct manager_nic *n, uint32_t capacity);
 void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault);
 void manager_tell_distrusted(struct manager *m, const struct manager_nic *n);
 void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,

@@ -536,6 +536,29 @@ static void test_evacuate(void **state)
 	close_bench(&b);
 }
 
+/* The configuration says 4; the NIC has one slot. */
+static void test_capacity_is_learned(void **state)
+{
+	struct fake_belief *first, *second;
+	struct policy_table_view view;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_nic(b.fake, NIC)->capacity_in = 1;
+	first = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 0.5, first);
+	second = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	work(&b, 0.5, second);
+	assert_int_equal(fake_kernel_view(b.fake, first).ifindex, NIC);
+	assert_int_equal(fake_kernel_view(b.fake, second).ifindex, 0);
+	assert_int_equal(b.manager->refused, 1);
+	policy_table_get(b.manager->policy, manager_nic(b.manager, NIC)->out, &view);
+	assert_int_equal(view.capacity, 1);
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	close_bench(&b);
+}
+
 static void test_trust_is_lost(void **state)
 {
 	struct fake_belief *beliefs[3];
@@ -561,13 +584,13 @@ static void test_trust_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_promotes),     cmocka_unit_test(test_hands_off),
-		cmocka_unit_test(test_redacted_key), cmocka_unit_test(test_direction_unknown),
-		cmocka_unit_test(test_shared_spi),   cmocka_unit_test(test_optional_template),
-		cmocka_unit_test(test_not_trusted),  cmocka_unit_test(test_link_down),
-		cmocka_unit_test(test_evacuate),     cmocka_unit_test(test_trust_is_lost),
-		cmocka_unit_test(test_max_rate),     cmocka_unit_test(test_group_ceiling),
-		cmocka_unit_test(test_group_floor),
+		cmocka_unit_test(test_promotes),      cmocka_unit_test(test_hands_off),
+		cmocka_unit_test(test_redacted_key),  cmocka_unit_test(test_direction_unknown),
+		cmocka_unit_test(test_shared_spi),    cmocka_unit_test(test_optional_template),
+		cmocka_unit_test(test_not_trusted),   cmocka_unit_test(test_link_down),
+		cmocka_unit_test(test_evacuate),      cmocka_unit_test(test_capacity_is_learned),
+		cmocka_unit_test(test_trust_is_lost), cmocka_unit_test(test_max_rate),
+		cmocka_unit_test(test_group_ceiling), cmocka_unit_test(test_group_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
