@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""libreswan (pluto) negotiates, rekeys and watches its peers, and must not notice that its SAs are moved."""
+
+import collections
+import re
+
+from lib.case import timeout
+from lib.ike import HERE, SIDES, IkeWorld, inner, outer, tunnels
+from lib.sh import run, spawn, wait_until
+
+ROOT = "libreswan"
+LIBEXEC = "/usr/libexec/ipsec"
+
+SETUP = """
+config setup
+    nssdir={directory}/nss
+"""
+CONNECTION = """
+conn t{tunnel}
+    left={here}
+    right={there}
+    leftid=@{own}{tunnel}
+    rightid=@{other}{tunnel}
+    leftsubnet={inner_here}/32
+    rightsubnet={inner_there}/32
+    authby=secret
+    ikev2=insist
+    ike=aes_gcm128-sha2_256-dh31
+    esp=aes_gcm128
+    esn=no
+    replay-window=32
+    pfs=no
+    nic-offload=no
+    salifetime={life}s
+    rekeymargin={margin}s
+    rekeyfuzz=0%
+    dpddelay=5
+    dpdtimeout=30
+    dpdaction=restart
+    auto=ignore
+"""
+
+
+class Libreswan(IkeWorld):
+    errors = (r"(?i)netlink response.*(error|errno)|ERROR:|FATAL|ASSERTION|EXPECTATION|initiate on.demand|kernel.*(fail|error)|"
+              r"No such process|File exists|DPD.*timeout|liveness.*timed? ?out|unable to (add|delete|update)")
+
+    def _configure(self, side):
+        directory, gateway = self.directories[side], side == "gw"
+        other = "peer" if gateway else "gw"
+        text = SETUP.format(directory=directory) + "".join(CONNECTION.format(
+            tunnel=tunnel, own=side, other=other,
+            here=HERE if gateway else outer(tunnel), there=outer(tunnel) if gateway else HERE,
+            inner_here=inner(side, tunnel), inner_there=inner(other, tunnel),
+            # The gateway rekeys, so that the two do not do so at the same time.
+            life=45 if gateway else 3600, margin=28 if gateway else 600) for tunnel in tunnels())
+        (directory / "ipsec.conf").write_text(text)
+        (directory / "ipsec.secrets").write_text("".join(
+            f'@gw{tunnel} @peer{tunnel} : PSK "a long enough secret of tunnel {tunnel}"\n' for tunnel in tunnels()))
+        (directory / "nss").mkdir(exist_ok=True)
+        run("certutil", "-N", "-d", f"sql:{directory}/nss", "--empty-password")
+
+    def _whack(self, side, *words):
+        return run(f"{LIBEXEC}/whack", "--ctlsocket", self.directories[side] / "pluto.ctl", *words)
+
+    def start_ike(self):
+        for side, netns in SIDES.items():
+            directory = self.directories[side]
+            self._configure(side)
+            spawn(f"{LIBEXEC}/pluto", "--nofork", "--config", directory / "ipsec.conf", "--rundir", directory,
+                  "--secretsfile", directory / "ipsec.secrets", "--nssdir", directory / "nss", "--ipsecdir", directory,
+                  "--logfile", directory / "log", netns=netns, output=directory / "output")
+            wait_until((directory / "pluto.ctl").exists, 30, f"pluto of {side}")
+            self._whack(side, "--listen")
+            for tunnel in tunnels():
+                run(f"{LIBEXEC}/addconn", "--ctlsocket", directory / "pluto.ctl", "--config", directory / "ipsec.conf", f"t{tunnel}")
+        for tunnel in tunnels():
+            self._whack("gw", "--initiate", "--name", f"t{tunnel}")
+
+    def children(self):
+        text = self._whack("gw", "--trafficstatus")
+        return dict(collections.Counter(int(tunnel) for tunnel in re.findall(r'"t(\d+)", type=ESP', text)))
+
+
+@timeout(300)
+def case_libreswan():
+    """libreswan's tunnels are rekeyed under traffic while their SAs are moved: no duplicate, no lost tunnel, no error in its log"""
+    Libreswan().go()
