@@ -203,6 +203,21 @@ static void decide_overflow(struct policy *policy, struct table *table)
 	}
 }
 
+/* A ceiling that was lowered below what the group holds. */
+static void decide_ceiling(struct policy *policy, struct table *table, uint32_t g)
+{
+	const struct group *group = &table->groups[g];
+	uint32_t ceiling = policy->groups[g].ceiling;
+
+	while (ceiling > 0 && group->held > ceiling && group->residents.n > 0) {
+		struct sa *sa = &policy->sas[group->residents.nodes[0].id];
+
+		sa->heat.debt = 0;
+		plan_move(policy, sa, POLICY_EVICT, POLICY_REASON_GROUP_CEILING, NULL, 0, 0);
+		spend(table, 1);
+	}
+}
+
 /* The coldest resident of the group that is furthest above its floor. */
 static struct sa *victim_for_floor(struct policy *policy, struct table *table)
 {
@@ -347,6 +362,8 @@ void policy_decide(struct policy *policy, struct table *table)
 	policy_wake(policy, table);
 	decide_forced(policy, table);
 	decide_overflow(policy, table);
+	for (uint32_t g = 1; g <= policy->n_groups; g++)
+		decide_ceiling(policy, table, g);
 	for (uint32_t g = 1; g <= policy->n_groups; g++)
 		decide_floor(policy, table, g);
 	decide_free_slots(policy, table);

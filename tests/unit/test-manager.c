@@ -451,6 +451,11 @@ static void test_group_ceiling(void **state)
 	work_all(&b, 1.0, beliefs, 3);
 	assert_int_equal(count_in_nic(&b, beliefs, 3), 3);
 	assert_false(explains(&b, "0x1003", "It belongs to no group."));
+	/* And a ceiling that comes back takes one out again. */
+	apply(&b, NIC_OF_FOUR "}]\n"
+			      "groups: [{name: branch, match: {reqid: 1}, ceiling: 1}]\n");
+	work_all(&b, 1.0, beliefs, 3);
+	assert_int_equal(count_in_nic(&b, beliefs, 2), 1);
 	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
 	close_bench(&b);
 }
