@@ -236,14 +236,16 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 		policy_sa_set_resident(m->policy, sa->handle, is_resident(sa), manager_now(m));
 }
 
-static void note_packet_rate(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+/* What it does in software, to hold against what it does in the NIC. */
+static void note_software_rate(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
 	double now = manager_now(m), seconds = now - sa->sampled_at;
 
-	/* GSO makes the packets of an offloaded SA fewer: they do not compare. */
 	if (sa->ifindex == 0 && sa->sampled_at > 0 && seconds > 0.05 &&
-	    facts->packets >= sa->packets)
+	    facts->packets >= sa->packets && facts->bytes >= sa->bytes) {
 		sa->packet_rate = (double)(facts->packets - sa->packets) / seconds;
+		sa->byte_rate = (double)(facts->bytes - sa->bytes) / seconds;
+	}
 	sa->sampled_at = now;
 }
 
@@ -267,7 +269,7 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	sa->generation = m->generation;
 	sa->deleted_by_other = false;
 	sa->missing = false;
-	note_packet_rate(m, sa, &facts);
+	note_software_rate(m, sa, &facts);
 	manager_watch(m, sa, &facts);
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Does the NIC do what it promised? For some seconds after a promotion the SA's own counters are
- * watched: integrity failures and replays, which a move starts from zero, and whether it still
- * carries traffic. An SA that fared worse goes back to software and stays there with a doubling
+ * watched: integrity failures and replays, which a move starts from zero, and its rate against that
+ * of before. An SA that fared worse goes back to software and stays there with a doubling
  * back-off; a NIC that failed several SAs loses its trust for a while, and everything that was put
  * there leaves.
  *
@@ -17,9 +17,12 @@
 /* More than stray packets on their way during the move can explain. */
 #define FAILURES_MAX 4
 #define REPLAYS_MAX 32
-/* Not one packet in so many seconds, where so many were to be expected. */
-#define STALL_SECONDS 3.0
-#define STALL_PACKETS 60.0
+/* Over so many seconds, in which so many packets were to be expected, less than this share of the
+ * bytes. Traffic that ends by itself looks the same, so the share is small, and what is lost by a
+ * wrong guess is a minute in software for an SA that carries little. */
+#define SLOWER_SECONDS 4.0
+#define SLOWER_PACKETS 60.0
+#define SLOWER_SHARE 0.1
 
 #define STRIKES_MAX 3
 #define STRIKES_SECONDS 600.0
@@ -33,7 +36,7 @@ void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts
 		.since = manager_now(m),
 		.failures = facts->integrity_failures,
 		.replayed = facts->replayed,
-		.packets = facts->packets,
+		.bytes = facts->bytes,
 	};
 }
 
@@ -45,9 +48,9 @@ static const char *find_fault(struct manager *m, const struct sa *sa, const stru
 		return "integrity-failures";
 	if (facts->replayed > sa->watch.replayed + REPLAYS_MAX)
 		return "replays";
-	if (facts->packets == sa->watch.packets && seconds >= STALL_SECONDS &&
-	    sa->packet_rate * seconds >= STALL_PACKETS)
-		return "no-traffic-since";
+	if (seconds >= SLOWER_SECONDS && sa->packet_rate * seconds >= SLOWER_PACKETS &&
+	    (double)(facts->bytes - sa->watch.bytes) < SLOWER_SHARE * sa->byte_rate * seconds)
+		return "slower";
 	return NULL;
 }
 
@@ -88,8 +91,8 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 	if (sa->handle != POLICY_NONE)
 		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
 	n = manager_nic(m, sa->ifindex);
-	/* That nothing flows can have reasons of its own; only what is certain costs trust. */
-	if (n && strcmp(fault, "no-traffic-since") != 0)
+	/* Slow traffic can have reasons of its own; only what is certain costs trust. */
+	if (n && strcmp(fault, "slower") != 0)
 		strike(m, n);
 }
 

@@ -1,231 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The manager with everything it owns, on the fake kernel and a network of one NIC: what it moves,
- * what it does not touch and why, and what it does when a NIC fails.
- */
-#include "control.h"
-#include "fake-kernel.h"
-#include "journal.h"
-#include "manager.h"
-#include "methods.h"
-#include "placed.h"
+/* What the manager moves, and what it does when a NIC or a rule changes. */
+#include "manager-bench.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define NIC 7
-
-struct test_network {
-	struct network network;
-	struct nic nic;
-	bool present;
-	bool direction_unknown;
-};
-
-static struct test_network *test_network(struct network *network)
+static void apply(struct bench *b, const char *text)
 {
-	return (struct test_network *)network;
-}
-
-static size_t network_count(struct network *network)
-{
-	return test_network(network)->present;
-}
-
-static const struct nic *network_at(struct network *network, size_t index)
-{
-	(void)index;
-	return &test_network(network)->nic;
-}
-
-static const struct nic *network_get(struct network *network, int ifindex)
-{
-	struct test_network *n = test_network(network);
-
-	return n->present && ifindex == NIC ? &n->nic : NULL;
-}
-
-static const struct nic *network_find(struct network *network, const char *name)
-{
-	struct test_network *n = test_network(network);
-
-	return n->present && strcmp(name, n->nic.name) == 0 ? &n->nic : NULL;
-}
-
-/* The address of the fake kernel that its SAs begin or end at. */
-static bool network_address_is_local(struct network *network, uint16_t family,
-				     const struct sa_address *address)
-{
-	static const uint8_t gateway[] = {10, 0, 255, 255};
-
-	(void)family;
-	if (test_network(network)->direction_unknown)
-		return false;
-	return memcmp(address->bytes, gateway, sizeof(gateway)) == 0;
-}
-
-static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
-			 int *ret_ifindex)
-{
-	(void)sa;
-	(void)mark;
-	if (!test_network(network)->present)
-		return -ENETUNREACH;
-	*ret_ifindex = NIC;
-	return 0;
-}
-
-static struct network *network_release(struct network *network)
-{
-	(void)network;
-	return NULL;
-}
-
-static const struct network_ops test_network_ops = {
-	.count = network_count,
-	.at = network_at,
-	.get = network_get,
-	.find = network_find,
-	.address_is_local = network_address_is_local,
-	.route_for_sa = network_route,
-	.free = network_release,
-};
-
-struct bench {
-	sd_event *event;
-	struct secret_arena *arena;
-	struct fake_kernel *fake;
-	struct journal *journal;
-	struct placed *placed;
-	struct test_network network;
-	struct manager *manager;
-	FILE *log;
-	char directory[32];
-	char path[64];
-};
-
-static const char *const rules = "mode: enforce\n"
-				 "interval: 100ms\n"
-				 "moves-per-second: 1000\n"
-				 "nics:\n"
-				 "  - match: {name: eth0}\n"
-				 "    allow: true\n"
-				 "    trusted: true\n"
-				 "    capacity: 4\n";
-
-static uint64_t model_clock(void *userdata)
-{
-	return (uint64_t)fake_kernel_now(userdata);
-}
-
-static void open_bench_with(struct bench *b, const char *text)
-{
-	struct manager_environment environment = {.event_timer_default = 10,
-						  .kernel_release = "6.12.1",
-						  .config_path = "/nonexistent"};
 	struct config *config;
 
-	*b = (struct bench){.log = fopen("/dev/null", "we")};
-	assert_non_null(b->log);
-	assert_int_equal(sd_event_new(&b->event), 0);
-	assert_int_equal(secret_arena_new(4u << 20, &b->arena), 0);
-	assert_int_equal(fake_kernel_new(&b->fake), 0);
-	assert_int_equal(journal_new(b->log, 7, &b->journal), 0);
-	strcpy(b->directory, "/tmp/test-manager-XXXXXX");
-	assert_non_null(mkdtemp(b->directory));
-	snprintf(b->path, sizeof(b->path), "%s/placed", b->directory);
-	assert_int_equal(placed_new(b->path, &b->placed), 0);
-	(void)fake_kernel_add_nic(
-		b->fake, &(struct fake_nic){.ifindex = NIC, .name = "eth0", .capacity_in = 33});
-	b->network = (struct test_network){
-		.network.ops = &test_network_ops,
-		.present = true,
-		.nic = {.ifindex = NIC,
-			.name = "eth0",
-			.driver = "netdevsim",
-			.up = true,
-			.carrier = true,
-			.esp_offload_known = true,
-			.esp_offload = true},
-	};
 	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
-	environment.event = b->event;
-	environment.arena = b->arena;
-	environment.journal = b->journal;
-	environment.placed = b->placed;
-	environment.clock = model_clock;
-	environment.clock_userdata = b->fake;
-	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
-	environment.network = &b->network.network;
-	/* The event loop has a time from its first turn on. */
-	(void)sd_event_run(b->event, 0);
-	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
-	assert_int_equal(manager_start(b->manager), 0);
-}
-
-static void open_bench(struct bench *b)
-{
-	open_bench_with(b, rules);
-}
-
-static void close_bench(struct bench *b)
-{
-	manager_free(b->manager);
-	placed_free(b->placed);
-	journal_free(b->journal);
-	fake_kernel_free(b->fake);
-	secret_arena_free(b->arena);
-	sd_event_unref(b->event);
-	(void)fclose(b->log);
-	(void)unlink(b->path);
-	(void)rmdir(b->directory);
-}
-
-static struct fake_belief *add(struct bench *b, struct fake_sa_spec spec)
-{
-	struct fake_belief *belief;
-
-	assert_int_equal(fake_ike_add(b->fake, &spec, &belief), 0);
-	return belief;
-}
-
-static struct sa *entry(struct bench *b, const struct fake_belief *belief)
-{
-	struct sa_id id = fake_belief_id(belief);
-
-	return sa_table_find(&b->manager->sas, &id);
-}
-
-static void work(struct bench *b, double seconds, struct fake_belief *busy)
-{
-	double end;
-
-	(void)sd_event_run(b->event, 0);
-	end = manager_now(b->manager) + seconds;
-	while (manager_now(b->manager) < end) {
-		if (busy)
-			(void)fake_kernel_send(b->fake, busy, 50, 1000);
-		(void)sd_event_run(b->event, 20000);
-	}
-}
-
-static void check_reason(struct bench *b, const struct fake_belief *belief, const char *reason)
-{
-	const struct sa *sa = entry(b, belief);
-	struct policy_sa_view view = {};
-	struct explanation e;
-
-	assert_non_null(sa);
-	policy_sa_get(b->manager->policy, sa->handle, manager_now(b->manager), &view);
-	methods_explain(b->manager, sa, &view, &e);
-	assert_string_equal(e.reason, reason);
-	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, sa->foreign ? NIC : 0);
-	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);
+	manager_apply_config(b->manager, config);
 }
 
 static void test_promotes(void **state)
@@ -243,113 +25,6 @@ static void test_promotes(void **state)
 	assert_int_equal(b.manager->promoted, 1);
 	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
 	close_bench(&b);
-}
-
-/* Each of these is busy and would be promoted at once. */
-static void test_hands_off(void **state)
-{
-	static const uint32_t padding = 64;
-	static const struct {
-		const char *reason;
-		struct fake_sa_spec spec;
-		uint16_t plant;
-	} cases[] = {
-		{"foreign", {.ifindex = NIC}, 0},
-		{"unknown-attribute", {}, 60},
-		{"tfc-padding", {}, XFRMA_TFCPAD},
-		{"soft-expired", {.soft_seconds = 100, .hard_seconds = 100000}, 0},
-		{"near-limit", {.hard_seconds = 110}, 0},
-		{"sequence-space", {.sequence = 0xfff00000}, 0},
-		{"driver", {.encap = true}, 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-		struct fake_sa_spec spec = cases[i].spec;
-		struct fake_belief *belief;
-		struct bench b;
-
-		open_bench(&b);
-		spec.peer = 10;
-		spec.reqid = 1;
-		belief = add(&b, spec);
-		if (cases[i].plant)
-			fake_kernel_plant(b.fake, belief, cases[i].plant, &padding,
-					  sizeof(padding));
-		fake_kernel_advance(b.fake, spec.hard_seconds ? 101 : 0);
-		work(&b, 0.5, belief);
-		check_reason(&b, belief, cases[i].reason);
-		close_bench(&b);
-	}
-}
-
-static void test_redacted_key(void **state)
-{
-	struct fake_belief *belief;
-	struct bench b;
-
-	(void)state;
-	open_bench(&b);
-	belief = add(&b, (struct fake_sa_spec){.peer = 10});
-	fake_kernel_config(b.fake)->redact = true;
-	work(&b, 0.5, belief);
-	check_reason(&b, belief, "redacted-key");
-	close_bench(&b);
-}
-
-static void test_direction_unknown(void **state)
-{
-	struct fake_belief *belief;
-	struct bench b;
-
-	(void)state;
-	open_bench(&b);
-	b.network.direction_unknown = true;
-	belief = add(&b, (struct fake_sa_spec){.peer = 10});
-	work(&b, 0.5, belief);
-	check_reason(&b, belief, "direction-unknown");
-	close_bench(&b);
-}
-
-static void test_shared_spi(void **state)
-{
-	struct fake_belief *one, *other;
-	struct bench b;
-
-	(void)state;
-	open_bench(&b);
-	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11, .reqid = 2});
-	work(&b, 0.5, one);
-	check_reason(&b, one, "shared-spi");
-	check_reason(&b, other, "shared-spi");
-	close_bench(&b);
-}
-
-static void test_optional_template(void **state)
-{
-	struct fake_belief *belief;
-	struct spd_template any = {.family = AF_INET, .protocol = IPPROTO_ESP};
-	struct bench b;
-
-	(void)state;
-	open_bench(&b);
-	belief = add(&b, (struct fake_sa_spec){.peer = 10});
-	b.manager->spd.optional = malloc(sizeof(any));
-	assert_non_null(b.manager->spd.optional);
-	b.manager->spd.optional[0] = any;
-	b.manager->spd.n_optional = 1;
-	work(&b, 0.5, belief);
-	check_reason(&b, belief, "optional-template");
-	close_bench(&b);
-}
-
-static void apply(struct bench *b, const char *text)
-{
-	struct config *config;
-
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
-	manager_apply_config(b->manager, config);
 }
 
 static void test_not_trusted(void **state)
@@ -564,6 +239,28 @@ static void test_capacity_is_learned(void **state)
 	close_bench(&b);
 }
 
+/* It carries a tenth of a tenth of what it did in software. */
+static void test_slower_is_undone(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.6, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	for (unsigned i = 0; i < 50; i++) {
+		(void)fake_kernel_send(b.fake, belief, 1, 100);
+		work(&b, 0.1, NULL);
+	}
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_int_equal(manager_nic(b.manager, NIC)->candidacy, CANDIDACY_OK);
+	work(&b, 1.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	close_bench(&b);
+}
+
 static void test_trust_is_lost(void **state)
 {
 	struct fake_belief *beliefs[3];
@@ -589,13 +286,16 @@ static void test_trust_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_promotes),      cmocka_unit_test(test_hands_off),
-		cmocka_unit_test(test_redacted_key),  cmocka_unit_test(test_direction_unknown),
-		cmocka_unit_test(test_shared_spi),    cmocka_unit_test(test_optional_template),
-		cmocka_unit_test(test_not_trusted),   cmocka_unit_test(test_link_down),
-		cmocka_unit_test(test_evacuate),      cmocka_unit_test(test_capacity_is_learned),
-		cmocka_unit_test(test_trust_is_lost), cmocka_unit_test(test_max_rate),
-		cmocka_unit_test(test_group_ceiling), cmocka_unit_test(test_group_floor),
+		cmocka_unit_test(test_promotes),
+		cmocka_unit_test(test_not_trusted),
+		cmocka_unit_test(test_link_down),
+		cmocka_unit_test(test_evacuate),
+		cmocka_unit_test(test_capacity_is_learned),
+		cmocka_unit_test(test_slower_is_undone),
+		cmocka_unit_test(test_trust_is_lost),
+		cmocka_unit_test(test_max_rate),
+		cmocka_unit_test(test_group_ceiling),
+		cmocka_unit_test(test_group_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

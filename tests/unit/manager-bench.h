@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The manager with everything it owns, on the fake kernel and a network of one NIC. Included by the
+ * tests of the manager, each of which is one file.
+ */
+#pragma once
+
+#include "control.h"
+#include "fake-kernel.h"
+#include "journal.h"
+#include "manager.h"
+#include "methods.h"
+#include "placed.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NIC 7
+
+struct test_network {
+	struct network network;
+	struct nic nic;
+	bool present;
+	bool direction_unknown;
+};
+
+static struct test_network *test_network(struct network *network)
+{
+	return (struct test_network *)network;
+}
+
+static size_t network_count(struct network *network)
+{
+	return test_network(network)->present;
+}
+
+static const struct nic *network_at(struct network *network, size_t index)
+{
+	(void)index;
+	return &test_network(network)->nic;
+}
+
+static const struct nic *network_get(struct network *network, int ifindex)
+{
+	struct test_network *n = test_network(network);
+
+	return n->present && ifindex == NIC ? &n->nic : NULL;
+}
+
+static const struct nic *network_find(struct network *network, const char *name)
+{
+	struct test_network *n = test_network(network);
+
+	return n->present && strcmp(name, n->nic.name) == 0 ? &n->nic : NULL;
+}
+
+/* The address of the fake kernel that its SAs begin or end at. */
+static bool network_address_is_local(struct network *network, uint16_t family,
+				     const struct sa_address *address)
+{
+	static const uint8_t gateway[] = {10, 0, 255, 255};
+
+	(void)family;
+	if (test_network(network)->direction_unknown)
+		return false;
+	return memcmp(address->bytes, gateway, sizeof(gateway)) == 0;
+}
+
+static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
+			 int *ret_ifindex)
+{
+	(void)sa;
+	(void)mark;
+	if (!test_network(network)->present)
+		return -ENETUNREACH;
+	*ret_ifindex = NIC;
+	return 0;
+}
+
+static struct network *network_release(struct network *network)
+{
+	(void)network;
+	return NULL;
+}
+
+static const struct network_ops test_network_ops = {
+	.count = network_count,
+	.at = network_at,
+	.get = network_get,
+	.find = network_find,
+	.address_is_local = network_address_is_local,
+	.route_for_sa = network_route,
+	.free = network_release,
+};
+
+struct bench {
+	sd_event *event;
+	struct secret_arena *arena;
+	struct fake_kernel *fake;
+	struct journal *journal;
+	struct placed *placed;
+	struct test_network network;
+	struct manager *manager;
+	FILE *log;
+	char directory[32];
+	char path[64];
+};
+
+static const char *const rules = "mode: enforce\n"
+				 "interval: 100ms\n"
+				 "moves-per-second: 1000\n"
+				 "nics:\n"
+				 "  - match: {name: eth0}\n"
+				 "    allow: true\n"
+				 "    trusted: true\n"
+				 "    capacity: 4\n";
+
+static uint64_t model_clock(void *userdata)
+{
+	return (uint64_t)fake_kernel_now(userdata);
+}
+
+static void open_bench_with(struct bench *b, const char *text)
+{
+	struct manager_environment environment = {.event_timer_default = 10,
+						  .kernel_release = "6.12.1",
+						  .config_path = "/nonexistent"};
+	struct config *config;
+
+	*b = (struct bench){.log = fopen("/dev/null", "we")};
+	assert_non_null(b->log);
+	assert_int_equal(sd_event_new(&b->event), 0);
+	assert_int_equal(secret_arena_new(4u << 20, &b->arena), 0);
+	assert_int_equal(fake_kernel_new(&b->fake), 0);
+	assert_int_equal(journal_new(b->log, 7, &b->journal), 0);
+	strcpy(b->directory, "/tmp/test-manager-XXXXXX");
+	assert_non_null(mkdtemp(b->directory));
+	snprintf(b->path, sizeof(b->path), "%s/placed", b->directory);
+	assert_int_equal(placed_new(b->path, &b->placed), 0);
+	(void)fake_kernel_add_nic(
+		b->fake, &(struct fake_nic){.ifindex = NIC, .name = "eth0", .capacity_in = 33});
+	b->network = (struct test_network){
+		.network.ops = &test_network_ops,
+		.present = true,
+		.nic = {.ifindex = NIC,
+			.name = "eth0",
+			.driver = "netdevsim",
+			.up = true,
+			.carrier = true,
+			.esp_offload_known = true,
+			.esp_offload = true},
+	};
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	environment.event = b->event;
+	environment.arena = b->arena;
+	environment.journal = b->journal;
+	environment.placed = b->placed;
+	environment.clock = model_clock;
+	environment.clock_userdata = b->fake;
+	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
+	environment.network = &b->network.network;
+	/* The event loop has a time from its first turn on. */
+	(void)sd_event_run(b->event, 0);
+	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
+	assert_int_equal(manager_start(b->manager), 0);
+}
+
+static void open_bench(struct bench *b)
+{
+	open_bench_with(b, rules);
+}
+
+static void close_bench(struct bench *b)
+{
+	manager_free(b->manager);
+	placed_free(b->placed);
+	journal_free(b->journal);
+	fake_kernel_free(b->fake);
+	secret_arena_free(b->arena);
+	sd_event_unref(b->event);
+	(void)fclose(b->log);
+	(void)unlink(b->path);
+	(void)rmdir(b->directory);
+}
+
+static struct fake_belief *add(struct bench *b, struct fake_sa_spec spec)
+{
+	struct fake_belief *belief;
+
+	assert_int_equal(fake_ike_add(b->fake, &spec, &belief), 0);
+	return belief;
+}
+
+static struct sa *entry(struct bench *b, const struct fake_belief *belief)
+{
+	struct sa_id id = fake_belief_id(belief);
+
+	return sa_table_find(&b->manager->sas, &id);
+}
+
+static void work(struct bench *b, double seconds, struct fake_belief *busy)
+{
+	double end;
+
+	(void)sd_event_run(b->event, 0);
+	end = manager_now(b->manager) + seconds;
+	while (manager_now(b->manager) < end) {
+		if (busy)
+			(void)fake_kernel_send(b->fake, busy, 50, 1000);
+		(void)sd_event_run(b->event, 20000);
+	}
+}
+
+static void check_reason(struct bench *b, const struct fake_belief *belief, const char *reason)
+{
+	const struct sa *sa = entry(b, belief);
+	struct policy_sa_view view = {};
+	struct explanation e;
+
+	assert_non_null(sa);
+	policy_sa_get(b->manager->policy, sa->handle, manager_now(b->manager), &view);
+	methods_explain(b->manager, sa, &view, &e);
+	assert_string_equal(e.reason, reason);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, sa->foreign ? NIC : 0);
+	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);
+}

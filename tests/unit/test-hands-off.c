@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The SAs that are not touched, each with its reason. */
+#include "manager-bench.h"
+
+/* Each of these is busy and would be promoted at once. */
+static void test_hands_off(void **state)
+{
+	static const uint32_t padding = 64;
+	static const struct {
+		const char *reason;
+		struct fake_sa_spec spec;
+		uint16_t plant;
+	} cases[] = {
+		{"foreign", {.ifindex = NIC}, 0},
+		{"unknown-attribute", {}, 60},
+		{"tfc-padding", {}, XFRMA_TFCPAD},
+		{"soft-expired", {.soft_seconds = 100, .hard_seconds = 100000}, 0},
+		{"near-limit", {.hard_seconds = 110}, 0},
+		{"sequence-space", {.sequence = 0xfff00000}, 0},
+		{"driver", {.encap = true}, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_sa_spec spec = cases[i].spec;
+		struct fake_belief *belief;
+		struct bench b;
+
+		open_bench(&b);
+		spec.peer = 10;
+		spec.reqid = 1;
+		belief = add(&b, spec);
+		if (cases[i].plant)
+			fake_kernel_plant(b.fake, belief, cases[i].plant, &padding,
+					  sizeof(padding));
+		fake_kernel_advance(b.fake, spec.hard_seconds ? 101 : 0);
+		work(&b, 0.5, belief);
+		check_reason(&b, belief, cases[i].reason);
+		close_bench(&b);
+	}
+}
+
+static void test_redacted_key(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	fake_kernel_config(b.fake)->redact = true;
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "redacted-key");
+	close_bench(&b);
+}
+
+static void test_direction_unknown(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	b.network.direction_unknown = true;
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "direction-unknown");
+	close_bench(&b);
+}
+
+static void test_shared_spi(void **state)
+{
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11, .reqid = 2});
+	work(&b, 0.5, one);
+	check_reason(&b, one, "shared-spi");
+	check_reason(&b, other, "shared-spi");
+	close_bench(&b);
+}
+
+static void test_optional_template(void **state)
+{
+	struct fake_belief *belief;
+	struct spd_template any = {.family = AF_INET, .protocol = IPPROTO_ESP};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	b.manager->spd.optional = malloc(sizeof(any));
+	assert_non_null(b.manager->spd.optional);
+	b.manager->spd.optional[0] = any;
+	b.manager->spd.n_optional = 1;
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "optional-template");
+	close_bench(&b);
+}
+
+/* Found when the move begins: GETSA does not tell thresholds. */
+static void test_event_thresholds(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_config(b.fake)->aevent_etime = 50;
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "event-thresholds");
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hands_off),         cmocka_unit_test(test_redacted_key),
+		cmocka_unit_test(test_direction_unknown), cmocka_unit_test(test_shared_spi),
+		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
