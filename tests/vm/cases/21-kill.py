@@ -22,7 +22,8 @@ TRACE = pathlib.Path("/run/strike.txt")
 def sides(world):
     """Two configurations that want opposite SAs in the NIC: a reload from one to the other moves all of them."""
     for kept_out in (0, 1):
-        never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n" for flow in world.flows if flow.number % 2 == kept_out)
+        never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n"
+                        for flow in world.flows if flow.number % 2 == kept_out)
         yield FAST + "rules:\n" + never
 
 

@@ -104,7 +104,7 @@ class Wire:
 
     @staticmethod
     def counts(direction):
-        """(packets that arrived, packets that did not) of a direction. Written by another process, so never older than half a second."""
+        """(packets that arrived, packets that did not) of a direction, as the sink wrote it half a second ago or later."""
         found = run_json("cat", f"/run/wire-sink-{direction}.json").values()
         return sum(count["packets"] for count in found), sum(count["missing"] for count in found)
 
@@ -145,7 +145,7 @@ def move_often():
 
 
 def move_by_hand(wire):
-    """What an administrator would do: delete and add, with the sequence numbers taken over (or the peer would refuse all that follows)."""
+    """What an administrator would do: delete and add, with the sequence numbers taken over, or the peer would refuse what follows."""
     for number in range(BY_HAND):
         flow = wire.flows[number % len(wire.flows)]
         sa = xfrm.by_spi()[flow.spi]

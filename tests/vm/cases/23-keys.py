@@ -47,7 +47,8 @@ def mappings(pid):
             found.append([int(head[1], 16), int(head[2], 16), head[4], head[3], set()])
         elif line.startswith("VmFlags:"):
             found[-1][4] = set(line.split()[1:])
-    return [(begin, end, name, flags) for begin, end, name, mode, flags in found if mode.startswith("r") and name not in ("[vvar]", "[vsyscall]")]
+    return [(begin, end, name, flags) for begin, end, name, mode, flags in found
+            if mode.startswith("r") and name not in ("[vvar]", "[vsyscall]")]
 
 
 def is_vault(name, flags):
