@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "nic-address.h"
+#include "netlink.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
+#include <netlink/addr.h>
 #include <netlink/msg.h>
+#include <netlink/route/addr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -198,31 +200,41 @@ size_t nic_addresses_remove_stale(struct nic_addresses *addresses)
 	return removed;
 }
 
+static void on_address(struct nl_object *object, void *userdata)
+{
+	struct rtnl_addr *parsed = (struct rtnl_addr *)object;
+	struct nic_address *address = userdata;
+	/* Of IPv6 without a peer, whose message has no IFA_LOCAL, this is IFA_ADDRESS. */
+	struct nl_addr *local = rtnl_addr_get_local(parsed);
+	int family = rtnl_addr_get_family(parsed);
+	unsigned int size = family == AF_INET ? 4 : 16;
+
+	if (!local || nl_addr_get_len(local) != size)
+		return;
+	memcpy(address->bytes, nl_addr_get_binary_addr(local), size);
+	address->family = (uint16_t)family;
+	address->ifindex = rtnl_addr_get_ifindex(parsed);
+}
+
 int nic_parse_address(const struct nlmsghdr *message, struct nic_address *ret_address)
 {
-	const struct ifaddrmsg *header;
-	struct nlattr *attributes[IFA_MAX + 1], *local;
+	_cleanup_(nlmsg_freep) struct nl_msg *copy = NULL;
 	struct nic_address address = {};
-	int size;
+	const struct ifaddrmsg *header = nlmsg_data(message);
 
 	if (message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR)
 		return NIC_ADDRESS_IGNORE;
-	if (nlmsg_parse((struct nlmsghdr *)message, sizeof(*header), attributes, IFA_MAX, NULL) < 0)
+	if (!nlmsg_valid_hdr(message, sizeof(*header)))
 		return -EBADMSG;
-
-	header = nlmsg_data(message);
 	if (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)
 		return NIC_ADDRESS_IGNORE;
 
-	/* With a peer, IFA_ADDRESS is the peer's; IPv6 has IFA_LOCAL only then. */
-	local = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
-	size = header->ifa_family == AF_INET ? 4 : 16;
-	if (!local || nla_len(local) != size)
+	copy = nlmsg_convert((struct nlmsghdr *)message);
+	if (!copy)
+		return -ENOMEM;
+	nlmsg_set_proto(copy, NETLINK_ROUTE);
+	if (nl_msg_parse(copy, on_address, &address) < 0 || address.family == 0)
 		return -EBADMSG;
-
-	memcpy(address.bytes, nla_data(local), (size_t)size);
-	address.family = header->ifa_family;
-	address.ifindex = (int)header->ifa_index;
 	*ret_address = address;
 	return message->nlmsg_type == RTM_NEWADDR ? NIC_ADDRESS_ADDED : NIC_ADDRESS_REMOVED;
 }

@@ -39,7 +39,7 @@ void nic_addresses_begin(struct nic_addresses *addresses);
 size_t nic_addresses_remove_stale(struct nic_addresses *addresses);
 
 /* Returns NIC_ADDRESS_ADDED, NIC_ADDRESS_REMOVED, NIC_ADDRESS_IGNORE for a message that is about
- * something else, or -EBADMSG. */
+ * something else, -EBADMSG or -ENOMEM. */
 int nic_parse_address(const struct nlmsghdr *message, struct nic_address *ret_address);
 #define NIC_ADDRESS_IGNORE 0
 #define NIC_ADDRESS_ADDED 1

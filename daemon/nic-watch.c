@@ -205,13 +205,16 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 		return on_link_removed(w, nic.ifindex);
 	}
 
-	switch (nic_parse_address(message, &address)) {
+	r = nic_parse_address(message, &address);
+	switch (r) {
 	case NIC_ADDRESS_ADDED:
 		r = nic_addresses_add(w->addresses, &address);
 		break;
 	case NIC_ADDRESS_REMOVED:
 		r = nic_addresses_remove(w->addresses, &address);
 		break;
+	case -ENOMEM:
+		return r;
 	default:
 		/* Not what was asked for, or malformed: no reason to stop watching. */
 		return 0;

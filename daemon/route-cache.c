@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put);
 
 _Static_assert(sizeof(struct route_key) == 40, "no padding");
 
@@ -140,19 +143,15 @@ size_t route_cache_count(const struct route_cache *cache)
 
 int route_parse_answer(const struct nlmsghdr *message)
 {
-	static const struct nla_policy policy[RTA_MAX + 1] = {
-		[RTA_OIF] = {.type = NLA_U32},
-	};
-	struct nlattr *attributes[RTA_MAX + 1];
-	const struct rtmsg *route;
+	_cleanup_(rtnl_route_putp) struct rtnl_route *route = NULL;
+	struct rtnl_nexthop *hop;
+	int ifindex = 0;
 
 	if (message->nlmsg_type != RTM_NEWROUTE ||
-	    nlmsg_parse((struct nlmsghdr *)message, sizeof(*route), attributes, RTA_MAX, policy) <
-		    0)
+	    rtnl_route_parse((struct nlmsghdr *)message, &route) < 0)
 		return -EBADMSG;
 
-	route = nlmsg_data(message);
-	switch (route->rtm_type) {
+	switch (rtnl_route_get_type(route)) {
 	case RTN_LOCAL:
 		return -ELOOP;
 	case RTN_UNREACHABLE:
@@ -163,8 +162,9 @@ int route_parse_answer(const struct nlmsghdr *message)
 		return -EINVAL;
 	}
 
-	/* IPv6 has RTN_UNICAST on the loopback for its null entry: no oif, or no route. */
-	if (!attributes[RTA_OIF] || nla_get_u32(attributes[RTA_OIF]) == 0)
-		return -ENETUNREACH;
-	return (int)nla_get_u32(attributes[RTA_OIF]);
+	/* IPv6 has RTN_UNICAST on the loopback for its null entry: no device, or no route. */
+	hop = rtnl_route_nexthop_n(route, 0);
+	if (hop)
+		ifindex = rtnl_route_nh_get_ifindex(hop);
+	return ifindex > 0 ? ifindex : -ENETUNREACH;
 }

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes as messages of the kernel: facts and images of SAs, policies, and images written back.
+ * Any bytes as messages of the kernel: facts and images of SAs, policies, and images written back;
+ * links, addresses, features and answers of route lookups.
  * The kernel is no enemy, but a message that this code misreads must not cost more than the
  * message.
  */
+#include "ethtool.h"
+#include "nic-address.h"
+#include "nic-table.h"
+#include "route-cache.h"
 #include "sa-image.h"
 #include "spd.h"
 #include "xfrm-compat.h"
@@ -47,6 +52,21 @@ static void take(const struct nlmsghdr *message, struct secret_arena *arena)
 	spd_clear(&spd);
 }
 
+static void take_network(const struct nlmsghdr *message)
+{
+	struct nic_address address;
+	struct nic nic;
+	int ifindex;
+	bool active;
+
+	if (nic_parse_link(message, &nic) == NIC_LINK_SET &&
+	    strnlen(nic.name, sizeof(nic.name)) == sizeof(nic.name))
+		abort();
+	(void)nic_parse_address(message, &address);
+	(void)route_parse_answer(message);
+	(void)ethtool_parse_features(message, message->nlmsg_type, &ifindex, &active);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(secret_arena_freep) struct secret_arena *arena = NULL;
@@ -57,8 +77,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!copy || secret_arena_new(1u << 20, &arena) < 0)
 		return 0;
 	memcpy(copy, data, size);
-	for (; nlmsg_ok(message, remaining); message = nlmsg_next(message, &remaining))
+	for (; nlmsg_ok(message, remaining); message = nlmsg_next(message, &remaining)) {
 		take(message, arena);
+		take_network(message);
+	}
 	if (secret_arena_in_use(arena) != 0)
 		abort();
 	return 0;

@@ -294,7 +294,7 @@ static void test_address_messages(void **state)
 	_cleanup_(nlmsg_freep) struct nl_msg *six =
 		address_message(RTM_DELADDR, AF_INET6, IFA_ADDRESS, 0, 16, bytes);
 	_cleanup_(nlmsg_freep) struct nl_msg *none =
-		address_message(RTM_NEWADDR, AF_INET, 0, 0, 4, bytes);
+		address_message(RTM_NEWADDR, AF_INET6, 0, 0, 16, bytes);
 	_cleanup_(nlmsg_freep) struct nl_msg *short_one =
 		address_message(RTM_NEWADDR, AF_INET6, IFA_ADDRESS, 0, 4, bytes);
 	_cleanup_(nlmsg_freep) struct nl_msg *other =
