@@ -107,8 +107,9 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 		detail(details, view->resident ? "hottest SA outside" : "coldest SA inside", "%s",
 		       units_format_rate(view->threshold, text));
 	if (view->cost > 0) {
-		detail(details, "gain of a swap", "%.1f MB", view->gain / 1e6);
-		detail(details, "cost of a swap", "%.1f MB", view->cost / 1e6);
+		detail(details, "gain of a swap", "%s", units_format_bytes(view->gain, text));
+		detail(details, "gain that pays", "%s", units_format_bytes(view->needed, text));
+		detail(details, "cost of a swap", "%s", units_format_bytes(view->cost, text));
 	}
 	detail(details, "trust", "%.2f", view->trust);
 	if (view->retry_in > 0)

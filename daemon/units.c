@@ -134,22 +134,21 @@ static char *copy(char *buffer, const char *text)
 	return buffer;
 }
 
-char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX])
+/* Of five names, each a thousand of the one before. */
+static char *format_amount(double value, const char *const names[5], char buffer[UNITS_TEXT_MAX])
 {
-	static const char *const names[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"};
-	double value = bytes_per_second * 8;
 	size_t unit = 0;
 
 	if (!(value >= 0))
 		return copy(buffer, "-");
 	/* Rounding must not make 999.96 of one unit read "1000": 1.0 of the next one it is. */
-	while (unit + 1 < ELEMENTSOF(names) && value >= 999.5) {
+	while (unit + 1 < 5 && value >= 999.5) {
 		value /= 1000;
 		unit++;
 	}
-	if (value >= 999.5)
-		return copy(buffer, ">999 Tbit/s");
-	if (unit == 0 || value >= 99.95) {
+	if (value >= 999.5) {
+		(void)snprintf(buffer, UNITS_TEXT_MAX, ">999 %s", names[unit]);
+	} else if (unit == 0 || value >= 99.95) {
 		(void)snprintf(buffer, UNITS_TEXT_MAX, "%u %s", (unsigned)(value + 0.5),
 			       names[unit]);
 	} else {
@@ -159,6 +158,20 @@ char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX])
 			       names[unit]);
 	}
 	return buffer;
+}
+
+char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX])
+{
+	static const char *const names[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"};
+
+	return format_amount(bytes_per_second * 8, names, buffer);
+}
+
+char *units_format_bytes(double bytes, char buffer[UNITS_TEXT_MAX])
+{
+	static const char *const names[] = {"B", "kB", "MB", "GB", "TB"};
+
+	return format_amount(bytes, names, buffer);
 }
 
 /* "4 min 10 s", "4 min" */

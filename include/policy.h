@@ -125,6 +125,7 @@ struct policy_sa_view {
 	double last_rate; /* last sample */
 	double threshold; /* rate of the resident it would displace, or of the best outsider */
 	double gain;      /* of the best swap it could take part in, weighted bytes */
+	double needed;    /* the gain above which that swap pays */
 	double cost;
 	double trust;            /* 0..1, halves with every speculative move that did not pay */
 	double seconds_in_place; /* since its last move, or since it was added */
@@ -147,14 +148,15 @@ struct policy_parameters {
 	double drop_confirm;    /* s a low rate must last before it begins a new level */
 	double slow_half_life;  /* s, of the average over all levels */
 	double outlook;         /* s ahead for which a rate is forecast */
-	double margin; /* an outsider must beat the resident's upper band by this share, at most: it
-			* is less where moves are cheap */
-	double payback;     /* the gain must be this many times the cost */
-	double horizon;     /* s, speculation, for a move that costs a second's worth of its slot */
-	double horizon_min; /* s */
-	double horizon_max; /* s */
-	double age_max;     /* s, cap of the ski-rental horizon */
-	double dwell;       /* s an SA stays after a move */
+	double margin;   /* an outsider that beats the resident's upper band by less than this share
+			  * must be patient; the share is less where moves are cheap */
+	double patience; /* times the payback that it must have forgone then */
+	double payback;  /* the gain must be this many times the cost */
+	double horizon;  /* s, speculation, for a move that costs a second's worth of its slot */
+	double horizon_min;  /* s */
+	double horizon_max;  /* s */
+	double age_max;      /* s, cap of the ski-rental horizon */
+	double dwell;        /* s an SA stays after a move */
 	double refused_wait; /* s before a refused SA is tried again, doubling up to an hour */
 	double packet_bytes; /* value of a packet in bytes; 0 ranks by bytes alone */
 };

@@ -25,5 +25,7 @@ int units_parse_number(const char *text, double *ret_value);
 /* "12.3 Mbit/s", "940 bit/s", "-" for NaN; at most 12 characters. Return `buffer`. */
 #define UNITS_TEXT_MAX 24
 char *units_format_rate(double bytes_per_second, char buffer[UNITS_TEXT_MAX]);
+/* "4.2 MB", "940 B", "-" for NaN and for less than nothing. */
+char *units_format_bytes(double bytes, char buffer[UNITS_TEXT_MAX]);
 /* "3.2 s", "4 min 10 s", "2 h 5 min", "-" for NaN. */
 char *units_format_time(double seconds, char buffer[UNITS_TEXT_MAX]);

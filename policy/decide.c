@@ -270,15 +270,14 @@ static void choose_in_group(struct policy *policy, struct table *table, uint32_t
 	double price = victim ? sa_high(victim) : 0;
 	double victim_cost = victim ? policy_cost(table, victim) : 0;
 	/* Keys of outsiders are negative. */
-	double limit = victim ? -price * (1 + table->margin) : INFINITY;
+	double limit = victim ? -price : INFINITY;
 	uint32_t ids[CANDIDATES];
 	uint32_t n = policy_heap_peek(&table->groups[g].outsiders, limit, CANDIDATES, ids);
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct sa *sa = &policy->sas[ids[i]];
 		double cost = policy_cost(table, sa) + victim_cost;
-		double gain = policy_gain(policy, sa, price, cost);
-		double surplus = gain - policy->parameters.payback * cost;
+		double surplus, gain = policy_gain(policy, table, sa, price, cost, &surplus);
 
 		if (surplus > best->surplus && policy_table_can_carry(table, sa, victim))
 			*best = (struct choice){sa, victim, gain, cost, surplus};

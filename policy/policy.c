@@ -24,6 +24,7 @@ struct policy_parameters policy_parameters_default(void)
 		.slow_half_life = 240,
 		.outlook = 16,
 		.margin = 0.3,
+		.patience = 2,
 		.payback = 2,
 		.horizon = 4,
 		.horizon_min = 1,
@@ -45,10 +46,10 @@ static bool parameters_are_valid(const struct policy_parameters *p)
 	return is_amount(p->half_life) && p->half_life > 0 && is_amount(p->jump_deviations) &&
 	       is_amount(p->band_deviations) && is_amount(p->drop_confirm) &&
 	       is_amount(p->slow_half_life) && p->slow_half_life > 0 && is_amount(p->outlook) &&
-	       is_amount(p->margin) && is_amount(p->payback) && is_amount(p->horizon) &&
-	       is_amount(p->horizon_min) && is_amount(p->horizon_max) && is_amount(p->age_max) &&
-	       is_amount(p->dwell) && is_amount(p->refused_wait) && is_amount(p->packet_bytes) &&
-	       p->horizon_min <= p->horizon_max;
+	       is_amount(p->margin) && is_amount(p->patience) && is_amount(p->payback) &&
+	       is_amount(p->horizon) && is_amount(p->horizon_min) && is_amount(p->horizon_max) &&
+	       is_amount(p->age_max) && is_amount(p->dwell) && is_amount(p->refused_wait) &&
+	       is_amount(p->packet_bytes) && p->horizon_min <= p->horizon_max;
 }
 
 int policy_new(const struct policy_parameters *parameters, struct policy **ret_policy)

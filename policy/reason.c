@@ -67,17 +67,18 @@ static enum policy_reason explain_candidate(const struct policy *policy, const s
 	uint32_t group = policy_sa_group(policy, sa);
 	bool free = policy_table_has_slot(table) && !policy_group_is_full(policy, table, group);
 	const struct sa *victim = free ? NULL : policy_victim_for(policy, table, group);
-	double price = victim ? sa_high(victim) : 0;
+	double price = victim ? sa_high(victim) : 0, surplus;
 
 	if (!free && !victim)
 		return policy_group_is_full(policy, table, group) ? POLICY_REASON_GROUP_CEILING
 								  : POLICY_REASON_NOT_HOT_ENOUGH;
 	view->threshold = victim ? victim->heat.rate.high : 0;
 	view->cost = policy_cost(table, sa) + (victim ? policy_cost(table, victim) : 0);
-	view->gain = policy_gain(policy, sa, price, view->cost);
-	if (victim && sa_low(sa) <= price * (1 + table->margin))
+	view->gain = policy_gain(policy, table, sa, price, view->cost, &surplus);
+	view->needed = view->gain - surplus;
+	if (victim && sa_low(sa) <= price)
 		return POLICY_REASON_NOT_HOT_ENOUGH;
-	if (view->gain <= policy->parameters.payback * view->cost)
+	if (surplus <= 0)
 		return POLICY_REASON_GAIN_TOO_SMALL;
 	if (!policy_table_can_carry(table, sa, victim))
 		return POLICY_REASON_RATE_CEILING;
@@ -120,6 +121,7 @@ static void explain_rival(const struct policy *policy, const struct table *table
 {
 	const struct heap_node *hottest = NULL;
 	const struct sa *rival;
+	double surplus;
 
 	for (uint32_t g = 0; g <= policy->n_groups; g++) {
 		const struct heap *outsiders = &table->groups[g].outsiders;
@@ -132,7 +134,8 @@ static void explain_rival(const struct policy *policy, const struct table *table
 	rival = &policy->sas[hottest->id];
 	view->threshold = rival->heat.rate.low;
 	view->cost = policy_cost(table, rival) + policy_cost(table, sa);
-	view->gain = policy_gain(policy, rival, sa_high(sa), view->cost);
+	view->gain = policy_gain(policy, table, rival, sa_high(sa), view->cost, &surplus);
+	view->needed = view->gain - surplus;
 }
 
 static enum policy_reason explain_resident(const struct policy *policy, const struct sa *sa,

@@ -103,7 +103,8 @@ struct table {
 	double tokens;
 	double tokens_at;
 	double outlook; /* s ahead for which rates are forecast */
-	double margin;  /* by which an outsider must be hotter than its victim, as a share */
+	double margin;  /* by which an outsider must be hotter than its victim to be believed at
+			   once,  as a share */
 	struct persistence persistence;
 	double horizon;   /* s, speculation, adapts */
 	uint32_t learned; /* capacity seen by POLICY_NO_SPACE, UINT32_MAX: none */
@@ -188,8 +189,10 @@ uint32_t policy_sa_group(const struct policy *policy, const struct sa *sa);
 /* Seconds for which a gain of speculation counts. */
 double policy_horizon(const struct policy *policy, double price, double cost);
 /* Weighted bytes won by giving the SA a slot that is worth `price` bytes/s to another, if that
- * costs `cost`; and spent by moving it. */
-double policy_gain(const struct policy *policy, const struct sa *sa, double price, double cost);
+ * costs `cost`. The surplus is what it wins beyond what it has to: the move pays if it is > 0. */
+double policy_gain(const struct policy *policy, const struct table *table, const struct sa *sa,
+		   double price, double cost, double *ret_surplus);
+/* Weighted bytes spent by moving the SA. */
 double policy_cost(const struct table *table, const struct sa *sa);
 bool policy_group_is_full(const struct policy *policy, const struct table *table, uint32_t group);
 /* A slot that may be taken without displacing anybody. */

@@ -8,6 +8,9 @@
  *  - ski rental: as long again as it has already been hot in software. What was forgone since then
  *    is on the ledger (`accrued`), so moves justified this way never cost more than 1/payback of
  *    the bytes the policy left in software, whatever the traffic does.
+ *
+ * An SA that is hotter than the resident by less than the margin has only the second, and must have
+ * forgone `patience` times as much: it may be noise, but it is not kept out for ever.
  */
 #include "state.h"
 
@@ -67,14 +70,22 @@ double policy_horizon(const struct policy *policy, double price, double cost)
 	return fmax(horizon, policy->interval);
 }
 
-double policy_gain(const struct policy *policy, const struct sa *sa, double price, double cost)
+double policy_gain(const struct policy *policy, const struct table *table, const struct sa *sa,
+		   double price, double cost, double *ret_surplus)
 {
+	const struct policy_parameters *parameters = &policy->parameters;
 	double advantage = sa_low(sa) - price;
 	double age = policy->now - sa->heat.born;
-	double speculation = advantage * policy_horizon(policy, price, cost) * sa->heat.trust;
 	double forgone = sa->config.weight * sa->heat.accrued - price * age;
+	double gain = fmin(advantage * fmin(age, parameters->age_max), forgone);
+	double payback = parameters->payback;
 
-	return fmax(speculation, fmin(advantage * fmin(age, policy->parameters.age_max), forgone));
+	if (advantage > price * table->margin)
+		gain = fmax(gain, advantage * policy_horizon(policy, price, cost) * sa->heat.trust);
+	else
+		payback *= parameters->patience;
+	*ret_surplus = gain - payback * cost;
+	return gain;
 }
 
 double policy_cost(const struct table *table, const struct sa *sa)

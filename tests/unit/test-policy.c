@@ -199,6 +199,25 @@ static void test_a_small_gain_does_not_pay(void **state)
 	assert_reason(&world, rival, POLICY_REASON_GAIN_TOO_SMALL);
 	assert_true(world_view(&world, rival).cost > 1e12);
 	assert_true(world_view(&world, rival).gain < 2e12);
+	assert_true(world_view(&world, rival).needed > world_view(&world, rival).gain);
+	world_close(&world);
+}
+
+/* Within the margin it must be patient, but it is not kept out for ever. */
+static void test_a_slightly_hotter_one_waits_and_comes_in(void **state)
+{
+	struct world world;
+	size_t cold, rival;
+
+	world_open(&world, &table_default);
+	cold = world_add(&world, 10 * MB, true);
+	world_add(&world, 100 * MB, true);
+	rival = world_add(&world, 12 * MB, false);
+	assert_int_equal(world_run(&world, 10), 0);
+	assert_reason(&world, rival, POLICY_REASON_GAIN_TOO_SMALL);
+	assert_int_equal(world_run(&world, 20), 2);
+	assert_true(world_resident(&world, rival));
+	assert_reason(&world, cold, POLICY_REASON_NOT_HOT_ENOUGH);
 	world_close(&world);
 }
 
@@ -712,6 +731,7 @@ int main(void)
 		cmocka_unit_test(test_free_slots_go_to_the_busiest),
 		cmocka_unit_test(test_a_hotter_one_displaces_the_coldest),
 		cmocka_unit_test(test_a_small_gain_does_not_pay),
+		cmocka_unit_test(test_a_slightly_hotter_one_waits_and_comes_in),
 		cmocka_unit_test(test_rules_keep_and_exclude),
 		cmocka_unit_test(test_weight_counts),
 		cmocka_unit_test(test_no_tokens_no_voluntary_moves),

@@ -111,6 +111,18 @@ struct formatted {
 	const char *text;
 };
 
+static void test_format_bytes(void **state)
+{
+	static const struct formatted table[] = {
+		{0, "0 B"},        {940.4, "940 B"}, {4194304, "4.2 MB"}, {999.6e6, "1.0 GB"},
+		{1e30, ">999 TB"}, {-1, "-"},        {(double)NAN, "-"},
+	};
+	char buffer[UNITS_TEXT_MAX];
+
+	for (size_t i = 0; i < ELEMENTSOF(table); i++)
+		assert_string_equal(units_format_bytes(table[i].value, buffer), table[i].text);
+}
+
 static void test_format_rate(void **state)
 {
 	static const struct formatted table[] = {
@@ -171,9 +183,10 @@ static void test_locale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),       cmocka_unit_test(test_times),
-		cmocka_unit_test(test_numbers),     cmocka_unit_test(test_format_rate),
-		cmocka_unit_test(test_format_time), cmocka_unit_test(test_locale),
+		cmocka_unit_test(test_rates),        cmocka_unit_test(test_times),
+		cmocka_unit_test(test_numbers),      cmocka_unit_test(test_format_rate),
+		cmocka_unit_test(test_format_bytes), cmocka_unit_test(test_format_time),
+		cmocka_unit_test(test_locale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,13 +19,13 @@ def case_main_job():
     world.wait_for_traffic()
     continuity = Continuity()
     service.start(ENFORCE)
-    in_nic = wait_for_hot(world, planned, 15)
+    in_nic = wait_for_hot(world, planned, 10)       # sampling intervals of a second
     check(len(in_nic) <= nsim.CAPACITY, f"{len(in_nic)} SAs in the NIC")
     wait_until(lambda: len(xfrm.offloaded("nsim0")) == nsim.CAPACITY, 20, "the NIC to be full")
     continuity.check()
 
     planned = world.swap(out_order=shuffled(24, 3), in_order=shuffled(24, 4))
-    wait_for_hot(world, planned, 40)
+    wait_for_hot(world, planned, 60)
     continuity.check()
 
     status = service.ctl_json("status")
@@ -190,7 +190,7 @@ def case_restart():
     check(not any(sa["state"] == "foreign" for sa in listed().values()), "its own SAs became foreign after a crash")
     continuity.check()
     planned = world.swap(out_order=shuffled(24, 5), in_order=shuffled(24, 6))
-    wait_for_hot(world, planned, 40)
+    wait_for_hot(world, planned, 60)
     continuity.check()
     world.stop_traffic()
 
@@ -213,7 +213,7 @@ def case_churn_of_sas():
             world.swap(out_order=shuffled(24, turn), in_order=shuffled(24, turn + 50))
         world.add_states(some)
     planned = world.swap()
-    wait_for_hot(world, planned, 40)
+    wait_for_hot(world, planned, 60)
     check_equal(set(listed()), {flow.spi for flow in world.flows}, "SAs listed")
     check(service.active(), "the daemon died")
     check_equal(service.show("NRestarts"), "0", "restarts of the daemon")

@@ -33,6 +33,9 @@ SHAPES = (("v4", "transport"), ("v6", "tunnel"), ("v4", "tunnel"), ("v6", "trans
 # What two emulated CPUs bear with room left for the program under test.
 DEFAULT_PPS = 400
 DEFAULT_PAYLOAD = 1000
+# Far away, different for each kind: a move must keep them.
+LIMITS = ("limit byte-soft 9000000000 limit byte-hard 10000000000 limit packet-soft 90000000 limit packet-hard 100000000 "
+          "limit time-soft 36000 limit time-hard 40000 limit time-use-soft 37000 limit time-use-hard 41000")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Flow:
     def state(self, offload=None, extra=""):
         """Words for ip xfrm state add. offload: name of a NIC."""
         return xfrm.state_words(self.src, self.dst, self.spi, self.reqid, self.key, self.mode,
-                                (offload, self.direction) if offload else None, extra=extra)
+                                (offload, self.direction) if offload else None, extra=f"{LIMITS} {extra}")
 
     def policy(self, direction):
         return xfrm.policy_words(f"{self.inner_src}/{self.bits}", f"{self.inner_dst}/{self.bits}", direction, self.src, self.dst,

@@ -47,6 +47,9 @@ class SA:
     seq: int
     replay_errors: int
     integrity_errors: int
+    limits: tuple           # bytes soft, hard, packets soft, hard, seconds since birth soft, hard, since first use soft, hard
+    replay_window: int
+    flags: int
     mark: int
     if_id: int
     larval: bool            # no keys: a place kept for an SA that is to come
@@ -87,9 +90,10 @@ def _attributes(data):
 
 def _parse(payload):
     daddr, spi, proto = payload[56:72], struct.unpack_from("!I", payload, 72)[0], payload[76]
+    limits = struct.unpack_from("=8Q", payload, 96)
     count, packets, add_time, use_time = struct.unpack_from("=4Q", payload, 160)
     _, replay, integrity = struct.unpack_from("=3I", payload, 192)
-    reqid, family, mode = struct.unpack_from("=IHB", payload, 208)
+    reqid, family, mode, window, flags = struct.unpack_from("=IHBBB", payload, 208)
     values = dict(oseq=0, seq=0, mark=0, if_id=0, larval=True, device=None, inbound=False)
     for kind, data in _attributes(payload[USERSA_INFO_SIZE:]):
         if kind in (XFRMA_ALG_AUTH, XFRMA_ALG_CRYPT, XFRMA_ALG_AEAD):
@@ -104,15 +108,16 @@ def _parse(payload):
         elif kind == XFRMA_IF_ID:
             values["if_id"] = struct.unpack_from("=I", data)[0]
         elif kind == XFRMA_OFFLOAD_DEV:
-            ifindex, flags = struct.unpack_from("=iB", data)
-            values["inbound"] = bool(flags & 2)
+            ifindex, offload_flags = struct.unpack_from("=iB", data)
+            values["inbound"] = bool(offload_flags & 2)
             try:
                 values["device"] = socket.if_indextoname(ifindex)
             except OSError:
                 values["device"] = f"#{ifindex}"
     return SA(spi=spi, src=_address(family, payload[80:96]), dst=_address(family, daddr), proto=proto,
               mode=MODES.get(mode, str(mode)), reqid=reqid, family=family, bytes=count, packets=packets, add_time=add_time,
-              use_time=use_time, replay_errors=replay, integrity_errors=integrity, **values)
+              use_time=use_time, replay_errors=replay, integrity_errors=integrity, limits=limits,
+              replay_window=window, flags=flags, **values)
 
 
 def sas(netns=None):
