@@ -415,6 +415,7 @@ int manager_start(struct manager *m)
 
 	m->network = m->environment.network;
 	complete_interrupted(m);
+	migrator_sweep(m->migrator);
 	manager_update_nics(m);
 	r = manager_dump(m);
 	if (r < 0)

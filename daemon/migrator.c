@@ -13,15 +13,18 @@
  *      its place at once. The DELSA notification tells the final counters and sequence numbers,
  *      taken under the SA's lock after which it sends nothing (xfrm_state_delete() before
  *      km_state_notify()).
- *      Packets do not take that mutex. So that an outbound one, in the microseconds between the
- *      two, does not make the kernel ask the IKE daemon for a new SA, the same ALLOCSPI goes first,
- *      too: it fails (ENOENT), since the SPI is in use, but not before it has made the larval SA,
- *      still without an SPI, which the second one adopts (xfrm_alloc_userspi(), xfrm_find_acq()).
- *      Without that side effect nothing would be lost but the suppression in these microseconds.
  *   3. UPDSA with the offload device, made from that notification. UPDSA of a larval SA inserts the
  *      new one as it is and deletes the larval (xfrm_state_update()), as IKE daemons do for every
  *      inbound SA. If the driver refuses, UPDSA again in software.
  *   4. GETSA: an acknowledgement proves nothing, since the kernel falls back to software silently.
+ *
+ * Packets do not take the mutex, and there are moments in which an outbound one finds neither the
+ * SA nor the larval one: between the DELSA and the ALLOCSPI; in UPDSA, where the new SA is inserted
+ * and the larval one deleted before xfrm_add_sa() makes it valid (seen on 7.3, whose kernel can be
+ * preempted there); and in MIGRATE_STATE, which deletes before it inserts. The kernel would then
+ * ask the IKE daemon for an SA that it has. So a second larval SA covers all of an outbound move,
+ * with an SPI of the reserved ones, which no SA can have. Whoever dies leaves it to
+ * migrator_sweep() or its expiry.
  *
  * What the larval SA is for:
  *   - Outbound packets in the gap find "an acquire in progress" and wait or are dropped; the kernel
@@ -51,8 +54,11 @@
  * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
 #define SEQUENCE_JUMP (UINT64_C(1) << 20)
 
-/* SPIs below are reserved (RFC 4303, 2.1). */
-#define SPI_MIN 256
+/* Reserved by IANA (RFC 4303, 2.1): no IKE daemon chooses them. */
+#define COVER_SPI_MIN 1
+#define COVER_SPI_MAX 255
+/* As many as one sweep takes away: there is one move at a time, and it leaves one at most. */
+#define SWEEP_MAX KERNEL_BATCH_MESSAGES
 
 struct migrator {
 	struct kernel *kernel;
@@ -188,6 +194,24 @@ static void take_thresholds(struct reading *reading, const struct nlmsghdr *mess
 	reading->threshold = nla_get_u32(threshold);
 }
 
+static bool is_cover(const struct sa_facts *facts)
+{
+	uint32_t spi = facts->description.id.spi;
+
+	return facts->hands_off == HANDS_OFF_LARVAL &&
+	       facts->description.id.protocol == IPPROTO_ESP && spi >= COVER_SPI_MIN &&
+	       spi <= COVER_SPI_MAX;
+}
+
+static void take_cover(struct move *move, const struct nlmsghdr *message)
+{
+	struct sa_facts facts;
+
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0 &&
+	    is_cover(&facts))
+		move->cover = facts.description.id;
+}
+
 static int read_message(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct reading *reading = userdata;
@@ -196,6 +220,7 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	struct sa_facts facts;
 
 	(void)own; /* transact() hands out nothing else */
+	take_cover(reading->move, message);
 	if (message->nlmsg_type == XFRM_MSG_NEWAE)
 		take_thresholds(reading, message);
 	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
@@ -219,6 +244,52 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 static int exchange(struct migrator *m, struct reading *reading)
 {
 	return kernel_transact(m->kernel, &m->batch, read_message, reading);
+}
+
+static int take_cover_message(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	(void)own;
+	take_cover(userdata, message);
+	return 0;
+}
+
+/* An exchange that tells nothing of the SA but its answers. */
+static int write_only(struct migrator *m, struct move *move)
+{
+	return kernel_transact(m->kernel, &m->batch, take_cover_message, move);
+}
+
+/* Begins the batch with the larval SA that covers the move, unless there is one or need of none.
+ * Returns the number of messages. */
+static unsigned write_cover(struct migrator *m, const struct move *move)
+{
+	if (move->target.direction != SA_DIRECTION_OUT || move->cover.spi != 0)
+		return 0;
+	sa_image_write_larval(&move->image, &m->batch, COVER_SPI_MIN, COVER_SPI_MAX);
+	return 1;
+}
+
+static void uncover(struct migrator *m, struct move *move)
+{
+	int r = -EAGAIN;
+
+	if (move->cover.spi == 0)
+		return;
+	for (unsigned i = 0; i < ATTEMPTS_MAX && r < 0 && r != -ESRCH; i++) {
+		kernel_batch_clear(&m->batch);
+		sa_id_write(&move->cover, &m->batch, XFRM_MSG_DELSA);
+		r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
+		if (r >= 0)
+			r = m->batch.answers[0].error;
+	}
+	kernel_batch_clear(&m->batch);
+	move->cover = (struct sa_id){};
+}
+
+/* Nobody told its SPI. */
+static void note_lost_cover(struct migrator *m, struct move *move, unsigned cover)
+{
+	move->cover_lost |= cover > 0 && m->batch.answers[0].error == -ETIMEDOUT;
 }
 
 /* ---- 1. read and check ---- */
@@ -283,12 +354,14 @@ static void step_read(struct migrator *m, struct move *move)
 
 static void step_migrate(struct migrator *m, struct move *move)
 {
-	const struct kernel_answer *answer = &m->batch.answers[0];
+	unsigned cover = write_cover(m, move);
+	const struct kernel_answer *answer = &m->batch.answers[cover];
 	bool promote = move->target.ifindex != 0;
 	int r;
 
 	sa_image_write_migrate(&move->image, &m->batch, &move->target);
-	r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	r = write_only(m, move);
+	note_lost_cover(m, move, cover);
 	if (r < 0 || answer->error == 0) {
 		move->state = MOVE_VERIFY; /* it can only have happened or not */
 	} else if (answer->error == -ESRCH) {
@@ -296,6 +369,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 		finish(move, MOVE_RESULT_GONE);
 	} else if (!promote || strcmp(answer->text, CANNOT_PROMOTE) == 0) {
 		*(promote ? &m->kernel_promotes : &m->kernel_evicts) = false;
+		uncover(m, move); /* the next step makes one that has its whole life before it */
 		move->state = MOVE_REMOVE;
 	} else {
 		/* The driver's words, but not its errno: the kernel makes everything EINVAL. */
@@ -316,30 +390,14 @@ static void discard_larval(struct migrator *m, struct move *move)
 	move->larval = false;
 }
 
-static int take_larval_id(const struct nlmsghdr *message, bool own, void *userdata)
+/* The SA stayed, so its SPI is in use, and a larval SA without one is left, for which outbound
+ * packets would wait once the SA is gone. It takes an SPI to delete it. */
+static void name_larval(struct migrator *m, struct move *move)
 {
-	struct sa_id *id = userdata;
-	struct sa_facts facts;
-
-	(void)own;
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0)
-		*id = facts.description.id;
-	return 0;
-}
-
-/* The SA stayed, and a larval SA without an SPI is left, for which outbound packets would wait once
- * the SA is gone. It cannot be named until it has an SPI: ALLOCSPI of any gives it one. */
-static void discard_nameless(struct migrator *m, struct move *move)
-{
-	struct sa_id id = {};
-
+	uncover(m, move);
 	kernel_batch_clear(&m->batch);
-	sa_image_write_larval(&move->image, &m->batch, SPI_MIN, UINT32_MAX);
-	if (kernel_transact(m->kernel, &m->batch, take_larval_id, &id) < 0 || id.spi == 0)
-		return;
-	kernel_batch_clear(&m->batch);
-	sa_id_write(&id, &m->batch, XFRM_MSG_DELSA);
-	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	sa_image_write_larval(&move->image, &m->batch, COVER_SPI_MIN, COVER_SPI_MAX);
+	(void)write_only(m, move);
 }
 
 /* Before an SA is put back: if its final numbers are not known, because the notification was lost
@@ -356,10 +414,8 @@ static void step_remove(struct migrator *m, struct move *move)
 {
 	struct reading reading = {
 		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
-	bool out = move->target.direction == SA_DIRECTION_OUT;
-	const struct kernel_answer *placeholder = out ? &m->batch.answers[0] : NULL;
-	const struct kernel_answer *removal = &m->batch.answers[out ? 1 : 0];
-	const struct kernel_answer *larval = &m->batch.answers[out ? 2 : 1];
+	const struct kernel_answer *removal, *larval;
+	unsigned cover;
 	int r;
 
 	if (m->rescue) {
@@ -371,24 +427,15 @@ static void step_remove(struct migrator *m, struct move *move)
 		}
 	}
 
-	if (out)
-		sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
+	cover = write_cover(m, move);
+	removal = &m->batch.answers[cover];
+	larval = &m->batch.answers[cover + 1];
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
 	sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
 	r = exchange(m, &reading);
+	note_lost_cover(m, move, cover);
 	/* An answer that was lost was most likely a good one, and the probe finds out. */
 	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
-
-	if (placeholder && placeholder->error == 0) {
-		/* Its SPI was free: somebody had deleted the SA. What was deleted is the larval
-		 * SA that the first message made. */
-		r = larval->error;
-		discard_larval(m, move);
-		if (r < 0)
-			discard_nameless(m, move);
-		finish(move, MOVE_RESULT_GONE);
-		return;
-	}
 
 	if (r < 0 && removal->error == -ETIMEDOUT) {
 		/* Did it happen? Nobody told. */
@@ -403,7 +450,7 @@ static void step_remove(struct migrator *m, struct move *move)
 		if (larval->error == 0)
 			discard_larval(m, move);
 		else
-			discard_nameless(m, move);
+			name_larval(m, move);
 		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
 	}
@@ -428,27 +475,34 @@ static uint16_t install_type(const struct move *move)
 	return move->larval ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA;
 }
 
-static int install(struct migrator *m, struct move *move, const struct sa_offload *offload)
+static int install(struct migrator *m, struct move *move, const struct sa_offload *offload,
+		   struct kernel_answer *ret_answer)
 {
+	unsigned cover = write_cover(m, move);
+	int r;
+
 	sa_image_write(&move->image, &m->batch, install_type(move), offload);
-	return kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	r = write_only(m, move);
+	note_lost_cover(m, move, cover);
+	*ret_answer = m->batch.answers[cover];
+	return r;
 }
 
 static void step_install(struct migrator *m, struct move *move)
 {
-	const struct kernel_answer *answer = &m->batch.answers[0];
-	int r = install(m, move, &move->target);
+	struct kernel_answer answer;
+	int r = install(m, move, &move->target, &answer);
 
-	if (r < 0 && answer->error == -ETIMEDOUT) {
+	if (r < 0 && answer.error == -ETIMEDOUT) {
 		note_error(move, r, "");
 		move->state = MOVE_PROBE;
-	} else if (answer->error == 0) {
+	} else if (answer.error == 0) {
 		move->state = MOVE_VERIFY;
-	} else if (answer->error == -ESRCH || answer->error == -EEXIST) {
+	} else if (answer.error == -ESRCH || answer.error == -EEXIST) {
 		/* The IKE daemon was here. */
 		move->state = MOVE_PROBE;
 	} else {
-		note_answer(move, answer);
+		note_answer(move, &answer);
 		move->state = MOVE_SOFTWARE;
 	}
 }
@@ -456,10 +510,10 @@ static void step_install(struct migrator *m, struct move *move)
 static void step_software(struct migrator *m, struct move *move)
 {
 	static const struct sa_offload software = {};
-	const struct kernel_answer *answer = &m->batch.answers[0];
-	int r = install(m, move, &software);
+	struct kernel_answer answer;
+	int r = install(m, move, &software, &answer);
 
-	if (r >= 0 && answer->error == 0)
+	if (r >= 0 && answer.error == 0)
 		move->state = MOVE_VERIFY;
 	else
 		move->state = MOVE_PROBE;
@@ -622,6 +676,9 @@ bool migrator_step(struct migrator *m, struct move *move)
 		return true;
 	if (move->result == MOVE_RESULT_LOST)
 		return false;
+	uncover(m, move);
+	if (move->cover_lost)
+		migrator_sweep(m);
 	if (m->rescue)
 		rescue_clear(m->rescue);
 	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
@@ -657,9 +714,39 @@ void migrator_reinstate(struct migrator *m, const struct sa_image *const *images
 void migrator_restore(struct migrator *m, struct move *move)
 {
 	move->attempts = 0;
+	move->cover = (struct sa_id){}; /* it may have expired */
 	move->removed = true;
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 	move->state = MOVE_PROBE;
 	while (migrator_step(m, move))
 		continue;
+}
+
+struct leftovers {
+	struct sa_id ids[SWEEP_MAX];
+	size_t n;
+};
+
+static int find_leftover(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct leftovers *left = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (left->n < SWEEP_MAX && sa_facts_read(message, &facts) == 0 && is_cover(&facts))
+		left->ids[left->n++] = facts.description.id;
+	return 0;
+}
+
+void migrator_sweep(struct migrator *m)
+{
+	struct leftovers left = {};
+
+	/* What is not found now expires. */
+	(void)m->kernel->ops->dump(m->kernel, XFRM_MSG_GETSA, find_leftover, &left);
+	for (size_t i = 0; i < left.n; i++)
+		sa_id_write(&left.ids[i], &m->batch, XFRM_MSG_DELSA);
+	if (left.n > 0)
+		(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	kernel_batch_clear(&m->batch);
 }

@@ -57,6 +57,8 @@ struct move {
 	struct sa_image image;
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
+	struct sa_id cover;      /* of the larval SA that covers the move; SPI 0: none */
+	bool cover_lost;         /* there is one whose SPI nobody told */
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
@@ -94,6 +96,9 @@ void migrator_reinstate(struct migrator *migrator, const struct sa_image *const 
  * the rescue slot, with `larval` set since one was left in its place) is tried again: in software.
  * The caller repeats it while the result is MOVE_RESULT_LOST. */
 void migrator_restore(struct migrator *migrator, struct move *move);
+
+/* Takes away the covering larval SAs that a run of the daemon which was killed has left. */
+void migrator_sweep(struct migrator *migrator);
 
 /* How SAs are moved on this kernel, as far as is known: "migrate-state" or "re-add". */
 const char *migrator_mechanism(const struct migrator *migrator, bool promote);

@@ -209,7 +209,7 @@ static const struct explore_mutation mutations[] = {
 	{"does not fall back to software", no_software},
 	{"leaves no larval SA", no_larval},
 	{"leaves no larval SA and adds", no_larval_but_add},
-	{"leaves the larval SA too late", larval_too_late},
+	{"does not cover the move", larval_too_late},
 	{"does not advance the sequence number", no_advance},
 	{"forgets the jump of the sequence number", forget_jump},
 	{"offloads in the wrong direction", wrong_direction},

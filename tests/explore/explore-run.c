@@ -147,6 +147,8 @@ static void happen(struct run *run, enum explore_event event)
 
 static bool can_happen(enum explore_event event, enum fake_moment moment)
 {
+	if (moment == FAKE_WITHIN_MESSAGE)
+		return event == EVENT_PACKETS;
 	return event >= _EVENT_IKE_MAX || moment != FAKE_BEFORE_MESSAGE;
 }
 
@@ -335,11 +337,13 @@ static void second_life(struct run *run)
 	run->killed = false;
 	if (!run->stored) {
 		rescue_clear(run->explore->rescue);
+		migrator_sweep(migrator);
 		return;
 	}
 	move.id = sa_image_id(&move.image);
 	move.result = MOVE_RESULT_LOST;
 	restore(run, migrator, &move);
+	migrator_sweep(migrator);
 	run->outcome->result = move.result;
 	take_back(run, migrator, &move);
 	sa_image_wipe(&move.image);

@@ -32,6 +32,7 @@ struct fake_attribute {
 enum fake_state {
 	FAKE_VALID,
 	FAKE_LARVAL, /* XFRM_STATE_ACQ */
+	FAKE_VOID,   /* inserted, but not yet made valid: packets do not see it */
 };
 
 struct fake_sa {
@@ -202,6 +203,7 @@ int fake_process(struct fake_request *request);
 int fake_migrate_state(struct fake_request *request);
 
 /* fake-socket.c */
+void fake_moment_within(struct fake_kernel *k);
 void fake_broadcast(struct fake_kernel *k, const struct nlmsghdr *message);
 
 /* fake-replay.c */

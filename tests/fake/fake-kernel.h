@@ -107,6 +107,7 @@ void fake_kernel_kill(struct fake_kernel *k);
 enum fake_moment {
 	FAKE_BEFORE_TRANSACT, /* anybody may write */
 	FAKE_BEFORE_MESSAGE, /* inside a buffer, xfrm_cfg_mutex is held: packets, link down, kill */
+	FAKE_WITHIN_MESSAGE, /* a state was removed, and its successor is not valid yet: packets */
 	FAKE_AFTER_TRANSACT, /* the kernel has acted, the daemon has not read its answers */
 };
 

@@ -110,6 +110,12 @@ static int handle_add(struct fake_request *request)
 		discard(k, sa);
 		return r;
 	}
+	/* xfrm_add_sa() makes it valid when it has long been inserted, and a larval SA deleted. */
+	if (kept) {
+		sa->state = FAKE_VOID;
+		fake_moment_within(k);
+		sa->state = FAKE_VALID;
+	}
 	fake_notify_sa(request, sa, request->message->nlmsg_type);
 	if (!kept) {
 		if (k->config.updsa_leaks_slot)

@@ -15,6 +15,11 @@ static void run_hook(struct fake_kernel *k, enum fake_moment moment)
 		k->hook(k, moment, step, k->hook_userdata);
 }
 
+void fake_moment_within(struct fake_kernel *k)
+{
+	run_hook(k, FAKE_WITHIN_MESSAGE);
+}
+
 /* ---- Events ---- */
 
 static void free_events(struct fake_socket *s)

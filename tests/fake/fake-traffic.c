@@ -32,9 +32,10 @@ static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa
 			continue;
 		if (sa->state == FAKE_LARVAL)
 			*ret_acquiring = true;
-		else if (!best || best->dying > sa->dying ||
-			 (best->dying == sa->dying &&
-			  best->info.curlft.add_time < sa->info.curlft.add_time))
+		else if (sa->state == FAKE_VALID &&
+			 (!best || best->dying > sa->dying ||
+			  (best->dying == sa->dying &&
+			   best->info.curlft.add_time < sa->info.curlft.add_time)))
 			best = sa;
 	}
 	return best;

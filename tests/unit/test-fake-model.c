@@ -153,7 +153,7 @@ static void count_steps(struct fake_kernel *k, enum fake_moment moment, unsigned
 {
 	unsigned *counts = userdata;
 
-	assert_int_equal(step, counts[0] + counts[1] + counts[2]);
+	assert_int_equal(step, counts[0] + counts[1] + counts[2] + counts[3]);
 	counts[moment]++;
 	if (moment == FAKE_BEFORE_MESSAGE && counts[moment] == 2)
 		fake_kernel_kill(k);
@@ -163,7 +163,7 @@ static void test_hooks_and_kill(void **state)
 {
 	struct bench *b = *state;
 	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
-	unsigned counts[3] = {};
+	unsigned counts[FAKE_AFTER_TRANSACT + 1] = {};
 
 	fake_kernel_set_hook(b->fake, count_steps, counts);
 	bench_add(b, XFRM_MSG_GETSA, belief);

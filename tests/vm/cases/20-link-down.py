@@ -28,9 +28,13 @@ def full_world(configuration=FAST):
 
 
 class Fall:
-    """What a link's fall may take from SAs: what happened since the daemon's last sample, and no sequence number."""
+    """What a link's fall may take from SAs: what happened since the daemon's last sample, and no sequence number.
+
+    The daemon is paused, so that the NIC holds at the fall what it held a moment before.
+    """
 
     def __init__(self):
+        service.ctl("pause")
         self.sampled = xfrm.by_spi()
         # So that at least one sample is newer than that.
         time.sleep(2.5)
@@ -88,6 +92,7 @@ def case_link_down():
     check_equal(world.nic.table().count, 0, "entries of the driver")
 
     link_up_again(world)
+    service.ctl("resume")
     arrived = world.received()
     wait_full()
     agree(world)
@@ -117,8 +122,6 @@ def case_link_down():
 def case_link_down_choice():
     """on-link-down: restore-outbound leaves inbound SAs to the IKE daemon, leave leaves all"""
     world, _ = full_world(FAST + "on-link-down: restore-outbound\n")
-    # Paused, so that the NIC holds at the fall what it held a moment before.
-    service.ctl("pause")
     fall = Fall()
     inbound = {spi for spi in fall.in_nic if spi > 0x200}
     check(inbound and inbound != fall.in_nic, "the NIC does not hold SAs of both directions")
@@ -133,7 +136,6 @@ def case_link_down_choice():
     service.ctl("resume")
     wait_full()
     agree(world)
-    service.ctl("pause")
     fall = Fall()
     ip("link set nsim0 down")
     time.sleep(4)

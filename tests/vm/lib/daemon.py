@@ -5,7 +5,7 @@ import contextlib
 
 from lib import nsim, service, xfrm
 from lib.case import Failure, check, check_equal
-from lib.sh import wait_until
+from lib.sh import attempt, wait_until
 
 ENFORCE = """
 mode: enforce
@@ -72,6 +72,7 @@ def wait_settled(expected):
     with contextlib.suppress(Failure):
         return wait_until(lambda: settled(expected), 20, "the end of all moves")
     found = xfrm.by_spi()
+    attempt("ip", "-d", "-s", "xfrm", "state", "list")
     raise Failure(f"SAs gone: {sorted(map(hex, expected - set(found)))}, "
                   f"on their way for long: {sorted(hex(spi) for spi, sa in found.items() if sa.larval)}")
 
