@@ -76,6 +76,7 @@ class Fall:
 
 def link_up_again(world):
     ip(f"link set {world.nic.name} up")
+    world.nic.raise_carrier()
     world.connect()
 
 

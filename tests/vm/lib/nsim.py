@@ -5,8 +5,10 @@ import dataclasses
 import os
 import pathlib
 import re
+import socket
 
-from lib.sh import ip, run, wait_until
+from lib.sh import ip, run, run_json, wait_until
+from lib.xfrm import inside
 
 CAPACITY = 33
 BUS = pathlib.Path("/sys/bus/netdevsim")
@@ -59,6 +61,20 @@ class Netdevsim:
             index, direction, address, spi, key = match.groups()
             slots.append(Slot(int(index), "in" if direction == "rx" else "out", address, int(spi, 16), key))
         return Table(int(head[1]), int(head[2]), tuple(slots))
+
+    def raise_carrier(self):
+        """After its link was down, a netdevsim of newer kernels (7.x) has a carrier again only if it is linked to another one."""
+        if pathlib.Path(f"/sys/class/net/{self.name}/carrier").read_text().strip() == "1":
+            return
+        # In a network namespace of its own: what is sent to it must not come back.
+        ip("netns add nowhere")
+        with inside("nowhere"):
+            (BUS / "new_device").write_text(f"{self.number + 9} 1")
+        other = wait_until(lambda: [link for link in run_json("ip", "-n", "nowhere", "-j", "link") if link["ifname"] != "lo"], 10,
+                           "the other netdevsim's port")[0]
+        ip(f"link set {other['ifname']} up", netns="nowhere")
+        with open("/proc/self/ns/net") as here, open("/run/netns/nowhere") as there:
+            (BUS / "link_device").write_text(f"{here.fileno()}:{socket.if_nametoindex(self.name)} {there.fileno()}:{other['ifindex']}")
 
     def delete(self):
         (BUS / "del_device").write_text(str(self.number))
