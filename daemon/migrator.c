@@ -615,11 +615,17 @@ static void step_verify(struct migrator *m, struct move *move)
  * SA): never let a sequence number be used twice. */
 static void step_advance(struct migrator *m, struct move *move)
 {
+	int r;
+
 	/* Numbers were used since it was read: go past them, never back. */
 	if (move->target.direction == SA_DIRECTION_OUT)
 		sa_image_advance(&move->image, SEQUENCE_JUMP);
 	sa_image_write_sequence(&move->image, &m->batch);
-	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	if (r >= 0)
+		r = m->batch.answers[0].error;
+	if (r < 0 && ++move->attempts <= ATTEMPTS_MAX)
+		return; /* once more */
 	judge(move);
 }
 
