@@ -363,6 +363,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 	r = write_only(m, move);
 	note_lost_cover(m, move, cover);
 	if (r < 0 || answer->error == 0) {
+		move->acknowledged = r >= 0;
 		move->state = MOVE_VERIFY; /* it can only have happened or not */
 	} else if (answer->error == -ESRCH) {
 		note_answer(move, answer);
@@ -497,6 +498,7 @@ static void step_install(struct migrator *m, struct move *move)
 		note_error(move, r, "");
 		move->state = MOVE_PROBE;
 	} else if (answer.error == 0) {
+		move->acknowledged = true;
 		move->state = MOVE_VERIFY;
 	} else if (answer.error == -ESRCH || answer.error == -EEXIST) {
 		/* The IKE daemon was here. */
@@ -567,6 +569,14 @@ static void step_probe(struct migrator *m, struct move *move)
 
 /* ---- 4. verify ---- */
 
+/* The IKE daemon's UPDSA met the larval SA, and ours the one that it made of it. */
+static bool is_renewed(const struct move *move)
+{
+	const struct xfrm_lifetime_cur *before = &move->image.info.curlft;
+
+	return move->facts.add_time != before->add_time || move->facts.packets < before->packets;
+}
+
 /* What counts is where it is, whatever the answers said on the way. */
 static void judge(struct move *move)
 {
@@ -577,8 +587,13 @@ static void judge(struct move *move)
 		finish(move, MOVE_RESULT_DONE);
 	} else if (ifindex != 0) {
 		finish(move, MOVE_RESULT_ELSEWHERE);
+	} else if (move->error < 0) {
+		finish(move, MOVE_RESULT_REFUSED);
 	} else {
-		finish(move, move->error < 0 ? MOVE_RESULT_REFUSED : MOVE_RESULT_SILENT);
+		/* If the kernel never said that it is in the NIC, or said it of another, the driver
+		 * is not to blame. */
+		finish(move, move->acknowledged && !is_renewed(move) ? MOVE_RESULT_SILENT
+								     : MOVE_RESULT_FAILED);
 	}
 }
 

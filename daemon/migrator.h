@@ -59,6 +59,7 @@ struct move {
 	bool larval;             /* a larval SA holds its place */
 	struct sa_id cover;      /* of the larval SA that covers the move; SPI 0: none */
 	bool cover_lost;         /* there is one whose SPI nobody told */
+	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */

@@ -44,6 +44,9 @@ static void judge_result(struct run *run)
 		complain(run, "could not be put back");
 		break;
 	case MOVE_RESULT_FAILED:
+		if (s->fault.kind == FAKE_FAULT_NONE && s->world->spi == SPI_UNIQUE)
+			complain(run, "failed, though nothing was amiss");
+		break;
 	case MOVE_RESULT_ELSEWHERE:
 	case MOVE_RESULT_NONE:
 		break;

@@ -203,7 +203,7 @@ int fake_process(struct fake_request *request);
 int fake_migrate_state(struct fake_request *request);
 
 /* fake-socket.c */
-void fake_moment_within(struct fake_kernel *k);
+void fake_moment_within(const struct fake_request *request);
 void fake_broadcast(struct fake_kernel *k, const struct nlmsghdr *message);
 
 /* fake-replay.c */

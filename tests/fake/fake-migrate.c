@@ -77,7 +77,7 @@ int fake_migrate_state(struct fake_request *request)
 	/* xfrm_migrate_sync() takes counters and sequence numbers under the lock: the copy has
 	 * them, as nothing runs in between here. */
 	fake_delete(k, old);
-	fake_moment_within(k);
+	fake_moment_within(request);
 	fake_insert(k, clone);
 	notify(request, p, clone);
 	return 0;

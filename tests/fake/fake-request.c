@@ -113,7 +113,7 @@ static int handle_add(struct fake_request *request)
 	/* xfrm_add_sa() makes it valid when it has long been inserted, and a larval SA deleted. */
 	if (kept) {
 		sa->state = FAKE_VOID;
-		fake_moment_within(k);
+		fake_moment_within(request);
 		sa->state = FAKE_VALID;
 	}
 	fake_notify_sa(request, sa, request->message->nlmsg_type);

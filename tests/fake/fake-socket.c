@@ -15,9 +15,11 @@ static void run_hook(struct fake_kernel *k, enum fake_moment moment)
 		k->hook(k, moment, step, k->hook_userdata);
 }
 
-void fake_moment_within(struct fake_kernel *k)
+/* Only the daemon's messages have moments. */
+void fake_moment_within(const struct fake_request *request)
 {
-	run_hook(k, FAKE_WITHIN_MESSAGE);
+	if (request->port != FAKE_IKE_PORT)
+		run_hook(request->k, FAKE_WITHIN_MESSAGE);
 }
 
 /* ---- Events ---- */

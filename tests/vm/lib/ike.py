@@ -15,7 +15,7 @@ import signal
 import time
 
 from lib import service, xfrm
-from lib.case import check
+from lib.case import Failure, check
 from lib.daemon import listed
 from lib.nsim import Netdevsim
 from lib.sh import ip, ip_batch, spawn, wait_until
@@ -178,6 +178,13 @@ class IkeWorld:
 
     def go(self):
         """The whole case."""
+        try:
+            self._go()
+        except Failure:
+            print("--- the log of gw ---\n" + self.log("gw")[-60000:], flush=True)
+            raise
+
+    def _go(self):
         self.start_ike()
         self.start_traffic()
         self.check_traffic()
