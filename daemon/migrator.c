@@ -54,12 +54,6 @@
  * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
 #define SEQUENCE_JUMP (UINT64_C(1) << 20)
 
-/* Reserved by IANA (RFC 4303, 2.1): no IKE daemon chooses them. */
-#define COVER_SPI_MIN 1
-#define COVER_SPI_MAX 255
-/* As many as one sweep takes away: there is one move at a time, and it leaves one at most. */
-#define SWEEP_MAX KERNEL_BATCH_MESSAGES
-
 struct migrator {
 	struct kernel *kernel;
 	struct secret_arena *arena;
@@ -194,24 +188,6 @@ static void take_thresholds(struct reading *reading, const struct nlmsghdr *mess
 	reading->threshold = nla_get_u32(threshold);
 }
 
-static bool is_cover(const struct sa_facts *facts)
-{
-	uint32_t spi = facts->description.id.spi;
-
-	return facts->hands_off == HANDS_OFF_LARVAL &&
-	       facts->description.id.protocol == IPPROTO_ESP && spi >= COVER_SPI_MIN &&
-	       spi <= COVER_SPI_MAX;
-}
-
-static void take_cover(struct move *move, const struct nlmsghdr *message)
-{
-	struct sa_facts facts;
-
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0 &&
-	    is_cover(&facts))
-		move->cover = facts.description.id;
-}
-
 static int read_message(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct reading *reading = userdata;
@@ -220,7 +196,7 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	struct sa_facts facts;
 
 	(void)own; /* transact() hands out nothing else */
-	take_cover(reading->move, message);
+	cover_take(&reading->move->cover, message);
 	if (message->nlmsg_type == XFRM_MSG_NEWAE)
 		take_thresholds(reading, message);
 	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
@@ -249,47 +225,26 @@ static int exchange(struct migrator *m, struct reading *reading)
 static int take_cover_message(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	(void)own;
-	take_cover(userdata, message);
+	cover_take(userdata, message);
 	return 0;
 }
 
 /* An exchange that tells nothing of the SA but its answers. */
 static int write_only(struct migrator *m, struct move *move)
 {
-	return kernel_transact(m->kernel, &m->batch, take_cover_message, move);
+	return kernel_transact(m->kernel, &m->batch, take_cover_message, &move->cover);
 }
 
-/* Begins the batch with the larval SA that covers the move, unless there is one or need of none.
- * Returns the number of messages. */
 static unsigned write_cover(struct migrator *m, const struct move *move)
 {
-	if (move->target.direction != SA_DIRECTION_OUT || move->cover.spi != 0)
+	if (move->target.direction != SA_DIRECTION_OUT)
 		return 0;
-	sa_image_write_larval(&move->image, &m->batch, COVER_SPI_MIN, COVER_SPI_MAX);
-	return 1;
+	return cover_write(&move->cover, &move->image, &m->batch);
 }
 
 static void uncover(struct migrator *m, struct move *move)
 {
-	int r = -EAGAIN;
-
-	if (move->cover.spi == 0)
-		return;
-	for (unsigned i = 0; i < ATTEMPTS_MAX && r < 0 && r != -ESRCH; i++) {
-		kernel_batch_clear(&m->batch);
-		sa_id_write(&move->cover, &m->batch, XFRM_MSG_DELSA);
-		r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
-		if (r >= 0)
-			r = m->batch.answers[0].error;
-	}
-	kernel_batch_clear(&m->batch);
-	move->cover = (struct sa_id){};
-}
-
-/* Nobody told its SPI. */
-static void note_lost_cover(struct migrator *m, struct move *move, unsigned cover)
-{
-	move->cover_lost |= cover > 0 && m->batch.answers[0].error == -ETIMEDOUT;
+	cover_remove(&move->cover, m->kernel, &m->batch);
 }
 
 /* ---- 1. read and check ---- */
@@ -361,7 +316,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 
 	sa_image_write_migrate(&move->image, &m->batch, &move->target);
 	r = write_only(m, move);
-	note_lost_cover(m, move, cover);
+	cover_note(&move->cover, cover, &m->batch);
 	if (r < 0 || answer->error == 0) {
 		move->acknowledged = r >= 0;
 		move->state = MOVE_VERIFY; /* it can only have happened or not */
@@ -397,7 +352,7 @@ static void name_larval(struct migrator *m, struct move *move)
 {
 	uncover(m, move);
 	kernel_batch_clear(&m->batch);
-	sa_image_write_larval(&move->image, &m->batch, COVER_SPI_MIN, COVER_SPI_MAX);
+	(void)cover_write(&move->cover, &move->image, &m->batch);
 	(void)write_only(m, move);
 }
 
@@ -434,7 +389,7 @@ static void step_remove(struct migrator *m, struct move *move)
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
 	sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
 	r = exchange(m, &reading);
-	note_lost_cover(m, move, cover);
+	cover_note(&move->cover, cover, &m->batch);
 	/* An answer that was lost was most likely a good one, and the probe finds out. */
 	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
 
@@ -484,7 +439,7 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 
 	sa_image_write(&move->image, &m->batch, install_type(move), offload);
 	r = write_only(m, move);
-	note_lost_cover(m, move, cover);
+	cover_note(&move->cover, cover, &m->batch);
 	*ret_answer = m->batch.answers[cover];
 	return r;
 }
@@ -698,8 +653,6 @@ bool migrator_step(struct migrator *m, struct move *move)
 	if (move->result == MOVE_RESULT_LOST)
 		return false;
 	uncover(m, move);
-	if (move->cover_lost)
-		migrator_sweep(m);
 	if (m->rescue)
 		rescue_clear(m->rescue);
 	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
@@ -735,7 +688,7 @@ void migrator_reinstate(struct migrator *m, const struct sa_image *const *images
 void migrator_restore(struct migrator *m, struct move *move)
 {
 	move->attempts = 0;
-	move->cover = (struct sa_id){}; /* it may have expired */
+	move->cover = (struct cover){}; /* it may have expired */
 	move->removed = true;
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 	move->state = MOVE_PROBE;
@@ -743,31 +696,7 @@ void migrator_restore(struct migrator *m, struct move *move)
 		continue;
 }
 
-struct leftovers {
-	struct sa_id ids[SWEEP_MAX];
-	size_t n;
-};
-
-static int find_leftover(const struct nlmsghdr *message, bool own, void *userdata)
-{
-	struct leftovers *left = userdata;
-	struct sa_facts facts;
-
-	(void)own;
-	if (left->n < SWEEP_MAX && sa_facts_read(message, &facts) == 0 && is_cover(&facts))
-		left->ids[left->n++] = facts.description.id;
-	return 0;
-}
-
 void migrator_sweep(struct migrator *m)
 {
-	struct leftovers left = {};
-
-	/* What is not found now expires. */
-	(void)m->kernel->ops->dump(m->kernel, XFRM_MSG_GETSA, find_leftover, &left);
-	for (size_t i = 0; i < left.n; i++)
-		sa_id_write(&left.ids[i], &m->batch, XFRM_MSG_DELSA);
-	if (left.n > 0)
-		(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
-	kernel_batch_clear(&m->batch);
+	cover_sweep(m->kernel, &m->batch);
 }

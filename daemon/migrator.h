@@ -9,6 +9,7 @@
 #pragma once
 
 #include "kernel.h"
+#include "cover.h"
 #include "sa-image.h"
 
 struct rescue;
@@ -57,8 +58,7 @@ struct move {
 	struct sa_image image;
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
-	struct sa_id cover;      /* of the larval SA that covers the move; SPI 0: none */
-	bool cover_lost;         /* there is one whose SPI nobody told */
+	struct cover cover;      /* of an outbound one */
 	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
