@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "kernel.h"
 #include "cover.h"
+#include "kernel.h"
 #include "sa-image.h"
 
 struct rescue;
