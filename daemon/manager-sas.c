@@ -81,8 +81,8 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&m->spd, d))
 		return HANDS_OFF_OPTIONAL_TEMPLATE;
 	/* Found by a move that was refused before it began; GETSA does not show the cause. */
-	if (sa->hands_off == HANDS_OFF_THRESHOLDS)
-		return HANDS_OFF_THRESHOLDS;
+	if (sa->hands_off == HANDS_OFF_THRESHOLDS || sa->hands_off == HANDS_OFF_TOO_LARGE)
+		return sa->hands_off;
 	return sa_facts_check_limits(facts, m->environment.clock(m->environment.clock_userdata));
 }
 

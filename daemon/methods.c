@@ -33,12 +33,8 @@ void methods_explain(struct manager *m, const struct sa *sa, const struct policy
 	e->text = policy_reason_text(view->reason);
 	e->buffer[0] = '\0';
 
-	if (sa->foreign) {
-		e->state = "foreign";
-		e->reason = hands_off_name(HANDS_OFF_FOREIGN);
-		e->text = hands_off_text(HANDS_OFF_FOREIGN);
-	} else if (sa->hands_off != HANDS_OFF_NONE) {
-		e->state = "hands-off";
+	if (sa->foreign || sa->hands_off != HANDS_OFF_NONE) {
+		e->state = sa->foreign ? "foreign" : "hands-off";
 		e->reason = hands_off_name(sa->hands_off);
 		e->text = hands_off_text(sa->hands_off);
 		if (sa->hands_off == HANDS_OFF_DRIVER)

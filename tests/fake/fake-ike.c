@@ -146,7 +146,9 @@ static void set_info(struct fake_sa *sa, const struct fake_sa_spec *spec)
 		.seq = spec->km_seq,
 		.reqid = spec->reqid,
 		.family = family,
-		.mode = spec->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL,
+		.mode = spec->mode        ? spec->mode
+			: spec->transport ? XFRM_MODE_TRANSPORT
+					  : XFRM_MODE_TUNNEL,
 		.flags = spec->transport ? 0 : XFRM_STATE_AF_UNSPEC,
 	};
 	if (spec->transport)
@@ -166,7 +168,8 @@ static struct fake_sa *make(struct fake_kernel *k, const struct fake_sa_spec *sp
 	set_replay(sa, spec);
 	sa->mark = spec->mark;
 	sa->ifindex = spec->ifindex;
-	sa->offload_flags = spec->inbound ? XFRM_OFFLOAD_INBOUND : 0;
+	sa->offload_flags = (uint8_t)((spec->inbound ? XFRM_OFFLOAD_INBOUND : 0) |
+				      (spec->packet ? XFRM_COMPAT_OFFLOAD_PACKET : 0));
 	sa->replay_maxdiff = spec->replay_threshold;
 	if (spec->if_id)
 		fake_attribute_set(sa, XFRMA_IF_ID, &spec->if_id, sizeof(spec->if_id));

@@ -9,20 +9,8 @@
 #define FAKE_IKE_PORT 77
 #define FAKE_HZ 250 /* Debian's */
 
-/* XFRM_MSG_MIGRATE_STATE (7.2). */
-struct fake_migrate {
-	struct xfrm_usersa_id id;
-	xfrm_address_t new_daddr;
-	xfrm_address_t new_saddr;
-	struct xfrm_mark old_mark;
-	struct xfrm_selector new_sel;
-	uint32_t new_reqid;
-	uint32_t flags;
-	uint16_t new_family;
-	uint16_t reserved;
-};
-_Static_assert(sizeof(struct fake_migrate) == 132, "kernel-facts: sizeof(user_migrate_state)");
-#define FAKE_MIGRATE_CLEAR_OFFLOAD 1u
+_Static_assert(sizeof(struct xfrm_compat_migrate_state) == 132,
+	       "kernel-facts: sizeof(user_migrate_state)");
 
 struct fake_attribute {
 	uint8_t *data; /* NULL: absent */

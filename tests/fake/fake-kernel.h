@@ -157,7 +157,7 @@ struct fake_sa_spec {
 	uint32_t spi;    /* host order; 0: 0x1000 */
 	uint16_t family; /* 0: AF_INET */
 	uint32_t peer;   /* last bytes of the peer's address */
-	uint8_t mode;    /* XFRM_MODE_*, 0 is transport: see `transport` */
+	uint8_t mode;    /* XFRM_MODE_*, 0: tunnel, or transport by the next */
 	bool transport;
 	uint32_t reqid;
 	bool esn;
@@ -172,6 +172,7 @@ struct fake_sa_spec {
 	unsigned icv_bits;     /* 0: 128 */
 	bool cbc_sha256;       /* two algorithms instead of the AEAD */
 	int ifindex;           /* the IKE daemon offloads it itself */
+	bool packet;           /* in packet mode */
 	uint64_t soft_seconds; /* 0: none */
 	uint64_t hard_seconds;
 	uint32_t replay_threshold; /* XFRMA_REPLAY_THRESH, 0: the sysctl */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Errors of the driver are lost: all are -EINVAL, with the driver's text. */
-static int move_offload(struct fake_request *request, const struct fake_migrate *p,
+static int move_offload(struct fake_request *request, const struct xfrm_compat_migrate_state *p,
 			const struct fake_sa *old, struct fake_sa *clone)
 {
 	const struct xfrm_user_offload *offload = fake_payload(request, XFRMA_OFFLOAD_DEV);
@@ -15,9 +15,9 @@ static int move_offload(struct fake_request *request, const struct fake_migrate 
 
 	clone->ifindex = 0;
 	clone->offload_flags = 0;
-	if (offload && (p->flags & FAKE_MIGRATE_CLEAR_OFFLOAD))
+	if (offload && (p->flags & XFRM_COMPAT_MIGRATE_STATE_CLEAR_OFFLOAD))
 		return fake_request_error(request, -EINVAL, "Conflicting offload request");
-	if (p->flags & FAKE_MIGRATE_CLEAR_OFFLOAD)
+	if (p->flags & XFRM_COMPAT_MIGRATE_STATE_CLEAR_OFFLOAD)
 		return 0;
 	if (!offload && old->ifindex != 0)
 		offload = &inherited;
@@ -29,7 +29,7 @@ static int move_offload(struct fake_request *request, const struct fake_migrate 
 	return fake_offload_add(request, clone, offload) < 0 ? -EINVAL : 0;
 }
 
-static void notify(struct fake_request *request, const struct fake_migrate *p,
+static void notify(struct fake_request *request, const struct xfrm_compat_migrate_state *p,
 		   const struct fake_sa *sa)
 {
 	struct xfrm_user_offload offload = {.ifindex = sa->ifindex, .flags = sa->offload_flags};
@@ -47,7 +47,7 @@ static void notify(struct fake_request *request, const struct fake_migrate *p,
 
 int fake_migrate_state(struct fake_request *request)
 {
-	const struct fake_migrate *p = NLMSG_DATA(request->message);
+	const struct xfrm_compat_migrate_state *p = NLMSG_DATA(request->message);
 	struct fake_kernel *k = request->k;
 	struct fake_sa *old, *clone;
 	int r;

@@ -345,7 +345,8 @@ static const struct {
 	{XFRM_MSG_NEWAE, sizeof(struct xfrm_aevent_id), handle_new_aevent},
 	{XFRM_MSG_FLUSHSA, sizeof(struct xfrm_usersa_flush), handle_flush},
 	{XFRM_MSG_GETSADINFO, sizeof(uint32_t), handle_get_information},
-	{XFRM_COMPAT_MSG_MIGRATE_STATE, sizeof(struct fake_migrate), fake_migrate_state},
+	{XFRM_COMPAT_MSG_MIGRATE_STATE, sizeof(struct xfrm_compat_migrate_state),
+	 fake_migrate_state},
 };
 
 /* xfrma_policy[]: the least an attribute must have. */

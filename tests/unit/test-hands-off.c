@@ -18,6 +18,8 @@ static void test_hands_off(void **state)
 		{"near-limit", {.hard_seconds = 110}, 0},
 		{"sequence-space", {.sequence = 0xfff00000}, 0},
 		{"driver", {.encap = true}, 0},
+		{"packet-mode", {.ifindex = NIC, .packet = true}, 0},
+		{"mode", {.mode = XFRM_MODE_ROUTEOPTIMIZATION}, 0},
 	};
 
 	(void)state;
@@ -101,6 +103,22 @@ static void test_optional_template(void **state)
 	close_bench(&b);
 }
 
+/* More attributes than the arena has room for in one image: found when the move begins. */
+static void test_too_large(void **state)
+{
+	static const uint8_t large[13 * 1024];
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	fake_kernel_plant(b.fake, belief, XFRMA_SEC_CTX, large, sizeof(large));
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "too-large");
+	close_bench(&b);
+}
+
 /* Found when the move begins: GETSA does not tell thresholds. */
 static void test_event_thresholds(void **state)
 {
@@ -122,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_hands_off),         cmocka_unit_test(test_redacted_key),
 		cmocka_unit_test(test_direction_unknown), cmocka_unit_test(test_shared_spi),
 		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
+		cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
