@@ -24,7 +24,7 @@ struct policy_parameters policy_parameters_default(void)
 		.slow_half_life = 240,
 		.outlook = 16,
 		.margin = 0.3,
-		.patience = 2,
+		.patience = 4,
 		.payback = 2,
 		.horizon = 4,
 		.horizon_min = 1,

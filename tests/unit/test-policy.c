@@ -215,7 +215,7 @@ static void test_a_slightly_hotter_one_waits_and_comes_in(void **state)
 	rival = world_add(&world, 12 * MB, false);
 	assert_int_equal(world_run(&world, 10), 0);
 	assert_reason(&world, rival, POLICY_REASON_GAIN_TOO_SMALL);
-	assert_int_equal(world_run(&world, 20), 2);
+	assert_int_equal(world_run(&world, 40), 2);
 	assert_true(world_resident(&world, rival));
 	assert_reason(&world, cold, POLICY_REASON_NOT_HOT_ENOUGH);
 	world_close(&world);
