@@ -455,8 +455,9 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:
 	case XFRM_MSG_MIGRATE:
-		/* It names no SA, or not in a form worth parsing: look at everything. */
-		m->stale = true;
+		/* It names no SA, or not in a form worth parsing: look at everything. What the
+		 * migrator did it reads itself. */
+		m->stale |= !own;
 		return 0;
 	default:
 		break;

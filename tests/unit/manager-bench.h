@@ -125,7 +125,7 @@ static uint64_t model_clock(void *userdata)
 	return (uint64_t)fake_kernel_now(userdata);
 }
 
-static void open_bench_with(struct bench *b, const char *text)
+static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_state migrate)
 {
 	struct manager_environment environment = {.event_timer_default = 10,
 						  .kernel_release = "6.12.1",
@@ -137,6 +137,7 @@ static void open_bench_with(struct bench *b, const char *text)
 	assert_int_equal(sd_event_new(&b->event), 0);
 	assert_int_equal(secret_arena_new(4u << 20, &b->arena), 0);
 	assert_int_equal(fake_kernel_new(&b->fake), 0);
+	fake_kernel_config(b->fake)->migrate_state = migrate;
 	assert_int_equal(journal_new(b->log, 7, &b->journal), 0);
 	strcpy(b->directory, "/tmp/test-manager-XXXXXX");
 	assert_non_null(mkdtemp(b->directory));
@@ -168,6 +169,11 @@ static void open_bench_with(struct bench *b, const char *text)
 	(void)sd_event_run(b->event, 0);
 	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
 	assert_int_equal(manager_start(b->manager), 0);
+}
+
+static void open_bench_with(struct bench *b, const char *text)
+{
+	open_bench_on(b, text, FAKE_MIGRATE_ABSENT);
 }
 
 static void open_bench(struct bench *b)

@@ -217,6 +217,29 @@ static void test_evacuate(void **state)
 }
 
 /* The configuration says 4; the NIC has one slot. */
+/* Its own MIGRATE_STATE is no reason to read everything again, which would hold up the next move.
+ */
+static void test_kernel_evicts(void **state)
+{
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_bench_on(&b, rules, FAKE_MIGRATE_EVICT_ONLY);
+	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	work(&b, 0.5, one);
+	work(&b, 0.5, other);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, NIC);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, NIC);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	work(&b, 0.5, NULL);
+	assert_int_equal(b.manager->evicted, 2);
+	assert_int_equal(b.manager->resyncs, 0);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, 0);
+	close_bench(&b);
+}
+
 static void test_capacity_is_learned(void **state)
 {
 	struct fake_belief *first, *second;
@@ -286,15 +309,11 @@ static void test_trust_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_promotes),
-		cmocka_unit_test(test_not_trusted),
-		cmocka_unit_test(test_link_down),
-		cmocka_unit_test(test_evacuate),
-		cmocka_unit_test(test_capacity_is_learned),
-		cmocka_unit_test(test_slower_is_undone),
-		cmocka_unit_test(test_trust_is_lost),
-		cmocka_unit_test(test_max_rate),
-		cmocka_unit_test(test_group_ceiling),
+		cmocka_unit_test(test_promotes),         cmocka_unit_test(test_not_trusted),
+		cmocka_unit_test(test_link_down),        cmocka_unit_test(test_evacuate),
+		cmocka_unit_test(test_kernel_evicts),    cmocka_unit_test(test_capacity_is_learned),
+		cmocka_unit_test(test_slower_is_undone), cmocka_unit_test(test_trust_is_lost),
+		cmocka_unit_test(test_max_rate),         cmocka_unit_test(test_group_ceiling),
 		cmocka_unit_test(test_group_floor),
 	};
 

@@ -39,16 +39,17 @@ static struct nl_msg *message_of(const struct sketch *s)
 		.mode = s->mode,
 	};
 	struct xfrm_user_offload offload = {.ifindex = s->ifindex, .flags = s->offload_flags};
-	struct {
-		struct xfrm_algo_aead head;
-		uint8_t key[20];
-	} aead = {.head = {.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 160, .alg_icv_len = 128},
-		  .key = {1, 2, 3}};
+	_Alignas(struct xfrm_algo_aead) uint8_t aead[sizeof(struct xfrm_algo_aead) + 20] = {};
+	struct xfrm_algo_aead *algorithm = (struct xfrm_algo_aead *)aead;
 
 	assert_non_null(message);
+	strcpy(algorithm->alg_name, "rfc4106(gcm(aes))");
+	algorithm->alg_key_len = 160;
+	algorithm->alg_icv_len = 128;
+	algorithm->alg_key[0] = 1;
 	assert_int_equal(nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO), 0);
 	if (!s->keyless)
-		assert_int_equal(nla_put(message, XFRMA_ALG_AEAD, sizeof(aead), &aead), 0);
+		assert_int_equal(nla_put(message, XFRMA_ALG_AEAD, sizeof(aead), aead), 0);
 	if (s->ifindex)
 		assert_int_equal(nla_put(message, XFRMA_OFFLOAD_DEV, sizeof(offload), &offload), 0);
 	return message;
