@@ -5,7 +5,7 @@
  * move an SA out of a NIC but not into one (the clone's type_offload is never set, so
  * xfrm_dev_state_add() refuses); that is noticed at the first try and not tried again.
  *
- * Otherwise an SA is moved in three exchanges with the kernel:
+ * Otherwise an SA is moved in four exchanges with the kernel:
  *
  *   1. GETSA: the SA as it is now; all checks are made on this.
  *   2. DELSA and ALLOCSPI with the very same SPI, in one buffer. The kernel processes both under
@@ -23,8 +23,7 @@
  * and the larval one deleted before xfrm_add_sa() makes it valid (seen on 7.3, whose kernel can be
  * preempted there); and in MIGRATE_STATE, which deletes before it inserts. The kernel would then
  * ask the IKE daemon for an SA that it has. So a second larval SA covers all of an outbound move,
- * with an SPI of the reserved ones, which no SA can have. Whoever dies leaves it to
- * migrator_sweep() or its expiry.
+ * by either way (cover.h).
  *
  * What the larval SA is for:
  *   - Outbound packets in the gap find "an acquire in progress" and wait or are dropped; the kernel
