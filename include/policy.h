@@ -158,7 +158,6 @@ struct policy_parameters {
 	double age_max;      /* s, cap of the ski-rental horizon */
 	double dwell;        /* s an SA stays after a move */
 	double refused_wait; /* s before a refused SA is tried again, doubling up to an hour */
-	double packet_bytes; /* value of a packet in bytes; 0 ranks by bytes alone */
 };
 
 struct policy_parameters policy_parameters_default(void);

@@ -15,7 +15,7 @@ struct sa;
 
 #define LINEAGE_SIZE_MAX 64
 
-/* What one SA of a lineage hands to the next. Ledgers in unweighted value bytes but debt, earned
+/* What one SA of a lineage hands to the next. Ledgers in unweighted bytes but debt, earned
  * and victim, which are compared across SAs and therefore weighted. */
 struct heat {
 	struct rate rate;

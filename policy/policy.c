@@ -32,7 +32,6 @@ struct policy_parameters policy_parameters_default(void)
 		.age_max = 600,
 		.dwell = 2,
 		.refused_wait = 60,
-		.packet_bytes = 0,
 	};
 }
 
@@ -49,7 +48,7 @@ static bool parameters_are_valid(const struct policy_parameters *p)
 	       is_amount(p->margin) && is_amount(p->patience) && is_amount(p->payback) &&
 	       is_amount(p->horizon) && is_amount(p->horizon_min) && is_amount(p->horizon_max) &&
 	       is_amount(p->age_max) && is_amount(p->dwell) && is_amount(p->refused_wait) &&
-	       is_amount(p->packet_bytes) && p->horizon_min <= p->horizon_max;
+	       p->horizon_min <= p->horizon_max;
 }
 
 int policy_new(const struct policy_parameters *parameters, struct policy **ret_policy)

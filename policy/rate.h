@@ -21,7 +21,7 @@ struct trial {
 	uint32_t echo;
 };
 
-/* All in value bytes/s. Zeroed: nothing known yet. */
+/* All in bytes/s. Zeroed: nothing known yet. */
 struct rate {
 	double mean;      /* of the present level */
 	double deviation; /* mean absolute, of the samples from the mean */

@@ -302,7 +302,8 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		       double now)
 {
 	struct sa *sa = sa_get(policy, handle);
-	double dt, value;
+	uint64_t carried;
+	double dt;
 
 	if (!sa)
 		return;
@@ -321,9 +322,8 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		return;
 	}
 	policy->interval = dt;
-	value = (double)(bytes - sa->bytes) +
-		policy->parameters.packet_bytes * (double)(packets - sa->packets);
-	if (value > 0) {
+	carried = bytes - sa->bytes;
+	if (carried > 0) {
 		sa_note_traffic(policy, sa);
 	} else if (silence_is_unknown(policy, sa)) {
 		sa->sampled = policy->now;
@@ -335,7 +335,7 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		sa->heat.rate.last = 0;
 		return;
 	}
-	sa_sample(policy, sa, value / dt, dt);
+	sa_sample(policy, sa, (double)carried / dt, dt);
 	sa_baseline(policy, sa, bytes, packets);
 }
 

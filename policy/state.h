@@ -7,9 +7,8 @@
  * decided in one place, policy_requeue(). So the planner never meets an SA it may not move, and a
  * tick in which nothing changed looks at the tops of a few heaps and is done.
  *
- * Rates and ledgers are kept unweighted, in value bytes (bytes + packet_bytes x packets), and are
- * multiplied by the SA's weight where SAs are compared. Times are seconds on the policy's own
- * monotonic clock, see policy_clock().
+ * Rates and ledgers are kept unweighted, in bytes, and are multiplied by the SA's weight where SAs
+ * are compared. Times are seconds on the policy's own monotonic clock, see policy_clock().
  */
 #pragma once
 
