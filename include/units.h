@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rates and times as people write and read them.
+ * Rates, times and amounts of bytes as people write and read them.
  *
  * Written: a number, then a unit without which it is an error (zero needs none). Rates: bit/s,
  * kbit/s, Mbit/s, Gbit/s, Tbit/s (powers of 1000), B/s, kB/s, MB/s, GB/s, and KiB/s, MiB/s, GiB/s.

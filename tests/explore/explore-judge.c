@@ -20,6 +20,8 @@ static void judge_result(struct run *run)
 	bool alone = s->first.event == EVENT_NONE || s->first.event == EVENT_PACKETS ||
 		     s->first.event == EVENT_SECOND;
 
+	if (run->outcome->result == MOVE_RESULT_SILENT && s->world->answer != ANSWER_SILENT)
+		complain(run, "blames a driver that took it");
 	if (!alone || s->second.event != EVENT_NONE)
 		return;
 	switch (run->outcome->result) {

@@ -114,8 +114,8 @@ struct formatted {
 static void test_format_bytes(void **state)
 {
 	static const struct formatted table[] = {
-		{0, "0 B"},        {940.4, "940 B"}, {4194304, "4.2 MB"}, {999.6e6, "1.0 GB"},
-		{1e30, ">999 TB"}, {-1, "-"},        {(double)NAN, "-"},
+		{0, "0 B"},          {940.4, "940 B"},  {4200, "4.2 kB"}, {4194304, "4.2 MB"},
+		{999.6e6, "1.0 GB"}, {1e30, ">999 TB"}, {-1, "-"},        {(double)NAN, "-"},
 	};
 	char buffer[UNITS_TEXT_MAX];
 

@@ -110,7 +110,7 @@ rules:
 @timeout(120)
 def case_refused():
     """SAs that the driver refuses (ESN, an ICV of 64 bits) work on in software, and the driver's reason is shown"""
-    world = World(out=0, inbound=0)
+    World(out=0, inbound=0)
     shapes = {0x301: dict(extra="flag esn"), 0x302: dict(icv=64), 0x303: {}}
     for spi, options in shapes.items():
         peer = f"10.9.2.{spi & 0xff}"

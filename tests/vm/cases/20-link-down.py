@@ -5,12 +5,12 @@ import time
 
 from lib import journal, nsim, service, xfrm
 from lib.case import check, check_equal, timeout
-from lib.daemon import ENFORCE, Continuity, agree, listed, wait_full
+from lib.daemon import Continuity, agree, fast, listed, wait_full
 from lib.sh import attempt, ip, ip_batch, wait_until
 from lib.world import World, shuffled
 
 # The slots are to be filled soon: what is shown here begins with a full NIC.
-FAST = ENFORCE.replace("interval: 1s", "interval: 1s\nmoves-per-second: 50")
+FAST = fast("1s", 50)
 # Restored outbound SAs skip at least this many sequence numbers since the last sample; less of it is left after that.
 JUMP = 1 << 15
 # The promise is 100 ms after the event; what is asserted leaves room for a host that does something else for a while.

@@ -10,11 +10,11 @@ import time
 
 from lib import service, xfrm
 from lib.case import check, check_equal, timeout
-from lib.daemon import ENFORCE, Continuity, listed, wait_full
+from lib.daemon import Continuity, fast, listed, wait_full
 from lib.sh import attempt, spawn, wait_until
 from lib.world import World, shuffled
 
-FAST = ENFORCE.replace("interval: 1s", "interval: 500ms\nmoves-per-second: 100")
+FAST = fast()
 XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSPI", 0x1a: "UPDSA", 0x29: "MIGRATE_STATE"}
 TRACE = pathlib.Path("/run/strike.txt")
 

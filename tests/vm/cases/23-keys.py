@@ -11,11 +11,11 @@ import time
 
 from lib import service, xfrm
 from lib.case import check, check_equal, timeout
-from lib.daemon import ENFORCE, agree, listed, wait_full
+from lib.daemon import agree, fast, listed, wait_full
 from lib.sh import attempt, run, spawn, wait_until
 from lib.world import World, shuffled
 
-FAST = ENFORCE.replace("interval: 1s", "interval: 500ms\nmoves-per-second: 50")
+FAST = fast(moves_per_second=50)
 CHUNK = 1 << 20
 CORES = pathlib.Path("/run/cores")
 DROP_IN = pathlib.Path("/run/systemd/system/espoffloadd.service.d/core.conf")

@@ -20,17 +20,10 @@ sys.path.insert(0, str(HERE))
 
 from lib import journal, nsim, service, xfrm  # noqa: E402
 from lib.case import Failure, check  # noqa: E402
+from lib.daemon import ENFORCE  # noqa: E402
 from lib.world import World, shuffled  # noqa: E402
 
 LOG = "/vm/demo.txt"
-CONFIGURATION = """\
-mode: enforce
-interval: 1s
-nics:
-  - match: {name: nsim0}
-    allow: true
-    trusted: true
-"""
 SHIFT = 12
 SAMPLE = 2
 FRAME = 3       # seconds between two plain frames
@@ -122,7 +115,7 @@ def demo(seconds):
     world.start_traffic(out_order=shuffled(24, 1), in_order=shuffled(24, 2))
     world.wait_for_traffic()
     tell("espoffloadd ...")
-    service.start(CONFIGURATION)
+    service.start(ENFORCE)
     shares = Shares(world)
     shares.start()
     elapsed = show_top(seconds)

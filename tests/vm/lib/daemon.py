@@ -21,6 +21,11 @@ MARGIN = 0.3
 SHARE = 0.98
 
 
+def fast(interval="500ms", moves_per_second=100):
+    """ENFORCE for a case that does not want to wait."""
+    return ENFORCE.replace("interval: 1s", f"interval: {interval}\nmoves-per-second: {moves_per_second}")
+
+
 def hottest(planned, capacity=nsim.CAPACITY):
     """The SPIs that must be in the NIC, by the planned rates of all, and what the hottest that fit carry."""
     rates = sorted(planned.values(), reverse=True)

@@ -16,7 +16,7 @@ import time
 
 from lib import service, xfrm
 from lib.case import Failure, check
-from lib.daemon import listed
+from lib.daemon import fast, listed
 from lib.nsim import Netdevsim
 from lib.sh import ip, ip_batch, spawn, wait_until
 from lib.world import TRAFFIC
@@ -25,16 +25,7 @@ TUNNELS = 4
 RATE = 30
 SIDES = {"gw": None, "peer": "peer"}     # name: network namespace
 HERE = "10.30.0.1"
-CONFIGURATION = """
-mode: enforce
-interval: 500ms
-moves-per-second: 50
-nics:
-  - match: {name: nsim0}
-    allow: true
-    trusted: true
-rules:
-"""
+CONFIGURATION = fast(moves_per_second=50) + "rules:\n"
 BY_RATE = CONFIGURATION + "  - nic: nsim0\n"
 
 
@@ -73,7 +64,7 @@ class IkeWorld:
         for name, side, netns in (("vp2", "gw", None), ("vp3", "peer", "peer")):
             mine = [HERE] if side == "gw" else [outer(tunnel) for tunnel in tunnels()]
             other = "peer" if side == "gw" else "gw"
-            ip_batch([f"link set {name} addrgenmode none up", "link set lo up"]
+            ip_batch([f"link set {name} addrgenmode none", f"link set {name} up", "link set lo up"]
                      + [f"address add {address}/24 dev {name}" for address in mine]
                      + [f"address add {inner(side, tunnel)}/32 dev {name}" for tunnel in tunnels()]
                      + [f"route add {inner(other, tunnel)}/32 via {outer(tunnel) if side == 'gw' else HERE} dev {name} "

@@ -133,11 +133,12 @@ class World:
     def _build_peer(self):
         ip(f"netns add {PEER}")
         ip(f"link add vp0 type veth peer name vp1 netns {PEER}")
-        ip("link set vp0 addrgenmode none up")
+        ip("link set vp0 addrgenmode none")
+        ip("link set vp0 up")
         mac = pathlib.Path("/sys/class/net/vp0/address").read_text().strip()
         run("tc", "qdisc", "add", "dev", "vp0", "clsact")
         run(*f"tc filter add dev vp0 ingress matchall action mirred ingress redirect dev {self.nic.name}".split())
-        lines = ["link set lo up", "link set vp1 addrgenmode none up"]
+        lines = ["link set lo up", "link set vp1 addrgenmode none", "link set vp1 up"]
         for flow in self.inbound:
             nodad = " nodad" if flow.family == "v6" else ""
             lines += [f"address add {address}/{flow.bits} dev vp1{nodad}" for address in {flow.src, flow.inner_src}]
