@@ -35,6 +35,7 @@ enum journal_kind {
 	JOURNAL_RESUMED,
 	JOURNAL_HANDS_OFF,       /* an SA that is never moved; once per SA and reason */
 	JOURNAL_FOREIGN_OFFLOAD, /* somebody else offloaded an SA */
+	JOURNAL_SLOWED,          /* a NIC slows an SA down, which is back in software */
 	JOURNAL_TRUST_LOST,
 	JOURNAL_RESTORED, /* SAs brought back after their NIC went down */
 	JOURNAL_DEGRADED,

@@ -265,7 +265,7 @@ static void pretend(struct manager *m, const struct policy_move *planned)
 	if (!sa)
 		return;
 	sa->virtually_resident = planned->action == POLICY_PROMOTE;
-	report(m, sa, POLICY_DONE);
+	report(m, sa, POLICY_PRETENDED);
 	manager_tell_move(m, sa, planned, NULL);
 }
 

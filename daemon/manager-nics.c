@@ -31,6 +31,14 @@ struct manager_nic *manager_nic(struct manager *m, int ifindex)
 	return NULL;
 }
 
+struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table)
+{
+	for (size_t i = 0; i < m->n_nics; i++)
+		if (m->nics[i].in == table || m->nics[i].out == table)
+			return &m->nics[i];
+	return NULL;
+}
+
 /* A bond holds what its active slave's driver holds. */
 static const struct nic_driver *driver_of(struct manager *m, const struct nic *nic)
 {

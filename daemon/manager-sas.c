@@ -236,19 +236,6 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 		policy_sa_set_resident(m->policy, sa->handle, is_resident(sa), manager_now(m));
 }
 
-/* What it does in software, to hold against what it does in the NIC. */
-static void note_software_rate(struct manager *m, struct sa *sa, const struct sa_facts *facts)
-{
-	double now = manager_now(m), seconds = now - sa->sampled_at;
-
-	if (sa->ifindex == 0 && sa->sampled_at > 0 && seconds > 0.05 &&
-	    facts->packets >= sa->packets && facts->bytes >= sa->bytes) {
-		sa->packet_rate = (double)(facts->packets - sa->packets) / seconds;
-		sa->byte_rate = (double)(facts->bytes - sa->bytes) / seconds;
-	}
-	sa->sampled_at = now;
-}
-
 void manager_take_facts(struct manager *m, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
@@ -269,7 +256,6 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	sa->generation = m->generation;
 	sa->deleted_by_other = false;
 	sa->missing = false;
-	note_software_rate(m, sa, &facts);
 	manager_watch(m, sa, &facts);
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
@@ -286,9 +272,10 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	}
 	if (changed || sa->handle == POLICY_NONE)
 		manager_configure_sa(m, sa);
-	if (sa->handle != POLICY_NONE)
-		policy_sa_observe(m->policy, sa->handle, facts.bytes, facts.packets,
-				  manager_now(m));
+	if (sa->handle == POLICY_NONE)
+		return;
+	policy_sa_observe(m->policy, sa->handle, facts.bytes, facts.packets, manager_now(m));
+	manager_watch_verdict(m, sa);
 }
 
 static int take_message(const struct nlmsghdr *message, bool own, void *userdata)

@@ -236,6 +236,39 @@ void manager_tell_fault(struct manager *m, const struct sa *sa, const char *faul
 		      event.source, event.destination, event.direction, nic, fault);
 }
 
+void manager_tell_verdict(struct manager *m, const struct sa *sa, const struct manager_nic *n,
+			  const struct policy_verdict *verdict)
+{
+	const char *reason = !verdict->slower ? "cleared" : verdict->stopped ? "stopped" : "slower";
+	struct journal_event event = {
+		.kind = verdict->slower ? JOURNAL_SLOWED : JOURNAL_PLAIN,
+		.nic = n->name,
+		.reason = reason,
+		.rate_known = true,
+		.rate = verdict->after,
+	};
+	char before[UNITS_TEXT_MAX], in_nic[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX];
+	char wait[UNITS_TEXT_MAX], text[160];
+	struct sa_fields fields;
+
+	snprintf(text, sizeof(text), "%s before, %s in the NIC, %s back in software",
+		 units_format_rate(verdict->before, before),
+		 units_format_rate(verdict->in_nic, in_nic),
+		 units_format_rate(verdict->after, after));
+	fill_fields(m, &event, &fields, &sa->description, sa->rule);
+	remember(m, &sa->description, n->name, "compared", reason, text);
+	if (verdict->slower)
+		journal_event(m->environment.journal, &event,
+			      "NIC %s slows down SA %s %s -> %s (%s), which stays in software for "
+			      "%s: %s",
+			      n->name, event.spi, event.source, event.destination, event.direction,
+			      units_format_time(verdict->wait, wait), text);
+	else
+		journal_event(m->environment.journal, &event,
+			      "NIC %s does not slow down SA %s %s -> %s (%s): %s", n->name,
+			      event.spi, event.source, event.destination, event.direction, text);
+}
+
 void manager_tell_distrusted(struct manager *m, const struct manager_nic *n)
 {
 	struct journal_event event = {

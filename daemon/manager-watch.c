@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Does the NIC do what it promised? For some seconds after a promotion the SA's own counters are
- * watched: integrity failures and replays, which a move starts from zero, and its rate against that
- * of before. An SA that fared worse goes back to software and stays there with a doubling
- * back-off; a NIC that failed several SAs loses its trust for a while, and everything that was put
- * there leaves.
+ * Does the NIC do what it promised? For some seconds after a promotion the SA's own counters of
+ * integrity failures and replays are watched, which a move starts from zero. Whether its rate
+ * suffers the policy finds out (policy/compare.c). An SA that fared worse goes back to software and
+ * stays there with a doubling back-off. A NIC that broke several SAs, or in which several stood
+ * still, loses its trust for a while, and everything that was put there leaves; that it is slower
+ * than software costs it no trust.
  *
  * Somebody who sends forged packets to an inbound SA can raise its integrity failures, and so keep
  * it in software: that is where it would be without this daemon.
  */
 #include "manager.h"
 
-#include <string.h>
-
 #define WATCH_SECONDS 10.0
 /* More than stray packets on their way during the move can explain. */
 #define FAILURES_MAX 4
 #define REPLAYS_MAX 32
-/* Over so many seconds, in which so many packets were to be expected, less than this share of the
- * bytes. Traffic that ends by itself looks the same, so the share is small, and what is lost by a
- * wrong guess is a minute in software for an SA that carries little. */
-#define SLOWER_SECONDS 4.0
-#define SLOWER_PACKETS 60.0
-#define SLOWER_SHARE 0.1
 
 #define STRIKES_MAX 3
 #define STRIKES_SECONDS 600.0
@@ -33,24 +26,17 @@ void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts
 {
 	sa->watch = (struct sa_watch){
 		.until = manager_now(m) + WATCH_SECONDS,
-		.since = manager_now(m),
 		.failures = facts->integrity_failures,
 		.replayed = facts->replayed,
-		.bytes = facts->bytes,
 	};
 }
 
-static const char *find_fault(struct manager *m, const struct sa *sa, const struct sa_facts *facts)
+static const char *find_fault(const struct sa *sa, const struct sa_facts *facts)
 {
-	double seconds = manager_now(m) - sa->watch.since;
-
 	if (facts->integrity_failures > sa->watch.failures + FAILURES_MAX)
 		return "integrity-failures";
 	if (facts->replayed > sa->watch.replayed + REPLAYS_MAX)
 		return "replays";
-	if (seconds >= SLOWER_SECONDS && sa->packet_rate * seconds >= SLOWER_PACKETS &&
-	    (double)(facts->bytes - sa->watch.bytes) < SLOWER_SHARE * sa->byte_rate * seconds)
-		return "slower";
 	return NULL;
 }
 
@@ -83,7 +69,7 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 		sa->watch = (struct sa_watch){};
 		return;
 	}
-	fault = find_fault(m, sa, facts);
+	fault = find_fault(sa, facts);
 	if (!fault)
 		return;
 	sa->watch = (struct sa_watch){};
@@ -91,8 +77,22 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 	if (sa->handle != POLICY_NONE)
 		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
 	n = manager_nic(m, sa->ifindex);
-	/* Slow traffic can have reasons of its own; only what is certain costs trust. */
-	if (n && strcmp(fault, "slower") != 0)
+	if (n)
+		strike(m, n);
+}
+
+void manager_watch_verdict(struct manager *m, struct sa *sa)
+{
+	struct policy_verdict verdict;
+	struct manager_nic *n;
+
+	if (!policy_sa_take_verdict(m->policy, sa->handle, &verdict))
+		return;
+	n = manager_nic_of_table(m, verdict.table);
+	if (!n)
+		return;
+	manager_tell_verdict(m, sa, n, &verdict);
+	if (verdict.slower && verdict.stopped)
 		strike(m, n);
 }
 

@@ -175,6 +175,7 @@ void manager_configure_all(struct manager *m);
 /* manager-nics.c */
 void manager_update_nics(struct manager *m);
 struct manager_nic *manager_nic(struct manager *m, int ifindex);
+struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table);
 /* The table of the NIC that holds it, when we put it there; else POLICY_NONE. */
 policy_table manager_table_of_residence(struct manager *m, const struct sa *sa);
 void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *ret_table);
@@ -191,6 +192,8 @@ bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_sh
 /* manager-watch.c */
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *facts);
+/* After each sample: did the policy find out whether a NIC slows the SA down? */
+void manager_watch_verdict(struct manager *m, struct sa *sa);
 bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n);
 void manager_watch_tick(struct manager *m);
 
@@ -217,6 +220,8 @@ void manager_tell_dump_failed(struct manager *m, int error);
 void manager_tell_resynchronised(struct manager *m);
 void manager_tell_capacity(struct manager *m, const struct manager_nic *n, uint32_t capacity);
 void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault);
+void manager_tell_verdict(struct manager *m, const struct sa *sa, const struct manager_nic *n,
+			  const struct policy_verdict *verdict);
 void manager_tell_distrusted(struct manager *m, const struct manager_nic *n);
 void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
 			   double seconds);

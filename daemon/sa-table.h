@@ -37,10 +37,8 @@ const char *candidacy_text(enum candidacy candidacy);
 
 /* What is watched after a promotion: manager-watch.c. */
 struct sa_watch {
-	double until; /* s, monotonic; 0: not watched */
-	double since;
+	double until;                /* s, monotonic; 0: not watched */
 	uint32_t failures, replayed; /* as they were */
-	uint64_t bytes;
 };
 
 struct sa {
@@ -70,9 +68,6 @@ struct sa {
 	uint64_t sequence;    /* last outbound number seen in a sample */
 	double sequence_rate; /* numbers/s, the highest of late: decays by half a minute */
 	struct sa_watch watch;
-	double packet_rate; /* of the last sample while it was in software, packets/s */
-	double byte_rate;   /* bytes/s */
-	double sampled_at;
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 	bool missing;          /* the last dump did not show it, without an event that says why */
 

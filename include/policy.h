@@ -86,6 +86,7 @@ enum policy_reason {
 	POLICY_REASON_GROUP_FLOOR,       /* its group has fewer slots than it is promised */
 	POLICY_REASON_GROUP_CEILING,     /* its group has all the slots it may have */
 	POLICY_REASON_MADE_WORSE,        /* the NIC served it worse than software did; it waits */
+	POLICY_REASON_DOUBTED, /* it carries less in the NIC than before: is the NIC to blame? */
 	_POLICY_REASON_MAX,
 };
 
@@ -110,6 +111,7 @@ enum policy_outcome {
 	POLICY_REFUSED,  /* the driver refuses this SA: keep it out with doubling back-off */
 	POLICY_NO_SPACE, /* the table is full below its capacity: learn, back off, probe again later
 			  */
+	POLICY_PRETENDED, /* nothing was moved, but the policy is to go on as if: observe mode */
 	POLICY_FAILED, /* nothing learned, the SA is where it was: try again after a short while */
 };
 
@@ -194,9 +196,22 @@ void policy_sa_remove(struct policy *policy, policy_sa sa, double now);
  * pending move. */
 void policy_sa_set_resident(struct policy *policy, policy_sa sa, bool resident, double now);
 
-/* The NIC served the SA worse than software did (lost packets, a lower rate under load): it leaves
- * and stays out with doubling back-off. */
+/* The NIC served the SA worse than software did (it broke or lost packets): it leaves and stays out
+ * with doubling back-off. That it is slower there the policy finds out by itself. */
 void policy_sa_made_worse(struct policy *policy, policy_sa sa, double now);
+
+/* An SA that carried less in the NIC went back to software, and this is what was learned. */
+struct policy_verdict {
+	policy_table table; /* it had been in */
+	bool slower;        /* it carries more again: it stays out. Else the NIC is cleared */
+	bool stopped;       /* it stood still, or nearly so, in the NIC */
+	double before, in_nic, after; /* bytes/s, unweighted: before the promotion, there, and back
+				       * in software */
+	double wait;                  /* s until it may be promoted again */
+};
+/* Returns true, once, for an SA of which a sample has brought a verdict. */
+bool policy_sa_take_verdict(struct policy *policy, policy_sa sa,
+			    struct policy_verdict *ret_verdict);
 
 /* One sample of the counters, as the kernel counts them since the SA was made. A counter that went
  * backwards makes the rate unknown, not low. Costs nothing to speak of when nothing changed and

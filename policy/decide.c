@@ -2,16 +2,17 @@
 /*
  * The plan for one table, in this order:
  *
- *  1. what must be: evictions of SAs that may not be there, successors of residents, pins;
+ *  1. what must be: evictions of SAs that may not be there, successors of residents, SAs that the
+ *     NIC is doubted to serve well, pins;
  *  2. evictions while the table holds more than its capacity;
  *  3. groups below their floor;
  *  4. free slots to the outsiders that gain most;
  *  5. swaps of the coldest resident for the outsider that gains most by it, while the gain pays
  *     both moves `payback` times.
  *
- * 3 to 5 and pins are paid with tokens and stop when there are none. 1 and 2 are not refused for
- * want of tokens, they only take them: a key must leave a NIC that lost its trust, and a successor
- * that is promoted before it carries anything costs nothing.
+ * 3 to 5, doubts and pins are paid with tokens and stop when there are none. 1 and 2 are not
+ * refused for want of tokens, they only take them: a key must leave a NIC that lost its trust, and
+ * a successor that is promoted before it carries anything costs nothing.
  *
  * Every move makes its SA pending, so each loop ends.
  */
@@ -86,7 +87,9 @@ static enum policy_reason leaving_reason(const struct sa *sa)
 		return POLICY_REASON_BANNED;
 	if (sa->config.table != sa->placed)
 		return POLICY_REASON_NO_LONGER_ALLOWED;
-	return sa->made_worse ? POLICY_REASON_MADE_WORSE : POLICY_REASON_SUPERSEDED;
+	if (sa->made_worse)
+		return POLICY_REASON_MADE_WORSE;
+	return policy_sa_is_doubted(sa) ? POLICY_REASON_DOUBTED : POLICY_REASON_SUPERSEDED;
 }
 
 static void block(struct policy *policy, struct sa *sa)
@@ -146,6 +149,8 @@ static void decide_forced(struct policy *policy, struct table *table)
 		struct sa *sa = &policy->sas[table->forced.nodes[0].id];
 
 		if (sa->resident) {
+			if (leaving_reason(sa) == POLICY_REASON_DOUBTED && table->tokens < 1)
+				return;
 			sa->heat.debt = 0;
 			plan_move(policy, sa, POLICY_EVICT, leaving_reason(sa), NULL, 0, 0);
 			spend(table, 1);

@@ -159,7 +159,7 @@ void policy_forecast(struct persistence *persistence, struct rate *rate,
 	trial_update(persistence, rate, fmax(outlook, pace->dt), x, pace->dt, price);
 	share = kept_share(persistence, kind_of(rate, pace->dt));
 	echo = echo_part(outlook) * echo_share(persistence, echo_of(rate));
-	half_band = share * policy_rate_half_band(rate, parameters, pace);
+	half_band = share * parameters->band_deviations * policy_rate_error(rate, pace);
 	rate->expected =
 		rate->slow + share * (rate->mean - rate->slow) + echo * (rate->last - rate->mean);
 	rate->expected = fmax(0, rate->expected);

@@ -15,6 +15,7 @@
 #include "state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,18 +120,25 @@ static void lineage_free(struct lineages *lineages, struct lineage *lineage)
 	free(lineage);
 }
 
+/* The answer that an SA waits for does not come when it is replaced. */
+static double retry_at_of(const struct sa *sa)
+{
+	return sa->comparison.stage == COMPARISON_RETURNED ? -INFINITY : sa->retry_at;
+}
+
 static void lineage_take_from_living(struct policy *policy, struct sa *sa, struct sa *old)
 {
 	policy_unbook(policy, old);
 	sa->heat = old->heat;
 	sa->known = old->known;
-	sa->retry_at = old->retry_at;
+	sa->retry_at = retry_at_of(old);
 	sa->made_worse = old->made_worse;
 	if (old->resident && !old->config.immovable && old->placed == sa->config.table) {
 		sa->successor = true;
 		sa->predecessor = policy_sa_handle(policy, old);
 	}
 	/* What it still carries will be measured. */
+	old->comparison = (struct comparison){};
 	old->known = false;
 	old->heat = (struct heat){.rate = {.count = 1}, .born = policy->now, .trust = 1};
 	old->quit = policy->now;
@@ -173,7 +181,7 @@ void policy_lineage_leave(struct policy *policy, struct sa *sa)
 	if (sa->known && sa->quit == 0) {
 		lineage->heat = sa->heat;
 		lineage->gone = policy->now;
-		lineage->retry_at = sa->retry_at;
+		lineage->retry_at = retry_at_of(sa);
 		lineage->was_resident = sa->resident && !sa->config.immovable;
 		lineage->was_in = sa->placed;
 		lineage->older = lineages->gone_newest;

@@ -155,6 +155,7 @@ int policy_table_add(struct policy *policy, const struct policy_table_config *co
 		.tokens = config->moves_burst,
 		.tokens_at = policy->now,
 		.outlook = policy->parameters.outlook,
+		.doubts = 1,
 		.used = true,
 	};
 	policy_table handle;
@@ -214,6 +215,7 @@ void policy_table_remove(struct policy *policy, policy_table handle, double now)
 		if (sa->placed == handle) {
 			sa->placed = POLICY_NONE;
 			sa->resident = false;
+			sa->comparison = (struct comparison){};
 			sa->pending = PENDING_NONE;
 			sa->partner = POLICY_NONE;
 			sa->moved = policy->now;

@@ -13,7 +13,8 @@
 /* Order within the forced queue: slots are freed before they are needed. */
 #define FORCED_EVICTION 0
 #define FORCED_SUCCESSOR 1
-#define FORCED_PIN 2
+#define FORCED_DOUBT 2
+#define FORCED_PIN 3
 
 struct table *policy_table_of(const struct policy *policy, const struct sa *sa)
 {
@@ -39,6 +40,11 @@ bool policy_sa_is_superseded(const struct sa *sa)
 	return sa->quit > 0 && sa->known && sa->heat.rate.mean <= 0 && !sa->config.pinned;
 }
 
+bool policy_sa_is_doubted(const struct sa *sa)
+{
+	return sa->comparison.stage == COMPARISON_DOUBTED;
+}
+
 static bool sa_is_forbidden(const struct sa *sa)
 {
 	return sa->config.banned || sa->config.table != sa->placed || sa->made_worse;
@@ -48,7 +54,7 @@ bool policy_sa_must_leave(const struct sa *sa)
 {
 	if (sa->placed == POLICY_NONE || sa->config.immovable)
 		return false;
-	return sa_is_forbidden(sa) || policy_sa_is_superseded(sa);
+	return sa_is_forbidden(sa) || policy_sa_is_doubted(sa) || policy_sa_is_superseded(sa);
 }
 
 bool policy_sa_is_candidate(const struct sa *sa)
@@ -60,8 +66,9 @@ double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 {
 	if (policy_sa_must_leave(sa))
 		/* One that its IKE daemon is about to delete is not worth a move. */
-		return sa_is_forbidden(sa) ? sa->retry_at
-					   : fmax(sa->retry_at, sa->quit + SUPERSEDED_SECONDS);
+		return sa_is_forbidden(sa) || policy_sa_is_doubted(sa)
+			       ? sa->retry_at
+			       : fmax(sa->retry_at, sa->quit + SUPERSEDED_SECONDS);
 	if (sa->config.pinned || sa->successor)
 		return sa->retry_at;
 	return fmax(sa->retry_at, sa->moved + policy->parameters.dwell);
@@ -70,7 +77,8 @@ double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 static enum queue queue_of_resident(const struct sa *sa, double *ret_key)
 {
 	if (policy_sa_must_leave(sa)) {
-		*ret_key = FORCED_EVICTION;
+		*ret_key = sa_is_forbidden(sa) || !policy_sa_is_doubted(sa) ? FORCED_EVICTION
+									    : FORCED_DOUBT;
 		return QUEUE_FORCED;
 	}
 	/* Unknown is not cold: it stays until its rate is known. */

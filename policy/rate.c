@@ -103,9 +103,12 @@ bool policy_rate_update(struct rate *rate, const struct policy_parameters *param
 	return jump;
 }
 
-double policy_rate_half_band(const struct rate *rate, const struct policy_parameters *parameters,
-			     const struct pace *pace)
+double policy_rate_weight(const struct rate *rate, const struct pace *pace)
 {
-	return parameters->band_deviations * rate->deviation *
-	       sqrt(gain_of(rate->count, pace->level));
+	return 1 / gain_of(rate->count, pace->level);
+}
+
+double policy_rate_error(const struct rate *rate, const struct pace *pace)
+{
+	return rate->deviation * sqrt(gain_of(rate->count, pace->level));
 }

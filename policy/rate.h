@@ -53,9 +53,10 @@ void policy_pace(struct pace *pace, const struct policy_parameters *parameters, 
  * policy_forecast(). */
 bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters,
 			const struct pace *pace, double x);
-/* Half the width of the band in which the mean of the level is believed to lie. */
-double policy_rate_half_band(const struct rate *rate, const struct policy_parameters *parameters,
-			     const struct pace *pace);
+/* Samples in the mean of the level, the older ones in part. */
+double policy_rate_weight(const struct rate *rate, const struct pace *pace);
+/* Of the mean of the level: the deviation of one sample, scaled to that of the mean. */
+double policy_rate_error(const struct rate *rate, const struct pace *pace);
 /* Neither carries anything nor is expected to. */
 static inline bool policy_rate_is_idle(const struct rate *rate)
 {

@@ -47,6 +47,9 @@ static const struct {
 	[POLICY_REASON_MADE_WORSE] = {"made-worse",
 				      "the NIC served it worse than software, it waits before "
 				      "another try"},
+	[POLICY_REASON_DOUBTED] = {"doubted",
+				   "it carries less in the NIC than it did in software; there it "
+				   "is seen whether that is the NIC's doing"},
 };
 static_assert(ELEMENTSOF(reasons) == _POLICY_REASON_MAX, "every reason has a name");
 
@@ -96,6 +99,8 @@ static enum policy_reason explain_outsider(const struct policy *policy, const st
 		return POLICY_REASON_BANNED;
 	if (sa->config.immovable)
 		return POLICY_REASON_IMMOVABLE;
+	if (sa->retry_at > now && sa->comparison.stage == COMPARISON_RETURNED)
+		return POLICY_REASON_DOUBTED;
 	if (sa->retry_at > now && sa->made_worse)
 		return POLICY_REASON_MADE_WORSE;
 	if (sa->retry_at > now && sa->heat.refusals > 0)
@@ -152,6 +157,8 @@ static enum policy_reason explain_resident(const struct policy *policy, const st
 	explain_rival(policy, policy_table_of(policy, sa), sa, view);
 	if (sa->made_worse)
 		return POLICY_REASON_MADE_WORSE;
+	if (policy_sa_is_doubted(sa))
+		return POLICY_REASON_DOUBTED;
 	if (policy_sa_is_superseded(sa))
 		return POLICY_REASON_SUPERSEDED;
 	if (!sa->known)

@@ -207,6 +207,7 @@ void policy_sa_set_resident(struct policy *policy, policy_sa handle, bool reside
 	policy_clock(policy, now);
 	policy_unbook(policy, sa);
 	sa_unlink(policy, sa);
+	sa->comparison = (struct comparison){};
 	if (sa->resident != resident) {
 		sa->moved = policy->now;
 		sa->heat.born = policy->now;
@@ -323,6 +324,7 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 	}
 	policy->interval = dt;
 	carried = bytes - sa->bytes;
+	policy_compare_sample(policy, sa, (double)carried, dt);
 	if (carried > 0) {
 		sa_note_traffic(policy, sa);
 	} else if (silence_is_unknown(policy, sa)) {
@@ -339,18 +341,18 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 	sa_baseline(policy, sa, bytes, packets);
 }
 
-static double refused_wait(const struct policy *policy, const struct heat *heat)
+double policy_wait(const struct policy *policy, uint32_t times)
 {
-	double wait = policy->parameters.refused_wait * exp2(heat->refusals - 1.0);
+	double wait = policy->parameters.refused_wait * exp2(times - 1.0);
 
 	return fmin(wait, fmax(WAIT_SECONDS_MAX, policy->parameters.refused_wait));
 }
 
-static void sa_back_off(struct policy *policy, struct sa *sa)
+void policy_sa_back_off(struct policy *policy, struct sa *sa)
 {
 	if (sa->heat.refusals < REFUSALS_MAX)
 		sa->heat.refusals++;
-	sa->retry_at = policy->now + refused_wait(policy, &sa->heat);
+	sa->retry_at = policy->now + policy_wait(policy, sa->heat.refusals);
 }
 
 /* Of those that are surely in the table; `sa` is not. */
@@ -397,15 +399,18 @@ static void report_promotion(struct policy *policy, struct sa *sa, enum policy_o
 {
 	policy_table table = sa->placed;
 
-	sa_settle(policy, sa, outcome == POLICY_DONE);
+	sa_settle(policy, sa, outcome == POLICY_DONE || outcome == POLICY_PRETENDED);
 	sa->successor = false;
 	switch (outcome) {
 	case POLICY_DONE:
+		policy_compare_begin(policy, sa);
+		/* fall through */
+	case POLICY_PRETENDED:
 		sa->moved = policy->now;
 		table_learn_space(policy, table);
 		break;
 	case POLICY_REFUSED:
-		sa_back_off(policy, sa);
+		policy_sa_back_off(policy, sa);
 		break;
 	case POLICY_NO_SPACE:
 		table_learn_full(policy, table);
@@ -419,16 +424,19 @@ static void report_promotion(struct policy *policy, struct sa *sa, enum policy_o
 
 static void report_eviction(struct policy *policy, struct sa *sa, enum policy_outcome outcome)
 {
-	sa_settle(policy, sa, outcome != POLICY_DONE);
-	if (outcome != POLICY_DONE) {
+	bool done = outcome == POLICY_DONE || outcome == POLICY_PRETENDED;
+
+	sa_settle(policy, sa, !done);
+	if (!done) {
 		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;
 		return;
 	}
 	sa->moved = policy->now;
+	policy_compare_evicted(policy, sa);
 	/* What leaves in peace was served well: earlier refusals are forgiven. */
 	if (sa->made_worse)
-		sa_back_off(policy, sa);
-	else
+		policy_sa_back_off(policy, sa);
+	else if (sa->comparison.stage == COMPARISON_NONE)
 		sa->heat.refusals = 0;
 }
 

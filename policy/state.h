@@ -14,6 +14,7 @@
 
 #include "policy.h"
 
+#include "compare.h"
 #include "forecast.h"
 #include "heap.h"
 #include "lineage.h"
@@ -55,6 +56,7 @@ enum pending {
 
 struct sa {
 	struct heat heat;
+	struct comparison comparison;
 	struct policy_sa_config config;
 	double added;
 	double moved;     /* last move, planned or found */
@@ -112,6 +114,10 @@ struct table {
 	bool used;
 	double probe_at;
 	double probe_wait;
+	uint32_t doubts;   /* SAs that may be doubted at once, compare.c */
+	double doubted_at; /* the last one was */
+	double judged_at;  /* the last verdict came */
+	uint32_t cleared;  /* times that the NIC was not to blame, halved when it was */
 };
 
 struct policy {
@@ -129,6 +135,10 @@ struct policy {
 	struct lineages lineages;
 	struct pace pace;
 	struct persistence persistence; /* of SAs without a table */
+	/* Bytes of all samples of SAs that are not compared, and what these would have carried by
+	 * their long run. */
+	double others_carried;
+	double others_expected;
 	double now;
 	double offset;   /* policy's clock minus the caller's */
 	double interval; /* s between samples, as last seen: no horizon is shorter */
@@ -159,6 +169,12 @@ static inline double sa_mean(const struct sa *sa)
 double policy_clock(struct policy *policy, double now);
 double policy_clock_peek(const struct policy *policy, double now);
 
+/* sa.c */
+/* Seconds to wait after so many failures in a row, doubling. */
+double policy_wait(const struct policy *policy, uint32_t times);
+/* Not to be promoted for a while, twice as long as the last time. */
+void policy_sa_back_off(struct policy *policy, struct sa *sa);
+
 /* queue.c */
 /* The table whose slots and queues the SA belongs to now, or NULL. */
 struct table *policy_table_of(const struct policy *policy, const struct sa *sa);
@@ -166,6 +182,8 @@ struct group *policy_group_of(const struct policy *policy, struct table *table,
 			      const struct sa *sa);
 /* Its successor carries the traffic; its slot is the reserve of the next rekey. */
 bool policy_sa_is_superseded(const struct sa *sa);
+/* It goes back to software, to see whether the NIC slows it down. */
+bool policy_sa_is_doubted(const struct sa *sa);
 bool policy_sa_must_leave(const struct sa *sa);
 bool policy_sa_is_candidate(const struct sa *sa);
 double policy_sa_ready_at(const struct policy *policy, const struct sa *sa);

@@ -322,6 +322,7 @@ static void check_move(struct model *model, const struct policy_move *move)
 		if (sa->config.pinned && sa->config.table == sa->in && !sa->config.banned)
 			assert_true(move->reason == POLICY_REASON_OVER_CAPACITY ||
 				    move->reason == POLICY_REASON_MADE_WORSE ||
+				    move->reason == POLICY_REASON_DOUBTED ||
 				    move->reason == POLICY_REASON_SUPERSEDED);
 	}
 	if (is_by_rate(move->reason))

@@ -11,128 +11,13 @@
 #include <cmocka.h>
 
 #include "cleanup.h"
-#include "policy.h"
+#include "policy-world.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define MB 1e6
-
-static const struct policy_table_config table_default = {
-	.capacity = 2,
-	.moves_per_second = 100,
-	.moves_burst = 100,
-	.migration_bytes = MB,
-	.migration_seconds = 0.1,
-};
-
-/* A little world with one table: SAs with constant rates, a second a step, every move works. */
-struct world {
-	struct policy *policy;
-	policy_table table;
-	struct policy_sa_config config;
-	double now;
-	size_t n;
-	policy_sa sas[64];
-	uint64_t bytes[64];
-	double rates[64];
-	bool frozen[64]; /* the counter is not read */
-	const struct policy_move *moves;
-	size_t n_moves;
-};
-
-static void world_open(struct world *world, const struct policy_table_config *table)
-{
-	struct policy_parameters parameters = policy_parameters_default();
-
-	*world = (struct world){.now = 1000};
-	assert_int_equal(policy_new(&parameters, &world->policy), 0);
-	assert_int_equal(policy_table_add(world->policy, table, &world->table), 0);
-	world->config = (struct policy_sa_config){.table = world->table, .weight = 1};
-}
-
-static void world_close(struct world *world)
-{
-	world->policy = policy_free(world->policy);
-}
-
-static size_t world_add_lineage(struct world *world, double rate, bool resident,
-				const char *lineage)
-{
-	size_t i = world->n++;
-
-	world->rates[i] = rate;
-	assert_int_equal(policy_sa_add(world->policy, &world->config, lineage, strlen(lineage),
-				       resident, world->now, &world->sas[i]),
-			 0);
-	return i;
-}
-
-static size_t world_add(struct world *world, double rate, bool resident)
-{
-	char lineage[32];
-
-	(void)snprintf(lineage, sizeof(lineage), "lineage %zu", world->n);
-	return world_add_lineage(world, rate, resident, lineage);
-}
-
-static void world_observe(struct world *world)
-{
-	for (size_t i = 0; i < world->n; i++)
-		if (!world->frozen[i])
-			policy_sa_observe(world->policy, world->sas[i], world->bytes[i],
-					  world->bytes[i] / 1000, world->now);
-}
-
-static void world_report(struct world *world, enum policy_outcome outcome)
-{
-	for (size_t i = 0; i < world->n_moves; i++)
-		policy_report(world->policy, world->moves[i].sa, outcome, world->now);
-}
-
-/* A second passes; the moves of the plan are left to the caller. */
-static size_t world_tick(struct world *world)
-{
-	world->now += 1;
-	for (size_t i = 0; i < world->n; i++)
-		world->bytes[i] += (uint64_t)world->rates[i];
-	world_observe(world);
-	world->n_moves = policy_plan(world->policy, world->now, &world->moves);
-	return world->n_moves;
-}
-
-static size_t world_run(struct world *world, int seconds)
-{
-	size_t n = 0;
-
-	while (seconds-- > 0) {
-		n += world_tick(world);
-		world_report(world, POLICY_DONE);
-	}
-	return n;
-}
-
-static struct policy_sa_view world_view(const struct world *world, size_t i)
-{
-	struct policy_sa_view view = {.reason = _POLICY_REASON_MAX};
-
-	policy_sa_get(world->policy, world->sas[i], world->now, &view);
-	return view;
-}
-
-static bool world_resident(const struct world *world, size_t i)
-{
-	return world_view(world, i).resident;
-}
-
-static void assert_reason(const struct world *world, size_t i, enum policy_reason reason)
-{
-	assert_string_equal(policy_reason_name(world_view(world, i).reason),
-			    policy_reason_name(reason));
-}
 
 static void test_free_slots_go_to_the_busiest(void **state)
 {
@@ -525,29 +410,19 @@ static void test_a_nic_that_does_not_count_is_not_taken_for_idle(void **state)
 	world_open(&world, &table_default);
 	world_add(&world, 50 * MB, false);
 	world_add(&world, 40 * MB, false);
-	world_add(&world, 30 * MB, false);
-	world_run(&world, 4);
-	assert_true(world_resident(&world, 0) && world_resident(&world, 1));
+	world_add(&world, 1 * MB, false);
+	while (!world_resident(&world, 0) || !world_resident(&world, 1))
+		world_run(&world, 1);
 	/* Offloaded, their counters stand still from the first. */
-	world_close(&world);
-
-	world_open(&world, &table_default);
-	world_add(&world, 50 * MB, false);
-	world_add(&world, 40 * MB, false);
-	world_add(&world, 30 * MB, false);
-	for (int i = 0; i < 50; i++) {
-		world_tick(&world);
-		for (size_t j = 0; j < world.n_moves; j++) {
-			size_t sa = world.moves[j].sa == world.sas[0] ? 0 : 1;
-
-			assert_int_equal(world.moves[j].action, POLICY_PROMOTE);
-			assert_int_equal(world.moves[j].sa, world.sas[sa]);
-			policy_report(world.policy, world.moves[j].sa, POLICY_DONE, world.now);
-			world.rates[sa] = 0;
-		}
-	}
-	assert_true(world_resident(&world, 0) && world_resident(&world, 1));
+	world.rates[0] = world.rates[1] = 0;
+	assert_int_equal(world_run(&world, 3), 0);
 	assert_reason(&world, 0, POLICY_REASON_UNKNOWN_RATE);
+	/* What they carry is not known; but it may be nothing, so one of them is asked. */
+	world_tick(&world);
+	assert_true(world.n_moves >= 1);
+	assert_int_equal(world.moves[0].action, POLICY_EVICT);
+	assert_int_equal(world.moves[0].reason, POLICY_REASON_DOUBTED);
+	assert_true(world_resident(&world, 0) || world_resident(&world, 1));
 	world_close(&world);
 }
 

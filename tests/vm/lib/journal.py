@@ -12,8 +12,8 @@ def cursor():
     return lines[-1].removeprefix("-- cursor: ") if lines else ""
 
 
-def entries(since=None, unit="espoffloadd.service", **fields):
-    """Entries of a unit as dictionaries, from a cursor() on; without one, since boot. unit=None: everything. fields: FIELD="value".
+def entries(since=None, unit="espoffloadd.service"):
+    """Entries of a unit as dictionaries, from a cursor() on; without one, since boot. unit=None: everything.
 
     The messages of systemd about the unit are included, as journalctl -u does.
     """
@@ -22,7 +22,7 @@ def entries(since=None, unit="espoffloadd.service", **fields):
         command += ["--after-cursor", since]
     if unit:
         command += ["-u", unit]
-    text = attempt("journalctl", "--sync") and attempt(*command, *(f"{name}={value}" for name, value in fields.items())).stdout
+    text = attempt("journalctl", "--sync") and attempt(*command).stdout
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A NIC that slows an SA down. netdevsim cannot, so the senders play its part: they halve the rate of an SA while it is in the NIC."""
+
+import time
+
+from lib import journal, service, xfrm
+from lib.case import check, check_equal, timeout
+from lib.daemon import ENFORCE, Continuity, listed
+from lib.sh import wait_until
+from lib.world import World
+
+RATE = 40       # packets per second of each SA
+SLOWED = "4894932d6fe04a12a27f5d84f25583a7"     # MESSAGE_ID_SLOWED
+
+
+class Throttle:
+    """Halves the rate of one SA for as long as it is in the NIC."""
+
+    def __init__(self, world, victim):
+        self.world, self.victim = world, victim
+        self.halved = None
+
+    def follow(self):
+        halved = self.victim in xfrm.offloaded("nsim0")
+        if halved != self.halved:
+            self.world.plan("out", {flow.spi: RATE / 2 if halved and flow.spi == self.victim else RATE for flow in self.world.out})
+            self.halved = halved
+        return True
+
+
+def blames(since):
+    return [entry for entry in journal.entries(since) if entry.get("MESSAGE_ID") == SLOWED]
+
+
+@timeout(120)
+def case_slower():
+    """An SA that a NIC slows down goes back to software, is watched there, and stays; the others are not blamed for anything"""
+    world = World(out=8, inbound=0)
+    victim = world.out[3].spi
+    throttle = Throttle(world, victim)
+    throttle.follow()
+    world.wait_for_traffic()
+    since = service.start(ENFORCE)
+    continuity = Continuity()
+
+    def told():
+        throttle.follow()
+        return blames(since)
+    blamed = wait_until(told, 60, "the NIC to be blamed", interval=0.3)
+    check_equal([int(entry["ESPOFFLOAD_SPI"], 16) for entry in blamed], [victim], "SAs that the NIC is blamed for")
+    print(blamed[0]["MESSAGE"])
+    check_equal(blamed[0]["ESPOFFLOAD_REASON"], "slower", "reason")
+    check_equal(listed()[victim]["reason"], "made-worse", "reason in list")
+    explained = service.ctl("explain", f"{victim:#x}")
+    check("in the NIC" in explained and "back in software" in explained, "explain does not tell the rates")
+    for _ in range(8):
+        throttle.follow()
+        check_equal(xfrm.offloaded("nsim0"), {flow.spi for flow in world.out} - {victim}, "SAs in the NIC")
+        time.sleep(1)
+    continuity.check()
+    check_equal(len(blames(since)), 1, "times that the NIC was blamed")
+    world.stop_traffic()
