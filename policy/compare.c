@@ -130,14 +130,15 @@ static bool is_certain(const struct comparison *comparison, double rate, double 
 	       errors * deviation * sqrt(1 / comparison->n_before + 1.0 / comparison->n);
 }
 
-/* One at a time; as many more as the NIC was to blame for. A NIC that was often not to blame is
- * asked more rarely, but not for long where an SA stands still. A doubt may end without an answer.
- */
+/* Paid from what was left over, with one on credit. One at a time; as many more as the NIC was to
+ * blame for. A NIC that was often not to blame is asked more rarely, but not for long where an SA
+ * stands still. A doubt may end without an answer. */
 static bool may_doubt(const struct policy *policy, const struct table *table, bool stopped)
 {
 	double wait = table->cleared > 0 ? policy_wait(policy, table->cleared) : 0;
 
-	if (policy->now < table->judged_at + (stopped ? fmin(wait, STOPPED_WAIT) : wait))
+	if (table->ledger < 0 ||
+	    policy->now < table->judged_at + (stopped ? fmin(wait, STOPPED_WAIT) : wait))
 		return false;
 	return table->doubts > 0 || policy->now >= table->doubted_at + ANSWER_SECONDS;
 }
@@ -158,6 +159,7 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 		if (comparison->seconds >= IN_NIC_SECONDS_MAX)
 			*comparison = (struct comparison){};
 	} else if (may_doubt(policy, table, is_stopped(rate, expected))) {
+		table->ledger -= policy->parameters.payback * policy_cost(table, sa);
 		table->doubts -= table->doubts > 0;
 		table->doubted_at = policy->now;
 		comparison->in_nic = rate;
@@ -173,6 +175,10 @@ static void blame(struct policy *policy, struct sa *sa)
 {
 	struct table *table = &policy->tables[sa->comparison.table];
 
+	/* What it has carried since its return pays for doubts, and for nothing else. */
+	table->ledger += sa->config.weight * sa->heat.accrued;
+	sa->heat.accrued = 0;
+	sa->heat.born = policy->now;
 	table->doubts += 2;
 	table->cleared /= 2;
 	table->judged_at = policy->now;

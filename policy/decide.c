@@ -77,6 +77,8 @@ static void plan_promotion(struct policy *policy, struct table *table, struct sa
 		victim->partner = policy_sa_handle(policy, sa);
 		table->paired++;
 	}
+	table->ledger +=
+		fmax(0, sa->config.weight * sa->heat.accrued - policy->parameters.payback * cost);
 	plan_move(policy, sa, POLICY_PROMOTE, reason, victim, gain, cost);
 	spend(table, victim ? 2 : 1);
 }

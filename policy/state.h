@@ -114,6 +114,8 @@ struct table {
 	bool used;
 	double probe_at;
 	double probe_wait;
+	double ledger;     /* weighted bytes forgone that no promotion had to be paid with: for
+			      doubts; negative: owed */
 	uint32_t doubts;   /* SAs that may be doubted at once, compare.c */
 	double doubted_at; /* the last one was */
 	double judged_at;  /* the last verdict came */

@@ -395,6 +395,48 @@ static void test_doubts_are_paid_for(void **state)
 	world_close(&world);
 }
 
+/* Moves so dear that the promotions left nothing: what an SA carries back in software pays for the
+ * next doubt. */
+static void test_a_nic_that_is_to_blame_is_asked_on(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct verdicts verdicts = {};
+	struct world world;
+
+	(void)state;
+	config.migration_bytes = 50 * MB;
+	config.capacity = 4;
+	world_open(&world, &config);
+	for (int i = 0; i < 4; i++) {
+		world_add(&world, 50 * MB, false);
+		world.in_nic[i] = 0;
+	}
+	(void)live_for(&world, &verdicts, 50);
+	assert_int_equal(verdicts.slower, 4);
+	world_close(&world);
+}
+
+/* And what it was promoted for beyond its price pays for doubts, too. */
+static void test_a_nic_that_was_cleared_is_asked_again_later(void **state)
+{
+	struct verdicts verdicts = {};
+	struct world world;
+	size_t first, second;
+
+	(void)state;
+	world_open(&world, &table_default);
+	first = add_well_known(&world, 50 * MB, 1);
+	(void)live_until(&world, &verdicts, first, true);
+	world.rates[first] = 20 * MB;
+	(void)live_for(&world, &verdicts, 80);
+	assert_int_equal(verdicts.cleared, 1);
+	second = add_well_known(&world, 50 * MB, 1);
+	world.in_nic[second] = 0.5;
+	(void)live_for(&world, &verdicts, 20);
+	assert_int_equal(verdicts.slower, 1);
+	world_close(&world);
+}
+
 static void test_its_table_goes(void **state)
 {
 	struct verdicts verdicts = {};
@@ -432,6 +474,8 @@ int main(void)
 		cmocka_unit_test(test_a_rekey_ends_it),
 		cmocka_unit_test(test_what_is_pretended_is_not_compared),
 		cmocka_unit_test(test_doubts_are_paid_for),
+		cmocka_unit_test(test_a_nic_that_is_to_blame_is_asked_on),
+		cmocka_unit_test(test_a_nic_that_was_cleared_is_asked_again_later),
 		cmocka_unit_test(test_its_table_goes),
 	};
 

@@ -517,7 +517,6 @@ static void test_rules_hold_with_faults(void **state)
 /* Adversaries: they see where every SA is, and send to hurt. */
 #define ADVERSARY_N 256
 #define ADVERSARY_K 32
-#define ADVERSARY_MOVE 2e8
 
 enum adversary {
 	ADVERSARY_OUTSIDERS, /* all traffic always to SAs in software */
@@ -544,14 +543,15 @@ static double adversary_rate(enum adversary adversary, uint32_t i, uint32_t tick
 	return 0;
 }
 
-static void run_adversary(enum adversary adversary)
+/* move: bytes that one costs */
+static void run_adversary(enum adversary adversary, double move)
 {
 	struct policy_parameters parameters = policy_parameters_default();
 	struct policy_table_config table_config = {
 		.capacity = ADVERSARY_K,
 		.moves_per_second = 1e6,
 		.moves_burst = 1e6,
-		.migration_bytes = ADVERSARY_MOVE,
+		.migration_bytes = move,
 	};
 	struct policy_sa_config config = {.weight = 1};
 	uint64_t bytes[ADVERSARY_N] = {};
@@ -584,20 +584,24 @@ static void run_adversary(enum adversary adversary)
 			resident[moves[i].sa] = moves[i].action == POLICY_PROMOTE;
 			policy_report(policy, moves[i].sa, POLICY_DONE, tick);
 		}
-		moved += (double)n_moves * ADVERSARY_MOVE;
+		moved += (double)n_moves * move;
 		if (tick > 100)
 			worst = fmax(worst, moved / software);
 	}
-	print_message("adversary %d: moves cost at most %.3f of the bytes left in software\n",
-		      adversary, worst);
+	print_message("adversary %d, %g a move: moves cost at most %.3f of the bytes left in "
+		      "software\n",
+		      adversary, move, worst);
 	assert_true(worst <= 1 / parameters.payback);
 	policy_free(policy);
 }
 
 static void test_moves_cost_a_bounded_share(void **state)
 {
+	static const double moves[] = {5e7, 2e8, 4e8};
+
 	for (int adversary = 0; adversary < _ADVERSARY_MAX; adversary++)
-		run_adversary((enum adversary)adversary);
+		for (size_t i = 0; i < ELEMENTSOF(moves); i++)
+			run_adversary((enum adversary)adversary, moves[i]);
 }
 
 int main(void)
