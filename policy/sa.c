@@ -403,9 +403,9 @@ static void report_promotion(struct policy *policy, struct sa *sa, enum policy_o
 	sa->successor = false;
 	switch (outcome) {
 	case POLICY_DONE:
-		policy_compare_begin(policy, sa);
-		/* fall through */
 	case POLICY_PRETENDED:
+		if (outcome == POLICY_DONE)
+			policy_compare_begin(policy, sa);
 		sa->moved = policy->now;
 		table_learn_space(policy, table);
 		break;
