@@ -172,6 +172,7 @@ class IkeWorld:
         try:
             self._go()
         except Failure:
+            print("--- SAs ---\n" + "\n".join(map(str, xfrm.sas())))
             print("--- the log of gw ---\n" + self.log("gw")[-60000:], flush=True)
             raise
 
