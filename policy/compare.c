@@ -78,7 +78,7 @@ void policy_compare_evicted(struct policy *policy, struct sa *sa)
 {
 	struct comparison *comparison = &sa->comparison;
 
-	if (comparison->stage != COMPARISON_DOUBTED) {
+	if (comparison->stage != COMPARISON_DOUBTED || sa->made_worse) {
 		*comparison = (struct comparison){};
 		return;
 	}

@@ -100,6 +100,30 @@ static void test_an_sa_that_is_slowed_down_goes_back_and_waits(void **state)
 	world_close(&world);
 }
 
+/* Broken packets are certain: no answer about its rate shortens that wait. */
+static void test_a_doubt_does_not_excuse_broken_packets(void **state)
+{
+	struct verdicts verdicts = {};
+	struct world world;
+	size_t sa;
+
+	(void)state;
+	world_open(&world, &table_default);
+	sa = world_add(&world, 50 * MB, false);
+	(void)live_until(&world, &verdicts, sa, true);
+	world.rates[sa] = 20 * MB;
+	do
+		world_tick(&world);
+	while (world.n_moves == 0);
+	assert_int_equal(world.moves[0].reason, POLICY_REASON_DOUBTED);
+	policy_sa_made_worse(world.policy, world.sas[sa], world.now);
+	world_report(&world, POLICY_DONE);
+	(void)live_for(&world, &verdicts, 40);
+	assert_reason(&world, sa, POLICY_REASON_MADE_WORSE);
+	assert_int_equal(verdicts.cleared, 0);
+	world_close(&world);
+}
+
 static void test_traffic_that_goes_by_itself_is_not_the_nics_fault(void **state)
 {
 	struct verdicts verdicts = {};
@@ -462,6 +486,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_sa_that_is_slowed_down_goes_back_and_waits),
+		cmocka_unit_test(test_a_doubt_does_not_excuse_broken_packets),
 		cmocka_unit_test(test_traffic_that_goes_by_itself_is_not_the_nics_fault),
 		cmocka_unit_test(test_an_sa_that_stands_still),
 		cmocka_unit_test(test_a_pinned_sa_stays_while_it_carries_something),
