@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 
 /* Reserved by IANA (RFC 4303, 2.1). */
 #define COVER_SPI_MIN 1
 #define COVER_SPI_MAX 255
 #define ATTEMPTS_MAX 3
-/* As many as one sweep takes away: there is one move at a time, and it leaves one at most. */
-#define SWEEP_MAX KERNEL_BATCH_MESSAGES
 
 static bool is_cover(const struct sa_facts *facts)
 {
@@ -19,49 +18,99 @@ static bool is_cover(const struct sa_facts *facts)
 	       id->spi >= COVER_SPI_MIN && id->spi <= COVER_SPI_MAX;
 }
 
-unsigned cover_write(const struct cover *cover, const struct sa_image *image,
-		     struct kernel_batch *batch)
+bool covers_has(const struct covers *covers, const struct sa_id *id)
 {
-	if (cover->id.spi != 0)
-		return 0;
-	sa_image_write_larval(image, batch, COVER_SPI_MIN, COVER_SPI_MAX);
-	return 1;
+	for (size_t i = 0; i < covers->n_covered; i++)
+		if (memcmp(&covers->covered[i], id, sizeof(*id)) == 0)
+			return true;
+	return false;
 }
 
-void cover_take(struct cover *cover, const struct nlmsghdr *message)
+static int take_larval(const struct nlmsghdr *message, bool own, void *userdata)
 {
+	struct covers *covers = userdata;
 	struct sa_facts facts;
 
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0 &&
-	    is_cover(&facts))
-		cover->id = facts.description.id;
+	(void)own; /* transact() hands out nothing else */
+	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0 ||
+	    !is_cover(&facts))
+		return 0;
+	if (covers->n_larvals < ELEMENTSOF(covers->larvals))
+		covers->larvals[covers->n_larvals++] = facts.description.id;
+	else
+		covers->lost = true;
+	return 0;
 }
 
-void cover_note(struct cover *cover, unsigned n, const struct kernel_batch *batch)
+static void make_larvals(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+			 const struct sa_image *const *images, size_t n)
 {
-	if (n > 0 && batch->answers[0].error == -ETIMEDOUT)
-		cover->lost = true;
-}
-
-void cover_remove(struct cover *cover, struct kernel *kernel, struct kernel_batch *batch)
-{
-	int r = cover->id.spi != 0 ? -EAGAIN : 0;
-
-	for (unsigned i = 0; i < ATTEMPTS_MAX && r < 0 && r != -ESRCH; i++) {
-		kernel_batch_clear(batch);
-		sa_id_write(&cover->id, batch, XFRM_MSG_DELSA);
-		r = kernel_transact(kernel, batch, NULL, NULL);
-		if (r >= 0)
-			r = batch->answers[0].error;
-	}
-	if (cover->lost)
-		cover_sweep(kernel, batch);
 	kernel_batch_clear(batch);
-	*cover = (struct cover){};
+	for (size_t i = 0; i < n; i++)
+		sa_image_write_larval(images[i], batch, COVER_SPI_MIN, COVER_SPI_MAX);
+	(void)kernel_transact(kernel, batch, take_larval, covers);
+	for (size_t i = 0; i < n; i++)
+		covers->lost |= batch->answers[i].error == -ETIMEDOUT;
+}
+
+int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+	       const struct sa_image *const *images, size_t n)
+{
+	int r = 0;
+
+	if (n > COVERED_MAX - covers->n_covered)
+		return -ENOSPC;
+	make_larvals(covers, kernel, batch, images, n);
+	for (size_t i = 0; i < n; i++)
+		if (batch->answers[i].error == 0)
+			covers->covered[covers->n_covered++] = sa_image_id(images[i]);
+		else
+			r = batch->answers[i].error;
+	kernel_batch_clear(batch);
+	return r;
+}
+
+void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+			  const struct sa_image *image)
+{
+	make_larvals(covers, kernel, batch, &image, 1);
+	kernel_batch_clear(batch);
+}
+
+/* What is not deleted now expires. */
+static void delete_larvals(struct kernel *kernel, struct kernel_batch *batch,
+			   const struct sa_id *ids, size_t n)
+{
+	for (size_t first = 0; first < n; first += KERNEL_BATCH_MESSAGES) {
+		bool unknown = true;
+
+		for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && unknown; attempt++) {
+			unknown = false;
+			kernel_batch_clear(batch);
+			for (size_t i = first; i < n && i - first < KERNEL_BATCH_MESSAGES; i++)
+				sa_id_write(&ids[i], batch, XFRM_MSG_DELSA);
+			(void)kernel_transact(kernel, batch, NULL, NULL);
+			for (unsigned i = 0; i < batch->n; i++)
+				unknown |= batch->answers[i].error < 0 &&
+					   batch->answers[i].error != -ESRCH;
+		}
+	}
+	kernel_batch_clear(batch);
+}
+
+void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+{
+	if (covers->n_larvals > 0) {
+		kernel->ops->wait_for_lookups(kernel);
+		delete_larvals(kernel, batch, covers->larvals, covers->n_larvals);
+	}
+	if (covers->lost)
+		covers_sweep(kernel, batch);
+	*covers = (struct covers){};
 }
 
 struct leftovers {
-	struct sa_id ids[SWEEP_MAX];
+	struct sa_id ids[COVER_SPI_MAX]; /* there may be more: SPIs are unique per address only */
 	size_t n;
 };
 
@@ -71,21 +120,19 @@ static int find_leftover(const struct nlmsghdr *message, bool own, void *userdat
 	struct sa_facts facts;
 
 	(void)own;
-	if (left->n < SWEEP_MAX && sa_facts_read(message, &facts) == 0 && is_cover(&facts))
+	if (left->n < ELEMENTSOF(left->ids) && sa_facts_read(message, &facts) == 0 &&
+	    is_cover(&facts))
 		left->ids[left->n++] = facts.description.id;
 	return 0;
 }
 
-void cover_sweep(struct kernel *kernel, struct kernel_batch *batch)
+void covers_sweep(struct kernel *kernel, struct kernel_batch *batch)
 {
 	struct leftovers left = {};
 
-	/* What is not found now expires. */
 	(void)kernel->ops->dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
-	kernel_batch_clear(batch);
-	for (size_t i = 0; i < left.n; i++)
-		sa_id_write(&left.ids[i], batch, XFRM_MSG_DELSA);
-	if (left.n > 0)
-		(void)kernel_transact(kernel, batch, NULL, NULL);
-	kernel_batch_clear(batch);
+	if (left.n == 0)
+		return;
+	kernel->ops->wait_for_lookups(kernel);
+	delete_larvals(kernel, batch, left.ids, left.n);
 }

@@ -1,30 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A larval SA that covers an outbound move: while it exists, a packet that finds no SA waits or is
+ * Larval SAs that cover outbound moves: while there is one, a packet that finds no SA waits or is
  * dropped, and the kernel does not ask the IKE daemon for one (xfrm_state_look_at()). It has the
  * addresses, reqid and mode of the SA that is moved, and an SPI of the reserved ones, which no IKE
  * daemon chooses. One that a killed daemon leaves is found by that at the next start, or expires
  * (net.core.xfrm_acq_expires).
+ *
+ * A packet looks for its SA without a lock. One that began before the cover was made does not see
+ * it, and must have finished before the SA is deleted; and one that began before the SA was back
+ * does not see that, and must have finished before the cover is taken away. So between making a
+ * cover and moving, and between moving and taking it away, the kernel is asked to wait
+ * (kernel_ops.wait_for_lookups), which takes so long that several SAs are covered at once.
  */
 #pragma once
 
 #include "kernel.h"
 #include "sa-image.h"
 
-struct cover {
-	struct sa_id id; /* SPI 0: none */
-	bool lost;       /* there is one whose SPI nobody told */
+/* SAs that are covered at once: one exchange makes the covers of all. */
+#define COVERED_MAX KERNEL_BATCH_MESSAGES
+
+struct covers {
+	struct sa_id covered[COVERED_MAX]; /* the SAs */
+	size_t n_covered;
+	/* The larval SAs: theirs, and what else was left by their moves. */
+	struct sa_id larvals[2 * COVERED_MAX];
+	size_t n_larvals;
+	bool lost; /* there is one whose SPI nobody told */
 };
 
-/* Adds the message that makes one, unless there is one. Returns the number of messages. */
-unsigned cover_write(const struct cover *cover, const struct sa_image *image,
-		     struct kernel_batch *batch);
-/* Takes note of it, if the message tells of one: the answer to the above. */
-void cover_take(struct cover *cover, const struct nlmsghdr *message);
-/* After the exchange: `n` is what cover_write() returned, and was the batch's beginning. */
-void cover_note(struct cover *cover, unsigned n, const struct kernel_batch *batch);
+/* All overwrite the batch, and leave it empty. */
 
-/* Both overwrite the batch, and leave it empty. */
-void cover_remove(struct cover *cover, struct kernel *kernel, struct kernel_batch *batch);
-/* Removes whatever covers there are: there must be no move under way. */
-void cover_sweep(struct kernel *kernel, struct kernel_batch *batch);
+/* Makes covers; the caller waits. Returns 0 or the last negative errno: covers_has() tells which
+ * SAs are covered all the same. -ENOSPC: there would be more than COVERED_MAX. */
+int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+	       const struct sa_image *const *images, size_t n);
+bool covers_has(const struct covers *covers, const struct sa_id *id);
+/* Gives an SPI to a larval SA of the image's tuple that has none, since it takes one to delete it:
+ * what a move that did not happen leaves. */
+void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+			  const struct sa_image *image);
+/* Waits, and takes them away. */
+void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch);
+/* The same for whatever covers there are in the kernel: there must be no move under way. */
+void covers_sweep(struct kernel *kernel, struct kernel_batch *batch);

@@ -11,12 +11,17 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <linux/xfrm.h>
 #include <netlink/msg.h>
 #include <netlink/socket.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
 
 /* The kernel fills at most this much in one message of a dump (netlink_dump()). */
 #define RECEIVE_SIZE (60u * 1024u)
@@ -27,6 +32,9 @@
 #define ANSWER_TIMEOUT_MS 5000
 /* Bounds the time away from the event loop during a storm of events. */
 #define EVENTS_AT_ONCE 256
+/* In place of a grace period: longer than anything but a virtual machine's host holds up a lookup.
+ */
+#define LOOKUPS_WAIT_NS (20 * 1000 * 1000)
 
 struct netlink_kernel {
 	struct kernel kernel;
@@ -285,6 +293,17 @@ static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler han
 	return r;
 }
 
+/* The kernel's synchronize_rcu(), as membarrier() makes it: not with the isolated CPUs of nohz_full
+ * (EINVAL), nor with a single CPU, where a lookup can still be preempted. */
+static void netlink_wait_for_lookups(struct kernel *kernel)
+{
+	static const struct timespec wait = {.tv_nsec = LOOKUPS_WAIT_NS};
+
+	(void)kernel;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0 || get_nprocs() == 1)
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+}
+
 static int netlink_receive_events(struct kernel *kernel, kernel_handler handler, void *userdata)
 {
 	struct netlink_kernel *k = netlink_kernel(kernel);
@@ -354,6 +373,7 @@ static int open_socket(struct nl_sock **ret_socket, int receive_buffer)
 static const struct kernel_ops netlink_ops = {
 	.transact = netlink_transact,
 	.dump = netlink_dump,
+	.wait_for_lookups = netlink_wait_for_lookups,
 	.receive_events = netlink_receive_events,
 	.event_fd = netlink_event_fd,
 	.free = netlink_free,

@@ -70,6 +70,10 @@ struct kernel_ops {
 	 * during the dump may be missed (xfrm_dump_sa() walks a list to whose head they are
 	 * added). */
 	int (*dump)(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata);
+	/* Returns when each packet that is looking up its outbound SA has finished looking: those
+	 * that begin later see every SA that was inserted before this call. Packets look without a
+	 * lock (xfrm_state_find(), RCU). Takes some ten milliseconds. */
+	void (*wait_for_lookups)(struct kernel *kernel);
 	/* Events of the groups SA, EXPIRE, POLICY and MIGRATE. Returns 1 when there may be more,
 	 * -ENOBUFS when the kernel had to drop some. */
 	int (*receive_events)(struct kernel *kernel, kernel_handler handler, void *userdata);

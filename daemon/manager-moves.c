@@ -2,7 +2,7 @@
 /*
  * The plan becomes a queue of moves; moves are made one after the other, a few in each turn of the
  * event loop, and each outcome is reported to the policy. What a driver refused is remembered by
- * the shape of the SA.
+ * the shape of the SA. While an SA cannot be put back, no other is touched.
  */
 #include "manager.h"
 #include "nic-drivers.h"
@@ -12,7 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* Away from the event loop at most so long; a move takes about a millisecond. */
+/* Away from the event loop so long, and what is left of a group of moves: a move takes about a
+ * millisecond, and where one of the group is outbound, the group two grace periods of the kernel.
+ */
 #define MOVES_TURN_SECONDS 0.02
 #define RESTORE_WAIT_MIN (10 * UINT64_C(1000))
 #define RESTORE_WAIT_MAX (1000 * UINT64_C(1000))
@@ -288,22 +290,47 @@ static double clock_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* The next moves of the queue, as many as are covered at once. */
+static void make_group(struct manager *m)
+{
+	struct sa_id outbound[COVERED_MAX];
+	size_t n = 0, size = m->n_queue - m->queue_position;
+
+	if (size > COVERED_MAX)
+		size = COVERED_MAX;
+	for (size_t i = 0; i < size; i++) {
+		const struct policy_move *planned = &m->queue[m->queue_position + i];
+		const struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
+
+		if (sa && sa->description.direction == SA_DIRECTION_OUT)
+			outbound[n++] = sa->description.id;
+	}
+	migrator_cover(m->migrator, outbound, n);
+	for (size_t i = 0; i < size && m->n_restoring == 0; i++) {
+		const struct policy_move planned = m->queue[m->queue_position++];
+
+		make_move(m, &planned);
+	}
+	migrator_uncover(m->migrator);
+}
+
 void manager_make_moves(struct manager *m)
 {
 	double deadline = clock_now() + MOVES_TURN_SECONDS;
 
-	if (m->stale || m->paused)
-		manager_cancel_moves(m);
-	while (m->queue_position < m->n_queue) {
-		const struct policy_move planned = m->queue[m->queue_position++];
-
-		if (m->config->mode == CONFIG_MODE_OBSERVE)
-			pretend(m, &planned);
-		else
-			make_move(m, &planned);
-		if (clock_now() >= deadline)
+	do {
+		if (m->stale || m->paused || m->n_restoring > 0)
+			manager_cancel_moves(m);
+		if (m->queue_position == m->n_queue)
 			break;
-	}
+		if (m->config->mode == CONFIG_MODE_OBSERVE) {
+			const struct policy_move planned = m->queue[m->queue_position++];
+
+			pretend(m, &planned);
+		} else {
+			make_group(m);
+		}
+	} while (clock_now() < deadline);
 	(void)sd_event_source_set_enabled(
 		m->moves_source, m->queue_position < m->n_queue ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	if (m->queue_position >= m->n_queue)
@@ -315,7 +342,7 @@ void manager_plan(struct manager *m)
 	const struct policy_move *moves;
 	size_t n;
 
-	if (m->stale || m->paused || m->queue_position < m->n_queue)
+	if (m->stale || m->paused || m->n_restoring > 0 || m->queue_position < m->n_queue)
 		return;
 	if (m->nics_changed) {
 		m->nics_changed = false;

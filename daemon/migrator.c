@@ -5,7 +5,8 @@
  * move an SA out of a NIC but not into one (the clone's type_offload is never set, so
  * xfrm_dev_state_add() refuses); that is noticed at the first try and not tried again.
  *
- * Otherwise an SA is moved in four exchanges with the kernel:
+ * Otherwise an SA is moved in four exchanges with the kernel (an outbound one is covered before,
+ * see below):
  *
  *   1. GETSA: the SA as it is now; all checks are made on this.
  *   2. DELSA and ALLOCSPI with the very same SPI, in one buffer. The kernel processes both under
@@ -23,7 +24,7 @@
  * and the larval one deleted before xfrm_add_sa() makes it valid (seen on 7.3, whose kernel can be
  * preempted there); and in MIGRATE_STATE, which deletes before it inserts. The kernel would then
  * ask the IKE daemon for an SA that it has. So a second larval SA covers all of an outbound move,
- * by either way (cover.h).
+ * by either way (cover.h). Without it nothing is moved.
  *
  * What the larval SA is for:
  *   - Outbound packets in the gap find "an acquire in progress" and wait or are dropped; the kernel
@@ -60,6 +61,9 @@ struct migrator {
 	struct migrator_parameters parameters;
 	struct kernel_batch batch;
 	bool kernel_evicts, kernel_promotes; /* by MIGRATE_STATE */
+	struct covers covers;
+	bool covers_stay;   /* for the moves that follow */
+	unsigned n_holding; /* moves that are lost, and hold them */
 };
 
 /* What a kernel without the fix says to every promotion by MIGRATE_STATE: of the kernel, not of the
@@ -195,7 +199,6 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	struct sa_facts facts;
 
 	(void)own; /* transact() hands out nothing else */
-	cover_take(&reading->move->cover, message);
 	if (message->nlmsg_type == XFRM_MSG_NEWAE)
 		take_thresholds(reading, message);
 	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
@@ -221,29 +224,10 @@ static int exchange(struct migrator *m, struct reading *reading)
 	return kernel_transact(m->kernel, &m->batch, read_message, reading);
 }
 
-static int take_cover_message(const struct nlmsghdr *message, bool own, void *userdata)
-{
-	(void)own;
-	cover_take(userdata, message);
-	return 0;
-}
-
 /* An exchange that tells nothing of the SA but its answers. */
-static int write_only(struct migrator *m, struct move *move)
+static int write_only(struct migrator *m)
 {
-	return kernel_transact(m->kernel, &m->batch, take_cover_message, &move->cover);
-}
-
-static unsigned write_cover(struct migrator *m, const struct move *move)
-{
-	if (move->target.direction != SA_DIRECTION_OUT)
-		return 0;
-	return cover_write(&move->cover, &move->image, &m->batch);
-}
-
-static void uncover(struct migrator *m, struct move *move)
-{
-	cover_remove(&move->cover, m->kernel, &m->batch);
+	return kernel_transact(m->kernel, &m->batch, NULL, NULL);
 }
 
 /* ---- 1. read and check ---- */
@@ -299,6 +283,9 @@ static void step_read(struct migrator *m, struct move *move)
 		finish(move, MOVE_RESULT_FAILED);
 	} else if (move->target.ifindex == move->expected_ifindex) {
 		finish(move, MOVE_RESULT_DONE);
+	} else if (move->target.direction == SA_DIRECTION_OUT &&
+		   !covers_has(&m->covers, &move->id)) {
+		move->state = MOVE_COVER;
 	} else if (move->target.ifindex != 0 ? m->kernel_promotes : m->kernel_evicts) {
 		move->state = MOVE_MIGRATE;
 	} else {
@@ -306,16 +293,78 @@ static void step_read(struct migrator *m, struct move *move)
 	}
 }
 
+/* ---- 2. cover ---- */
+
+static void step_cover(struct migrator *m, struct move *move)
+{
+	const struct sa_image *image = &move->image;
+	int r = covers_add(&m->covers, m->kernel, &m->batch, &image, 1);
+
+	if (r < 0) {
+		note_error(move, r, "it cannot be covered by a larval SA");
+		finish(move, MOVE_RESULT_FAILED);
+		return;
+	}
+	m->kernel->ops->wait_for_lookups(m->kernel);
+	/* It sent packets in the meantime, or the IKE daemon was here. */
+	move->state = MOVE_READ;
+}
+
+struct capture {
+	struct secret_arena *arena;
+	struct sa_image *images;
+	size_t n;
+};
+
+static int capture_movable(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct capture *capture = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && capture->n < COVERED_MAX &&
+	    sa_facts_read(message, &facts) == 0 && facts.hands_off == HANDS_OFF_NONE &&
+	    sa_image_capture(&capture->images[capture->n], capture->arena, message) == 0)
+		capture->n++;
+	return 0;
+}
+
+void migrator_cover(struct migrator *m, const struct sa_id *ids, size_t n)
+{
+	struct sa_image images[COVERED_MAX] = {};
+	const struct sa_image *pointers[COVERED_MAX];
+	struct capture capture = {.arena = m->arena, .images = images};
+
+	m->covers_stay = true;
+	for (size_t i = 0; i < n && i < COVERED_MAX; i++)
+		sa_id_write(&ids[i], &m->batch, XFRM_MSG_GETSA);
+	(void)kernel_transact(m->kernel, &m->batch, capture_movable, &capture);
+	for (size_t i = 0; i < capture.n; i++)
+		pointers[i] = &images[i];
+	if (capture.n > 0) {
+		(void)covers_add(&m->covers, m->kernel, &m->batch, pointers, capture.n);
+		m->kernel->ops->wait_for_lookups(m->kernel);
+	}
+	for (size_t i = 0; i < capture.n; i++)
+		sa_image_wipe(&images[i]);
+	kernel_batch_clear(&m->batch);
+}
+
+void migrator_uncover(struct migrator *m)
+{
+	m->covers_stay = false;
+	if (m->n_holding == 0)
+		covers_remove(&m->covers, m->kernel, &m->batch);
+}
+
 static void step_migrate(struct migrator *m, struct move *move)
 {
-	unsigned cover = write_cover(m, move);
-	const struct kernel_answer *answer = &m->batch.answers[cover];
+	const struct kernel_answer *answer = &m->batch.answers[0];
 	bool promote = move->target.ifindex != 0;
 	int r;
 
 	sa_image_write_migrate(&move->image, &m->batch, &move->target);
-	r = write_only(m, move);
-	cover_note(&move->cover, cover, &m->batch);
+	r = write_only(m);
 	if (r < 0 || answer->error == 0) {
 		move->acknowledged = r >= 0;
 		move->state = MOVE_VERIFY; /* it can only have happened or not */
@@ -324,7 +373,6 @@ static void step_migrate(struct migrator *m, struct move *move)
 		finish(move, MOVE_RESULT_GONE);
 	} else if (!promote || strcmp(answer->text, CANNOT_PROMOTE) == 0) {
 		*(promote ? &m->kernel_promotes : &m->kernel_evicts) = false;
-		uncover(m, move); /* the next step makes one that has its whole life before it */
 		move->state = MOVE_REMOVE;
 	} else {
 		/* The driver's words, but not its errno: the kernel makes everything EINVAL. */
@@ -335,7 +383,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 	}
 }
 
-/* ---- 2. remove ---- */
+/* ---- 3. remove ---- */
 
 static void discard_larval(struct migrator *m, struct move *move)
 {
@@ -343,16 +391,6 @@ static void discard_larval(struct migrator *m, struct move *move)
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
 	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
 	move->larval = false;
-}
-
-/* The SA stayed, so its SPI is in use, and a larval SA without one is left, for which outbound
- * packets would wait once the SA is gone. It takes an SPI to delete it. */
-static void name_larval(struct migrator *m, struct move *move)
-{
-	uncover(m, move);
-	kernel_batch_clear(&m->batch);
-	(void)cover_write(&move->cover, &move->image, &m->batch);
-	(void)write_only(m, move);
 }
 
 /* Before an SA is put back: if its final numbers are not known, because the notification was lost
@@ -370,7 +408,6 @@ static void step_remove(struct migrator *m, struct move *move)
 	struct reading reading = {
 		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
 	const struct kernel_answer *removal, *larval;
-	unsigned cover;
 	int r;
 
 	if (m->rescue) {
@@ -382,13 +419,11 @@ static void step_remove(struct migrator *m, struct move *move)
 		}
 	}
 
-	cover = write_cover(m, move);
-	removal = &m->batch.answers[cover];
-	larval = &m->batch.answers[cover + 1];
+	removal = &m->batch.answers[0];
+	larval = &m->batch.answers[1];
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
 	sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
 	r = exchange(m, &reading);
-	cover_note(&move->cover, cover, &m->batch);
 	/* An answer that was lost was most likely a good one, and the probe finds out. */
 	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
 
@@ -404,8 +439,8 @@ static void step_remove(struct migrator *m, struct move *move)
 		/* If its answer was lost, a DELSA could meet the SA itself. */
 		if (larval->error == 0)
 			discard_larval(m, move);
-		else
-			name_larval(m, move);
+		else /* The SA stayed, so its SPI is in use, and a larval SA without one is left. */
+			covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
 		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
 	}
@@ -422,7 +457,7 @@ static void step_remove(struct migrator *m, struct move *move)
 	move->state = MOVE_INSTALL;
 }
 
-/* ---- 3. install ---- */
+/* ---- 4. install ---- */
 
 /* A larval SA in place is replaced by UPDSA; without one there is nothing to update. */
 static uint16_t install_type(const struct move *move)
@@ -433,13 +468,11 @@ static uint16_t install_type(const struct move *move)
 static int install(struct migrator *m, struct move *move, const struct sa_offload *offload,
 		   struct kernel_answer *ret_answer)
 {
-	unsigned cover = write_cover(m, move);
 	int r;
 
 	sa_image_write(&move->image, &m->batch, install_type(move), offload);
-	r = write_only(m, move);
-	cover_note(&move->cover, cover, &m->batch);
-	*ret_answer = m->batch.answers[cover];
+	r = write_only(m);
+	*ret_answer = m->batch.answers[0];
 	return r;
 }
 
@@ -521,7 +554,7 @@ static void step_probe(struct migrator *m, struct move *move)
 	}
 }
 
-/* ---- 4. verify ---- */
+/* ---- 5. verify ---- */
 
 /* The IKE daemon's UPDSA met the larval SA, and ours the one that it made of it. */
 static bool is_renewed(const struct move *move)
@@ -598,24 +631,14 @@ static void step_advance(struct migrator *m, struct move *move)
 	judge(move);
 }
 
-void migrator_begin(struct migrator *m, struct move *move)
-{
-	struct move fresh = {
-		.id = move->id,
-		.target = move->target,
-		.expected_ifindex = move->expected_ifindex,
-		.keep_image = move->keep_image,
-	};
-
-	(void)m;
-	*move = fresh;
-}
-
 static void make_step(struct migrator *m, struct move *move)
 {
 	switch (move->state) {
 	case MOVE_READ:
 		step_read(m, move);
+		break;
+	case MOVE_COVER:
+		step_cover(m, move);
 		break;
 	case MOVE_MIGRATE:
 		step_migrate(m, move);
@@ -643,27 +666,41 @@ static void make_step(struct migrator *m, struct move *move)
 	}
 }
 
-bool migrator_step(struct migrator *m, struct move *move)
+static void hold_covers(struct migrator *m, struct move *move, bool hold)
 {
-	make_step(m, move);
-	kernel_batch_clear(&m->batch);
-	if (move->state != MOVE_FINISHED)
-		return true;
+	m->n_holding += hold;
+	m->n_holding -= move->holds_covers;
+	move->holds_covers = hold;
+}
+
+static void make_steps(struct migrator *m, struct move *move)
+{
+	while (move->state != MOVE_FINISHED) {
+		make_step(m, move);
+		kernel_batch_clear(&m->batch);
+	}
+	hold_covers(m, move, move->result == MOVE_RESULT_LOST);
 	if (move->result == MOVE_RESULT_LOST)
-		return false;
-	uncover(m, move);
+		return;
 	if (m->rescue)
 		rescue_clear(m->rescue);
 	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
 		sa_image_wipe(&move->image);
-	return false;
+	if (!m->covers_stay)
+		migrator_uncover(m);
 }
 
 void migrator_run(struct migrator *m, struct move *move)
 {
-	migrator_begin(m, move);
-	while (migrator_step(m, move))
-		continue;
+	struct move fresh = {
+		.id = move->id,
+		.target = move->target,
+		.expected_ifindex = move->expected_ifindex,
+		.keep_image = move->keep_image,
+	};
+
+	*move = fresh;
+	make_steps(m, move);
 }
 
 void migrator_reinstate(struct migrator *m, const struct sa_image *const *images, size_t n,
@@ -686,16 +723,19 @@ void migrator_reinstate(struct migrator *m, const struct sa_image *const *images
 
 void migrator_restore(struct migrator *m, struct move *move)
 {
+	const struct sa_image *image = &move->image;
+
+	/* Without waiting: it is wanted now. */
+	if (move->target.direction == SA_DIRECTION_OUT && !covers_has(&m->covers, &move->id))
+		(void)covers_add(&m->covers, m->kernel, &m->batch, &image, 1);
 	move->attempts = 0;
-	move->cover = (struct cover){}; /* it may have expired */
 	move->removed = true;
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 	move->state = MOVE_PROBE;
-	while (migrator_step(m, move))
-		continue;
+	make_steps(m, move);
 }
 
 void migrator_sweep(struct migrator *m)
 {
-	cover_sweep(m->kernel, &m->batch);
+	covers_sweep(m->kernel, &m->batch);
 }

@@ -2,9 +2,10 @@
 /*
  * Moves SAs between software and a NIC. The only code that deletes or makes SAs.
  *
- * A move is a small state machine (migrator.c tells how and why); migrator_step() makes one step,
- * which is one exchange with the kernel, so that tests can do anything between any two;
- * migrator_run() makes them all.
+ * A move is a small state machine (migrator.c tells how and why), each step of which is one
+ * exchange with the kernel. Outbound SAs need a cover (cover.h), which takes the kernel some ten
+ * milliseconds to give and to take away, so those that are moved one after the other are covered
+ * together.
  */
 #pragma once
 
@@ -16,6 +17,7 @@ struct rescue;
 
 enum move_state {
 	MOVE_READ,     /* read the SA as it is now and check it */
+	MOVE_COVER,    /* an outbound one: make a larval SA that packets find meanwhile */
 	MOVE_MIGRATE,  /* let the kernel do it (Linux 7.2) */
 	MOVE_REMOVE,   /* delete it, leaving a larval SA in its place */
 	MOVE_INSTALL,  /* put it back where it is wanted */
@@ -58,11 +60,11 @@ struct move {
 	struct sa_image image;
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
-	struct cover cover;      /* of an outbound one */
 	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
+	bool holds_covers;       /* lost: covers stay until it is back */
 };
 
 struct migrator;
@@ -81,11 +83,14 @@ int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescu
 struct migrator *migrator_free(struct migrator *migrator); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct migrator *, migrator_free);
 
-/* Starts a move: the part of *move under "What is wanted" is set by the caller. */
-void migrator_begin(struct migrator *migrator, struct move *move);
-/* One exchange. Returns true while there is more to do. */
-bool migrator_step(struct migrator *migrator, struct move *move);
-/* All of them. Wipes the image, unless the result is MOVE_RESULT_LOST. */
+/* Covers outbound SAs, COVERED_MAX at most, that are about to be moved; one that cannot be covered
+ * now (it is gone, or must not be touched) is left to its move. */
+void migrator_cover(struct migrator *migrator, const struct sa_id *ids, size_t n);
+/* After their moves. */
+void migrator_uncover(struct migrator *migrator);
+/* Makes a move: the part of *move under "What is wanted" is set by the caller. An outbound SA that
+ * was not covered is covered for itself. Wipes the image, unless keep_image says otherwise or the
+ * result is MOVE_RESULT_LOST. */
 void migrator_run(struct migrator *migrator, struct move *move);
 
 /* Makes SAs again, in software, that the kernel deleted by itself (a NIC that went down). errors[i]

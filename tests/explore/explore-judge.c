@@ -18,7 +18,7 @@ static void judge_result(struct run *run)
 	const struct explore_scenario *s = run->scenario;
 	struct fake_view view = fake_kernel_view(run->fake, run->belief);
 	bool alone = s->first.event == EVENT_NONE || s->first.event == EVENT_PACKETS ||
-		     s->first.event == EVENT_SECOND;
+		     s->first.event == EVENT_LOOKUP || s->first.event == EVENT_SECOND;
 
 	if (run->outcome->result == MOVE_RESULT_SILENT && s->world->answer != ANSWER_SILENT)
 		complain(run, "blames a driver that took it");
@@ -71,7 +71,8 @@ static bool refuses(const struct run *run, uint16_t type)
 static enum explore_limit limit_of(const struct run *run)
 {
 	const struct explore_scenario *s = run->scenario;
-	bool killed = run->outcome->killed;
+	const struct explore_outcome *o = run->outcome;
+	bool killed = o->killed;
 	bool blind = killed || s->fault.kind == FAKE_FAULT_RECEIVE ||
 		     s->fault.kind == FAKE_FAULT_LOSE_ANSWER;
 
@@ -89,6 +90,8 @@ static enum explore_limit limit_of(const struct run *run)
 		return LIMIT_SAME_SPI;
 	if (run->renewed && s->fault.count > 1)
 		return LIMIT_CANNOT_LOOK;
+	if (o->acquires > 0 && has_event(s, EVENT_LATE))
+		return LIMIT_STOOD_STILL;
 	if (s->fault.count > 1 || (killed && !run->stored))
 		return LIMIT_CANNOT_CLEAN_UP;
 	if (s->fault.kind != FAKE_FAULT_NONE && (run->deleted_before || killed))
@@ -105,6 +108,7 @@ const char *explore_limit_name(enum explore_limit limit)
 		"IKE wrote between reading and deletion, and the notification was lost",
 		"IKE deleted the SA and made one with the same SPI within the move",
 		"IKE made the SA anew in the gap, and nobody could look",
+		"the daemon stood still until its larval SA expired, just before it deleted the SA",
 		"a second failure, or death, kept the daemon from cleaning up",
 	};
 
@@ -160,7 +164,7 @@ static void check(struct run *run, size_t in_use)
 	/* From an old image, if the exact one was lost on the way or with the daemon. */
 	if (s->fault.kind != FAKE_FAULT_NONE || (o->killed && !run->noted))
 		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
-	if (limit != LIMIT_NONE)
+	if (limit != LIMIT_NONE && limit != LIMIT_STOOD_STILL)
 		flags |= FAKE_CHECK_LARVALS_MAY_STAY;
 	if (limit != LIMIT_NONE && (s->fault.count > 1 || (o->killed && !run->stored)))
 		flags |= FAKE_CHECK_NIC_MAY_DIFFER;
@@ -169,9 +173,8 @@ static void check(struct run *run, size_t in_use)
 		judge_result(run);
 		if (skips_numbers(run))
 			complain(run, "sequence numbers were skipped");
-		/* Without the first ALLOCSPI, a packet right behind the DELSA finds nothing. */
 		if (o->acquires > 0 && !run->was_dead && !run->flushed &&
-		    !refuses(run, XFRM_MSG_ALLOCSPI) && fake_belief_alive(run->belief))
+		    fake_belief_alive(run->belief))
 			complain(run, "the IKE daemon was asked for a new SA");
 	}
 	if (o->result != MOVE_RESULT_LOST && slot_is_used(run))
@@ -193,7 +196,8 @@ void explore_judge(struct run *run, size_t in_use)
 	run->text = text;
 	if (o->wrong > 0) {
 		o->limit = limit_of(run);
-		if (o->limit != LIMIT_NONE && o->limit != LIMIT_CANNOT_CLEAN_UP) {
+		if (o->limit != LIMIT_NONE && o->limit != LIMIT_STOOD_STILL &&
+		    o->limit != LIMIT_CANNOT_CLEAN_UP) {
 			fake_ike_forget(run->fake, run->original);
 			fake_ike_forget(run->fake, run->belief);
 		}

@@ -142,14 +142,13 @@ static bool no_larval_but_add(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_ALLOCSPI;
 }
 
-/* As one ALLOCSPI behind the DELSA does it: a packet in between finds nothing. */
-static bool larval_too_late(struct nlmsghdr *message, void *userdata)
+/* As the ALLOCSPI behind the DELSA alone does it: a packet in between finds nothing. */
+static bool no_cover(struct nlmsghdr *message, void *userdata)
 {
-	struct run *run = userdata;
-	uint16_t previous = run->previous;
+	const struct xfrm_userspi_info *info = NLMSG_DATA(message);
 
-	run->previous = message->nlmsg_type;
-	return message->nlmsg_type != XFRM_MSG_ALLOCSPI || previous == XFRM_MSG_DELSA;
+	(void)userdata;
+	return message->nlmsg_type != XFRM_MSG_ALLOCSPI || info->min == info->max;
 }
 
 static bool no_advance(struct nlmsghdr *message, void *userdata)
@@ -209,7 +208,9 @@ static const struct explore_mutation mutations[] = {
 	{"does not fall back to software", no_software},
 	{"leaves no larval SA", no_larval},
 	{"leaves no larval SA and adds", no_larval_but_add},
-	{"does not cover the move", larval_too_late},
+	{"does not cover the move", no_cover},
+	{"does not wait before the move", NULL, .broken_wait = 1},
+	{"does not wait after the move", NULL, .broken_wait = 2},
 	{"does not advance the sequence number", no_advance},
 	{"forgets the jump of the sequence number", forget_jump},
 	{"offloads in the wrong direction", wrong_direction},

@@ -136,6 +136,10 @@ static void happen(struct run *run, enum explore_event event)
 	case EVENT_PACKETS:
 		packets(run, 3);
 		break;
+	case EVENT_LOOKUP:
+		if (!run->scenario->world->spec.inbound)
+			fake_kernel_hold_lookup(run->fake, run->latest);
+		break;
 	case EVENT_KILL:
 		kill_daemon(run);
 		break;
@@ -145,8 +149,10 @@ static void happen(struct run *run, enum explore_event event)
 	}
 }
 
-static bool can_happen(enum explore_event event, enum fake_moment moment)
+static bool can_happen(const struct run *run, enum explore_event event, enum fake_moment moment)
 {
+	if (event == EVENT_LOOKUP)
+		return !run->scenario->world->spec.inbound;
 	if (moment == FAKE_WITHIN_MESSAGE)
 		return event == EVENT_PACKETS;
 	return event >= _EVENT_IKE_MAX || moment != FAKE_BEFORE_MESSAGE;
@@ -191,11 +197,11 @@ static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	if (s->busy)
 		packets(run, 2);
 	if (s->first.event && !o->first_happened && step >= s->first.step &&
-	    can_happen(s->first.event, moment)) {
+	    can_happen(run, s->first.event, moment)) {
 		o->first_happened = true;
 		happen(run, s->first.event);
 	} else if (s->second.event && o->first_happened && !o->second_happened &&
-		   step >= s->second.step && can_happen(s->second.event, moment)) {
+		   step >= s->second.step && can_happen(run, s->second.event, moment)) {
 		o->second_happened = true;
 		happen(run, s->second.event);
 	}
@@ -223,6 +229,7 @@ static void set_up(struct run *run)
 		abort();
 	fake_kernel_config(run->fake)->spi_unique_per_protocol = world->spi != SPI_SHARED;
 	fake_kernel_config(run->fake)->migrate_state = world->migrate_state;
+	fake_kernel_config(run->fake)->broken_wait = run->explore->broken_wait;
 	run->original = run->latest = run->belief;
 	run->next_spi = 0x2000;
 	fake_kernel_advance(run->fake, 100);
@@ -315,7 +322,10 @@ static void first_life(struct run *run)
 	fake_kernel_set_hook(run->fake, at_step, run);
 	fake_kernel_set_filter(run->fake, run->explore->filter, run);
 	fake_kernel_set_fault(run->fake, &run->scenario->fault);
+	if (run->scenario->busy && !world->spec.inbound)
+		migrator_cover(migrator, &move.id, 1);
 	migrator_run(migrator, &move);
+	migrator_uncover(migrator);
 	run->outcome->fault_struck = run->scenario->fault.kind == FAKE_FAULT_NONE ||
 				     fake_kernel_messages(run->fake) > run->scenario->fault.message;
 	if (!run->killed) {
@@ -387,6 +397,7 @@ static void run_once(struct explore *explore, const struct explore_scenario *sce
 		second_life(&run);
 	}
 	fake_kernel_set_hook(run.fake, NULL, NULL);
+	fake_kernel_end_lookup(run.fake);
 	packets(&run, 2);
 	if (explore_is_implausible(&run))
 		ret_outcome->implausible = true;

@@ -20,7 +20,6 @@ struct run {
 	bool written_before; /* ... or changed it */
 	bool deleted_away;   /* ... or deleted what it took for it, while the daemon had it */
 	bool renewed;        /* ... or made it anew in the place of the larval SA */
-	uint16_t previous;   /* message type, for mutations */
 	bool killed;
 	bool read;   /* the daemon reads the SA, to move it */
 	bool noted;  /* the daemon had its notification, and is to know the exact state */

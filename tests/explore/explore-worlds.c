@@ -96,6 +96,7 @@ const char *explore_event_name(enum explore_event event)
 					    "40 s pass",
 					    "link down",
 					    "packets",
+					    "a lookup is held up",
 					    "kill"};
 
 	return names[event];

@@ -57,6 +57,7 @@ static bool try_mutation(const struct explore *explore, const struct explore_mut
 	struct explore mutated = {.arena = explore->arena,
 				  .rescue = explore->rescue,
 				  .filter = mutation->filter,
+				  .broken_wait = mutation->broken_wait,
 				  .limit = 1};
 
 	explore_all(&mutated, NO_PAIRS);

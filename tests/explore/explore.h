@@ -56,6 +56,7 @@ enum explore_event {
 	_EVENT_IKE_MAX, /* these want xfrm_cfg_mutex or a socket; those below do not */
 	EVENT_LINK_DOWN = _EVENT_IKE_MAX,
 	EVENT_PACKETS,
+	EVENT_LOOKUP, /* a packet begins to look for its SA, and is held up */
 	EVENT_KILL,
 	_EVENT_MAX,
 };
@@ -67,7 +68,9 @@ struct explore_disturbance {
 
 struct explore_scenario {
 	const struct explore_world *world;
-	bool busy; /* packets at every step, and replayed ones */
+	/* Packets at every step, and replayed ones; and the SA is covered before its move, as the
+	 * manager does with several. */
+	bool busy;
 	struct fake_fault fault;
 	struct explore_disturbance first;
 	struct explore_disturbance second;
@@ -91,6 +94,9 @@ enum explore_limit {
 	LIMIT_SAME_SPI,
 	/* The IKE daemon made the SA anew in place of the larval one, and nobody can look. */
 	LIMIT_CANNOT_LOOK,
+	/* The daemon stood still for so long that larval SAs expired, just before it deleted the
+	 * SA: packets find nothing until it goes on, and the IKE daemon is asked. */
+	LIMIT_STOOD_STILL,
 	LIMIT_CANNOT_CLEAN_UP, /* a second failure, or death: a larval SA stays until it expires */
 	_LIMIT_MAX,
 };
@@ -115,8 +121,9 @@ struct explore_outcome {
 struct explore {
 	struct secret_arena *arena;
 	struct rescue *rescue;
-	fake_filter filter; /* a mutation */
-	FILE *report;       /* NULL: quiet */
+	fake_filter filter;   /* a mutation */
+	unsigned broken_wait; /* another one: see struct fake_config */
+	FILE *report;         /* NULL: quiet */
 	bool all_reported;
 	unsigned long scenarios;
 	unsigned long wrong;
@@ -151,5 +158,6 @@ bool explore_world(struct explore *explore, const struct explore_world *world, b
 struct explore_mutation {
 	const char *name;
 	fake_filter filter;
+	unsigned broken_wait;
 };
 const struct explore_mutation *explore_mutations(size_t *ret_n);

@@ -25,6 +25,7 @@ enum fake_state {
 
 struct fake_sa {
 	struct fake_sa *next; /* newest first, as state_all and the hash chains are */
+	unsigned serial;      /* of its insertion, from 1 */
 	enum fake_state state;
 	bool dying;
 	bool expired;     /* a byte or packet limit was reached: XFRM_STATE_EXPIRED */
@@ -96,6 +97,13 @@ struct fake_socket {
 	bool congested; /* nothing is queued until the queue was emptied (netlink_overrun()) */
 };
 
+/* A packet that looks for its outbound SA without a lock and is held up: it holds the chain as it
+ * was when it began, and sees of each SA in it only what became of that. */
+struct fake_lookup_held {
+	struct fake_sa *like; /* NULL: there is none; a copy */
+	unsigned serial;      /* of the newest SA that it can meet */
+};
+
 /* What the processing of one request yields. */
 struct fake_request {
 	struct fake_kernel *k;
@@ -118,6 +126,9 @@ struct fake_kernel {
 	int route;
 	uint32_t next_port;
 	uint32_t next_spi;
+	unsigned serial; /* of the last SA inserted */
+	struct fake_lookup_held held;
+	unsigned waits;
 	fake_hook hook;
 	void *hook_userdata;
 	fake_filter filter;

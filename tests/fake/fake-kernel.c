@@ -36,6 +36,8 @@ struct fake_kernel *fake_kernel_free(struct fake_kernel *k)
 		free(b->wire.accepted);
 		free(b);
 	}
+	if (k->held.like)
+		fake_sa_free(k->held.like);
 	for (size_t i = 0; i < k->n_nics; i++)
 		free(k->nics[i]);
 	free(k->nics);

@@ -47,6 +47,7 @@ struct fake_config {
 	uint32_t aevent_rseqth;     /* packets, net.core.xfrm_aevent_rseqth */
 	uint32_t aevent_etime;      /* 100 ms, net.core.xfrm_aevent_etime */
 	size_t event_queue;         /* messages that fit a socket's receive buffer */
+	unsigned broken_wait;       /* the so-manieth wait for lookups does not wait; 0: none */
 };
 
 /* A NIC and its table. The test may change it at any time. */
@@ -211,6 +212,10 @@ unsigned fake_ike_errors(const struct fake_kernel *k);
  * many left. */
 unsigned fake_kernel_send(struct fake_kernel *k, struct fake_belief *belief, unsigned packets,
 			  unsigned bytes);
+/* Such a packet begins to look for its SA, as xfrm_state_find() does without a lock, and is held up
+ * until the daemon waits for it or fake_kernel_end_lookup(). There is one at most. */
+void fake_kernel_hold_lookup(struct fake_kernel *k, const struct fake_belief *belief);
+void fake_kernel_end_lookup(struct fake_kernel *k);
 /* One inbound packet of the SA. Returns 0 when it was accepted. */
 int fake_kernel_receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
 			unsigned bytes);

@@ -178,6 +178,7 @@ static struct fake_sa *make_larval(struct fake_request *request, const struct fa
 	if (like->attributes[XFRM_COMPAT_SA_PCPU].data)
 		fake_attribute_set(larval, XFRM_COMPAT_SA_PCPU,
 				   like->attributes[XFRM_COMPAT_SA_PCPU].data, 4);
+	larval->serial = ++k->serial;
 	larval->next = k->sas;
 	k->sas = larval;
 	return larval;

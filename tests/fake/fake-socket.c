@@ -312,6 +312,14 @@ static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handle
 	return r < 0 ? r : 0;
 }
 
+static void fake_wait_for_lookups(struct kernel *kernel)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+
+	if (!s->dead && ++s->fake->waits != s->fake->config.broken_wait)
+		fake_kernel_end_lookup(s->fake);
+}
+
 static int fake_event_fd(struct kernel *kernel)
 {
 	return ((struct fake_socket *)kernel)->event_fd;
@@ -335,6 +343,7 @@ static struct kernel *fake_close(struct kernel *kernel)
 static const struct kernel_ops fake_ops = {
 	.transact = fake_transact,
 	.dump = fake_dump,
+	.wait_for_lookups = fake_wait_for_lookups,
 	.receive_events = fake_receive_events,
 	.event_fd = fake_event_fd,
 	.free = fake_close,

@@ -76,6 +76,7 @@ struct fake_sa *fake_find_larval_by_sequence(struct fake_kernel *k, uint32_t mar
 void fake_insert(struct fake_kernel *k, struct fake_sa *sa)
 {
 	sa->mark.v &= sa->mark.m; /* __xfrm_state_insert() */
+	sa->serial = ++k->serial;
 	sa->next = k->sas;
 	k->sas = sa;
 }

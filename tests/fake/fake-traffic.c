@@ -22,13 +22,13 @@ static bool same_tuple(const struct fake_sa *sa, const struct fake_sa *like)
 /* xfrm_state_find(), xfrm_state_look_at(): not dying before dying, then the youngest, then the
  * newest in the chain. */
 static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa *like,
-				     bool *ret_acquiring)
+				     unsigned newest, bool *ret_acquiring)
 {
 	struct fake_sa *best = NULL;
 
 	*ret_acquiring = false;
 	for (struct fake_sa *sa = k->sas; sa; sa = sa->next) {
-		if (!same_tuple(sa, like))
+		if (sa->serial > newest || !same_tuple(sa, like))
 			continue;
 		if (sa->state == FAKE_LARVAL)
 			*ret_acquiring = true;
@@ -100,7 +100,7 @@ static bool send_one(struct fake_kernel *k, const struct fake_sa *like, unsigned
 	uint64_t sequence;
 	bool acquiring;
 
-	sa = find_outbound(k, like, &acquiring);
+	sa = find_outbound(k, like, k->serial, &acquiring);
 	if (!sa) {
 		if (!acquiring)
 			acquire(k, like);
@@ -135,6 +135,27 @@ unsigned fake_kernel_send(struct fake_kernel *k, struct fake_belief *belief, uns
 			k->lost++;
 	}
 	return sent;
+}
+
+void fake_kernel_hold_lookup(struct fake_kernel *k, const struct fake_belief *belief)
+{
+	if (!k->held.like)
+		k->held = (struct fake_lookup_held){.like = fake_sa_copy(belief->sa),
+						    .serial = k->serial};
+}
+
+/* An SA that was deleted meanwhile is XFRM_STATE_DEAD, and one that was inserted is before the
+ * place that the walk had reached (hlist_add_head_rcu()). */
+void fake_kernel_end_lookup(struct fake_kernel *k)
+{
+	bool acquiring;
+
+	if (!k->held.like)
+		return;
+	if (!find_outbound(k, k->held.like, k->held.serial, &acquiring) && !acquiring)
+		acquire(k, k->held.like);
+	fake_sa_free(k->held.like);
+	k->held.like = NULL;
 }
 
 /* Enters an accepted sequence number, sorted. False: it was there. */
