@@ -42,14 +42,10 @@ static int take_larval(const struct nlmsghdr *message, bool own, void *userdata)
 	return 0;
 }
 
-static void make_larvals(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
-			 const struct sa_image *const *images, size_t n)
+static void make_larvals(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
 {
-	kernel_batch_clear(batch);
-	for (size_t i = 0; i < n; i++)
-		sa_image_write_larval(images[i], batch, COVER_SPI_MIN, COVER_SPI_MAX);
 	(void)kernel_transact(kernel, batch, take_larval, covers);
-	for (size_t i = 0; i < n; i++)
+	for (unsigned i = 0; i < batch->n; i++)
 		covers->lost |= batch->answers[i].error == -ETIMEDOUT;
 }
 
@@ -60,7 +56,10 @@ int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch
 
 	if (n > COVERED_MAX - covers->n_covered)
 		return -ENOSPC;
-	make_larvals(covers, kernel, batch, images, n);
+	kernel_batch_clear(batch);
+	for (size_t i = 0; i < n; i++)
+		sa_image_write_cover(images[i], batch, COVER_SPI_MIN, COVER_SPI_MAX);
+	make_larvals(covers, kernel, batch);
 	for (size_t i = 0; i < n; i++)
 		if (batch->answers[i].error == 0)
 			covers->covered[covers->n_covered++] = sa_image_id(images[i]);
@@ -73,7 +72,14 @@ int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch
 void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
 			  const struct sa_image *image)
 {
-	make_larvals(covers, kernel, batch, &image, 1);
+	int r = -EAGAIN;
+
+	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && r < 0; attempt++) {
+		kernel_batch_clear(batch);
+		sa_image_write_larval(image, batch, COVER_SPI_MIN, COVER_SPI_MAX);
+		make_larvals(covers, kernel, batch);
+		r = batch->answers[0].error;
+	}
 	kernel_batch_clear(batch);
 }
 

@@ -36,8 +36,8 @@ struct covers {
 int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
 	       const struct sa_image *const *images, size_t n);
 bool covers_has(const struct covers *covers, const struct sa_id *id);
-/* Gives an SPI to a larval SA of the image's tuple that has none, since it takes one to delete it:
- * what a move that did not happen leaves. */
+/* Gives an SPI to the larval SA that sa_image_write_larval() leaves if its SPI is taken, since it
+ * takes one to delete it. */
 void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
 			  const struct sa_image *image);
 /* Waits, and takes them away. */

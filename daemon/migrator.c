@@ -426,6 +426,7 @@ static void step_remove(struct migrator *m, struct move *move)
 	r = exchange(m, &reading);
 	/* An answer that was lost was most likely a good one, and the probe finds out. */
 	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
+	move->leftover = !move->larval;
 
 	if (r < 0 && removal->error == -ETIMEDOUT) {
 		/* Did it happen? Nobody told. */
@@ -439,8 +440,8 @@ static void step_remove(struct migrator *m, struct move *move)
 		/* If its answer was lost, a DELSA could meet the SA itself. */
 		if (larval->error == 0)
 			discard_larval(m, move);
-		else /* The SA stayed, so its SPI is in use, and a larval SA without one is left. */
-			covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
+		else
+			move->leftover = true;
 		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
 	}
@@ -684,6 +685,9 @@ static void make_steps(struct migrator *m, struct move *move)
 		return;
 	if (m->rescue)
 		rescue_clear(m->rescue);
+	if (move->leftover)
+		covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
+	move->leftover = false;
 	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
 		sa_image_wipe(&move->image);
 	if (!m->covers_stay)

@@ -60,6 +60,7 @@ struct move {
 	struct sa_image image;
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
+	bool leftover;           /* there is one, but without SPI */
 	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */

@@ -16,6 +16,9 @@
 #include <string.h>
 
 #define IMAGE_ATTRIBUTES_MAX (12u * 1024u)
+/* Changes a reqid into one that nobody has, and of another hash chain: bit 0 reaches the chain's
+ * number unmixed (__xfrm_dst_hash()). */
+#define APART 0x40000001u
 
 static xfrm_address_t address_write(const struct sa_address *address)
 {
@@ -187,11 +190,12 @@ void sa_image_write_migrate_probe(struct kernel_batch *batch)
 	kernel_batch_add(batch, XFRM_COMPAT_MSG_MIGRATE_STATE, 0, &request, sizeof(request));
 }
 
-void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
-			   uint32_t max)
+static void write_alloc_spi(const struct sa_image *image, struct kernel_batch *batch,
+			    uint32_t reqid, uint32_t min, uint32_t max)
 {
 	struct xfrm_userspi_info request = {.info = image->info, .min = min, .max = max};
 
+	request.info.reqid = reqid;
 	/* A sequence number of the key manager would make the kernel look for its own larval SA. */
 	request.info.seq = 0;
 	kernel_batch_add(batch, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request));
@@ -199,6 +203,18 @@ void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *ba
 	copy_attribute(image, batch, XFRMA_IF_ID);
 	copy_attribute(image, batch, XFRM_COMPAT_SA_DIR);
 	copy_attribute(image, batch, XFRM_COMPAT_SA_PCPU);
+}
+
+void sa_image_write_cover(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+			  uint32_t max)
+{
+	write_alloc_spi(image, batch, image->info.reqid, min, max);
+}
+
+void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+			   uint32_t max)
+{
+	write_alloc_spi(image, batch, image->info.reqid ^ APART, min, max);
 }
 
 static struct xfrm_usersa_id usersa_id(const struct sa_id *id)

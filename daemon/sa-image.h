@@ -42,7 +42,12 @@ void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *b
 /* The same for an SA that does not exist: the answer tells whether the kernel knows the message. */
 void sa_image_write_migrate_probe(struct kernel_batch *batch);
 
-/* A larval SA of the same tuple with an SPI of this range: see migrator.c. */
+/* Adds XFRM_MSG_ALLOCSPI: a larval SA of the same tuple with an SPI of this range, for packets to
+ * find (cover.h). */
+void sa_image_write_cover(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+			  uint32_t max);
+/* The same with another reqid, so that no packet meets it: found by its SPI alone, which is the
+ * SA's (migrator.c). */
 void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
 			   uint32_t max);
 

@@ -92,11 +92,18 @@ static enum explore_limit limit_of(const struct run *run)
 		return LIMIT_CANNOT_LOOK;
 	if (o->acquires > 0 && has_event(s, EVENT_LATE))
 		return LIMIT_STOOD_STILL;
+	if (o->acquires > 0 && has_event(s, EVENT_LOOKUP) && !run->seen_away)
+		return LIMIT_STOOD_AT_COVER;
 	if (s->fault.count > 1 || (killed && !run->stored))
 		return LIMIT_CANNOT_CLEAN_UP;
 	if (s->fault.kind != FAKE_FAULT_NONE && (run->deleted_before || killed))
 		return LIMIT_CANNOT_CLEAN_UP;
 	return LIMIT_NONE;
+}
+
+static bool allows_acquire_only(enum explore_limit limit)
+{
+	return limit == LIMIT_STOOD_STILL || limit == LIMIT_STOOD_AT_COVER;
 }
 
 const char *explore_limit_name(enum explore_limit limit)
@@ -109,6 +116,7 @@ const char *explore_limit_name(enum explore_limit limit)
 		"IKE deleted the SA and made one with the same SPI within the move",
 		"IKE made the SA anew in the gap, and nobody could look",
 		"the daemon stood still until its larval SA expired, just before it deleted the SA",
+		"a lookup stood at a larval SA that was deleted, and the SA had not been moved",
 		"a second failure, or death, kept the daemon from cleaning up",
 	};
 
@@ -164,7 +172,7 @@ static void check(struct run *run, size_t in_use)
 	/* From an old image, if the exact one was lost on the way or with the daemon. */
 	if (s->fault.kind != FAKE_FAULT_NONE || (o->killed && !run->noted))
 		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
-	if (limit != LIMIT_NONE && limit != LIMIT_STOOD_STILL)
+	if (limit != LIMIT_NONE && !allows_acquire_only(limit))
 		flags |= FAKE_CHECK_LARVALS_MAY_STAY;
 	if (limit != LIMIT_NONE && (s->fault.count > 1 || (o->killed && !run->stored)))
 		flags |= FAKE_CHECK_NIC_MAY_DIFFER;
@@ -196,7 +204,7 @@ void explore_judge(struct run *run, size_t in_use)
 	run->text = text;
 	if (o->wrong > 0) {
 		o->limit = limit_of(run);
-		if (o->limit != LIMIT_NONE && o->limit != LIMIT_STOOD_STILL &&
+		if (o->limit != LIMIT_NONE && !allows_acquire_only(o->limit) &&
 		    o->limit != LIMIT_CANNOT_CLEAN_UP) {
 			fake_ike_forget(run->fake, run->original);
 			fake_ike_forget(run->fake, run->belief);

@@ -151,6 +151,17 @@ static bool no_cover(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_ALLOCSPI || info->min == info->max;
 }
 
+/* With the SA's own reqid: another one differs in bit 0 and in bit 30. */
+static bool larval_in_the_way(struct nlmsghdr *message, void *userdata)
+{
+	struct xfrm_userspi_info *info = NLMSG_DATA(message);
+
+	(void)userdata;
+	if (message->nlmsg_type == XFRM_MSG_ALLOCSPI && info->info.reqid & 0x40000000)
+		info->info.reqid ^= 0x40000001;
+	return true;
+}
+
 static bool no_advance(struct nlmsghdr *message, void *userdata)
 {
 	(void)userdata;
@@ -209,6 +220,7 @@ static const struct explore_mutation mutations[] = {
 	{"leaves no larval SA", no_larval},
 	{"leaves no larval SA and adds", no_larval_but_add},
 	{"does not cover the move", no_cover},
+	{"leaves the larval SA in the way of packets", larval_in_the_way},
 	{"does not wait before the move", NULL, .broken_wait = 1},
 	{"does not wait after the move", NULL, .broken_wait = 2},
 	{"does not advance the sequence number", no_advance},

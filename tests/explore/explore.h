@@ -94,9 +94,12 @@ enum explore_limit {
 	LIMIT_SAME_SPI,
 	/* The IKE daemon made the SA anew in place of the larval one, and nobody can look. */
 	LIMIT_CANNOT_LOOK,
-	/* The daemon stood still for so long that larval SAs expired, just before it deleted the
-	 * SA: packets find nothing until it goes on, and the IKE daemon is asked. */
+	/* The IKE daemon is asked for an SA, and nothing else is wrong. The daemon stood still for
+	 * so long that larval SAs expired, just before it deleted the SA. */
 	LIMIT_STOOD_STILL,
+	/* ... or the SA stayed where it was, and a lookup that stood at the cover when that was
+	 * taken away lost the chain. Elsewhere the new SA is before the cover. */
+	LIMIT_STOOD_AT_COVER,
 	LIMIT_CANNOT_CLEAN_UP, /* a second failure, or death: a larval SA stays until it expires */
 	_LIMIT_MAX,
 };

@@ -97,11 +97,13 @@ struct fake_socket {
 	bool congested; /* nothing is queued until the queue was emptied (netlink_overrun()) */
 };
 
-/* A packet that looks for its outbound SA without a lock and is held up: it holds the chain as it
- * was when it began, and sees of each SA in it only what became of that. */
+/* A packet that looks for its outbound SA without a lock and is held up at the first that it meets:
+ * it knows the chain as it was when it began, and sees of each SA in it only what became of that.
+ */
 struct fake_lookup_held {
 	struct fake_sa *like; /* NULL: there is none; a copy */
-	unsigned serial;      /* of the newest SA that it can meet */
+	unsigned serial;      /* of the newest SA that there was */
+	unsigned at;          /* of the SA that it met, 0: none */
 };
 
 /* What the processing of one request yields. */

@@ -139,20 +139,34 @@ unsigned fake_kernel_send(struct fake_kernel *k, struct fake_belief *belief, uns
 
 void fake_kernel_hold_lookup(struct fake_kernel *k, const struct fake_belief *belief)
 {
-	if (!k->held.like)
-		k->held = (struct fake_lookup_held){.like = fake_sa_copy(belief->sa),
-						    .serial = k->serial};
+	if (k->held.like)
+		return;
+	k->held = (struct fake_lookup_held){.like = fake_sa_copy(belief->sa), .serial = k->serial};
+	for (struct fake_sa *sa = k->sas; sa && k->held.at == 0; sa = sa->next)
+		if (same_tuple(sa, k->held.like))
+			k->held.at = sa->serial;
+}
+
+static bool still_exists(const struct fake_kernel *k, unsigned serial)
+{
+	for (const struct fake_sa *sa = k->sas; sa; sa = sa->next)
+		if (sa->serial == serial)
+			return true;
+	return serial == 0;
 }
 
 /* An SA that was deleted meanwhile is XFRM_STATE_DEAD, and one that was inserted is before the
- * place that the walk had reached (hlist_add_head_rcu()). */
+ * place that the walk had reached (hlist_add_head_rcu()). If the SA at which it stands was deleted,
+ * the rest of the chain is lost too: __xfrm_state_destroy() puts it in the list of garbage by the
+ * very pointers that link the chain (union of gclist and bydst, include/net/xfrm.h). */
 void fake_kernel_end_lookup(struct fake_kernel *k)
 {
 	bool acquiring;
 
 	if (!k->held.like)
 		return;
-	if (!find_outbound(k, k->held.like, k->held.serial, &acquiring) && !acquiring)
+	if (!still_exists(k, k->held.at) ||
+	    (!find_outbound(k, k->held.like, k->held.serial, &acquiring) && !acquiring))
 		acquire(k, k->held.like);
 	fake_sa_free(k->held.like);
 	k->held.like = NULL;
