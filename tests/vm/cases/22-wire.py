@@ -14,6 +14,7 @@ import signal
 import time
 
 from lib import service, xfrm
+from lib.acquires import Acquires
 from lib.capture import ESP, Capture
 from lib.case import check, check_equal, timeout
 from lib.daemon import Continuity, fast
@@ -104,18 +105,6 @@ class Wire:
         self.plan(0)
         time.sleep(2)
         return {direction: self.counts(direction) for direction in ("out", "in")}
-
-
-class Acquires:
-    """A listener, whose presence makes the kernel ask for SAs; and what it heard."""
-
-    def __init__(self):
-        self.path = pathlib.Path("/run/wire-acquires")
-        spawn("ip", "xfrm", "monitor", "acquire", output=self.path)
-        time.sleep(0.5)
-
-    def count(self):
-        return sum("acquire" in line for line in self.path.read_text().splitlines())
 
 
 def moved():
