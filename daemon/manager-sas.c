@@ -144,6 +144,9 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 		(void)policy_sa_configure(m->policy, sa->handle, &config, manager_now(m));
 		return;
 	}
+	/* It may never be completed, and is to take over nothing from its predecessor before. */
+	if (sa->hands_off == HANDS_OFF_LARVAL)
+		return;
 	wanted = config;
 	/* Where it is first, where it may be then: so that the policy sees one that has to leave.
 	 */

@@ -262,6 +262,15 @@ static struct fake_belief *believe(struct fake_kernel *k, const struct fake_sa *
 	return belief;
 }
 
+static bool is_reserved(struct fake_kernel *k, const struct fake_sa *sa)
+{
+	const struct fake_sa *found =
+		fake_lookup(k, sa->mark.v & sa->mark.m, &sa->info.id.daddr, sa->info.id.spi,
+			    sa->info.id.proto, sa->info.family);
+
+	return found && found->state == FAKE_LARVAL;
+}
+
 static int install(struct fake_kernel *k, const struct fake_sa *sa, bool inbound, bool by_update,
 		   struct fake_belief **ret_belief)
 {
@@ -269,7 +278,7 @@ static int install(struct fake_kernel *k, const struct fake_sa *sa, bool inbound
 	struct fake_sa *made;
 	int r = 0;
 
-	if (by_update)
+	if (by_update && !is_reserved(k, sa))
 		r = submit_spi(k, sa);
 	if (r >= 0)
 		r = submit_sa(k, by_update ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA, sa);
@@ -346,6 +355,17 @@ int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t 
 		fake_update_valid(belief->sa, sa);
 	else if (belief->alive)
 		k->ike_errors++;
+	fake_sa_free(sa);
+	return r;
+}
+
+int fake_ike_reserve(struct fake_kernel *k, const struct fake_belief *belief, uint32_t spi)
+{
+	struct fake_sa *sa = template(belief);
+	int r;
+
+	sa->info.id.spi = htonl(spi);
+	r = submit_spi(k, sa);
 	fake_sa_free(sa);
 	return r;
 }

@@ -192,6 +192,9 @@ int fake_ike_delete(struct fake_kernel *k, struct fake_belief *belief);
  * numbers must go on from the right place in the end. */
 int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t hard_seconds,
 		    uint16_t encap_sport);
+/* Reserves an SPI for the successor of an SA, as IKE daemons do before they negotiate it: a larval
+ * SA of the same tuple, which fake_ike_rekey() completes. */
+int fake_ike_reserve(struct fake_kernel *k, const struct fake_belief *belief, uint32_t spi);
 /* A new SA with the same tuple and another SPI; then the caller deletes the old one. */
 int fake_ike_rekey(struct fake_kernel *k, const struct fake_belief *belief, uint32_t spi,
 		   struct fake_belief **ret_belief);

@@ -27,6 +27,51 @@ static void test_promotes(void **state)
 	close_bench(&b);
 }
 
+#define NIC_OF_ONE                                                 \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 1}]"
+
+static void receive(struct bench *b, struct fake_belief *busy, double seconds)
+{
+	double end = manager_now(b->manager) + seconds;
+
+	while (manager_now(b->manager) < end) {
+		for (unsigned i = 0; i < 50; i++)
+			(void)fake_kernel_receive_next(b->fake, busy, 1000);
+		work(b, 0.02, NULL);
+	}
+}
+
+/* An SPI that the IKE daemon reserves for the successor, or an ACQUIRE, leaves a larval SA of the
+ * same tuple, seen by several dumps. It is not what the SA is succeeded by. */
+static void test_larval_is_no_successor(void **state)
+{
+	struct fake_belief *old, *new;
+	struct sa_id larval;
+	unsigned moves;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_OF_ONE);
+	old = add(&b, (struct fake_sa_spec){.spi = 0x1001, .inbound = true, .peer = 10});
+	receive(&b, old, 0.8);
+	assert_int_equal(fake_kernel_view(b.fake, old).ifindex, NIC);
+
+	assert_int_equal(fake_ike_reserve(b.fake, old, 0x2001), 0);
+	receive(&b, old, 0.5);
+	larval = fake_belief_id(old);
+	larval.spi = 0x2001;
+	assert_non_null(sa_table_find(&b.manager->sas, &larval));
+	assert_int_equal(fake_kernel_view(b.fake, old).ifindex, NIC);
+
+	moves = b.manager->promoted;
+	assert_int_equal(fake_ike_rekey(b.fake, old, 0x2001, &new), 0);
+	work(&b, 0.25, NULL);
+	assert_int_equal(b.manager->promoted, moves + 1);
+	assert_int_equal(fake_kernel_view(b.fake, new).ifindex, NIC);
+	close_bench(&b);
+}
+
 static void test_not_trusted(void **state)
 {
 	static const char untrusted[] = "mode: enforce\ninterval: 100ms\n"
@@ -323,11 +368,17 @@ static void test_trust_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_promotes),         cmocka_unit_test(test_not_trusted),
-		cmocka_unit_test(test_link_down),        cmocka_unit_test(test_evacuate),
-		cmocka_unit_test(test_kernel_evicts),    cmocka_unit_test(test_capacity_is_learned),
-		cmocka_unit_test(test_slower_is_undone), cmocka_unit_test(test_trust_is_lost),
-		cmocka_unit_test(test_max_rate),         cmocka_unit_test(test_group_ceiling),
+		cmocka_unit_test(test_promotes),
+		cmocka_unit_test(test_larval_is_no_successor),
+		cmocka_unit_test(test_not_trusted),
+		cmocka_unit_test(test_link_down),
+		cmocka_unit_test(test_evacuate),
+		cmocka_unit_test(test_kernel_evicts),
+		cmocka_unit_test(test_capacity_is_learned),
+		cmocka_unit_test(test_slower_is_undone),
+		cmocka_unit_test(test_trust_is_lost),
+		cmocka_unit_test(test_max_rate),
+		cmocka_unit_test(test_group_ceiling),
 		cmocka_unit_test(test_group_floor),
 	};
 
