@@ -69,6 +69,44 @@ int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch
 	return r;
 }
 
+struct capture {
+	struct secret_arena *arena;
+	struct sa_image images[COVERED_MAX];
+	size_t n;
+};
+
+static int capture_movable(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct capture *capture = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && capture->n < COVERED_MAX &&
+	    sa_facts_read(message, &facts) == 0 && facts.hands_off == HANDS_OFF_NONE &&
+	    sa_image_capture(&capture->images[capture->n], capture->arena, message) == 0)
+		capture->n++;
+	return 0;
+}
+
+void covers_add_by_id(struct covers *covers, struct kernel *kernel, struct secret_arena *arena,
+		      struct kernel_batch *batch, const struct sa_id *ids, size_t n)
+{
+	struct capture capture = {.arena = arena};
+	const struct sa_image *images[COVERED_MAX];
+
+	kernel_batch_clear(batch);
+	for (size_t i = 0; i < n && i < COVERED_MAX; i++)
+		sa_id_write(&ids[i], batch, XFRM_MSG_GETSA);
+	(void)kernel_transact(kernel, batch, capture_movable, &capture);
+	for (size_t i = 0; i < capture.n; i++)
+		images[i] = &capture.images[i];
+	if (capture.n > 0)
+		(void)covers_add(covers, kernel, batch, images, capture.n);
+	for (size_t i = 0; i < capture.n; i++)
+		sa_image_wipe(&capture.images[i]);
+	kernel_batch_clear(batch);
+}
+
 void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
 			  const struct sa_image *image)
 {

@@ -35,6 +35,9 @@ struct covers {
  * SAs are covered all the same. -ENOSPC: there would be more than COVERED_MAX. */
 int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
 	       const struct sa_image *const *images, size_t n);
+/* The same for SAs as the kernel has them, but those that must not be touched. */
+void covers_add_by_id(struct covers *covers, struct kernel *kernel, struct secret_arena *arena,
+		      struct kernel_batch *batch, const struct sa_id *ids, size_t n);
 bool covers_has(const struct covers *covers, const struct sa_id *id);
 /* Gives an SPI to the larval SA that sa_image_write_larval() leaves if its SPI is taken, since it
  * takes one to delete it. */

@@ -119,7 +119,7 @@ def case_kill_before_send():
     def all_struck(steps):
         return sum(steps.values()) >= 12 and steps["DELSA"] + steps["ALLOCSPI"] > 0 and steps["UPDSA"] > 0
     # Which call is which step depends on the kernel: where it evicts by itself, promotions begin after some sixty calls. One after
-    # the other, since a move has six: in steps of three the same two would be struck each time.
+    # the other, since a move has four: in steps of two the same two would be struck each time.
     steps = kill_many("sendto", [*range(1, 19), *range(60, 90)], all_struck)
     check(all_struck(steps), f"not every step was struck: {dict(steps)}")
 
