@@ -2,6 +2,7 @@
 """The daemon is killed at every step of its moves, by SIGKILL, under systemd and under traffic; no SA may be lost."""
 
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -36,7 +37,10 @@ def attach(call, number):
           output="/run/strace.txt")
 
     def traced():
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        try:
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True     # and struck already
         return not re.search(r"^TracerPid:\s+0$", status, re.MULTILINE)
     wait_until(traced, 20, "strace to be attached", interval=0.05)
     return pid
@@ -71,7 +75,8 @@ def strike(call, number, configuration, continuity):
     restarts = int(service.show("NRestarts"))
     service.CONFIGURATION.write_text(configuration)
     pid = attach(call, number)
-    os.kill(pid, signal.SIGHUP)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGHUP)
     step = died(pid)
     at_death = {spi for spi, sa in xfrm.by_spi().items() if sa.larval}
     back(restarts)

@@ -91,7 +91,7 @@ class Continuity:
     """Sequence numbers, counters and times of every SA, which may only go forward, and all that may not change."""
 
     def __init__(self):
-        self.before = xfrm.by_spi()
+        self.before = wait_settled(frozenset())
 
     def check(self, gone=()):
         now = wait_settled(set(self.before) - set(gone))
