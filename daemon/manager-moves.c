@@ -113,7 +113,7 @@ static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome
 		policy_report(m->policy, sa->handle, outcome, manager_now(m));
 }
 
-void manager_keep_for_restoring(struct manager *m, const struct move *move)
+void manager_keep_for_restoring(struct manager *m, struct move *move)
 {
 	struct move *grown = reallocarray(m->restoring, m->n_restoring + 1, sizeof(*grown));
 
@@ -124,6 +124,7 @@ void manager_keep_for_restoring(struct manager *m, const struct move *move)
 	}
 	m->restoring = grown;
 	grown[m->n_restoring++] = *move;
+	move->image = (struct sa_image){};
 	m->restore_wait = RESTORE_WAIT_MIN;
 	(void)sd_event_source_set_time_relative(m->restore_source, m->restore_wait);
 	(void)sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
@@ -145,7 +146,7 @@ static void tell_capacity(struct manager *m, const struct sa *sa, int ifindex)
 }
 
 static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
-			 const struct move *move)
+			 struct move *move)
 {
 	bool promote = planned->action == POLICY_PROMOTE;
 
@@ -196,6 +197,8 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 	};
 
 	migrator_run(m->migrator, &undo);
+	if (undo.result == MOVE_RESULT_LOST)
+		manager_keep_for_restoring(m, &undo);
 	if (undo.facts_known)
 		manager_take_facts(m, &undo.facts);
 }

@@ -185,7 +185,8 @@ void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; arms moves_source while there are more */
 void manager_cancel_moves(struct manager *m);
 void manager_restore(struct manager *m);
-void manager_keep_for_restoring(struct manager *m, const struct move *move);
+/* Takes the image of a move that is lost. */
+void manager_keep_for_restoring(struct manager *m, struct move *move);
 bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
 			      const char **ret_text);
 

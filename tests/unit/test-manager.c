@@ -72,6 +72,97 @@ static void test_larval_is_no_successor(void **state)
 	close_bench(&b);
 }
 
+static void send_both(struct bench *b, struct fake_belief *one, struct fake_belief *other,
+		      double seconds)
+{
+	double end = manager_now(b->manager) + seconds;
+
+	while (manager_now(b->manager) < end) {
+		(void)fake_kernel_send(b->fake, one, 50, 1000);
+		work(b, 0.02, other);
+	}
+}
+
+static unsigned deletions(const struct fake_kernel *k)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < fake_kernel_messages(k); i++)
+		n += fake_kernel_message_type(k, i) == XFRM_MSG_DELSA;
+	return n;
+}
+
+/* The kernel has no memory any more, from the first SA's UPDSA on: the second SA of the plan stays
+ * where it is, and packets of the first make the kernel ask for nothing. */
+static void test_one_loss_at_a_time(void **state)
+{
+	/* Before: GETSA and ALLOCSPI of both; GETSA, GETAE, DELSA, ALLOCSPI of the first. */
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .message = 8, .count = 100000, .error = -ENOMEM};
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_set_paused(b.manager, true);
+	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	send_both(&b, one, other, 0.5);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &no_memory);
+	manager_set_paused(b.manager, false);
+	send_both(&b, one, other, 0.3);
+	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(deletions(b.fake), 1);
+	/* Whichever it is. */
+	assert_true(fake_kernel_view(b.fake, one).larval != fake_kernel_view(b.fake, other).larval);
+	assert_true(fake_kernel_view(b.fake, one).exists != fake_kernel_view(b.fake, other).exists);
+
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	send_both(&b, one, other, 2.0);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_false(fake_kernel_view(b.fake, one).larval ||
+		     fake_kernel_view(b.fake, other).larval);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	assert_int_equal(fake_kernel_acquires(b.fake), 0);
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	close_bench(&b);
+}
+
+/* The driver puts the SA on another NIC, and when it is to come back the kernel has no memory. */
+static void test_lost_on_the_way_back(void **state)
+{
+	/* Before: GETSA, ALLOCSPI; GETSA, GETAE, DELSA, ALLOCSPI, UPDSA, GETSA; the first four of
+	 * these again. */
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .message = 12, .count = 100000, .error = -ENOMEM};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	(void)fake_kernel_add_nic(
+		b.fake, &(struct fake_nic){.ifindex = NIC + 1, .name = "eth1", .capacity_in = 33});
+	fake_kernel_nic(b.fake, NIC)->lands_on = NIC + 1;
+	manager_set_paused(b.manager, true);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.5, belief);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &no_memory);
+	manager_set_paused(b.manager, false);
+	work(&b, 0.3, belief);
+	assert_int_equal(b.manager->n_restoring, 1);
+	assert_true(fake_kernel_view(b.fake, belief).larval);
+
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	work(&b, 2.0, belief);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_true(fake_kernel_view(b.fake, belief).exists);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_int_equal(fake_kernel_acquires(b.fake), 0);
+	close_bench(&b);
+}
+
 static void test_not_trusted(void **state)
 {
 	static const char untrusted[] = "mode: enforce\ninterval: 100ms\n"
@@ -370,6 +461,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_promotes),
 		cmocka_unit_test(test_larval_is_no_successor),
+		cmocka_unit_test(test_one_loss_at_a_time),
+		cmocka_unit_test(test_lost_on_the_way_back),
 		cmocka_unit_test(test_not_trusted),
 		cmocka_unit_test(test_link_down),
 		cmocka_unit_test(test_evacuate),
