@@ -64,6 +64,18 @@ static int live_until(struct world *world, struct verdicts *verdicts, size_t sa,
 	return seconds;
 }
 
+/* A world with one SA, in the NIC, that carries less from now on, for whatever reason. */
+static size_t open_with_less_in_nic(struct world *world, struct verdicts *verdicts)
+{
+	size_t sa;
+
+	world_open(world, &table_default);
+	sa = world_add(world, 50 * MB, false);
+	(void)live_until(world, verdicts, sa, true);
+	world->rates[sa] = 20 * MB;
+	return sa;
+}
+
 static void test_an_sa_that_is_slowed_down_goes_back_and_waits(void **state)
 {
 	struct verdicts verdicts = {};
@@ -108,10 +120,7 @@ static void test_a_doubt_does_not_excuse_broken_packets(void **state)
 	size_t sa;
 
 	(void)state;
-	world_open(&world, &table_default);
-	sa = world_add(&world, 50 * MB, false);
-	(void)live_until(&world, &verdicts, sa, true);
-	world.rates[sa] = 20 * MB;
+	sa = open_with_less_in_nic(&world, &verdicts);
 	do
 		world_tick(&world);
 	while (world.n_moves == 0);
@@ -131,10 +140,7 @@ static void test_traffic_that_goes_by_itself_is_not_the_nics_fault(void **state)
 	size_t sa;
 
 	(void)state;
-	world_open(&world, &table_default);
-	sa = world_add(&world, 50 * MB, false);
-	(void)live_until(&world, &verdicts, sa, true);
-	world.rates[sa] = 20 * MB;
+	sa = open_with_less_in_nic(&world, &verdicts);
 	(void)live_until(&world, &verdicts, sa, false);
 	(void)live_for(&world, &verdicts, 20);
 	assert_int_equal(verdicts.cleared, 1);
