@@ -186,7 +186,16 @@ static void open_rescue(struct daemon *d)
 			strerror(-r));
 }
 
-static uint64_t wall_clock(void *userdata)
+static double monotonic_clock(void *userdata)
+{
+	struct timespec now;
+
+	(void)userdata;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint64_t realtime_clock(void *userdata)
 {
 	(void)userdata;
 	return (uint64_t)time(NULL);
@@ -234,10 +243,9 @@ static int load_config(struct daemon *d, const char *path, struct config **ret_c
 static int open_manager(struct daemon *d, const struct arguments *arguments, struct config *config)
 {
 	struct manager_environment environment = {
-		.event = d->event,
+		.clock = {.monotonic = monotonic_clock, .realtime = realtime_clock},
 		.arena = d->arena,
 		.journal = d->journal,
-		.clock = wall_clock,
 		.placed = d->placed,
 		.rescue = d->rescue,
 		.config_path = arguments->config,
@@ -263,9 +271,11 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		return r;
 	}
 	r = manager_start(d->manager);
-	if (r < 0)
+	if (r < 0) {
 		journal_log(d->journal, LOG_ERR, "Cannot read the SAs: %s", strerror(-r));
-	return r;
+		return r;
+	}
+	return manager_attach(d->manager, d->event);
 }
 
 static int start(struct daemon *d, const struct arguments *arguments)

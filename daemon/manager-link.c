@@ -40,14 +40,6 @@
 /* Decay of the peak rate at each sample: half in about half a minute at one a second. */
 #define PEAK_DECAY 0.98
 
-static double clock_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static bool is_ours(const struct sa *sa)
 {
 	return sa->ifindex != 0 && !sa->foreign && sa->hands_off != HANDS_OFF_PACKET_MODE;
@@ -77,12 +69,11 @@ void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *mes
 	}
 	/* Without room in the arena the older image stays; its age is known. */
 	if (sa_image_capture(&sa->shadow, m->environment.arena, message) == 0)
-		note_sequence(sa, clock_now());
+		note_sequence(sa, manager_now(m));
 }
 
 void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image)
 {
-	(void)m;
 	if (!is_ours(sa) || !image->attributes) {
 		sa_image_wipe(image);
 		return;
@@ -90,7 +81,7 @@ void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *imag
 	sa_image_wipe(&sa->shadow);
 	sa->shadow = *image;
 	*image = (struct sa_image){};
-	note_sequence(sa, clock_now());
+	note_sequence(sa, manager_now(m));
 }
 
 static bool is_restorable(const struct manager *m, const struct sa *sa)
@@ -102,13 +93,13 @@ static bool is_restorable(const struct manager *m, const struct sa *sa)
 		return false;
 	if (!out)
 		return m->config->on_link_down == CONFIG_LINK_DOWN_RESTORE;
-	return clock_now() - sa->shadow_at <= SHADOW_AGE_MAX + m->config->interval;
+	return manager_now(m) - sa->shadow_at <= SHADOW_AGE_MAX + m->config->interval;
 }
 
 /* False when the sequence space does not hold the jump. */
-static bool advance(struct sa *sa)
+static bool advance(const struct manager *m, struct sa *sa)
 {
-	double since = clock_now() - sa->shadow_at + 1.0;
+	double since = manager_now(m) - sa->shadow_at + 1.0;
 	uint64_t by = (uint64_t)(ADVANCE_FACTOR * sa->sequence_rate * since);
 	uint64_t before = sa_image_output_sequence(&sa->shadow);
 
@@ -139,7 +130,7 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 		lost->ids[lost->n_ids++] = sa->description.id;
 		if (!is_restorable(m, sa))
 			continue;
-		if (sa->description.direction == SA_DIRECTION_OUT && !advance(sa))
+		if (sa->description.direction == SA_DIRECTION_OUT && !advance(m, sa))
 			continue;
 		lost->of[lost->n_images] = lost->n_ids - 1;
 		lost->images[lost->n_images++] = &sa->shadow;
@@ -189,7 +180,7 @@ static size_t restore_once(struct manager *m, int ifindex, struct lost *lost, si
 
 void manager_restore_lost(struct manager *m, int ifindex)
 {
-	double started = clock_now(), seconds = 0;
+	double started = manager_now(m), seconds = 0;
 	_cleanup_free_ struct sa_id *ids = calloc(m->sas.n + 1, sizeof(*ids));
 	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
 	_cleanup_free_ size_t *of = calloc(m->sas.n + 1, sizeof(*of));
@@ -204,7 +195,7 @@ void manager_restore_lost(struct manager *m, int ifindex)
 		before = restored;
 		alive = restore_once(m, ifindex, &lost, &restored);
 		if (restored > before)
-			seconds = clock_now() - started;
+			seconds = manager_now(m) - started;
 		if (ifindex == 0 || alive == 0 || wait > FLUSH_WAIT_MAX)
 			break;
 		(void)nanosleep(&(struct timespec){.tv_nsec = wait}, NULL);

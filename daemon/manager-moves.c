@@ -16,8 +16,8 @@
  * millisecond, and where one of the group is outbound, the group two grace periods of the kernel.
  */
 #define MOVES_TURN_SECONDS 0.02
-#define RESTORE_WAIT_MIN (10 * UINT64_C(1000))
-#define RESTORE_WAIT_MAX (1000 * UINT64_C(1000))
+#define RESTORE_WAIT_MIN 0.01
+#define RESTORE_WAIT_MAX 1.0
 #define REFUSALS_MAX 256
 #define REFUSAL_WAIT_MAX 3600.0
 
@@ -126,8 +126,7 @@ void manager_keep_for_restoring(struct manager *m, struct move *move)
 	grown[m->n_restoring++] = *move;
 	move->image = (struct sa_image){};
 	m->restore_wait = RESTORE_WAIT_MIN;
-	(void)sd_event_source_set_time_relative(m->restore_source, m->restore_wait);
-	(void)sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+	schedule_in(&m->schedule, MANAGER_RESTORE, m->restore_wait);
 }
 
 static void tell_capacity(struct manager *m, const struct sa *sa, int ifindex)
@@ -285,14 +284,6 @@ void manager_cancel_moves(struct manager *m)
 	m->n_queue = m->queue_position = 0;
 }
 
-static double clock_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* The next moves of the queue, as many as are covered at once. */
 static void make_group(struct manager *m)
 {
@@ -319,7 +310,7 @@ static void make_group(struct manager *m)
 
 void manager_make_moves(struct manager *m)
 {
-	double deadline = clock_now() + MOVES_TURN_SECONDS;
+	double deadline = manager_now(m) + MOVES_TURN_SECONDS;
 
 	do {
 		if (m->stale || m->paused || m->n_restoring > 0)
@@ -333,10 +324,10 @@ void manager_make_moves(struct manager *m)
 		} else {
 			make_group(m);
 		}
-	} while (clock_now() < deadline);
-	(void)sd_event_source_set_enabled(
-		m->moves_source, m->queue_position < m->n_queue ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
-	if (m->queue_position >= m->n_queue)
+	} while (manager_now(m) < deadline);
+	if (m->queue_position < m->n_queue)
+		schedule_in(&m->schedule, MANAGER_MOVES, 0);
+	else
 		(void)placed_save_if_changed(m->environment.placed);
 }
 
@@ -393,6 +384,5 @@ void manager_restore(struct manager *m)
 	m->restore_wait *= 2;
 	if (m->restore_wait > RESTORE_WAIT_MAX)
 		m->restore_wait = RESTORE_WAIT_MAX;
-	(void)sd_event_source_set_time_relative(m->restore_source, m->restore_wait);
-	(void)sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+	schedule_in(&m->schedule, MANAGER_RESTORE, m->restore_wait);
 }

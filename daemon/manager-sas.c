@@ -83,7 +83,7 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 	/* Found by a move that was refused before it began; GETSA does not show the cause. */
 	if (sa->hands_off == HANDS_OFF_THRESHOLDS || sa->hands_off == HANDS_OFF_TOO_LARGE)
 		return sa->hands_off;
-	return sa_facts_check_limits(facts, m->environment.clock(m->environment.clock_userdata));
+	return sa_facts_check_limits(facts, clock_realtime(&m->environment.clock));
 }
 
 enum hands_off manager_check_driver(struct manager *m, const struct sa *sa, const char **ret_reason)

@@ -11,20 +11,18 @@
 #include "rescue.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* An event is mostly one of several (an IKE daemon adds two SAs at once); a new SA whose
  * predecessor was in the NIC is promoted this much later. */
-#define PLAN_SOON_USEC (20 * UINT64_C(1000))
+#define PLAN_SOON_SECONDS 0.02
 /* A storm of events must not become a storm of dumps. */
-#define RESYNC_WAIT_USEC (100 * UINT64_C(1000))
+#define RESYNC_WAIT_SECONDS 0.1
 
 double manager_now(const struct manager *m)
 {
-	uint64_t usec = 0;
-
-	(void)sd_event_now(m->environment.event, CLOCK_MONOTONIC, &usec);
-	return (double)usec / 1e6;
+	return clock_monotonic(&m->environment.clock);
 }
 
 void manager_set_degraded(struct manager *m, const char *why)
@@ -54,37 +52,33 @@ void manager_tick(struct manager *m)
 	manager_plan(m);
 }
 
-static uint64_t interval_usec(const struct manager *m)
-{
-	return (uint64_t)(m->config->interval * 1e6);
-}
-
-static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+static void run_tick(void *userdata)
 {
 	struct manager *m = userdata;
-	uint64_t now = usec;
-	uint64_t next;
+	double begun = manager_now(m);
 
 	manager_tick(m);
-	/* In step with the clock; a tick that took longer than the interval skips some. */
-	(void)sd_event_now(m->environment.event, CLOCK_MONOTONIC, &now);
-	next = usec + interval_usec(m);
-	if (next < now)
-		next = now + interval_usec(m);
-	(void)sd_event_source_set_time(source, next);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	/* In step with the clock; a tick that takes longer than the interval skips some. */
+	if (!schedule_is_pending(&m->schedule, MANAGER_TICK))
+		schedule_at(&m->schedule, MANAGER_TICK,
+			    fmax(begun, manager_now(m) - m->config->interval) +
+				    m->config->interval);
 }
 
 static void plan_soon(struct manager *m)
 {
-	(void)sd_event_source_set_time_relative(m->plan_source, PLAN_SOON_USEC);
-	(void)sd_event_source_set_enabled(m->plan_source, SD_EVENT_ONESHOT);
+	schedule_in(&m->schedule, MANAGER_PLAN, PLAN_SOON_SECONDS);
 }
 
+/* The next tick comes earlier, never later. */
 static void resync_soon(struct manager *m)
 {
+	double soon = manager_now(m) + RESYNC_WAIT_SECONDS;
+
 	manager_cancel_moves(m);
-	(void)sd_event_source_set_time_relative(m->tick_source, RESYNC_WAIT_USEC);
+	if (!schedule_is_pending(&m->schedule, MANAGER_TICK) ||
+	    m->schedule.due[MANAGER_TICK] > soon)
+		schedule_at(&m->schedule, MANAGER_TICK, soon);
 }
 
 void manager_drain_events(struct manager *m)
@@ -101,16 +95,12 @@ void manager_drain_events(struct manager *m)
 		m->stale = true;
 }
 
-static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+int manager_read_events(struct manager *m)
 {
-	struct manager *m = userdata;
 	struct kernel *kernel = m->environment.kernel;
 	bool was_stale = m->stale;
 	int r = kernel->ops->receive_events(kernel, manager_handle_event, m);
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	if (r == -ENOBUFS)
 		m->overruns++;
 	if (r < 0)
@@ -118,42 +108,50 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *us
 	if (m->stale && !was_stale)
 		resync_soon(m);
 	if (m->n_changed > 0)
-		(void)sd_event_source_set_enabled(m->changes_source, SD_EVENT_ONESHOT);
+		schedule_in(&m->schedule, MANAGER_CHANGES, 0);
+	return r;
+}
+
+static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	(void)manager_read_events(userdata);
 	return 0;
 }
 
-static int on_changes(sd_event_source *source, void *userdata)
+static void run_changes(void *userdata)
 {
 	struct manager *m = userdata;
 
-	(void)source;
 	manager_read_changed(m);
 	plan_soon(m);
-	return 0;
 }
 
-static int on_moves(sd_event_source *source, void *userdata)
+static void run_plan(void *userdata)
 {
-	(void)source;
-	manager_make_moves(userdata);
-	return 0;
-}
-
-static int on_plan(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	(void)source;
-	(void)usec;
 	manager_plan(userdata);
-	return 0;
 }
 
-static int on_restore(sd_event_source *source, uint64_t usec, void *userdata)
+static void run_restore(void *userdata)
 {
-	(void)source;
-	(void)usec;
 	manager_restore(userdata);
-	return 0;
 }
+
+static void run_moves(void *userdata)
+{
+	manager_make_moves(userdata);
+}
+
+/* Changes are looked at before moves are made. */
+static const struct schedule_work work[_MANAGER_WORK_MAX] = {
+	[MANAGER_CHANGES] = {.run = run_changes},
+	[MANAGER_TICK] = {.run = run_tick},
+	[MANAGER_PLAN] = {.run = run_plan},
+	[MANAGER_RESTORE] = {.run = run_restore},
+	[MANAGER_MOVES] = {.run = run_moves, .idle = true},
+};
 
 void manager_look_anew(struct manager *m)
 {
@@ -305,49 +303,20 @@ void manager_set_paused(struct manager *m, bool paused)
 	manager_tell_paused(m);
 }
 
-static int add_timer(struct manager *m, sd_event_source **ret_source,
-		     sd_event_time_handler_t handler)
+int manager_attach(struct manager *m, sd_event *event)
 {
-	int r = sd_event_add_time_relative(m->environment.event, ret_source, CLOCK_MONOTONIC, 0,
-					   1000, handler, m);
+	struct kernel *kernel = m->environment.kernel;
+	int r = sd_event_add_io(event, &m->kernel_source, kernel->ops->event_fd(kernel), EPOLLIN,
+				on_kernel, m);
 
-	return r < 0 ? r : sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
-}
-
-static int add_deferred(struct manager *m, sd_event_source **ret_source, sd_event_handler_t handler)
-{
-	int r = sd_event_add_defer(m->environment.event, ret_source, handler, m);
-
-	return r < 0 ? r : sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
-}
-
-static int add_sources(struct manager *m)
-{
-	int r = sd_event_add_io(m->environment.event, &m->kernel_source,
-				m->environment.kernel->ops->event_fd(m->environment.kernel),
-				EPOLLIN, on_kernel, m);
-
-	if (r < 0)
-		return r;
-	if ((r = add_timer(m, &m->tick_source, on_tick)) < 0 ||
-	    (r = add_timer(m, &m->plan_source, on_plan)) < 0 ||
-	    (r = add_timer(m, &m->restore_source, on_restore)) < 0 ||
-	    (r = add_deferred(m, &m->moves_source, on_moves)) < 0 ||
-	    (r = add_deferred(m, &m->changes_source, on_changes)) < 0)
-		return r;
-	/* Changes are looked at before moves are made. */
-	if ((r = sd_event_source_set_priority(m->moves_source, SD_EVENT_PRIORITY_IDLE)) < 0)
-		return r;
-	return 0;
+	return r < 0 ? r : schedule_attach(&m->schedule, event);
 }
 
 int manager_new(const struct manager_environment *environment, struct config *config,
 		struct manager **ret_manager)
 {
-	const struct migrator_parameters parameters = {
+	struct migrator_parameters parameters = {
 		.event_timer_default = environment->event_timer_default,
-		.clock = environment->clock,
-		.userdata = environment->clock_userdata,
 	};
 	_cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
 	int r;
@@ -359,6 +328,8 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	}
 	m->environment = *environment;
 	m->config = config;
+	parameters.clock = &m->environment.clock;
+	schedule_init(&m->schedule, &m->environment.clock, work, _MANAGER_WORK_MAX, m);
 	TAILQ_INIT(&m->sas.all);
 	m->actions = calloc(ACTIONS_REMEMBERED, sizeof(*m->actions));
 	if (!m->actions)
@@ -367,9 +338,6 @@ int manager_new(const struct manager_environment *environment, struct config *co
 		return r;
 	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
 			 &m->migrator);
-	if (r < 0)
-		return r;
-	r = add_sources(m);
 	if (r < 0)
 		return r;
 	m->started_at = manager_now(m);
@@ -423,22 +391,16 @@ int manager_start(struct manager *m)
 	(void)placed_prune(m->environment.placed, placed_is_alive, m);
 	(void)placed_save_if_changed(m->environment.placed);
 	manager_update_nics(m);
-	r = sd_event_source_set_time_relative(m->tick_source, interval_usec(m));
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(m->tick_source, SD_EVENT_ONESHOT);
+	schedule_in(&m->schedule, MANAGER_TICK, m->config->interval);
+	return 0;
 }
 
 struct manager *manager_free(struct manager *m)
 {
 	if (!m)
 		return NULL;
-	sd_event_source_unref(m->tick_source);
+	schedule_release(&m->schedule);
 	sd_event_source_unref(m->kernel_source);
-	sd_event_source_unref(m->moves_source);
-	sd_event_source_unref(m->changes_source);
-	sd_event_source_unref(m->plan_source);
-	sd_event_source_unref(m->restore_source);
 	for (size_t i = 0; i < m->n_restoring; i++)
 		sa_image_wipe(&m->restoring[i].image);
 	free(m->restoring);

@@ -13,6 +13,8 @@
  */
 #pragma once
 
+#include "base/clock.h"
+#include "base/schedule.h"
 #include "config.h"
 #include "kernel.h"
 #include "migrator.h"
@@ -62,7 +64,7 @@ struct action {
 struct refusal; /* of a shape by a NIC: manager-moves.c */
 
 struct manager_environment {
-	sd_event *event;
+	struct clock clock;
 	struct secret_arena *arena;
 	struct kernel *kernel; /* taken over */
 	/* Taken over too; set by the caller between manager_new() and manager_start(), since it
@@ -72,9 +74,6 @@ struct manager_environment {
 	struct placed *placed;   /* not owned */
 	struct rescue *rescue;   /* not owned, may be NULL */
 	const char *config_path; /* reloads read it again */
-	/* CLOCK_REALTIME in seconds, in which the kernel counts the lives of SAs. */
-	uint64_t (*clock)(void *userdata);
-	void *clock_userdata;
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -91,12 +90,8 @@ struct manager {
 	struct manager_nic *nics;
 	size_t n_nics;
 
-	sd_event_source *tick_source;
-	sd_event_source *kernel_source;
-	sd_event_source *moves_source;   /* deferred: the queue of moves */
-	sd_event_source *changes_source; /* deferred: SAs that events named */
-	sd_event_source *plan_source;    /* timer: a plan out of turn, for a new SA */
-	sd_event_source *restore_source; /* timer: SAs that could not be put back */
+	struct schedule schedule;
+	sd_event_source *kernel_source; /* NULL: not attached to a loop */
 
 	bool paused;
 	bool stale;         /* events were lost: nothing is moved until the next dump */
@@ -120,7 +115,7 @@ struct manager {
 
 	struct move *restoring; /* SAs that are owed to the kernel */
 	size_t n_restoring;
-	uint64_t restore_wait; /* usec */
+	double restore_wait; /* s */
 
 	struct refusal *refusals;
 	size_t n_refusals;
@@ -142,9 +137,24 @@ DEFINE_CLEANUP(struct manager *, manager_free);
 
 extern const struct nic_watch_callbacks manager_network_callbacks;
 
-/* First dump, first tables, timers armed. */
+/* First dump, first tables, the first tick scheduled. */
 int manager_start(struct manager *m);
-double manager_now(const struct manager *m); /* s, monotonic, of this iteration of the loop */
+/* From now on the loop runs what is due and hands over the kernel's events. */
+int manager_attach(struct manager *m, sd_event *event);
+double manager_now(const struct manager *m); /* s, monotonic */
+/* Reads the kernel's events that are waiting, some of them if there are many. A negative errno:
+ * some are lost, and the manager resynchronises by itself. 1: there may be more. */
+int manager_read_events(struct manager *m);
+
+/* What manager.schedule runs. */
+enum manager_work {
+	MANAGER_CHANGES, /* SAs that events named are read again */
+	MANAGER_TICK,
+	MANAGER_PLAN,    /* out of turn, for a new SA */
+	MANAGER_RESTORE, /* SAs that could not be put back */
+	MANAGER_MOVES,   /* the queue of moves */
+	_MANAGER_WORK_MAX,
+};
 
 /* manager.c */
 void manager_tick(struct manager *m);
@@ -182,7 +192,7 @@ void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *r
 
 /* manager-moves.c */
 void manager_plan(struct manager *m);
-void manager_make_moves(struct manager *m); /* some; arms moves_source while there are more */
+void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
 void manager_cancel_moves(struct manager *m);
 void manager_restore(struct manager *m);
 /* Takes the image of a move that is lost. */

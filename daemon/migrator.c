@@ -248,7 +248,7 @@ static enum hands_off check(struct migrator *m, struct move *move, const struct 
 	if (reading->timer_known && m->parameters.event_timer_default >= 0 &&
 	    reading->timer != m->parameters.event_timer_default)
 		return HANDS_OFF_THRESHOLDS;
-	return sa_facts_check_limits(facts, m->parameters.clock(m->parameters.userdata));
+	return sa_facts_check_limits(facts, clock_realtime(m->parameters.clock));
 }
 
 static void step_read(struct migrator *m, struct move *move)

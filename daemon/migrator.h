@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "cover.h"
 #include "kernel.h"
 #include "sa-image.h"
@@ -73,9 +74,7 @@ struct migrator;
 struct migrator_parameters {
 	/* Defaults of net.core.xfrm_aevent_etime (100 ms units); negative: unknown, not checked. */
 	int64_t event_timer_default;
-	/* CLOCK_REALTIME in seconds. */
-	uint64_t (*clock)(void *userdata);
-	void *userdata;
+	const struct clock *clock; /* not owned */
 };
 
 /* Asks the kernel what it can. `rescue` may be NULL. Neither it nor the kernel is owned. */

@@ -247,15 +247,14 @@ static void set_up(struct run *run)
 
 static uint64_t read_clock(void *userdata)
 {
-	return (uint64_t)fake_kernel_now(userdata);
+	return (uint64_t)fake_kernel_now(((const struct run *)userdata)->fake);
 }
 
 static struct migrator *open_migrator(struct run *run, struct kernel *kernel)
 {
 	struct migrator_parameters parameters = {
 		.event_timer_default = fake_kernel_config(run->fake)->aevent_etime,
-		.clock = read_clock,
-		.userdata = run->fake,
+		.clock = &run->clock,
 	};
 	struct migrator *migrator;
 
@@ -388,6 +387,7 @@ static void run_once(struct explore *explore, const struct explore_scenario *sce
 		.explore = explore, .scenario = scenario, .outcome = ret_outcome, .text = text};
 
 	*ret_outcome = (struct explore_outcome){};
+	run.clock = (struct clock){.realtime = read_clock, .userdata = &run};
 	set_up(&run);
 	first_life(&run);
 	ret_outcome->killed = run.killed;

@@ -9,6 +9,7 @@ struct run {
 	const struct explore_scenario *scenario;
 	struct explore_outcome *outcome;
 	struct fake_kernel *fake;
+	struct clock clock; /* the model's real time */
 	struct fake_belief *original;
 	struct fake_belief *belief; /* what the IKE daemon made in its place, if it did */
 	struct fake_belief *latest; /* a rekeyed one, or `belief` */

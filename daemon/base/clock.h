@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The clocks, handed in by whoever makes a component, so that tests own the time.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct clock {
+	double (*monotonic)(void *userdata);  /* s, CLOCK_MONOTONIC */
+	uint64_t (*realtime)(void *userdata); /* s, CLOCK_REALTIME: the kernel's times of SAs */
+	void *userdata;
+};
+
+static inline double clock_monotonic(const struct clock *clock)
+{
+	return clock->monotonic(clock->userdata);
+}
+
+static inline uint64_t clock_realtime(const struct clock *clock)
+{
+	return clock->realtime(clock->userdata);
+}
