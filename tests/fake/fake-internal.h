@@ -99,11 +99,13 @@ struct fake_socket {
 
 /* A packet that looks for its outbound SA without a lock and is held up at the first that it meets:
  * it knows the chain as it was when it began, and sees of each SA in it only what became of that.
+ * One that meets nothing is held up before it inserts the larval SA of its ACQUIRE.
  */
 struct fake_lookup_held {
 	struct fake_sa *like; /* NULL: there is none; a copy */
 	unsigned serial;      /* of the newest SA that there was */
 	unsigned at;          /* of the SA that it met, 0: none */
+	bool missed;          /* there was nothing: an ACQUIRE, whatever comes */
 };
 
 /* What the processing of one request yields. */

@@ -43,6 +43,7 @@ struct fake_config {
 	bool updsa_leaks_slot;  /* before 6.1.170 and 6.12.85: UPDSA with offload on a valid SA */
 	bool if_id_inbound_refused; /* 6.16: no inbound offload with an if_id */
 	bool acquire_listener;      /* an IKE daemon has joined XFRMNLGRP_ACQUIRE (km_is_alive()) */
+	bool templates_name_spi;    /* of outbound policies, as charon writes them */
 	uint32_t acq_expires;       /* s, net.core.xfrm_acq_expires */
 	uint32_t aevent_rseqth;     /* packets, net.core.xfrm_aevent_rseqth */
 	uint32_t aevent_etime;      /* 100 ms, net.core.xfrm_aevent_etime */

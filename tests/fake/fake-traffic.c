@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
-static bool same_tuple(const struct fake_sa *sa, const struct fake_sa *like)
+static bool same_tuple(const struct fake_kernel *k, const struct fake_sa *sa,
+		       const struct fake_sa *like)
 {
 	uint32_t mark = like->mark.v & like->mark.m;
 
 	return sa->info.family == like->info.family && sa->info.reqid == like->info.reqid &&
+	       (!k->config.templates_name_spi || sa->info.id.spi == like->info.id.spi) &&
 	       (mark & sa->mark.m) == sa->mark.v &&
 	       fake_attribute_u32(sa, XFRMA_IF_ID) == fake_attribute_u32(like, XFRMA_IF_ID) &&
 	       !(sa->info.flags & XFRM_STATE_WILDRECV) && sa->info.mode == like->info.mode &&
@@ -28,7 +30,7 @@ static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa
 
 	*ret_acquiring = false;
 	for (struct fake_sa *sa = k->sas; sa; sa = sa->next) {
-		if (sa->serial > newest || !same_tuple(sa, like))
+		if (sa->serial > newest || !same_tuple(k, sa, like))
 			continue;
 		if (sa->state == FAKE_LARVAL)
 			*ret_acquiring = true;
@@ -41,7 +43,16 @@ static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa
 	return best;
 }
 
-/* A larval without SPI, and XFRM_MSG_ACQUIRE to the IKE daemon (km_query()). */
+/* A template's SPI that any SA bears, larval or not, of whatever reqid: -EEXIST, no ACQUIRE. */
+static bool spi_is_taken(struct fake_kernel *k, const struct fake_sa *like)
+{
+	return k->config.templates_name_spi &&
+	       fake_lookup(k, like->mark.v & like->mark.m, &like->info.id.daddr, like->info.id.spi,
+			   like->info.id.proto, like->info.family);
+}
+
+/* A larval SA with the SPI of the template, mostly none, and XFRM_MSG_ACQUIRE to the IKE daemon
+ * (xfrm_init_tempstate(), km_query()). Nobody looks whether there is one by now. */
 static void acquire(struct fake_kernel *k, const struct fake_sa *like)
 {
 	struct fake_sa *larval;
@@ -52,8 +63,9 @@ static void acquire(struct fake_kernel *k, const struct fake_sa *like)
 	larval = fake_allocate(sizeof(*larval));
 	larval->state = FAKE_LARVAL;
 	larval->info = like->info;
-	larval->info.id.spi = 0;
-	larval->info.seq = 0;
+	if (!k->config.templates_name_spi)
+		larval->info.id.spi = 0;
+	larval->info.seq = k->acquires; /* xfrm_get_acqseq() */
 	larval->info.curlft = (struct xfrm_lifetime_cur){.add_time = (uint64_t)k->now};
 	larval->info.lft.hard_add_expires_seconds = k->config.acq_expires;
 	larval->mark = like->mark;
@@ -102,7 +114,7 @@ static bool send_one(struct fake_kernel *k, const struct fake_sa *like, unsigned
 
 	sa = find_outbound(k, like, k->serial, &acquiring);
 	if (!sa) {
-		if (!acquiring)
+		if (!acquiring && !spi_is_taken(k, like))
 			acquire(k, like);
 		return false;
 	}
@@ -143,8 +155,9 @@ void fake_kernel_hold_lookup(struct fake_kernel *k, const struct fake_belief *be
 		return;
 	k->held = (struct fake_lookup_held){.like = fake_sa_copy(belief->sa), .serial = k->serial};
 	for (struct fake_sa *sa = k->sas; sa && k->held.at == 0; sa = sa->next)
-		if (same_tuple(sa, k->held.like))
+		if (same_tuple(k, sa, k->held.like))
 			k->held.at = sa->serial;
+	k->held.missed = k->held.at == 0 && !spi_is_taken(k, k->held.like);
 }
 
 static bool still_exists(const struct fake_kernel *k, unsigned serial)
@@ -165,8 +178,10 @@ void fake_kernel_end_lookup(struct fake_kernel *k)
 
 	if (!k->held.like)
 		return;
-	if (!still_exists(k, k->held.at) ||
-	    (!find_outbound(k, k->held.like, k->held.serial, &acquiring) && !acquiring))
+	if (k->held.missed ||
+	    ((!still_exists(k, k->held.at) ||
+	      (!find_outbound(k, k->held.like, k->held.serial, &acquiring) && !acquiring)) &&
+	     !spi_is_taken(k, k->held.like)))
 		acquire(k, k->held.like);
 	fake_sa_free(k->held.like);
 	k->held.like = NULL;

@@ -291,14 +291,86 @@ static void test_unknown_attribute(void **state)
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
 }
 
+/* A larval SA with another SPI is no acquire in progress to a template that names one; the larval
+ * SA of the ACQUIRE bears it, so that NEWSA finds its place taken. */
+static void test_template_names_spi(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	fake_kernel_config(b->fake)->templates_name_spi = true;
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+	bench_get(b, belief);
+	kernel_batch_clear(&b->batch);
+	bench_add_larval(b, 1);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 2, 100), 0);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	assert_true(fake_kernel_view(b->fake, belief).larval);
+
+	kernel_batch_clear(&b->batch);
+	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
+	bench_add_copy(b, XFRM_MSG_UPDSA, NULL, true);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	assert_int_equal(b->batch.answers[0].error, -EEXIST);
+	assert_int_equal(b->batch.answers[1].error, 0);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_LARVALS_MAY_STAY, stderr), 0);
+}
+
+/* A packet that found nothing inserts its larval SA without a second look: beside the SA. */
+static void test_larval_beside_the_sa(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	fake_kernel_config(b->fake)->templates_name_spi = true;
+	bench_get(b, belief);
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	fake_kernel_hold_lookup(b->fake, belief);
+	kernel_batch_clear(&b->batch);
+	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	assert_int_equal(b->batch.answers[0].error, 0);
+	fake_kernel_end_lookup(b->fake);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	assert_int_equal(fake_kernel_count(b->fake, true), 1);
+	/* Requests meet the larval SA, packets the other. */
+	assert_true(fake_kernel_view(b->fake, belief).larval);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+
+	/* One that meets the larval SA of whatever reqid is dropped. */
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	assert_int_equal(b->batch.answers[1].error, 0);
+	((struct xfrm_usersa_info *)NLMSG_DATA((struct nlmsghdr *)b->first))->reqid ^= 1;
+	kernel_batch_clear(&b->batch);
+	bench_add_larval(b, 0x1000);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 0);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BENCH_TEST(test_replay_windows),  BENCH_TEST(test_sequence_space),
-		BENCH_TEST(test_rekey_selection), BENCH_TEST(test_limits),
-		BENCH_TEST(test_faults),          BENCH_TEST(test_hooks_and_kill),
-		BENCH_TEST(test_events),          BENCH_TEST(test_check_notices),
-		BENCH_TEST(test_filter),          BENCH_TEST(test_unknown_attribute),
+		BENCH_TEST(test_replay_windows),
+		BENCH_TEST(test_sequence_space),
+		BENCH_TEST(test_rekey_selection),
+		BENCH_TEST(test_limits),
+		BENCH_TEST(test_faults),
+		BENCH_TEST(test_hooks_and_kill),
+		BENCH_TEST(test_events),
+		BENCH_TEST(test_check_notices),
+		BENCH_TEST(test_filter),
+		BENCH_TEST(test_unknown_attribute),
+		BENCH_TEST(test_template_names_spi),
+		BENCH_TEST(test_larval_beside_the_sa),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
