@@ -119,13 +119,14 @@ void manager_keep_for_restoring(struct manager *m, struct move *move)
 
 	if (!grown) {
 		/* The rescue slot still has it: the next start completes the move. */
-		manager_set_degraded(m, "out of memory while an SA is to be put back");
+		manager_set_health(m, HEALTH_OWED_NO_MEMORY, true);
 		return;
 	}
 	m->restoring = grown;
 	grown[m->n_restoring++] = *move;
 	move->image = (struct sa_image){};
 	m->restore_wait = RESTORE_WAIT_MIN;
+	manager_set_health(m, HEALTH_OWED, true);
 	schedule_in(&m->schedule, MANAGER_RESTORE, m->restore_wait);
 }
 
@@ -223,10 +224,11 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 		if (placed_add(m->environment.placed, &id, sa->candidate, sa->add_time) < 0 ||
 		    placed_save_if_changed(m->environment.placed) < 0) {
 			/* What is not remembered would be foreign after a restart. */
-			manager_set_degraded(m, "cannot remember what was placed");
+			manager_set_health(m, HEALTH_OWNERSHIP, true);
 			report(m, sa, POLICY_FAILED);
 			return;
 		}
+		manager_set_health(m, HEALTH_OWNERSHIP, false);
 	}
 	move.keep_image = true;
 	migrator_run(m->migrator, &move);
@@ -376,11 +378,9 @@ void manager_restore(struct manager *m)
 			manager_take_facts(m, &move->facts);
 	}
 	m->n_restoring = kept;
-	if (kept == 0) {
-		manager_set_degraded(m, NULL);
+	manager_set_health(m, HEALTH_OWED, kept > 0);
+	if (kept == 0)
 		return;
-	}
-	manager_set_degraded(m, "an SA could not be put back yet; trying again");
 	m->restore_wait *= 2;
 	if (m->restore_wait > RESTORE_WAIT_MAX)
 		m->restore_wait = RESTORE_WAIT_MAX;

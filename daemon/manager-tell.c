@@ -185,11 +185,28 @@ void manager_tell_hands_off(struct manager *m, const struct sa *sa)
 		      hands_off_text(sa->hands_off));
 }
 
+void manager_set_health(struct manager *m, enum health_condition condition, bool holds)
+{
+	struct journal_event event = {.kind = JOURNAL_DEGRADED, .reason = health_name(condition)};
+
+	if (!health_set(m->health, condition, holds))
+		return;
+	if (holds)
+		journal_event(m->environment.journal, &event, "Degraded: %s",
+			      health_text(condition));
+	else
+		journal_log(m->environment.journal, LOG_NOTICE, "Over: %s", health_text(condition));
+}
+
 void manager_tell_dump_failed(struct manager *m, int error)
 {
-	struct journal_event event = {.kind = JOURNAL_DEGRADED, .error = error};
+	struct journal_event event = {
+		.kind = JOURNAL_DEGRADED,
+		.reason = health_name(HEALTH_NO_DUMP),
+		.error = error,
+	};
 
-	manager_set_degraded(m, "the kernel does not tell its SAs");
+	(void)health_set(m->health, HEALTH_NO_DUMP, true);
 	journal_event(m->environment.journal, &event,
 		      "Cannot read the SAs from the kernel, moving nothing: %s", strerror(-error));
 }
@@ -198,8 +215,7 @@ void manager_tell_resynchronised(struct manager *m)
 {
 	struct journal_event event = {.kind = JOURNAL_RESYNCHRONISED};
 
-	if (m->n_restoring == 0)
-		manager_set_degraded(m, NULL);
+	(void)health_set(m->health, HEALTH_NO_DUMP, false);
 	journal_event(m->environment.journal, &event, "Read all SAs again: %zu", m->sas.n);
 }
 

@@ -25,11 +25,6 @@ double manager_now(const struct manager *m)
 	return clock_monotonic(&m->environment.clock);
 }
 
-void manager_set_degraded(struct manager *m, const char *why)
-{
-	snprintf(m->degraded, sizeof(m->degraded), "%s", why ? why : "");
-}
-
 void manager_tick(struct manager *m)
 {
 	bool was_stale = m->stale;
@@ -190,6 +185,7 @@ static void on_network_resynced(void *userdata)
 {
 	struct manager *m = userdata;
 
+	manager_set_health(m, HEALTH_NO_NETWORK, false);
 	/* A NIC may have been down and up again unseen. */
 	manager_restore_lost(m, 0);
 	m->stale = true;
@@ -201,7 +197,7 @@ static void on_network_resynced(void *userdata)
 static void on_network_failed(int error, void *userdata)
 {
 	(void)error;
-	manager_set_degraded(userdata, "the kernel does not tell about links and routes");
+	manager_set_health(userdata, HEALTH_NO_NETWORK, true);
 }
 
 const struct nic_watch_callbacks manager_network_callbacks = {
@@ -266,8 +262,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 	/* In observe mode the policy's residents are imagined. */
 	if (mode_changed)
 		drop_policy(m);
-	if ((mode_changed ? new_policy(m) : set_groups(m)) < 0)
-		manager_set_degraded(m, "out of memory");
+	manager_set_health(m, HEALTH_POLICY, (mode_changed ? new_policy(m) : set_groups(m)) < 0);
 	manager_look_anew(m);
 }
 
@@ -334,7 +329,8 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	m->actions = calloc(ACTIONS_REMEMBERED, sizeof(*m->actions));
 	if (!m->actions)
 		return -ENOMEM;
-	if ((r = sa_table_init(&m->sas)) < 0 || (r = new_policy(m)) < 0)
+	if ((r = sa_table_init(&m->sas)) < 0 || (r = health_new(&m->health)) < 0 ||
+	    (r = new_policy(m)) < 0)
 		return r;
 	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
 			 &m->migrator);
@@ -410,6 +406,7 @@ struct manager *manager_free(struct manager *m)
 	free(m->actions);
 	free(m->evacuated);
 	free(m->nics);
+	health_free(m->health);
 	spd_clear(&m->spd);
 	policy_free(m->policy);
 	migrator_free(m->migrator);

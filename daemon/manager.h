@@ -20,6 +20,7 @@
 #include "migrator.h"
 #include "network.h"
 #include "policy.h"
+#include "report/health.h"
 #include "sa-table.h"
 #include "spd.h"
 
@@ -90,14 +91,15 @@ struct manager {
 	struct manager_nic *nics;
 	size_t n_nics;
 
+	struct health *health;
+
 	struct schedule schedule;
 	sd_event_source *kernel_source; /* NULL: not attached to a loop */
 
 	bool paused;
-	bool stale;         /* events were lost: nothing is moved until the next dump */
-	bool nics_changed;  /* recompute before the next plan */
-	bool look_anew;     /* at the next tick: a NIC lost or regained its trust */
-	char degraded[128]; /* why it is not well; "" when it is */
+	bool stale;        /* events were lost: nothing is moved until the next dump */
+	bool nics_changed; /* recompute before the next plan */
+	bool look_anew;    /* at the next tick: a NIC lost or regained its trust */
 	uint64_t generation;
 	uint64_t samples; /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
 	double history_at;
@@ -163,7 +165,6 @@ void manager_look_anew(struct manager *m);
 void manager_apply_config(struct manager *m, struct config *config); /* takes it */
 int manager_reload(struct manager *m, char **ret_messages);
 void manager_set_paused(struct manager *m, bool paused);
-void manager_set_degraded(struct manager *m, const char *why); /* NULL: well again */
 
 /* manager-sas.c */
 int manager_dump(struct manager *m);
@@ -224,6 +225,8 @@ bool manager_is_evacuated(const struct manager *m, const char *name);
 void manager_end_evacuations(struct manager *m);
 
 /* manager-tell.c */
+/* Sets or clears one condition, and reports it when it begins. */
+void manager_set_health(struct manager *m, enum health_condition condition, bool holds);
 void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
 		       const struct move *move);
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);

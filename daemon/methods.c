@@ -204,6 +204,18 @@ static json_t *last_action(struct manager *m)
 	return methods_action(m, &m->actions[(m->n_actions - 1) % ACTIONS_REMEMBERED]);
 }
 
+static json_t *conditions_of(const struct manager *m)
+{
+	json_t *conditions = json_array();
+
+	for (unsigned i = 0; i < _HEALTH_CONDITION_MAX; i++)
+		if (health_holds(m->health, i))
+			json_array_append_new(conditions,
+					      json_pack("{s:s, s:s}", "name", health_name(i),
+							"text", health_text(i)));
+	return conditions;
+}
+
 static int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 			     const char **ret_error)
 {
@@ -213,7 +225,7 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 	size_t n_offloaded = 0;
 	const char *in = migrator_mechanism(m->migrator, true);
 	const char *out = migrator_mechanism(m->migrator, false);
-	char mechanism[64];
+	char mechanism[64], degraded[HEALTH_DESCRIPTION_SIZE];
 	struct sa *sa;
 
 	(void)parameters;
@@ -237,13 +249,15 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 	else
 		snprintf(mechanism, sizeof(mechanism), "promote by %s, evict by %s", in, out);
 	*ret_reply = json_pack(
-		"{s:s, s:s, s:b, s:o, s:s, s:f, s:f, s:o, s:b, s:I, s:I, s:f, s:f, s:o, "
+		"{s:s, s:s, s:b, s:o, s:o, s:s, s:f, s:f, s:o, s:b, s:I, s:I, s:f, s:f, s:o, "
 		"s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:o}",
 		"version", ESPOFFLOAD_VERSION, "mode",
 		m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "paused", m->paused,
-		"degraded", m->degraded[0] ? json_string(m->degraded) : json_null(), "mechanism",
-		mechanism, "interval", m->config->interval, "uptime",
-		manager_now(m) - m->started_at, "configuration",
+		"degraded",
+		health_is_well(m->health) ? json_null()
+					  : json_string(health_describe(m->health, degraded)),
+		"conditions", conditions_of(m), "mechanism", mechanism, "interval",
+		m->config->interval, "uptime", manager_now(m) - m->started_at, "configuration",
 		m->config->path ? json_string(m->config->path) : json_null(), "fips",
 		m->environment.fips, "sas", (json_int_t)m->sas.n, "offloaded",
 		(json_int_t)n_offloaded, "bytesPerSecond", all, "offloadedBytesPerSecond",

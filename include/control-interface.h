@@ -50,7 +50,11 @@
 	"\n"                                                                                       \
 	"type Detail (name: string, value: string)\n"                                              \
 	"\n"                                                                                       \
+	"type Condition (name: string, text: string)\n"                                            \
+	"\n"                                                                                       \
+	"# `degraded`: the texts of all conditions in one, null when there is none.\n"             \
 	"method GetStatus() -> (version: string, mode: string, paused: bool, degraded: ?string,\n" \
+	"  conditions: []Condition,\n"                                                             \
 	"  mechanism: string, interval: float, uptime: float, configuration: ?string, fips: "      \
 	"bool,\n"                                                                                  \
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \

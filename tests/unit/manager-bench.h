@@ -202,7 +202,7 @@ static struct fake_belief *add(struct bench *b, struct fake_sa_spec spec)
 	return belief;
 }
 
-static struct sa *entry(struct bench *b, const struct fake_belief *belief)
+static inline struct sa *entry(struct bench *b, const struct fake_belief *belief)
 {
 	struct sa_id id = fake_belief_id(belief);
 
@@ -243,7 +243,8 @@ static void work(struct bench *b, double seconds, struct fake_belief *busy)
 	}
 }
 
-static void check_reason(struct bench *b, const struct fake_belief *belief, const char *reason)
+static inline void check_reason(struct bench *b, const struct fake_belief *belief,
+				const char *reason)
 {
 	const struct sa *sa = entry(b, belief);
 	struct policy_sa_view view = {};
