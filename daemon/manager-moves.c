@@ -289,8 +289,9 @@ void manager_cancel_moves(struct manager *m)
 /* The next moves of the queue, as many as are covered at once. */
 static void make_group(struct manager *m)
 {
-	struct sa_id outbound[COVERED_MAX];
+	struct sa_id outbound[COVERED_MAX] = {};
 	size_t n = 0, size = m->n_queue - m->queue_position;
+	struct move lost;
 
 	if (size > COVERED_MAX)
 		size = COVERED_MAX;
@@ -307,7 +308,8 @@ static void make_group(struct manager *m)
 
 		make_move(m, &planned);
 	}
-	migrator_uncover(m->migrator);
+	if (migrator_uncover(m->migrator, &lost))
+		manager_keep_for_restoring(m, &lost);
 }
 
 void manager_make_moves(struct manager *m)

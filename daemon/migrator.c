@@ -51,6 +51,9 @@
 /* Immediate retries when the kernel cannot make an SA (memory pressure) before giving it to the
  * caller's timer. */
 #define ATTEMPTS_MAX 3
+/* So often an SA is offered to the NIC before it goes to software: once more when somebody was
+ * faster than the first time. */
+#define INSTALLS_MAX 2
 /* Jump of the sequence number when the notification with the exact one was lost: more than can be
  * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
 #define SEQUENCE_JUMP (UINT64_C(1) << 20)
@@ -320,13 +323,6 @@ void migrator_cover(struct migrator *m, const struct sa_id *ids, size_t n)
 	m->kernel->ops->wait_for_lookups(m->kernel);
 }
 
-void migrator_uncover(struct migrator *m)
-{
-	m->covers_stay = false;
-	if (m->n_holding == 0)
-		covers_remove(&m->covers, m->kernel, &m->batch);
-}
-
 static void step_migrate(struct migrator *m, struct move *move)
 {
 	const struct kernel_answer *answer = &m->batch.answers[0];
@@ -425,7 +421,8 @@ static void step_remove(struct migrator *m, struct move *move)
 		move->exact = true;
 	}
 	make_safe(move);
-	move->state = MOVE_INSTALL;
+	/* ENOENT: the SPI is taken. A packet that names it was faster, and its larval SA has it. */
+	move->state = larval->error == -ENOENT ? MOVE_PROBE : MOVE_INSTALL;
 }
 
 /* ---- 3. install ---- */
@@ -452,14 +449,15 @@ static void step_install(struct migrator *m, struct move *move)
 	struct kernel_answer answer;
 	int r = install(m, move, &move->target, &answer);
 
+	move->installs++;
 	if (r < 0 && answer.error == -ETIMEDOUT) {
 		note_error(move, r, "");
 		move->state = MOVE_PROBE;
 	} else if (answer.error == 0) {
 		move->acknowledged = true;
 		move->state = MOVE_VERIFY;
-	} else if (answer.error == -ESRCH || answer.error == -EEXIST) {
-		/* The IKE daemon was here. */
+	} else if (answer.error == (move->larval ? -ESRCH : -EEXIST)) {
+		/* The IKE daemon was here, or the packet of an ACQUIRE. */
 		move->state = MOVE_PROBE;
 	} else {
 		note_answer(move, &answer);
@@ -480,6 +478,12 @@ static void step_software(struct migrator *m, struct move *move)
 }
 
 /* ---- when something unforeseen happened: look ---- */
+
+/* With the offload as long as nobody said anything against it. */
+static enum move_state install_again(const struct move *move)
+{
+	return move->error == 0 && move->installs < INSTALLS_MAX ? MOVE_INSTALL : MOVE_SOFTWARE;
+}
 
 static void step_probe(struct migrator *m, struct move *move)
 {
@@ -505,12 +509,13 @@ static void step_probe(struct migrator *m, struct move *move)
 			return;
 		}
 		make_safe(move);
-		move->state = MOVE_SOFTWARE;
+		move->state = install_again(move);
 	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
+		/* Ours, or that of a packet whose template names the SPI. */
 		move->removed = true;
 		move->larval = true;
 		make_safe(move);
-		move->state = MOVE_SOFTWARE;
+		move->state = install_again(move);
 	} else if (reading.facts.add_time != move->image.info.curlft.add_time) {
 		/* Neither the SA nor what we made of it: somebody made it anew in the larval SA's
 		 * place. */
@@ -577,11 +582,50 @@ static void step_verify(struct migrator *m, struct move *move)
 		finish(move, MOVE_RESULT_GONE);
 		return;
 	}
+	if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
+		move->state = MOVE_UNMASK;
+		return;
+	}
 	move->facts = reading.facts;
 	if (move->facts.output_sequence < move->sequence_floor)
 		move->state = MOVE_ADVANCE;
 	else
 		judge(move);
+}
+
+/*
+ * Where the template names the SPI, a packet that found no SA inserts a larval SA with that SPI,
+ * without a look whether the SA is back by now: before it in the chain, so that every request that
+ * names the SA meets the larval one. When that expires, charon closes the tunnel. No request
+ * deletes larval SAs only; should the DELSA meet the SA after all, because the larval one was
+ * deleted or expired in between, its notification tells, and the SA is put back exactly.
+ *
+ * An inbound SA has no such thing: there it is the reservation of another one.
+ */
+static void step_unmask(struct migrator *m, struct move *move)
+{
+	/* Larval SAs do not count as found. */
+	struct reading reading = {
+		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
+
+	if (move->target.direction != SA_DIRECTION_OUT || ++move->attempts > ATTEMPTS_MAX ||
+	    !sa_image_has_room(m->arena)) {
+		finish(move, MOVE_RESULT_FAILED);
+		return;
+	}
+	/* There may be more of them to come. */
+	m->kernel->ops->wait_for_lookups(m->kernel);
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
+	(void)exchange(m, &reading);
+	move->state = MOVE_VERIFY;
+	if (!reading.found)
+		return;
+	move->removed = true;
+	move->larval = false;
+	move->exact = reading.error == 0;
+	move->target.ifindex = reading.facts.offload_ifindex;
+	make_safe(move);
+	move->state = MOVE_INSTALL;
 }
 
 /* Somebody made the SA anew from old numbers while we were moving it (an UPDSA that hit the larval
@@ -629,6 +673,9 @@ static void make_step(struct migrator *m, struct move *move)
 	case MOVE_VERIFY:
 		step_verify(m, move);
 		break;
+	case MOVE_UNMASK:
+		step_unmask(m, move);
+		break;
 	case MOVE_ADVANCE:
 		step_advance(m, move);
 		break;
@@ -644,12 +691,78 @@ static void hold_covers(struct migrator *m, struct move *move, bool hold)
 	move->holds_covers = hold;
 }
 
-static void make_steps(struct migrator *m, struct move *move)
+static void run_steps(struct migrator *m, struct move *move)
 {
 	while (move->state != MOVE_FINISHED) {
 		make_step(m, move);
 		kernel_batch_clear(&m->batch);
 	}
+}
+
+struct masked {
+	const struct sa_id *ids;
+	size_t n;
+	bool larval[COVERED_MAX];
+};
+
+static int take_masked(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct masked *masked = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0)
+		return 0;
+	for (size_t i = 0; i < masked->n; i++)
+		if (same_sa(&masked->ids[i], &facts.description.id))
+			masked->larval[i] = facts.hands_off == HANDS_OFF_LARVAL;
+	return 0;
+}
+
+/* Takes larval SAs away that GETSA shows in the stead of these SAs. */
+static bool unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct move *ret_lost)
+{
+	struct masked masked = {.ids = ids, .n = n};
+
+	kernel_batch_clear(&m->batch);
+	for (size_t i = 0; i < n; i++)
+		sa_id_write(&ids[i], &m->batch, XFRM_MSG_GETSA);
+	if (n > 0)
+		(void)kernel_transact(m->kernel, &m->batch, take_masked, &masked);
+	kernel_batch_clear(&m->batch);
+	for (size_t i = 0; i < n; i++) {
+		struct move move = {
+			.id = ids[i], .target.direction = SA_DIRECTION_OUT, .state = MOVE_UNMASK};
+
+		if (!masked.larval[i])
+			continue;
+		run_steps(m, &move);
+		if (move.result == MOVE_RESULT_LOST) {
+			*ret_lost = move;
+			return true;
+		}
+		sa_image_wipe(&move.image);
+	}
+	return false;
+}
+
+bool migrator_uncover(struct migrator *m, struct move *ret_lost)
+{
+	struct covers done = m->covers;
+
+	m->covers_stay = false;
+	if (m->n_holding > 0)
+		return false;
+	covers_remove(&m->covers, m->kernel, &m->batch);
+	/* No packet is looking any more that began while they were away. */
+	return unmask(m, done.covered, done.n_covered, ret_lost);
+}
+
+static void make_steps(struct migrator *m, struct move *move)
+{
+	struct move lost;
+
+	run_steps(m, move);
 	hold_covers(m, move, move->result == MOVE_RESULT_LOST);
 	if (move->result == MOVE_RESULT_LOST)
 		return;
@@ -660,8 +773,10 @@ static void make_steps(struct migrator *m, struct move *move)
 	move->leftover = false;
 	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
 		sa_image_wipe(&move->image);
-	if (!m->covers_stay)
-		migrator_uncover(m);
+	if (!m->covers_stay && migrator_uncover(m, &lost)) {
+		sa_image_wipe(&move->image);
+		*move = lost;
+	}
 }
 
 void migrator_run(struct migrator *m, struct move *move)
@@ -703,6 +818,7 @@ void migrator_restore(struct migrator *m, struct move *move)
 	if (move->target.direction == SA_DIRECTION_OUT && !covers_has(&m->covers, &move->id))
 		(void)covers_add(&m->covers, m->kernel, &m->batch, &image, 1);
 	move->attempts = 0;
+	move->installs = INSTALLS_MAX;
 	move->removed = true;
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 	move->state = MOVE_PROBE;

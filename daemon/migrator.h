@@ -25,6 +25,7 @@ enum move_state {
 	MOVE_SOFTWARE, /* the NIC refused: put it back in software */
 	MOVE_PROBE,    /* an exchange failed half way: find out what the kernel has */
 	MOVE_VERIFY,   /* read it back */
+	MOVE_UNMASK,   /* a larval SA that a packet made is found in its stead: away with that */
 	MOVE_ADVANCE,  /* push its sequence number forward: somebody made the SA anew in between */
 	MOVE_FINISHED,
 };
@@ -66,6 +67,7 @@ struct move {
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
+	unsigned installs;       /* with the offload */
 	bool holds_covers;       /* lost: covers stay until it is back */
 };
 
@@ -86,8 +88,9 @@ DEFINE_CLEANUP(struct migrator *, migrator_free);
 /* Covers outbound SAs, COVERED_MAX at most, that are about to be moved; one that cannot be covered
  * now (it is gone, or must not be touched) is left to its move. */
 void migrator_cover(struct migrator *migrator, const struct sa_id *ids, size_t n);
-/* After their moves. */
-void migrator_uncover(struct migrator *migrator);
+/* After their moves. True when an SA was lost in the course of it (MOVE_RESULT_LOST), to be tried
+ * again by migrator_restore(). */
+bool migrator_uncover(struct migrator *migrator, struct move *ret_lost);
 /* Makes a move: the part of *move under "What is wanted" is set by the caller. An outbound SA that
  * was not covered is covered for itself. Wipes the image, unless keep_image says otherwise or the
  * result is MOVE_RESULT_LOST. */

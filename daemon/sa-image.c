@@ -82,6 +82,14 @@ int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 	return 0;
 }
 
+bool sa_image_has_room(struct secret_arena *arena)
+{
+	void *room = secret_alloc(arena, IMAGE_ATTRIBUTES_MAX);
+
+	secret_free(arena, room);
+	return room;
+}
+
 void sa_image_wipe(struct sa_image *image)
 {
 	if (image->attributes)

@@ -24,6 +24,8 @@ struct sa_image {
 int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 		     const struct nlmsghdr *message);
 void sa_image_wipe(struct sa_image *image);
+/* Whether the arena holds the largest image that there may be. */
+bool sa_image_has_room(struct secret_arena *arena);
 
 struct sa_id sa_image_id(const struct sa_image *image);
 

@@ -316,6 +316,7 @@ static void first_life(struct run *run)
 			   .direction = world->spec.inbound ? SA_DIRECTION_IN : SA_DIRECTION_OUT},
 		.expected_ifindex = world->evict ? EXPLORE_NIC : 0,
 	};
+	struct move lost = {};
 
 	fake_kernel_restart_counts(run->fake);
 	fake_kernel_set_hook(run->fake, at_step, run);
@@ -324,7 +325,8 @@ static void first_life(struct run *run)
 	if (run->scenario->busy && !world->spec.inbound)
 		migrator_cover(migrator, &move.id, 1);
 	migrator_run(migrator, &move);
-	migrator_uncover(migrator);
+	if (migrator_uncover(migrator, &lost) && !run->killed)
+		restore(run, migrator, &lost);
 	run->outcome->fault_struck = run->scenario->fault.kind == FAKE_FAULT_NONE ||
 				     fake_kernel_messages(run->fake) > run->scenario->fault.message;
 	if (!run->killed) {
@@ -334,6 +336,7 @@ static void first_life(struct run *run)
 	}
 	/* What a dead daemon still has in its memory does not count. */
 	sa_image_wipe(&move.image);
+	sa_image_wipe(&lost.image);
 }
 
 static void second_life(struct run *run)

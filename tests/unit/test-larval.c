@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Moves of outbound SAs whose policies name the SPI in their template, as charon's do, while
+ * packets are sent: a packet that finds no SA makes the kernel insert a larval SA with the SA's own
+ * identity and ask the IKE daemon for one.
+ */
+#include "fake-bench.h"
+#include "migrator.h"
+#include "xfrm-compat.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Something that happens once: before a message or transaction of the daemon that follows a message
+ * of that type, or within one of that type. */
+struct happening {
+	uint16_t after;
+	enum fake_moment moment;
+	bool (*what)(struct bench *b, struct fake_belief *belief); /* false: not yet */
+	struct bench *bench;
+	struct fake_belief *belief;
+	bool happened;
+	struct happening *next;
+};
+
+static void happen(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	for (struct happening *h = userdata; h; h = h->next) {
+		if (h->happened || moment != h->moment || n == 0 ||
+		    fake_kernel_message_type(k, n - 1) != h->after)
+			continue;
+		h->happened = true;
+		h->happened = h->what(h->bench, h->belief);
+	}
+}
+
+static bool send_packet(struct bench *b, struct fake_belief *belief)
+{
+	(void)fake_kernel_send(b->fake, belief, 1, 100);
+	return true;
+}
+
+static bool hold_packet(struct bench *b, struct fake_belief *belief)
+{
+	fake_kernel_hold_lookup(b->fake, belief);
+	return true;
+}
+
+static uint64_t clock_of_model(void *userdata)
+{
+	return (uint64_t)fake_kernel_now(userdata);
+}
+
+static struct fake_belief *prepare(struct bench *b, bool evict)
+{
+	struct fake_belief *belief = bench_install(
+		b, &(struct fake_sa_spec){.reqid = 1, .ifindex = evict ? BENCH_NIC : 0});
+
+	fake_kernel_config(b->fake)->templates_name_spi = true;
+	fake_kernel_advance(b->fake, 5);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 3, 100), 3);
+	return belief;
+}
+
+static struct move run(struct bench *b, struct fake_belief *belief, bool evict,
+		       struct happening *happening)
+{
+	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
+	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
+	const struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
+	struct move move = {
+		.id = fake_belief_id(belief),
+		.target = {.ifindex = evict ? 0 : BENCH_NIC, .direction = SA_DIRECTION_OUT},
+		.expected_ifindex = evict ? BENCH_NIC : 0,
+	};
+
+	assert_int_equal(migrator_new(b->kernel, b->arena, NULL, &parameters, &migrator), 0);
+	fake_kernel_restart_counts(b->fake);
+	for (struct happening *h = happening; h; h = h->next) {
+		h->bench = b;
+		h->belief = belief;
+	}
+	fake_kernel_set_hook(b->fake, happen, happening);
+	migrator_run(migrator, &move);
+	fake_kernel_set_hook(b->fake, NULL, NULL);
+	fake_kernel_end_lookup(b->fake);
+	for (struct happening *h = happening; h; h = h->next)
+		assert_true(h->happened);
+	return move;
+}
+
+/* The SA is the only one of its identity, and packets go on with the next number. */
+static void check_sound(struct bench *b, struct fake_belief *belief, int ifindex)
+{
+	struct fake_view view = fake_kernel_view(b->fake, belief);
+
+	assert_true(view.exists);
+	assert_int_equal(view.ifindex, ifindex);
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+	assert_int_equal(fake_kernel_skipped(b->fake, belief), 0);
+	bench_assert_sound(b);
+}
+
+/* Between the messages of one buffer: the larval SA of the packet has the SPI, ours gets none. */
+static void test_packet_before_the_larval(void **state)
+{
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &packet);
+
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	check_sound(b, belief, BENCH_NIC);
+}
+
+/* It found nothing then, and inserts its larval SA when the SA is back. */
+static void test_packet_that_comes_late(void **state)
+{
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, hold_packet};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &packet);
+
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	check_sound(b, belief, BENCH_NIC);
+}
+
+/* The same while the kernel moves it: deleted, and not yet inserted. */
+static void test_packet_within_migrate_state(void **state)
+{
+	struct happening packet = {XFRM_COMPAT_MSG_MIGRATE_STATE, FAKE_WITHIN_MESSAGE, hold_packet};
+	struct bench *b = *state;
+	struct fake_belief *belief;
+	struct move move;
+
+	fake_kernel_config(b->fake)->migrate_state = FAKE_MIGRATE_WORKS;
+	belief = prepare(b, true);
+	move = run(b, belief, true, &packet);
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	check_sound(b, belief, 0);
+}
+
+static bool delete_larval(struct bench *b, struct fake_belief *belief)
+{
+	/* The cover is away already. */
+	if (!fake_kernel_view(b->fake, belief).larval || fake_kernel_count(b->fake, true) != 1)
+		return false;
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	assert_int_equal(kernel_transact(b->kernel, &b->batch, NULL, NULL), 0);
+	assert_int_equal(b->batch.answers[0].error, 0);
+	return true;
+}
+
+/* The larval SA goes after it was seen and before it is deleted. So the SA itself is deleted, and
+ * put back as it was. */
+static void test_deletion_that_meets_the_sa(void **state)
+{
+	struct happening gone = {XFRM_MSG_GETSA, FAKE_BEFORE_TRANSACT, delete_larval};
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, hold_packet, .next = &gone};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &packet);
+
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	check_sound(b, belief, BENCH_NIC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BENCH_TEST(test_packet_before_the_larval),
+		BENCH_TEST(test_packet_that_comes_late),
+		BENCH_TEST(test_packet_within_migrate_state),
+		BENCH_TEST(test_deletion_that_meets_the_sa),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
