@@ -36,3 +36,6 @@ int ethtool_parse_features(const struct nlmsghdr *message, int family, int *ret_
  * family: the ioctl needs one that exists, not one that it is about. */
 int ethtool_get_driver(int fd, const char *name, char ret_driver[NIC_DRIVER_SIZE],
 		       char ret_bus_address[NIC_PCI_SIZE]);
+
+/* Speed of the link in Mbit/s. -ENODATA: the device has none, or does not know it. */
+int ethtool_get_speed(int fd, const char *name, uint32_t *ret_speed);

@@ -1,122 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A NIC that goes down takes the SAs with it that were offloaded to it: xfrm_dev_down() deletes
- * every one and tells nobody, neither this daemon nor the IKE daemon. Since this daemon put them
- * there, it brings them back: from a shadow image of each, renewed with every sample, in software.
+ * every one and sends no message, neither to this daemon nor to the IKE daemon. Since this daemon
+ * put them there, it brings them back in software, from the shadow of each (move/shadow.h), which
+ * is renewed with every sample.
  *
- * Outbound the sequence number is moved forward past everything that can have been sent since the
+ * Outbound the sequence number moves forward past everything that can have been sent since the
  * sample, so that none is used twice. Inbound the replay window is that of the sample: packets that
- * were accepted since then could be replayed once. Moving the window forward instead would drop
- * good packets until the peer's counter has passed it. Who cannot accept the exposure says
- * on-link-down: restore-outbound.
+ * were accepted since then can be replayed once. Moving the window forward instead would drop good
+ * packets until the peer's counter has passed it. Set on-link-down: restore-outbound where this
+ * exposure is not acceptable.
  *
- * SAs that somebody deleted before the NIC went down stay deleted: the kernel's events are read
- * first. If it had to drop events (ENOBUFS) in that very moment, an SA that is not needed any more
+ * SAs that the IKE daemon deleted before the NIC went down stay deleted: the kernel's events are
+ * read first. If it had to drop events (ENOBUFS) at that time, an SA that is not needed any more
  * may come back; the IKE daemon has another one in use by then.
  *
- * The order of things is nobody's promise: the kernel may tell of the link before it deletes, and a
- * dump may show SAs missing before the link's news is read. An SA that is missing while its NIC is
- * down, and that nobody deleted, is restored whenever that is seen; while its NIC seems up, one
- * more dump must agree before it is forgotten.
+ * The kernel does not promise an order: it may tell of the link before it deletes, and a dump may
+ * show SAs missing before the link message is read. An SA that is missing while its NIC is down,
+ * and that nobody deleted, is restored whenever that is seen; while its NIC seems up, it is
+ * forgotten only when no link message has come for a while. A larval SA with its identity is no
+ * proof that it is there: packets that find no SA make the kernel insert one (move/reinstate.h).
  */
 #include "manager.h"
 #include "placed.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
-#include <time.h>
 
-/* Numbers to skip at the least: a NIC at 30 million packets/s needs 2 ms for them. */
-#define ADVANCE_MIN (UINT64_C(1) << 16)
-/* And this many times what the SA sent at its best in the time since the sample. */
-#define ADVANCE_FACTOR 4.0
 /* The kernel tells of the link before it deletes the SAs (__dev_notify_flags()), on another CPU
- * than this daemon runs on. Those that are still there are tried again after so many ns, doubling;
- * what takes even longer, the next dump finds missing. */
-#define FLUSH_WAIT_MIN 1000000L
-#define FLUSH_WAIT_MAX 32000000L
-/* A snapshot older than this does not bound what was sent any more. */
-#define SHADOW_AGE_MAX 5.0
-/* Decay of the peak rate at each sample: half in about half a minute at one a second. */
-#define PEAK_DECAY 0.98
+ * than this daemon runs on. Those that are still there are tried again after so many seconds,
+ * doubling; what takes even longer, the next dump finds missing. */
+#define FLUSH_WAIT_MIN 0.001
+#define FLUSH_WAIT_MAX 0.032
+/* How late a link message can be after SAs were found missing. */
+#define LINK_MESSAGE_SECONDS 1.0
 
 static bool is_ours(const struct sa *sa)
 {
 	return sa->ifindex != 0 && !sa->foreign && sa->hands_off != HANDS_OFF_PACKET_MODE;
 }
 
-static void note_sequence(struct sa *sa, double now)
-{
-	uint64_t sequence = sa_image_output_sequence(&sa->shadow);
-	double seconds = now - sa->shadow_at;
-
-	sa->sequence_rate *= PEAK_DECAY;
-	if (sa->shadow_at > 0 && seconds > 0.01 && sequence > sa->sequence) {
-		double rate = (double)(sequence - sa->sequence) / seconds;
-
-		if (rate > sa->sequence_rate)
-			sa->sequence_rate = rate;
-	}
-	sa->sequence = sequence;
-	sa->shadow_at = now;
-}
-
-void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message)
+void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message,
+		    double sampled_at)
 {
 	if (!is_ours(sa)) {
-		sa_image_wipe(&sa->shadow);
+		shadow_wipe(&sa->shadow);
 		return;
 	}
 	/* Without room in the arena the older image stays; its age is known. */
-	if (sa_image_capture(&sa->shadow, m->environment.arena, message) == 0)
-		note_sequence(sa, manager_now(m));
+	(void)shadow_capture(&sa->shadow, m->environment.arena, message, sampled_at);
 }
 
-void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image)
+void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image,
+			 double sampled_at)
 {
-	if (!is_ours(sa) || !image->attributes) {
+	(void)m;
+	if (is_ours(sa) && image->attributes)
+		shadow_take(&sa->shadow, image, sampled_at);
+	else
 		sa_image_wipe(image);
-		return;
-	}
-	sa_image_wipe(&sa->shadow);
-	sa->shadow = *image;
-	*image = (struct sa_image){};
-	note_sequence(sa, manager_now(m));
 }
 
 static bool is_restorable(const struct manager *m, const struct sa *sa)
 {
-	bool out = sa->description.direction == SA_DIRECTION_OUT;
-
-	if (!sa->shadow.attributes || sa->deleted_by_other ||
+	if (!shadow_exists(&sa->shadow) || sa->deleted_by_other ||
 	    m->config->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
-	if (!out)
-		return m->config->on_link_down == CONFIG_LINK_DOWN_RESTORE;
-	return manager_now(m) - sa->shadow_at <= SHADOW_AGE_MAX + m->config->interval;
+	return sa->description.direction == SA_DIRECTION_OUT ||
+	       m->config->on_link_down == CONFIG_LINK_DOWN_RESTORE;
 }
 
-/* False when the sequence space does not hold the jump. */
-static bool advance(const struct manager *m, struct sa *sa)
+/* Mbit/s, 0: unknown. The NIC may be gone, and is then forgotten only after its SAs are back. */
+static uint32_t speed_of(struct manager *m, int ifindex)
 {
-	double since = manager_now(m) - sa->shadow_at + 1.0;
-	uint64_t by = (uint64_t)(ADVANCE_FACTOR * sa->sequence_rate * since);
-	uint64_t before = sa_image_output_sequence(&sa->shadow);
+	const struct manager_nic *n = manager_nic(m, ifindex);
 
-	if (by < ADVANCE_MIN)
-		by = ADVANCE_MIN;
-	sa_image_advance(&sa->shadow, by);
-	return sa_image_output_sequence(&sa->shadow) == before + by &&
-	       (sa->shape->esn || before + by < UINT32_MAX);
+	return n ? n->speed : 0;
 }
 
+static bool prepare(struct manager *m, struct sa *sa)
+{
+	if (!is_restorable(m, sa))
+		return false;
+	return sa->description.direction != SA_DIRECTION_OUT ||
+	       shadow_advance(&sa->shadow, manager_now(m), speed_of(m, sa->ifindex)) == 0;
+}
+
+/* The SAs of one attempt. */
 struct lost {
-	struct sa_id *ids;
+	struct sa **sas; /* those that can be restored */
 	const struct sa_image **images;
-	size_t *of; /* which of the ids an image is of */
-	int *errors;
-	size_t n_ids, n_images;
-	size_t n_gone; /* and not brought back */
+	enum reinstatement *results;
+	size_t n;
+	struct sa_id *others; /* those that are left to the IKE daemon, if they are gone */
+	size_t n_others;
 };
 
 static void collect(struct manager *m, int ifindex, struct lost *lost)
@@ -125,102 +103,167 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 	{
-		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex))
+		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex) ||
+		    manager_is_owed(m, &sa->description.id))
 			continue;
-		lost->ids[lost->n_ids++] = sa->description.id;
-		if (!is_restorable(m, sa))
-			continue;
-		if (sa->description.direction == SA_DIRECTION_OUT && !advance(m, sa))
-			continue;
-		lost->of[lost->n_images] = lost->n_ids - 1;
-		lost->images[lost->n_images++] = &sa->shadow;
+		if (prepare(m, sa)) {
+			lost->images[lost->n] = &sa->shadow.image;
+			lost->sas[lost->n++] = sa;
+		} else {
+			lost->others[lost->n_others++] = sa->description.id;
+		}
 	}
 }
 
-/* Takes the SAs out of the list that were found in their place: the kernel may be about to delete
- * them, and then their images are still needed. Returns how many. */
-static size_t leave_alive(struct lost *lost)
+/* The kernel does not take it now: it is tried again until it does. */
+static void owe(struct manager *m, struct sa *sa)
 {
-	size_t next = 0, kept = 0;
+	struct move move = {
+		.id = sa->description.id,
+		.target.direction = sa->description.direction,
+		.result = MOVE_RESULT_LOST,
+		.image = sa->shadow.image,
+		.exact = true,
+		.removed = true,
+	};
 
-	for (size_t i = 0; i < lost->n_ids; i++) {
-		bool alive = false;
-
-		if (next < lost->n_images && lost->of[next] == i)
-			alive = lost->errors[next++] == -EEXIST;
-		if (!alive)
-			lost->ids[kept++] = lost->ids[i];
-	}
-	next = lost->n_ids - kept;
-	lost->n_ids = kept;
-	return next;
+	sa->shadow = (struct shadow){};
+	manager_keep_for_restoring(m, &move);
+	sa_image_wipe(&move.image);
 }
 
-/* One attempt; returns how many SAs are still where they were. */
-static size_t restore_once(struct manager *m, int ifindex, struct lost *lost, size_t *restored)
+/* Returns how many SAs are still where they were. */
+static size_t take_results(struct manager *m, struct manager_restoration *r, struct lost *lost)
 {
-	size_t alive, back = 0;
+	struct sa_id *back = lost->others + lost->n_others;
+	size_t n_back = 0, alive = 0;
 
-	lost->n_ids = lost->n_images = 0;
-	manager_drain_events(m);
-	collect(m, ifindex, lost);
-	if (lost->n_ids == 0)
-		return 0;
-	migrator_reinstate(m->migrator, lost->images, lost->n_images, lost->errors);
-	for (size_t i = 0; i < lost->n_images; i++)
-		back += lost->errors[i] == 0;
-	alive = leave_alive(lost);
-	*restored += back;
+	for (size_t i = 0; i < lost->n; i++) {
+		switch (lost->results[i]) {
+		case REINSTATED:
+			back[n_back++] = lost->sas[i]->description.id;
+			break;
+		case REINSTATE_ALIVE:
+			alive++;
+			break;
+		case REINSTATE_FAILED:
+			owe(m, lost->sas[i]);
+			break;
+		}
+	}
+	r->restored += n_back;
 	/* What the kernel has now: entries of SAs that are back change their place, others go. */
-	manager_read_again(m, lost->ids, lost->n_ids);
-	for (size_t i = 0; i < lost->n_ids; i++)
-		lost->n_gone += !sa_table_find(&m->sas, &lost->ids[i]);
+	manager_read_again(m, lost->others, lost->n_others + n_back);
+	for (size_t i = 0; i < lost->n_others; i++)
+		r->gone += !sa_table_find(&m->sas, &lost->others[i]);
 	return alive;
+}
+
+static size_t attempt(struct manager *m, struct manager_restoration *r)
+{
+	_cleanup_free_ struct sa **sas = calloc(m->sas.n + 1, sizeof(*sas));
+	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
+	_cleanup_free_ enum reinstatement *results = calloc(m->sas.n + 1, sizeof(*results));
+	_cleanup_free_ struct sa_id *others = calloc(m->sas.n + 1, sizeof(*others));
+	struct lost lost = {.sas = sas, .images = images, .results = results, .others = others};
+	size_t alive;
+
+	if (!sas || !images || !results || !others)
+		return 1; /* try again */
+	manager_drain_events(m);
+	collect(m, r->ifindex, &lost);
+	migrator_reinstate(m->migrator, images, lost.n, results);
+	alive = take_results(m, r, &lost);
+	if (lost.n > alive)
+		r->seconds = manager_now(m) - r->started;
+	return alive;
+}
+
+/* Whether it is over. */
+static bool proceed(struct manager *m, struct manager_restoration *r)
+{
+	size_t alive = attempt(m, r);
+
+	if (r->ifindex != 0 && alive > 0 && r->wait <= FLUSH_WAIT_MAX) {
+		r->next = manager_now(m) + r->wait;
+		r->wait *= 2;
+		return false;
+	}
+	if (r->restored > 0 || r->gone > 0)
+		manager_tell_restored(m, r->ifindex, r->restored, r->gone, r->seconds);
+	return true;
+}
+
+void manager_run_restorations(struct manager *m)
+{
+	size_t kept = 0;
+	double next = INFINITY;
+
+	/* An attempt may find SAs of another NIC lost, and so append to the array. */
+	for (size_t i = 0; i < m->n_restorations; i++) {
+		struct manager_restoration r = m->restorations[i];
+
+		if (r.next <= manager_now(m) && proceed(m, &r))
+			continue;
+		next = fmin(next, r.next);
+		m->restorations[kept++] = r;
+	}
+	m->n_restorations = kept;
+	schedule_at(&m->schedule, MANAGER_LOST, next);
+}
+
+static struct manager_restoration *find_restoration(struct manager *m, int ifindex)
+{
+	for (size_t i = 0; i < m->n_restorations; i++)
+		if (m->restorations[i].ifindex == ifindex)
+			return &m->restorations[i];
+	return NULL;
+}
+
+void manager_restore_soon(struct manager *m, int ifindex)
+{
+	struct manager_restoration *r = find_restoration(m, ifindex), *grown;
+	double now = manager_now(m);
+
+	if (!r) {
+		grown = reallocarray(m->restorations, m->n_restorations + 1, sizeof(*grown));
+		if (!grown)
+			return; /* the next dump sees what is missing */
+		m->restorations = grown;
+		r = &grown[m->n_restorations++];
+		*r = (struct manager_restoration){.ifindex = ifindex, .started = now};
+	}
+	r->wait = FLUSH_WAIT_MIN;
+	r->next = now;
+	schedule_at(&m->schedule, MANAGER_LOST, now);
 }
 
 void manager_restore_lost(struct manager *m, int ifindex)
 {
-	double started = manager_now(m), seconds = 0;
-	_cleanup_free_ struct sa_id *ids = calloc(m->sas.n + 1, sizeof(*ids));
-	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
-	_cleanup_free_ size_t *of = calloc(m->sas.n + 1, sizeof(*of));
-	_cleanup_free_ int *errors = calloc(m->sas.n + 1, sizeof(*errors));
-	struct lost lost = {.ids = ids, .images = images, .of = of, .errors = errors};
-	size_t restored = 0, before;
-	size_t alive;
-
-	if (!ids || !images || !of || !errors)
-		return;
-	for (long wait = FLUSH_WAIT_MIN;; wait *= 2) {
-		before = restored;
-		alive = restore_once(m, ifindex, &lost, &restored);
-		if (restored > before)
-			seconds = manager_now(m) - started;
-		if (ifindex == 0 || alive == 0 || wait > FLUSH_WAIT_MAX)
-			break;
-		(void)nanosleep(&(struct timespec){.tv_nsec = wait}, NULL);
-	}
-	if (restored > 0 || lost.n_gone > 0)
-		manager_tell_restored(m, ifindex, restored, lost.n_gone, seconds);
+	manager_restore_soon(m, ifindex);
+	manager_run_restorations(m);
 }
 
-bool manager_fell(const struct manager *m, const struct sa *sa)
+static bool nic_is_down(const struct manager *m, int ifindex)
 {
-	const struct nic *nic;
+	const struct nic *nic = m->network->ops->get(m->network, ifindex);
 
-	if (!is_ours(sa) || sa->deleted_by_other)
-		return false;
-	nic = m->network->ops->get(m->network, sa->ifindex);
 	return !nic || !nic->up;
 }
 
-bool manager_may_have_fallen(struct manager *m, struct sa *sa)
+bool manager_may_be_lost(struct manager *m, struct sa *sa)
 {
-	(void)m;
-	if (!is_ours(sa) || sa->deleted_by_other || sa->missing)
+	if (manager_is_owed(m, &sa->description.id))
+		return true;
+	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
-	sa->missing = true;
-	return true;
+	if (nic_is_down(m, sa->ifindex) && is_restorable(m, sa)) {
+		manager_restore_soon(m, sa->ifindex);
+		return true;
+	}
+	if (sa->missing_since == 0)
+		sa->missing_since = manager_now(m);
+	return manager_now(m) - sa->missing_since < LINK_MESSAGE_SECONDS;
 }
 
 bool manager_is_evacuated(const struct manager *m, const char *name)

@@ -130,6 +130,14 @@ void manager_keep_for_restoring(struct manager *m, struct move *move)
 	schedule_in(&m->schedule, MANAGER_RESTORE, m->restore_wait);
 }
 
+bool manager_is_owed(const struct manager *m, const struct sa_id *id)
+{
+	for (size_t i = 0; i < m->n_restoring; i++)
+		if (memcmp(&m->restoring[i].id, id, sizeof(*id)) == 0)
+			return true;
+	return false;
+}
+
 static void tell_capacity(struct manager *m, const struct sa *sa, int ifindex)
 {
 	const struct manager_nic *n = manager_nic(m, ifindex);
@@ -203,11 +211,27 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 		manager_take_facts(m, &undo.facts);
 }
 
+/* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
+ * the message may still be on its way. Unless the events tell of a deletion, an SA that the NIC
+ * had for a moment is kept until that is known. */
+static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
+{
+	manager_drain_events(m);
+	if (move->image.attributes && !sa->deleted_by_other) {
+		sa->ifindex = move->target.ifindex;
+		shadow_take(&sa->shadow, &move->image, begun);
+	}
+	sa_image_wipe(&move->image);
+	if (!manager_may_be_lost(m, sa))
+		manager_forget(m, sa);
+}
+
 static void make_move(struct manager *m, const struct policy_move *planned)
 {
 	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
 	struct move move = {};
 	struct sa_id id;
+	double begun;
 
 	if (!sa)
 		return; /* it went since the plan was made */
@@ -231,6 +255,7 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 		manager_set_health(m, HEALTH_OWNERSHIP, false);
 	}
 	move.keep_image = true;
+	begun = manager_now(m);
 	migrator_run(m->migrator, &move);
 	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
 	    move.result != MOVE_RESULT_GONE)
@@ -238,11 +263,8 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 
 	if (move.result == MOVE_RESULT_GONE) {
 		manager_tell_move(m, sa, planned, &move);
-		/* With its NIC, of which the news may still be on its way? */
-		if (manager_fell(m, sa))
-			manager_restore_lost(m, sa->ifindex);
-		else if (!manager_may_have_fallen(m, sa))
-			manager_forget(m, sa);
+		report(m, sa, POLICY_FAILED);
+		handle_gone(m, sa, &move, begun);
 		return;
 	}
 	take_outcome(m, sa, planned, &move);
@@ -253,11 +275,13 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	if (sa && planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
 		manager_watch_begin(m, sa, &move.facts);
 	if (sa)
-		manager_keep_shadow(m, sa, &move.image);
+		manager_keep_shadow(m, sa, &move.image, begun);
 	else
 		sa_image_wipe(&move.image);
-	if (sa && move.result == MOVE_RESULT_ELSEWHERE)
+	if (sa && move.result == MOVE_RESULT_ELSEWHERE) {
 		undo_elsewhere(m, sa, &move);
+		sa = sa_table_find(&m->sas, &id);
+	}
 	if (sa && move.result != MOVE_RESULT_DONE)
 		manager_configure_sa(m, sa);
 	m->nics_changed = true;
@@ -366,22 +390,34 @@ void manager_plan(struct manager *m)
 		manager_make_moves(m);
 }
 
+/* An SA that was owed is back, or was deleted by the IKE daemon meanwhile. */
+static void settle(struct manager *m, struct move *move)
+{
+	/* Wherever it is now, the next sample takes its shadow. */
+	sa_image_wipe(&move->image);
+	if (move->result == MOVE_RESULT_GONE)
+		manager_read_again(m, &move->id, 1);
+	else if (move->facts_known)
+		manager_take_facts(m, &move->facts);
+}
+
 void manager_restore(struct manager *m)
 {
-	size_t kept = 0;
+	size_t n = m->n_restoring;
 
-	for (size_t i = 0; i < m->n_restoring; i++) {
-		struct move *move = &m->restoring[i];
+	/* What is restored is not owed any more when its facts are taken. */
+	m->n_restoring = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct move move = m->restoring[i];
 
-		migrator_restore(m->migrator, move);
-		if (move->result == MOVE_RESULT_LOST)
-			m->restoring[kept++] = *move;
-		else if (move->facts_known && move->result != MOVE_RESULT_GONE)
-			manager_take_facts(m, &move->facts);
+		migrator_restore(m->migrator, &move);
+		if (move.result == MOVE_RESULT_LOST)
+			m->restoring[m->n_restoring++] = move;
+		else
+			settle(m, &move);
 	}
-	m->n_restoring = kept;
-	manager_set_health(m, HEALTH_OWED, kept > 0);
-	if (kept == 0)
+	manager_set_health(m, HEALTH_OWED, m->n_restoring > 0);
+	if (m->n_restoring == 0)
 		return;
 	m->restore_wait *= 2;
 	if (m->restore_wait > RESTORE_WAIT_MAX)

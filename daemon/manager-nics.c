@@ -259,6 +259,8 @@ static void update_nic(struct manager *m, const struct nic *nic)
 	if (!n)
 		return;
 	memcpy(n->name, nic->name, sizeof(n->name));
+	if (nic->speed != 0)
+		n->speed = nic->speed;
 	n->config = config;
 	n->candidacy = judge(m, nic, config, driver);
 	choose_capacity(n, config, driver);

@@ -104,7 +104,7 @@ static struct verdict judge(const struct policy_move *planned, const struct move
 		verdict.kind = JOURNAL_PLAIN;
 		verdict.what = "gone";
 		verdict.reason = move_result_name(move->result);
-		verdict.text = "it was deleted meanwhile and stays deleted";
+		verdict.text = "the kernel does not have it any more";
 		return verdict;
 	case MOVE_RESULT_HANDS_OFF:
 		verdict.kind = JOURNAL_HANDS_OFF;

@@ -42,6 +42,7 @@ void manager_tick(struct manager *m)
 		m->resyncs++;
 		manager_tell_resynchronised(m);
 	}
+	manager_run_restorations(m);
 	manager_watch_tick(m);
 	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */
 	manager_plan(m);
@@ -116,6 +117,11 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+static void run_lost(void *userdata)
+{
+	manager_run_restorations(userdata);
+}
+
 static void run_changes(void *userdata)
 {
 	struct manager *m = userdata;
@@ -141,6 +147,7 @@ static void run_moves(void *userdata)
 
 /* Changes are looked at before moves are made. */
 static const struct schedule_work work[_MANAGER_WORK_MAX] = {
+	[MANAGER_LOST] = {.run = run_lost},
 	[MANAGER_CHANGES] = {.run = run_changes},
 	[MANAGER_TICK] = {.run = run_tick},
 	[MANAGER_PLAN] = {.run = run_plan},
@@ -400,6 +407,7 @@ struct manager *manager_free(struct manager *m)
 	for (size_t i = 0; i < m->n_restoring; i++)
 		sa_image_wipe(&m->restoring[i].image);
 	free(m->restoring);
+	free(m->restorations);
 	free(m->queue);
 	free(m->changed);
 	free(m->refusals);

@@ -48,6 +48,17 @@ struct manager_nic {
 	double distrusted_until;              /* 0: not */
 	double distrust;                      /* s, how long it was last time */
 	double rate_in, rate_out;             /* bytes/s of these */
+	uint32_t speed;                       /* Mbit/s, as last known; 0: unknown */
+};
+
+/* A NIC went down, and its SAs are being brought back. */
+struct manager_restoration {
+	int ifindex;    /* 0: any NIC */
+	double started; /* s, monotonic */
+	double next;    /* attempt */
+	double wait;    /* s, until the one after that */
+	double seconds; /* until the last one that was brought back */
+	size_t restored, gone;
 };
 
 /* What was done, for `explain` and `top`. */
@@ -101,6 +112,7 @@ struct manager {
 	bool nics_changed; /* recompute before the next plan */
 	bool look_anew;    /* at the next tick: a NIC lost or regained its trust */
 	uint64_t generation;
+	double asked_at;  /* s, monotonic: for the SAs that are being read */
 	uint64_t samples; /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
 	double history_at;
 	double started_at;
@@ -115,6 +127,8 @@ struct manager {
 	size_t n_queue, n_queue_allocated, queue_position;
 	policy_sa without_slot; /* its slot's eviction failed: not to be promoted */
 
+	struct manager_restoration *restorations;
+	size_t n_restorations;
 	struct move *restoring; /* SAs that are owed to the kernel */
 	size_t n_restoring;
 	double restore_wait; /* s */
@@ -150,6 +164,7 @@ int manager_read_events(struct manager *m);
 
 /* What manager.schedule runs. */
 enum manager_work {
+	MANAGER_LOST,    /* SAs that went down with a NIC are brought back */
 	MANAGER_CHANGES, /* SAs that events named are read again */
 	MANAGER_TICK,
 	MANAGER_PLAN,    /* out of turn, for a new SA */
@@ -171,7 +186,8 @@ int manager_dump(struct manager *m);
 void manager_drain_events(struct manager *m); /* all that are waiting */
 int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
 void manager_read_changed(struct manager *m);
-/* Reads SAs by their identity. Those that the kernel does not have are forgotten. */
+/* Reads SAs by their identity. Those that the kernel does not have are forgotten, unless
+ * manager_may_be_lost(). */
 void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n);
 void manager_take_facts(struct manager *m, const struct sa_facts *facts);
 void manager_forget(struct manager *m, struct sa *sa);
@@ -196,8 +212,10 @@ void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
 void manager_cancel_moves(struct manager *m);
 void manager_restore(struct manager *m);
-/* Takes the image of a move that is lost. */
+/* Takes the image of a move that is lost; without memory it stays in the move. */
 void manager_keep_for_restoring(struct manager *m, struct move *move);
+/* Whether it could not be put back yet. */
+bool manager_is_owed(const struct manager *m, const struct sa_id *id);
 bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
 			      const char **ret_text);
 
@@ -210,16 +228,23 @@ bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic
 void manager_watch_tick(struct manager *m);
 
 /* manager-link.c */
-/* Keeps what an SA that we hold in a NIC is to be restored from. */
-void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message);
+/* Keeps what an SA that we hold in a NIC is to be restored from. `sampled_at` is a time before the
+ * kernel was asked for it. */
+void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message,
+		    double sampled_at);
 /* The same from the image that a move left, which it takes (or wipes, if there is none to keep). */
-void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image);
-/* Brings back the SAs that went down with a NIC (0: with any). */
+void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image,
+			 double sampled_at);
+/* Brings back the SAs that went down with a NIC (0: with any): now, and again for a while those
+ * that the kernel has not deleted yet. */
 void manager_restore_lost(struct manager *m, int ifindex);
-/* Of SAs that a dump does not show. Fell: its NIC is down, so that is why. May have: it was seen in
- * a NIC, nobody deleted it, and this is the first dump without it. */
-bool manager_fell(const struct manager *m, const struct sa *sa);
-bool manager_may_have_fallen(struct manager *m, struct sa *sa);
+/* The same in the next turn. */
+void manager_restore_soon(struct manager *m, int ifindex);
+void manager_run_restorations(struct manager *m);
+/* Of an SA that the kernel does not have: whether its entry must stay, because it is going to be
+ * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
+ * message that its NIC is down may still come. */
+bool manager_may_be_lost(struct manager *m, struct sa *sa);
 int manager_evacuate(struct manager *m, const char *name);
 bool manager_is_evacuated(const struct manager *m, const char *name);
 void manager_end_evacuations(struct manager *m);

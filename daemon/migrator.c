@@ -215,7 +215,8 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 		return 0;
 	reading->found = true;
 	reading->facts = facts;
-	if (reading->capture) {
+	/* An image of a larval SA would replace that of the SA whose place it has. */
+	if (reading->capture && facts.hands_off != HANDS_OFF_LARVAL) {
 		reading->error = sa_image_capture(image, reading->arena, message);
 		if (reading->error == 0)
 			image->replay_threshold = threshold;
@@ -333,6 +334,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 	r = write_only(m);
 	if (r < 0 || answer->error == 0) {
 		move->acknowledged = r >= 0;
+		move->offered = promote;
 		move->state = MOVE_VERIFY; /* it can only have happened or not */
 	} else if (answer->error == -ESRCH) {
 		note_answer(move, answer);
@@ -450,6 +452,7 @@ static void step_install(struct migrator *m, struct move *move)
 	int r = install(m, move, &move->target, &answer);
 
 	move->installs++;
+	move->offered = answer.error == 0 || answer.error == -ETIMEDOUT;
 	if (r < 0 && answer.error == -ETIMEDOUT) {
 		note_error(move, r, "");
 		move->state = MOVE_PROBE;
@@ -610,7 +613,8 @@ static void step_unmask(struct migrator *m, struct move *move)
 
 	if (move->target.direction != SA_DIRECTION_OUT || ++move->attempts > ATTEMPTS_MAX ||
 	    !sa_image_has_room(m->arena)) {
-		finish(move, MOVE_RESULT_FAILED);
+		/* Whether it is there, the next sample tells. */
+		finish(move, MOVE_RESULT_GONE);
 		return;
 	}
 	/* There may be more of them to come. */
@@ -689,6 +693,14 @@ static void hold_covers(struct migrator *m, struct move *move, bool hold)
 	m->n_holding += hold;
 	m->n_holding -= move->holds_covers;
 	move->holds_covers = hold;
+}
+
+static bool leaves_image(const struct move *move)
+{
+	if (!move->keep_image || move->target.ifindex == 0)
+		return false;
+	return move->result == MOVE_RESULT_DONE ||
+	       (move->result == MOVE_RESULT_GONE && move->offered);
 }
 
 static void run_steps(struct migrator *m, struct move *move)
@@ -771,7 +783,7 @@ static void make_steps(struct migrator *m, struct move *move)
 	if (move->leftover)
 		covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
 	move->leftover = false;
-	if (!move->keep_image || move->result != MOVE_RESULT_DONE || move->target.ifindex == 0)
+	if (!leaves_image(move))
 		sa_image_wipe(&move->image);
 	if (!m->covers_stay && migrator_uncover(m, &lost)) {
 		sa_image_wipe(&move->image);
@@ -793,21 +805,9 @@ void migrator_run(struct migrator *m, struct move *move)
 }
 
 void migrator_reinstate(struct migrator *m, const struct sa_image *const *images, size_t n,
-			int *errors)
+			enum reinstatement *results)
 {
-	static const struct sa_offload software = {};
-
-	for (size_t i = 0; i < n;) {
-		size_t first = i;
-
-		while (i < n && i - first < KERNEL_BATCH_MESSAGES &&
-		       (i == first || m->batch.used + images[i]->size + 1024 < KERNEL_BATCH_SIZE))
-			sa_image_write(images[i++], &m->batch, XFRM_MSG_NEWSA, &software);
-		(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
-		for (size_t j = first; j < i; j++)
-			errors[j] = m->batch.answers[j - first].error;
-		kernel_batch_clear(&m->batch);
-	}
+	reinstate(m->kernel, &m->batch, images, n, results);
 }
 
 void migrator_restore(struct migrator *m, struct move *move)

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cover.h"
 #include "kernel.h"
+#include "move/reinstate.h"
 #include "sa-image.h"
 
 struct rescue;
@@ -46,7 +47,9 @@ struct move {
 	/* What is wanted. */
 	struct sa_id id;
 	struct sa_offload target; /* ifindex 0: evict */
-	bool keep_image; /* leave the image of a finished promotion to the caller, who wipes it */
+	/* Leave the image of a promotion to the caller, who wipes it: when it is done, or when the
+	 * SA is gone after it was offered to the NIC, which may have taken it down. */
+	bool keep_image;
 	int expected_ifindex; /* where it should be now; elsewhere means that it is foreign */
 
 	/* What came of it. */
@@ -64,6 +67,7 @@ struct move {
 	bool larval;             /* a larval SA holds its place */
 	bool leftover;           /* there is one, but without SPI */
 	bool acknowledged;       /* the kernel said that it did what is wanted */
+	bool offered;            /* the NIC may have it, or have had it */
 	bool exact;              /* the image has the final numbers, or numbers past them */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
@@ -96,10 +100,9 @@ bool migrator_uncover(struct migrator *migrator, struct move *ret_lost);
  * result is MOVE_RESULT_LOST. */
 void migrator_run(struct migrator *migrator, struct move *move);
 
-/* Makes SAs again, in software, that the kernel deleted by itself (a NIC that went down). errors[i]
- * is 0, -EEXIST when the SA is there, or another negative errno. */
+/* Makes SAs again, in software, that the kernel deleted by itself: reinstate.h. */
 void migrator_reinstate(struct migrator *migrator, const struct sa_image *const *images, size_t n,
-			int *errors);
+			enum reinstatement *results);
 
 /* A move whose SA could not be put back (or that was interrupted by the daemon's death: image from
  * the rescue slot, with `larval` set since one was left in its place) is tried again: in software.

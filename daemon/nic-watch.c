@@ -160,6 +160,10 @@ static int on_link(struct nic_watch *w, struct nic *nic)
 			memcpy(nic->pci, pci, sizeof(nic->pci));
 	}
 
+	nic->speed = known ? known->speed : 0;
+	if (nic->carrier && !(known && known->carrier))
+		(void)ethtool_get_speed(nl_socket_get_fd(w->links), nic->name, &nic->speed);
+
 	/* Reading everything ends with the features of all. */
 	if (!known && w->ethtool && !w->reading) {
 		int r = request_features(w, nic->ifindex);

@@ -277,9 +277,19 @@ uint64_t sa_image_output_sequence(const struct sa_image *image)
 	return 0;
 }
 
+static uint64_t sequence_maximum(const struct sa_image *image)
+{
+	return image->info.flags & XFRM_STATE_ESN ? UINT64_MAX : UINT32_MAX;
+}
+
+bool sa_image_is_exhausted(const struct sa_image *image)
+{
+	return sa_image_output_sequence(image) >= sequence_maximum(image);
+}
+
 void sa_image_advance(struct sa_image *image, uint64_t by)
 {
-	uint64_t maximum = image->info.flags & XFRM_STATE_ESN ? UINT64_MAX : UINT32_MAX;
+	uint64_t maximum = sequence_maximum(image);
 	uint64_t sequence = sa_image_output_sequence(image);
 	struct nlattr *attribute = (struct nlattr *)image_find(image, XFRMA_REPLAY_ESN_VAL);
 

@@ -57,6 +57,8 @@ void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *ba
 uint64_t sa_image_output_sequence(const struct sa_image *image);
 /* Moves it forward, up to the end of the sequence space. */
 void sa_image_advance(struct sa_image *image, uint64_t by);
+/* No outbound number is left. */
+bool sa_image_is_exhausted(const struct sa_image *image);
 /* Adds a NEWAE that sets a living SA's replay state to the image's. Not for an SA whose sequence
  * numbers the NIC counts: the kernel does not tell the driver. */
 void sa_image_write_sequence(const struct sa_image *image, struct kernel_batch *batch);

@@ -215,7 +215,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	if (sa->handle < table->n_by_handle)
 		table->by_handle[sa->handle] = NULL;
 	table->n--;
-	sa_image_wipe(&sa->shadow);
+	shadow_wipe(&sa->shadow);
 	free(sa->refusal_text);
 	free(sa);
 }

@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "control-interface.h"
+#include "move/shadow.h"
 #include "policy.h"
 #include "sa-image.h"
 
@@ -61,15 +62,12 @@ struct sa {
 	policy_sa handle;
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
 	uint64_t generation;     /* of the last dump that showed it */
-	/* While we hold it in a NIC: the image to restore it from when the NIC goes down, which
-	 * deletes it without a word. */
-	struct sa_image shadow;
-	double shadow_at;     /* s, monotonic; when it was taken */
-	uint64_t sequence;    /* last outbound number seen in a sample */
-	double sequence_rate; /* numbers/s, the highest of late: decays by half a minute */
+	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
+	 * it without a message. */
+	struct shadow shadow;
 	struct sa_watch watch;
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
-	bool missing;          /* the last dump did not show it, without an event that says why */
+	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
 
 	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
 	int refusal;     /* negative errno of the driver's last refusal, 0: none */

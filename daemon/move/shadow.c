@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "shadow.h"
+
+#include <errno.h>
+
+/* A packet occupies at least this on Ethernet: the smallest frame (64 bytes), preamble and gap. */
+#define WIRE_BYTES_MIN 84.0
+/* Where the kernel does not tell the speed (Mbit/s). */
+#define SPEED_ASSUMED 100000u
+/* Numbers are also used by packets that a queue drops before the wire, so a slow link does not
+ * bound them alone. The kernel takes each under the SA's lock, some 100 ns: numbers per second. */
+#define NUMBERS_PER_SECOND_MIN 20e6
+/* A receiver infers the upper half of ESN from the lower one: a step of half its range is ambiguous
+ * (RFC 4303, A2). */
+#define ESN_STEP_MAX (UINT64_C(1) << 31)
+/* Whatever the clock says. */
+#define NUMBERS_MIN (UINT64_C(1) << 16)
+
+int shadow_capture(struct shadow *shadow, struct secret_arena *arena,
+		   const struct nlmsghdr *message, double sampled_at)
+{
+	int r = sa_image_capture(&shadow->image, arena, message);
+
+	if (r < 0)
+		return r;
+	shadow->sampled_at = sampled_at;
+	shadow->sequence = sa_image_output_sequence(&shadow->image);
+	return 0;
+}
+
+void shadow_take(struct shadow *shadow, struct sa_image *image, double sampled_at)
+{
+	sa_image_wipe(&shadow->image);
+	*shadow = (struct shadow){
+		.image = *image,
+		.sampled_at = sampled_at,
+		.sequence = sa_image_output_sequence(image),
+	};
+	*image = (struct sa_image){};
+}
+
+void shadow_wipe(struct shadow *shadow)
+{
+	sa_image_wipe(&shadow->image);
+	*shadow = (struct shadow){};
+}
+
+uint64_t shadow_numbers_possible(double seconds, uint32_t speed)
+{
+	double per_second = (speed ? speed : SPEED_ASSUMED) * 1e6 / 8.0 / WIRE_BYTES_MIN;
+	double numbers;
+
+	if (per_second < NUMBERS_PER_SECOND_MIN)
+		per_second = NUMBERS_PER_SECOND_MIN;
+	numbers = seconds > 0 ? per_second * seconds : 0;
+	/* Beyond any sequence space without ESN, and exact as a double. */
+	if (numbers > 0x1p48)
+		return UINT64_C(1) << 48;
+	return NUMBERS_MIN + (uint64_t)numbers;
+}
+
+int shadow_advance(struct shadow *shadow, double now, uint32_t speed)
+{
+	uint64_t by = shadow_numbers_possible(now - shadow->sampled_at, speed);
+	uint64_t wanted = shadow->sequence + by;
+	uint64_t current = sa_image_output_sequence(&shadow->image);
+
+	if (by >= ESN_STEP_MAX || wanted < shadow->sequence)
+		return -ERANGE;
+	if (current < wanted)
+		sa_image_advance(&shadow->image, wanted - current);
+	/* The last number of the space is never used (xfrm_replay_overflow()). */
+	if (sa_image_output_sequence(&shadow->image) < wanted ||
+	    sa_image_is_exhausted(&shadow->image))
+		return -ERANGE;
+	return 0;
+}

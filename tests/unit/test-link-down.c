@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What becomes of SAs that the kernel deletes together with their NIC. */
+#include "manager-bench.h"
+
+#include <linux/xfrm.h>
+
+static void tell_link(struct bench *b, bool up)
+{
+	struct nic old = b->network.nic;
+
+	b->network.nic.up = up;
+	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
+}
+
+/* The kernel deletes the SAs, and the daemon does not know yet. */
+static void fall(struct bench *b)
+{
+	(void)fake_kernel_link_down(b->fake, NIC);
+}
+
+static struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
+{
+	struct fake_belief *belief = add(b, spec);
+
+	work(b, 0.6, belief);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
+	return belief;
+}
+
+static void check_back(struct bench *b, struct fake_belief *belief)
+{
+	struct fake_view view = fake_kernel_view(b->fake, belief);
+
+	assert_true(view.exists);
+	assert_false(view.larval);
+	assert_int_equal(view.ifindex, 0);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 10, 100), 10);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+}
+
+/* A packet met the gap, and the policy's template names the SPI: the kernel's larval SA has the
+ * identity of the lost one. */
+static void test_larval_in_its_place(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fall(&b);
+	assert_int_equal(fake_ike_reserve(b.fake, belief, 0x1001), 0);
+	tell_link(&b, false);
+	pass(&b, 1.0);
+	check_back(&b, belief);
+	close_bench(&b);
+}
+
+/* The same, seen by a dump before the message of the link arrives. */
+static void test_larval_in_a_dump(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fall(&b);
+	assert_int_equal(fake_ike_reserve(b.fake, belief, 0x1001), 0);
+	manager_tick(b.manager);
+	tell_link(&b, false);
+	pass(&b, 1.0);
+	check_back(&b, belief);
+	close_bench(&b);
+}
+
+/* Idle when it was sampled, then as fast as the link allows, until the NIC goes down. */
+static void test_idle_then_fast(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	pass(&b, 1.0);
+	(void)fake_kernel_send(b.fake, belief, 100000, 100);
+	b.now += 0.01;
+	fall(&b);
+	tell_link(&b, false);
+	assert_true(fake_kernel_view(b.fake, belief).sequence_out >=
+		    fake_kernel_last_sequence(b.fake, belief));
+	check_back(&b, belief);
+	close_bench(&b);
+}
+
+#define ALWAYS                                                                     \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
+	"rules: [{match: {reqid: 1}, offload: always}]\n"
+
+/* Promoted at its birth, without a rate; the NIC comes up and goes down again. */
+static void test_always_and_again(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, ALWAYS);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	pass(&b, 0.3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+		(void)fake_kernel_send(b.fake, belief, 150000, 100);
+		b.now += 0.01;
+		fall(&b);
+		tell_link(&b, false);
+		check_back(&b, belief);
+		tell_link(&b, true);
+		pass(&b, 1.0);
+	}
+	close_bench(&b);
+}
+
+/* What the sequence space does not hold is left to the IKE daemon. */
+static void test_sequence_space(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	b.manager->config->interval = 100;
+	b.now += 60;
+	fall(&b);
+	tell_link(&b, false);
+	assert_false(fake_kernel_view(b.fake, belief).exists);
+	fake_ike_forget(b.fake, belief);
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	close_bench(&b);
+}
+
+static void test_too_far_to_promote(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .sequence = 3300000000u});
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "sequence-space");
+	close_bench(&b);
+}
+
+/* ---- The NIC goes down in the middle of a promotion ---- */
+
+struct strike {
+	struct bench *bench;
+	uint16_t type; /* after this message */
+	bool reserve;
+	struct fake_belief *belief;
+	bool done;
+};
+
+static void strike(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct strike *s = userdata;
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (s->done || moment != FAKE_AFTER_TRANSACT || n == 0 ||
+	    fake_kernel_message_type(k, n - 1) != s->type)
+		return;
+	s->done = true;
+	(void)fake_kernel_link_down(k, NIC);
+	if (s->reserve)
+		(void)fake_ike_reserve(k, s->belief, 0x1001);
+}
+
+static void fall_within(struct strike *s)
+{
+	struct bench b;
+
+	open_bench(&b);
+	s->bench = &b;
+	s->belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fake_kernel_set_hook(b.fake, strike, s);
+	for (unsigned i = 0; i < 100 && !s->done; i++)
+		work(&b, 0.02, s->belief);
+	assert_true(s->done);
+	tell_link(&b, false);
+	pass(&b, 1.0);
+	check_back(&b, s->belief);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	close_bench(&b);
+}
+
+static void test_between_update_and_check(void **state)
+{
+	struct strike s = {.type = XFRM_MSG_UPDSA};
+
+	(void)state;
+	fall_within(&s);
+}
+
+static void test_between_update_and_check_larval(void **state)
+{
+	struct strike s = {.type = XFRM_MSG_UPDSA, .reserve = true};
+
+	(void)state;
+	fall_within(&s);
+}
+
+/* The IKE daemon deletes the SA in that moment: it stays deleted. */
+static void strike_by_ike(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+			  void *userdata)
+{
+	struct strike *s = userdata;
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (s->done || moment != FAKE_AFTER_TRANSACT || n == 0 ||
+	    fake_kernel_message_type(k, n - 1) != XFRM_MSG_UPDSA)
+		return;
+	s->done = true;
+	(void)fake_ike_delete(k, s->belief);
+}
+
+static void test_deleted_within(void **state)
+{
+	struct strike s = {};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	s.belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fake_kernel_set_hook(b.fake, strike_by_ike, &s);
+	for (unsigned i = 0; i < 100 && !s.done; i++)
+		work(&b, 0.02, s.belief);
+	assert_true(s.done);
+	tell_link(&b, false);
+	pass(&b, 1.0);
+	assert_false(fake_kernel_view(b.fake, s.belief).exists);
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	assert_null(entry(&b, s.belief));
+	close_bench(&b);
+}
+
+/* An SA that is gone is not pending in the policy for ever: it can be moved when it is back. */
+static void test_gone_is_not_pending(void **state)
+{
+	struct strike s = {.type = XFRM_MSG_GETSA};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	s.belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fall(&b);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	pass(&b, 0.05);
+	tell_link(&b, false);
+	pass(&b, 0.5);
+	check_back(&b, s.belief);
+	manager_end_evacuations(b.manager);
+	tell_link(&b, true);
+	work(&b, 30.0, s.belief);
+	assert_int_equal(fake_kernel_view(b.fake, s.belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* An event names the SA after its NIC went down, and GETSA does not find it. */
+static void test_read_again(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b,
+			  (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .hard_seconds = 1000});
+	assert_int_equal(fake_ike_update(b.fake, belief, 1000, 0), 0);
+	fall(&b);
+	settle(&b);
+	tell_link(&b, false);
+	pass(&b, 0.5);
+	check_back(&b, belief);
+	close_bench(&b);
+}
+
+/* No memory when it is to come back: tried until there is, and nothing else is moved meanwhile. */
+static void test_no_memory(void **state)
+{
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
+	struct fake_belief *belief, *other;
+	struct bench b;
+	size_t in_use;
+
+	(void)state;
+	open_bench(&b);
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	pass(&b, 0.3);
+	in_use = secret_arena_in_use(b.arena);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fall(&b);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &no_memory);
+	tell_link(&b, false);
+	assert_int_equal(b.manager->n_restoring, 1);
+	pass(&b, 1.5);
+	assert_int_equal(b.manager->n_restoring, 1);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	pass(&b, 2.0);
+	assert_int_equal(b.manager->n_restoring, 0);
+	check_back(&b, belief);
+	assert_true(fake_kernel_view(b.fake, other).exists);
+	assert_int_equal(secret_arena_in_use(b.arena), in_use);
+	close_bench(&b);
+}
+
+/* The kernel tells of the link some milliseconds before it deletes: attempts do not add up. */
+static void test_told_before(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+	uint64_t sequence;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	/* The next tick is not due yet. */
+	pass(&b, 0.03);
+	sequence = fake_kernel_last_sequence(b.fake, belief);
+	tell_link(&b, false);
+	b.now += 0.0005;
+	settle(&b);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	pass(&b, 0.01);
+	fall(&b);
+	pass(&b, 0.04);
+	check_back(&b, belief);
+	/* 100 Gbit/s are assumed: some 150 ms of 149 million packets/s. */
+	assert_true(fake_kernel_view(b.fake, belief).sequence_out < sequence + 30000000);
+	close_bench(&b);
+}
+
+static void test_numbers_possible(void **state)
+{
+	(void)state;
+	/* 100 Gbit/s, 84 bytes: 148.8 million packets a second. */
+	assert_in_range(shadow_numbers_possible(1, 100000), 148809523, 148809524 + 65536);
+	/* Unknown is 100 Gbit/s; a slow link is bounded by the processor. */
+	assert_int_equal(shadow_numbers_possible(1, 0), shadow_numbers_possible(1, 100000));
+	assert_in_range(shadow_numbers_possible(1, 100), 20000000, 20000000 + 65536);
+	assert_int_equal(shadow_numbers_possible(-5, 100), 65536);
+	assert_true(shadow_numbers_possible(1e30, 100) >= UINT64_C(1) << 48);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_larval_in_its_place),
+		cmocka_unit_test(test_larval_in_a_dump),
+		cmocka_unit_test(test_idle_then_fast),
+		cmocka_unit_test(test_always_and_again),
+		cmocka_unit_test(test_sequence_space),
+		cmocka_unit_test(test_too_far_to_promote),
+		cmocka_unit_test(test_between_update_and_check),
+		cmocka_unit_test(test_between_update_and_check_larval),
+		cmocka_unit_test(test_deleted_within),
+		cmocka_unit_test(test_gone_is_not_pending),
+		cmocka_unit_test(test_read_again),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_told_before),
+		cmocka_unit_test(test_numbers_possible),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
