@@ -245,7 +245,7 @@ static enum hands_off check(struct migrator *m, struct move *move, const struct 
 		return facts->hands_off;
 	if (facts->offload_ifindex != move->expected_ifindex)
 		return HANDS_OFF_FOREIGN;
-	if (reading->error < 0)
+	if (reading->error == -E2BIG)
 		return HANDS_OFF_TOO_LARGE;
 	/* GETAE tells the timer in other units than NEWSA takes (jiffies), so only the default
 	 * can be restored: xfrm_update_ae_params(), build_aevent(). */
@@ -282,6 +282,9 @@ static void step_read(struct migrator *m, struct move *move)
 	move->hands_off = check(m, move, &reading);
 	if (move->hands_off != HANDS_OFF_NONE) {
 		finish(move, MOVE_RESULT_HANDS_OFF);
+	} else if (reading.error < 0) {
+		note_error(move, reading.error, "no room for its image");
+		finish(move, MOVE_RESULT_FAILED);
 	} else if (!reading.timer_known) {
 		/* What cannot be read cannot be restored. */
 		note_answer(move, &m->batch.answers[1]);

@@ -43,42 +43,57 @@ static bool attribute_is_copied(int type, bool has_auth_trunc)
 	}
 }
 
+/* Writes what is copied of a message's attributes to `copy`, which may be NULL. Returns its size.
+ */
+static size_t copy_attributes(struct nlmsghdr *m, int offset, uint8_t *copy)
+{
+	bool has_auth_trunc = nlmsg_find_attr(m, offset, XFRMA_ALG_AUTH_TRUNC) != NULL;
+	struct nlattr *attribute;
+	size_t used = 0;
+	int remaining;
+
+	nlmsg_for_each_attr(attribute, m, offset, remaining)
+	{
+		if (!attribute_is_copied(nla_type(attribute), has_auth_trunc))
+			continue;
+		if (copy) {
+			memset(copy + used, 0, (size_t)nla_total_size(nla_len(attribute)));
+			memcpy(copy + used, attribute, (size_t)attribute->nla_len);
+		}
+		used += (size_t)nla_total_size(nla_len(attribute));
+	}
+	return used;
+}
+
 int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 		     const struct nlmsghdr *message)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	int offset = (int)sa_facts_attributes_offset(message);
 	struct xfrm_usersa_info info;
-	size_t offset = sa_facts_attributes_offset(message);
-	bool has_auth_trunc;
-	struct nlattr *attribute;
-	uint8_t *copy;
-	size_t used = 0;
-	int remaining;
+	uint8_t *copy = NULL;
+	size_t size;
 
 	if (!kernel_message_sa(message, &info))
 		return -EBADMSG;
-	if ((size_t)nlmsg_attrlen(m, (int)offset) > IMAGE_ATTRIBUTES_MAX)
+	size = copy_attributes(m, offset, NULL);
+	if (size > IMAGE_ATTRIBUTES_MAX)
 		return -E2BIG;
 
-	copy = secret_alloc(arena, (size_t)nlmsg_attrlen(m, (int)offset));
+	/* In its old place if it fits: the final state of an SA that is deleted already must not
+	 * fail for want of memory. */
+	if (image->attributes && image->arena == arena && size <= image->size)
+		copy = TAKE_PTR(image->attributes);
+	else
+		copy = secret_alloc(arena, size);
 	if (!copy)
 		return -ENOMEM;
-	has_auth_trunc = nlmsg_find_attr(m, (int)offset, XFRMA_ALG_AUTH_TRUNC) != NULL;
-	nlmsg_for_each_attr(attribute, m, (int)offset, remaining)
-	{
-		size_t size = (size_t)nla_total_size(nla_len(attribute));
-
-		if (!attribute_is_copied(nla_type(attribute), has_auth_trunc))
-			continue;
-		memcpy(copy + used, attribute, (size_t)attribute->nla_len);
-		used += size;
-	}
-
+	(void)copy_attributes(m, offset, copy);
 	sa_image_wipe(image);
 	image->arena = arena;
 	image->info = info;
 	image->attributes = copy;
-	image->size = used;
+	image->size = size;
 	return 0;
 }
 

@@ -109,6 +109,29 @@ struct secret_arena *secret_arena_free(struct secret_arena *arena)
 	return NULL;
 }
 
+static struct block *take_free(struct secret_arena *arena, size_t shift)
+{
+	struct block *block = arena->free[shift];
+
+	if (block)
+		arena->free[shift] = block->next_free;
+	return block;
+}
+
+static struct block *carve(struct secret_arena *arena, size_t shift)
+{
+	size_t bytes = (size_t)1 << shift;
+	struct block *block;
+
+	if (arena->carved + bytes > arena->locked &&
+	    arena_grow(arena, arena->carved + bytes - arena->locked) < 0)
+		return NULL;
+	block = (struct block *)(arena->start + arena->carved);
+	arena->carved += bytes;
+	block->shift = shift;
+	return block;
+}
+
 void *secret_alloc(struct secret_arena *arena, size_t size)
 {
 	size_t shift = BLOCK_SHIFT_MIN;
@@ -119,21 +142,16 @@ void *secret_alloc(struct secret_arena *arena, size_t size)
 	if (shift > BLOCK_SHIFT_MAX)
 		return NULL;
 
-	block = arena->free[shift];
-	if (block) {
-		arena->free[shift] = block->next_free;
-	} else {
-		size_t bytes = (size_t)1 << shift;
-
-		if (arena->carved + bytes > arena->locked &&
-		    arena_grow(arena, arena->carved + bytes - arena->locked) < 0)
-			return NULL;
-		block = (struct block *)(arena->start + arena->carved);
-		arena->carved += bytes;
-		block->shift = shift;
-	}
+	block = take_free(arena, shift);
+	if (!block)
+		block = carve(arena, shift);
+	/* Blocks are never joined or split, but a larger one that is free does as well. */
+	for (shift++; !block && shift <= BLOCK_SHIFT_MAX; shift++)
+		block = take_free(arena, shift);
+	if (!block)
+		return NULL;
 	block->next_free = NULL;
-	arena->in_use += (size_t)1 << shift;
+	arena->in_use += (size_t)1 << block->shift;
 	return block + 1;
 }
 

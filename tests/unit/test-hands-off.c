@@ -119,6 +119,35 @@ static void test_too_large(void **state)
 	close_bench(&b);
 }
 
+/* No room in the arena when the move begins: that passes, unlike an SA that is too large. */
+static void test_no_room(void **state)
+{
+	struct fake_belief *belief;
+	static void *rest[8192 + 1];
+	size_t n = 0;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	manager_set_paused(b.manager, true);
+	work(&b, 0.5, belief);
+	/* Blocks as large as its image takes. */
+	while ((rest[n] = secret_alloc(b.arena, 400)))
+		n++;
+	assert_true(n < ELEMENTSOF(rest));
+	manager_set_paused(b.manager, false);
+	work(&b, 0.3, belief);
+	assert_true(b.manager->failed > 0);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+
+	while (n > 0)
+		secret_free(b.arena, rest[--n]);
+	work(&b, 30.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
 /* Found when the move begins: GETSA does not tell thresholds. */
 static void test_event_thresholds(void **state)
 {
@@ -140,7 +169,7 @@ int main(void)
 		cmocka_unit_test(test_hands_off),         cmocka_unit_test(test_redacted_key),
 		cmocka_unit_test(test_direction_unknown), cmocka_unit_test(test_shared_spi),
 		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
-		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_too_large),         cmocka_unit_test(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
