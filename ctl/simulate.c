@@ -178,7 +178,8 @@ static int apply_config(struct arguments *arguments)
 	if (arguments->interval < 0)
 		arguments->interval = arguments->config ? config->interval : 0;
 	if (arguments->moves_burst < 0)
-		arguments->moves_burst = 2 * arguments->capacity;
+		arguments->moves_burst =
+			arguments->config ? config->moves_burst : 2 * arguments->capacity;
 	group = config_match_group(config, NULL);
 	arguments->grouped = group;
 	if (group)

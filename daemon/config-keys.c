@@ -87,6 +87,7 @@ static const struct config_key file_keys[] = {
 	{"mode", config_read_word, MEMBER(mode), .words = mode_words},
 	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60},
 	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000},
+	{"moves-burst", config_read_double, MEMBER(moves_burst), 1, CONFIG_MOVES_BURST_MAX},
 	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600},
 	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words},
 	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},

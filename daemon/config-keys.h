@@ -24,6 +24,7 @@ void config_check_groups(struct config_reader *reader, const yaml_node_t *mappin
 #define CONFIG_RULES_MAX 8192
 #define CONFIG_GROUPS_MAX POLICY_GROUPS_MAX
 
-#define CONFIG_CAPACITY_MAX 1048576 /* what the largest NICs claim to hold */
+#define CONFIG_MOVES_BURST_MAX 100000 /* more than a table of any NIC needs to fill it at once */
+#define CONFIG_CAPACITY_MAX 1048576   /* what the largest NICs claim to hold */
 /* 10 Tbit/s: more than any NIC, less than a slip of the unit. */
 #define CONFIG_RATE_MAX 1.25e12

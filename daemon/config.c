@@ -14,10 +14,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static const char byte_order_mark[] = {'\xef', '\xbb', '\xbf'};
+
+static double default_burst(double moves_per_second)
+{
+	return fmax(1, ceil(moves_per_second));
+}
 
 int config_new_default(struct config **ret_config)
 {
@@ -28,6 +34,7 @@ int config_new_default(struct config **ret_config)
 	config->mode = CONFIG_MODE_OBSERVE;
 	config->interval = 1;
 	config->moves_per_second = 4; /* a re-add costs firmware commands; see docs/policy.md */
+	config->moves_burst = default_burst(config->moves_per_second);
 	config->retry_refused = 60;
 	*ret_config = config;
 	return 0;
@@ -127,7 +134,10 @@ static int read_document(struct config_report *report, yaml_document_t *document
 		config_remedy(report, "write 'key: value', as espoffloadd.conf(5) shows");
 		return -EBADMSG;
 	}
+	config->moves_burst = 0;
 	config_read_section(&reader, &config_section_file, root, config);
+	if (config->moves_burst <= 0)
+		config->moves_burst = default_burst(config->moves_per_second);
 	if (reader.error < 0)
 		return reader.error;
 	if (report->n_errors > 0)

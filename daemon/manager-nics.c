@@ -118,8 +118,9 @@ static struct policy_table_config table_config(struct manager *m, const struct m
 	return (struct policy_table_config){
 		.capacity = capacity,
 		.reserve = reserve < RESERVE_SLOTS ? reserve : RESERVE_SLOTS,
+		.budget = (uint32_t)nic->ifindex,
 		.moves_per_second = m->config->moves_per_second,
-		.moves_burst = 2.0 * capacity,
+		.moves_burst = m->config->moves_burst,
 		.migration_bytes = migration_bytes(capacity, rate, n),
 		.migration_seconds = MIGRATION_SECONDS,
 		.max_rate = nic->config ? nic->config->max_rate : 0,

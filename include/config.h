@@ -98,7 +98,8 @@ struct config_group {
 struct config {
 	enum config_mode mode;
 	double interval;         /* s between samples, 0.1 to 60 */
-	double moves_per_second; /* per NIC table */
+	double moves_per_second; /* per NIC */
+	double moves_burst;      /* per NIC: moves that may follow each other at once */
 	double retry_refused;    /* s before a refused SA is tried again, then doubling */
 	enum config_link_down on_link_down;
 	struct config_nic *nics;

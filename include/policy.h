@@ -30,8 +30,12 @@ typedef uint32_t policy_table;
 struct policy_table_config {
 	uint32_t capacity; /* slots that may be used, those taken by others already subtracted */
 	uint32_t reserve;  /* slots kept free for the overlap of a rekey */
+	/* Tables with the same number spend from one token bucket, and say the same of it; 0: this
+	 * one has its own. */
+	uint32_t budget;
 	double moves_per_second;  /* token bucket: refill, moves (a swap is two) */
-	double moves_burst;       /* token bucket: size, moves */
+	double moves_burst;       /* token bucket: size, moves; below 2 the halves of a swap are
+				   * planned one after the other */
 	double migration_bytes;   /* cost of one move in bytes served in software */
 	double migration_seconds; /* cost of one move in seconds of the SA's own rate */
 	double max_rate;          /* bytes/s in this table above which nothing is added; 0: none */

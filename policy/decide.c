@@ -10,9 +10,8 @@
  *  5. swaps of the coldest resident for the outsider that gains most by it, while the gain pays
  *     both moves `payback` times.
  *
- * 3 to 5, doubts and pins are paid with tokens and stop when there are none. 1 and 2 are not
- * refused for want of tokens, they only take them: a key must leave a NIC that lost its trust, and
- * a successor that is promoted before it carries anything costs nothing.
+ * All moves are paid with tokens, and stop when there are none, but the evictions of SAs that may
+ * not be there: these only take tokens, since a key must leave a NIC that lost its trust.
  *
  * Every move makes its SA pending, so each loop ends.
  */
@@ -61,18 +60,25 @@ static void plan_move(struct policy *policy, struct sa *sa, enum policy_action a
 	};
 }
 
-static void spend(struct table *table, double moves)
+static void spend(struct policy *policy, struct table *table, double moves)
 {
-	table->tokens = fmax(0, table->tokens - moves);
+	struct bucket *bucket = policy_bucket_of(policy, table);
+
+	bucket->tokens = fmax(0, bucket->tokens - moves);
+	bucket->spender = (policy_table)(table - policy->tables);
 }
 
-/* `victim` may be NULL: into a free slot. */
+/* `victim` may be NULL: into a free slot. Where the bucket never holds two moves, only the victim
+ * is moved now; its slot is free when there is a token for it. */
 static void plan_promotion(struct policy *policy, struct table *table, struct sa *sa,
 			   struct sa *victim, enum policy_reason reason,
 			   enum policy_reason victim_reason, double gain, double cost)
 {
 	if (victim) {
 		plan_move(policy, victim, POLICY_EVICT, victim_reason, sa, gain, cost);
+		spend(policy, table, 1);
+		if (policy_bucket_of(policy, table)->moves_burst < 2)
+			return;
 		sa->partner = policy_sa_handle(policy, victim);
 		victim->partner = policy_sa_handle(policy, sa);
 		table->paired++;
@@ -80,7 +86,7 @@ static void plan_promotion(struct policy *policy, struct table *table, struct sa
 	table->ledger +=
 		fmax(0, sa->config.weight * sa->heat.accrued - policy->parameters.payback * cost);
 	plan_move(policy, sa, POLICY_PROMOTE, reason, victim, gain, cost);
-	spend(table, victim ? 2 : 1);
+	spend(policy, table, 1);
 }
 
 static enum policy_reason leaving_reason(const struct sa *sa)
@@ -94,14 +100,20 @@ static enum policy_reason leaving_reason(const struct sa *sa)
 	return policy_sa_is_doubted(sa) ? POLICY_REASON_DOUBTED : POLICY_REASON_SUPERSEDED;
 }
 
+static bool is_optional(enum policy_reason reason)
+{
+	return reason == POLICY_REASON_DOUBTED || reason == POLICY_REASON_SUPERSEDED;
+}
+
 static void block(struct policy *policy, struct sa *sa)
 {
 	sa->retry_at = policy->now + BLOCKED_SECONDS;
 	policy_requeue(policy, sa);
 }
 
-/* Into a free slot, the reserve is for this; else its predecessor's. */
-static void decide_successor(struct policy *policy, struct table *table, struct sa *sa)
+/* Into a free slot, the reserve is for this; else its predecessor's. Returns false when there are
+ * no tokens for it. */
+static bool decide_successor(struct policy *policy, struct table *table, struct sa *sa)
 {
 	struct sa *predecessor = NULL;
 
@@ -110,19 +122,23 @@ static void decide_successor(struct policy *policy, struct table *table, struct 
 			predecessor = &policy->sas[sa->predecessor];
 		if (predecessor && predecessor->pending == PENDING_PROMOTE) {
 			block(policy, sa);
-			return;
+			return true;
 		}
 		if (!predecessor || !predecessor->resident || predecessor->pending ||
 		    predecessor->config.immovable) {
 			/* Too late: it is an outsider with a good memory. */
 			sa->successor = false;
 			policy_requeue(policy, sa);
-			return;
+			return true;
 		}
 	}
-	sa->predecessor = POLICY_NONE;
+	if (!policy_table_can_pay(policy, table, predecessor))
+		return false;
 	plan_promotion(policy, table, sa, predecessor, POLICY_REASON_SUCCESSOR,
 		       POLICY_REASON_SUPERSEDED, 0, 0);
+	if (sa->pending)
+		sa->predecessor = POLICY_NONE;
+	return true;
 }
 
 /* Returns false when there are no tokens for pins. */
@@ -137,7 +153,7 @@ static bool decide_pin(struct policy *policy, struct table *table, struct sa *sa
 		block(policy, sa);
 		return true;
 	}
-	if (table->tokens < (victim ? 2 : 1))
+	if (!policy_table_can_pay(policy, table, victim))
 		return false;
 	if (victim)
 		victim->heat.debt = 0;
@@ -151,13 +167,17 @@ static void decide_forced(struct policy *policy, struct table *table)
 		struct sa *sa = &policy->sas[table->forced.nodes[0].id];
 
 		if (sa->resident) {
-			if (leaving_reason(sa) == POLICY_REASON_DOUBTED && table->tokens < 1)
+			if (is_optional(leaving_reason(sa)) &&
+			    !policy_table_can_pay(policy, table, false))
 				return;
 			sa->heat.debt = 0;
 			plan_move(policy, sa, POLICY_EVICT, leaving_reason(sa), NULL, 0, 0);
-			spend(table, 1);
+			spend(policy, table, 1);
+		} else if (table->held > policy_table_capacity(table)) {
+			return; /* a swap would find no slot before the overflow has left */
 		} else if (sa->successor) {
-			decide_successor(policy, table, sa);
+			if (!decide_successor(policy, table, sa))
+				return;
 		} else if (!decide_pin(policy, table, sa)) {
 			return;
 		}
@@ -206,7 +226,7 @@ static void decide_overflow(struct policy *policy, struct table *table)
 			return;
 		coldest->heat.debt = 0;
 		plan_move(policy, coldest, POLICY_EVICT, POLICY_REASON_OVER_CAPACITY, NULL, 0, 0);
-		spend(table, 1);
+		spend(policy, table, 1);
 	}
 }
 
@@ -221,7 +241,7 @@ static void decide_ceiling(struct policy *policy, struct table *table, uint32_t 
 
 		sa->heat.debt = 0;
 		plan_move(policy, sa, POLICY_EVICT, POLICY_REASON_GROUP_CEILING, NULL, 0, 0);
-		spend(table, 1);
+		spend(policy, table, 1);
 	}
 }
 
@@ -252,7 +272,7 @@ static void decide_floor(struct policy *policy, struct table *table, uint32_t g)
 		bool free = policy_table_has_slot(table);
 		struct sa *victim = free ? NULL : victim_for_floor(policy, table);
 
-		if ((!free && !victim) || table->tokens < (victim ? 2 : 1) ||
+		if ((!free && !victim) || !policy_table_can_pay(policy, table, victim) ||
 		    !policy_table_can_carry(table, sa, victim))
 			return;
 		if (victim)
@@ -293,7 +313,7 @@ static void choose_in_group(struct policy *policy, struct table *table, uint32_t
 
 static void decide_free_slots(struct policy *policy, struct table *table)
 {
-	while (policy_table_has_slot(table) && table->tokens >= 1) {
+	while (policy_table_has_slot(table) && policy_table_can_pay(policy, table, false)) {
 		struct choice best = {};
 
 		for (uint32_t g = 0; g <= policy->n_groups; g++)
@@ -307,12 +327,14 @@ static void decide_free_slots(struct policy *policy, struct table *table)
 }
 
 /* The speculation that brought the victim in has failed; that on its successor opens. */
-static void settle_swap(const struct choice *swap)
+static void settle_swap(const struct choice *swap, bool whole)
 {
 	if (swap->victim->heat.debt > 0) {
 		swap->victim->heat.trust /= 2;
 		swap->victim->heat.debt = 0;
 	}
+	if (!whole)
+		return;
 	swap->sa->heat.debt = swap->cost;
 	swap->sa->heat.earned = 0;
 	swap->sa->heat.victim = sa_expected(swap->victim);
@@ -320,7 +342,7 @@ static void settle_swap(const struct choice *swap)
 
 static void decide_swaps(struct policy *policy, struct table *table)
 {
-	while (table->tokens >= 2) {
+	while (policy_table_can_pay(policy, table, true)) {
 		struct choice best = {};
 
 		for (uint32_t g = 0; g <= policy->n_groups; g++) {
@@ -333,7 +355,7 @@ static void decide_swaps(struct policy *policy, struct table *table)
 		}
 		if (!best.sa)
 			return;
-		settle_swap(&best);
+		settle_swap(&best, policy_bucket_of(policy, table)->moves_burst >= 2);
 		plan_promotion(policy, table, best.sa, best.victim, POLICY_REASON_HOTTER,
 			       POLICY_REASON_COLDER, best.gain, best.cost);
 	}
@@ -359,10 +381,17 @@ static void set_pace(const struct policy *policy, struct table *table)
 	table->margin = policy->parameters.margin * (1 - 1 / fmax(1, horizon));
 }
 
+static void refill(struct policy *policy, struct table *table)
+{
+	struct bucket *bucket = policy_bucket_of(policy, table);
+
+	bucket->tokens = policy_table_tokens(policy, table);
+	bucket->tokens_at = policy->now;
+}
+
 void policy_decide(struct policy *policy, struct table *table)
 {
-	table->tokens = policy_table_tokens(table, policy->now);
-	table->tokens_at = policy->now;
+	refill(policy, table);
 	if (table->learned < table->config.capacity && policy->now >= table->probe_at)
 		table->probing = true;
 	policy_wake(policy, table);

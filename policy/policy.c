@@ -92,6 +92,7 @@ struct policy *policy_free(struct policy *policy)
 		table_done(&policy->tables[i], policy->n_groups);
 	policy_lineage_done(&policy->lineages);
 	free(policy->tables);
+	free(policy->buckets);
 	free(policy->groups);
 	free(policy->moves);
 	free(policy->sas);
@@ -129,8 +130,51 @@ static void table_unlearn(struct table *table)
 	table->probe_wait = PROBE_SECONDS;
 }
 
+static void bucket_configure(struct bucket *bucket, const struct policy_table_config *config)
+{
+	bucket->moves_per_second = config->moves_per_second;
+	bucket->moves_burst = config->moves_burst;
+	bucket->tokens = fmin(bucket->tokens, config->moves_burst);
+}
+
+/* The bucket of the other tables with the same number, or a full one. */
+static void bucket_join(struct policy *policy, struct table *table)
+{
+	uint32_t budget = table->config.budget;
+	uint32_t free = UINT32_MAX;
+
+	for (uint32_t i = 0; i < policy->n_tables; i++) {
+		struct bucket *bucket = &policy->buckets[i];
+
+		if (bucket->users > 0 && bucket->budget == budget && budget != 0) {
+			bucket->users++;
+			table->bucket = i;
+			bucket_configure(bucket, &table->config);
+			return;
+		}
+		if (bucket->users == 0 && free == UINT32_MAX)
+			free = i;
+	}
+	/* There are as many buckets as tables. */
+	table->bucket = free;
+	policy->buckets[free] = (struct bucket){
+		.budget = budget,
+		.users = 1,
+		.tokens = table->config.moves_burst,
+		.tokens_at = policy->now,
+		.spender = POLICY_NONE,
+	};
+	bucket_configure(&policy->buckets[free], &table->config);
+}
+
+static void bucket_leave(struct policy *policy, const struct table *table)
+{
+	policy_bucket_of(policy, table)->users--;
+}
+
 static int tables_grow(struct policy *policy, policy_table *ret_table)
 {
+	struct bucket *buckets;
 	struct table *tables;
 
 	for (uint32_t i = 0; i < policy->n_tables; i++)
@@ -142,7 +186,12 @@ static int tables_grow(struct policy *policy, policy_table *ret_table)
 	if (!tables)
 		return -ENOMEM;
 	policy->tables = tables;
+	buckets = reallocarray(policy->buckets, policy->n_tables + 1, sizeof(*buckets));
+	if (!buckets)
+		return -ENOMEM;
+	policy->buckets = buckets;
 	tables[policy->n_tables] = (struct table){};
+	buckets[policy->n_tables] = (struct bucket){};
 	*ret_table = policy->n_tables++;
 	return 0;
 }
@@ -152,8 +201,6 @@ int policy_table_add(struct policy *policy, const struct policy_table_config *co
 {
 	struct table table = {
 		.config = *config,
-		.tokens = config->moves_burst,
-		.tokens_at = policy->now,
 		.outlook = policy->parameters.outlook,
 		.doubts = 1,
 		.used = true,
@@ -171,6 +218,7 @@ int policy_table_add(struct policy *policy, const struct policy_table_config *co
 		table_done(&table, policy->n_groups);
 		return -ENOMEM;
 	}
+	bucket_join(policy, &table);
 	policy->tables[handle] = table;
 	*ret_table = handle;
 	return 0;
@@ -194,8 +242,14 @@ int policy_table_configure(struct policy *policy, policy_table handle,
 		return -EINVAL;
 	if (config->capacity != table->config.capacity)
 		table_unlearn(table);
+	if (config->budget != table->config.budget) {
+		bucket_leave(policy, table);
+		table->config = *config;
+		bucket_join(policy, table);
+		return 0;
+	}
 	table->config = *config;
-	table->tokens = fmin(table->tokens, config->moves_burst);
+	bucket_configure(policy_bucket_of(policy, table), config);
 	return 0;
 }
 
@@ -227,6 +281,7 @@ void policy_table_remove(struct policy *policy, policy_table handle, double now)
 		}
 		policy_book(policy, sa);
 	}
+	bucket_leave(policy, table);
 	table_done(table, policy->n_groups);
 }
 
@@ -241,7 +296,7 @@ void policy_table_get(const struct policy *policy, policy_table handle,
 		.capacity = policy_table_capacity(table),
 		.resident = policy_table_used(table),
 		.rate = table->rate,
-		.tokens = policy_table_tokens(table, policy->now),
+		.tokens = policy_table_tokens(policy, table),
 	};
 }
 
@@ -316,14 +371,25 @@ int policy_set_groups(struct policy *policy, const struct policy_group_config *g
 	return 0;
 }
 
+static void decide_tables(struct policy *policy, bool late)
+{
+	for (uint32_t i = 0; i < policy->n_tables; i++)
+		if (policy->tables[i].used && policy->tables[i].late == late)
+			policy_decide(policy, &policy->tables[i]);
+}
+
 size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves)
 {
 	policy_clock(policy, now);
 	policy_lineage_tidy(policy, NULL);
 	policy->n_moves = 0;
+	/* Of those that share a bucket none spends all of it for ever. */
 	for (uint32_t i = 0; i < policy->n_tables; i++)
-		if (policy->tables[i].used)
-			policy_decide(policy, &policy->tables[i]);
+		policy->tables[i].late = policy->tables[i].used &&
+					 policy_bucket_of(policy, &policy->tables[i])->users > 1 &&
+					 policy_bucket_of(policy, &policy->tables[i])->spender == i;
+	decide_tables(policy, false);
+	decide_tables(policy, true);
 	*ret_moves = policy->moves;
 	return policy->n_moves;
 }

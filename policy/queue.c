@@ -12,9 +12,10 @@
 
 /* Order within the forced queue: slots are freed before they are needed. */
 #define FORCED_EVICTION 0
-#define FORCED_SUCCESSOR 1
-#define FORCED_DOUBT 2
-#define FORCED_PIN 3
+#define FORCED_SUPERSEDED 1
+#define FORCED_SUCCESSOR 2
+#define FORCED_DOUBT 3
+#define FORCED_PIN 4
 
 struct table *policy_table_of(const struct policy *policy, const struct sa *sa)
 {
@@ -77,8 +78,10 @@ double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 static enum queue queue_of_resident(const struct sa *sa, double *ret_key)
 {
 	if (policy_sa_must_leave(sa)) {
-		*ret_key = sa_is_forbidden(sa) || !policy_sa_is_doubted(sa) ? FORCED_EVICTION
-									    : FORCED_DOUBT;
+		if (sa_is_forbidden(sa))
+			*ret_key = FORCED_EVICTION;
+		else
+			*ret_key = policy_sa_is_doubted(sa) ? FORCED_DOUBT : FORCED_SUPERSEDED;
 		return QUEUE_FORCED;
 	}
 	/* Unknown is not cold: it stays until its rate is known. */

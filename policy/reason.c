@@ -85,7 +85,7 @@ static enum policy_reason explain_candidate(const struct policy *policy, const s
 		return POLICY_REASON_GAIN_TOO_SMALL;
 	if (!policy_table_can_carry(table, sa, victim))
 		return POLICY_REASON_RATE_CEILING;
-	if (policy_table_tokens(table, policy->now) < (victim ? 2 : 1))
+	if (!policy_table_can_pay(policy, table, victim))
 		return POLICY_REASON_MOVES_SPENT;
 	return victim ? POLICY_REASON_HOTTER : POLICY_REASON_FREE_SLOT;
 }

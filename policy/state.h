@@ -90,6 +90,17 @@ struct group {
 	uint32_t held;    /* slots */
 };
 
+/* What may be moved: of one table, or of all with the same number. */
+struct bucket {
+	uint32_t budget; /* 0: of one table */
+	uint32_t users;  /* tables; 0: free */
+	double moves_per_second;
+	double moves_burst;
+	double tokens;
+	double tokens_at;
+	policy_table spender; /* the table that spent last */
+};
+
 struct table {
 	struct policy_table_config config;
 	struct group *groups; /* policy->n_groups + 1, [0] of those without a group */
@@ -101,8 +112,8 @@ struct table {
 	uint32_t paired;  /* swaps of which both halves are pending */
 	double rate;      /* sum over held, unweighted */
 	double price;     /* weighted bytes/s of its coldest resident, 0 while slots are free */
-	double tokens;
-	double tokens_at;
+	uint32_t bucket;
+	bool late;      /* looked at after those that share its bucket */
 	double outlook; /* s ahead for which rates are forecast */
 	double margin;  /* by which an outsider must be hotter than its victim to be believed at
 			   once,  as a share */
@@ -130,6 +141,7 @@ struct policy {
 	policy_sa free_sa; /* chain of free handles through `older` */
 	struct table *tables;
 	uint32_t n_tables;
+	struct bucket *buckets;             /* as many as tables */
 	struct policy_group_config *groups; /* [0] is unused: no group, no bounds */
 	uint32_t n_groups;
 	struct policy_move *moves; /* as many as SAs: each can be planned once */
@@ -202,7 +214,12 @@ void policy_wake(struct policy *policy, struct table *table);
 uint32_t policy_table_capacity(const struct table *table);
 uint32_t policy_table_used(const struct table *table);
 uint32_t policy_table_free(const struct table *table);
-double policy_table_tokens(const struct table *table, double now);
+struct bucket *policy_bucket_of(const struct policy *policy, const struct table *table);
+/* Moves that the table can pay now. */
+double policy_table_tokens(const struct policy *policy, const struct table *table);
+/* Whether it can pay for a promotion, with `swap` for that of its victim too. Half a swap counts
+ * where the bucket never holds two. */
+bool policy_table_can_pay(const struct policy *policy, const struct table *table, bool swap);
 /* The group of the SA that is in force, 0: none. */
 uint32_t policy_sa_group(const struct policy *policy, const struct sa *sa);
 /* Seconds for which a gain of speculation counts. */

@@ -46,10 +46,24 @@ bool policy_table_has_slot(const struct table *table)
 	       (free > 0 && table->probing && policy_table_used(table) == table->learned);
 }
 
-double policy_table_tokens(const struct table *table, double now)
+struct bucket *policy_bucket_of(const struct policy *policy, const struct table *table)
 {
-	return fmin(table->config.moves_burst,
-		    table->tokens + table->config.moves_per_second * (now - table->tokens_at));
+	return &policy->buckets[table->bucket];
+}
+
+double policy_table_tokens(const struct policy *policy, const struct table *table)
+{
+	const struct bucket *bucket = policy_bucket_of(policy, table);
+
+	return fmin(bucket->moves_burst,
+		    bucket->tokens + bucket->moves_per_second * (policy->now - bucket->tokens_at));
+}
+
+bool policy_table_can_pay(const struct policy *policy, const struct table *table, bool swap)
+{
+	double moves = swap && policy_bucket_of(policy, table)->moves_burst >= 2 ? 2 : 1;
+
+	return policy_table_tokens(policy, table) >= moves;
 }
 
 bool policy_table_can_carry(const struct table *table, const struct sa *sa, const struct sa *victim)

@@ -33,6 +33,7 @@ static void check_config(const struct config *config)
 
 	check(config->interval >= 0.1 && config->interval <= 60);
 	check(config->moves_per_second >= 0.1 && config->moves_per_second <= 1000);
+	check(config->moves_burst >= 1 && config->moves_burst <= 100000);
 	check(config->retry_refused >= 1 && config->retry_refused <= 3600);
 	for (size_t i = 0; i < config->n_nics; i++)
 		check(config->nics[i].capacity.in <= 1048576 && config->nics[i].line > 0 &&

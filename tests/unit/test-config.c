@@ -68,6 +68,7 @@ static void test_default(void **state)
 		assert_int_equal(config->mode, CONFIG_MODE_OBSERVE);
 		assert_true(config->interval == 1);
 		assert_true(config->moves_per_second == 4);
+		assert_true(config->moves_burst == 4);
 		assert_true(config->retry_refused == 60);
 		assert_int_equal(config->n_nics, 0);
 		assert_int_equal(config->n_rules, 0);
@@ -132,6 +133,7 @@ static void test_rules(void **state)
 	assert_int_equal(config->mode, CONFIG_MODE_ENFORCE);
 	assert_true(config->interval == 0.25);
 	assert_true(config->moves_per_second == 0.5);
+	assert_true(config->moves_burst == 1);
 	assert_true(config->retry_refused == 120);
 	assert_int_equal(config->n_rules, 2);
 	assert_int_equal(rule->match.source.length, 24);
@@ -459,7 +461,7 @@ static void test_caret(void **state)
 	    "    1 | {\"\xe6\x97\xa5\xe6\x9c\xac\": 1, mod: 2}\n"
 	    "      |  ^~~~~~\n"
 	    "      = help: the keys here are: version, mode, interval, moves-per-second, "
-	    "retry-refused, on-link-down, nics, rules, groups\n"
+	    "moves-burst, retry-refused, on-link-down, nics, rules, groups\n"
 	    "f.conf:1:11: error: unknown key 'mod' in the configuration\n"
 	    "    1 | {\"\xe6\x97\xa5\xe6\x9c\xac\": 1, mod: 2}\n"
 	    "      |             ^~~\n"
@@ -567,6 +569,7 @@ static void test_example(void **state)
 	assert_int_equal(config->mode, defaults->mode);
 	assert_true(config->interval == defaults->interval);
 	assert_true(config->moves_per_second == defaults->moves_per_second);
+	assert_true(config->moves_burst == defaults->moves_burst);
 	assert_true(config->retry_refused == defaults->retry_refused);
 	assert_int_equal(config->n_nics, 0);
 	assert_int_equal(config->n_rules, 0);

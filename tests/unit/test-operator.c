@@ -70,10 +70,51 @@ static void test_conditions_do_not_hide_each_other(void **state)
 	close_bench(&b);
 }
 
+/* Both tables of a NIC have one budget, and no more at first than later. */
+static void test_one_move_a_second(void **state)
+{
+	static const char text[] = "mode: enforce\ninterval: 100ms\nmoves-per-second: 1\n"
+				   "nics: [{match: {name: eth0}, allow: true, trusted: true, "
+				   "capacity: {in: 8, out: 8}}]";
+	struct fake_belief *in[6], *out[6];
+	struct bench b;
+	double begun;
+
+	(void)state;
+	open_bench_with(&b, text);
+	for (unsigned i = 0; i < 6; i++) {
+		in[i] = add(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
+						      .inbound = true,
+						      .peer = (uint16_t)(10 + i),
+						      .reqid = 1 + i});
+		out[i] = add(&b, (struct fake_sa_spec){
+					 .spi = 0x2001 + i,
+					 .peer = (uint16_t)(10 + i),
+					 .reqid = 1 + i,
+				 });
+	}
+	begun = b.now;
+	while (b.now < begun + 14.5) {
+		uint64_t moves = b.manager->promoted + b.manager->evicted;
+
+		for (unsigned i = 0; i < 6; i++) {
+			(void)fake_kernel_send(b.fake, out[i], 50, 1000);
+			for (unsigned j = 0; j < 50; j++)
+				(void)fake_kernel_receive_next(b.fake, in[i], 1000);
+		}
+		work(&b, 0.1, NULL);
+		assert_true(b.manager->promoted + b.manager->evicted <= moves + 1);
+		assert_true(b.manager->promoted + b.manager->evicted <= b.now - begun + 1);
+	}
+	assert_int_equal(b.manager->promoted, 12);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conditions_do_not_hide_each_other),
+		cmocka_unit_test(test_one_move_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

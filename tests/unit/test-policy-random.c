@@ -25,6 +25,7 @@
 
 #define N_SAS 96
 #define N_TABLES 3
+#define N_BUDGETS 3
 #define N_GROUPS 2
 #define N_LINEAGES 60
 
@@ -75,9 +76,14 @@ struct model_table {
 	policy_table handle;
 	struct policy_table_config config;
 	uint32_t space; /* what fits in truth */
-	double tokens;
-	double tokens_at;
-	bool shrunk; /* since the last plan */
+};
+
+/* What may be moved, of each budget, and of each table without one. */
+struct model_bucket {
+	uint32_t budget;
+	unsigned users;
+	double moves_per_second, moves_burst;
+	double tokens, tokens_at;
 };
 
 struct model {
@@ -87,6 +93,8 @@ struct model {
 	struct policy_group_config groups[N_GROUPS];
 	struct model_sa sas[N_SAS];
 	struct model_table tables[N_TABLES];
+	struct model_bucket budgets[N_BUDGETS]; /* [0] is unused */
+	struct model_bucket own[N_TABLES];
 	double now;
 	double dwell;
 	bool faults;
@@ -108,6 +116,13 @@ static struct model_sa *model_sa(struct model *model, policy_sa handle)
 	return NULL;
 }
 
+static struct model_bucket *model_bucket(struct model *model, const struct model_table *table)
+{
+	if (table->config.budget > 0)
+		return &model->budgets[table->config.budget];
+	return &model->own[table - model->tables];
+}
+
 static uint32_t model_in(const struct model *model, policy_table table)
 {
 	uint32_t n = 0;
@@ -124,6 +139,7 @@ static struct policy_table_config random_table_config(struct model *model)
 	return (struct policy_table_config){
 		.capacity = random_below(random, 20),
 		.reserve = random_below(random, 3),
+		.budget = random_below(random, N_BUDGETS),
 		.moves_per_second = 5 * random_unit(random),
 		.moves_burst = 1 + random_below(random, 30),
 		.migration_bytes = 1e6 * random_unit(random),
@@ -135,6 +151,7 @@ static struct policy_table_config random_table_config(struct model *model)
 static void model_add_table(struct model *model)
 {
 	struct model_table *table = NULL;
+	struct model_bucket *bucket;
 	policy_table handle;
 
 	for (size_t i = 0; i < N_TABLES && !table; i++)
@@ -146,8 +163,16 @@ static void model_add_table(struct model *model)
 	table->space = table->config.capacity;
 	if (model->faults && random_chance(&model->random, 0.3))
 		table->space /= 2;
-	table->tokens = table->config.moves_burst;
-	table->tokens_at = model->now;
+	bucket = model_bucket(model, table);
+	if (bucket->users++ == 0) {
+		bucket->moves_per_second = table->config.moves_per_second;
+		bucket->moves_burst = table->config.moves_burst;
+		bucket->tokens = bucket->moves_burst;
+		bucket->tokens_at = model->now;
+	}
+	/* All of a budget say the same of it. */
+	table->config.moves_per_second = bucket->moves_per_second;
+	table->config.moves_burst = bucket->moves_burst;
 	assert_int_equal(policy_table_add(model->policy, &table->config, &table->handle), 0);
 	assert_int_equal(policy_table_add(model->twin, &table->config, &handle), 0);
 	assert_int_equal(table->handle, handle);
@@ -171,6 +196,7 @@ static void model_remove_table(struct model *model)
 		if (sa->config.table == table->handle)
 			sa->config.table = POLICY_NONE;
 	}
+	model_bucket(model, table)->users--;
 	table->used = false;
 }
 
@@ -182,7 +208,6 @@ static void model_resize_table(struct model *model)
 		return;
 	table->config.capacity = random_below(&model->random, 20);
 	table->space = table->config.capacity;
-	table->shrunk = true;
 	assert_int_equal(policy_table_configure(model->policy, table->handle, &table->config), 0);
 	assert_int_equal(policy_table_configure(model->twin, table->handle, &table->config), 0);
 }
@@ -303,13 +328,21 @@ static bool is_by_rate(enum policy_reason reason)
 	return is_voluntary(reason) && reason != POLICY_REASON_PINNED;
 }
 
+static bool is_paid(enum policy_reason reason)
+{
+	return is_voluntary(reason) || reason == POLICY_REASON_SUCCESSOR ||
+	       reason == POLICY_REASON_SUPERSEDED || reason == POLICY_REASON_DOUBTED;
+}
+
 static void check_move(struct model *model, const struct policy_move *move)
 {
 	const struct model_sa *sa = model_sa(model, move->sa);
 	struct model_table *table = model_table(model, move->table);
+	struct model_bucket *bucket;
 
 	assert_non_null(sa);
 	assert_non_null(table);
+	bucket = model_bucket(model, table);
 	assert_false(sa->pending);
 	assert_false(sa->config.immovable);
 	assert_true(isfinite(move->rate) && isfinite(move->gain) && isfinite(move->cost));
@@ -327,14 +360,15 @@ static void check_move(struct model *model, const struct policy_move *move)
 	}
 	if (is_by_rate(move->reason))
 		assert_true(model->now - sa->moved >= model->dwell - 1e-9);
-	if (!is_voluntary(move->reason))
-		return;
-	table->tokens = fmin(table->config.moves_burst,
-			     table->tokens + table->config.moves_per_second *
-						     (model->now - table->tokens_at));
-	table->tokens_at = model->now;
-	table->tokens -= 1;
-	assert_true(table->tokens >= -1e-6);
+	bucket->tokens =
+		fmin(bucket->moves_burst,
+		     bucket->tokens + bucket->moves_per_second * (model->now - bucket->tokens_at));
+	bucket->tokens_at = model->now;
+	bucket->tokens -= 1;
+	if (is_paid(move->reason))
+		assert_true(bucket->tokens >= -1e-6);
+	else
+		bucket->tokens = fmax(0, bucket->tokens);
 }
 
 static void model_take_moves(struct model *model, const struct policy_move *moves, size_t n_moves)

@@ -162,7 +162,7 @@ static void test_no_tokens_no_voluntary_moves(void **state)
 	struct world world;
 	size_t outsider;
 
-	config.moves_burst = 1;
+	config.moves_burst = 0;
 	config.moves_per_second = 0;
 	world_open(&world, &config);
 	world_add(&world, 1 * MB, true);

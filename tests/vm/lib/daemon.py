@@ -10,6 +10,7 @@ from lib.sh import attempt, wait_until
 ENFORCE = """
 mode: enforce
 interval: 1s
+moves-burst: 66
 nics:
   - match: {name: nsim0}
     allow: true
