@@ -132,6 +132,22 @@ static void owe(struct manager *m, struct sa *sa)
 	sa_image_wipe(&move.image);
 }
 
+/* Packets that met the gap may insert their larval SAs only now. */
+static void unmask_outbound(struct manager *m, struct sa *const *sas, size_t n)
+{
+	_cleanup_free_ struct sa_id *ids = calloc(n + 1, sizeof(*ids));
+	struct move lost;
+	size_t n_ids = 0;
+
+	if (!ids)
+		return; /* the larval SAs expire */
+	for (size_t i = 0; i < n; i++)
+		if (sas[i]->description.direction == SA_DIRECTION_OUT)
+			ids[n_ids++] = sas[i]->description.id;
+	if (migrator_unmask(m->migrator, ids, n_ids, &lost))
+		manager_keep_for_restoring(m, &lost);
+}
+
 /* Returns how many SAs are still where they were. */
 static size_t take_results(struct manager *m, struct manager_restoration *r, struct lost *lost)
 {
@@ -141,6 +157,7 @@ static size_t take_results(struct manager *m, struct manager_restoration *r, str
 	for (size_t i = 0; i < lost->n; i++) {
 		switch (lost->results[i]) {
 		case REINSTATED:
+			lost->sas[n_back] = lost->sas[i];
 			back[n_back++] = lost->sas[i]->description.id;
 			break;
 		case REINSTATE_ALIVE:
@@ -152,6 +169,7 @@ static size_t take_results(struct manager *m, struct manager_restoration *r, str
 		}
 	}
 	r->restored += n_back;
+	unmask_outbound(m, lost->sas, n_back);
 	/* What the kernel has now: entries of SAs that are back change their place, others go. */
 	manager_read_again(m, lost->others, lost->n_others + n_back);
 	for (size_t i = 0; i < lost->n_others; i++)

@@ -761,6 +761,17 @@ static bool unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct
 	return false;
 }
 
+bool migrator_unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct move *ret_lost)
+{
+	if (n == 0)
+		return false;
+	m->kernel->ops->wait_for_lookups(m->kernel);
+	for (size_t i = 0; i < n; i += COVERED_MAX)
+		if (unmask(m, ids + i, n - i < COVERED_MAX ? n - i : COVERED_MAX, ret_lost))
+			return true;
+	return false;
+}
+
 bool migrator_uncover(struct migrator *m, struct move *ret_lost)
 {
 	struct covers done = m->covers;

@@ -100,6 +100,11 @@ bool migrator_uncover(struct migrator *migrator, struct move *ret_lost);
  * result is MOVE_RESULT_LOST. */
 void migrator_run(struct migrator *migrator, struct move *move);
 
+/* Waits for the packets that are looking for their SA, then takes away the larval SAs that they put
+ * before these outbound SAs. As migrator_uncover(), true when an SA was lost in the course of it.
+ */
+bool migrator_unmask(struct migrator *migrator, const struct sa_id *ids, size_t n,
+		     struct move *ret_lost);
 /* Makes SAs again, in software, that the kernel deleted by itself: reinstate.h. */
 void migrator_reinstate(struct migrator *migrator, const struct sa_image *const *images, size_t n,
 			enum reinstatement *results);

@@ -346,6 +346,103 @@ static void test_told_before(void **state)
 	close_bench(&b);
 }
 
+/* A packet that met the gap is held up, and inserts its larval SA when the SA is back: before it in
+ * the chain, so that every request meets the larval one. */
+static void test_held_up(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_config(b.fake)->templates_name_spi = true;
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fall(&b);
+	fake_kernel_hold_lookup(b.fake, belief);
+	tell_link(&b, false);
+	fake_kernel_end_lookup(b.fake);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	pass(&b, 1.0);
+	check_back(&b, belief);
+	assert_non_null(entry(&b, belief));
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
+/* ---- SAs that are owed ---- */
+
+/* Before the daemon reads the SA to take it back, the IKE daemon makes another with its SPI. */
+static void replace(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct strike *s = userdata;
+	unsigned n = fake_kernel_messages(k);
+	struct fake_sa_spec other = {.spi = 0x1001, .peer = 10, .reqid = 2};
+
+	(void)step;
+	if (s->done || moment != FAKE_BEFORE_TRANSACT || n == 0 ||
+	    fake_kernel_message_type(k, n - 1) != XFRM_MSG_GETSA ||
+	    fake_kernel_view(k, s->belief).ifindex != NIC + 1)
+		return;
+	s->done = true;
+	assert_int_equal(fake_ike_delete(k, s->belief), 0);
+	assert_int_equal(fake_ike_add(k, &other, &s->belief), 0);
+}
+
+/* The kernel put it on another NIC, and on its way back it is another SA: its entry is a new one.
+ */
+static void test_undo_finds_another(void **state)
+{
+	struct strike s = {};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	(void)fake_kernel_add_nic(
+		b.fake, &(struct fake_nic){.ifindex = NIC + 1, .name = "eth1", .capacity_in = 33});
+	fake_kernel_nic(b.fake, NIC)->lands_on = NIC + 1;
+	s.belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	fake_kernel_set_hook(b.fake, replace, &s);
+	for (unsigned i = 0; i < 100 && !s.done; i++)
+		work(&b, 0.02, s.belief);
+	assert_true(s.done);
+	assert_non_null(entry(&b, s.belief));
+	assert_int_equal(entry(&b, s.belief)->description.reqid, 2);
+	close_bench(&b);
+}
+
+static void shadow_copy(struct bench *b, const struct sa *sa, struct sa_image *ret_image)
+{
+	*ret_image = sa->shadow.image;
+	ret_image->attributes = secret_alloc(b->arena, sa->shadow.image.size);
+	assert_non_null(ret_image->attributes);
+	memcpy(ret_image->attributes, sa->shadow.image.attributes, sa->shadow.image.size);
+}
+
+/* It is owed, and then found in the NIC after all: its image is not kept. */
+static void test_owed_and_in_the_nic(void **state)
+{
+	struct move move = {.target = {.ifindex = NIC, .direction = SA_DIRECTION_OUT},
+			    .keep_image = true,
+			    .removed = true};
+	struct fake_belief *belief;
+	struct bench b;
+	size_t in_use;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	pass(&b, 0.3);
+	in_use = secret_arena_in_use(b.arena);
+	move.id = fake_belief_id(belief);
+	shadow_copy(&b, entry(&b, belief), &move.image);
+	manager_keep_for_restoring(b.manager, &move);
+	pass(&b, 0.5);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	assert_int_equal(secret_arena_in_use(b.arena), in_use);
+	close_bench(&b);
+}
+
 static void test_numbers_possible(void **state)
 {
 	(void)state;
@@ -374,6 +471,9 @@ int main(void)
 		cmocka_unit_test(test_read_again),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_told_before),
+		cmocka_unit_test(test_held_up),
+		cmocka_unit_test(test_undo_finds_another),
+		cmocka_unit_test(test_owed_and_in_the_nic),
 		cmocka_unit_test(test_numbers_possible),
 	};
 
