@@ -336,6 +336,37 @@ static void make_group(struct manager *m)
 		manager_keep_for_restoring(m, &lost);
 }
 
+/* Where it is now. Whatever comes of it, the next sample shows. */
+static void make_anew(struct manager *m, const struct sa *sa)
+{
+	struct move move = {
+		.id = sa->description.id,
+		.target = {.ifindex = sa->ifindex, .direction = SA_DIRECTION_OUT},
+		.expected_ifindex = sa->ifindex,
+		.anew = true,
+	};
+
+	migrator_run(m->migrator, &move);
+	if (move.result == MOVE_RESULT_LOST)
+		manager_keep_for_restoring(m, &move);
+	else if (move.facts_known && move.result != MOVE_RESULT_GONE)
+		manager_take_facts(m, &move.facts);
+}
+
+void manager_unmask(struct manager *m)
+{
+	for (size_t i = 0; i < m->n_masked; i++) {
+		const struct sa *sa = sa_table_find(&m->sas, &m->masked[i]);
+
+		if (m->config->mode == CONFIG_MODE_OBSERVE || m->stale || m->paused ||
+		    m->n_restoring > 0)
+			break;
+		if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
+			make_anew(m, sa);
+	}
+	m->n_masked = 0;
+}
+
 void manager_make_moves(struct manager *m)
 {
 	double deadline = manager_now(m) + MOVES_TURN_SECONDS;

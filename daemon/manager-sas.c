@@ -246,6 +246,29 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 		policy_sa_set_resident(m->policy, sa->handle, is_resident(sa), manager_now(m));
 }
 
+static void note_masked(struct manager *m, const struct sa *sa)
+{
+	if (m->n_masked < ELEMENTSOF(m->masked))
+		m->masked[m->n_masked++] = sa->description.id;
+}
+
+/* A larval SA with the identity of one that is complete: beside it, made by a packet that found no
+ * SA for a moment (MOVE_UNMASK); or in its place, made by the same or holding the place of one that
+ * is owed. Returns false when it is what there is now. */
+static bool take_larval(struct manager *m, struct sa *sa)
+{
+	if (m->dumping && sa->generation == m->generation) {
+		note_masked(m, sa);
+		return true;
+	}
+	if (m->dumping) {
+		/* Either the SA follows, or it is missing. */
+		sa->masked = m->generation;
+		return true;
+	}
+	return manager_may_be_lost(m, sa);
+}
+
 void manager_take_facts(struct manager *m, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
@@ -254,13 +277,9 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	bool changed = false;
 
 	resolve_direction(m, sa, &facts);
-	/* A larval SA in its place is made by packets that do not find the SA, or holds the place
-	 * of one that is owed. */
 	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
-	    manager_may_be_lost(m, sa)) {
-		sa->generation = m->generation;
+	    take_larval(m, sa))
 		return;
-	}
 	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts))) {
 		manager_forget(m, sa);
 		sa = NULL;
@@ -271,6 +290,8 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 		return;
 
 	sa->generation = m->generation;
+	if (m->dumping && sa->masked == m->generation)
+		note_masked(m, sa);
 	sa->deleted_by_other = false;
 	sa->missing_since = 0;
 	manager_watch(m, sa, &facts);
@@ -398,8 +419,11 @@ int manager_dump(struct manager *m)
 	}
 	m->generation++;
 	m->asked_at = manager_now(m);
+	m->n_masked = 0;
+	m->dumping = true;
 	r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETSA, take_message,
 					     m);
+	m->dumping = false;
 	if (r < 0)
 		return r;
 	confirm_missing(m);

@@ -73,6 +73,9 @@ struct action {
 
 #define ACTIONS_REMEMBERED 1024
 
+/* SAs beside which a larval SA is found in one dump; more of them wait for the next. */
+#define MASKED_MAX 16
+
 struct refusal; /* of a shape by a NIC: manager-moves.c */
 
 struct manager_environment {
@@ -112,6 +115,7 @@ struct manager {
 	bool nics_changed; /* recompute before the next plan */
 	bool look_anew;    /* at the next tick: a NIC lost or regained its trust */
 	uint64_t generation;
+	bool dumping;     /* what is being read is a dump of all SAs */
 	double asked_at;  /* s, monotonic: for the SAs that are being read */
 	uint64_t samples; /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
 	double history_at;
@@ -132,6 +136,9 @@ struct manager {
 	struct move *restoring; /* SAs that are owed to the kernel */
 	size_t n_restoring;
 	double restore_wait; /* s */
+
+	struct sa_id masked[MASKED_MAX]; /* of the last dump; see manager_unmask() */
+	size_t n_masked;
 
 	struct refusal *refusals;
 	size_t n_refusals;
@@ -211,6 +218,8 @@ void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *r
 void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
 void manager_cancel_moves(struct manager *m);
+/* Takes away the larval SAs that the last dump showed beside outbound SAs, in enforce mode. */
+void manager_unmask(struct manager *m);
 void manager_restore(struct manager *m);
 /* Takes the image of a move that is lost; without memory it stays in the move. */
 void manager_keep_for_restoring(struct manager *m, struct move *move);

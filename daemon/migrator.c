@@ -274,6 +274,10 @@ static void step_read(struct migrator *m, struct move *move)
 		finish(move, move->error == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
 	}
+	if (move->anew && reading.facts.hands_off == HANDS_OFF_LARVAL) {
+		move->state = MOVE_UNMASK;
+		return;
+	}
 	move->facts = reading.facts;
 	move->facts_known = true;
 	if (reading.timer_known)
@@ -289,12 +293,13 @@ static void step_read(struct migrator *m, struct move *move)
 		/* What cannot be read cannot be restored. */
 		note_answer(move, &m->batch.answers[1]);
 		finish(move, MOVE_RESULT_FAILED);
-	} else if (move->target.ifindex == move->expected_ifindex) {
+	} else if (move->target.ifindex == move->expected_ifindex && !move->anew) {
 		finish(move, MOVE_RESULT_DONE);
 	} else if (move->target.direction == SA_DIRECTION_OUT &&
 		   !covers_has(&m->covers, &move->id)) {
 		move->state = MOVE_COVER;
-	} else if (move->target.ifindex != 0 ? m->kernel_promotes : m->kernel_evicts) {
+	} else if (!move->anew &&
+		   (move->target.ifindex != 0 ? m->kernel_promotes : m->kernel_evicts)) {
 		move->state = MOVE_MIGRATE;
 	} else {
 		move->state = MOVE_REMOVE;
@@ -812,6 +817,7 @@ void migrator_run(struct migrator *m, struct move *move)
 		.target = move->target,
 		.expected_ifindex = move->expected_ifindex,
 		.keep_image = move->keep_image,
+		.anew = move->anew,
 	};
 
 	*move = fresh;

@@ -51,6 +51,9 @@ struct move {
 	 * SA is gone after it was offered to the NIC, which may have taken it down. */
 	bool keep_image;
 	int expected_ifindex; /* where it should be now; elsewhere means that it is foreign */
+	/* The target is where it is, and there is a larval SA beside it (MOVE_UNMASK). If that is
+	 * behind it in the chain, the SA is deleted and takes the larval one's place. */
+	bool anew;
 
 	/* What came of it. */
 	enum move_state state;

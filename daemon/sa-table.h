@@ -62,6 +62,7 @@ struct sa {
 	policy_sa handle;
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
 	uint64_t generation;     /* of the last dump that showed it */
+	uint64_t masked;         /* of the last dump that showed a larval SA with its identity */
 	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
 	 * it without a message. */
 	struct shadow shadow;

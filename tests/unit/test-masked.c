@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Larval SAs beside an SA, of the same identity, which packets leave whose template names the SPI:
+ * the next dump shows them, and they are taken away wherever they stand in the chain.
+ */
+#include "manager-bench.h"
+
+/* A packet that found no SA between the deletion and the larval SA that takes its place. */
+struct packet {
+	struct bench *bench;
+	struct fake_belief *belief;
+	bool held;
+	bool late; /* not before the SA is back */
+};
+
+/* Its own larval SA is inserted after ours: UPDSA then replaces that, and ours stays behind. */
+static void insert_before_update(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+				 void *userdata)
+{
+	struct packet *packet = userdata;
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (n == 0)
+		return;
+	if (!packet->held && moment == FAKE_BEFORE_MESSAGE &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_DELSA) {
+		fake_kernel_hold_lookup(k, packet->belief);
+		packet->held = true;
+	} else if (packet->held && !packet->late && moment == FAKE_AFTER_TRANSACT) {
+		fake_kernel_end_lookup(k);
+	}
+}
+
+static struct fake_belief *open_with_packet(struct bench *b, struct packet *packet, bool late)
+{
+	struct fake_belief *belief;
+
+	open_bench(b);
+	fake_kernel_config(b->fake)->templates_name_spi = true;
+	manager_set_paused(b->manager, true);
+	belief = add(b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	work(b, 0.5, belief);
+	*packet = (struct packet){.bench = b, .belief = belief, .late = late};
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_hook(b->fake, insert_before_update, packet);
+	manager_set_paused(b->manager, false);
+	return belief;
+}
+
+static void check_alone(struct bench *b, struct fake_belief *belief, int ifindex)
+{
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	assert_true(fake_kernel_view(b->fake, belief).exists);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, ifindex);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+	assert_int_equal(fake_kernel_skipped(b->fake, belief), 0);
+	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	assert_int_equal(fake_kernel_check(b->fake, 0, stderr), 0);
+}
+
+static void test_behind(void **state)
+{
+	struct fake_belief *belief;
+	struct packet packet;
+	struct bench b;
+
+	(void)state;
+	belief = open_with_packet(&b, &packet, false);
+	work(&b, 0.06, belief);
+	assert_true(packet.held);
+	assert_int_equal(b.manager->promoted, 1);
+	/* Ours, which no request that names it can meet. */
+	assert_int_equal(fake_kernel_count(b.fake, true), 1);
+	assert_true(fake_kernel_view(b.fake, belief).exists);
+
+	fake_kernel_set_hook(b.fake, NULL, NULL);
+	work(&b, 0.3, belief);
+	check_alone(&b, belief, NIC);
+	assert_int_equal(b.manager->promoted, 1);
+	close_bench(&b);
+}
+
+/* A request that names the SA meets the larval one. */
+static void test_before(void **state)
+{
+	struct fake_belief *belief;
+	struct packet packet;
+	policy_sa handle;
+	struct bench b;
+
+	(void)state;
+	belief = open_with_packet(&b, &packet, true);
+	/* Longer than the daemon waits. */
+	fake_kernel_config(b.fake)->broken_wait = 2;
+	work(&b, 0.3, belief);
+	assert_true(packet.held);
+	assert_int_equal(b.manager->promoted, 1);
+	handle = entry(&b, belief)->handle;
+	fake_kernel_set_hook(b.fake, NULL, NULL);
+	fake_kernel_end_lookup(b.fake);
+	assert_true(fake_kernel_view(b.fake, belief).larval);
+
+	work(&b, 0.3, belief);
+	check_alone(&b, belief, NIC);
+	/* It was not taken for another SA. */
+	assert_int_equal(entry(&b, belief)->handle, handle);
+	assert_int_equal(b.manager->promoted, 1);
+	close_bench(&b);
+}
+
+/* The IKE daemon's own affair where this daemon only looks on. */
+static void test_observed(void **state)
+{
+	struct fake_belief *belief;
+	struct packet packet;
+	struct bench b;
+
+	(void)state;
+	belief = open_with_packet(&b, &packet, false);
+	work(&b, 0.06, belief);
+	fake_kernel_set_hook(b.fake, NULL, NULL);
+	manager_set_paused(b.manager, true);
+	work(&b, 0.3, belief);
+	assert_int_equal(fake_kernel_count(b.fake, true), 1);
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_observed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
