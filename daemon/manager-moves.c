@@ -372,7 +372,7 @@ void manager_make_moves(struct manager *m)
 	double deadline = manager_now(m) + MOVES_TURN_SECONDS;
 
 	do {
-		if (m->stale || m->paused || m->n_restoring > 0)
+		if (m->stale || m->n_restoring > 0)
 			manager_cancel_moves(m);
 		if (m->queue_position == m->n_queue)
 			break;
@@ -395,13 +395,15 @@ void manager_plan(struct manager *m)
 	const struct policy_move *moves;
 	size_t n;
 
-	if (m->stale || m->paused || m->n_restoring > 0 || m->queue_position < m->n_queue)
+	if (m->stale || m->n_restoring > 0 || m->queue_position < m->n_queue)
 		return;
 	if (m->nics_changed) {
 		m->nics_changed = false;
 		manager_update_nics(m);
 	}
-	n = policy_plan(m->policy, manager_now(m), &moves);
+	/* A key leaves a NIC that may not hold it, paused or not. */
+	n = m->paused ? policy_plan_vacating(m->policy, manager_now(m), &moves)
+		      : policy_plan(m->policy, manager_now(m), &moves);
 	if (n > m->n_queue_allocated) {
 		struct policy_move *grown = reallocarray(m->queue, n, sizeof(*grown));
 

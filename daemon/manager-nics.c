@@ -50,23 +50,34 @@ static const struct nic_driver *driver_of(struct manager *m, const struct nic *n
 	return slave ? nic_driver_find(slave->driver) : NULL;
 }
 
-static enum candidacy judge(struct manager *m, const struct nic *nic,
-			    const struct config_nic *config, const struct nic_driver *driver)
+/* Whether it may hold keys at all. */
+static enum candidacy judge_permission(struct manager *m, const struct nic *nic,
+				       const struct config_nic *config)
 {
-	if (!nic->esp_offload)
-		return CANDIDACY_NIC_NO_OFFLOAD;
 	if (!config || !config->allow)
 		return CANDIDACY_NIC_NOT_ALLOWED;
 	if (!config->trusted)
 		return CANDIDACY_NIC_NOT_TRUSTED;
 	if (m->environment.fips && !config->fips)
 		return CANDIDACY_NIC_FIPS;
-	if (nic->is_bond && !nic_bond_allowed(m->environment.kernel_release))
-		return CANDIDACY_NIC_BOND;
 	if (manager_nic_is_distrusted(m, manager_nic(m, nic->ifindex)))
 		return CANDIDACY_NIC_DISTRUSTED;
 	if (manager_is_evacuated(m, nic->name))
 		return CANDIDACY_NIC_EVACUATED;
+	return CANDIDACY_OK;
+}
+
+static enum candidacy judge(struct manager *m, const struct nic *nic,
+			    const struct config_nic *config, const struct nic_driver *driver)
+{
+	enum candidacy permission = judge_permission(m, nic, config);
+
+	if (!nic->esp_offload)
+		return CANDIDACY_NIC_NO_OFFLOAD;
+	if (permission != CANDIDACY_OK)
+		return permission;
+	if (nic->is_bond && !nic_bond_allowed(m->environment.kernel_release))
+		return CANDIDACY_NIC_BOND;
 	if (!nic->up)
 		return CANDIDACY_NIC_DOWN;
 	if (driver && !driver->has_table && !config->capacity.set)
@@ -119,6 +130,7 @@ static struct policy_table_config table_config(struct manager *m, const struct m
 		.capacity = capacity,
 		.reserve = reserve < RESERVE_SLOTS ? reserve : RESERVE_SLOTS,
 		.budget = (uint32_t)nic->ifindex,
+		.vacate = nic->vacate,
 		.moves_per_second = m->config->moves_per_second,
 		.moves_burst = m->config->moves_burst,
 		.migration_bytes = migration_bytes(capacity, rate, n),
@@ -264,6 +276,7 @@ static void update_nic(struct manager *m, const struct nic *nic)
 		n->speed = nic->speed;
 	n->config = config;
 	n->candidacy = judge(m, nic, config, driver);
+	n->vacate = judge_permission(m, nic, config) != CANDIDACY_OK;
 	choose_capacity(n, config, driver);
 }
 

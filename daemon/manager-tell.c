@@ -358,8 +358,10 @@ void manager_tell_paused(struct manager *m)
 {
 	struct journal_event event = {.kind = m->paused ? JOURNAL_PAUSED : JOURNAL_RESUMED};
 
-	journal_event(m->environment.journal, &event,
-		      m->paused ? "Paused: SAs stay where they are" : "Resumed");
+	journal_event(
+		m->environment.journal, &event,
+		m->paused ? "Paused: SAs stay where they are, but for NICs that may not hold them"
+			  : "Resumed");
 }
 
 void manager_tell_completed(struct manager *m, const struct move *move)

@@ -37,6 +37,7 @@ struct manager_nic {
 	char name[IFNAMSIZ];
 	enum candidacy candidacy;        /* CANDIDACY_OK: usable */
 	const struct config_nic *config; /* the entry that matches, NULL: none */
+	bool vacate; /* it may hold no keys (any more): SAs leave it even while paused */
 	bool shared;
 	policy_table in, out;               /* the same where slots are shared; POLICY_NONE: none */
 	uint32_t capacity_in, capacity_out; /* configured or by driver; of both in `in` if shared */

@@ -162,7 +162,7 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 		say(sentences, "The daemon only observes; it would %s it.",
 		    sa->virtually_resident ? "offload" : "not offload");
 	if (m->paused)
-		say(sentences, "The daemon is paused: nothing is moved.");
+		say(sentences, "The daemon is paused: SAs only leave NICs that may not hold them.");
 	add_numbers(m, details, sa, &view);
 	return json_pack("{s:o, s:o, s:o, s:o}", "sa", methods_sa(m, sa, rank, true), "sentences",
 			 sentences, "details", details, "history", actions_of(m, sa));

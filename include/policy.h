@@ -36,6 +36,7 @@ struct policy_table_config {
 	double moves_per_second;  /* token bucket: refill, moves (a swap is two) */
 	double moves_burst;       /* token bucket: size, moves; below 2 the halves of a swap are
 				   * planned one after the other */
+	bool vacate;              /* what may not be in it leaves even by policy_plan_vacating() */
 	double migration_bytes;   /* cost of one move in bytes served in software */
 	double migration_seconds; /* cost of one move in seconds of the SA's own rate */
 	double max_rate;          /* bytes/s in this table above which nothing is added; 0: none */
@@ -227,6 +228,9 @@ void policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint
  * promotions that need their slots; when such an eviction fails, its promotion (`other`) is not to
  * be tried but reported as POLICY_FAILED. Returns the number of moves. */
 size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves);
+/* Plans only the evictions of SAs that may not be in their table, of tables with `vacate`. */
+size_t policy_plan_vacating(struct policy *policy, double now,
+			    const struct policy_move **ret_moves);
 void policy_report(struct policy *policy, policy_sa sa, enum policy_outcome outcome, double now);
 
 void policy_sa_get(const struct policy *policy, policy_sa sa, double now,

@@ -161,6 +161,13 @@ static bool decide_pin(struct policy *policy, struct table *table, struct sa *sa
 	return true;
 }
 
+static void plan_leaving(struct policy *policy, struct table *table, struct sa *sa)
+{
+	sa->heat.debt = 0;
+	plan_move(policy, sa, POLICY_EVICT, leaving_reason(sa), NULL, 0, 0);
+	spend(policy, table, 1);
+}
+
 static void decide_forced(struct policy *policy, struct table *table)
 {
 	while (table->forced.n > 0) {
@@ -170,9 +177,7 @@ static void decide_forced(struct policy *policy, struct table *table)
 			if (is_optional(leaving_reason(sa)) &&
 			    !policy_table_can_pay(policy, table, false))
 				return;
-			sa->heat.debt = 0;
-			plan_move(policy, sa, POLICY_EVICT, leaving_reason(sa), NULL, 0, 0);
-			spend(policy, table, 1);
+			plan_leaving(policy, table, sa);
 		} else if (table->held > policy_table_capacity(table)) {
 			return; /* a swap would find no slot before the overflow has left */
 		} else if (sa->successor) {
@@ -387,6 +392,20 @@ static void refill(struct policy *policy, struct table *table)
 
 	bucket->tokens = policy_table_tokens(policy, table);
 	bucket->tokens_at = policy->now;
+}
+
+void policy_vacate(struct policy *policy, struct table *table)
+{
+	refill(policy, table);
+	policy_wake(policy, table);
+	while (table->forced.n > 0) {
+		struct sa *sa = &policy->sas[table->forced.nodes[0].id];
+
+		/* Those that must leave come first in the queue. */
+		if (!sa->resident || is_optional(leaving_reason(sa)))
+			return;
+		plan_leaving(policy, table, sa);
+	}
 }
 
 void policy_decide(struct policy *policy, struct table *table)

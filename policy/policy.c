@@ -393,3 +393,14 @@ size_t policy_plan(struct policy *policy, double now, const struct policy_move *
 	*ret_moves = policy->moves;
 	return policy->n_moves;
 }
+
+size_t policy_plan_vacating(struct policy *policy, double now, const struct policy_move **ret_moves)
+{
+	policy_clock(policy, now);
+	policy->n_moves = 0;
+	for (uint32_t i = 0; i < policy->n_tables; i++)
+		if (policy->tables[i].used && policy->tables[i].config.vacate)
+			policy_vacate(policy, &policy->tables[i]);
+	*ret_moves = policy->moves;
+	return policy->n_moves;
+}

@@ -2,6 +2,14 @@
 /* What an operator orders and reads: health, pause, evacuation, reload. */
 #include "manager-bench.h"
 
+static void apply(struct bench *b, const char *text)
+{
+	struct config *config;
+
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	manager_apply_config(b->manager, config);
+}
+
 static json_t *get_status(struct bench *b)
 {
 	json_t *reply = NULL;
@@ -110,11 +118,69 @@ static void test_one_move_a_second(void **state)
 	close_bench(&b);
 }
 
+#define NIC_ENTRY(text)                                            \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, capacity: 4, " text "}]"
+
+/* Pause holds back what the daemon would like to do, not what it must. */
+static void test_pause_keeps_no_key_in_a_nic(void **state)
+{
+	static const char *const forbidden[] = {NIC_ENTRY("allow: true, trusted: false"),
+						NIC_ENTRY("allow: false, trusted: true")};
+	struct fake_belief *busy, *other;
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(forbidden); i++) {
+		open_bench_with(&b, NIC_ENTRY("allow: true, trusted: true"));
+		busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		work(&b, 0.8, busy);
+		assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+		manager_set_paused(b.manager, true);
+		other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+		work(&b, 0.8, other);
+		assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+		assert_int_equal(fake_kernel_view(b.fake, other).ifindex, 0);
+		apply(&b, forbidden[i]);
+		work(&b, 0.3, other);
+		assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, 0);
+		assert_int_equal(b.manager->evicted, 1);
+		assert_int_equal(b.manager->promoted, 1);
+		/* It may again, but it is still paused. */
+		apply(&b, NIC_ENTRY("allow: true, trusted: true"));
+		work(&b, 0.8, busy);
+		assert_int_equal(b.manager->promoted, 1);
+		close_bench(&b);
+	}
+}
+
+/* A rule of the operator is none about keys: it waits. An order to empty the NIC is newer. */
+static void test_pause_and_evacuate(void **state)
+{
+	struct fake_belief *busy;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 0.8, busy);
+	manager_set_paused(b.manager, true);
+	apply(&b, NIC_ENTRY("allow: true, trusted: true") "\nrules: [{offload: never}]");
+	work(&b, 0.3, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	work(&b, 0.3, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, 0);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conditions_do_not_hide_each_other),
 		cmocka_unit_test(test_one_move_a_second),
+		cmocka_unit_test(test_pause_keeps_no_key_in_a_nic),
+		cmocka_unit_test(test_pause_and_evacuate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
