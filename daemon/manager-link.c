@@ -67,6 +67,9 @@ static bool is_restorable(const struct manager *m, const struct sa *sa)
 	if (!shadow_exists(&sa->shadow) || sa->deleted_by_other ||
 	    m->config->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
+	/* It could cost another SA its life, one that came later than its promotion. */
+	if (sa_table_has_packet_partner(&m->sas, sa, sa->ifindex))
+		return false;
 	return sa->description.direction == SA_DIRECTION_OUT ||
 	       m->config->on_link_down == CONFIG_LINK_DOWN_RESTORE;
 }

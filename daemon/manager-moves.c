@@ -226,6 +226,15 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 		manager_forget(m, sa);
 }
 
+static void run(struct manager *m, const struct sa *sa, struct move *move)
+{
+	move->hands_off = manager_check_again(m, sa);
+	if (move->hands_off == HANDS_OFF_NONE)
+		migrator_run(m->migrator, move);
+	else
+		move->result = MOVE_RESULT_HANDS_OFF;
+}
+
 static void make_move(struct manager *m, const struct policy_move *planned)
 {
 	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
@@ -256,7 +265,7 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	}
 	move.keep_image = true;
 	begun = manager_now(m);
-	migrator_run(m->migrator, &move);
+	run(m, sa, &move);
 	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
 	    move.result != MOVE_RESULT_GONE)
 		m->without_slot = planned->other;
@@ -346,7 +355,7 @@ static void make_anew(struct manager *m, const struct sa *sa)
 		.anew = true,
 	};
 
-	migrator_run(m->migrator, &move);
+	run(m, sa, &move);
 	if (move.result == MOVE_RESULT_LOST)
 		manager_keep_for_restoring(m, &move);
 	else if (move.facts_known && move.result != MOVE_RESULT_GONE)

@@ -79,6 +79,8 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 		return HANDS_OFF_DIRECTION_UNKNOWN;
 	if (sa_table_spi_is_shared(&m->sas, &d->id))
 		return HANDS_OFF_SHARED_SPI;
+	if (sa_table_has_packet_partner(&m->sas, sa, 0))
+		return HANDS_OFF_PACKET_PARTNER;
 	if (sa->soft_expired)
 		return HANDS_OFF_SOFT_EXPIRED;
 	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&m->spd, d))
@@ -91,6 +93,15 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 	if (sa->hands_off == HANDS_OFF_THRESHOLDS || sa->hands_off == HANDS_OFF_TOO_LARGE)
 		return sa->hands_off;
 	return sa_facts_check_limits(facts, clock_realtime(&m->environment.clock));
+}
+
+enum hands_off manager_check_again(struct manager *m, const struct sa *sa)
+{
+	if (sa_table_spi_is_shared(&m->sas, &sa->description.id))
+		return HANDS_OFF_SHARED_SPI;
+	if (sa_table_has_packet_partner(&m->sas, sa, 0))
+		return HANDS_OFF_PACKET_PARTNER;
+	return HANDS_OFF_NONE;
 }
 
 enum hands_off manager_check_driver(struct manager *m, const struct sa *sa, const char **ret_reason)
@@ -205,6 +216,13 @@ static bool is_foreign(struct manager *m, const struct sa_facts *facts)
 				facts->offload_ifindex, facts->add_time);
 }
 
+/* Without memory for it the SAs beside it could be moved: rather nothing is. */
+static void note_packet_mode(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+{
+	if (sa_table_set_packet(&m->sas, sa, facts->offload_flags & XFRM_COMPAT_OFFLOAD_PACKET) < 0)
+		m->stale = true;
+}
+
 static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 {
 	struct sa *sa;
@@ -217,6 +235,7 @@ static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 	sa->ifindex = facts->offload_ifindex;
 	sa->foreign = is_foreign(m, facts);
 	sa->moved_at = manager_now(m);
+	note_packet_mode(m, sa, facts);
 	sa->hands_off = find_hands_off(m, sa, facts);
 	manager_configure_sa(m, sa);
 	if (sa->foreign)
@@ -301,6 +320,7 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 		take_placement(m, sa, &facts);
 		changed = true;
 	}
+	note_packet_mode(m, sa, &facts);
 	hands_off = find_hands_off(m, sa, &facts);
 	if (sa->hands_off == HANDS_OFF_DRIVER && hands_off == HANDS_OFF_NONE)
 		hands_off = HANDS_OFF_DRIVER;

@@ -206,6 +206,8 @@ void manager_configure_sa(struct manager *m, struct sa *sa);
 enum hands_off manager_check_driver(struct manager *m, const struct sa *sa,
 				    const char **ret_reason);
 void manager_configure_all(struct manager *m);
+/* Right before a move: what may have come since the plan and does not show in the SA itself. */
+enum hands_off manager_check_again(struct manager *m, const struct sa *sa);
 
 /* manager-nics.c */
 void manager_update_nics(struct manager *m);

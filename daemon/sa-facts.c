@@ -43,6 +43,10 @@ static const struct reason reasons[_HANDS_OFF_MAX] = {
 					 "it is inbound or outbound"},
 	[HANDS_OFF_SHARED_SPI] = {"shared-spi", "another SA has the same SPI and protocol: the "
 						"kernel could confuse the two"},
+	[HANDS_OFF_PACKET_PARTNER] = {"packet-partner",
+				      "an SA between the same addresses and with the same reqid is "
+				      "in packet offload: when this one moves, the kernel may not "
+				      "find that one any more"},
 	[HANDS_OFF_SOFT_EXPIRED] = {"soft-expired", "it reached a soft limit: the IKE daemon is "
 						    "about to replace it"},
 	[HANDS_OFF_NEAR_LIMIT] = {"near-limit", "it is close to the end of its life"},

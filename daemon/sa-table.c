@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #define BUCKETS_MIN 1024
+#define PACKET_BUCKETS 4096
 
 struct text {
 	const char *name;
@@ -85,6 +86,7 @@ void sa_table_release(struct sa_table *table)
 	free(table->shapes);
 	free(table->by_handle);
 	free(table->buckets);
+	free(table->packet);
 	*table = (struct sa_table){};
 }
 
@@ -211,6 +213,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	while (*link != sa)
 		link = &(*link)->next_in_bucket;
 	*link = sa->next_in_bucket;
+	(void)sa_table_set_packet(table, sa, false);
 	TAILQ_REMOVE(&table->all, sa, list);
 	if (sa->handle < table->n_by_handle)
 		table->by_handle[sa->handle] = NULL;
@@ -218,6 +221,80 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	shadow_wipe(&sa->shadow);
 	free(sa->refusal_text);
 	free(sa);
+}
+
+static uint64_t mix(const struct sa_table *table, uint64_t value)
+{
+	value = (value ^ table->seed[0]) * (table->seed[1] | 1);
+	return value ^ value >> 32;
+}
+
+/* The same for both directions. */
+static size_t packet_bucket_of(const struct sa_table *table, const struct sa_description *d)
+{
+	uint64_t h = mix(table, (uint64_t)d->reqid << 16 | d->id.family);
+
+	for (size_t i = 0; i < sizeof(d->source.bytes); i += sizeof(uint64_t)) {
+		uint64_t source, destination;
+
+		memcpy(&source, d->source.bytes + i, sizeof(source));
+		memcpy(&destination, d->id.destination.bytes + i, sizeof(destination));
+		h = mix(table, h ^ (source + destination));
+	}
+	return h % PACKET_BUCKETS;
+}
+
+static bool same_address(const struct sa_address *a, const struct sa_address *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static bool are_partners(const struct sa_description *a, const struct sa_description *b)
+{
+	if (a->reqid != b->reqid || a->id.family != b->id.family)
+		return false;
+	return (same_address(&a->source, &b->source) &&
+		same_address(&a->id.destination, &b->id.destination)) ||
+	       (same_address(&a->source, &b->id.destination) &&
+		same_address(&a->id.destination, &b->source));
+}
+
+int sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet)
+{
+	struct sa **link;
+
+	if (sa->packet == packet)
+		return 0;
+	if (!table->packet)
+		table->packet = calloc(PACKET_BUCKETS, sizeof(*table->packet));
+	if (!table->packet)
+		return -ENOMEM;
+	link = &table->packet[packet_bucket_of(table, &sa->description)];
+	sa->packet = packet;
+	if (packet) {
+		sa->next_packet = *link;
+		*link = sa;
+		return 0;
+	}
+	while (*link != sa)
+		link = &(*link)->next_packet;
+	*link = sa->next_packet;
+	return 0;
+}
+
+bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
+				 int except_ifindex)
+{
+	const struct sa *other;
+
+	if (!table->packet)
+		return false;
+	for (other = table->packet[packet_bucket_of(table, &sa->description)]; other;
+	     other = other->next_packet)
+		if (other != sa && are_partners(&other->description, &sa->description) &&
+		    (except_ifindex == 0 || other->ifindex != except_ifindex))
+			return true;
+	return false;
 }
 
 /* Eight steps an octave from 1 byte/s on: 255 is 4 GB/s. */

@@ -51,6 +51,7 @@ struct sa {
 	int ifindex; /* of the NIC that holds it, 0: software */
 	bool foreign;
 	bool soft_expired; /* the kernel said so; not to be seen in GETSA */
+	bool packet;       /* in packet offload: sa_table_set_packet() */
 	enum hands_off hands_off;
 	uint16_t unknown_attribute;
 
@@ -78,6 +79,7 @@ struct sa {
 	uint8_t history[CONTROL_HISTORY_SAMPLES];
 
 	struct sa *next_in_bucket;
+	struct sa *next_packet; /* in its bucket of those in packet offload */
 	TAILQ_ENTRY(sa) list;
 };
 
@@ -93,6 +95,7 @@ struct sa_table {
 	size_t n_by_handle;
 	struct sa_shape **shapes;
 	size_t n_shapes;
+	struct sa **packet; /* buckets of SAs in packet offload; NULL: there was never one */
 };
 
 int sa_table_init(struct sa_table *table);
@@ -110,6 +113,18 @@ const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_sh
 
 /* Another SA with the same SPI and protocol, whatever its destination and mark? */
 bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id);
+
+/* -ENOMEM: it is not entered. */
+int sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
+/*
+ * Whether there is another SA in packet offload that the kernel looks for in the same place, of
+ * either direction: same addresses, reqid and family (__xfrm_dst_hash()). Lookups for packet
+ * offload stop at the first other SA of the bucket, and a software SA that is inserted into a
+ * bucket of such SAs goes before them: 3 of 3 packets lost on 6.12 and 7.3. An SA on
+ * `except_ifindex`, which went down, does not count.
+ */
+bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
+				 int except_ifindex);
 
 uint8_t history_encode(double bytes_per_second);
 double history_decode(uint8_t sample);

@@ -85,6 +85,40 @@ static void test_shared_spi(void **state)
 	close_bench(&b);
 }
 
+/* The kernel looks for both directions of a tunnel in one place, and expects SAs in packet offload
+ * there before all others. The other one comes between two dumps, and right before a plan. */
+static void test_packet_partner(void **state)
+{
+	struct fake_belief *belief, *packet, *other;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_set_paused(b.manager, true);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 10, .reqid = 2});
+	work(&b, 0.51, belief);
+	packet = add(&b, (struct fake_sa_spec){.spi = 0x1003,
+					       .peer = 10,
+					       .reqid = 1,
+					       .inbound = true,
+					       .ifindex = NIC,
+					       .packet = true});
+	manager_set_paused(b.manager, false);
+	work(&b, 0.04, NULL);
+	assert_int_equal(b.manager->sas.n, 3);
+	check_reason(&b, belief, "packet-partner");
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "packet-partner");
+	assert_int_equal(entry(&b, other)->hands_off, HANDS_OFF_NONE);
+	check_reason(&b, packet, "packet-mode");
+
+	assert_int_equal(fake_ike_delete(b.fake, packet), 0);
+	work(&b, 10.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
 static void test_optional_template(void **state)
 {
 	struct fake_belief *belief;
@@ -170,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_direction_unknown), cmocka_unit_test(test_shared_spi),
 		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
 		cmocka_unit_test(test_too_large),         cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_packet_partner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
