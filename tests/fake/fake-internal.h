@@ -108,6 +108,11 @@ struct fake_lookup_held {
 	bool missed;          /* there was nothing: an ACQUIRE, whatever comes */
 };
 
+struct fake_policy {
+	struct fake_policy *next;
+	struct fake_policy_spec spec;
+};
+
 /* What the processing of one request yields. */
 struct fake_request {
 	struct fake_kernel *k;
@@ -124,6 +129,7 @@ struct fake_kernel {
 	int64_t now;
 	struct fake_sa *sas;
 	struct fake_belief *beliefs;
+	struct fake_policy *policies;
 	struct fake_socket *sockets;
 	struct fake_nic **nics;
 	size_t n_nics;
@@ -142,6 +148,7 @@ struct fake_kernel {
 	unsigned message;
 	uint16_t message_types[256];
 	unsigned lost;
+	unsigned clear_texts;
 	unsigned acquires;
 	unsigned ike_errors;
 	unsigned wrong_key; /* outbound packets of an SA whose key nobody installed */
@@ -198,6 +205,13 @@ void fake_notify_sa(struct fake_request *request, const struct fake_sa *sa, uint
 void fake_notify(struct fake_request *request, const struct nlmsghdr *message);
 void fake_emit_aevent(struct fake_request *request, const struct fake_sa *sa, uint32_t flags);
 void fake_notify_expire(struct fake_kernel *k, const struct fake_sa *sa, bool hard);
+
+/* fake-policy.c */
+void fake_policies_flush(struct fake_kernel *k, int ifindex); /* 0: all */
+void fake_policies_dump(struct fake_kernel *k, struct fake_buffer *b, uint32_t sequence,
+			uint32_t port);
+void fake_policies_count(const struct fake_kernel *k, struct xfrmu_spdinfo *ret_counts);
+bool fake_policies_let_through(const struct fake_kernel *k, const struct fake_sa *like);
 
 /* fake-request.c */
 int fake_process(struct fake_request *request);

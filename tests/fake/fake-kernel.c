@@ -30,6 +30,7 @@ struct fake_kernel *fake_kernel_free(struct fake_kernel *k)
 		return NULL;
 	while (k->sas)
 		fake_delete(k, k->sas);
+	fake_policies_flush(k, 0);
 	for (struct fake_belief *b = k->beliefs; b; b = next) {
 		next = b->next;
 		fake_sa_free(b->sa);

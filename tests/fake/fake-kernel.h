@@ -95,8 +95,8 @@ int fake_kernel_open(struct fake_kernel *k, struct kernel **ret_kernel);
 
 int64_t fake_kernel_now(const struct fake_kernel *k); /* s, real time */
 void fake_kernel_advance(struct fake_kernel *k, int64_t seconds);
-/* NETDEV_DOWN: the SAs offloaded to the NIC are deleted and nobody is told
- * (xfrm_dev_state_flush()). Returns how many. */
+/* NETDEV_DOWN: the SAs and policies offloaded to the NIC are deleted and nobody is told
+ * (xfrm_dev_state_flush(), xfrm_dev_policy_flush()). Returns how many SAs. */
 unsigned fake_kernel_link_down(struct fake_kernel *k, int ifindex);
 void fake_kernel_gc(struct fake_kernel *k); /* xfrm_state_gc_task(): late slots come back */
 /* An event socket's receive buffer overran: what waits is lost, -ENOBUFS is next. */
@@ -149,6 +149,19 @@ unsigned fake_kernel_messages(const struct fake_kernel *k);
 uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message);
 
 /* ---- The IKE daemon's side, and packets ---- */
+
+/* A policy with one template for ESP between any addresses, or none. */
+struct fake_policy_spec {
+	uint32_t index; /* which it is: one that there is already is updated */
+	bool inbound;
+	bool socket;   /* of a socket (IP_XFRM_POLICY): nobody is told of it */
+	bool bypass;   /* without a template */
+	bool optional; /* level use */
+	uint32_t reqid;
+	int ifindex; /* in packet offload there; 0: in software */
+};
+void fake_kernel_add_policy(struct fake_kernel *k, const struct fake_policy_spec *spec);
+void fake_kernel_delete_policy(struct fake_kernel *k, uint32_t index);
 
 /* One SA as the IKE daemon believes it to be. */
 struct fake_belief;
@@ -225,8 +238,9 @@ int fake_kernel_receive(struct fake_kernel *k, struct fake_belief *belief, uint6
 			unsigned bytes);
 /* The next packet the peer has not sent yet. */
 int fake_kernel_receive_next(struct fake_kernel *k, struct fake_belief *belief, unsigned bytes);
-unsigned fake_kernel_lost(const struct fake_kernel *k);     /* packets, both directions */
-unsigned fake_kernel_acquires(const struct fake_kernel *k); /* sent to the IKE daemon */
+unsigned fake_kernel_lost(const struct fake_kernel *k);        /* packets, both directions */
+unsigned fake_kernel_clear_texts(const struct fake_kernel *k); /* left unprotected */
+unsigned fake_kernel_acquires(const struct fake_kernel *k);    /* sent to the IKE daemon */
 /* Outbound sequence numbers that were passed over. */
 uint64_t fake_kernel_skipped(const struct fake_kernel *k, const struct fake_belief *belief);
 uint64_t fake_kernel_last_sequence(const struct fake_kernel *k, const struct fake_belief *belief);

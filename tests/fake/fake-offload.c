@@ -179,6 +179,7 @@ unsigned fake_kernel_link_down(struct fake_kernel *k, int ifindex)
 			n++;
 		}
 	}
+	fake_policies_flush(k, ifindex);
 	nic->late_in = nic->late_out = 0; /* xfrm_dev_state_flush() frees those that wait, too */
 	return n;
 }

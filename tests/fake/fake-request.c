@@ -332,6 +332,23 @@ static int handle_get_information(struct fake_request *request)
 	return 0;
 }
 
+/* xfrm_get_spdinfo() */
+static int handle_get_policy_information(struct fake_request *request)
+{
+	struct xfrmu_spdinfo counts;
+	uint32_t flags = 0;
+	size_t start;
+
+	fake_policies_count(request->k, &counts);
+	if (request->answers) {
+		start = fake_message_begin(request->answers, XFRM_MSG_NEWSPDINFO, 0,
+					   request->message->nlmsg_seq, request->port, &flags,
+					   sizeof(flags));
+		fake_message_add(request->answers, start, XFRMA_SPD_INFO, &counts, sizeof(counts));
+	}
+	return 0;
+}
+
 static const struct {
 	uint16_t type;
 	size_t size; /* xfrm_msg_min[] */
@@ -346,6 +363,7 @@ static const struct {
 	{XFRM_MSG_NEWAE, sizeof(struct xfrm_aevent_id), handle_new_aevent},
 	{XFRM_MSG_FLUSHSA, sizeof(struct xfrm_usersa_flush), handle_flush},
 	{XFRM_MSG_GETSADINFO, sizeof(uint32_t), handle_get_information},
+	{XFRM_MSG_GETSPDINFO, sizeof(uint32_t), handle_get_policy_information},
 	{XFRM_COMPAT_MSG_MIGRATE_STATE, sizeof(struct xfrm_compat_migrate_state),
 	 fake_migrate_state},
 };

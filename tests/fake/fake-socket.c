@@ -303,7 +303,8 @@ static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handle
 	if (s->dead)
 		return -ESHUTDOWN;
 	s->sequence++;
-	/* There are no policies in the model: their dump is empty. */
+	if (type == XFRM_MSG_GETPOLICY)
+		fake_policies_dump(k, &b, s->sequence, s->port);
 	for (const struct fake_sa *sa = k->sas; sa && type == XFRM_MSG_GETSA; sa = sa->next)
 		fake_emit_state(k, &b, sa, s->sequence, s->port, NLM_F_MULTI);
 	while (r >= 0 && (message = fake_message_at(b.data, b.used, &offset)))

@@ -116,6 +116,7 @@ static bool send_one(struct fake_kernel *k, const struct fake_sa *like, unsigned
 	if (!sa) {
 		if (!acquiring && !spi_is_taken(k, like))
 			acquire(k, like);
+		k->clear_texts += fake_policies_let_through(k, like);
 		return false;
 	}
 	if (!check_expire(k, sa) || !fake_replay_next(sa, &sequence))
@@ -270,6 +271,11 @@ int fake_kernel_receive_next(struct fake_kernel *k, struct fake_belief *belief, 
 unsigned fake_kernel_lost(const struct fake_kernel *k)
 {
 	return k->lost;
+}
+
+unsigned fake_kernel_clear_texts(const struct fake_kernel *k)
+{
+	return k->clear_texts;
 }
 
 unsigned fake_kernel_acquires(const struct fake_kernel *k)
