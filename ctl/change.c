@@ -3,20 +3,26 @@
 #include "control-interface.h"
 #include "ctl.h"
 
-static int change(const struct ctl *ctl, int argc, char **argv, const char *method,
-		  int (*text)(const struct ctl *ctl, const json_t *reply))
+/* Takes the parameters, which may be NULL. */
+static int change_with(const struct ctl *ctl, const char *method, json_t *parameters,
+		       int (*text)(const struct ctl *ctl, const json_t *reply))
 {
 	json_t *reply = NULL;
-	int r;
+	int r = ctl_call(ctl, method, parameters, &reply);
 
-	if (!ctl_no_arguments(argc, argv))
-		return CTL_USAGE;
-	r = ctl_call(ctl, method, NULL, &reply);
 	if (r != CTL_OK)
 		return r;
 	r = ctl_show(ctl, reply, text);
 	json_decref(reply);
 	return r;
+}
+
+static int change(const struct ctl *ctl, int argc, char **argv, const char *method,
+		  int (*text)(const struct ctl *ctl, const json_t *reply))
+{
+	if (!ctl_no_arguments(argc, argv))
+		return CTL_USAGE;
+	return change_with(ctl, method, NULL, text);
 }
 
 static int print_paused(const struct ctl *ctl, const json_t *reply)
@@ -51,7 +57,10 @@ int verb_pause(const struct ctl *ctl, int argc, char **argv)
 
 int verb_resume(const struct ctl *ctl, int argc, char **argv)
 {
-	return change(ctl, argc, argv, CONTROL_INTERFACE ".Resume", print_resumed);
+	if (argc > 2)
+		return ctl_usage("resume: one NIC, or none for all");
+	return change_with(ctl, CONTROL_INTERFACE ".Resume",
+			   argc == 2 ? json_pack("{s:s}", "nic", argv[1]) : NULL, print_resumed);
 }
 
 int verb_reload(const struct ctl *ctl, int argc, char **argv)

@@ -163,6 +163,11 @@ int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *
 		ctl_error("there is no NIC of this name; see 'espoffloadctl status'");
 		return CTL_FAILURE;
 	}
+	if (strcmp(name, CONTROL_INTERFACE ".NotEvacuated") == 0) {
+		tell_text("this NIC is not evacuated; see 'espoffloadctl status': ",
+			  member(parameters, "nic"));
+		return CTL_FAILURE;
+	}
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchSA") == 0) {
 		tell_text("no SA has this SPI (see 'espoffloadctl list'): ",
 			  member(parameters, "spi"));

@@ -47,7 +47,7 @@ static int print_evacuated(const struct ctl *ctl, const json_t *document)
 			     "list --filter %s' for why\n",
 			     nic, left, nic);
 	else
-		(void)printf("%s: empty, and kept so until 'espoffloadctl resume'\n", nic);
+		(void)printf("%s: empty, and kept so until 'espoffloadctl resume %s'\n", nic, nic);
 	if (foreign > 0)
 		(void)printf("%s: %" JSON_INTEGER_FORMAT
 			     " SAs of somebody else stay there; they are "

@@ -59,6 +59,15 @@ static void print_daemon(struct line *line, const struct status_view *status)
 		add(line, FRAME_PLAIN, ", FIPS: only NICs inside the boundary");
 	end(line);
 
+	if (status->n_evacuated > 0) {
+		begin(line, "evacuated");
+		for (size_t i = 0; i < status->n_evacuated; i++) {
+			add(line, FRAME_PLAIN, i ? ", " : "");
+			add(line, FRAME_YELLOW | FRAME_BOLD, status->evacuated[i]);
+		}
+		add(line, FRAME_PLAIN, ": kept empty until 'espoffloadctl resume NIC'");
+		end(line);
+	}
 	if (status->degraded) {
 		begin(line, "degraded");
 		add(line, FRAME_RED | FRAME_BOLD, status->degraded);

@@ -186,6 +186,16 @@ static int read_nics(const json_t *nics, struct status_view *view)
 	return json_is_array(nics) ? 0 : -EBADMSG;
 }
 
+static void read_evacuated(const json_t *names, struct status_view *view)
+{
+	for (size_t i = 0; i < json_array_size(names) && view->n_evacuated < STATUS_NICS_MAX; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (name)
+			view->evacuated[view->n_evacuated++] = name;
+	}
+}
+
 int status_view_read(const json_t *reply, struct status_view *ret_view)
 {
 	const json_t *moves = json_object_get(reply, "moves");
@@ -215,6 +225,7 @@ int status_view_read(const json_t *reply, struct status_view *ret_view)
 	if (!view.mode)
 		return -EBADMSG;
 	view.has_action = action_view_read(json_object_get(reply, "lastAction"), &view.action) >= 0;
+	read_evacuated(json_object_get(reply, "evacuated"), &view);
 	r = read_nics(json_object_get(reply, "nics"), &view);
 	if (r < 0)
 		return r;

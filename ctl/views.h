@@ -93,6 +93,8 @@ struct status_view {
 	const char *configuration; /* or NULL */
 	bool paused;
 	bool fips;
+	const char *evacuated[STATUS_NICS_MAX];
+	size_t n_evacuated;
 	double interval;
 	double uptime;
 	int64_t sas;

@@ -33,6 +33,8 @@ enum journal_kind {
 	JOURNAL_CONFIGURATION_REJECTED,
 	JOURNAL_PAUSED,
 	JOURNAL_RESUMED,
+	JOURNAL_EVACUATED,       /* a NIC is emptied and kept empty */
+	JOURNAL_ORDERS_LOST,     /* whether it is to pause is not known, so it does */
 	JOURNAL_HANDS_OFF,       /* an SA that is never moved; once per SA and reason */
 	JOURNAL_FOREIGN_OFFLOAD, /* somebody else offloaded an SA */
 	JOURNAL_SLOWED,          /* a NIC slows an SA down, which is back in software */

@@ -25,11 +25,13 @@
  * for the images of SAs that are in a NIC. Only what is used is locked. */
 #define ARENA_LIMIT (48u * 1024u * 1024u)
 #define PLACED_PATH "/run/espoffloadd/placed"
+#define ORDERS_PATH "/run/espoffloadd/orders"
 
 struct arguments {
 	const char *config;
 	const char *socket;
 	const char *placed;
+	const char *orders;
 	bool debug;
 };
 
@@ -51,6 +53,7 @@ static void usage(FILE *out)
 		     "  -c --config=FILE    rules (" CONFIG_PATH_DEFAULT ")\n"
 		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
 		     "     --placed=PATH    what it offloaded (" PLACED_PATH ")\n"
+		     "     --orders=PATH    pause and evacuations (" ORDERS_PATH ")\n"
 		     "  -d --debug          tell more\n"
 		     "  -h --help\n"
 		     "     --version\n\n"
@@ -60,11 +63,12 @@ static void usage(FILE *out)
 /* Returns 0 to go on, 1 when all is said, -EINVAL for a usage error. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-	enum { OPTION_PLACED = 256, OPTION_VERSION };
+	enum { OPTION_PLACED = 256, OPTION_ORDERS, OPTION_VERSION };
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, 's'},
 		{"placed", required_argument, NULL, OPTION_PLACED},
+		{"orders", required_argument, NULL, OPTION_ORDERS},
 		{"debug", no_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, OPTION_VERSION},
@@ -82,6 +86,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case OPTION_PLACED:
 			arguments->placed = optarg;
+			break;
+		case OPTION_ORDERS:
+			arguments->orders = optarg;
 			break;
 		case 'd':
 			arguments->debug = true;
@@ -141,8 +148,8 @@ static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
 		used += m->nics[i].used_in + m->nics[i].used_out;
 	(void)sd_notifyf(0, "STATUS=%s%s: %llu of %zu SAs in NICs, %llu moves",
 			 m->config->mode == CONFIG_MODE_ENFORCE ? "Enforcing" : "Observing",
-			 m->paused ? " (paused)" : "", (unsigned long long)used, m->sas.n,
-			 (unsigned long long)(m->promoted + m->evicted));
+			 orders_are_paused(m->orders) ? " (paused)" : "", (unsigned long long)used,
+			 m->sas.n, (unsigned long long)(m->promoted + m->evicted));
 	journal_flush(d->journal);
 	(void)sd_event_source_set_time(source, usec + 10 * UINT64_C(1000000));
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -249,6 +256,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		.placed = d->placed,
 		.rescue = d->rescue,
 		.config_path = arguments->config,
+		.orders_path = arguments->orders,
 		.event_timer_default = read_sysctl("/proc/sys/net/core/xfrm_aevent_etime"),
 		.fips = read_sysctl("/proc/sys/crypto/fips_enabled") == 1,
 		.kernel_release = d->kernel.release,
@@ -355,6 +363,7 @@ int main(int argc, char **argv)
 		.config = CONFIG_PATH_DEFAULT,
 		.socket = CONTROL_SOCKET_DEFAULT,
 		.placed = PLACED_PATH,
+		.orders = ORDERS_PATH,
 	};
 	_cleanup_(journal_freep) struct journal *journal = NULL;
 	struct daemon d = {};

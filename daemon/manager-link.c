@@ -286,36 +286,3 @@ bool manager_may_be_lost(struct manager *m, struct sa *sa)
 		sa->missing_since = manager_now(m);
 	return manager_now(m) - sa->missing_since < LINK_MESSAGE_SECONDS;
 }
-
-bool manager_is_evacuated(const struct manager *m, const char *name)
-{
-	for (size_t i = 0; i < m->n_evacuated; i++)
-		if (strcmp(m->evacuated[i], name) == 0)
-			return true;
-	return false;
-}
-
-int manager_evacuate(struct manager *m, const char *name)
-{
-	char(*grown)[IFNAMSIZ];
-
-	if (!m->network->ops->find(m->network, name))
-		return -ENODEV;
-	if (manager_is_evacuated(m, name))
-		return 0;
-	grown = reallocarray(m->evacuated, m->n_evacuated + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	m->evacuated = grown;
-	snprintf(grown[m->n_evacuated++], sizeof(*grown), "%s", name);
-	manager_look_anew(m);
-	return 0;
-}
-
-void manager_end_evacuations(struct manager *m)
-{
-	if (m->n_evacuated == 0)
-		return;
-	m->n_evacuated = 0;
-	manager_look_anew(m);
-}

@@ -367,8 +367,8 @@ void manager_unmask(struct manager *m)
 	for (size_t i = 0; i < m->n_masked; i++) {
 		const struct sa *sa = sa_table_find(&m->sas, &m->masked[i]);
 
-		if (m->config->mode == CONFIG_MODE_OBSERVE || m->stale || m->paused ||
-		    m->n_restoring > 0)
+		if (m->config->mode == CONFIG_MODE_OBSERVE || m->stale ||
+		    orders_are_paused(m->orders) || m->n_restoring > 0)
 			break;
 		if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
 			make_anew(m, sa);
@@ -411,8 +411,8 @@ void manager_plan(struct manager *m)
 		manager_update_nics(m);
 	}
 	/* A key leaves a NIC that may not hold it, paused or not. */
-	n = m->paused ? policy_plan_vacating(m->policy, manager_now(m), &moves)
-		      : policy_plan(m->policy, manager_now(m), &moves);
+	n = orders_are_paused(m->orders) ? policy_plan_vacating(m->policy, manager_now(m), &moves)
+					 : policy_plan(m->policy, manager_now(m), &moves);
 	if (n > m->n_queue_allocated) {
 		struct policy_move *grown = reallocarray(m->queue, n, sizeof(*grown));
 

@@ -62,7 +62,7 @@ static enum candidacy judge_permission(struct manager *m, const struct nic *nic,
 		return CANDIDACY_NIC_FIPS;
 	if (manager_nic_is_distrusted(m, manager_nic(m, nic->ifindex)))
 		return CANDIDACY_NIC_DISTRUSTED;
-	if (manager_is_evacuated(m, nic->name))
+	if (orders_are_to_evacuate(m->orders, nic->name))
 		return CANDIDACY_NIC_EVACUATED;
 	return CANDIDACY_OK;
 }

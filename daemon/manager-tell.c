@@ -356,12 +356,46 @@ void manager_tell_reload(struct manager *m, int result, const char *messages)
 
 void manager_tell_paused(struct manager *m)
 {
-	struct journal_event event = {.kind = m->paused ? JOURNAL_PAUSED : JOURNAL_RESUMED};
+	bool paused = orders_are_paused(m->orders);
+	struct journal_event event = {.kind = paused ? JOURNAL_PAUSED : JOURNAL_RESUMED};
 
-	journal_event(
-		m->environment.journal, &event,
-		m->paused ? "Paused: SAs stay where they are, but for NICs that may not hold them"
-			  : "Resumed");
+	journal_event(m->environment.journal, &event,
+		      paused ? "Paused: SAs stay where they are, but for NICs that may not hold "
+			       "them"
+			     : "Resumed");
+}
+
+void manager_tell_orders(struct manager *m, int error)
+{
+	const char *path = m->environment.orders_path;
+	struct journal_event event = {
+		.kind = error < 0 ? JOURNAL_ORDERS_LOST : JOURNAL_PAUSED,
+		.error = error,
+	};
+
+	for (size_t i = 0; i < orders_n_evacuated(m->orders); i++)
+		manager_tell_evacuated(m, orders_evacuated(m->orders, i), true);
+	if (error < 0)
+		journal_event(m->environment.journal, &event,
+			      "Paused: whether the operator had paused or evacuated a NIC is not "
+			      "known, since %s cannot be read: %s (it is kept as %s.damaged)",
+			      path, strerror(-error), path);
+	else if (orders_are_paused(m->orders))
+		journal_event(m->environment.journal, &event, "Still paused, as before the start");
+}
+
+void manager_tell_evacuated(struct manager *m, const char *nic, bool evacuated)
+{
+	struct journal_event event = {
+		.kind = evacuated ? JOURNAL_EVACUATED : JOURNAL_RESUMED,
+		.nic = nic,
+		.reason = "evacuated",
+	};
+
+	journal_event(m->environment.journal, &event,
+		      evacuated ? "NIC %s is evacuated and kept empty"
+				: "NIC %s may be filled again",
+		      nic);
 }
 
 void manager_tell_completed(struct manager *m, const struct move *move)

@@ -62,7 +62,7 @@ static void run_tick(void *userdata)
 				    m->config->interval);
 }
 
-static void plan_soon(struct manager *m)
+void manager_plan_soon(struct manager *m)
 {
 	schedule_in(&m->schedule, MANAGER_PLAN, PLAN_SOON_SECONDS);
 }
@@ -128,7 +128,7 @@ static void run_changes(void *userdata)
 	struct manager *m = userdata;
 
 	manager_read_changed(m);
-	plan_soon(m);
+	manager_plan_soon(m);
 }
 
 static void run_plan(void *userdata)
@@ -160,7 +160,7 @@ void manager_look_anew(struct manager *m)
 {
 	manager_update_nics(m);
 	manager_configure_all(m);
-	plan_soon(m);
+	manager_plan_soon(m);
 }
 
 static void on_link(const struct nic *old, const struct nic *new, void *userdata)
@@ -294,18 +294,6 @@ int manager_reload(struct manager *m, char **ret_messages)
 	return r;
 }
 
-void manager_set_paused(struct manager *m, bool paused)
-{
-	if (m->paused == paused)
-		return;
-	m->paused = paused;
-	if (paused)
-		manager_cancel_moves(m);
-	else
-		plan_soon(m);
-	manager_tell_paused(m);
-}
-
 int manager_attach(struct manager *m, sd_event *event)
 {
 	struct kernel *kernel = m->environment.kernel;
@@ -338,7 +326,7 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	if (!m->actions)
 		return -ENOMEM;
 	if ((r = sa_table_init(&m->sas)) < 0 || (r = health_new(&m->health)) < 0 ||
-	    (r = new_policy(m)) < 0)
+	    (r = orders_new(environment->orders_path, &m->orders)) < 0 || (r = new_policy(m)) < 0)
 		return r;
 	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
 			 &m->migrator);
@@ -386,6 +374,7 @@ int manager_start(struct manager *m)
 	int r;
 
 	m->network = m->environment.network;
+	manager_load_orders(m);
 	complete_interrupted(m);
 	migrator_sweep(m->migrator);
 	manager_update_nics(m);
@@ -413,7 +402,7 @@ struct manager *manager_free(struct manager *m)
 	free(m->changed);
 	free(m->refusals);
 	free(m->actions);
-	free(m->evacuated);
+	orders_free(m->orders);
 	free(m->nics);
 	health_free(m->health);
 	spd_clear(&m->spd);

@@ -5,6 +5,7 @@
  *   manager.c        birth, death, the tick, what wakes it
  *   manager-sas.c    observations: dumps and events become entries of the SA table
  *   manager-nics.c   NICs become tables; which table an SA competes in
+ *   manager-orders.c what the operator ordered: pause, evacuation
  *   manager-link.c   SAs that went down with a NIC come back; NICs that are to be empty
  *   manager-watch.c  whether an SA fares well where it was put
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
@@ -19,6 +20,7 @@
 #include "kernel.h"
 #include "migrator.h"
 #include "network.h"
+#include "placement/orders.h"
 #include "policy.h"
 #include "report/health.h"
 #include "sa-table.h"
@@ -90,6 +92,7 @@ struct manager_environment {
 	struct placed *placed;   /* not owned */
 	struct rescue *rescue;   /* not owned, may be NULL */
 	const char *config_path; /* reloads read it again */
+	const char *orders_path; /* NULL: pause and evacuations end with the daemon */
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -107,11 +110,11 @@ struct manager {
 	size_t n_nics;
 
 	struct health *health;
+	struct orders *orders;
 
 	struct schedule schedule;
 	sd_event_source *kernel_source; /* NULL: not attached to a loop */
 
-	bool paused;
 	bool stale;        /* events were lost: nothing is moved until the next dump */
 	bool nics_changed; /* recompute before the next plan */
 	bool look_anew;    /* at the next tick: a NIC lost or regained its trust */
@@ -124,9 +127,6 @@ struct manager {
 
 	struct sa_id *changed; /* named by events, to be read again */
 	size_t n_changed, n_changed_allocated;
-
-	char (*evacuated)[IFNAMSIZ]; /* NICs that are kept empty, by name: they may come back */
-	size_t n_evacuated;
 
 	struct policy_move *queue; /* planned, not yet made */
 	size_t n_queue, n_queue_allocated, queue_position;
@@ -187,7 +187,7 @@ void manager_tick(struct manager *m);
 void manager_look_anew(struct manager *m);
 void manager_apply_config(struct manager *m, struct config *config); /* takes it */
 int manager_reload(struct manager *m, char **ret_messages);
-void manager_set_paused(struct manager *m, bool paused);
+void manager_plan_soon(struct manager *m);
 
 /* manager-sas.c */
 int manager_dump(struct manager *m);
@@ -257,8 +257,12 @@ void manager_run_restorations(struct manager *m);
  * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
  * message that its NIC is down may still come. */
 bool manager_may_be_lost(struct manager *m, struct sa *sa);
-int manager_evacuate(struct manager *m, const char *name);
-bool manager_is_evacuated(const struct manager *m, const char *name);
+
+/* manager-orders.c */
+void manager_load_orders(struct manager *m); /* those of the run before */
+void manager_set_paused(struct manager *m, bool paused);
+int manager_evacuate(struct manager *m, const char *name);       /* -ENODEV: no such NIC */
+int manager_end_evacuation(struct manager *m, const char *name); /* -ENOENT: it is not evacuated */
 void manager_end_evacuations(struct manager *m);
 
 /* manager-tell.c */
@@ -279,6 +283,8 @@ void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);
 void manager_tell_reload(struct manager *m, int result, const char *messages);
 void manager_tell_paused(struct manager *m);
+void manager_tell_orders(struct manager *m, int error); /* what a start found */
+void manager_tell_evacuated(struct manager *m, const char *nic, bool evacuated);
 void manager_tell_completed(struct manager *m, const struct move *move);
 const char *sa_direction_name(enum sa_direction direction);   /* "in", "out", "unknown" */
 const char *manager_nic_name(struct manager *m, int ifindex); /* "" if it is not there */

@@ -161,7 +161,7 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 	if (m->config->mode == CONFIG_MODE_OBSERVE)
 		say(sentences, "The daemon only observes; it would %s it.",
 		    sa->virtually_resident ? "offload" : "not offload");
-	if (m->paused)
+	if (orders_are_paused(m->orders))
 		say(sentences, "The daemon is paused: SAs only leave NICs that may not hold them.");
 	add_numbers(m, details, sa, &view);
 	return json_pack("{s:o, s:o, s:o, s:o}", "sa", methods_sa(m, sa, rank, true), "sentences",

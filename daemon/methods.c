@@ -216,6 +216,15 @@ static json_t *conditions_of(const struct manager *m)
 	return conditions;
 }
 
+static json_t *evacuated_of(const struct manager *m)
+{
+	json_t *evacuated = json_array();
+
+	for (size_t i = 0; i < orders_n_evacuated(m->orders); i++)
+		json_array_append_new(evacuated, json_string(orders_evacuated(m->orders, i)));
+	return evacuated;
+}
+
 static int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 			     const char **ret_error)
 {
@@ -249,11 +258,11 @@ static int method_get_status(json_t *parameters, void *userdata, json_t **ret_re
 	else
 		snprintf(mechanism, sizeof(mechanism), "promote by %s, evict by %s", in, out);
 	*ret_reply = json_pack(
-		"{s:s, s:s, s:b, s:o, s:o, s:s, s:f, s:f, s:o, s:b, s:I, s:I, s:f, s:f, s:o, "
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:s, s:f, s:f, s:o, s:b, s:I, s:I, s:f, s:f, s:o, "
 		"s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:o}",
 		"version", ESPOFFLOAD_VERSION, "mode",
-		m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "paused", m->paused,
-		"degraded",
+		m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "paused",
+		orders_are_paused(m->orders), "evacuated", evacuated_of(m), "degraded",
 		health_is_well(m->health) ? json_null()
 					  : json_string(health_describe(m->health, degraded)),
 		"conditions", conditions_of(m), "mechanism", mechanism, "interval",
@@ -374,9 +383,18 @@ static int method_pause(json_t *parameters, void *userdata, json_t **ret_reply,
 static int method_resume(json_t *parameters, void *userdata, json_t **ret_reply,
 			 const char **ret_error)
 {
-	(void)parameters;
-	(void)ret_reply;
-	(void)ret_error;
+	json_t *nic_value = json_object_get(parameters, "nic");
+	const char *nic = json_string_value(nic_value);
+
+	if (nic_value && !nic && !json_is_null(nic_value))
+		return control_refuse_parameter("nic", ret_reply, ret_error);
+	if (nic && manager_end_evacuation(userdata, nic) < 0) {
+		*ret_error = "NotEvacuated";
+		*ret_reply = json_pack("{s:s}", "nic", nic);
+		return *ret_reply ? 0 : -ENOMEM;
+	}
+	if (nic)
+		return 0;
 	manager_end_evacuations(userdata);
 	manager_set_paused(userdata, false);
 	return 0;

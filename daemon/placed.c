@@ -13,13 +13,13 @@
  */
 #include "placed.h"
 
+#include "base/state-file.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #define MAGIC "espoffloadd-placed 1"
 #define SLOTS_MIN 64u
@@ -36,7 +36,6 @@ struct record {
 
 struct placed {
 	char *path;
-	char *temporary;
 	uint64_t seed[2];
 	struct record *slots;
 	size_t n_slots; /* a power of two */
@@ -111,10 +110,6 @@ int placed_new(const char *path, struct placed **ret_placed)
 	placed->path = strdup(path);
 	if (!placed->path)
 		return -ENOMEM;
-	if (asprintf(&placed->temporary, "%s.new", path) < 0) {
-		placed->temporary = NULL; /* asprintf() leaves it undefined */
-		return -ENOMEM;
-	}
 	placed->slots = calloc(SLOTS_MIN, sizeof(*placed->slots));
 	if (!placed->slots)
 		return -ENOMEM;
@@ -130,7 +125,6 @@ struct placed *placed_free(struct placed *placed)
 	if (!placed)
 		return NULL;
 	free(placed->path);
-	free(placed->temporary);
 	free(placed->slots);
 	free(placed);
 	return NULL;
@@ -305,42 +299,6 @@ static bool read_record(const char **text, struct record *ret_record)
 	return true;
 }
 
-/* The whole file, NUL-terminated. Not following a link and not waiting for a pipe: the directory
- * is the daemon's own, but the path comes from elsewhere. */
-static int read_file(const char *path, char **ret_text, size_t *ret_size)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	_cleanup_free_ char *text = NULL;
-	struct stat status;
-	size_t used = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	if (!S_ISREG(status.st_mode))
-		return -EBADMSG;
-	if ((uintmax_t)status.st_size > FILE_MAX)
-		return -EFBIG;
-	text = malloc((size_t)status.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (used < (size_t)status.st_size) {
-		ssize_t n = read(fd, text + used, (size_t)status.st_size - used);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			break;
-		if (n > 0)
-			used += (size_t)n;
-	}
-	text[used] = '\0';
-	*ret_text = TAKE_PTR(text);
-	*ret_size = used;
-	return 0;
-}
-
 static int parse(struct placed *placed, const char *text, size_t size)
 {
 	const char *end = text + size;
@@ -370,7 +328,7 @@ int placed_load(struct placed *placed)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
-	int r = read_file(placed->path, &text, &size);
+	int r = state_file_read(placed->path, FILE_MAX, &text, &size);
 
 	if (r == -ENOENT)
 		return 0;
@@ -386,8 +344,9 @@ int placed_load(struct placed *placed)
 	return (int)placed->n;
 }
 
-static void write_records(const struct placed *placed, FILE *file)
+static void write_records(FILE *file, const void *userdata)
 {
+	const struct placed *placed = userdata;
 	char address[INET6_ADDRSTRLEN];
 
 	(void)fprintf(file, MAGIC " %zu\n", placed->n);
@@ -405,41 +364,15 @@ static void write_records(const struct placed *placed, FILE *file)
 	}
 }
 
-/* Not synced to a disk: it is to survive the daemon, not the machine. */
-static int write_file(const struct placed *placed)
-{
-	_cleanup_fclose_ FILE *file = NULL;
-	_cleanup_close_ int fd = -1;
-
-	if (unlink(placed->temporary) < 0 && errno != ENOENT)
-		return -errno;
-	fd = open(placed->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	file = fdopen(fd, "w");
-	if (!file)
-		return -errno;
-	(void)TAKE_FD(fd);
-	write_records(placed, file);
-	errno = 0;
-	if (fflush(file) != 0 || ferror(file))
-		return errno != 0 ? -errno : -EIO;
-	if (rename(placed->temporary, placed->path) < 0)
-		return -errno;
-	return 0;
-}
-
 int placed_save_if_changed(struct placed *placed)
 {
 	int r;
 
 	if (!placed->changed)
 		return 0;
-	r = write_file(placed);
-	if (r < 0) {
-		(void)unlink(placed->temporary);
+	r = state_file_write(placed->path, write_records, placed);
+	if (r < 0)
 		return r;
-	}
 	placed->changed = false;
 	return 1;
 }

@@ -54,7 +54,7 @@
 	"\n"                                                                                       \
 	"# `degraded`: the texts of all conditions in one, null when there is none.\n"             \
 	"method GetStatus() -> (version: string, mode: string, paused: bool, degraded: ?string,\n" \
-	"  conditions: []Condition,\n"                                                             \
+	"  evacuated: []string, conditions: []Condition,\n"                                        \
 	"  mechanism: string, interval: float, uptime: float, configuration: ?string, fips: "      \
 	"bool,\n"                                                                                  \
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
@@ -69,12 +69,15 @@
 	"  (sas: [](sa: SA, sentences: []string, details: []Detail, history: []Action))\n"         \
 	"\n"                                                                                       \
 	"method Pause() -> ()\n"                                                                   \
+	"# Pause and evacuations survive a restart of the daemon, not of the machine.\n"           \
 	"# Empties a NIC and keeps it empty until Resume.\n"                                       \
 	"method Evacuate(nic: string) -> ()\n"                                                     \
-	"method Resume() -> ()\n"                                                                  \
+	"# Of a NIC: ends its evacuation. Else: ends the pause and all evacuations.\n"             \
+	"method Resume(nic: ?string) -> ()\n"                                                      \
 	"method Reload() -> (path: string)\n"                                                      \
 	"\n"                                                                                       \
 	"error NoSuchSA (spi: string)\n"                                                           \
 	"error NoSuchNic (nic: string)\n"                                                          \
+	"error NotEvacuated (nic: string)\n"                                                       \
 	"error InvalidConfiguration (path: string, messages: string)\n"                            \
 	"error PermissionDenied (message: string)\n"

@@ -35,6 +35,7 @@ class World:
         self.arguments = arguments
         self.start = time.monotonic()
         self.paused = False
+        self.evacuated = []
         self.lock = threading.Lock()
 
     def now(self):
@@ -138,6 +139,8 @@ class World:
         moves = int((self.now() - 1000) / 8)
         return {
             "version": VERSION, "mode": "enforce", "paused": self.paused,
+            "evacuated": self.evacuated,
+            "conditions": [{"name": "trouble", "text": self.arguments.degraded}] if self.arguments.degraded else [],
             "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0,
             "uptime": self.now() - 1000, "configuration": "/etc/espoffloadd.conf", "fips": False,
             "sas": len(sas), "offloaded": sum(1 for sa in sas if sa["placement"] == "nic"),
@@ -184,6 +187,23 @@ class World:
             self.paused = paused
         return {}
 
+    def evacuate(self, parameters):
+        self.change(None)
+        if parameters["nic"] not in ("eth0", "eth1"):
+            raise Error("io.espoffload.NoSuchNic", nic=parameters["nic"])
+        self.evacuated.append(parameters["nic"])
+        return {}
+
+    def resume(self, parameters):
+        nic = parameters.get("nic")
+        if nic is None:
+            self.evacuated.clear()
+            return self.change(False)
+        if nic not in self.evacuated:
+            raise Error("io.espoffload.NotEvacuated", nic=nic)
+        self.evacuated.remove(nic)
+        return self.change(None)
+
     def reload(self, parameters):
         self.change(None)
         if self.arguments.bad_config:
@@ -197,7 +217,8 @@ class World:
             "io.espoffload.ListSAs": self.list_sas,
             "io.espoffload.Explain": self.explain,
             "io.espoffload.Pause": lambda parameters: self.change(True),
-            "io.espoffload.Resume": lambda parameters: self.change(False),
+            "io.espoffload.Evacuate": self.evacuate,
+            "io.espoffload.Resume": self.resume,
             "io.espoffload.Reload": self.reload,
         }
         if method not in methods:

@@ -22,6 +22,10 @@ static const struct {
 	[HEALTH_OWNERSHIP] = {"ownership",
 			      "cannot write which SAs are in NICs; none is moved into one"},
 	[HEALTH_POLICY] = {"policy", "out of memory for the rules in force"},
+	[HEALTH_ORDERS] = {"orders", "cannot write the orders of the operator; a restart forgets "
+				     "pause and evacuations"},
+	[HEALTH_ORDERS_LOST] = {"orders-lost", "the orders of the operator could not be read; "
+					       "paused until 'espoffloadctl resume'"},
 };
 
 int health_new(struct health **ret_health)

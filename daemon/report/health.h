@@ -17,6 +17,8 @@ enum health_condition {
 	HEALTH_NO_NETWORK,     /* nor links and routes */
 	HEALTH_OWNERSHIP,      /* the file of the SAs in NICs cannot be written */
 	HEALTH_POLICY,         /* no memory for the rules in force */
+	HEALTH_ORDERS,         /* the file of the operator's orders cannot be written */
+	HEALTH_ORDERS_LOST,    /* nor could it be read at the start: paused until 'resume' */
 	_HEALTH_CONDITION_MAX,
 };
 

@@ -104,11 +104,13 @@ struct bench {
 	struct fake_kernel *fake;
 	struct journal *journal;
 	struct placed *placed;
+	struct rescue *rescue; /* NULL: none */
 	struct test_network network;
 	struct manager *manager;
 	FILE *log;
 	char directory[32];
 	char path[64];
+	char orders_path[64];
 };
 
 static const char *const rules = "mode: enforce\n"
@@ -130,13 +132,29 @@ static uint64_t bench_realtime(void *userdata)
 	return (uint64_t)fake_kernel_now(((const struct bench *)userdata)->fake);
 }
 
-static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_state migrate)
+static void start_manager(struct bench *b, const char *text)
 {
 	struct manager_environment environment = {.event_timer_default = 10,
 						  .kernel_release = "6.12.1",
-						  .config_path = "/nonexistent"};
+						  .config_path = "/nonexistent",
+						  .orders_path = b->orders_path};
 	struct config *config;
 
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	environment.clock = (struct clock){
+		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
+	environment.arena = b->arena;
+	environment.journal = b->journal;
+	environment.placed = b->placed;
+	environment.rescue = b->rescue;
+	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
+	environment.network = &b->network.network;
+	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
+	assert_int_equal(manager_start(b->manager), 0);
+}
+
+static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_state migrate)
+{
 	*b = (struct bench){.log = fopen("/dev/null", "we"), .now = 1000};
 	assert_non_null(b->log);
 	assert_int_equal(secret_arena_new(4u << 20, &b->arena), 0);
@@ -146,6 +164,7 @@ static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_s
 	strcpy(b->directory, "/tmp/test-manager-XXXXXX");
 	assert_non_null(mkdtemp(b->directory));
 	snprintf(b->path, sizeof(b->path), "%s/placed", b->directory);
+	snprintf(b->orders_path, sizeof(b->orders_path), "%s/orders", b->directory);
 	assert_int_equal(placed_new(b->path, &b->placed), 0);
 	(void)fake_kernel_add_nic(
 		b->fake, &(struct fake_nic){.ifindex = NIC, .name = "eth0", .capacity_in = 33});
@@ -160,16 +179,7 @@ static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_s
 			.esp_offload_known = true,
 			.esp_offload = true},
 	};
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
-	environment.clock = (struct clock){
-		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
-	environment.arena = b->arena;
-	environment.journal = b->journal;
-	environment.placed = b->placed;
-	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
-	environment.network = &b->network.network;
-	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
-	assert_int_equal(manager_start(b->manager), 0);
+	start_manager(b, text);
 }
 
 static void open_bench_with(struct bench *b, const char *text)
@@ -191,6 +201,7 @@ static void close_bench(struct bench *b)
 	secret_arena_free(b->arena);
 	(void)fclose(b->log);
 	(void)unlink(b->path);
+	(void)unlink(b->orders_path);
 	(void)rmdir(b->directory);
 }
 

@@ -2,6 +2,8 @@
 /* What an operator orders and reads: health, pause, evacuation, reload. */
 #include "manager-bench.h"
 
+#include <sys/stat.h>
+
 static void apply(struct bench *b, const char *text)
 {
 	struct config *config;
@@ -174,6 +176,128 @@ static void test_pause_and_evacuate(void **state)
 	close_bench(&b);
 }
 
+/* The daemon dies, and another one goes on. */
+static void restart(struct bench *b, const char *text)
+{
+	manager_free(b->manager);
+	start_manager(b, text);
+}
+
+static void call(struct bench *b, const char *method, const char *nic, const char *expected)
+{
+	json_t *parameters = nic ? json_pack("{s:s}", "nic", nic) : json_object(), *reply = NULL;
+	const char *error = NULL;
+
+	for (size_t i = 0; i < methods_count; i++)
+		if (strcmp(methods_table[i].name, method) == 0)
+			assert_int_equal(
+				methods_table[i].call(parameters, b->manager, &reply, &error), 0);
+	if (expected)
+		assert_string_equal(error, expected);
+	else
+		assert_null(error);
+	json_decref(parameters);
+	json_decref(reply);
+}
+
+static bool is_paused(struct bench *b)
+{
+	json_t *status = get_status(b);
+	bool paused = json_is_true(json_object_get(status, "paused"));
+
+	json_decref(status);
+	return paused;
+}
+
+static size_t n_evacuated(struct bench *b)
+{
+	json_t *status = get_status(b);
+	size_t n = json_array_size(json_object_get(status, "evacuated"));
+
+	json_decref(status);
+	return n;
+}
+
+/* A crash in a maintenance window fills no NIC. */
+static void test_orders_survive_a_restart(void **state)
+{
+	struct fake_belief *busy;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	call(&b, "Evacuate", "eth0", NULL);
+	restart(&b, rules);
+	work(&b, 0.8, busy);
+	assert_int_equal(n_evacuated(&b), 1);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, 0);
+	assert_false(is_paused(&b));
+
+	call(&b, "Pause", NULL, NULL);
+	call(&b, "Resume", "eth1", "NotEvacuated");
+	call(&b, "Resume", "eth0", NULL);
+	restart(&b, rules);
+	assert_true(is_paused(&b));
+	assert_int_equal(n_evacuated(&b), 0);
+	work(&b, 0.8, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, 0);
+
+	call(&b, "Evacuate", "eth0", NULL);
+	call(&b, "Resume", NULL, NULL);
+	restart(&b, rules);
+	assert_false(is_paused(&b));
+	assert_int_equal(n_evacuated(&b), 0);
+	work(&b, 0.8, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+	close_bench(&b);
+}
+
+static void test_damaged_orders_are_a_pause(void **state)
+{
+	char damaged[80];
+	FILE *file;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	call(&b, "Evacuate", "eth0", NULL);
+	file = fopen(b.orders_path, "we");
+	assert_non_null(file);
+	(void)fputs("espoffloadd-orders 1 1\nevacuat", file);
+	(void)fclose(file);
+	restart(&b, rules);
+	assert_true(is_paused(&b));
+	assert_true(is_degraded(&b, "could not be read"));
+	/* Until the operator says so, not until the next restart. */
+	restart(&b, rules);
+	assert_true(is_paused(&b));
+	call(&b, "Resume", NULL, NULL);
+	assert_false(is_paused(&b));
+	assert_false(is_degraded(&b, "could not be read"));
+	snprintf(damaged, sizeof(damaged), "%s.damaged", b.orders_path);
+	assert_int_equal(unlink(damaged), 0);
+	close_bench(&b);
+}
+
+static void test_orders_that_cannot_be_written(void **state)
+{
+	char temporary[80];
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	snprintf(temporary, sizeof(temporary), "%s.new", b.orders_path);
+	assert_int_equal(mkdir(temporary, 0700), 0);
+	call(&b, "Pause", NULL, NULL);
+	assert_true(is_paused(&b));
+	assert_true(is_degraded(&b, "orders of the operator"));
+	assert_int_equal(rmdir(temporary), 0);
+	call(&b, "Resume", NULL, NULL);
+	assert_false(is_degraded(&b, "orders of the operator"));
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +305,9 @@ int main(void)
 		cmocka_unit_test(test_one_move_a_second),
 		cmocka_unit_test(test_pause_keeps_no_key_in_a_nic),
 		cmocka_unit_test(test_pause_and_evacuate),
+		cmocka_unit_test(test_orders_survive_a_restart),
+		cmocka_unit_test(test_damaged_orders_are_a_pause),
+		cmocka_unit_test(test_orders_that_cannot_be_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

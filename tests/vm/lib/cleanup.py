@@ -57,6 +57,7 @@ def everything():
     if service.installed():
         attempt("systemctl", "stop", service.UNIT)
         attempt("systemctl", "reset-failed", service.UNIT)
+        service.ORDERS.unlink(missing_ok=True)
         if "configuration" in _pristine:
             service.CONFIGURATION.write_bytes(_pristine["configuration"])
         else:

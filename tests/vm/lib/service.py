@@ -8,6 +8,7 @@ from lib.case import Failure
 from lib.sh import attempt, run, run_json, wait_until
 
 UNIT = "espoffloadd.service"
+ORDERS = pathlib.Path("/run/espoffloadd/orders")
 CONFIGURATION = pathlib.Path("/etc/espoffloadd.conf")
 
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the operator orders by hand, and what a start finds of it. */
+#include "manager.h"
+
+#include <errno.h>
+
+static void save(struct manager *m)
+{
+	manager_set_health(m, HEALTH_ORDERS, orders_save(m->orders) < 0);
+}
+
+void manager_load_orders(struct manager *m)
+{
+	int r = orders_load(m->orders);
+
+	manager_set_health(m, HEALTH_ORDERS_LOST, r < 0);
+	manager_tell_orders(m, r);
+	if (r < 0)
+		save(m);
+}
+
+void manager_set_paused(struct manager *m, bool paused)
+{
+	manager_set_health(m, HEALTH_ORDERS_LOST, false);
+	if (orders_are_paused(m->orders) == paused)
+		return;
+	orders_set_paused(m->orders, paused);
+	save(m);
+	if (paused)
+		manager_cancel_moves(m);
+	else
+		manager_plan_soon(m);
+	manager_tell_paused(m);
+}
+
+int manager_evacuate(struct manager *m, const char *name)
+{
+	int r;
+
+	if (!m->network->ops->find(m->network, name))
+		return -ENODEV;
+	if (orders_are_to_evacuate(m->orders, name))
+		return 0;
+	r = orders_evacuate(m->orders, name);
+	if (r < 0)
+		return r;
+	save(m);
+	manager_tell_evacuated(m, name, true);
+	manager_look_anew(m);
+	return 0;
+}
+
+int manager_end_evacuation(struct manager *m, const char *name)
+{
+	if (!orders_end_evacuation(m->orders, name))
+		return -ENOENT;
+	save(m);
+	manager_tell_evacuated(m, name, false);
+	manager_look_anew(m);
+	return 0;
+}
+
+void manager_end_evacuations(struct manager *m)
+{
+	if (!orders_end_evacuations(m->orders))
+		return;
+	save(m);
+	manager_look_anew(m);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The file of the operator's orders: what is written is read, and what cannot be is a pause. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "placement/orders.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char directory[32], path[64], damaged[80];
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/test-orders-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/orders", directory);
+	(void)snprintf(damaged, sizeof(damaged), "%s.damaged", path);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	(void)unlink(damaged);
+	return rmdir(directory);
+}
+
+static struct orders *open_orders(void)
+{
+	struct orders *orders;
+
+	assert_int_equal(orders_new(path, &orders), 0);
+	return orders;
+}
+
+static void write_file(const char *text, size_t size)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, size, file), size);
+}
+
+static void test_no_file(void **state)
+{
+	_cleanup_(orders_freep) struct orders *orders = open_orders();
+
+	(void)state;
+	assert_int_equal(orders_load(orders), 0);
+	assert_false(orders_are_paused(orders));
+	assert_int_equal(orders_n_evacuated(orders), 0);
+}
+
+static void test_written_is_read(void **state)
+{
+	_cleanup_(orders_freep) struct orders *orders = open_orders(), *again = open_orders();
+
+	(void)state;
+	orders_set_paused(orders, true);
+	assert_int_equal(orders_evacuate(orders, "eth0"), 0);
+	assert_int_equal(orders_evacuate(orders, "enp59s0f1np1"), 0);
+	assert_int_equal(orders_evacuate(orders, "eth0"), 0);
+	assert_int_equal(orders_save(orders), 0);
+	assert_int_equal(orders_load(again), 0);
+	assert_true(orders_are_paused(again));
+	assert_int_equal(orders_n_evacuated(again), 2);
+	assert_string_equal(orders_evacuated(again, 0), "eth0");
+	assert_true(orders_are_to_evacuate(again, "enp59s0f1np1"));
+
+	assert_true(orders_end_evacuation(again, "eth0"));
+	assert_false(orders_end_evacuation(again, "eth0"));
+	orders_set_paused(again, false);
+	assert_int_equal(orders_save(again), 0);
+	orders = orders_free(orders);
+	orders = open_orders();
+	assert_int_equal(orders_load(orders), 0);
+	assert_false(orders_are_paused(orders));
+	assert_int_equal(orders_n_evacuated(orders), 1);
+	assert_true(orders_are_to_evacuate(orders, "enp59s0f1np1"));
+}
+
+static void test_names(void **state)
+{
+	static const char *const bad[] = {"",    ".",   "..",   "a b",
+					  "a/b", "a:1", "a\nb", "a-name-of-16-let"};
+	_cleanup_(orders_freep) struct orders *orders = open_orders();
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+		assert_int_equal(orders_evacuate(orders, bad[i]), -EINVAL);
+	assert_int_equal(orders_evacuate(orders, "a-name-of-15-le"), 0);
+}
+
+static void check_damaged(const char *text, size_t size)
+{
+	_cleanup_(orders_freep) struct orders *orders = open_orders();
+
+	write_file(text, size);
+	assert_int_equal(orders_load(orders), -EBADMSG);
+	assert_true(orders_are_paused(orders));
+	assert_int_equal(orders_n_evacuated(orders), 0);
+	/* People may look at it. */
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(unlink(damaged), 0);
+}
+
+static void test_damaged(void **state)
+{
+	static const char whole[] = "espoffloadd-orders 1 2\npaused\nevacuated eth0\n";
+	static const char *const texts[] = {
+		"espoffloadd-orders 2 0\n",
+		"espoffloadd-orders 1 0\npaused\n",
+		"espoffloadd-orders 1 x\n",
+		"espoffloadd-orders 1 -1\n",
+		"espoffloadd-orders 1 1\nstopped\n",
+		"espoffloadd-orders 1 1\nevacuated \n",
+		"espoffloadd-orders 1 1\nevacuated a b\n",
+		"espoffloadd-orders 1 2\npaused\npaused\n",
+		"espoffloadd-orders 1 2\nevacuated eth0\nevacuated eth0\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+		check_damaged(texts[i], strlen(texts[i]));
+	/* Cut anywhere, and with a NUL inside. */
+	for (size_t size = 0; size < strlen(whole); size++)
+		check_damaged(whole, size);
+	check_damaged("espoffloadd-orders 1 1\npaused\n\0", 31);
+}
+
+static void test_not_readable(void **state)
+{
+	_cleanup_(orders_freep) struct orders *orders = open_orders();
+
+	(void)state;
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(orders_load(orders) < 0);
+	assert_true(orders_are_paused(orders));
+	assert_int_equal(rmdir(damaged), 0);
+}
+
+/* The old file stays when the new one cannot be written. */
+static void test_failed_save(void **state)
+{
+	_cleanup_(orders_freep) struct orders *orders = open_orders(), *again = open_orders();
+	char temporary[80];
+
+	(void)state;
+	orders_set_paused(orders, true);
+	assert_int_equal(orders_save(orders), 0);
+	orders_set_paused(orders, false);
+	(void)snprintf(temporary, sizeof(temporary), "%s.new", path);
+	assert_int_equal(mkdir(temporary, 0700), 0);
+	assert_true(orders_save(orders) < 0);
+	assert_int_equal(orders_load(again), 0);
+	assert_true(orders_are_paused(again));
+	assert_int_equal(rmdir(temporary), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_no_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_written_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_readable, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_failed_save, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
