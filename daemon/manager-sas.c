@@ -25,11 +25,13 @@
 /* What survives a rekey: everything in a description but the SPI. */
 struct lineage {
 	struct sa_address source, destination;
-	uint32_t reqid, mark_value, mark_mask, if_id;
+	uint32_t reqid, mark_value, mark_mask, if_id, cpu, label;
 	uint16_t family;
 	uint8_t protocol, mode;
 	uint32_t direction;
 };
+
+_Static_assert(sizeof(struct lineage) <= 64, "policy_sa_add() takes no more");
 
 static struct lineage lineage_of(const struct sa_description *d)
 {
@@ -42,6 +44,8 @@ static struct lineage lineage_of(const struct sa_description *d)
 	lineage.mark_value = d->id.mark_value;
 	lineage.mark_mask = d->id.mark_mask;
 	lineage.if_id = d->if_id;
+	lineage.cpu = d->cpu;
+	lineage.label = d->label;
 	lineage.family = d->id.family;
 	lineage.protocol = d->id.protocol;
 	lineage.mode = d->mode;
@@ -206,7 +210,8 @@ static bool is_another(const struct sa *sa, const struct sa_facts *facts)
 	const struct sa_description *a = &sa->description, *b = &facts->description;
 
 	return facts->add_time != sa->add_time || a->reqid != b->reqid || a->if_id != b->if_id ||
-	       a->mode != b->mode || memcmp(&a->source, &b->source, sizeof(a->source)) != 0;
+	       a->cpu != b->cpu || a->label != b->label || a->mode != b->mode ||
+	       memcmp(&a->source, &b->source, sizeof(a->source)) != 0;
 }
 
 static bool is_foreign(struct manager *m, const struct sa_facts *facts)

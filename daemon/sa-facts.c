@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netlink/msg.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Below this much sequence space the IKE daemon is about to rekey; leave the SA to it. */
@@ -169,6 +170,17 @@ static uint32_t get_u32(const struct nlattr *attribute)
 	return nla_len(attribute) >= 4 ? nla_get_u32(attribute) : 0;
 }
 
+/* FNV-1a over algorithm, domain and text; the header tells lengths alone. */
+static uint32_t hash_label(const struct nlattr *attribute)
+{
+	const uint8_t *data = nla_data(attribute);
+	uint32_t hash = 2166136261;
+
+	for (int i = offsetof(struct xfrm_user_sec_ctx, ctx_alg); i < nla_len(attribute); i++)
+		hash = (hash ^ data[i]) * 16777619;
+	return hash != 0 ? hash : 1;
+}
+
 static void read_attribute(struct sa_facts *facts, const struct nlattr *attribute)
 {
 	const void *data = nla_data(attribute);
@@ -195,6 +207,12 @@ static void read_attribute(struct sa_facts *facts, const struct nlattr *attribut
 	case XFRMA_IF_ID:
 		facts->description.if_id = get_u32(attribute);
 		facts->shape.if_id = facts->description.if_id != 0;
+		break;
+	case XFRMA_SEC_CTX:
+		facts->description.label = hash_label(attribute);
+		break;
+	case XFRM_COMPAT_SA_PCPU:
+		facts->description.cpu = 1 + get_u32(attribute);
 		break;
 	case XFRMA_SET_MARK:
 		facts->output_mark = get_u32(attribute);

@@ -188,9 +188,9 @@ void policy_table_get(const struct policy *policy, policy_table table,
 int policy_set_groups(struct policy *policy, const struct policy_group_config *groups,
 		      size_t n_groups, double now);
 
-/* The lineage is what survives a rekey (addresses, reqid, mark, if_id, direction, mode), as opaque
- * bytes, 1 to 64 of them. The newest living SA of the same lineage, or one that went in the last
- * minute, hands its heat to the new one. `resident` says where the SA is found. */
+/* The lineage is what survives a rekey (addresses, reqid, mark, if_id, direction, mode, CPU,
+ * label), as opaque bytes, 1 to 64 of them. The newest living SA of the same lineage, or one that
+ * went in the last minute, hands its heat to the new one. `resident` says where the SA is found. */
 int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
 		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa);
 int policy_sa_configure(struct policy *policy, policy_sa sa, const struct policy_sa_config *config,

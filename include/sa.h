@@ -40,6 +40,8 @@ struct sa_description {
 	struct sa_address source;
 	uint32_t reqid;
 	uint32_t if_id;
-	uint8_t mode; /* XFRM_MODE_TRANSPORT, XFRM_MODE_TUNNEL, ... of linux/xfrm.h */
+	uint32_t cpu;   /* 1 + the only CPU that sends over it (XFRMA_SA_PCPU), 0: any */
+	uint32_t label; /* a hash of its security context (XFRMA_SEC_CTX), 0: none */
+	uint8_t mode;   /* XFRM_MODE_TRANSPORT, XFRM_MODE_TUNNEL, ... of linux/xfrm.h */
 	enum sa_direction direction;
 };
