@@ -22,6 +22,7 @@
 /* Slots kept free for the overlap of a rekey, and never more than this share of the table. */
 #define RESERVE_SLOTS 4
 #define RESERVE_SHARE 64
+#define FOREIGN_TOLD_SECONDS 86400.0
 
 struct manager_nic *manager_nic(struct manager *m, int ifindex)
 {
@@ -232,6 +233,18 @@ static void count_sas(struct manager *m)
 	}
 }
 
+/* Once, and again if it is still so the next day. */
+static void tell_foreign(struct manager *m, struct manager_nic *n)
+{
+	double now = manager_now(m);
+
+	if (n->foreign_in + n->foreign_out == 0 ||
+	    (n->foreign_told_at > 0 && now - n->foreign_told_at < FOREIGN_TOLD_SECONDS))
+		return;
+	n->foreign_told_at = now;
+	manager_tell_foreign(m, n);
+}
+
 static struct manager_nic *add_nic(struct manager *m, int ifindex)
 {
 	struct manager_nic *nics = reallocarray(m->nics, m->n_nics + 1, sizeof(*nics));
@@ -301,6 +314,8 @@ void manager_update_nics(struct manager *m)
 	count_sas(m);
 	for (size_t i = 0; i < m->n_nics; i++)
 		set_tables(m, &m->nics[i]);
+	for (size_t i = 0; i < m->n_nics; i++)
+		tell_foreign(m, &m->nics[i]);
 }
 
 static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_ifindex)

@@ -185,6 +185,24 @@ void manager_tell_hands_off(struct manager *m, const struct sa *sa)
 		      hands_off_text(sa->hands_off));
 }
 
+void manager_tell_foreign(struct manager *m, const struct manager_nic *n)
+{
+	bool trusted = n->config && n->config->allow && n->config->trusted;
+	struct journal_event event = {
+		.kind = JOURNAL_FOREIGN_NIC,
+		.nic = n->name,
+		.reason = hands_off_name(HANDS_OFF_FOREIGN),
+	};
+
+	journal_event(
+		m->environment.journal, &event,
+		"NIC %s%s holds %u SAs that another program offloaded: switch that off in the "
+		"IKE daemon (libreswan: nic-offload=no in every connection, strongSwan: "
+		"hw_offload = no)",
+		n->name, trusted ? "" : ", which is not trusted with keys,",
+		n->foreign_in + n->foreign_out);
+}
+
 void manager_set_health(struct manager *m, enum health_condition condition, bool holds)
 {
 	struct journal_event event = {.kind = JOURNAL_DEGRADED, .reason = health_name(condition)};

@@ -45,6 +45,7 @@ struct manager_nic {
 	uint32_t capacity_in, capacity_out; /* configured or by driver; of both in `in` if shared */
 	uint32_t used_in, used_out;         /* all SAs that it holds */
 	uint32_t foreign_in, foreign_out;   /* of these, somebody else's */
+	double foreign_told_at;             /* s, monotonic; 0: not */
 	uint32_t competing_in, competing_out; /* SAs with traffic that leave by it */
 	unsigned strikes;                     /* SAs that fared worse there, of late */
 	double struck_at;                     /* s, monotonic */
@@ -271,6 +272,7 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
 		       const struct move *move);
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);
+void manager_tell_foreign(struct manager *m, const struct manager_nic *n);
 void manager_tell_dump_failed(struct manager *m, int error);
 void manager_tell_resynchronised(struct manager *m);
 void manager_tell_capacity(struct manager *m, const struct manager_nic *n, uint32_t capacity);

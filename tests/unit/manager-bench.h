@@ -155,7 +155,7 @@ static void start_manager(struct bench *b, const char *text)
 
 static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_state migrate)
 {
-	*b = (struct bench){.log = fopen("/dev/null", "we"), .now = 1000};
+	*b = (struct bench){.log = tmpfile(), .now = 1000};
 	assert_non_null(b->log);
 	assert_int_equal(secret_arena_new(4u << 20, &b->arena), 0);
 	assert_int_equal(fake_kernel_new(&b->fake), 0);
@@ -211,6 +211,18 @@ static struct fake_belief *add(struct bench *b, struct fake_sa_spec spec)
 
 	assert_int_equal(fake_ike_add(b->fake, &spec, &belief), 0);
 	return belief;
+}
+
+/* How many lines of the journal hold the text. */
+static inline unsigned told(struct bench *b, const char *text)
+{
+	char line[1024];
+	unsigned n = 0;
+
+	rewind(b->log);
+	while (fgets(line, sizeof(line), b->log))
+		n += strstr(line, text) != NULL;
+	return n;
 }
 
 static inline struct sa *entry(struct bench *b, const struct fake_belief *belief)

@@ -298,6 +298,57 @@ static void test_orders_that_cannot_be_written(void **state)
 	close_bench(&b);
 }
 
+/* libreswan without nic-offload=no: it says so, once, whatever it does with its SAs. */
+static void test_foreign_offload_is_told(void **state)
+{
+	static const char text[] = "other program offloaded";
+	struct fake_belief *first;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_ENTRY("allow: true, trusted: false"));
+	add(&b, (struct fake_sa_spec){.spi = 0x1000, .peer = 9});
+	work(&b, 0.3, NULL);
+	assert_int_equal(told(&b, text), 0);
+	/* Inbound, as pluto does: a larval SA first. */
+	first = add(&b, (struct fake_sa_spec){.spi = 0x1001,
+					      .peer = 10,
+					      .inbound = true,
+					      .by_update = true,
+					      .ifindex = NIC});
+	work(&b, 0.3, NULL);
+	assert_int_equal(told(&b, text), 1);
+	assert_int_equal(told(&b, "not trusted"), 1);
+	assert_int_equal(told(&b, "nic-offload=no"), 1);
+	for (unsigned i = 0; i < 3; i++) {
+		(void)fake_ike_delete(b.fake, first);
+		work(&b, 0.3, NULL);
+		first = add(&b,
+			    (struct fake_sa_spec){.spi = 0x2001 + i, .peer = 10, .ifindex = NIC});
+		work(&b, 0.3, NULL);
+	}
+	assert_int_equal(told(&b, text), 1);
+	b.now += 86400;
+	work(&b, 0.3, NULL);
+	assert_int_equal(told(&b, text), 2);
+	close_bench(&b);
+}
+
+static void test_own_offload_is_not_foreign(void **state)
+{
+	struct fake_belief *busy;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 0.8, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+	assert_int_equal(told(&b, "other program"), 0);
+	assert_int_equal(told(&b, "promoted"), 1);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +359,8 @@ int main(void)
 		cmocka_unit_test(test_orders_survive_a_restart),
 		cmocka_unit_test(test_damaged_orders_are_a_pause),
 		cmocka_unit_test(test_orders_that_cannot_be_written),
+		cmocka_unit_test(test_foreign_offload_is_told),
+		cmocka_unit_test(test_own_offload_is_not_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
