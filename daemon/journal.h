@@ -40,7 +40,8 @@ enum journal_kind {
 	JOURNAL_FOREIGN_NIC,     /* a NIC holds SAs that somebody else offloaded; once a day */
 	JOURNAL_SLOWED,          /* a NIC slows an SA down, which is back in software */
 	JOURNAL_TRUST_LOST,
-	JOURNAL_RESTORED, /* SAs brought back after their NIC went down */
+	JOURNAL_RESTORED,      /* SAs brought back after their NIC went down */
+	JOURNAL_POLICIES_LOST, /* in packet offload, with their NIC: clear text may leave */
 	JOURNAL_DEGRADED,
 	_JOURNAL_KIND_MAX,
 };

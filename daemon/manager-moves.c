@@ -228,6 +228,13 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 
 static void run(struct manager *m, const struct sa *sa, struct move *move)
 {
+	/* A policy may have come that makes its protection optional. */
+	manager_drain_events(m);
+	if (m->stale) {
+		move->result = MOVE_RESULT_FAILED;
+		snprintf(move->text, sizeof(move->text), "what is known of the SAs is out of date");
+		return;
+	}
 	move->hands_off = manager_check_again(m, sa);
 	if (move->hands_off == HANDS_OFF_NONE)
 		migrator_run(m->migrator, move);
@@ -336,6 +343,8 @@ static void make_group(struct manager *m)
 			outbound[n++] = sa->description.id;
 	}
 	migrator_cover(m->migrator, outbound, n);
+	if (n > 0)
+		manager_refresh_policies(m);
 	for (size_t i = 0; i < size && m->n_restoring == 0; i++) {
 		const struct policy_move planned = m->queue[m->queue_position++];
 

@@ -105,6 +105,9 @@ enum hands_off manager_check_again(struct manager *m, const struct sa *sa)
 		return HANDS_OFF_SHARED_SPI;
 	if (sa_table_has_packet_partner(&m->sas, sa, 0))
 		return HANDS_OFF_PACKET_PARTNER;
+	if (sa->description.direction == SA_DIRECTION_OUT &&
+	    spd_makes_optional(&m->spd, &sa->description))
+		return HANDS_OFF_OPTIONAL_TEMPLATE;
 	return HANDS_OFF_NONE;
 }
 
@@ -404,15 +407,6 @@ static void confirm_missing(struct manager *m)
 		manager_read_again(m, ids, n);
 }
 
-static int take_policy(const struct nlmsghdr *message, bool own, void *userdata)
-{
-	struct manager *m = userdata;
-
-	(void)own;
-	spd_take(&m->spd, message);
-	return 0;
-}
-
 static void record_history(struct manager *m)
 {
 	struct sa *sa;
@@ -435,10 +429,8 @@ int manager_dump(struct manager *m)
 {
 	int r;
 
-	if (m->generation == 0 || m->stale) {
-		spd_clear(&m->spd);
-		r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETPOLICY,
-						     take_policy, m);
+	if (m->generation == 0 || m->stale || spd_matters(&m->spd)) {
+		r = manager_read_policies(m);
 		if (r < 0)
 			return r;
 	}
@@ -487,6 +479,9 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	switch (message->nlmsg_type) {
 	case XFRM_MSG_NEWPOLICY:
 	case XFRM_MSG_UPDPOLICY:
+	case XFRM_MSG_DELPOLICY:
+	case XFRM_MSG_POLEXPIRE:
+	case XFRM_MSG_FLUSHPOLICY:
 		spd_take(&m->spd, message);
 		return 0;
 	case XFRM_MSG_FLUSHSA:

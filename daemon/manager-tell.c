@@ -336,6 +336,21 @@ void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size
 		      nic[0] ? nic : "?", restored, seconds * 1e3, left);
 }
 
+void manager_tell_policies_lost(struct manager *m, int ifindex, size_t n)
+{
+	const char *nic = manager_nic_name(m, ifindex);
+	struct journal_event event = {
+		.kind = JOURNAL_POLICIES_LOST,
+		.nic = nic[0] ? nic : NULL,
+		.reason = "policies-lost",
+	};
+
+	journal_event(m->environment.journal, &event,
+		      "%zu IPsec %s in packet offload vanished with NIC %s: traffic may leave in "
+		      "CLEAR TEXT until the IKE daemon installs them again",
+		      n, n == 1 ? "policy" : "policies", nic[0] ? nic : "?");
+}
+
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new)
 {
 	const struct nic *nic = new ? new : old;

@@ -90,6 +90,8 @@ void manager_drain_events(struct manager *m)
 		m->overruns++;
 	if (r < 0)
 		m->stale = true;
+	if (m->n_changed > 0)
+		schedule_in(&m->schedule, MANAGER_CHANGES, 0);
 }
 
 int manager_read_events(struct manager *m)

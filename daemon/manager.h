@@ -4,6 +4,7 @@
  *
  *   manager.c        birth, death, the tick, what wakes it
  *   manager-sas.c    observations: dumps and events become entries of the SA table
+ *   manager-policies.c  policies that make a move unsafe, and those that went down with a NIC
  *   manager-nics.c   NICs become tables; which table an SA competes in
  *   manager-orders.c what the operator ordered: pause, evacuation
  *   manager-link.c   SAs that went down with a NIC come back; NICs that are to be empty
@@ -146,6 +147,7 @@ struct manager {
 	size_t n_refusals;
 
 	struct spd spd;
+	double policies_read_at, policies_took; /* s */
 
 	struct action *actions; /* ring of ACTIONS_REMEMBERED */
 	size_t n_actions;       /* ever */
@@ -209,6 +211,11 @@ enum hands_off manager_check_driver(struct manager *m, const struct sa *sa,
 void manager_configure_all(struct manager *m);
 /* Right before a move: what may have come since the plan and does not show in the SA itself. */
 enum hands_off manager_check_again(struct manager *m, const struct sa *sa);
+
+/* manager-policies.c */
+int manager_read_policies(struct manager *m);
+/* Before outbound SAs are moved: reads policies if there may be some that no event tells of. */
+void manager_refresh_policies(struct manager *m);
 
 /* manager-nics.c */
 void manager_update_nics(struct manager *m);
@@ -282,6 +289,7 @@ void manager_tell_verdict(struct manager *m, const struct sa *sa, const struct m
 void manager_tell_distrusted(struct manager *m, const struct manager_nic *n);
 void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
 			   double seconds);
+void manager_tell_policies_lost(struct manager *m, int ifindex, size_t n);
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);
 void manager_tell_reload(struct manager *m, int result, const char *messages);
 void manager_tell_paused(struct manager *m);

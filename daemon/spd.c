@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Optional templates are rare, mostly there are none, so they are a plain array without duplicates.
- * One is forgotten only by reading all policies anew: too many are safe, too few are not.
+ * One is forgotten only by reading all policies anew: too many are safe, too few are not. Offloaded
+ * policies are rare too, and each is forgotten when the kernel says that it was deleted.
  */
 #include "spd.h"
 
@@ -41,26 +42,11 @@ static void add(struct spd *spd, const struct spd_template *template)
 	grown[spd->n_optional++] = *template;
 }
 
-void spd_take(struct spd *spd, const struct nlmsghdr *message)
+static void take_templates(struct spd *spd, const struct nlattr *attribute)
 {
-	struct nlmsghdr *m = (struct nlmsghdr *)message;
-	struct xfrm_userpolicy_info info; /* a copy: netlink aligns to 4 bytes only */
-	const struct xfrm_user_tmpl *templates;
-	const struct nlattr *attribute;
-	size_t n;
+	const struct xfrm_user_tmpl *templates = nla_data(attribute);
+	size_t n = (size_t)nla_len(attribute) / sizeof(*templates);
 
-	if (message->nlmsg_type != XFRM_MSG_NEWPOLICY && message->nlmsg_type != XFRM_MSG_UPDPOLICY)
-		return;
-	if (!nlmsg_valid_hdr(m, sizeof(info)))
-		return;
-	memcpy(&info, nlmsg_data(m), sizeof(info));
-	if (info.dir != XFRM_POLICY_OUT)
-		return;
-	attribute = nlmsg_find_attr(m, sizeof(info), XFRMA_TMPL);
-	if (!attribute)
-		return;
-	templates = nla_data(attribute);
-	n = (size_t)nla_len(attribute) / sizeof(*templates);
 	for (size_t i = 0; i < n; i++) {
 		struct spd_template template = {
 			.source = address_of(templates[i].family, &templates[i].saddr),
@@ -75,10 +61,161 @@ void spd_take(struct spd *spd, const struct nlmsghdr *message)
 	}
 }
 
+static struct spd_offloaded *find_offloaded(const struct spd *spd, uint32_t index,
+					    uint8_t direction)
+{
+	for (size_t i = 0; i < spd->n_offloaded; i++)
+		if (spd->offloaded[i].index == index && spd->offloaded[i].direction == direction)
+			return &spd->offloaded[i];
+	return NULL;
+}
+
+static void forget_offloaded(struct spd *spd, const struct xfrm_userpolicy_info *info)
+{
+	struct spd_offloaded *found = find_offloaded(spd, info->index, info->dir);
+
+	if (found)
+		*found = spd->offloaded[--spd->n_offloaded];
+}
+
+static void add_offloaded(struct spd *spd, const struct xfrm_userpolicy_info *info, int ifindex)
+{
+	struct spd_offloaded *grown =
+		reallocarray(spd->offloaded, spd->n_offloaded + 1, sizeof(*grown));
+
+	if (!grown)
+		return; /* one alarm less */
+	spd->offloaded = grown;
+	grown[spd->n_offloaded++] = (struct spd_offloaded){
+		.index = info->index,
+		.direction = info->dir,
+		.ifindex = ifindex,
+	};
+}
+
+static void take_policy(struct spd *spd, struct nlmsghdr *m,
+			const struct xfrm_userpolicy_info *info)
+{
+	const struct nlattr *templates = nlmsg_find_attr(m, sizeof(*info), XFRMA_TMPL);
+	const struct nlattr *offload = nlmsg_find_attr(m, sizeof(*info), XFRMA_OFFLOAD_DEV);
+
+	if (templates &&
+	    (info->dir == XFRM_POLICY_OUT || info->dir == XFRM_POLICY_MAX + XFRM_POLICY_OUT))
+		take_templates(spd, templates);
+	/* In a dump each comes once. */
+	if (!(m->nlmsg_flags & NLM_F_MULTI))
+		forget_offloaded(spd, info);
+	if (offload && (size_t)nla_len(offload) >= sizeof(struct xfrm_user_offload))
+		add_offloaded(spd, info,
+			      ((const struct xfrm_user_offload *)nla_data(offload))->ifindex);
+}
+
+void spd_take(struct spd *spd, const struct nlmsghdr *message)
+{
+	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	/* Copies: netlink aligns to 4 bytes only. */
+	struct xfrm_userpolicy_info info;
+	struct xfrm_user_polexpire expiry;
+	const struct nlattr *attribute;
+
+	switch (message->nlmsg_type) {
+	case XFRM_MSG_NEWPOLICY:
+	case XFRM_MSG_UPDPOLICY:
+		if (!nlmsg_valid_hdr(m, sizeof(info)))
+			return;
+		memcpy(&info, nlmsg_data(m), sizeof(info));
+		take_policy(spd, m, &info);
+		break;
+	case XFRM_MSG_DELPOLICY:
+		if (!nlmsg_valid_hdr(m, sizeof(struct xfrm_userpolicy_id)))
+			return;
+		attribute = nlmsg_find_attr(m, sizeof(struct xfrm_userpolicy_id), XFRMA_POLICY);
+		if (!attribute || (size_t)nla_len(attribute) < sizeof(info))
+			return;
+		memcpy(&info, nla_data(attribute), sizeof(info));
+		forget_offloaded(spd, &info);
+		break;
+	case XFRM_MSG_POLEXPIRE:
+		if (!nlmsg_valid_hdr(m, sizeof(expiry)))
+			return;
+		memcpy(&expiry, nlmsg_data(m), sizeof(expiry));
+		if (expiry.hard)
+			forget_offloaded(spd, &expiry.pol);
+		break;
+	case XFRM_MSG_FLUSHPOLICY:
+		spd->n_offloaded = 0;
+		break;
+	default:
+		break;
+	}
+}
+
 void spd_clear(struct spd *spd)
 {
 	free(spd->optional);
+	free(spd->offloaded);
 	*spd = (struct spd){};
+}
+
+static int take_dumped(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	(void)own;
+	spd_take(userdata, message);
+	return 0;
+}
+
+int spd_read(struct kernel *kernel, struct spd *ret_spd)
+{
+	struct spd spd = {};
+	int r = kernel->ops->dump(kernel, XFRM_MSG_GETPOLICY, take_dumped, &spd);
+
+	if (r < 0) {
+		spd_clear(&spd);
+		return r;
+	}
+	*ret_spd = spd;
+	return 0;
+}
+
+size_t spd_count_missing(const struct spd *before, const struct spd *after, int ifindex)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < before->n_offloaded; i++) {
+		const struct spd_offloaded *o = &before->offloaded[i];
+
+		n += o->ifindex == ifindex && !find_offloaded(after, o->index, o->direction);
+	}
+	return n;
+}
+
+static int take_counts(const struct nlmsghdr *message, bool own, void *userdata)
+{
+	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	const struct nlattr *attribute;
+
+	(void)own;
+	if (message->nlmsg_type != XFRM_MSG_NEWSPDINFO)
+		return 0;
+	attribute = nlmsg_find_attr(m, sizeof(uint32_t), XFRMA_SPD_INFO);
+	if (attribute && (size_t)nla_len(attribute) >= sizeof(struct xfrmu_spdinfo))
+		*(int *)userdata =
+			(int)((const struct xfrmu_spdinfo *)nla_data(attribute))->outscnt;
+	return 0;
+}
+
+int spd_count_sockets(struct kernel *kernel, struct kernel_batch *batch)
+{
+	uint32_t flags = 0;
+	int n = -ENODATA, r;
+
+	kernel_batch_clear(batch);
+	kernel_batch_add(batch, XFRM_MSG_GETSPDINFO, 0, &flags, sizeof(flags));
+	r = kernel_transact(kernel, batch, take_counts, &n);
+	if (r >= 0)
+		r = batch->answers[0].error;
+	kernel_batch_clear(batch);
+	return r < 0 ? r : n;
 }
 
 static bool address_matches(const struct sa_address *template, const struct sa_address *address)

@@ -122,16 +122,87 @@ static void test_packet_partner(void **state)
 static void test_optional_template(void **state)
 {
 	struct fake_belief *belief;
-	struct spd_template any = {.family = AF_INET, .protocol = IPPROTO_ESP};
 	struct bench b;
 
 	(void)state;
 	open_bench(&b);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10});
-	b.manager->spd.optional = malloc(sizeof(any));
-	assert_non_null(b.manager->spd.optional);
-	b.manager->spd.optional[0] = any;
-	b.manager->spd.n_optional = 1;
+	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "optional-template");
+	close_bench(&b);
+}
+
+/* A policy that comes between the plan and the move, and lets packets through in clear text while
+ * the SA is away. */
+struct late_policy {
+	struct fake_policy_spec spec;
+	struct fake_belief *belief;
+	bool added;
+};
+
+static void add_late(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct late_policy *late = userdata;
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	/* The cover is there, and the moves begin. */
+	if (!late->added && n > 0 && moment == FAKE_AFTER_TRANSACT &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_ALLOCSPI) {
+		fake_kernel_add_policy(k, &late->spec);
+		late->added = true;
+	}
+	if (n > 0 && moment == FAKE_BEFORE_TRANSACT &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_ALLOCSPI)
+		(void)fake_kernel_send(k, late->belief, 1, 100);
+}
+
+static void check_late_policy(struct fake_policy_spec spec)
+{
+	struct late_policy late = {.spec = spec};
+	struct bench b;
+
+	late.spec.optional = true;
+	late.spec.reqid = 1;
+	open_bench(&b);
+	late.belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	fake_kernel_add_policy(
+		b.fake, &(struct fake_policy_spec){.index = 1, .socket = true, .bypass = true});
+	fake_kernel_set_hook(b.fake, add_late, &late);
+	work(&b, 0.5, late.belief);
+	assert_true(late.added);
+	assert_int_equal(fake_kernel_clear_texts(b.fake), 0);
+	check_reason(&b, late.belief, "optional-template");
+
+	/* What was deleted does not stand in the way for ever. */
+	fake_kernel_delete_policy(b.fake, late.spec.index);
+	work(&b, 30.0, late.belief);
+	assert_int_equal(fake_kernel_view(b.fake, late.belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+static void test_late_policy(void **state)
+{
+	(void)state;
+	check_late_policy((struct fake_policy_spec){.index = 2});
+	check_late_policy((struct fake_policy_spec){.index = 1, .socket = true});
+	check_late_policy((struct fake_policy_spec){.index = 2, .socket = true});
+}
+
+/* Before the daemon starts, and only a dump shows it. */
+static void test_socket_policy(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	fake_kernel_add_policy(b.fake,
+			       &(struct fake_policy_spec){
+				       .index = 1, .socket = true, .optional = true, .reqid = 1});
+	b.manager->stale = true;
 	work(&b, 0.5, belief);
 	check_reason(&b, belief, "optional-template");
 	close_bench(&b);
@@ -204,7 +275,8 @@ int main(void)
 		cmocka_unit_test(test_direction_unknown), cmocka_unit_test(test_shared_spi),
 		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
 		cmocka_unit_test(test_too_large),         cmocka_unit_test(test_no_room),
-		cmocka_unit_test(test_packet_partner),
+		cmocka_unit_test(test_packet_partner),    cmocka_unit_test(test_late_policy),
+		cmocka_unit_test(test_socket_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

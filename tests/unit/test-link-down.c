@@ -105,6 +105,89 @@ static void test_packet_partner(void **state)
 	check_packet_partner(NIC);
 }
 
+/* ---- Policies in packet offload ---- */
+
+static unsigned count_alarms(struct bench *b)
+{
+	char line[1024];
+	unsigned n = 0;
+
+	(void)fflush(b->log);
+	rewind(b->log);
+	while (fgets(line, sizeof(line), b->log))
+		n += strstr(line, "CLEAR TEXT") && strstr(line, "eth0") && strstr(line, "2 IPsec");
+	return n;
+}
+
+static void open_with_policies(struct bench *b)
+{
+	char path[80];
+
+	open_bench(b);
+	snprintf(path, sizeof(path), "%s/log", b->directory);
+	assert_non_null(freopen(path, "we+", b->log));
+	(void)unlink(path);
+	for (uint32_t index = 1; index <= 3; index++)
+		fake_kernel_add_policy(b->fake,
+				       &(struct fake_policy_spec){.index = index,
+								  .inbound = index == 1,
+								  .ifindex = index < 3 ? NIC : 0});
+	pass(b, 0.3);
+	assert_int_equal(b->manager->spd.n_offloaded, 2);
+}
+
+static void test_policies_go_with_the_nic(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_with_policies(&b);
+	fall(&b);
+	tell_link(&b, false);
+	pass(&b, 0.3);
+	assert_int_equal(count_alarms(&b), 1);
+	pass(&b, 1.0);
+	assert_int_equal(count_alarms(&b), 1);
+	close_bench(&b);
+}
+
+/* It was down and up again before anybody looked. */
+static void test_policies_go_unseen(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_with_policies(&b);
+	fall(&b);
+	pass(&b, 0.3);
+	assert_int_equal(count_alarms(&b), 1);
+	close_bench(&b);
+}
+
+/* By the IKE daemon; and when events were lost nobody knows. */
+static void test_policies_are_deleted(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_with_policies(&b);
+	fake_kernel_delete_policy(b.fake, 1);
+	fake_kernel_delete_policy(b.fake, 2);
+	pass(&b, 0.3);
+	assert_int_equal(b.manager->spd.n_offloaded, 0);
+	assert_int_equal(count_alarms(&b), 0);
+	close_bench(&b);
+
+	open_with_policies(&b);
+	fake_kernel_delete_policy(b.fake, 1);
+	fake_kernel_delete_policy(b.fake, 2);
+	fake_kernel_overrun(b.fake);
+	pass(&b, 0.5);
+	assert_int_equal(b.manager->spd.n_offloaded, 0);
+	assert_int_equal(count_alarms(&b), 0);
+	close_bench(&b);
+}
+
 /* Idle when it was sampled, then as fast as the link allows, until the NIC goes down. */
 static void test_idle_then_fast(void **state)
 {
@@ -492,6 +575,9 @@ int main(void)
 		cmocka_unit_test(test_larval_in_its_place),
 		cmocka_unit_test(test_larval_in_a_dump),
 		cmocka_unit_test(test_packet_partner),
+		cmocka_unit_test(test_policies_go_with_the_nic),
+		cmocka_unit_test(test_policies_go_unseen),
+		cmocka_unit_test(test_policies_are_deleted),
 		cmocka_unit_test(test_idle_then_fast),
 		cmocka_unit_test(test_always_and_again),
 		cmocka_unit_test(test_sequence_space),
