@@ -165,24 +165,25 @@ int ethtool_get_driver(int fd, const char *name, char ret_driver[NIC_DRIVER_SIZE
 int ethtool_get_speed(int fd, const char *name, uint32_t *ret_speed)
 {
 	/* The masks of link modes follow the structure: at most 127 words, three times. */
-	struct {
-		struct ethtool_link_settings settings;
-		uint32_t masks[3 * 127];
-	} query = {.settings.cmd = ETHTOOL_GLINKSETTINGS};
-	struct ifreq request = {.ifr_data = (char *)&query};
+	_cleanup_free_ struct ethtool_link_settings *settings =
+		calloc(1, sizeof(*settings) + 3 * 127 * sizeof(uint32_t));
+	struct ifreq request = {.ifr_data = (char *)settings};
 
+	if (!settings)
+		return -ENOMEM;
 	(void)strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	/* The kernel answers the first time with the number of words that it wants, negative. */
+	settings->cmd = ETHTOOL_GLINKSETTINGS;
 	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
 		return -errno;
-	if (query.settings.link_mode_masks_nwords >= 0)
+	if (settings->link_mode_masks_nwords >= 0)
 		return -ENODATA;
-	query.settings.cmd = ETHTOOL_GLINKSETTINGS;
-	query.settings.link_mode_masks_nwords = (int8_t)-query.settings.link_mode_masks_nwords;
+	settings->cmd = ETHTOOL_GLINKSETTINGS;
+	settings->link_mode_masks_nwords = (int8_t)-settings->link_mode_masks_nwords;
 	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
 		return -errno;
-	if (query.settings.speed == 0 || query.settings.speed == (uint32_t)SPEED_UNKNOWN)
+	if (settings->speed == 0 || settings->speed == (uint32_t)SPEED_UNKNOWN)
 		return -ENODATA;
-	*ret_speed = query.settings.speed;
+	*ret_speed = settings->speed;
 	return 0;
 }

@@ -101,7 +101,7 @@ int orders_evacuate(struct orders *orders, const char *nic)
 	if (!grown)
 		return -ENOMEM;
 	orders->evacuated = grown;
-	strcpy(grown[orders->n_evacuated++], nic);
+	snprintf(grown[orders->n_evacuated++], sizeof(*grown), "%s", nic);
 	return 0;
 }
 

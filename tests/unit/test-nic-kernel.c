@@ -162,6 +162,7 @@ static void test_initial(void **state)
 	assert_ptr_equal(nic_watch_get(f->watch, left->ifindex), left);
 	assert_true(left->up && left->carrier);
 	assert_string_equal(left->driver, "veth");
+	assert_int_equal(left->speed, 10000); /* veth_get_link_ksettings() */
 	assert_int_equal(strlen(left->mac), NIC_MAC_SIZE - 1);
 	/* The loopback, and four ends of veth. */
 	assert_int_equal(nic_watch_count(f->watch), 5);

@@ -80,7 +80,7 @@ static void test_written_is_read(void **state)
 	assert_false(orders_end_evacuation(again, "eth0"));
 	orders_set_paused(again, false);
 	assert_int_equal(orders_save(again), 0);
-	orders = orders_free(orders);
+	(void)orders_free(orders);
 	orders = open_orders();
 	assert_int_equal(orders_load(orders), 0);
 	assert_false(orders_are_paused(orders));
