@@ -44,8 +44,11 @@ static int print_resumed(const struct ctl *ctl, const json_t *reply)
 static int print_reloaded(const struct ctl *ctl, const json_t *reply)
 {
 	const char *path = json_string_value(json_object_get(reply, "path"));
+	const char *warnings = json_string_value(json_object_get(reply, "warnings"));
 
 	(void)ctl;
+	if (warnings)
+		ctl_print_lines(warnings);
 	(void)printf("reloaded %s\n", path && path[0] ? path : "the built-in configuration");
 	return 0;
 }

@@ -3,15 +3,26 @@
 #include "config.h"
 #include "ctl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
+/* What follows the path: ":LINE:COLUMN: warning: ", or without a place. */
+static bool is_warning(const char *text)
+{
+	static const char mark[] = ": warning: ";
+
+	for (unsigned i = 0; i < 2 && text[0] == ':' && isdigit((unsigned char)text[1]); i++)
+		text += 1 + strspn(text + 1, "0123456789");
+	return strncmp(text, mark, strlen(mark)) == 0;
+}
+
 /* One diagnostic starts with "PATH:" in the first column; the source line and the caret that
  * follow belong to it. */
-static json_t *split_diagnostics(const char *path, const char *text)
+static int split_diagnostics(const char *path, const char *text, json_t *errors, json_t *warnings)
 {
-	json_t *errors = json_array();
 	size_t path_length = strlen(path);
+	int r = 0;
 
 	while (*text) {
 		const char *end = text;
@@ -26,18 +37,26 @@ static json_t *split_diagnostics(const char *path, const char *text)
 		while (length > 0 && text[length - 1] == '\n')
 			length--;
 		if (length > 0)
-			(void)json_array_append_new(errors, json_stringn(text, length));
+			r |= json_array_append_new(is_warning(text + path_length) ? warnings
+										  : errors,
+						   json_stringn(text, length));
 		text = end;
 	}
-	return errors;
+	return r;
 }
 
 static json_t *describe(const char *path, int result, const char *diagnostics,
 			const struct config *config)
 {
-	json_t *document = json_pack("{s:s, s:b, s:o}", "path", path, "valid", result >= 0,
-				     "errors", split_diagnostics(path, diagnostics));
+	json_t *errors = json_array(), *warnings = json_array();
+	int r = split_diagnostics(path, diagnostics, errors, warnings);
+	json_t *document = json_pack("{s:s, s:b, s:o, s:o}", "path", path, "valid", result >= 0,
+				     "errors", errors, "warnings", warnings);
 
+	if (r < 0) {
+		json_decref(document);
+		return NULL;
+	}
 	if (document && config)
 		(void)json_object_update_new(
 			document,
@@ -54,15 +73,19 @@ static const char *plural(json_int_t n)
 	return n == 1 ? "" : "s";
 }
 
+static void print_all(const json_t *diagnostics)
+{
+	for (size_t i = 0; i < json_array_size(diagnostics); i++)
+		(void)fprintf(stderr, "%s\n", json_string_value(json_array_get(diagnostics, i)));
+}
+
 static int print_text(const struct ctl *ctl, const json_t *document)
 {
 	const char *path = json_string_value(json_object_get(document, "path"));
-	const json_t *error;
-	size_t i;
 
 	(void)ctl;
-	json_array_foreach(json_object_get(document, "errors"), i, error)(void)
-		fprintf(stderr, "%s\n", json_string_value(error));
+	print_all(json_object_get(document, "errors"));
+	print_all(json_object_get(document, "warnings"));
 	if (json_is_true(json_object_get(document, "valid"))) {
 		json_int_t nics = json_integer_value(json_object_get(document, "nics"));
 		json_int_t rules = json_integer_value(json_object_get(document, "rules"));

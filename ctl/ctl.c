@@ -133,8 +133,7 @@ static void print_foreign_text(const char *text)
 	}
 }
 
-/* The same, ended by exactly one newline. */
-static void print_lines(const char *text)
+void ctl_print_lines(const char *text)
 {
 	size_t length = strlen(text);
 
@@ -176,7 +175,7 @@ int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *
 	if (strcmp(name, CONTROL_INTERFACE ".InvalidConfiguration") == 0) {
 		tell_text("the configuration is invalid, the rules in force stay: ",
 			  member(parameters, "path"));
-		print_lines(member(parameters, "messages"));
+		ctl_print_lines(member(parameters, "messages"));
 		return CTL_INVALID_CONFIG;
 	}
 	if (strcmp(name, CONTROL_INTERFACE ".PermissionDenied") == 0) {

@@ -40,6 +40,8 @@ struct ctl {
 /* Seconds the daemon has to answer. */
 #define CTL_TIMEOUT 5.0
 
+/* What the daemon told, on stderr, without control characters; ended by exactly one newline. */
+void ctl_print_lines(const char *text);
 /* Writes "espoffloadctl: TEXT" to stderr. */
 void ctl_error(const char *format, ...) _printf_(1, 2);
 

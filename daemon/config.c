@@ -11,6 +11,7 @@
 #include "config-match.h"
 #include "config-report.h"
 #include "config-yaml.h"
+#include "config/contradictions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,6 +146,7 @@ static int read_document(struct config_report *report, yaml_document_t *document
 	warn_unreachable(&reader, root, config, "nics", config->n_nics, covering_nic);
 	warn_unreachable(&reader, root, config, "rules", config->n_rules, covering_rule);
 	warn_unreachable(&reader, root, config, "groups", config->n_groups, covering_group);
+	config_warn_contradictions(&reader, root, config);
 	return 0;
 }
 

@@ -242,6 +242,13 @@ static int load_config(struct daemon *d, const char *path, struct config **ret_c
 		struct journal_event event = {.kind = JOURNAL_CONFIGURATION_REJECTED, .error = r};
 
 		journal_event(d->journal, &event, "Cannot start with %s:\n%s", path, messages);
+	} else if (messages[0]) {
+		struct journal_event event = {
+			.kind = JOURNAL_CONFIGURATION_LOADED,
+			.priority = LOG_WARNING,
+		};
+
+		journal_event(d->journal, &event, "Loaded %s:\n%s", path, messages);
 	}
 	return r;
 }

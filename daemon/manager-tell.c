@@ -371,9 +371,11 @@ void manager_tell_link(struct manager *m, const struct nic *old, const struct ni
 
 void manager_tell_reload(struct manager *m, int result, const char *messages)
 {
+	bool warned = result >= 0 && messages && messages[0];
 	const char *path = m->environment.config_path;
 	struct journal_event event = {
 		.kind = result < 0 ? JOURNAL_CONFIGURATION_REJECTED : JOURNAL_CONFIGURATION_LOADED,
+		.priority = warned ? LOG_WARNING : 0,
 		.error = result < 0 ? result : 0,
 	};
 
@@ -383,8 +385,9 @@ void manager_tell_reload(struct manager *m, int result, const char *messages)
 			      messages);
 	else
 		journal_event(m->environment.journal, &event,
-			      "Loaded %s: %zu NIC entries, %zu rules, %zu groups", path,
-			      m->config->n_nics, m->config->n_rules, m->config->n_groups);
+			      "Loaded %s: %zu NIC entries, %zu rules, %zu groups%s%s", path,
+			      m->config->n_nics, m->config->n_rules, m->config->n_groups,
+			      warned ? "\n" : "", warned ? messages : "");
 }
 
 void manager_tell_paused(struct manager *m)

@@ -433,7 +433,8 @@ static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
 	}
 	if (r < 0)
 		return r;
-	*ret_reply = json_pack("{s:s}", "path", m->environment.config_path);
+	*ret_reply = json_pack("{s:s, s:s*}", "path", m->environment.config_path, "warnings",
+			       messages && messages[0] ? messages : NULL);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

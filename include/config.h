@@ -119,7 +119,8 @@ DEFINE_CLEANUP(struct config *, config_free);
 /*
  * Reads a file. Errors are written to `errors` as people read them: path:line:column, what is
  * wrong, the source line and a caret, and the remedy; all errors of a file at once (up to 20).
- * Warnings (an entry that nothing can reach) are written there too, and the file is taken.
+ * Warnings (an entry that nothing can reach, for example) are written there too, and the file is
+ * taken.
  * Returns 0, -EBADMSG when the file has errors, or the errno of reading it (also told in `errors`).
  */
 int config_load(const char *path, FILE *errors, struct config **ret_config);

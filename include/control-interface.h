@@ -74,7 +74,7 @@
 	"method Evacuate(nic: string) -> ()\n"                                                     \
 	"# Of a NIC: ends its evacuation. Else: ends the pause and all evacuations.\n"             \
 	"method Resume(nic: ?string) -> ()\n"                                                      \
-	"method Reload() -> (path: string)\n"                                                      \
+	"method Reload() -> (path: string, warnings: ?string)\n"                                   \
 	"\n"                                                                                       \
 	"error NoSuchSA (spi: string)\n"                                                           \
 	"error NoSuchNic (nic: string)\n"                                                          \

@@ -127,7 +127,8 @@ static void test_rules(void **state)
 		     "    offload: always\n"
 		     "    weight: 0.001\n"
 		     "    nic: eth0\n"
-		     "  - min-rate: 10 Mbit/s\n");
+		     "  - min-rate: 10 Mbit/s\n"
+		     "nics: [{match: {name: eth0}, allow: true, trusted: true}]\n");
 	const struct config_rule *rule = &config->rules[0];
 
 	assert_int_equal(config->mode, CONFIG_MODE_ENFORCE);
