@@ -27,6 +27,7 @@ struct refusal {
 	char text[KERNEL_TEXT_SIZE];
 	double until;
 	double wait;
+	bool over; /* the SAs of the shape were configured since */
 };
 
 static struct refusal *find_refusal(struct manager *m, int ifindex, const struct sa_shape *shape)
@@ -75,8 +76,19 @@ static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa
 	if (refusal->wait > REFUSAL_WAIT_MAX)
 		refusal->wait = REFUSAL_WAIT_MAX;
 	refusal->until = manager_now(m) + refusal->wait;
+	refusal->over = false;
 	snprintf(refusal->text, sizeof(refusal->text), "%s",
 		 move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP));
+}
+
+/* What was refused long enough ago competes again. */
+void manager_end_refusals(struct manager *m)
+{
+	for (size_t i = 0; i < m->n_refusals; i++)
+		if (!m->refusals[i].over && manager_now(m) >= m->refusals[i].until) {
+			m->refusals[i].over = true;
+			m->look_anew = true;
+		}
 }
 
 static void forget_refusal(struct manager *m, int ifindex, const struct sa *sa)

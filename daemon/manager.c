@@ -43,6 +43,7 @@ void manager_tick(struct manager *m)
 		manager_tell_resynchronised(m);
 	}
 	manager_run_restorations(m);
+	manager_end_refusals(m);
 	manager_watch_tick(m);
 	manager_unmask(m);
 	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */

@@ -119,7 +119,7 @@ struct manager {
 
 	bool stale;        /* events were lost: nothing is moved until the next dump */
 	bool nics_changed; /* recompute before the next plan */
-	bool look_anew;    /* at the next tick: a NIC lost or regained its trust */
+	bool look_anew;    /* at the next tick: trust, or the refusal of a shape, began or ended */
 	uint64_t generation;
 	bool dumping;     /* what is being read is a dump of all SAs */
 	double asked_at;  /* s, monotonic: for the SAs that are being read */
@@ -238,6 +238,8 @@ void manager_keep_for_restoring(struct manager *m, struct move *move);
 bool manager_is_owed(const struct manager *m, const struct sa_id *id);
 bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
 			      const char **ret_text);
+
+void manager_end_refusals(struct manager *m); /* at each tick: of those whose time is over */
 
 /* manager-watch.c */
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts);

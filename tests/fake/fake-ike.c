@@ -430,3 +430,8 @@ unsigned fake_ike_errors(const struct fake_kernel *k)
 {
 	return k->ike_errors;
 }
+
+unsigned fake_ike_wrong_closures(const struct fake_kernel *k)
+{
+	return k->wrong_closures;
+}

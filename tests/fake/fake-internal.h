@@ -146,11 +146,13 @@ struct fake_kernel {
 	struct fake_fault fault;
 	unsigned step;
 	unsigned message;
+	unsigned dumps;
 	uint16_t message_types[256];
 	unsigned lost;
 	unsigned clear_texts;
 	unsigned acquires;
 	unsigned ike_errors;
+	unsigned wrong_closures;
 	unsigned wrong_key; /* outbound packets of an SA whose key nobody installed */
 };
 

@@ -88,3 +88,8 @@ uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message)
 {
 	return message < ELEMENTSOF(k->message_types) ? k->message_types[message] : 0;
 }
+
+unsigned fake_kernel_dumps(const struct fake_kernel *k)
+{
+	return k->dumps;
+}

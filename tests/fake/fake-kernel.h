@@ -146,6 +146,7 @@ void fake_kernel_set_fault(struct fake_kernel *k, const struct fake_fault *fault
 void fake_kernel_restart_counts(struct fake_kernel *k);
 unsigned fake_kernel_steps(const struct fake_kernel *k);
 unsigned fake_kernel_messages(const struct fake_kernel *k);
+unsigned fake_kernel_dumps(const struct fake_kernel *k); /* of all SAs, ever */
 uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message);
 
 /* ---- The IKE daemon's side, and packets ---- */
@@ -224,6 +225,8 @@ void fake_kernel_tolerate_replays(struct fake_kernel *k, struct fake_belief *bel
 				  uint64_t above);
 /* Requests of the IKE daemon that the kernel refused and that no tunnel survives. */
 unsigned fake_ike_errors(const struct fake_kernel *k);
+/* SAs that the IKE daemon closes because a larval SA with their identity expired. */
+unsigned fake_ike_wrong_closures(const struct fake_kernel *k);
 
 /* Outbound packets of the belief's tuple, over whichever SA xfrm_state_find() picks. Returns how
  * many left. */

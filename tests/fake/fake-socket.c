@@ -303,6 +303,7 @@ static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handle
 	if (s->dead)
 		return -ESHUTDOWN;
 	s->sequence++;
+	k->dumps += type == XFRM_MSG_GETSA;
 	if (type == XFRM_MSG_GETPOLICY)
 		fake_policies_dump(k, &b, s->sequence, s->port);
 	for (const struct fake_sa *sa = k->sas; sa && type == XFRM_MSG_GETSA; sa = sa->next)

@@ -123,8 +123,10 @@ void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard)
 		return;
 	}
 	for (struct fake_belief *b = k->beliefs; b; b = b->next)
-		if (sa->info.id.spi != 0 && fake_belief_find(k, b) == sa)
+		if (sa->info.id.spi != 0 && fake_belief_find(k, b) == sa) {
+			k->wrong_closures += b->alive && sa->state != FAKE_VALID;
 			b->alive = false; /* the IKE daemon listens to EXPIRE */
+		}
 	fake_unlink(k, sa);
 	fake_notify_expire(k, sa, true);
 	fake_sa_free(sa);

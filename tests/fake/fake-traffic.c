@@ -96,44 +96,68 @@ static bool check_expire(struct fake_kernel *k, struct fake_sa *sa)
 	return true;
 }
 
-static void count(struct fake_kernel *k, struct fake_sa *sa, struct fake_wire *wire, unsigned bytes)
+static void count(struct fake_kernel *k, struct fake_sa *sa, struct fake_wire *wire,
+		  unsigned packets, unsigned bytes)
 {
-	sa->info.curlft.bytes += bytes;
-	sa->info.curlft.packets++;
+	sa->info.curlft.bytes += (uint64_t)packets * bytes;
+	sa->info.curlft.packets += packets;
 	sa->last_used = (uint64_t)k->now;
-	wire->bytes += bytes;
-	wire->packets++;
+	wire->bytes += (uint64_t)packets * bytes;
+	wire->packets += packets;
 }
 
-static bool send_one(struct fake_kernel *k, const struct fake_sa *like, unsigned bytes)
+static bool has_limits(const struct fake_sa *sa)
+{
+	const struct xfrm_lifetime_cfg *limit = &sa->info.lft;
+
+	return limit->soft_byte_limit != XFRM_INF || limit->hard_byte_limit != XFRM_INF ||
+	       limit->soft_packet_limit != XFRM_INF || limit->hard_packet_limit != XFRM_INF;
+}
+
+static void count_sent(struct fake_wire *wire, uint64_t first, uint64_t last)
+{
+	if (first <= wire->last_sent) {
+		wire->reused +=
+			(unsigned)((last < wire->last_sent ? last : wire->last_sent) - first + 1);
+	} else {
+		wire->skipped += first - wire->last_sent - 1;
+	}
+	if (last > wire->last_sent)
+		wire->last_sent = last;
+}
+
+/* Sends the next of `packets` packets, and with it those that meet the same. Returns how many. */
+static unsigned send_some(struct fake_kernel *k, const struct fake_sa *like, unsigned packets,
+			  unsigned bytes)
 {
 	struct fake_belief *owner;
 	struct fake_sa *sa;
-	uint64_t sequence;
+	uint64_t first, last;
 	bool acquiring;
+	unsigned n = 1;
 
 	sa = find_outbound(k, like, k->serial, &acquiring);
 	if (!sa) {
 		if (!acquiring && !spi_is_taken(k, like))
 			acquire(k, like);
 		k->clear_texts += fake_policies_let_through(k, like);
-		return false;
+		return 0;
 	}
-	if (!check_expire(k, sa) || !fake_replay_next(sa, &sequence))
-		return false;
+	if (!check_expire(k, sa) || !fake_replay_next(sa, &first))
+		return 0;
 	owner = fake_belief_of_key(k, sa);
 	if (!owner) {
 		k->wrong_key++;
-		return false;
+		return 0;
 	}
-	if (sequence <= owner->wire.last_sent) {
-		owner->wire.reused++;
-	} else {
-		owner->wire.skipped += sequence - owner->wire.last_sent - 1;
-		owner->wire.last_sent = sequence;
+	last = first;
+	if (!has_limits(sa)) {
+		for (; n < packets && fake_replay_next(sa, &last); n++) {
+		}
 	}
-	count(k, sa, &owner->wire, bytes);
-	return true;
+	count_sent(&owner->wire, first, last);
+	count(k, sa, &owner->wire, n, bytes);
+	return n;
 }
 
 unsigned fake_kernel_send(struct fake_kernel *k, struct fake_belief *belief, unsigned packets,
@@ -141,11 +165,12 @@ unsigned fake_kernel_send(struct fake_kernel *k, struct fake_belief *belief, uns
 {
 	unsigned sent = 0;
 
-	for (unsigned i = 0; i < packets; i++) {
-		if (send_one(k, belief->sa, bytes))
-			sent++;
-		else
-			k->lost++;
+	for (unsigned i = 0; i < packets;) {
+		unsigned n = send_some(k, belief->sa, packets - i, bytes);
+
+		sent += n;
+		k->lost += n == 0;
+		i += n ? n : 1;
 	}
 	return sent;
 }
@@ -243,7 +268,7 @@ static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t s
 	if (has_window(sa) && !enter_accepted(&belief->wire, sequence) &&
 	    sequence <= belief->tolerated)
 		belief->wire.replayed++;
-	count(k, sa, &belief->wire, bytes);
+	count(k, sa, &belief->wire, 1, bytes);
 	return 0;
 }
 

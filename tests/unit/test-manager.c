@@ -455,6 +455,27 @@ static void test_trust_is_lost(void **state)
 	close_bench(&b);
 }
 
+/* What a driver refused once is offered again after retry-refused, though nothing else happens. */
+static void test_refused_is_tried_again(void **state)
+{
+	struct fake_belief *belief;
+	struct fake_nic *nic;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	nic = fake_kernel_nic(b.fake, NIC);
+	nic->fail_adds = 1;
+	nic->fail_error = -EINVAL;
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 50, belief);
+	assert_int_equal(b.manager->refused, 1);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	work(&b, 15, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_max_rate),
 		cmocka_unit_test(test_group_ceiling),
 		cmocka_unit_test(test_group_floor),
+		cmocka_unit_test(test_refused_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * explore-manager [--quick | --all] [--report] [--world=N]: runs all lives, prints how many and
+ * what came of them. Fails if one goes wrong.
+ */
+#include "journal.h"
+#include "life.h"
+
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define ARENA_SIZE (4u << 20)
+
+static void print(const struct life_explorer *e)
+{
+	(void)printf("lives: %lu\nwrong: %lu\nwith a fault: %lu\n", e->scenarios, e->wrong,
+		     e->faults);
+	for (enum life_event i = LIFE_NOTHING + 1; i < _LIFE_EVENT_MAX; i++)
+		(void)printf("  %s: %lu\n", life_event_name(i), e->events[i]);
+	(void)printf("promoted: %lu\nevicted: %lu\npackets lost: %lu\nACQUIREs: %lu\n", e->promoted,
+		     e->evicted, e->lost_packets, e->acquires);
+	for (enum life_limit i = LIFE_LIMIT_NONE + 1; i < _LIFE_LIMIT_MAX; i++)
+		(void)printf("not promised, %s: %lu\n", life_limit_name(i), e->limits[i]);
+}
+
+static int explore(struct life_explorer *e, bool thorough, long only)
+{
+	size_t n;
+	const struct life_world *worlds = life_worlds(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if ((only < 0 || (size_t)only == i) && !life_explore(e, &worlds[i], thorough))
+			break;
+	print(e);
+	return e->wrong > 0;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(secret_arena_freep) struct secret_arena *arena = NULL;
+	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
+	struct life_explorer explorer = {};
+	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* a disk is slow */
+	FILE *log;
+	bool thorough = false;
+	long only = -1;
+	int r;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--all") == 0) {
+			thorough = true;
+		} else if (strcmp(argv[i], "--report") == 0) {
+			explorer.report = stdout;
+		} else if (strncmp(argv[i], "--world=", 8) == 0) {
+			only = strtol(argv[i] + 8, NULL, 10);
+		} else {
+			(void)fprintf(stderr,
+				      "usage: explore-manager [--all] [--report] [--world=N]\n");
+			return 2;
+		}
+	}
+	if (secret_arena_new(ARENA_SIZE, &arena) < 0 || rescue_open(-1, &rescue) < 0) {
+		(void)fprintf(stderr, "explore-manager: cannot lock memory (RLIMIT_MEMLOCK)\n");
+		return 77; /* skipped */
+	}
+	log = fopen("/dev/null", "we");
+	if (!log || journal_new(log, LOG_EMERG, &explorer.journal) < 0 || !mkdtemp(directory))
+		return 1;
+	(void)snprintf(explorer.placed_path, sizeof(explorer.placed_path), "%s/placed", directory);
+	explorer.arena = arena;
+	explorer.rescue = rescue;
+	r = explore(&explorer, thorough, only);
+	journal_free(explorer.journal);
+	(void)fclose(log);
+	(void)unlink(explorer.placed_path);
+	(void)rmdir(directory);
+	return r;
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The daemon of a life: its network, its event loop, its death and its return. */
+#include "journal.h"
+#include "life.h"
+#include "placed.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+/* More turns without time passing than any honest work takes. */
+#define TURNS_MAX 10000
+
+static const char rules[] = "mode: enforce\n"
+			    "interval: 100ms\n"
+			    "moves-per-second: 1000\n"
+			    "nics:\n"
+			    "  - match: {name: eth0}\n"
+			    "    allow: true\n"
+			    "    trusted: true\n"
+			    "    capacity: 4\n";
+static const char rules_always[] = "mode: enforce\n"
+				   "interval: 100ms\n"
+				   "moves-per-second: 1000\n"
+				   "nics:\n"
+				   "  - match: {name: eth0}\n"
+				   "    allow: true\n"
+				   "    trusted: true\n"
+				   "    capacity: 4\n"
+				   "rules:\n"
+				   "  - match: {reqid: 1}\n"
+				   "    offload: always\n";
+
+/* ---- A network of one NIC ---- */
+
+struct life_network {
+	struct network network;
+	struct nic nic;
+};
+
+static size_t network_count(struct network *network)
+{
+	(void)network;
+	return 1;
+}
+
+static const struct nic *network_at(struct network *network, size_t index)
+{
+	(void)index;
+	return &((struct life_network *)network)->nic;
+}
+
+static const struct nic *network_get(struct network *network, int ifindex)
+{
+	return ifindex == LIFE_NIC ? network_at(network, 0) : NULL;
+}
+
+static const struct nic *network_find(struct network *network, const char *name)
+{
+	const struct nic *nic = network_at(network, 0);
+
+	return strcmp(nic->name, name) == 0 ? nic : NULL;
+}
+
+/* The address of the fake kernel that its SAs begin or end at. */
+static bool network_address_is_local(struct network *network, uint16_t family,
+				     const struct sa_address *address)
+{
+	static const uint8_t gateway[] = {10, 0, 255, 255};
+
+	(void)network;
+	(void)family;
+	return memcmp(address->bytes, gateway, sizeof(gateway)) == 0;
+}
+
+static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
+			 int *ret_ifindex)
+{
+	(void)network;
+	(void)sa;
+	(void)mark;
+	*ret_ifindex = LIFE_NIC;
+	return 0;
+}
+
+static struct network *network_close(struct network *network)
+{
+	free(network);
+	return NULL;
+}
+
+static const struct network_ops network_ops = {
+	.count = network_count,
+	.at = network_at,
+	.get = network_get,
+	.find = network_find,
+	.address_is_local = network_address_is_local,
+	.route_for_sa = network_route,
+	.free = network_close,
+};
+
+static struct life_network *open_network(bool up)
+{
+	struct life_network *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		abort();
+	n->network.ops = &network_ops;
+	n->nic = (struct nic){.ifindex = LIFE_NIC,
+			      .name = "eth0",
+			      .driver = "netdevsim",
+			      .up = up,
+			      .carrier = up,
+			      .esp_offload_known = true,
+			      .esp_offload = true};
+	return n;
+}
+
+/* ---- Messages of the link, and what it does, at their time ---- */
+
+enum link_kind {
+	LINK_DOWN,
+	LINK_UP,
+	LINK_RESYNCED,
+	LINK_FLUSH, /* the kernel deletes the SAs */
+};
+
+struct link_message {
+	double at;
+	enum link_kind kind;
+};
+
+static void queue_message(struct life *life, double in_seconds, enum link_kind kind)
+{
+	struct link_message *grown =
+		reallocarray(life->messages, life->n_messages + 1, sizeof(*grown));
+
+	if (!grown)
+		abort();
+	life->messages = grown;
+	grown[life->n_messages++] = (struct link_message){life->now + in_seconds, kind};
+}
+
+void life_link(struct life *life, double in_seconds, bool up)
+{
+	queue_message(life, in_seconds, up ? LINK_UP : LINK_DOWN);
+}
+
+void life_resync(struct life *life, double in_seconds)
+{
+	queue_message(life, in_seconds, LINK_RESYNCED);
+}
+
+void life_flush(struct life *life, double in_seconds)
+{
+	if (in_seconds > 0) {
+		queue_message(life, in_seconds, LINK_FLUSH);
+		return;
+	}
+	if (fake_kernel_link_down(life->fake, LIFE_NIC) == 0)
+		return;
+	life->was_down = true;
+	life_lose_window(life);
+}
+
+void life_lose_window(struct life *life)
+{
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		if (life->latest[i] && life->scenario->world->sas[i].inbound)
+			fake_kernel_tolerate_replays(life->fake, life->latest[i], life->dumped[i]);
+}
+
+/* A daemon that is dead hears nothing; the next one finds the link as it is then. */
+static void deliver(struct life *life, enum link_kind kind)
+{
+	bool up = kind == LINK_UP;
+	struct nic old;
+
+	if (kind == LINK_FLUSH) {
+		life_flush(life, 0);
+		return;
+	}
+	if (kind != LINK_RESYNCED)
+		life->link_up = up;
+	if (life->killed)
+		return;
+	if (kind == LINK_RESYNCED) {
+		manager_network_callbacks.resynced(life->manager);
+		return;
+	}
+	old = life->network->nic;
+	life->network->nic.up = life->network->nic.carrier = up;
+	manager_network_callbacks.link(&old, &life->network->nic, life->manager);
+}
+
+static double next_message(const struct life *life)
+{
+	double next = INFINITY;
+
+	for (size_t i = 0; i < life->n_messages; i++)
+		next = fmin(next, life->messages[i].at);
+	return next;
+}
+
+/* One that is due, the earliest and the oldest first. */
+static bool deliver_next(struct life *life)
+{
+	double next = next_message(life);
+
+	if (next > life->now)
+		return false;
+	for (size_t i = 0; i < life->n_messages; i++)
+		if (life->messages[i].at == next) {
+			enum link_kind kind = life->messages[i].kind;
+
+			life->n_messages--;
+			memmove(&life->messages[i], &life->messages[i + 1],
+				(life->n_messages - i) * sizeof(life->messages[0]));
+			deliver(life, kind);
+			break;
+		}
+	return true;
+}
+
+/* ---- Birth and death ---- */
+
+static double read_monotonic(void *userdata)
+{
+	return ((const struct life *)userdata)->now;
+}
+
+static uint64_t read_realtime(void *userdata)
+{
+	return (uint64_t)fake_kernel_now(((const struct life *)userdata)->fake);
+}
+
+void life_start(struct life *life)
+{
+	struct manager_environment environment = {
+		.clock = {.monotonic = read_monotonic, .realtime = read_realtime, .userdata = life},
+		.arena = life->explorer->arena,
+		.journal = life->explorer->journal,
+		.rescue = life->explorer->rescue,
+		.config_path = "/nonexistent",
+		.event_timer_default = fake_kernel_config(life->fake)->aevent_etime,
+		.kernel_release = "6.12.1",
+	};
+	const char *text = life->scenario->world->always ? rules_always : rules;
+	struct config *config;
+
+	if (placed_new(life->explorer->placed_path, &life->placed) < 0 ||
+	    placed_load(life->placed) < 0 ||
+	    config_parse("rules", text, strlen(text), stderr, &config) < 0 ||
+	    fake_kernel_open(life->fake, &environment.kernel) < 0)
+		abort();
+	life->network = open_network(life->link_up);
+	environment.network = &life->network->network;
+	environment.placed = life->placed;
+	if (manager_new(&environment, config, &life->manager) < 0)
+		abort();
+	/* systemd would start it again. */
+	if (manager_start(life->manager) < 0 && !life->killed)
+		life_kill(life, 0.25);
+}
+
+void life_stop(struct life *life)
+{
+	life->manager = manager_free(life->manager);
+	life->placed = placed_free(life->placed);
+}
+
+static void keep_placed(struct life *life)
+{
+	FILE *file = fopen(life->explorer->placed_path, "re");
+
+	free(life->placed_text);
+	life->placed_text = NULL;
+	life->placed_size = 0;
+	if (!file)
+		return;
+	if (getdelim(&life->placed_text, &life->placed_size, EOF, file) < 0)
+		life->placed_size = 0;
+	else
+		life->placed_size = strlen(life->placed_text);
+	(void)fclose(file);
+}
+
+static void bring_back_placed(struct life *life)
+{
+	FILE *file;
+
+	(void)unlink(life->explorer->placed_path);
+	if (!life->placed_size)
+		return;
+	file = fopen(life->explorer->placed_path, "we");
+	if (!file || fwrite(life->placed_text, 1, life->placed_size, file) != life->placed_size)
+		abort();
+	(void)fclose(file);
+}
+
+/* SIGKILL. The daemon's functions still return, which changes nothing any more: its sockets are
+ * dead, and what outlives it is kept as it is now. */
+void life_kill(struct life *life, double dead_seconds)
+{
+	struct life_explorer *explorer = life->explorer;
+
+	if (life->killed)
+		return;
+	life->killed = life->was_killed = true;
+	life->back_at = life->now + dead_seconds;
+	fake_kernel_kill(life->fake);
+	life->rescued = rescue_load(explorer->rescue, explorer->arena, &life->image, &life->target);
+	if (life->rescued == 0)
+		life_lose_window(life);
+	keep_placed(life);
+}
+
+static void bury(struct life *life)
+{
+	struct rescue *rescue = life->explorer->rescue;
+
+	if (!life->manager)
+		return;
+	life_stop(life);
+	bring_back_placed(life);
+	rescue_clear(rescue);
+	if (life->rescued >= 0)
+		(void)rescue_store(rescue, &life->image, &life->target);
+	if (life->rescued > 0)
+		(void)rescue_store_exact(rescue, &life->image, &life->target);
+	sa_image_wipe(&life->image);
+}
+
+static void come_back(struct life *life)
+{
+	life->killed = false;
+	life_start(life);
+}
+
+/* ---- The event loop ---- */
+
+void life_stand_still(struct life *life, double seconds)
+{
+	int64_t whole;
+
+	life->now += seconds;
+	whole = (int64_t)life->now;
+	if (whole > life->seconds)
+		fake_kernel_advance(life->fake, whole - life->seconds);
+	life->seconds = whole;
+}
+
+/* What the loop would do now: read what came, and run what is due. */
+static void turn(struct life *life)
+{
+	struct schedule *schedule = &life->manager->schedule;
+	unsigned turns = 0;
+
+	do {
+		while (!life->killed && deliver_next(life)) {
+		}
+		while (!life->killed && manager_read_events(life->manager) > 0) {
+		}
+		if (turns++ == TURNS_MAX) {
+			life_complain(life, "the daemon does not come to rest");
+			life_kill(life, 0.25);
+		}
+	} while (!life->killed && schedule_run_due(schedule));
+}
+
+static double next_time(const struct life *life)
+{
+	return fmin(next_message(life),
+		    life->killed ? life->back_at : schedule_next(&life->manager->schedule));
+}
+
+void life_pass(struct life *life, double seconds)
+{
+	double end = life->now + seconds, next;
+
+	for (;;) {
+		if (life->killed) {
+			bury(life);
+			while (deliver_next(life)) {
+			}
+			if (life->now >= life->back_at)
+				come_back(life);
+		}
+		if (!life->killed)
+			turn(life);
+		next = next_time(life);
+		if (next > end)
+			break;
+		life_stand_still(life, fmax(next - life->now, 0));
+	}
+	life_stand_still(life, fmax(end - life->now, 0));
+}

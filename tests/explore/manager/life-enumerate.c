@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Which lives there are. */
+#include "life.h"
+
+#include <errno.h>
+
+#define STEPS_MAX 100000 /* the loops end where nothing happens any more */
+
+static const int refusals[] = {-ENOMEM, -EEXIST, -EINVAL, -ENOSPC, -EPERM, -EOPNOTSUPP};
+
+static bool run(struct life_explorer *explorer, const struct life_scenario *s,
+		struct life_outcome *outcome)
+{
+	life_run(explorer, s, outcome);
+	return explorer->limit == 0 || explorer->wrong < explorer->limit;
+}
+
+static bool all_events(struct life_explorer *explorer, const struct life_scenario *scenario)
+{
+	struct life_scenario s = *scenario;
+	struct life_outcome o;
+
+	for (s.first.event = LIFE_NOTHING + 1; s.first.event < _LIFE_EVENT_MAX; s.first.event++)
+		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
+			if (!run(explorer, &s, &o))
+				return false;
+			if (!o.first_happened)
+				break;
+		}
+	return true;
+}
+
+static bool faults_of(struct life_explorer *explorer, const struct life_scenario *scenario,
+		      enum fake_fault_kind kind, const int *errors, size_t n, unsigned count)
+{
+	struct life_scenario s = *scenario;
+	struct life_outcome o;
+
+	for (unsigned message = 0; message < STEPS_MAX; message++)
+		for (size_t i = 0; i < n; i++) {
+			s.fault = (struct fake_fault){.kind = kind,
+						      .message = message,
+						      .count = count,
+						      .error = errors[i],
+						      .text = "injected"};
+			if (!run(explorer, &s, &o))
+				return false;
+			if (!o.fault_struck)
+				return true;
+		}
+	return true;
+}
+
+static bool all_faults(struct life_explorer *explorer, const struct life_scenario *s)
+{
+	static const int nothing = 0, send_error = -ENOBUFS;
+	static const int receive_errors[] = {-ENOBUFS, -ETIMEDOUT};
+
+	return faults_of(explorer, s, FAKE_FAULT_REFUSE, refusals, ELEMENTSOF(refusals), 1) &&
+	       faults_of(explorer, s, FAKE_FAULT_REFUSE, refusals, 3, 4) &&
+	       faults_of(explorer, s, FAKE_FAULT_LOSE_NOTE, &nothing, 1, 1) &&
+	       faults_of(explorer, s, FAKE_FAULT_LOSE_ANSWER, &nothing, 1, 1) &&
+	       faults_of(explorer, s, FAKE_FAULT_SEND, &send_error, 1, 1) &&
+	       faults_of(explorer, s, FAKE_FAULT_RECEIVE, receive_errors,
+			 ELEMENTSOF(receive_errors), 1);
+}
+
+bool life_explore(struct life_explorer *explorer, const struct life_world *world, bool thorough)
+{
+	struct life_scenario quiet = {.world = world}, busy = {.world = world, .busy = true};
+	struct life_outcome o;
+
+	(void)thorough;
+	return run(explorer, &quiet, &o) && run(explorer, &busy, &o) &&
+	       all_events(explorer, &quiet) && all_events(explorer, &busy) &&
+	       all_faults(explorer, &quiet) && all_faults(explorer, &busy);
+}

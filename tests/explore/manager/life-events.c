@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What happens between two steps of the daemon. */
+#include "life.h"
+
+#define BYTES 1000
+#define BURST_PACKETS 200000
+#define BURST_SECONDS 0.01
+/* Longer than net.core.xfrm_acq_expires. */
+#define STALL_SECONDS 40
+
+static void receive(struct life *life, struct fake_belief *belief, unsigned packets)
+{
+	uint64_t last;
+
+	for (unsigned i = 0; i < packets; i++)
+		(void)fake_kernel_receive_next(life->fake, belief, BYTES);
+	/* An attacker repeats what went before. */
+	last = fake_kernel_last_sequence(life->fake, belief);
+	for (uint64_t i = 0; i < 2 && i < last; i++)
+		(void)fake_kernel_receive(life->fake, belief, last - i, BYTES);
+}
+
+static bool is_inbound(const struct life *life, size_t i)
+{
+	return life->scenario->world->sas[i].inbound;
+}
+
+/* charon deletes the policies before the SA. Others leave them, which asks for a new SA; after the
+ * story that is over. */
+static bool has_traffic(const struct life *life, size_t i)
+{
+	const struct life_world *world = life->scenario->world;
+
+	if (!life->latest[i])
+		return false;
+	return fake_belief_alive(life->latest[i]) || !(world->templates_name_spi || life->is_over);
+}
+
+void life_traffic(struct life *life, unsigned packets)
+{
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		if (!has_traffic(life, i))
+			continue;
+		else if (is_inbound(life, i))
+			receive(life, life->latest[i], packets);
+		else
+			(void)fake_kernel_send(life->fake, life->latest[i], packets, BYTES);
+}
+
+/* A replay window is short: inbound, what a burst does is no different from some packets. */
+static void burst(struct life *life)
+{
+	life->now += BURST_SECONDS;
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		if (!has_traffic(life, i))
+			continue;
+		else if (is_inbound(life, i))
+			receive(life, life->latest[i], 100);
+		else
+			(void)fake_kernel_send(life->fake, life->latest[i], BURST_PACKETS, 64);
+}
+
+static void rekey(struct life *life)
+{
+	struct fake_belief *new;
+
+	if (fake_belief_alive(life->first) &&
+	    fake_ike_rekey(life->fake, life->first, life->next_spi++, &new) == 0)
+		life->latest[0] = new;
+}
+
+static void delete (struct life *life)
+{
+	if (fake_belief_alive(life->first) && fake_ike_delete(life->fake, life->first) < 0)
+		life->outcome->ike_errors++;
+}
+
+static void expire(struct life *life)
+{
+	if (fake_ike_expire(life->fake, life->first) < 0)
+		delete (life);
+}
+
+/* Down, and up again after half a second. */
+static void go_down(struct life *life, double message, double flush, double resync)
+{
+	life_flush(life, flush);
+	if (resync > 0) {
+		life_resync(life, resync);
+		return;
+	}
+	life_link(life, message, false);
+	life_link(life, message + 0.5, true);
+}
+
+static bool is_down_now(const struct life *life)
+{
+	return life->was_down && !fake_kernel_view(life->fake, life->first).exists;
+}
+
+void life_happen(struct life *life, enum life_event event)
+{
+	if (event < _LIFE_IKE_MAX && is_down_now(life))
+		life->wrote_while_down = true;
+	switch (event) {
+	case LIFE_DELETE:
+		delete (life);
+		break;
+	case LIFE_UPDATE:
+		if (fake_belief_alive(life->first))
+			(void)fake_ike_update(life->fake, life->first, 5000, 4501);
+		break;
+	case LIFE_REKEY:
+		rekey(life);
+		break;
+	case LIFE_REKEY_AND_DELETE:
+		rekey(life);
+		delete (life);
+		break;
+	case LIFE_EXPIRE:
+		expire(life);
+		break;
+	case LIFE_FLUSH:
+		(void)fake_ike_flush(life->fake);
+		break;
+	case LIFE_DOWN:
+		go_down(life, 0, 0, 0);
+		break;
+	case LIFE_DOWN_LATE:
+		go_down(life, 0.3, 0, 0);
+		break;
+	case LIFE_DOWN_FIRST:
+		go_down(life, 0, 0.005, 0);
+		break;
+	case LIFE_DOWN_SLOW:
+		go_down(life, 0, 0.2, 0);
+		break;
+	case LIFE_FLAP:
+		life_flush(life, 0);
+		life_link(life, 0, false);
+		life_link(life, 0, true);
+		break;
+	case LIFE_DOWN_UNSEEN:
+		go_down(life, 0, 0, 0.05);
+		break;
+	case LIFE_BURST:
+		burst(life);
+		break;
+	case LIFE_BURST_AND_DOWN:
+		burst(life);
+		go_down(life, 0, 0, 0);
+		break;
+	case LIFE_LOOKUP:
+		fake_kernel_hold_lookup(life->fake, life->latest[0]);
+		break;
+	case LIFE_OVERRUN:
+		fake_kernel_overrun(life->fake);
+		break;
+	case LIFE_STALL:
+		life->stalled = true;
+		life_stand_still(life, STALL_SECONDS);
+		break;
+	case LIFE_KILL:
+		life_kill(life, 0.25);
+		break;
+	case LIFE_KILL_LATE:
+		life->stalled = true;
+		life_kill(life, STALL_SECONDS);
+		break;
+	case LIFE_NOTHING:
+	case _LIFE_EVENT_MAX:
+		break;
+	}
+}
+
+bool life_can_happen(const struct life *life, enum life_event event, enum fake_moment moment)
+{
+	if (!life->first)
+		return event >= _LIFE_IKE_MAX && event != LIFE_LOOKUP && event != LIFE_STALL;
+	if (event == LIFE_LOOKUP)
+		return !is_inbound(life, 0);
+	if (moment == FAKE_WITHIN_MESSAGE)
+		return event == LIFE_BURST;
+	if (event == LIFE_STALL)
+		return moment == FAKE_BEFORE_TRANSACT;
+	return event >= _LIFE_IKE_MAX || moment != FAKE_BEFORE_MESSAGE;
+}
+
+const char *life_event_name(enum life_event event)
+{
+	static const char *const names[] = {
+		[LIFE_NOTHING] = "nothing",
+		[LIFE_DELETE] = "IKE deletes",
+		[LIFE_UPDATE] = "IKE updates",
+		[LIFE_REKEY] = "IKE rekeys",
+		[LIFE_REKEY_AND_DELETE] = "IKE rekeys and deletes",
+		[LIFE_EXPIRE] = "IKE expires",
+		[LIFE_FLUSH] = "flush",
+		[LIFE_DOWN] = "link down",
+		[LIFE_DOWN_LATE] = "link down, told 0.3 s later",
+		[LIFE_DOWN_FIRST] = "link down, deleted 5 ms later",
+		[LIFE_DOWN_SLOW] = "link down, deleted 0.2 s later",
+		[LIFE_FLAP] = "link down and up at once",
+		[LIFE_DOWN_UNSEEN] = "link down, its messages lost",
+		[LIFE_BURST] = "packets at line rate",
+		[LIFE_BURST_AND_DOWN] = "packets at line rate, link down",
+		[LIFE_LOOKUP] = "a lookup is held up",
+		[LIFE_OVERRUN] = "events are lost",
+		[LIFE_STALL] = "the daemon stands still for 40 s",
+		[LIFE_KILL] = "kill",
+		[LIFE_KILL_LATE] = "kill, back 40 s later",
+	};
+
+	return names[event];
+}

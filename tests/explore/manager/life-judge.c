@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What must hold after a life, and what the daemon does not promise. */
+#include "life.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+void life_complain(struct life *life, const char *format, ...)
+{
+	va_list arguments;
+
+	life->outcome->wrong++;
+	if (!life->text)
+		return;
+	va_start(arguments, format);
+	(void)vfprintf(life->text, format, arguments);
+	va_end(arguments);
+	(void)fputc('\n', life->text);
+}
+
+static bool slot_is_used(struct life *life)
+{
+	struct life_explorer *explorer = life->explorer;
+	struct sa_image image = {};
+	struct sa_offload target;
+
+	if (rescue_load(explorer->rescue, explorer->arena, &image, &target) == -ENOENT)
+		return false;
+	sa_image_wipe(&image);
+	return true;
+}
+
+static void judge_daemon(struct life *life)
+{
+	struct manager *m = life->manager;
+	const struct sa *sa;
+
+	if (m->n_restoring > 0)
+		life_complain(life, "%zu SAs are owed to the kernel", m->n_restoring);
+	if (m->n_restorations > 0)
+		life_complain(life, "a NIC that went down is not done with");
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	if (sa->foreign)
+		life_complain(life, "SA %#x has become somebody else's", sa->description.id.spi);
+	if (slot_is_used(life))
+		life_complain(life, "the rescue slot is not empty");
+}
+
+static void judge_kernel(struct life *life)
+{
+	const struct life_scenario *s = life->scenario;
+	unsigned flags = 0;
+
+	if (life->was_down || life->was_killed || s->fault.kind != FAKE_FAULT_NONE)
+		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
+	life->outcome->wrong += fake_kernel_check(life->fake, flags, life->text);
+	if (fake_kernel_count(life->fake, true) > 0)
+		life_complain(life, "%u larval SAs are left", fake_kernel_count(life->fake, true));
+	if (fake_ike_wrong_closures(life->fake) > 0)
+		life_complain(life, "the IKE daemon closed an SA that was alive");
+	if (fake_ike_errors(life->fake) + life->outcome->ike_errors > 0)
+		life_complain(life, "%u requests of the IKE daemon failed",
+			      fake_ike_errors(life->fake) + life->outcome->ike_errors);
+}
+
+static enum life_limit limit_of(const struct life *life)
+{
+	if (life->wrote_while_down)
+		return LIFE_LIMIT_WROTE_WHILE_DOWN;
+	if (life->stalled && fake_ike_wrong_closures(life->fake) > 0)
+		return LIFE_LIMIT_LARVAL_EXPIRED;
+	return LIFE_LIMIT_NONE;
+}
+
+void life_judge(struct life *life, size_t arena_in_use)
+{
+	judge_daemon(life);
+	judge_kernel(life);
+	life_stop(life);
+	if (secret_arena_in_use(life->explorer->arena) != arena_in_use)
+		life_complain(life, "memory with keys was not given back");
+	if (life->outcome->wrong > 0)
+		life->outcome->limit = limit_of(life);
+	if (life->outcome->limit != LIFE_LIMIT_NONE)
+		life->outcome->wrong = 0;
+}
+
+const char *life_limit_name(enum life_limit limit)
+{
+	static const char *const names[] = {
+		[LIFE_LIMIT_NONE] = "none",
+		[LIFE_LIMIT_WROTE_WHILE_DOWN] =
+			"the IKE daemon wrote while its SA was down with its NIC",
+		[LIFE_LIMIT_LARVAL_EXPIRED] = "the larval SA in the SA's place expired",
+		[LIFE_LIMIT_TWO_FAULTS] = "a second failure kept the daemon from cleaning up",
+	};
+
+	return names[limit];
+}

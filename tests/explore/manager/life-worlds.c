@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "life.h"
+
+#define OUT                                           \
+	{                                             \
+		.spi = 0x1001, .peer = 10, .reqid = 1 \
+	}
+#define IN                                                                                \
+	{                                                                                 \
+		.spi = 0x1002, .peer = 10, .reqid = 1, .inbound = true, .by_update = true \
+	}
+#define OUT_ESN                                                    \
+	{                                                          \
+		.spi = 0x1001, .peer = 10, .reqid = 1, .esn = true \
+	}
+#define IN_ESN                                                                       \
+	{                                                                            \
+		.spi = 0x1002, .peer = 10, .reqid = 1, .esn = true, .inbound = true, \
+		.by_update = true                                                    \
+	}
+
+static const struct life_world worlds[] = {
+	{.name = "out", .sas = {OUT}, .n = 1},
+	{.name = "out, charon", .sas = {OUT}, .n = 1, .templates_name_spi = true},
+	{.name = "out ESN, charon", .sas = {OUT_ESN}, .n = 1, .templates_name_spi = true},
+	{.name = "out, charon, always",
+	 .sas = {OUT},
+	 .n = 1,
+	 .templates_name_spi = true,
+	 .always = true},
+	{.name = "in", .sas = {IN}, .n = 1},
+	{.name = "in ESN, always", .sas = {IN_ESN}, .n = 1, .always = true},
+	{.name = "out and in, charon", .sas = {OUT, IN}, .n = 2, .templates_name_spi = true},
+	{.name = "out, charon, MIGRATE_STATE evicts",
+	 .sas = {OUT},
+	 .n = 1,
+	 .templates_name_spi = true,
+	 .migrate_state = FAKE_MIGRATE_EVICT_ONLY},
+	{.name = "out ESN, MIGRATE_STATE",
+	 .sas = {OUT_ESN},
+	 .n = 1,
+	 .migrate_state = FAKE_MIGRATE_WORKS},
+	{.name = "in, MIGRATE_STATE", .sas = {IN}, .n = 1, .migrate_state = FAKE_MIGRATE_WORKS},
+};
+
+const struct life_world *life_worlds(size_t *ret_n)
+{
+	*ret_n = ELEMENTSOF(worlds);
+	return worlds;
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One scenario: the story, what disturbs it, and the time after it. */
+#include "life.h"
+#include "methods.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The traffic of a hot SA. */
+#define SLICE_SECONDS 0.02
+#define SLICE_PACKETS 20
+/* By then a hot SA has been promoted, and one that has to leave has left. */
+#define HOT_SECONDS 0.8
+#define LEAVE_SECONDS 0.3
+/* After the story, at the daemon's usual pace; and until all that expires has expired. */
+#define AFTER_SECONDS 1.0
+#define LATE_SECONDS 40.0
+/* So long an SA may have to wait before it is moved again: what was refused is tried again after a
+ * minute. */
+#define AGAIN_SECONDS 150.0
+
+/* What a dump has shown is what the daemon knows at least. Called before the packets of a step. */
+static void track_dumps(struct life *life)
+{
+	unsigned dumps = fake_kernel_dumps(life->fake);
+
+	if (dumps != life->dumps)
+		memcpy(life->dumped, life->accepted, sizeof(life->dumped));
+	life->dumps = dumps;
+}
+
+static void track_accepted(struct life *life)
+{
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		if (life->latest[i])
+			life->accepted[i] = fake_kernel_last_sequence(life->fake, life->latest[i]);
+}
+
+static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct life *life = userdata;
+	const struct life_scenario *s = life->scenario;
+	struct life_outcome *o = life->outcome;
+
+	(void)k;
+	if (life->killed)
+		return;
+	track_dumps(life);
+	if (s->busy)
+		life_traffic(life, 2);
+	track_accepted(life);
+	if (s->first.event && !o->first_happened && step >= s->first.step &&
+	    life_can_happen(life, s->first.event, moment)) {
+		o->first_happened = true;
+		life_happen(life, s->first.event);
+	} else if (s->second.event && o->first_happened && !o->second_happened &&
+		   step >= s->second.step && life_can_happen(life, s->second.event, moment)) {
+		o->second_happened = true;
+		life_happen(life, s->second.event);
+	}
+}
+
+static void set_up(struct life *life)
+{
+	const struct life_world *world = life->scenario->world;
+	struct fake_nic nic = {.ifindex = LIFE_NIC, .name = "eth0", .capacity_in = 8};
+	struct fake_config *config;
+
+	if (fake_kernel_new(&life->fake) < 0)
+		abort();
+	(void)fake_kernel_add_nic(life->fake, &nic);
+	config = fake_kernel_config(life->fake);
+	config->templates_name_spi = world->templates_name_spi;
+	config->migrate_state = world->migrate_state;
+	life->now = 1000;
+	life->seconds = 1000;
+	life->next_spi = 0x2000;
+	life->link_up = true;
+	(void)unlink(life->explorer->placed_path);
+}
+
+static void be_born(struct life *life)
+{
+	const struct life_world *world = life->scenario->world;
+
+	for (size_t i = 0; i < world->n; i++)
+		if (fake_ike_add(life->fake, &world->sas[i], &life->latest[i]) < 0)
+			abort();
+	life->first = life->latest[0];
+	/* No SA has a successor in the same second. */
+	life_stand_still(life, 1.0);
+}
+
+static void live(struct life *life, double seconds)
+{
+	for (double end = life->now + seconds; life->now < end - 1e-9;) {
+		life_traffic(life, SLICE_PACKETS);
+		life_pass(life, SLICE_SECONDS);
+	}
+}
+
+static void story(struct life *life)
+{
+	const struct life_scenario *s = life->scenario;
+
+	fake_kernel_set_hook(life->fake, at_step, life);
+	fake_kernel_set_fault(life->fake, &s->fault);
+	life_start(life);
+	life_pass(life, 0.05);
+	be_born(life);
+	live(life, HOT_SECONDS);
+	if (life->manager)
+		(void)manager_evacuate(life->manager, "eth0");
+	live(life, LEAVE_SECONDS);
+	life->outcome->fault_struck = s->fault.kind == FAKE_FAULT_NONE ||
+				      fake_kernel_messages(life->fake) > s->fault.message;
+	if (life->manager) {
+		life->outcome->promoted = life->manager->promoted;
+		life->outcome->evicted = life->manager->evicted;
+	}
+	fake_kernel_set_hook(life->fake, NULL, NULL);
+	fake_kernel_set_fault(life->fake, &(struct fake_fault){});
+	fake_kernel_end_lookup(life->fake);
+	life->is_over = true;
+}
+
+static void explain(struct life *life, const struct fake_belief *belief)
+{
+	struct manager *m = life->manager;
+	struct sa_id id = fake_belief_id(belief);
+	const struct sa *sa = sa_table_find(&m->sas, &id);
+	struct policy_sa_view view = {};
+	struct explanation e;
+
+	if (!sa) {
+		life_complain(life, "SA %#x is not known to the daemon", id.spi);
+		return;
+	}
+	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
+	methods_explain(m, sa, &view, &e);
+	life_complain(life, "SA %#x is hot and not promoted again: %s", id.spi, e.reason);
+}
+
+static bool all_are(const struct life *life, int ifindex)
+{
+	for (size_t i = 0; i < life->scenario->world->n; i++) {
+		const struct fake_belief *belief = life->latest[i];
+
+		if (fake_belief_alive(belief) &&
+		    fake_kernel_view(life->fake, belief).ifindex != ifindex)
+			return false;
+	}
+	return true;
+}
+
+/* It is moved again: nothing is pending for ever, nothing is taken for what it is not. */
+static void move_again(struct life *life)
+{
+	double begun = life->now;
+
+	manager_end_evacuations(life->manager);
+	life->manager->config->interval = 1.0;
+	while (!all_are(life, LIFE_NIC) && life->now < begun + AGAIN_SECONDS)
+		live(life, 10 * SLICE_SECONDS);
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		if (fake_belief_alive(life->latest[i]) &&
+		    fake_kernel_view(life->fake, life->latest[i]).ifindex != LIFE_NIC)
+			explain(life, life->latest[i]);
+	(void)manager_evacuate(life->manager, "eth0");
+	life->manager->config->interval = 0.1;
+	live(life, LEAVE_SECONDS);
+	if (!all_are(life, 0))
+		life_complain(life, "an SA is left in a NIC that is evacuated");
+}
+
+static void aftermath(struct life *life)
+{
+	live(life, AFTER_SECONDS);
+	while (life->killed || !life->manager)
+		life_pass(life, 1.0);
+	if (!life->link_up)
+		life_link(life, 0, true);
+	life->manager->config->interval = 5.0;
+	life_pass(life, LATE_SECONDS);
+	move_again(life);
+}
+
+static bool happened(const struct life_scenario *s, const struct life_outcome *o)
+{
+	if ((s->first.event && !o->first_happened) || (s->second.event && !o->second_happened))
+		return false;
+	return o->fault_struck;
+}
+
+static void count(struct life_explorer *explorer, const struct life_scenario *s,
+		  const struct life_outcome *o)
+{
+	explorer->scenarios++;
+	explorer->wrong += o->wrong > 0;
+	explorer->limits[o->limit]++;
+	explorer->events[s->first.event]++;
+	explorer->faults += s->fault.kind != FAKE_FAULT_NONE;
+	explorer->promoted += o->promoted;
+	explorer->evicted += o->evicted;
+	explorer->lost_packets += o->lost_packets;
+	explorer->acquires += o->acquires;
+}
+
+static void run_once(struct life_explorer *explorer, const struct life_scenario *scenario,
+		     FILE *text, struct life_outcome *ret_outcome)
+{
+	size_t in_use = secret_arena_in_use(explorer->arena);
+	struct life life = {
+		.explorer = explorer, .scenario = scenario, .outcome = ret_outcome, .text = text};
+
+	*ret_outcome = (struct life_outcome){};
+	set_up(&life);
+	story(&life);
+	if (happened(scenario, ret_outcome)) {
+		aftermath(&life);
+		life_judge(&life, in_use);
+		ret_outcome->lost_packets = fake_kernel_lost(life.fake);
+		ret_outcome->acquires = fake_kernel_acquires(life.fake);
+	}
+	life_stop(&life);
+	sa_image_wipe(&life.image);
+	rescue_clear(explorer->rescue);
+	fake_kernel_free(life.fake);
+	free(life.messages);
+	free(life.placed_text);
+}
+
+static void describe(FILE *report, const struct life_scenario *s)
+{
+	(void)fprintf(report, "%s%s", s->world->name, s->busy ? ", busy" : "");
+	if (s->fault.kind != FAKE_FAULT_NONE)
+		(void)fprintf(report, "; fault %d at message %u (%s), %u times", s->fault.kind,
+			      s->fault.message,
+			      s->fault.error ? strerrorname_np(-s->fault.error) : "-",
+			      s->fault.count ? s->fault.count : 1);
+	if (s->first.event)
+		(void)fprintf(report, "; %s at step %u", life_event_name(s->first.event),
+			      s->first.step);
+	if (s->second.event)
+		(void)fprintf(report, "; %s at step %u", life_event_name(s->second.event),
+			      s->second.step);
+	(void)fputc('\n', report);
+}
+
+void life_run(struct life_explorer *explorer, const struct life_scenario *scenario,
+	      struct life_outcome *ret_outcome)
+{
+	run_once(explorer, scenario, NULL, ret_outcome);
+	if (!happened(scenario, ret_outcome))
+		return;
+	count(explorer, scenario, ret_outcome);
+	if (ret_outcome->wrong == 0 || !explorer->report)
+		return;
+	/* Once more, to tell: the same happens. */
+	describe(explorer->report, scenario);
+	run_once(explorer, scenario, explorer->report, ret_outcome);
+	(void)fputc('\n', explorer->report);
+	(void)fflush(explorer->report);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Systematic exploration of the whole daemon over the fake kernel. A scenario is one life of a few
+ * SAs, from their birth until after the daemon has evacuated them: they get hot, are promoted, and
+ * leave the NIC again. Between any two steps of it something happens: the IKE daemon writes, the
+ * NIC goes down, the kernel refuses, the daemon is killed. Then time passes, without faults, and
+ * everything that must hold is checked.
+ *
+ * The clock is the scenario's own: nothing waits and nothing depends on the speed of the machine.
+ */
+#pragma once
+
+#include "fake-kernel.h"
+#include "manager.h"
+#include "rescue.h"
+
+#define LIFE_NIC 3
+#define LIFE_SAS_MAX 3
+
+struct life_world {
+	const char *name;
+	struct fake_sa_spec sas[LIFE_SAS_MAX];
+	size_t n;
+	bool templates_name_spi; /* as charon writes its policies */
+	bool always;             /* pinned by a rule: promoted at birth, without a rate */
+	enum fake_migrate_state migrate_state;
+};
+
+enum life_event {
+	LIFE_NOTHING,
+	/* The IKE daemon's, on the first SA. */
+	LIFE_DELETE,
+	LIFE_UPDATE,
+	LIFE_REKEY,
+	LIFE_REKEY_AND_DELETE,
+	LIFE_EXPIRE,
+	LIFE_FLUSH,
+	_LIFE_IKE_MAX, /* these want xfrm_cfg_mutex; those below do not */
+	/* The NIC goes down, and is up again half a second after the daemon was told. */
+	LIFE_DOWN = _LIFE_IKE_MAX, /* the SAs are deleted, and the message waits */
+	LIFE_DOWN_LATE,            /* ... the message comes 0.3 s later */
+	LIFE_DOWN_FIRST,           /* the message, and 5 ms later the deletion */
+	LIFE_DOWN_SLOW,            /* ... 0.2 s later */
+	LIFE_FLAP,                 /* down and up, before the daemon reads either */
+	LIFE_DOWN_UNSEEN,          /* the messages are lost, and that is known */
+	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
+	LIFE_BURST_AND_DOWN,
+	LIFE_LOOKUP,    /* a packet looks for its SA, and is held up */
+	LIFE_OVERRUN,   /* events were lost */
+	LIFE_STALL,     /* the daemon stands still until larval SAs have expired */
+	LIFE_KILL,      /* the daemon is killed, and started again 250 ms later */
+	LIFE_KILL_LATE, /* ... after larval SAs have expired */
+	_LIFE_EVENT_MAX,
+};
+
+struct life_disturbance {
+	enum life_event event;
+	unsigned step; /* at the first step from here on at which it can happen */
+};
+
+struct life_scenario {
+	const struct life_world *world;
+	bool busy; /* packets at every step, and replayed ones */
+	struct fake_fault fault;
+	struct life_disturbance first, second;
+};
+
+/* What the daemon does not promise (docs/safety.md, "What is not covered"), each counted. */
+enum life_limit {
+	LIFE_LIMIT_NONE,
+	/* The IKE daemon wrote while its SA was down with its NIC and not yet back. */
+	LIFE_LIMIT_WROTE_WHILE_DOWN,
+	/* The daemon stood still, or was dead, until the larval SA in the SA's place expired. */
+	LIFE_LIMIT_LARVAL_EXPIRED,
+	/* A second failure, or its death, kept the daemon from cleaning up. */
+	LIFE_LIMIT_TWO_FAULTS,
+	_LIFE_LIMIT_MAX,
+};
+
+struct life_outcome {
+	bool first_happened; /* else there is no such step, and no scenario */
+	bool second_happened;
+	bool fault_struck;
+	unsigned wrong;
+	enum life_limit limit; /* what is wrong is beyond this */
+	uint64_t promoted, evicted, lost_packets;
+	unsigned acquires;
+	unsigned ike_errors; /* requests of the IKE daemon that failed */
+};
+
+struct life_explorer {
+	struct secret_arena *arena;
+	struct rescue *rescue;
+	struct journal *journal;
+	char placed_path[64];
+	FILE *report;        /* NULL: quiet */
+	unsigned long limit; /* stop after so many wrong scenarios; 0: never */
+	unsigned long scenarios, wrong;
+	unsigned long limits[_LIFE_LIMIT_MAX];
+	unsigned long events[_LIFE_EVENT_MAX], faults;
+	unsigned long promoted, evicted, lost_packets, acquires;
+};
+
+/* One scenario under way. */
+struct life {
+	struct life_explorer *explorer;
+	const struct life_scenario *scenario;
+	struct life_outcome *outcome;
+	struct fake_kernel *fake;
+	struct life_network *network; /* belongs to the manager */
+	struct manager *manager;
+	struct placed *placed;
+	double now;      /* s, monotonic */
+	int64_t seconds; /* of it that the kernel's clock knows */
+
+	struct fake_belief *latest[LIFE_SAS_MAX]; /* the IKE daemon's newest of each */
+	struct fake_belief *first;                /* what its writes are about */
+	uint32_t next_spi;
+
+	struct link_message *messages;
+	size_t n_messages;
+	bool link_up; /* as the daemon was told last */
+
+	/* After a kill, what outlives the daemon. */
+	bool killed;
+	double back_at;
+	int rescued; /* what rescue_load() said */
+	struct sa_image image;
+	struct sa_offload target;
+	char *placed_text;
+	size_t placed_size;
+
+	bool is_over; /* the story */
+
+	/* For the judge. */
+	bool was_killed, was_down, wrote_while_down, stalled;
+	unsigned dumps;
+	/* Inbound: the last number accepted as of the last step, and of the last dump. */
+	uint64_t accepted[LIFE_SAS_MAX], dumped[LIFE_SAS_MAX];
+	FILE *text; /* what is wrong is told; NULL: not */
+};
+
+/* life-daemon.c */
+void life_start(struct life *life);
+void life_stop(struct life *life);
+void life_pass(struct life *life, double seconds);        /* the daemon does what is due */
+void life_stand_still(struct life *life, double seconds); /* it does not */
+void life_link(struct life *life, double in_seconds, bool up);
+void life_flush(struct life *life, double in_seconds);
+void life_resync(struct life *life, double in_seconds);
+void life_kill(struct life *life, double dead_seconds);
+
+/* What was accepted since the last dump may be accepted again (docs/safety.md). */
+void life_lose_window(struct life *life);
+
+/* life-events.c */
+bool life_can_happen(const struct life *life, enum life_event event, enum fake_moment moment);
+void life_happen(struct life *life, enum life_event event);
+void life_traffic(struct life *life, unsigned packets);
+const char *life_event_name(enum life_event event);
+
+/* life-judge.c */
+void life_judge(struct life *life, size_t arena_in_use);
+_printf_(2, 3) void life_complain(struct life *life, const char *format, ...);
+const char *life_limit_name(enum life_limit limit);
+
+/* life.c */
+void life_run(struct life_explorer *explorer, const struct life_scenario *scenario,
+	      struct life_outcome *ret_outcome);
+
+/* life-worlds.c */
+const struct life_world *life_worlds(size_t *ret_n);
+
+/* life-enumerate.c: false when the limit was reached. */
+bool life_explore(struct life_explorer *explorer, const struct life_world *world, bool thorough);
