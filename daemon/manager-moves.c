@@ -169,6 +169,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 			 struct move *move)
 {
 	bool promote = planned->action == POLICY_PROMOTE;
+	bool no_space, late;
 
 	switch (move->result) {
 	case MOVE_RESULT_DONE:
@@ -184,8 +185,10 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 	case MOVE_RESULT_ELSEWHERE:
 		m->refused++;
 		set_refusal_text(sa, move);
-		report(m, sa, move->error == -ENOSPC ? POLICY_NO_SPACE : POLICY_REFUSED);
-		if (move->error == -ENOSPC)
+		no_space = move->error == -ENOSPC;
+		late = no_space && manager_slots_are_late(m, move->target.ifindex);
+		report(m, sa, late ? POLICY_FAILED : no_space ? POLICY_NO_SPACE : POLICY_REFUSED);
+		if (no_space && !late)
 			tell_capacity(m, sa, move->target.ifindex);
 		remember_refusal(m, move->target.ifindex, sa, move);
 		break;
@@ -264,6 +267,11 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	if (!sa)
 		return; /* it went since the plan was made */
 	if (planned->sa == m->without_slot && planned->action == POLICY_PROMOTE) {
+		report(m, sa, POLICY_FAILED);
+		return;
+	}
+	if (manager_evict_later(m, sa, planned)) {
+		m->without_slot = planned->other;
 		report(m, sa, POLICY_FAILED);
 		return;
 	}

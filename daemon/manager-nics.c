@@ -288,6 +288,7 @@ static void update_nic(struct manager *m, const struct nic *nic)
 	if (nic->speed != 0)
 		n->speed = nic->speed;
 	n->config = config;
+	n->frees_late = driver && driver->frees_late;
 	n->candidacy = judge(m, nic, config, driver);
 	n->vacate = judge_permission(m, nic, config) != CANDIDACY_OK;
 	choose_capacity(n, config, driver);

@@ -263,6 +263,8 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 {
 	bool was_resident = is_resident(sa);
 
+	if (sa->ifindex != 0)
+		manager_note_left(m, sa, sa->ifindex);
 	sa->ifindex = facts->offload_ifindex;
 	sa->foreign = is_foreign(m, facts);
 	sa->moved_at = manager_now(m);
@@ -322,6 +324,8 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	sa->deleted_by_other = false;
 	sa->missing_since = 0;
 	manager_watch(m, sa, &facts);
+	if (facts.packets != sa->packets)
+		sa->carried_at = manager_now(m);
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
 	if (facts.offload_ifindex != sa->ifindex) {

@@ -7,6 +7,12 @@
  * still, loses its trust for a while, and everything that was put there leaves; that it is slower
  * than software costs it no trust.
  *
+ * Some drivers free late (mlx5): after an SA was deleted the NIC goes on decrypting its inbound
+ * packets until the last reference to it is gone, up to seconds later. The SA in software receives
+ * what is decrypted already: every packet of that time fails its integrity check (10 of 10 on a
+ * simulated NIC). So there an inbound SA is evicted when it is quiet, if it can wait; and failures
+ * of that time are no fault of the NIC, not even after the SA is back in it.
+ *
  * Somebody who sends forged packets to an inbound SA can raise its integrity failures, and so keep
  * it in software: that is where it would be without this daemon.
  */
@@ -17,6 +23,13 @@
 #define FAILURES_MAX 4
 #define REPLAYS_MAX 32
 
+/* So long after its deletion the NIC may still decrypt for an SA, or hold its slot. */
+#define LATE_SECONDS 10.0
+/* And so long, and as many samples, without a packet make it quiet: one that sends regularly then
+ * has less than one packet in the time that it loses. */
+#define QUIET_SECONDS 5.0
+#define QUIET_SAMPLES 2.0
+
 #define STRIKES_MAX 3
 #define STRIKES_SECONDS 600.0
 #define DISTRUST_SECONDS 600.0
@@ -24,8 +37,13 @@
 
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
+	double now = manager_now(m), from = now;
+
+	if (sa->left_late_at > 0 && sa->left_late_at + LATE_SECONDS > now)
+		from = sa->left_late_at + LATE_SECONDS;
 	sa->watch = (struct sa_watch){
-		.until = manager_now(m) + WATCH_SECONDS,
+		.from = from,
+		.until = from + WATCH_SECONDS,
 		.failures = facts->integrity_failures,
 		.replayed = facts->replayed,
 	};
@@ -65,8 +83,14 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 
 	if (sa->watch.until == 0)
 		return;
-	if (sa->ifindex == 0 || manager_now(m) > sa->watch.until) {
+	if (sa->ifindex == 0 || facts->offload_ifindex != sa->ifindex ||
+	    manager_now(m) > sa->watch.until) {
 		sa->watch = (struct sa_watch){};
+		return;
+	}
+	if (manager_now(m) < sa->watch.from) {
+		sa->watch.failures = facts->integrity_failures;
+		sa->watch.replayed = facts->replayed;
 		return;
 	}
 	fault = find_fault(sa, facts);
@@ -94,6 +118,50 @@ void manager_watch_verdict(struct manager *m, struct sa *sa)
 	manager_tell_verdict(m, sa, n, &verdict);
 	if (verdict.slower && verdict.stopped)
 		strike(m, n);
+}
+
+/* The SA, the NIC or the operator cannot wait. */
+static bool is_urgent(enum policy_reason reason)
+{
+	switch (reason) {
+	case POLICY_REASON_BANNED:
+	case POLICY_REASON_NO_LONGER_ALLOWED:
+	case POLICY_REASON_OVER_CAPACITY:
+	case POLICY_REASON_MADE_WORSE:
+	case POLICY_REASON_DOUBTED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool manager_evict_later(struct manager *m, const struct sa *sa, const struct policy_move *planned)
+{
+	const struct manager_nic *n = manager_nic(m, sa->ifindex);
+	double quiet = QUIET_SAMPLES * m->config->interval;
+
+	if (planned->action != POLICY_EVICT || !n || !n->frees_late ||
+	    sa->description.direction != SA_DIRECTION_IN || is_urgent(planned->reason))
+		return false;
+	return manager_now(m) - sa->carried_at < (quiet > QUIET_SECONDS ? quiet : QUIET_SECONDS);
+}
+
+bool manager_slots_are_late(struct manager *m, int ifindex)
+{
+	const struct manager_nic *n = manager_nic(m, ifindex);
+
+	return n && n->frees_late && n->left_at > 0 && manager_now(m) - n->left_at < LATE_SECONDS;
+}
+
+void manager_note_left(struct manager *m, struct sa *sa, int ifindex)
+{
+	struct manager_nic *n = manager_nic(m, ifindex);
+
+	if (!n || !n->frees_late)
+		return;
+	n->left_at = manager_now(m);
+	if (sa->description.direction == SA_DIRECTION_IN)
+		sa->left_late_at = manager_now(m);
 }
 
 bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n)

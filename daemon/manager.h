@@ -54,6 +54,8 @@ struct manager_nic {
 	double distrust;                      /* s, how long it was last time */
 	double rate_in, rate_out;             /* bytes/s of these */
 	uint32_t speed;                       /* Mbit/s, as last known; 0: unknown */
+	bool frees_late;                      /* as struct nic_driver */
+	double left_at;                       /* s, monotonic; when an SA last left it, 0: never */
 };
 
 /* A NIC went down, and its SAs are being brought back. */
@@ -246,6 +248,12 @@ void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts
 void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 /* After each sample: did the policy find out whether a NIC slows the SA down? */
 void manager_watch_verdict(struct manager *m, struct sa *sa);
+/* Where the driver frees late: whether an eviction waits for the SA to be quiet. */
+bool manager_evict_later(struct manager *m, const struct sa *sa, const struct policy_move *planned);
+/* ... and whether a slot may not be free yet, of an SA that left a moment ago. */
+bool manager_slots_are_late(struct manager *m, int ifindex);
+/* The SA is not in the NIC any more in which it was. */
+void manager_note_left(struct manager *m, struct sa *sa, int ifindex);
 bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n);
 void manager_watch_tick(struct manager *m);
 

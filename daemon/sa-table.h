@@ -38,6 +38,7 @@ const char *candidacy_text(enum candidacy candidacy);
 
 /* What is watched after a promotion: manager-watch.c. */
 struct sa_watch {
+	double from;                 /* s, monotonic: what happens before is not its fault */
 	double until;                /* s, monotonic; 0: not watched */
 	uint32_t failures, replayed; /* as they were */
 };
@@ -70,6 +71,9 @@ struct sa {
 	struct sa_watch watch;
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
+
+	double carried_at;   /* s, monotonic; when a sample last showed new packets */
+	double left_late_at; /* when it left a NIC that frees late, inbound; 0: it did not */
 
 	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
 	int refusal;     /* negative errno of the driver's last refusal, 0: none */

@@ -108,6 +108,15 @@ struct fake_lookup_held {
 	bool missed;          /* there was nothing: an ACQUIRE, whatever comes */
 };
 
+/* An inbound rule of a NIC that is still there though its SA was deleted. */
+struct fake_late_rule {
+	struct fake_late_rule *next;
+	int ifindex;
+	xfrm_address_t daddr;
+	__be32 spi;
+	uint16_t family;
+};
+
 struct fake_policy {
 	struct fake_policy *next;
 	struct fake_policy_spec spec;
@@ -130,6 +139,7 @@ struct fake_kernel {
 	struct fake_sa *sas;
 	struct fake_belief *beliefs;
 	struct fake_policy *policies;
+	struct fake_late_rule *late_rules;
 	struct fake_socket *sockets;
 	struct fake_nic **nics;
 	size_t n_nics;
@@ -196,6 +206,8 @@ void fake_update_aevent(struct fake_request *request, struct fake_sa *sa, bool u
 /* fake-offload.c */
 int fake_offload_add(struct fake_request *request, struct fake_sa *sa,
 		     const struct xfrm_user_offload *offload);
+/* A NIC decrypts the SA's packets for an SA that is not there any more: software cannot. */
+bool fake_offload_decrypts_late(const struct fake_kernel *k, const struct fake_sa *sa);
 void fake_offload_delete(struct fake_kernel *k, struct fake_sa *sa);
 
 /* fake-emit.c */

@@ -31,6 +31,7 @@ struct fake_kernel *fake_kernel_free(struct fake_kernel *k)
 	while (k->sas)
 		fake_delete(k, k->sas);
 	fake_policies_flush(k, 0);
+	fake_kernel_gc(k);
 	for (struct fake_belief *b = k->beliefs; b; b = next) {
 		next = b->next;
 		fake_sa_free(b->sa);

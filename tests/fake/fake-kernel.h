@@ -65,10 +65,11 @@ struct fake_nic {
 	bool key_128_only;
 	bool transport_only;
 	bool no_encap;
-	int lands_on;    /* it lies: the SA ends up on this ifindex; 0: honest */
-	bool late_free;  /* slots come back with fake_kernel_gc() only (mlx5) */
-	bool hw_esp_off; /* ethtool -K esp-hw-offload off: NETDEV_DOWN flushes nothing */
-	int fail_error;  /* what the next fail_adds adds get */
+	int lands_on;       /* it lies: the SA ends up on this ifindex; 0: honest */
+	bool late_free;     /* slots come back with fake_kernel_gc() only (mlx5) */
+	bool decrypts_late; /* with late_free: inbound packets of SAs that are deleted, till then */
+	bool hw_esp_off;    /* ethtool -K esp-hw-offload off: NETDEV_DOWN flushes nothing */
+	int fail_error;     /* what the next fail_adds adds get */
 	unsigned fail_adds;
 	const char *fail_text; /* extended ack of those; NULL: the core's */
 	/* Counted by the model. */

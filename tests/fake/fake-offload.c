@@ -144,6 +144,29 @@ int fake_offload_add(struct fake_request *request, struct fake_sa *sa,
 	return 0;
 }
 
+static void leave_rule(struct fake_kernel *k, const struct fake_sa *sa)
+{
+	struct fake_late_rule *rule = fake_allocate(sizeof(*rule));
+
+	*rule = (struct fake_late_rule){
+		.next = k->late_rules,
+		.ifindex = sa->ifindex,
+		.daddr = sa->info.id.daddr,
+		.spi = sa->info.id.spi,
+		.family = sa->info.family,
+	};
+	k->late_rules = rule;
+}
+
+bool fake_offload_decrypts_late(const struct fake_kernel *k, const struct fake_sa *sa)
+{
+	for (const struct fake_late_rule *r = k->late_rules; r; r = r->next)
+		if (r->spi == sa->info.id.spi && r->family == sa->info.family &&
+		    fake_same_address(&r->daddr, &sa->info.id.daddr, r->family))
+			return true;
+	return false;
+}
+
 /* xfrm_dev_state_delete(): most drivers free the slot here, some only when the last reference is
  * gone (xdo_dev_state_free() from the garbage collector). */
 void fake_offload_delete(struct fake_kernel *k, struct fake_sa *sa)
@@ -154,12 +177,29 @@ void fake_offload_delete(struct fake_kernel *k, struct fake_sa *sa)
 	if (!nic)
 		return;
 	*(inbound ? &nic->used_in : &nic->used_out) -= 1;
+	if (nic->late_free && nic->decrypts_late && inbound)
+		leave_rule(k, sa);
 	if (nic->late_free)
 		*(inbound ? &nic->late_in : &nic->late_out) += 1;
 }
 
+static void drop_rules(struct fake_kernel *k, int ifindex)
+{
+	for (struct fake_late_rule **p = &k->late_rules; *p;) {
+		struct fake_late_rule *rule = *p;
+
+		if (ifindex != 0 && rule->ifindex != ifindex) {
+			p = &rule->next;
+			continue;
+		}
+		*p = rule->next;
+		free(rule);
+	}
+}
+
 void fake_kernel_gc(struct fake_kernel *k)
 {
+	drop_rules(k, 0);
 	for (size_t i = 0; i < k->n_nics; i++)
 		k->nics[i]->late_in = k->nics[i]->late_out = 0;
 }
@@ -180,6 +220,7 @@ unsigned fake_kernel_link_down(struct fake_kernel *k, int ifindex)
 		}
 	}
 	fake_policies_flush(k, ifindex);
+	drop_rules(k, ifindex);
 	nic->late_in = nic->late_out = 0; /* xfrm_dev_state_flush() frees those that wait, too */
 	return n;
 }

@@ -255,6 +255,10 @@ static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t s
 		return -EALREADY;
 	if (!check_expire(k, sa))
 		return -EKEYEXPIRED;
+	if (fake_offload_decrypts_late(k, sa)) {
+		sa->info.stats.integrity_failed++;
+		return -EBADMSG;
+	}
 	/* With ESN the high half is authenticated, though not sent. */
 	if (!fake_same_key(sa, like) ||
 	    ((sa->info.flags & XFRM_STATE_ESN) &&

@@ -187,7 +187,7 @@ static void open_bench_with(struct bench *b, const char *text)
 	open_bench_on(b, text, FAKE_MIGRATE_ABSENT);
 }
 
-static void open_bench(struct bench *b)
+static inline void open_bench(struct bench *b)
 {
 	open_bench_with(b, rules);
 }

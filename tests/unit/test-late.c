@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A NIC whose driver frees late (mlx5): it goes on decrypting the inbound packets of an SA that was
+ * deleted, which its successor in software cannot use.
+ */
+#include "manager-bench.h"
+
+#define RULES(more)                                                \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 1}]\n" more
+
+static void open_late(struct bench *b, const char *text)
+{
+	struct fake_nic *nic;
+
+	open_bench_with(b, text);
+	nic = fake_kernel_nic(b->fake, NIC);
+	nic->late_free = nic->decrypts_late = true;
+	nic->capacity_in = 33;
+	snprintf(b->network.nic.driver, sizeof(b->network.nic.driver), "mlx5_core");
+	manager_look_anew(b->manager);
+}
+
+static void apply(struct bench *b, const char *text)
+{
+	struct config *config;
+
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	manager_apply_config(b->manager, config);
+}
+
+/* So many packets every 20 ms. */
+static void receive(struct bench *b, struct fake_belief *one, unsigned n_one,
+		    struct fake_belief *other, unsigned n_other, double seconds)
+{
+	for (double end = b->now + seconds; b->now < end; work(b, 0.02, NULL)) {
+		for (unsigned i = 0; i < n_one; i++)
+			(void)fake_kernel_receive_next(b->fake, one, 1000);
+		for (unsigned i = 0; i < n_other; i++)
+			(void)fake_kernel_receive_next(b->fake, other, 1000);
+	}
+}
+
+static struct fake_belief *add_inbound(struct bench *b, uint32_t spi)
+{
+	return add(b,
+		   (struct fake_sa_spec){.spi = spi, .peer = spi, .reqid = spi, .inbound = true});
+}
+
+/* One that carries packets keeps its slot though another carries more; when it is quiet it goes. */
+static void test_waits_until_quiet(void **state)
+{
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, RULES(""));
+	one = add_inbound(&b, 1);
+	receive(&b, one, 5, one, 0, 1.0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, NIC);
+	other = add_inbound(&b, 2);
+	receive(&b, one, 5, other, 50, 20.0);
+	assert_int_equal(fake_kernel_lost(b.fake), 0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, NIC);
+
+	receive(&b, one, 0, other, 50, 20.0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, 0);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, NIC);
+	assert_int_equal(fake_kernel_lost(b.fake), 0);
+	close_bench(&b);
+}
+
+/* What the operator wants does not wait, nor does a NIC without that trait. */
+static void test_does_not_wait(void **state)
+{
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, RULES(""));
+	one = add_inbound(&b, 1);
+	receive(&b, one, 5, one, 0, 1.0);
+	apply(&b, RULES("rules: [{match: {reqid: 1}, offload: never}]"));
+	receive(&b, one, 5, one, 0, 1.0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, 0);
+	close_bench(&b);
+
+	open_bench_with(&b, RULES(""));
+	one = add_inbound(&b, 1);
+	receive(&b, one, 5, one, 0, 1.0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, NIC);
+	other = add_inbound(&b, 2);
+	receive(&b, one, 5, other, 50, 20.0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, 0);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* Packets arrive between the SA's return to software and the look at it. */
+static void receive_after_update(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+				 void *userdata)
+{
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (moment == FAKE_AFTER_TRANSACT && n > 0 &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_UPDSA)
+		for (unsigned i = 0; i < 10; i++)
+			(void)fake_kernel_receive_next(k, userdata, 1000);
+}
+
+static const struct manager_nic *nic_of(struct bench *b)
+{
+	return manager_nic(b->manager, NIC);
+}
+
+/* Broken packets right after an eviction, and after the SA came back soon, are no fault of the NIC.
+ */
+static void test_no_fault_of_the_nic(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, RULES(""));
+	belief = add_inbound(&b, 1);
+	receive(&b, belief, 5, belief, 0, 1.0);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_hook(b.fake, receive_after_update, belief);
+	apply(&b, RULES("rules: [{match: {reqid: 1}, offload: never}]"));
+	work(&b, 0.1, NULL);
+	fake_kernel_set_hook(b.fake, NULL, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(fake_kernel_lost(b.fake) >= 10);
+	assert_int_equal(nic_of(&b)->strikes, 0);
+
+	apply(&b, RULES("rules: [{match: {reqid: 1}, offload: always}]"));
+	work(&b, 2.0, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	receive(&b, belief, 5, belief, 0, 1.0);
+	assert_int_equal(nic_of(&b)->strikes, 0);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+
+	/* What comes long after is. */
+	fake_kernel_gc(b.fake);
+	work(&b, 10.0, NULL);
+	fake_kernel_add_integrity_failures(b.fake, belief, 10);
+	work(&b, 0.3, NULL);
+	assert_int_equal(nic_of(&b)->strikes, 1);
+	close_bench(&b);
+}
+
+/* The slot of the one that left is not free yet: nothing is learned from that. */
+static void test_slot_not_yet_free(void **state)
+{
+	struct fake_belief *one, *other;
+	struct policy_table_view view;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, RULES(""));
+	fake_kernel_nic(b.fake, NIC)->capacity_in = 1;
+	one = add_inbound(&b, 1);
+	receive(&b, one, 5, one, 0, 1.0);
+	other = add_inbound(&b, 2);
+	receive(&b, one, 0, other, 50, 9.0);
+	assert_int_equal(fake_kernel_view(b.fake, one).ifindex, 0);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, 0);
+	policy_table_get(b.manager->policy, nic_of(&b)->in, &view);
+	assert_int_equal(view.capacity, 1);
+
+	fake_kernel_gc(b.fake);
+	receive(&b, one, 0, other, 50, 5.0);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, NIC);
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_waits_until_quiet),
+		cmocka_unit_test(test_does_not_wait),
+		cmocka_unit_test(test_no_fault_of_the_nic),
+		cmocka_unit_test(test_slot_not_yet_free),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
