@@ -43,6 +43,7 @@ struct daemon {
 	struct placed *placed;
 	struct manager *manager;
 	struct control *control;
+	bool stopping;
 	struct utsname kernel;
 };
 
@@ -125,16 +126,29 @@ static int64_t read_sysctl(const char *path)
 	return errno || end == line ? -1 : value;
 }
 
+static void on_stopped(void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)sd_event_exit(d->event, 0);
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	struct daemon *d = userdata;
 
 	(void)source;
-	if (info->ssi_signo != SIGHUP)
-		return sd_event_exit(d->event, 0);
-	(void)sd_notify(0, "RELOADING=1");
-	(void)manager_reload(d->manager, NULL);
-	(void)sd_notify(0, "READY=1");
+	if (info->ssi_signo == SIGHUP) {
+		(void)sd_notify(0, "RELOADING=1");
+		(void)manager_reload(d->manager, NULL);
+		(void)sd_notify(0, "READY=1");
+	} else if (d->stopping) {
+		return sd_event_exit(d->event, 0); /* the second time: whatever is owed */
+	} else {
+		d->stopping = true;
+		(void)sd_notify(0, "STOPPING=1");
+		manager_stop(d->manager, on_stopped, d);
+	}
 	return 0;
 }
 
@@ -358,9 +372,7 @@ static int run(struct daemon *d, const struct arguments *arguments)
 		      d->kernel.release, d->manager->sas.n);
 	(void)sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);
-	(void)sd_notify(0, "STOPPING=1");
-	event.kind = JOURNAL_STOPPING;
-	journal_event(d->journal, &event, "Stopping; SAs stay where they are");
+	manager_tell_stopping(d->manager, true);
 	return r;
 }
 

@@ -433,7 +433,7 @@ void manager_plan(struct manager *m)
 	const struct policy_move *moves;
 	size_t n;
 
-	if (m->stale || m->n_restoring > 0 || m->queue_position < m->n_queue)
+	if (m->stale || m->stop.done || m->n_restoring > 0 || m->queue_position < m->n_queue)
 		return;
 	if (m->nics_changed) {
 		m->nics_changed = false;

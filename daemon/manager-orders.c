@@ -4,6 +4,9 @@
 
 #include <errno.h>
 
+/* How often it is looked whether an SA is still owed; the attempts have their own times. */
+#define STOP_LOOK_SECONDS 0.02
+
 static void save(struct manager *m)
 {
 	manager_set_health(m, HEALTH_ORDERS, orders_save(m->orders) < 0);
@@ -66,4 +69,31 @@ void manager_end_evacuations(struct manager *m)
 		return;
 	save(m);
 	manager_look_anew(m);
+}
+
+bool manager_owes(const struct manager *m)
+{
+	return m->n_restoring > 0 || schedule_is_pending(&m->schedule, MANAGER_LOST);
+}
+
+void manager_stop_if_settled(struct manager *m)
+{
+	if (manager_owes(m) && manager_now(m) < m->stop.at_last) {
+		schedule_in(&m->schedule, MANAGER_STOP, STOP_LOOK_SECONDS);
+		return;
+	}
+	m->stop.done(m->stop.userdata);
+}
+
+void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata)
+{
+	m->stop = (struct stop){
+		.done = done,
+		.userdata = userdata,
+		.at_last = manager_now(m) + MANAGER_STOP_SECONDS,
+	};
+	manager_cancel_moves(m);
+	if (manager_owes(m))
+		manager_tell_stopping(m, false);
+	manager_stop_if_settled(m);
 }

@@ -420,6 +420,31 @@ void manager_tell_orders(struct manager *m, int error)
 		journal_event(m->environment.journal, &event, "Still paused, as before the start");
 }
 
+void manager_tell_stopping(struct manager *m, bool now)
+{
+	bool owed = manager_owes(m);
+	struct journal_event event = {
+		.kind = JOURNAL_STOPPING,
+		.priority = !owed ? 0
+			    : now ? LOG_CRIT
+				  : LOG_WARNING,
+		.reason = owed ? health_name(HEALTH_OWED) : NULL,
+	};
+
+	if (!owed)
+		journal_event(m->environment.journal, &event, "Stopping; SAs stay where they are");
+	else if (now)
+		journal_event(m->environment.journal, &event,
+			      "Stopping although an SA could not be put back; its image is lost "
+			      "unless the service manager keeps it (FileDescriptorStorePreserve=) "
+			      "for the next start");
+	else
+		journal_event(
+			m->environment.journal, &event,
+			"Told to stop, but an SA could not be put back yet; trying on for %g s",
+			MANAGER_STOP_SECONDS);
+}
+
 void manager_tell_evacuated(struct manager *m, const char *nic, bool evacuated)
 {
 	struct journal_event event = {

@@ -149,6 +149,11 @@ static void run_moves(void *userdata)
 	manager_make_moves(userdata);
 }
 
+static void run_stop(void *userdata)
+{
+	manager_stop_if_settled(userdata);
+}
+
 /* Changes are looked at before moves are made. */
 static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_LOST] = {.run = run_lost},
@@ -157,6 +162,7 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_PLAN] = {.run = run_plan},
 	[MANAGER_RESTORE] = {.run = run_restore},
 	[MANAGER_MOVES] = {.run = run_moves, .idle = true},
+	[MANAGER_STOP] = {.run = run_stop},
 };
 
 void manager_look_anew(struct manager *m)

@@ -85,6 +85,13 @@ struct action {
 
 struct refusal; /* of a shape by a NIC: manager-moves.c */
 
+/* The daemon was told to stop. */
+struct stop {
+	void (*done)(void *userdata); /* NULL: it was not */
+	void *userdata;
+	double at_last; /* s, monotonic: then it stops whatever is owed */
+};
+
 struct manager_environment {
 	struct clock clock;
 	struct secret_arena *arena;
@@ -115,6 +122,7 @@ struct manager {
 
 	struct health *health;
 	struct orders *orders;
+	struct stop stop;
 
 	struct schedule schedule;
 	sd_event_source *kernel_source; /* NULL: not attached to a loop */
@@ -183,6 +191,7 @@ enum manager_work {
 	MANAGER_PLAN,    /* out of turn, for a new SA */
 	MANAGER_RESTORE, /* SAs that could not be put back */
 	MANAGER_MOVES,   /* the queue of moves */
+	MANAGER_STOP,    /* is all back that is owed? */
 	_MANAGER_WORK_MAX,
 };
 
@@ -282,6 +291,12 @@ void manager_set_paused(struct manager *m, bool paused);
 int manager_evacuate(struct manager *m, const char *name);       /* -ENODEV: no such NIC */
 int manager_end_evacuation(struct manager *m, const char *name); /* -ENOENT: it is not evacuated */
 void manager_end_evacuations(struct manager *m);
+/* Plans nothing any more, and calls `done` as soon as no SA is owed to the kernel; at once if none
+ * is, and at the latest after MANAGER_STOP_SECONDS. */
+#define MANAGER_STOP_SECONDS 60.0
+bool manager_owes(const struct manager *m); /* an SA to the kernel */
+void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
+void manager_stop_if_settled(struct manager *m); /* MANAGER_STOP */
 
 /* manager-tell.c */
 /* Sets or clears one condition, and reports it when it begins. */
@@ -303,7 +318,8 @@ void manager_tell_policies_lost(struct manager *m, int ifindex, size_t n);
 void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);
 void manager_tell_reload(struct manager *m, int result, const char *messages);
 void manager_tell_paused(struct manager *m);
-void manager_tell_orders(struct manager *m, int error); /* what a start found */
+void manager_tell_orders(struct manager *m, int error);  /* what a start found */
+void manager_tell_stopping(struct manager *m, bool now); /* now, or as soon as it can */
 void manager_tell_evacuated(struct manager *m, const char *nic, bool evacuated);
 void manager_tell_completed(struct manager *m, const struct move *move);
 const char *sa_direction_name(enum sa_direction direction);   /* "in", "out", "unknown" */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What an operator orders and reads: health, pause, evacuation, reload. */
 #include "manager-bench.h"
+#include "rescue.h"
 
 #include <sys/stat.h>
 
@@ -39,9 +40,9 @@ static bool is_degraded(struct bench *b, const char *text)
  */
 static void test_conditions_do_not_hide_each_other(void **state)
 {
-	/* Before: GETSA, ALLOCSPI; GETSA, GETAE, DELSA, ALLOCSPI. */
+	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI. */
 	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 6, .count = 100000, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .message = 7, .count = 100000, .error = -ENOMEM};
 	struct fake_belief *busy;
 	struct bench b;
 	json_t *status;
@@ -349,6 +350,110 @@ static void test_own_offload_is_not_foreign(void **state)
 	close_bench(&b);
 }
 
+static void note_stopped(void *userdata)
+{
+	*(bool *)userdata = true;
+}
+
+/* A bench with a rescue slot, and an SA that the kernel has no memory for. Returns it; another one
+ * is as busy. */
+static struct fake_belief *owe(struct bench *b)
+{
+	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI. */
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .message = 7, .count = 1000000, .error = -ENOMEM};
+	struct fake_belief *busy;
+
+	open_bench(b);
+	manager_free(b->manager);
+	assert_int_equal(rescue_open(-1, &b->rescue), 0);
+	start_manager(b, rules);
+	call(b, "Pause", NULL, NULL);
+	busy = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(b, 0.5, busy);
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &no_memory);
+	call(b, "Resume", NULL, NULL);
+	work(b, 0.3, busy);
+	assert_int_equal(b->manager->n_restoring, 1);
+	return busy;
+}
+
+static void close_owing(struct bench *b)
+{
+	struct rescue *rescue = b->rescue;
+
+	close_bench(b);
+	rescue_close(rescue);
+}
+
+static void test_stop_waits_for_what_is_owed(void **state)
+{
+	struct fake_belief *owed, *busy;
+	bool stopped = false;
+	struct bench b;
+
+	(void)state;
+	owed = owe(&b);
+	manager_stop(b.manager, note_stopped, &stopped);
+	assert_int_equal(told(&b, "Told to stop"), 1);
+	work(&b, 5, owed);
+	assert_false(stopped);
+	/* Nothing else is begun meanwhile. */
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	for (double end = b.now + 3; b.now < end && !stopped;)
+		work(&b, 0.1, busy);
+	assert_true(stopped);
+	assert_true(fake_kernel_view(b.fake, owed).exists);
+	assert_false(fake_kernel_view(b.fake, owed).larval);
+	work(&b, 1, busy);
+	assert_int_equal(b.manager->promoted, 0);
+	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	close_owing(&b);
+}
+
+/* At last it gives up, and leaves the image to the next start. */
+static void test_stop_gives_up(void **state)
+{
+	struct fake_belief *owed;
+	bool stopped = false;
+	struct sa_offload target;
+	struct sa_image image;
+	struct bench b;
+	double begun;
+
+	(void)state;
+	owed = owe(&b);
+	begun = b.now;
+	manager_stop(b.manager, note_stopped, &stopped);
+	while (!stopped && b.now < begun + 100)
+		pass(&b, 0.5);
+	assert_true(stopped);
+	assert_true(b.now - begun >= MANAGER_STOP_SECONDS &&
+		    b.now - begun < MANAGER_STOP_SECONDS + 1);
+	assert_true(fake_kernel_view(b.fake, owed).larval);
+	assert_int_equal(rescue_load(b.rescue, b.arena, &image, &target), 1);
+	sa_image_wipe(&image);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	restart(&b, rules);
+	assert_true(fake_kernel_view(b.fake, owed).exists);
+	assert_false(fake_kernel_view(b.fake, owed).larval);
+	close_owing(&b);
+}
+
+static void test_stop_at_once(void **state)
+{
+	bool stopped = false;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_stop(b.manager, note_stopped, &stopped);
+	assert_true(stopped);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +466,9 @@ int main(void)
 		cmocka_unit_test(test_orders_that_cannot_be_written),
 		cmocka_unit_test(test_foreign_offload_is_told),
 		cmocka_unit_test(test_own_offload_is_not_foreign),
+		cmocka_unit_test(test_stop_waits_for_what_is_owed),
+		cmocka_unit_test(test_stop_gives_up),
+		cmocka_unit_test(test_stop_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
