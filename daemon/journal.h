@@ -37,6 +37,7 @@ enum journal_kind {
 	JOURNAL_ORDERS_LOST,     /* whether it is to pause is not known, so it does */
 	JOURNAL_HANDS_OFF,       /* an SA that is never moved; once per SA and reason */
 	JOURNAL_FOREIGN_OFFLOAD, /* somebody else offloaded an SA */
+	JOURNAL_ADOPTED,         /* an SA of ours came back under another identity */
 	JOURNAL_FOREIGN_NIC,     /* a NIC holds SAs that somebody else offloaded; once a day */
 	JOURNAL_SLOWED,          /* a NIC slows an SA down, which is back in software */
 	JOURNAL_TRUST_LOST,

@@ -198,13 +198,18 @@ void manager_configure_all(struct manager *m)
 	manager_configure_sa(m, sa);
 }
 
-void manager_forget(struct manager *m, struct sa *sa)
+static void drop(struct manager *m, struct sa *sa)
 {
 	if (sa->handle != POLICY_NONE)
 		policy_sa_remove(m->policy, sa->handle, manager_now(m));
-	placed_remove(m->environment.placed, &sa->description.id);
 	sa_table_remove(&m->sas, sa);
 	m->nics_changed = true;
+}
+
+void manager_forget(struct manager *m, struct sa *sa)
+{
+	placed_leave(m->environment.placed, &sa->description.id, manager_now(m));
+	drop(m, sa);
 }
 
 /* The same identity, but another SA: nothing of the old one holds. */
@@ -214,14 +219,8 @@ static bool is_another(const struct sa *sa, const struct sa_facts *facts)
 
 	return facts->add_time != sa->add_time || a->reqid != b->reqid || a->if_id != b->if_id ||
 	       a->cpu != b->cpu || a->label != b->label || a->mode != b->mode ||
-	       memcmp(&a->source, &b->source, sizeof(a->source)) != 0;
-}
-
-static bool is_foreign(struct manager *m, const struct sa_facts *facts)
-{
-	return facts->offload_ifindex != 0 &&
-	       !placed_contains(m->environment.placed, &facts->description.id,
-				facts->offload_ifindex, facts->add_time);
+	       memcmp(&a->source, &b->source, sizeof(a->source)) != 0 ||
+	       memcmp(sa->shape, &facts->shape, sizeof(facts->shape)) != 0;
 }
 
 /* Without memory for it the SAs beside it could be moved: rather nothing is. */
@@ -233,6 +232,7 @@ static void note_packet_mode(struct manager *m, struct sa *sa, const struct sa_f
 
 static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 {
+	bool adopted;
 	struct sa *sa;
 
 	if (sa_table_add(&m->sas, &facts->description, &facts->shape, &sa) < 0)
@@ -241,11 +241,21 @@ static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 	sa->output_mark = facts->output_mark;
 	sa->unknown_attribute = facts->unknown_attribute;
 	sa->ifindex = facts->offload_ifindex;
-	sa->foreign = is_foreign(m, facts);
+	adopted = !manager_owns(m, sa) && manager_adopt(m, sa);
+	sa->foreign = !manager_owns(m, sa);
 	sa->moved_at = manager_now(m);
 	note_packet_mode(m, sa, facts);
 	sa->hands_off = find_hands_off(m, sa, facts);
+	/* In a NIC that may not hold it: there must be a table that it is to leave. */
+	if (is_resident(sa) && manager_nic(m, sa->ifindex) &&
+	    manager_table_of_residence(m, sa) == POLICY_NONE)
+		manager_update_nics(m);
 	manager_configure_sa(m, sa);
+	if (adopted) {
+		manager_watch_begin(m, sa, facts);
+		manager_tell_adopted(m, sa);
+		schedule_in(&m->schedule, MANAGER_PLAN, 0);
+	}
 	if (sa->foreign)
 		m->nics_changed = true;
 	if (sa->hands_off != HANDS_OFF_NONE && sa->hands_off != HANDS_OFF_LARVAL)
@@ -266,11 +276,12 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 	if (sa->ifindex != 0)
 		manager_note_left(m, sa, sa->ifindex);
 	sa->ifindex = facts->offload_ifindex;
-	sa->foreign = is_foreign(m, facts);
+	sa->foreign = !manager_owns(m, sa);
 	sa->moved_at = manager_now(m);
 	m->nics_changed = true;
+	/* The IKE daemon may have read it in the NIC, and copy that (manager_adopt()). */
 	if (sa->ifindex == 0)
-		placed_remove(m->environment.placed, &sa->description.id);
+		placed_leave(m->environment.placed, &sa->description.id, manager_now(m));
 	if (sa->handle != POLICY_NONE && is_resident(sa) != was_resident)
 		policy_sa_set_resident(m->policy, sa->handle, is_resident(sa), manager_now(m));
 }
@@ -279,6 +290,25 @@ static void note_masked(struct manager *m, const struct sa *sa)
 {
 	if (m->n_masked < ELEMENTSOF(m->masked))
 		m->masked[m->n_masked++] = sa->description.id;
+}
+
+/* The entry of an SA that is another now, or the same with another identity. */
+static struct sa *replace(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+{
+	bool same = manager_is_same_state(m, sa, facts);
+	struct sa_watch watch = sa->watch;
+	double moved_at = sa->moved_at;
+
+	manager_forget(m, sa);
+	if (same)
+		(void)placed_add(m->environment.placed, &facts->description.id,
+				 facts->offload_ifindex, facts->add_time);
+	sa = take_new(m, facts);
+	if (sa && same) {
+		sa->watch = watch;
+		sa->moved_at = moved_at;
+	}
+	return sa;
 }
 
 /* A larval SA with the identity of one that is complete: beside it, made by a packet that found no
@@ -309,12 +339,15 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
 	    take_larval(m, sa))
 		return;
-	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts))) {
-		manager_forget(m, sa);
-		sa = NULL;
-	}
-	if (!sa)
+	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts)))
+		sa = replace(m, sa, &facts);
+	else if (!sa)
 		sa = take_new(m, &facts);
+	/* The deletion of what it is a copy of may become known later than the copy. */
+	if (sa && sa->foreign && manager_is_copy(m, sa)) {
+		drop(m, sa);
+		sa = take_new(m, &facts);
+	}
 	if (!sa)
 		return;
 

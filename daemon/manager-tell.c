@@ -203,6 +203,30 @@ void manager_tell_foreign(struct manager *m, const struct manager_nic *n)
 		n->foreign_in + n->foreign_out);
 }
 
+void manager_tell_adopted(struct manager *m, const struct sa *sa)
+{
+	const struct manager_nic *n = manager_nic(m, sa->ifindex);
+	const char *nic = manager_nic_name(m, sa->ifindex);
+	bool wrong = !n || n->candidacy != CANDIDACY_OK;
+	struct journal_event event = {
+		.kind = JOURNAL_ADOPTED,
+		.priority = wrong ? LOG_WARNING : 0,
+		.nic = nic[0] ? nic : NULL,
+		.reason = n ? candidacy_name(n->candidacy) : NULL,
+	};
+	struct sa_fields fields;
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "the IKE daemon made it anew from a copy, with our offload%s%s",
+		 wrong ? "; it is taken out: " : "",
+		 !wrong ? "" : candidacy_text(n ? n->candidacy : CANDIDACY_NO_NIC));
+	fill_fields(m, &event, &fields, &sa->description, sa->rule);
+	remember(m, &sa->description, nic, "adopted", "copied", text);
+	journal_event(m->environment.journal, &event, "SA %s %s -> %s (%s) is in %s: %s", event.spi,
+		      event.source, event.destination, event.direction, nic, text);
+}
+
 void manager_set_health(struct manager *m, enum health_condition condition, bool holds)
 {
 	struct journal_event event = {.kind = JOURNAL_DEGRADED, .reason = health_name(condition)};

@@ -7,7 +7,6 @@
  * events (ENOBUFS) nothing is moved until a dump has shown everything anew.
  */
 #include "manager.h"
-#include "placed.h"
 #include "rescue.h"
 
 #include <errno.h>
@@ -42,6 +41,7 @@ void manager_tick(struct manager *m)
 		m->resyncs++;
 		manager_tell_resynchronised(m);
 	}
+	manager_save_ownership(m);
 	manager_run_restorations(m);
 	manager_end_refusals(m);
 	manager_watch_tick(m);
@@ -370,14 +370,6 @@ static void complete_interrupted(struct manager *m)
 		manager_keep_for_restoring(m, &move);
 }
 
-static bool placed_is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
-{
-	struct manager *m = userdata;
-	const struct sa *sa = sa_table_find(&m->sas, id);
-
-	return sa && sa->ifindex == ifindex && sa->add_time == add_time;
-}
-
 int manager_start(struct manager *m)
 {
 	int r;
@@ -390,8 +382,7 @@ int manager_start(struct manager *m)
 	r = manager_dump(m);
 	if (r < 0)
 		return r;
-	(void)placed_prune(m->environment.placed, placed_is_alive, m);
-	(void)placed_save_if_changed(m->environment.placed);
+	manager_start_ownership(m);
 	manager_update_nics(m);
 	schedule_in(&m->schedule, MANAGER_TICK, m->config->interval);
 	return 0;

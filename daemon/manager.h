@@ -5,6 +5,7 @@
  *   manager.c        birth, death, the tick, what wakes it
  *   manager-sas.c    observations: dumps and events become entries of the SA table
  *   manager-policies.c  policies that make a move unsafe, and those that went down with a NIC
+ *   manager-ownership.c  which SAs in NICs are ours
  *   manager-nics.c   NICs become tables; which table an SA competes in
  *   manager-orders.c what the operator ordered: pause, evacuation
  *   manager-link.c   SAs that went down with a NIC come back; NICs that are to be empty
@@ -228,6 +229,20 @@ int manager_read_policies(struct manager *m);
 /* Before outbound SAs are moved: reads policies if there may be some that no event tells of. */
 void manager_refresh_policies(struct manager *m);
 
+/* manager-ownership.c */
+/* Whether it is in software, or in a NIC where we put it. */
+bool manager_owns(struct manager *m, const struct sa *sa);
+/* Whether what has another identity now is the very SA of ours in that NIC. */
+bool manager_is_same_state(const struct manager *m, const struct sa *sa,
+			   const struct sa_facts *facts);
+/* Whether an SA that is in a NIC under an unknown identity is a copy of one of ours that went. */
+bool manager_is_copy(const struct manager *m, const struct sa *sa);
+/* If it is, it is ours from now on. */
+bool manager_adopt(struct manager *m, const struct sa *sa);
+/* After the first dump: what the last run of the daemon put into NICs is known again. */
+void manager_start_ownership(struct manager *m);
+void manager_save_ownership(struct manager *m);
+
 /* manager-nics.c */
 void manager_update_nics(struct manager *m);
 struct manager_nic *manager_nic(struct manager *m, int ifindex);
@@ -304,6 +319,7 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
 		       const struct move *move);
 void manager_tell_hands_off(struct manager *m, const struct sa *sa);
+void manager_tell_adopted(struct manager *m, const struct sa *sa);
 void manager_tell_foreign(struct manager *m, const struct manager_nic *n);
 void manager_tell_dump_failed(struct manager *m, int error);
 void manager_tell_resynchronised(struct manager *m);

@@ -9,7 +9,9 @@
  *   destination SPI protocol  mark    ifindex
  *
  * The first line tells the number of records, so that a file that was cut is recognised. SPIs are
- * chosen by peers, hence the keyed hash: SipHash-1-3, whose 32 bytes of an identity are four words.
+ * chosen by peers, hence the keyed hash: SipHash-1-3. It covers SPI and protocol alone, so that an
+ * SA whose destination changed is found; SAs that share an SPI are never placed
+ * (HANDS_OFF_SHARED_SPI).
  */
 #include "placed.h"
 
@@ -31,7 +33,8 @@
 struct record {
 	struct sa_id id;
 	uint64_t add_time;
-	int ifindex; /* 0: the slot is free */
+	double left_at; /* s, monotonic: when the SA went; 0: it did not */
+	int ifindex;    /* 0: the slot is free */
 };
 
 struct placed {
@@ -40,10 +43,9 @@ struct placed {
 	struct record *slots;
 	size_t n_slots; /* a power of two */
 	size_t n;       /* at most three quarters of n_slots */
+	size_t n_left;  /* of these, departed */
 	bool changed;
 };
-
-_Static_assert(sizeof(struct sa_id) == 4 * sizeof(uint64_t), "hash() reads four words");
 
 static uint64_t rotate(uint64_t value, unsigned bits)
 {
@@ -66,7 +68,7 @@ static void sip_round(uint64_t v[4])
 
 static uint64_t hash(const struct placed *placed, const struct sa_id *id)
 {
-	uint64_t words[4];
+	uint64_t word = (uint64_t)id->spi << 8 | id->protocol;
 	uint64_t v[4] = {
 		placed->seed[0] ^ UINT64_C(0x736f6d6570736575),
 		placed->seed[1] ^ UINT64_C(0x646f72616e646f6d),
@@ -74,12 +76,9 @@ static uint64_t hash(const struct placed *placed, const struct sa_id *id)
 		placed->seed[1] ^ UINT64_C(0x7465646279746573),
 	};
 
-	memcpy(words, id, sizeof(words));
-	for (size_t i = 0; i < ELEMENTSOF(words); i++) {
-		v[3] ^= words[i];
-		sip_round(v);
-		v[0] ^= words[i];
-	}
+	v[3] ^= word;
+	sip_round(v);
+	v[0] ^= word;
 	v[2] ^= 0xff;
 	for (unsigned i = 0; i < 3; i++)
 		sip_round(v);
@@ -154,6 +153,10 @@ int placed_add(struct placed *placed, const struct sa_id *id, int ifindex, uint6
 
 	if (ifindex <= 0 || (id->family != AF_INET && id->family != AF_INET6))
 		return -EINVAL;
+	if (record->left_at > 0) {
+		record->left_at = 0;
+		placed->n_left--;
+	}
 	if (record->ifindex == ifindex && record->add_time == add_time)
 		return 0;
 	if (record->ifindex == 0) {
@@ -178,6 +181,7 @@ static void erase(struct placed *placed, struct record *record)
 	size_t mask = placed->n_slots - 1;
 	size_t gap = (size_t)(record - placed->slots);
 
+	placed->n_left -= record->left_at > 0;
 	for (size_t i = (gap + 1) & mask; placed->slots[i].ifindex != 0; i = (i + 1) & mask) {
 		size_t distance = (i - home(placed, &placed->slots[i].id)) & mask;
 
@@ -206,7 +210,8 @@ bool placed_contains(const struct placed *placed, const struct sa_id *id, int if
 {
 	const struct record *record = find(placed, id);
 
-	return ifindex > 0 && record->ifindex == ifindex && record->add_time == add_time;
+	return ifindex > 0 && record->ifindex == ifindex && record->add_time == add_time &&
+	       record->left_at == 0;
 }
 
 size_t placed_count(const struct placed *placed)
@@ -214,19 +219,59 @@ size_t placed_count(const struct placed *placed)
 	return placed->n;
 }
 
-size_t placed_prune(struct placed *placed, placed_keep keep, void *userdata)
+static void leave(struct placed *placed, struct record *record, double now)
 {
-	size_t before = placed->n;
+	if (record->ifindex == 0 || record->left_at > 0)
+		return;
+	record->left_at = now;
+	placed->n_left++;
+}
+
+void placed_leave(struct placed *placed, const struct sa_id *id, double now)
+{
+	leave(placed, find(placed, id), now);
+}
+
+size_t placed_leave_unless(struct placed *placed, placed_alive alive, void *userdata, double now)
+{
+	size_t before = placed->n_left;
 
 	for (size_t i = 0; i < placed->n_slots; i++) {
 		struct record *record = &placed->slots[i];
 
+		if (record->ifindex != 0 &&
+		    !alive(&record->id, record->ifindex, record->add_time, userdata))
+			leave(placed, record, now);
+	}
+	return placed->n_left - before;
+}
+
+void placed_prune(struct placed *placed, double now)
+{
+	for (size_t i = 0; placed->n_left > 0 && i < placed->n_slots; i++) {
+		struct record *record = &placed->slots[i];
+
 		/* Another record may have moved into the slot, even one from the other end. */
-		while (record->ifindex != 0 &&
-		       !keep(&record->id, record->ifindex, record->add_time, userdata))
+		while (record->left_at > 0 && now - record->left_at > PLACED_DEPARTED_SECONDS)
 			erase(placed, record);
 	}
-	return before - placed->n;
+}
+
+bool placed_find_same(const struct placed *placed, const struct sa_id *like, uint64_t add_time,
+		      struct sa_id *ret_id)
+{
+	for (size_t i = home(placed, like); placed->slots[i].ifindex != 0;
+	     i = (i + 1) & (placed->n_slots - 1)) {
+		const struct record *record = &placed->slots[i];
+
+		if (record->id.spi == like->spi && record->id.protocol == like->protocol &&
+		    record->id.mark_value == like->mark_value &&
+		    record->id.mark_mask == like->mark_mask && record->add_time == add_time) {
+			*ret_id = record->id;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* A number at *text, decimal or 0x and hexadecimal, that `end` follows; *text is moved behind it.
@@ -336,7 +381,7 @@ int placed_load(struct placed *placed)
 		r = parse(placed, text, size);
 	if (r < 0) {
 		memset(placed->slots, 0, placed->n_slots * sizeof(*placed->slots));
-		placed->n = 0;
+		placed->n = placed->n_left = 0;
 		placed->changed = true; /* the next save replaces what could not be read */
 		return r;
 	}

@@ -8,6 +8,10 @@
  * xfrm_lifetime_cur.add_time), which a move keeps: an SA that somebody else makes later under the
  * same identity is not taken for ours.
  *
+ * An IKE daemon that changes the addresses of an SA deletes it and makes it anew from a copy, our
+ * offload, the SPI and that time included (charon's update_sa(); the reqid may change). So the
+ * record of an SA that went is kept for some seconds, in the file too, and found by these.
+ *
  * The order that makes this safe: add and save before the move, remove after the SA is gone or
  * back in software. A crash in between leaves a record too much, which matches nothing.
  */
@@ -45,10 +49,22 @@ bool placed_contains(const struct placed *placed, const struct sa_id *id, int if
 		     uint64_t add_time);
 size_t placed_count(const struct placed *placed);
 
-/* Drops the records that `keep` denies, for the SAs that went while nobody watched. Returns how
- * many. `keep` must not change the set. */
-typedef bool (*placed_keep)(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata);
-size_t placed_prune(struct placed *placed, placed_keep keep, void *userdata);
+/* The SA went: placed_contains() does not find the record any more, placed_find_same() does, for
+ * PLACED_DEPARTED_SECONDS. `now`: s, monotonic. */
+#define PLACED_DEPARTED_SECONDS 10.0
+void placed_leave(struct placed *placed, const struct sa_id *id, double now);
+/* The same for all records that `alive` denies, for the SAs that went while nobody watched. Returns
+ * how many. `alive` must not change the set. */
+typedef bool (*placed_alive)(const struct sa_id *id, int ifindex, uint64_t add_time,
+			     void *userdata);
+size_t placed_leave_unless(struct placed *placed, placed_alive alive, void *userdata, double now);
+/* Drops the records of SAs that went so long ago. */
+void placed_prune(struct placed *placed, double now);
+
+/* A record, departed or not, with the same SPI, protocol, mark and time, whatever its destination
+ * and NIC. */
+bool placed_find_same(const struct placed *placed, const struct sa_id *like, uint64_t add_time,
+		      struct sa_id *ret_id);
 
 /* Writes the file if something changed since it was last written: 1, or 0 if nothing did. The old
  * file stays until the new one is complete; after a failure the next call tries again. */

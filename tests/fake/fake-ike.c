@@ -48,7 +48,7 @@ struct fake_belief *fake_belief_of_key(struct fake_kernel *k, const struct fake_
 
 /* ---- Making an SA from its specification ---- */
 
-static xfrm_address_t address(uint16_t family, uint32_t last)
+xfrm_address_t fake_address(uint16_t family, uint32_t last)
 {
 	xfrm_address_t a = {};
 
@@ -129,8 +129,8 @@ static void set_replay(struct fake_sa *sa, const struct fake_sa_spec *spec)
 static void set_info(struct fake_sa *sa, const struct fake_sa_spec *spec)
 {
 	uint16_t family = spec->family ? spec->family : AF_INET;
-	xfrm_address_t here = address(family, 0x10000 - 1);
-	xfrm_address_t peer = address(family, 1 + spec->peer);
+	xfrm_address_t here = fake_address(family, 0x10000 - 1);
+	xfrm_address_t peer = fake_address(family, 1 + spec->peer);
 
 	sa->info = (struct xfrm_usersa_info){
 		.id = {.daddr = spec->inbound ? here : peer,
@@ -193,7 +193,7 @@ static int submit(struct fake_kernel *k, const struct fake_buffer *b)
 	return fake_process(&request);
 }
 
-static int submit_sa(struct fake_kernel *k, uint16_t type, const struct fake_sa *sa)
+int fake_submit_sa(struct fake_kernel *k, uint16_t type, const struct fake_sa *sa, bool lifetime)
 {
 	struct xfrm_user_offload offload = {.ifindex = sa->ifindex, .flags = sa->offload_flags};
 	struct fake_buffer b = {};
@@ -215,6 +215,9 @@ static int submit_sa(struct fake_kernel *k, uint16_t type, const struct fake_sa 
 		fake_message_add(&b, start, XFRMA_REPLAY_THRESH, &sa->replay_maxdiff, 4);
 	if (sa->ifindex)
 		fake_message_add(&b, start, XFRMA_OFFLOAD_DEV, &offload, sizeof(offload));
+	if (lifetime)
+		fake_message_add(&b, start, XFRMA_LTIME_VAL, &sa->info.curlft,
+				 sizeof(sa->info.curlft));
 	r = submit(k, &b);
 	fake_buffer_release(&b);
 	return r;
@@ -281,7 +284,7 @@ static int install(struct fake_kernel *k, const struct fake_sa *sa, bool inbound
 	if (by_update && !is_reserved(k, sa))
 		r = submit_spi(k, sa);
 	if (r >= 0)
-		r = submit_sa(k, by_update ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA, sa);
+		r = fake_submit_sa(k, by_update ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA, sa, false);
 	if (r < 0)
 		return r;
 	made = fake_belief_find(k, &wanted);
@@ -324,7 +327,7 @@ int fake_ike_delete(struct fake_kernel *k, struct fake_belief *belief)
 }
 
 /* A fresh copy of a belief's SA as an IKE daemon would send it: without sequence numbers. */
-static struct fake_sa *template(const struct fake_belief *belief)
+struct fake_sa *fake_template(const struct fake_belief *belief)
 {
 	struct fake_sa *sa = fake_sa_copy(belief->sa);
 
@@ -340,7 +343,7 @@ static struct fake_sa *template(const struct fake_belief *belief)
 int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t hard_seconds,
 		    uint16_t encap_sport)
 {
-	struct fake_sa *sa = template(belief);
+	struct fake_sa *sa = fake_template(belief);
 	struct xfrm_encap_tmpl *encap = (void *)sa->attributes[XFRMA_ENCAP].data;
 	const struct fake_sa *target = fake_belief_find(k, belief);
 	int r;
@@ -350,7 +353,7 @@ int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t 
 	sa->info.lft.hard_add_expires_seconds = hard_seconds;
 	if (encap && encap_sport)
 		encap->encap_sport = htons(encap_sport);
-	r = submit_sa(k, XFRM_MSG_UPDSA, sa);
+	r = fake_submit_sa(k, XFRM_MSG_UPDSA, sa, false);
 	if (r >= 0)
 		fake_update_valid(belief->sa, sa);
 	else if (belief->alive)
@@ -361,7 +364,7 @@ int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t 
 
 int fake_ike_reserve(struct fake_kernel *k, const struct fake_belief *belief, uint32_t spi)
 {
-	struct fake_sa *sa = template(belief);
+	struct fake_sa *sa = fake_template(belief);
 	int r;
 
 	sa->info.id.spi = htonl(spi);
@@ -373,7 +376,7 @@ int fake_ike_reserve(struct fake_kernel *k, const struct fake_belief *belief, ui
 int fake_ike_rekey(struct fake_kernel *k, const struct fake_belief *belief, uint32_t spi,
 		   struct fake_belief **ret_belief)
 {
-	struct fake_sa *sa = template(belief);
+	struct fake_sa *sa = fake_template(belief);
 	struct fake_sa_spec key = {.cbc_sha256 = sa->attributes[XFRMA_ALG_CRYPT].data};
 	int r;
 

@@ -61,7 +61,8 @@ struct fake_wire {
 
 struct fake_belief {
 	struct fake_belief *next;
-	struct fake_sa *sa; /* what the IKE daemon installed, a copy */
+	struct fake_sa *sa;     /* what the IKE daemon installed, a copy */
+	struct fake_sa *moving; /* between fake_ike_move_read() and _make() */
 	bool alive;
 	bool forgotten;
 	bool renewed;       /* its UPDSA hit a larval SA, and made the SA from its own numbers */
@@ -246,6 +247,10 @@ uint64_t fake_sequence_out(const struct fake_sa *sa);
 uint64_t fake_sequence_in(const struct fake_sa *sa);
 
 /* fake-ike.c */
+xfrm_address_t fake_address(uint16_t family, uint32_t last);
+/* `lifetime`: with XFRMA_LTIME_VAL */
+int fake_submit_sa(struct fake_kernel *k, uint16_t type, const struct fake_sa *sa, bool lifetime);
+struct fake_sa *fake_template(const struct fake_belief *belief);
 struct fake_sa *fake_belief_find(struct fake_kernel *k, const struct fake_belief *belief);
 struct fake_belief *fake_belief_of_key(struct fake_kernel *k, const struct fake_sa *sa);
 bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b);

@@ -35,6 +35,8 @@ struct fake_kernel *fake_kernel_free(struct fake_kernel *k)
 	for (struct fake_belief *b = k->beliefs; b; b = next) {
 		next = b->next;
 		fake_sa_free(b->sa);
+		if (b->moving)
+			fake_sa_free(b->moving);
 		free(b->wire.accepted);
 		free(b);
 	}

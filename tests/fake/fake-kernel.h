@@ -214,6 +214,27 @@ int fake_ike_reserve(struct fake_kernel *k, const struct fake_belief *belief, ui
 /* A new SA with the same tuple and another SPI; then the caller deletes the old one. */
 int fake_ike_rekey(struct fake_kernel *k, const struct fake_belief *belief, uint32_t spi,
 		   struct fake_belief **ret_belief);
+
+/* An SA whose peer or own address changes. */
+struct fake_new_place {
+	uint32_t peer; /* as in struct fake_sa_spec */
+	bool encap;
+	int ifindex;    /* of the NIC of the local address, where the SA was offloaded */
+	uint32_t reqid; /* 0: the same */
+};
+/* What charon does then (update_sa()), in this order: GETSA and GETAE; DELSA; NEWSA with everything
+ * copied from what it read. */
+int fake_ike_move_read(struct fake_kernel *k, struct fake_belief *belief);
+int fake_ike_move_delete(struct fake_kernel *k, struct fake_belief *belief);
+int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
+		       const struct fake_new_place *place);
+/* XFRM_MSG_MIGRATE up to Linux 6.15: the offload is dropped, and no message names the SA. */
+void fake_ike_migrate(struct fake_kernel *k, struct fake_belief *belief, uint32_t peer);
+/* UPDSA with another if_id. */
+int fake_ike_change_if_id(struct fake_kernel *k, struct fake_belief *belief, uint32_t if_id);
+/* The clock was stepped, and xfrm_timer_handler() rewrote the time when the SA was added. */
+void fake_kernel_set_add_time(struct fake_kernel *k, struct fake_belief *belief, uint64_t time);
+
 /* XFRM_MSG_EXPIRE, as a key manager sends it: the SA is gone for all (xfrm_add_sa_expire()). */
 int fake_ike_expire(struct fake_kernel *k, struct fake_belief *belief);
 /* XFRM_MSG_FLUSHSA: all SAs are gone. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The manager with everything it owns, on the fake kernel and a network of one NIC. Included by the
- * tests of the manager, each of which is one file.
+ * The manager with everything it owns, on the fake kernel and a network of one NIC, or two.
+ * Included by the tests of the manager, each of which is one file.
  */
 #pragma once
 
@@ -21,11 +21,14 @@
 #include <cmocka.h>
 
 #define NIC 7
+#define OTHER_NIC 8
 
 struct test_network {
 	struct network network;
 	struct nic nic;
+	struct nic other; /* behind no route */
 	bool present;
+	bool other_present;
 	bool direction_unknown;
 };
 
@@ -36,19 +39,22 @@ static struct test_network *test_network(struct network *network)
 
 static size_t network_count(struct network *network)
 {
-	return test_network(network)->present;
+	return test_network(network)->present + test_network(network)->other_present;
 }
 
 static const struct nic *network_at(struct network *network, size_t index)
 {
-	(void)index;
-	return &test_network(network)->nic;
+	struct test_network *n = test_network(network);
+
+	return n->present && index == 0 ? &n->nic : &n->other;
 }
 
 static const struct nic *network_get(struct network *network, int ifindex)
 {
 	struct test_network *n = test_network(network);
 
+	if (n->other_present && ifindex == OTHER_NIC)
+		return &n->other;
 	return n->present && ifindex == NIC ? &n->nic : NULL;
 }
 
@@ -56,6 +62,8 @@ static const struct nic *network_find(struct network *network, const char *name)
 {
 	struct test_network *n = test_network(network);
 
+	if (n->other_present && strcmp(name, n->other.name) == 0)
+		return &n->other;
 	return n->present && strcmp(name, n->nic.name) == 0 ? &n->nic : NULL;
 }
 

@@ -49,11 +49,272 @@ static void test_labels_are_siblings(void **state)
 	check_siblings(XFRMA_SEC_CTX, &one, &other, sizeof(one));
 }
 
+/* ---- SAs of ours that change ---- */
+
+#define ALWAYS                                                                     \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
+	"rules: [{match: {reqid: 1}, offload: always}]\n"
+
+static struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
+{
+	struct fake_belief *belief = add(b, spec);
+
+	work(b, 0.6, belief);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
+	return belief;
+}
+
+/* It is ours, and comes back when its NIC goes down. */
+static void check_ours(struct bench *b, struct fake_belief *belief)
+{
+	struct nic old = b->network.nic;
+	struct fake_view view;
+
+	assert_non_null(entry(b, belief));
+	assert_false(entry(b, belief)->foreign);
+	assert_int_equal(entry(b, belief)->ifindex, NIC);
+	assert_true(shadow_exists(&entry(b, belief)->shadow));
+	(void)fake_kernel_link_down(b->fake, NIC);
+	b->network.nic.up = false;
+	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
+	view = fake_kernel_view(b->fake, belief);
+	assert_true(view.exists && !view.larval);
+	assert_int_equal(fake_kernel_count(b->fake, false), 1);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 10, 100), 10);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+}
+
+static void test_clock_is_stepped(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fake_kernel_set_add_time(b.fake, belief, 12345);
+	work(&b, 0.3, belief);
+	check_ours(&b, belief);
+	close_bench(&b);
+}
+
+static void test_if_id_changes(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .if_id = 3});
+	assert_int_equal(fake_ike_change_if_id(b.fake, belief, 4), 0);
+	work(&b, 0.3, belief);
+	assert_int_equal(entry(&b, belief)->description.if_id, 4);
+	check_ours(&b, belief);
+	close_bench(&b);
+}
+
+/* Somebody else's, with the same identity and in the same NIC. */
+static void test_made_by_another(void **state)
+{
+	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, spec);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	fake_kernel_advance(b.fake, 1);
+	spec.ifindex = NIC;
+	belief = add(&b, spec);
+	work(&b, 0.3, belief);
+	assert_true(entry(&b, belief)->foreign);
+	close_bench(&b);
+}
+
+static void move(struct bench *b, struct fake_belief *belief, struct fake_new_place place)
+{
+	assert_int_equal(fake_ike_move_read(b->fake, belief), 0);
+	assert_int_equal(fake_ike_move_delete(b->fake, belief), 0);
+	assert_int_equal(fake_ike_move_make(b->fake, belief, &place), 0);
+}
+
+static void test_peer_moves(void **state)
+{
+	static const struct fake_new_place places[] = {
+		{.peer = 11, .ifindex = NIC},
+		{.peer = 11, .ifindex = NIC, .reqid = 9},
+		{.peer = 10, .ifindex = NIC},
+	};
+
+	(void)state;
+	for (unsigned inbound = 0; inbound < 2; inbound++)
+		for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+			struct fake_belief *belief;
+			struct bench b;
+
+			open_bench_with(&b, inbound ? ALWAYS : rules);
+			belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001,
+								    .peer = 10,
+								    .reqid = 1,
+								    .inbound = inbound});
+			move(&b, belief, places[i]);
+			settle(&b);
+			assert_false(entry(&b, belief)->foreign);
+			assert_int_equal(placed_count(b.placed), 1);
+			close_bench(&b);
+		}
+}
+
+/* A dump shows the copy before the event of the deletion is read. */
+static void test_copy_before_deletion(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC});
+	manager_set_paused(b.manager, true);
+	manager_tick(b.manager);
+	settle(&b);
+	check_ours(&b, belief);
+	close_bench(&b);
+}
+
+/* Read while it was in the NIC, made anew when it had left. */
+static void test_copy_of_evicted(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	assert_int_equal(fake_ike_move_read(b.fake, belief), 0);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	pass(&b, 0.2);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_int_equal(fake_ike_move_delete(b.fake, belief), 0);
+	assert_int_equal(fake_ike_move_make(b.fake, belief,
+					    &(struct fake_new_place){.peer = 11, .ifindex = NIC}),
+			 0);
+	pass(&b, 0.2);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	close_bench(&b);
+}
+
+/* The copy is in the NIC of the new local address, whatever that is. */
+static void test_key_in_untrusted_nic(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned paused = 0; paused < 2; paused++) {
+		open_bench(&b);
+		(void)fake_kernel_add_nic(b.fake, &(struct fake_nic){.ifindex = OTHER_NIC,
+								     .name = "eth1",
+								     .capacity_in = 33});
+		b.network.other = b.network.nic;
+		b.network.other.ifindex = OTHER_NIC;
+		strcpy(b.network.other.name, "eth1");
+		b.network.other_present = true;
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+		manager_set_paused(b.manager, paused);
+		move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = OTHER_NIC});
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, OTHER_NIC);
+		pass(&b, 0.05);
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+		assert_int_equal(fake_kernel_send(b.fake, belief, 10, 100), 10);
+		close_bench(&b);
+	}
+}
+
+static void start_again(struct bench *b)
+{
+	struct manager_environment environment = b->manager->environment;
+	struct config *config;
+
+	assert_true(placed_save_if_changed(b->placed) >= 0);
+	manager_free(b->manager);
+	placed_free(b->placed);
+	assert_int_equal(placed_new(b->path, &b->placed), 0);
+	assert_true(placed_load(b->placed) >= 0);
+	assert_int_equal(config_parse("test", rules, strlen(rules), stderr, &config), 0);
+	environment.placed = b->placed;
+	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
+	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
+}
+
+static void test_moves_while_nobody_watches(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned later = 0; later < 2; later++) {
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+		fake_kernel_set_add_time(b.fake, belief, 12345);
+		work(&b, 0.3, belief);
+		assert_int_equal(fake_ike_move_read(b.fake, belief), 0);
+		assert_int_equal(fake_ike_move_delete(b.fake, belief), 0);
+		start_again(&b);
+		if (later)
+			assert_int_equal(manager_start(b.manager), 0);
+		assert_int_equal(
+			fake_ike_move_make(b.fake, belief,
+					   &(struct fake_new_place){.peer = 11, .ifindex = NIC}),
+			0);
+		if (!later)
+			assert_int_equal(manager_start(b.manager), 0);
+		settle(&b);
+		check_ours(&b, belief);
+		close_bench(&b);
+	}
+}
+
+/* A copy of an SA that lives on is another's doing. */
+static void test_original_lives(void **state)
+{
+	struct fake_belief *belief, *other;
+	struct bench b;
+
+	(void)state;
+	for (unsigned again = 0; again < 2; again++) {
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+		other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11, .ifindex = NIC});
+		fake_kernel_set_add_time(b.fake, other,
+					 fake_kernel_view(b.fake, belief).current.add_time);
+		if (again) {
+			start_again(&b);
+			assert_int_equal(manager_start(b.manager), 0);
+		}
+		pass(&b, 0.5);
+		assert_true(entry(&b, other)->foreign);
+		assert_false(entry(&b, belief)->foreign);
+		close_bench(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cpus_are_siblings),
 		cmocka_unit_test(test_labels_are_siblings),
+		cmocka_unit_test(test_clock_is_stepped),
+		cmocka_unit_test(test_if_id_changes),
+		cmocka_unit_test(test_made_by_another),
+		cmocka_unit_test(test_peer_moves),
+		cmocka_unit_test(test_copy_before_deletion),
+		cmocka_unit_test(test_copy_of_evicted),
+		cmocka_unit_test(test_key_in_untrusted_nic),
+		cmocka_unit_test(test_moves_while_nobody_watches),
+		cmocka_unit_test(test_original_lives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,47 @@ static void test_survives(void **state)
 	placed_free(placed);
 }
 
+/* An SA that went is found by what a copy of it has too. */
+static void test_departed(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = make(fixture);
+	struct sa_id id = make_id(0), copy = make_id(0), other = make_id(3), found = {};
+
+	copy.destination.bytes[0]++;
+	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
+	placed_leave(placed, &other, 1); /* there is none */
+	placed_leave(placed, &id, 1);
+	assert_false(placed_contains(placed, &id, 3, 1700000000));
+	assert_true(placed_find_same(placed, &copy, 1700000000, &found));
+	assert_memory_equal(&found, &id, sizeof(id));
+	assert_false(placed_find_same(placed, &copy, 1700000001, &found));
+	copy.mark_value = 1;
+	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
+	copy.mark_value = 0;
+	copy.spi++;
+	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
+
+	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0); /* it is back */
+	placed_prune(placed, 100);
+	assert_true(placed_contains(placed, &id, 3, 1700000000));
+	placed_leave(placed, &id, 100);
+	placed_leave(placed, &id, 105); /* the first time counts */
+	placed_prune(placed, 100 + PLACED_DEPARTED_SECONDS);
+	assert_int_equal(placed_count(placed), 1);
+
+	/* In the file too. */
+	assert_int_equal(placed_save_if_changed(placed), 1);
+	placed_free(placed);
+	placed = make(fixture);
+	assert_int_equal(placed_load(placed), 1);
+	assert_true(placed_contains(placed, &id, 3, 1700000000));
+	placed_leave(placed, &id, 100);
+	placed_prune(placed, 100 + PLACED_DEPARTED_SECONDS + 1);
+	assert_int_equal(placed_count(placed), 0);
+	placed_free(placed);
+}
+
 #define MODEL_IDS 400
 
 static bool keep_even_times(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
@@ -143,7 +184,8 @@ static void test_model(void **state)
 		size_t count = 0;
 
 		if (step % 1000 == 0) {
-			placed_prune(placed, keep_even_times, NULL);
+			placed_leave_unless(placed, keep_even_times, NULL, step);
+			placed_prune(placed, step + PLACED_DEPARTED_SECONDS + 1);
 			for (unsigned i = 0; i < MODEL_IDS; i++)
 				model[i] = model[i] % 2 ? 0 : model[i];
 		} else if (nrand48(random) % 2) {
@@ -317,14 +359,9 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_remembers),
-		TEST(test_survives),
-		TEST(test_model),
-		TEST(test_damaged),
-		TEST(test_damaged_anywhere),
-		TEST(test_not_a_file),
-		TEST(test_save_fails),
-		TEST(test_full),
+		TEST(test_remembers),  TEST(test_survives),   TEST(test_departed),
+		TEST(test_model),      TEST(test_damaged),    TEST(test_damaged_anywhere),
+		TEST(test_not_a_file), TEST(test_save_fails), TEST(test_full),
 	};
 
 	return cmocka_run_group_tests_name("placed", tests, NULL, NULL);

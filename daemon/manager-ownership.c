@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which SAs in NICs are ours, when the IKE daemon or the kernel changes them. Who takes a foreign
+ * SA for ours moves what is not his; who takes ours for a foreign one leaves a key in a NIC for
+ * ever.
+ */
+#include "manager.h"
+#include "placed.h"
+
+#include <string.h>
+
+bool manager_owns(struct manager *m, const struct sa *sa)
+{
+	return sa->ifindex == 0 || placed_contains(m->environment.placed, &sa->description.id,
+						   sa->ifindex, sa->add_time);
+}
+
+/* An UPDSA can change nothing else of a shape. */
+static bool same_but_if_id(const struct sa_shape *a, const struct sa_shape *b)
+{
+	struct sa_shape other = *b;
+
+	other.if_id = a->if_id;
+	return memcmp(a, &other, sizeof(other)) == 0;
+}
+
+/*
+ * xfrm_timer_handler() rewrites the time when an SA was added after the clock was stepped, and
+ * UPDSA can change the if_id. Then no event tells of a deletion, and no counter goes back.
+ */
+bool manager_is_same_state(const struct manager *m, const struct sa *sa,
+			   const struct sa_facts *facts)
+{
+	const struct sa_description *a = &sa->description, *b = &facts->description;
+
+	return sa->ifindex != 0 && !sa->foreign && !sa->deleted_by_other && !m->stale &&
+	       sa->ifindex == facts->offload_ifindex && facts->bytes >= sa->bytes &&
+	       facts->packets >= sa->packets && a->reqid == b->reqid && a->mode == b->mode &&
+	       a->cpu == b->cpu && a->label == b->label &&
+	       memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
+	       same_but_if_id(sa->shape, &facts->shape);
+}
+
+static bool find_original(const struct manager *m, const struct sa *sa, struct sa_id *ret_id)
+{
+	const struct sa *original;
+	struct sa_id id;
+
+	/* The first dump may show the original after the copy. */
+	if ((m->dumping && m->generation == 1) ||
+	    !placed_find_same(m->environment.placed, &sa->description.id, sa->add_time, &id))
+		return false;
+	original = sa_table_find(&m->sas, &id);
+	if (original && original != sa && !original->deleted_by_other)
+		return false;
+	*ret_id = id;
+	return true;
+}
+
+bool manager_is_copy(const struct manager *m, const struct sa *sa)
+{
+	struct sa_id id;
+
+	return find_original(m, sa, &id);
+}
+
+bool manager_adopt(struct manager *m, const struct sa *sa)
+{
+	struct placed *placed = m->environment.placed;
+	const struct sa_id *id = &sa->description.id;
+	struct sa_id original;
+
+	if (!find_original(m, sa, &original) ||
+	    placed_add(placed, id, sa->ifindex, sa->add_time) < 0)
+		return false;
+	if (memcmp(&original, id, sizeof(original)) != 0)
+		(void)placed_remove(placed, &original);
+	return true;
+}
+
+static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct sa *sa = sa_table_find(&m->sas, id);
+
+	return sa && sa->ifindex == ifindex && sa->add_time == add_time;
+}
+
+void manager_start_ownership(struct manager *m)
+{
+	_cleanup_free_ struct sa_id *foreign = NULL;
+	struct placed *placed = m->environment.placed;
+	size_t n = 0;
+	struct sa *sa;
+
+	if (placed_leave_unless(placed, is_alive, m, manager_now(m)) > 0)
+		foreign = calloc(m->sas.n + 1, sizeof(*foreign));
+	if (foreign) {
+		TAILQ_FOREACH(sa, &m->sas.all, list)
+		if (sa->foreign)
+			foreign[n++] = sa->description.id;
+		manager_read_again(m, foreign, n);
+	}
+	manager_save_ownership(m);
+}
+
+void manager_save_ownership(struct manager *m)
+{
+	placed_prune(m->environment.placed, manager_now(m));
+	(void)placed_save_if_changed(m->environment.placed);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* SAs that change their addresses, or what else they are known by, and stay the same SAs. */
+#include "fake-internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct fake_sa *must_find(struct fake_kernel *k, const struct fake_belief *belief)
+{
+	struct fake_sa *sa = fake_belief_find(k, belief);
+
+	if (!sa)
+		abort();
+	return sa;
+}
+
+static void set_peer(struct fake_sa *sa, bool inbound, uint32_t peer)
+{
+	xfrm_address_t address = fake_address(sa->info.family, 1 + peer);
+
+	*(inbound ? &sa->info.saddr : &sa->info.id.daddr) = address;
+}
+
+int fake_ike_move_read(struct fake_kernel *k, struct fake_belief *belief)
+{
+	const struct fake_sa *sa = fake_belief_find(k, belief);
+
+	if (!sa)
+		return -ESRCH;
+	belief->moving = fake_sa_copy(sa);
+	return 0;
+}
+
+int fake_ike_move_delete(struct fake_kernel *k, struct fake_belief *belief)
+{
+	int r = fake_ike_delete(k, belief);
+
+	belief->alive = true;
+	return r;
+}
+
+int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
+		       const struct fake_new_place *place)
+{
+	static const struct xfrm_encap_tmpl encap = {.encap_type = 2, /* UDP_ENCAP_ESPINUDP */
+						     .encap_sport = 0x9411,
+						     .encap_dport = 0x9411};
+	struct fake_sa *sa = belief->moving;
+	int r;
+
+	belief->moving = NULL;
+	set_peer(sa, belief->inbound, place->peer);
+	fake_attribute_clear(sa, XFRMA_ENCAP);
+	if (place->encap)
+		fake_attribute_set(sa, XFRMA_ENCAP, &encap, sizeof(encap));
+	if (sa->ifindex != 0)
+		sa->ifindex = place->ifindex;
+	if (place->reqid != 0)
+		sa->info.reqid = place->reqid;
+	r = fake_submit_sa(k, XFRM_MSG_NEWSA, sa, true);
+	if (r < 0)
+		k->ike_errors++;
+	sa->ifindex = 0;
+	fake_sa_free(belief->sa);
+	belief->sa = sa;
+	return r;
+}
+
+void fake_ike_migrate(struct fake_kernel *k, struct fake_belief *belief, uint32_t peer)
+{
+	struct fake_sa *sa = must_find(k, belief);
+	struct xfrm_userpolicy_id policy = {.dir = belief->inbound ? XFRM_POLICY_IN
+								   : XFRM_POLICY_OUT};
+	struct xfrm_user_migrate migrate = {
+		.old_daddr = sa->info.id.daddr,
+		.old_saddr = sa->info.saddr,
+		.proto = sa->info.id.proto,
+		.mode = sa->info.mode,
+		.reqid = sa->info.reqid,
+		.old_family = sa->info.family,
+		.new_family = sa->info.family,
+	};
+	struct fake_buffer b = {};
+	size_t start;
+
+	fake_offload_delete(k, sa);
+	sa->ifindex = 0;
+	set_peer(sa, belief->inbound, peer);
+	set_peer(belief->sa, belief->inbound, peer);
+	migrate.new_daddr = sa->info.id.daddr;
+	migrate.new_saddr = sa->info.saddr;
+	start = fake_message_begin(&b, XFRM_MSG_MIGRATE, 0, 1, FAKE_IKE_PORT, &policy,
+				   sizeof(policy));
+	fake_message_add(&b, start, XFRMA_MIGRATE, &migrate, sizeof(migrate));
+	fake_broadcast(k, (const struct nlmsghdr *)b.data);
+	fake_buffer_release(&b);
+}
+
+int fake_ike_change_if_id(struct fake_kernel *k, struct fake_belief *belief, uint32_t if_id)
+{
+	struct fake_sa *sa = fake_template(belief);
+	int r;
+
+	fake_attribute_set(sa, XFRMA_IF_ID, &if_id, sizeof(if_id));
+	r = fake_submit_sa(k, XFRM_MSG_UPDSA, sa, false);
+	if (r >= 0)
+		fake_update_valid(belief->sa, sa);
+	fake_sa_free(sa);
+	return r;
+}
+
+void fake_kernel_set_add_time(struct fake_kernel *k, struct fake_belief *belief, uint64_t time)
+{
+	must_find(k, belief)->info.curlft.add_time = time;
+	belief->sa->info.curlft.add_time = time;
+}
