@@ -255,6 +255,9 @@ static void run(struct manager *m, const struct sa *sa, struct move *move)
 		migrator_run(m->migrator, move);
 	else
 		move->result = MOVE_RESULT_HANDS_OFF;
+	/* A larval SA in its place: a packet found none. */
+	if (move->hands_off == HANDS_OFF_LARVAL)
+		move->result = MOVE_RESULT_GONE;
 }
 
 static void make_move(struct manager *m, const struct policy_move *planned)

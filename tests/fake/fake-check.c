@@ -197,6 +197,7 @@ struct fake_view fake_kernel_view(const struct fake_kernel *k, const struct fake
 	return (struct fake_view){
 		.exists = sa->state == FAKE_VALID,
 		.larval = sa->state == FAKE_LARVAL,
+		.acquired = sa->state == FAKE_LARVAL && sa->creator == 0,
 		.dying = sa->dying,
 		.ifindex = sa->ifindex,
 		.sequence_out = fake_sequence_out(sa),

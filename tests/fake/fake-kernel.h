@@ -275,6 +275,7 @@ uint64_t fake_kernel_last_sequence(const struct fake_kernel *k, const struct fak
 struct fake_view {
 	bool exists;
 	bool larval;
+	bool acquired; /* ... that a packet inserted */
 	bool dying;
 	int ifindex; /* 0: software */
 	uint64_t sequence_out;

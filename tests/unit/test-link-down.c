@@ -208,6 +208,25 @@ static void test_idle_then_fast(void **state)
 	close_bench(&b);
 }
 
+/* The same, seen by a move that has not begun when its NIC goes down. */
+static void test_larval_in_a_move(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fall(&b);
+	assert_int_equal(fake_ike_reserve(b.fake, belief, 0x1001), 0);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	pass(&b, 0.05);
+	tell_link(&b, false);
+	pass(&b, 1.0);
+	check_back(&b, belief);
+	close_bench(&b);
+}
+
 #define ALWAYS                                                                     \
 	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
 	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
@@ -574,6 +593,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_larval_in_its_place),
 		cmocka_unit_test(test_larval_in_a_dump),
+		cmocka_unit_test(test_larval_in_a_move),
 		cmocka_unit_test(test_packet_partner),
 		cmocka_unit_test(test_policies_go_with_the_nic),
 		cmocka_unit_test(test_policies_go_unseen),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore-manager [--quick | --all] [--report] [--world=N]: runs all lives, prints how many and
+ * explore-manager [--all] [--report | --trace] [--world=N]: runs all lives, prints how many and
  * what came of them. Fails if one goes wrong.
  */
 #include "journal.h"
@@ -52,11 +52,14 @@ int main(int argc, char **argv)
 			thorough = true;
 		} else if (strcmp(argv[i], "--report") == 0) {
 			explorer.report = stdout;
+		} else if (strcmp(argv[i], "--trace") == 0) {
+			explorer.report = stdout;
+			explorer.trace = true;
 		} else if (strncmp(argv[i], "--world=", 8) == 0) {
 			only = strtol(argv[i] + 8, NULL, 10);
 		} else {
-			(void)fprintf(stderr,
-				      "usage: explore-manager [--all] [--report] [--world=N]\n");
+			(void)fprintf(stderr, "usage: explore-manager [--all] [--report | --trace] "
+					      "[--world=N]\n");
 			return 2;
 		}
 	}

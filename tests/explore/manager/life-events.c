@@ -102,6 +102,8 @@ void life_happen(struct life *life, enum life_event event)
 {
 	if (event < _LIFE_IKE_MAX && is_down_now(life))
 		life->wrote_while_down = true;
+	if (event < _LIFE_IKE_MAX && life->first)
+		life->met_acquired |= fake_kernel_view(life->fake, life->first).acquired;
 	switch (event) {
 	case LIFE_DELETE:
 		delete (life);

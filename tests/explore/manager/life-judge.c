@@ -63,10 +63,17 @@ static void judge_kernel(struct life *life)
 			      fake_ike_errors(life->fake) + life->outcome->ike_errors);
 }
 
+static bool is_undone(const struct life *life)
+{
+	return fake_kernel_view(life->fake, life->first).exists && !fake_belief_alive(life->first);
+}
+
 static enum life_limit limit_of(const struct life *life)
 {
 	if (life->wrote_while_down)
 		return LIFE_LIMIT_WROTE_WHILE_DOWN;
+	if (life->met_acquired && is_undone(life))
+		return LIFE_LIMIT_MET_ACQUIRED;
 	if (life->stalled && fake_ike_wrong_closures(life->fake) > 0)
 		return LIFE_LIMIT_LARVAL_EXPIRED;
 	return LIFE_LIMIT_NONE;
@@ -91,6 +98,8 @@ const char *life_limit_name(enum life_limit limit)
 		[LIFE_LIMIT_NONE] = "none",
 		[LIFE_LIMIT_WROTE_WHILE_DOWN] =
 			"the IKE daemon wrote while its SA was down with its NIC",
+		[LIFE_LIMIT_MET_ACQUIRED] =
+			"the IKE daemon's request met the larval SA of a packet",
 		[LIFE_LIMIT_LARVAL_EXPIRED] = "the larval SA in the SA's place expired",
 		[LIFE_LIMIT_TWO_FAULTS] = "a second failure kept the daemon from cleaning up",
 	};

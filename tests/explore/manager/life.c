@@ -37,6 +37,16 @@ static void track_accepted(struct life *life)
 			life->accepted[i] = fake_kernel_last_sequence(life->fake, life->latest[i]);
 }
 
+static void tell_event(const struct life *life, enum life_event event, enum fake_moment moment)
+{
+	static const char *const moments[] = {"before an exchange", "before a message",
+					      "within a message", "after an exchange"};
+
+	if (life->text && life->explorer->trace)
+		(void)fprintf(life->text, "  %.3f s: %s, %s\n", life->now - 1000,
+			      life_event_name(event), moments[moment]);
+}
+
 static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct life *life = userdata;
@@ -53,12 +63,33 @@ static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	if (s->first.event && !o->first_happened && step >= s->first.step &&
 	    life_can_happen(life, s->first.event, moment)) {
 		o->first_happened = true;
+		tell_event(life, s->first.event, moment);
 		life_happen(life, s->first.event);
 	} else if (s->second.event && o->first_happened && !o->second_happened &&
 		   step >= s->second.step && life_can_happen(life, s->second.event, moment)) {
 		o->second_happened = true;
+		tell_event(life, s->second.event, moment);
 		life_happen(life, s->second.event);
 	}
+}
+
+static bool trace(struct nlmsghdr *message, void *userdata)
+{
+	static const char *const names[] = {
+		[XFRM_MSG_NEWSA - XFRM_MSG_BASE] = "NEWSA",
+		[XFRM_MSG_DELSA - XFRM_MSG_BASE] = "DELSA",
+		[XFRM_MSG_GETSA - XFRM_MSG_BASE] = "GETSA",
+		[XFRM_MSG_ALLOCSPI - XFRM_MSG_BASE] = "ALLOCSPI",
+		[XFRM_MSG_UPDSA - XFRM_MSG_BASE] = "UPDSA",
+		[XFRM_MSG_GETAE - XFRM_MSG_BASE] = "GETAE",
+	};
+	struct life *life = userdata;
+	unsigned type = message->nlmsg_type - XFRM_MSG_BASE;
+
+	(void)fprintf(life->text, "  %.3f s, step %u, message %u: %s (%u)\n", life->now - 1000,
+		      fake_kernel_steps(life->fake), fake_kernel_messages(life->fake) - 1,
+		      type < ELEMENTSOF(names) && names[type] ? names[type] : "?", type);
+	return true;
 }
 
 static void set_up(struct life *life)
@@ -106,6 +137,8 @@ static void story(struct life *life)
 
 	fake_kernel_set_hook(life->fake, at_step, life);
 	fake_kernel_set_fault(life->fake, &s->fault);
+	if (life->text && life->explorer->trace)
+		fake_kernel_set_filter(life->fake, trace, life);
 	life_start(life);
 	life_pass(life, 0.05);
 	be_born(life);

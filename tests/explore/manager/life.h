@@ -70,6 +70,9 @@ enum life_limit {
 	LIFE_LIMIT_NONE,
 	/* The IKE daemon wrote while its SA was down with its NIC and not yet back. */
 	LIFE_LIMIT_WROTE_WHILE_DOWN,
+	/* It wrote, and met the larval SA that a packet had inserted in the place of its SA or of
+	 * our larval SA. */
+	LIFE_LIMIT_MET_ACQUIRED,
 	/* The daemon stood still, or was dead, until the larval SA in the SA's place expired. */
 	LIFE_LIMIT_LARVAL_EXPIRED,
 	/* A second failure, or its death, kept the daemon from cleaning up. */
@@ -94,6 +97,7 @@ struct life_explorer {
 	struct journal *journal;
 	char placed_path[64];
 	FILE *report;        /* NULL: quiet */
+	bool trace;          /* ... and the messages of lives that go wrong */
 	unsigned long limit; /* stop after so many wrong scenarios; 0: never */
 	unsigned long scenarios, wrong;
 	unsigned long limits[_LIFE_LIMIT_MAX];
@@ -133,7 +137,7 @@ struct life {
 	bool is_over; /* the story */
 
 	/* For the judge. */
-	bool was_killed, was_down, wrote_while_down, stalled;
+	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	unsigned dumps;
 	/* Inbound: the last number accepted as of the last step, and of the last dump. */
 	uint64_t accepted[LIFE_SAS_MAX], dumped[LIFE_SAS_MAX];
