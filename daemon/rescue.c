@@ -91,9 +91,7 @@ static int check_memory(int fd)
 	struct stat status;
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	if (seals < 0 || fstat(fd, &status) < 0)
-		return -EBADF;
-	if (seals != SEALS || status.st_size != RESCUE_SIZE)
+	if (fstat(fd, &status) < 0 || seals != SEALS || status.st_size != RESCUE_SIZE)
 		return -EBADF;
 	return 0;
 }
@@ -153,10 +151,8 @@ struct rescue *rescue_close(struct rescue *rescue)
 
 int rescue_publish(struct rescue *rescue)
 {
-	int r = sd_pid_notify_with_fds(0, false, "FDSTORE=1\nFDNAME=" RESCUE_FD_NAME, &rescue->fd,
-				       1);
-
-	return r > 0 ? 1 : r;
+	return sd_pid_notify_with_fds(0, false, "FDSTORE=1\nFDNAME=" RESCUE_FD_NAME, &rescue->fd,
+				      1);
 }
 
 static struct slot *slot_at(const struct rescue *rescue, unsigned which)
@@ -176,7 +172,7 @@ static int store(struct slot *slot, const struct sa_image *image, const struct s
 		.ifindex = target->ifindex,
 		.direction = (uint32_t)target->direction,
 	};
-	if (image->size > 0)
+	if (image->attributes)
 		memcpy(slot->attributes, image->attributes, image->size);
 	atomic_store_explicit(&slot->commit, COMMIT_MAGIC | image->size, memory_order_release);
 	return 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore [--quick | --all] [--report]: runs all scenarios, prints how many and what came of them,
- * then runs each mutation until it is noticed. Fails if a scenario goes wrong or a mutation goes
- * unnoticed.
+ * explore [--quick | --all] [--first] [--report]: runs all scenarios, prints how many and what came
+ * of them, then runs each mutation until it is noticed. Fails if a scenario goes wrong or a
+ * mutation goes unnoticed. --first is for tools/mutate: it ends with the first scenario that goes
+ * wrong, and leaves out the mutations.
  */
 #include "explore.h"
 
@@ -81,10 +82,13 @@ int main(int argc, char **argv)
 			thoroughness = NO_PAIRS;
 		} else if (strcmp(argv[i], "--all") == 0) {
 			thoroughness = ALL_PAIRS;
+		} else if (strcmp(argv[i], "--first") == 0) {
+			explore.limit = 1;
 		} else if (strcmp(argv[i], "--report") == 0) {
 			explore.report = stdout;
 		} else {
-			(void)fprintf(stderr, "usage: explore [--quick | --all] [--report]\n");
+			(void)fprintf(stderr,
+				      "usage: explore [--quick | --all] [--first] [--report]\n");
 			return 2;
 		}
 	}
@@ -96,6 +100,8 @@ int main(int argc, char **argv)
 	explore.rescue = rescue;
 	explore_all(&explore, thoroughness);
 	print(&explore);
+	if (explore.limit != 0)
+		return explore.wrong > 0;
 
 	mutations = explore_mutations(&n);
 	for (size_t i = 0; i < n; i++)

@@ -4,26 +4,50 @@
  * when it was damaged.
  */
 #include "../../daemon/rescue.h"
+#include "failing.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <dirent.h>
 #include <netlink/attr.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 
 #include <cmocka.h>
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define KILLS 300
 #define STEPS_MAX 2000000
+
+FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
+FAILING(int, memfd_create, -1, (const char *name, unsigned flags), (name, flags))
+FAILING(int, ftruncate64, -1, (int fd, off_t size), (fd, size))
+FAILING(int, fcntl64, -1, (int fd, int command, long argument), (fd, command, argument))
+FAILING(int, fstat64, -1, (int fd, struct stat *status), (fd, status))
+FAILING(int, madvise, -1, (void *address, size_t size, int advice), (address, size, advice))
+FAILING(int, mlock, -1, (const void *address, size_t size), (address, size))
+
+void *__real_mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	if (failing_now())
+		return MAP_FAILED;
+	failing_mappings++;
+	return __real_mmap64(address, size, protection, flags, fd, offset);
+}
+
+int __real_munmap(void *address, size_t size);
+int __wrap_munmap(void *address, size_t size);
+int __wrap_munmap(void *address, size_t size)
+{
+	failing_mappings--;
+	return __real_munmap(address, size);
+}
 
 struct fixture {
 	struct secret_arena *arena;
@@ -192,6 +216,7 @@ static void test_new_memory(void **state)
 static void test_publish(void **state)
 {
 	struct fixture *fixture = *state;
+	pid_t sender = 0;
 	char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 	char text[64] = "", name[64];
 	struct iovec part = {.iov_base = text, .iov_len = sizeof(text) - 1};
@@ -215,7 +240,9 @@ static void test_publish(void **state)
 	setenv("NOTIFY_SOCKET", name, 1);
 	assert_int_equal(rescue_open(-1, &rescue), 0);
 	store(fixture, rescue, 11);
-	assert_int_equal(rescue_publish(rescue), 1);
+	assert_int_equal(setsockopt(manager, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)), 0);
+	assert_true(rescue_publish(rescue) > 0);
+	assert_non_null(getenv("NOTIFY_SOCKET")); /* others have more to say there */
 	unsetenv("NOTIFY_SOCKET");
 	rescue_close(rescue);
 
@@ -224,11 +251,113 @@ static void test_publish(void **state)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+			sender = ((struct ucred *)CMSG_DATA(c))->pid;
+	assert_int_equal(sender, getpid());
 	assert_int_equal(rescue_open(fd, &rescue), 0);
 	assert_true(check(fixture, rescue, &n));
 	assert_int_equal(n, 11);
 	rescue_close(rescue);
 	close(manager);
+}
+
+/* The descriptors from 3 on are what the service manager says that they are. */
+static void test_inherited(void **state)
+{
+	char pid[16];
+
+	(void)state;
+	while (dup(STDIN_FILENO) < SD_LISTEN_FDS_START + 2)
+		;
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	setenv("LISTEN_FDNAMES", "other:" RESCUE_FD_NAME, 1);
+	assert_int_equal(rescue_inherited_fd(), SD_LISTEN_FDS_START + 1);
+	assert_int_equal(rescue_inherited_fd(), SD_LISTEN_FDS_START + 1);
+	setenv("LISTEN_FDNAMES", RESCUE_FD_NAME ":other", 1);
+	assert_int_equal(rescue_inherited_fd(), SD_LISTEN_FDS_START);
+	setenv("LISTEN_FDNAMES", "other:another", 1);
+	assert_int_equal(rescue_inherited_fd(), -ENOENT);
+	setenv("LISTEN_FDS", "many", 1);
+	assert_int_equal(rescue_inherited_fd(), -EINVAL);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
+static unsigned count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		n++;
+	closedir(directory);
+	return n;
+}
+
+/* Whatever call fails: its error is told, and nothing is left behind. */
+static void fail_to_open(const struct fixture *fixture, bool inherited, unsigned calls)
+{
+	unsigned descriptors, mappings = failing_mappings;
+	struct rescue *rescue = NULL;
+	int fd = inherited ? dup(fixture->fd) : -1;
+
+	descriptors = count_descriptors();
+	for (unsigned i = 1; i <= calls; i++) {
+		int r;
+
+		failing_in = i;
+		r = rescue_open(fd, &rescue);
+		assert_int_equal(failing_in, 0);
+		/* The first takes memory; those that look at the descriptor find no fault in
+		 * memory but in it. */
+		assert_int_equal(r, i == 1                ? -ENOMEM
+				    : inherited && i <= 3 ? -EBADF
+							  : -FAILING_ERRNO);
+		assert_null(rescue);
+		assert_int_equal(count_descriptors(), descriptors);
+		assert_int_equal(failing_mappings, mappings);
+	}
+	failing_in = calls + 1;
+	assert_int_equal(rescue_open(fd, &rescue), 0);
+	assert_int_equal(failing_in, 1);
+	failing_in = 0;
+	assert_int_equal(failing_mappings, mappings + 1);
+	assert_null(rescue_close(rescue));
+	assert_int_equal(failing_mappings, mappings);
+	assert_int_equal(count_descriptors(), descriptors - inherited);
+}
+
+static void test_open_fails(void **state)
+{
+	const struct fixture *fixture = *state;
+
+	/* memfd_create(), ftruncate(), fcntl() */
+	fail_to_open(fixture, false, 1 + 3 + 4);
+	/* fcntl(), fstat() */
+	fail_to_open(fixture, true, 1 + 2 + 4);
+	assert_null(rescue_close(NULL));
+}
+
+/* 0 is a descriptor like others. */
+static void test_descriptor_0(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct rescue *rescue = NULL;
+	int input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	rescue_close(reopen(fixture));
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	assert_int_equal(rescue_open(STDIN_FILENO, &rescue), -EBADF);
+	close(STDIN_FILENO);
+	assert_int_equal(rescue_open(-1, &rescue), 0);
+	assert_true(fcntl(STDIN_FILENO, F_GET_SEALS) == SEALS);
+	rescue_close(rescue);
+	assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+	close(input);
 }
 
 static void test_wrong_descriptor(void **state)
@@ -289,6 +418,183 @@ static void test_damaged(void **state)
 	assert_true(refused > 0);
 	rescue_clear(rescue);
 	assert_wiped(fixture);
+	rescue_close(rescue);
+}
+
+/* After the deletion there is a second image, which counts. */
+static void test_exact(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rescue *rescue = reopen(fixture);
+	struct sa_image image, loaded = {};
+	struct sa_offload target;
+	uint8_t byte = 0xee;
+
+	store(fixture, rescue, 7);
+	make_image(fixture->arena, 8, &image, &target);
+	assert_int_equal(rescue_store_exact(rescue, &image, &target), 0);
+	sa_image_wipe(&image);
+	assert_int_equal(rescue_load(rescue, fixture->arena, &loaded, &target), 1);
+	assert_int_equal(loaded.info.reqid, 8);
+	assert_int_equal(target.ifindex, 8);
+	sa_image_wipe(&loaded);
+
+	/* The first one is not what is there, so it does not stand in for a damaged one. */
+	assert_int_equal(pwrite(fixture->fd, &byte, 1, RESCUE_SIZE / 2 + 7), 1);
+	assert_int_equal(rescue_load(rescue, fixture->arena, &loaded, &target), -EBADMSG);
+	rescue_clear(rescue);
+	assert_wiped(fixture);
+	rescue_close(rescue);
+}
+
+/* The largest image fills its half to the last byte, and neither runs into the other. */
+static void test_sizes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rescue *rescue = reopen(fixture);
+	struct sa_image image, loaded = {};
+	struct sa_offload target;
+	struct nlattr *attribute;
+	uint8_t last[2];
+
+	make_image(fixture->arena, 7, &image, &target);
+	sa_image_wipe(&image);
+	image.info.family = AF_INET;
+	image.info.id = (struct xfrm_id){.proto = IPPROTO_ESP, .spi = 1};
+	assert_int_equal(rescue_store(rescue, &image, &target), 0); /* no attributes at all */
+	assert_int_equal(rescue_load(rescue, fixture->arena, &loaded, &target), 0);
+	assert_int_equal(loaded.size, 0);
+	sa_image_wipe(&loaded);
+	rescue_clear(rescue);
+
+	attribute = secret_alloc(fixture->arena, RESCUE_SIZE);
+	memset(attribute, 0xff, RESCUE_SIZE);
+	attribute->nla_type = XFRMA_ALG_AUTH;
+	image.attributes = (uint8_t *)attribute;
+	image.arena = fixture->arena;
+	for (image.size = RESCUE_SIZE / 2; rescue_store(rescue, &image, &target) == -EMSGSIZE;)
+		image.size--;
+	rescue_clear(rescue);
+	attribute->nla_len = (uint16_t)image.size;
+	assert_int_equal(rescue_store(rescue, &image, &target), 0);
+	assert_int_equal(pread(fixture->fd, last, 2, RESCUE_SIZE / 2 - 1), 2);
+	assert_int_equal(last[0], 0xff);
+	assert_int_equal(last[1], 0);
+	assert_int_equal(rescue_load(rescue, fixture->arena, &loaded, &target), 0);
+	assert_int_equal(loaded.size, image.size);
+	assert_memory_equal(loaded.attributes, image.attributes, image.size);
+	sa_image_wipe(&loaded);
+	sa_image_wipe(&image);
+	rescue_clear(rescue);
+	assert_wiped(fixture);
+	rescue_close(rescue);
+}
+
+static int store_and_load(const struct fixture *fixture, const struct sa_image *image,
+			  const struct sa_offload *target)
+{
+	struct rescue *rescue = reopen(fixture);
+	struct sa_image loaded = {};
+	struct sa_offload loaded_target;
+	int r;
+
+	assert_int_equal(rescue_store(rescue, image, target), 0);
+	r = rescue_load(rescue, fixture->arena, &loaded, &loaded_target);
+	if (r >= 0)
+		sa_image_wipe(&loaded);
+	rescue_clear(rescue);
+	rescue_close(rescue);
+	return r;
+}
+
+/* Each member by itself, at the edges of what an image may have. */
+static void test_validity(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sa_image image, changed;
+	struct sa_offload target;
+	struct nlattr *attribute;
+
+	make_image(fixture->arena, 8, &image, &target);
+	attribute = (struct nlattr *)image.attributes;
+	target = (struct sa_offload){.ifindex = 0, .direction = SA_DIRECTION_OUT};
+	assert_int_equal(store_and_load(fixture, &image, &target), 0);
+	target.ifindex = -1;
+	assert_int_equal(store_and_load(fixture, &image, &target), -EBADMSG);
+	target = (struct sa_offload){.ifindex = 1, .direction = SA_DIRECTION_OUT + 1};
+	assert_int_equal(store_and_load(fixture, &image, &target), -EBADMSG);
+	target.direction = SA_DIRECTION_IN;
+
+	for (unsigned family = 0; family < 20; family++) {
+		changed = image;
+		changed.info.family = (uint16_t)family;
+		assert_int_equal(store_and_load(fixture, &changed, &target),
+				 family == AF_INET || family == AF_INET6 ? 0 : -EBADMSG);
+	}
+	changed = image;
+	changed.info.id.proto = IPPROTO_AH;
+	assert_int_equal(store_and_load(fixture, &changed, &target), -EBADMSG);
+	changed = image;
+	changed.info.id.spi = 1;
+	assert_int_equal(store_and_load(fixture, &changed, &target), 0);
+	changed.info.id.spi = 0;
+	assert_int_equal(store_and_load(fixture, &changed, &target), -EBADMSG);
+
+	attribute->nla_type = 1;
+	assert_int_equal(store_and_load(fixture, &image, &target), 0);
+	attribute->nla_type = 0;
+	assert_int_equal(store_and_load(fixture, &image, &target), -EBADMSG);
+	attribute->nla_type = 1;
+	image.size--;
+	assert_int_equal(store_and_load(fixture, &image, &target), -EBADMSG);
+	image.size++;
+	sa_image_wipe(&image);
+}
+
+/* What an earlier run of this version left there: its layout, byte by byte. Another layout needs
+ * another version. */
+static void test_layout(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sa_image image, expected;
+	struct sa_offload target;
+	struct rescue *rescue = reopen(fixture);
+	struct {
+		uint64_t commit;
+		struct xfrm_usersa_info info;
+		uint32_t threshold, ifindex, direction;
+	} slot;
+
+	make_image(fixture->arena, 7, &expected, &target);
+	slot.commit = UINT64_C(0x4553500100000000) | expected.size;
+	slot.info = expected.info;
+	slot.threshold = expected.replay_threshold;
+	slot.ifindex = (uint32_t)target.ifindex;
+	slot.direction = target.direction;
+	assert_int_equal(pwrite(fixture->fd, &slot, sizeof(slot), 0), sizeof(slot));
+	assert_int_equal(pwrite(fixture->fd, expected.attributes, expected.size, sizeof(slot)),
+			 expected.size);
+	assert_int_equal(rescue_load(rescue, fixture->arena, &image, &target), 0);
+	assert_int_equal(image.size, expected.size);
+	assert_memory_equal(image.attributes, expected.attributes, image.size);
+	assert_int_equal(image.info.reqid, 7);
+	sa_image_wipe(&image);
+	sa_image_wipe(&expected);
+
+	slot.commit += UINT64_C(1) << 32; /* the next version */
+	assert_int_equal(pwrite(fixture->fd, &slot.commit, 8, 0), 8);
+	assert_int_equal(rescue_load(rescue, fixture->arena, &image, &target), -EBADMSG);
+	slot.commit -= UINT64_C(1) << 32;
+
+	/* Without room for the copy there is an image, but not for now. */
+	assert_int_equal(pwrite(fixture->fd, &slot.commit, 8, 0), 8);
+	for (size_t size = 256 * 1024; size > 0; size /= 2)
+		while (secret_alloc(fixture->arena, size))
+			;
+	assert_int_equal(rescue_load(rescue, fixture->arena, &image, &target), -ENOMEM);
+	secret_arena_free(fixture->arena);
+	assert_int_equal(secret_arena_new(256 * 1024, &fixture->arena), 0);
+	rescue_clear(rescue);
 	rescue_close(rescue);
 }
 
@@ -416,7 +722,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_store_and_load),    TEST(test_new_memory), TEST(test_publish),
 		TEST(test_wrong_descriptor),  TEST(test_damaged),    TEST(test_kill),
-		TEST(test_every_instruction),
+		TEST(test_every_instruction), TEST(test_inherited),  TEST(test_open_fails),
+		TEST(test_descriptor_0),      TEST(test_exact),      TEST(test_sizes),
+		TEST(test_validity),          TEST(test_layout),
 	};
 
 	return cmocka_run_group_tests_name("rescue", tests, NULL, NULL);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Calls of the C library that fail when a test says so. The program is linked with --wrap for each
+ * of them (tests/unit/meson.build), so that only the code under test and the test itself get these.
+ */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* No call of the code under test sets it by itself. */
+#define FAILING_ERRNO EDQUOT
+
+/* Calls from now on of which the last one fails, once; 0: none. */
+static unsigned failing_in;
+static unsigned failing_mappings; /* that were made and not taken away */
+
+static inline bool failing_now(void)
+{
+	if (failing_in == 0 || --failing_in > 0)
+		return false;
+	errno = FAILING_ERRNO;
+	return true;
+}
+
+#define FAILING(type, name, failure, parameters, arguments)                 \
+	type __real_##name parameters;                                      \
+	type __wrap_##name parameters;                                      \
+	type __wrap_##name parameters                                       \
+	{                                                                   \
+		return failing_now() ? (failure) : __real_##name arguments; \
+	}
