@@ -6,7 +6,9 @@
  */
 #include "manager.h"
 #include "placed.h"
+#include "xfrm-compat.h"
 
+#include <netlink/msg.h>
 #include <string.h>
 
 bool manager_owns(struct manager *m, const struct sa *sa)
@@ -76,6 +78,78 @@ bool manager_adopt(struct manager *m, const struct sa *sa)
 	if (memcmp(&original, id, sizeof(original)) != 0)
 		(void)placed_remove(placed, &original);
 	return true;
+}
+
+/* Until it is read again nobody puts it back with its old addresses. */
+static void note_gone(struct manager *m, struct sa *sa)
+{
+	sa->deleted_by_other = true;
+	manager_note_changed(m, &sa->description.id);
+}
+
+static bool same_address(uint16_t family, const struct sa_address *a, const xfrm_address_t *b)
+{
+	struct sa_address other = sa_address_read(family, b);
+
+	return memcmp(a, &other, sizeof(other)) == 0;
+}
+
+/* As xfrm_migrate_state_find(): it moves one SA of these addresses, and does not tell which. */
+static void note_migrate(struct manager *m, const struct xfrm_user_migrate *migrate)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	{
+		const struct sa_description *d = &sa->description;
+
+		if (d->id.family == migrate->old_family && d->id.protocol == migrate->proto &&
+		    d->mode == migrate->mode &&
+		    (migrate->reqid == 0 || d->reqid == migrate->reqid) &&
+		    same_address(d->id.family, &d->id.destination, &migrate->old_daddr) &&
+		    same_address(d->id.family, &d->source, &migrate->old_saddr))
+			note_gone(m, sa);
+	}
+}
+
+static void note_migrate_state(struct manager *m, const struct xfrm_compat_migrate_state *migrate)
+{
+	const struct xfrm_usersa_id *old = &migrate->id;
+	struct sa_id id = {
+		.destination = sa_address_read(old->family, &old->daddr),
+		.spi = ntohl(old->spi),
+		.mark_value = migrate->old_mark.v,
+		.mark_mask = migrate->old_mark.m,
+		.family = old->family,
+		.protocol = old->proto,
+	};
+	struct sa *sa = sa_table_find(&m->sas, &id);
+
+	if (!sa)
+		return;
+	if (migrate->new_family != old->family ||
+	    !same_address(old->family, &id.destination, &migrate->new_daddr) ||
+	    !same_address(old->family, &sa->description.source, &migrate->new_saddr))
+		note_gone(m, sa);
+}
+
+void manager_note_migrated(struct manager *m, const struct nlmsghdr *message)
+{
+	struct nlmsghdr *p = (struct nlmsghdr *)message;
+	struct nlattr *attribute;
+	int remaining;
+
+	if (message->nlmsg_type == XFRM_COMPAT_MSG_MIGRATE_STATE) {
+		if (nlmsg_datalen(message) >= (int)sizeof(struct xfrm_compat_migrate_state))
+			note_migrate_state(m, nlmsg_data(message));
+		return;
+	}
+	nlmsg_for_each_attr(attribute, p, (int)sizeof(struct xfrm_userpolicy_id), remaining)
+	{
+		if (nla_type(attribute) == XFRMA_MIGRATE &&
+		    nla_len(attribute) >= (int)sizeof(struct xfrm_user_migrate))
+			note_migrate(m, nla_data(attribute));
+	}
 }
 
 static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)

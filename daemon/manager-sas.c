@@ -485,7 +485,7 @@ int manager_dump(struct manager *m)
 	return 0;
 }
 
-static void note_changed(struct manager *m, const struct sa_id *id)
+void manager_note_changed(struct manager *m, const struct sa_id *id)
 {
 	struct sa_id *grown;
 
@@ -528,8 +528,10 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:
 	case XFRM_MSG_MIGRATE:
-		/* It names no SA, or not in a form worth parsing: look at everything. What the
-		 * migrator did it reads itself. */
+		/* It does not tell what became of the SA: look at everything. What the migrator did
+		 * it reads itself. */
+		if (!own)
+			manager_note_migrated(m, message);
 		m->stale |= !own;
 		return 0;
 	default:
@@ -547,7 +549,7 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		*(data[offsetof(struct xfrm_user_expire, hard)] ? &sa->deleted_by_other
 								: &sa->soft_expired) = true;
 	}
-	note_changed(m, &facts.description.id);
+	manager_note_changed(m, &facts.description.id);
 	return 0;
 }
 

@@ -208,6 +208,7 @@ void manager_plan_soon(struct manager *m);
 int manager_dump(struct manager *m);
 void manager_drain_events(struct manager *m); /* all that are waiting */
 int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
+void manager_note_changed(struct manager *m, const struct sa_id *id); /* is to be read again */
 void manager_read_changed(struct manager *m);
 /* Reads SAs by their identity. Those that the kernel does not have are forgotten, unless
  * manager_may_be_lost(). */
@@ -239,6 +240,8 @@ bool manager_is_same_state(const struct manager *m, const struct sa *sa,
 bool manager_is_copy(const struct manager *m, const struct sa *sa);
 /* If it is, it is ours from now on. */
 bool manager_adopt(struct manager *m, const struct sa *sa);
+/* XFRM_MSG_MIGRATE or MIGRATE_STATE of somebody else: SAs may have new addresses. */
+void manager_note_migrated(struct manager *m, const struct nlmsghdr *message);
 /* After the first dump: what the last run of the daemon put into NICs is known again. */
 void manager_start_ownership(struct manager *m);
 void manager_save_ownership(struct manager *m);

@@ -65,19 +65,25 @@ static struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
 	return belief;
 }
 
+static void go_down(struct bench *b)
+{
+	struct nic old = b->network.nic;
+
+	(void)fake_kernel_link_down(b->fake, NIC);
+	b->network.nic.up = false;
+	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
+}
+
 /* It is ours, and comes back when its NIC goes down. */
 static void check_ours(struct bench *b, struct fake_belief *belief)
 {
-	struct nic old = b->network.nic;
 	struct fake_view view;
 
 	assert_non_null(entry(b, belief));
 	assert_false(entry(b, belief)->foreign);
 	assert_int_equal(entry(b, belief)->ifindex, NIC);
 	assert_true(shadow_exists(&entry(b, belief)->shadow));
-	(void)fake_kernel_link_down(b->fake, NIC);
-	b->network.nic.up = false;
-	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
+	go_down(b);
 	view = fake_kernel_view(b->fake, belief);
 	assert_true(view.exists && !view.larval);
 	assert_int_equal(fake_kernel_count(b->fake, false), 1);
@@ -301,6 +307,45 @@ static void test_original_lives(void **state)
 	}
 }
 
+/* The kernel gave it new addresses, in software, and then its NIC goes down. */
+static void test_migrated(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	fake_ike_migrate(b.fake, belief, 11);
+	go_down(&b);
+	pass(&b, 2.0);
+	assert_int_equal(fake_kernel_count(b.fake, false), 1);
+	assert_int_equal(entry(&b, belief)->ifindex, 0);
+	assert_int_equal(fake_kernel_check(b.fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+	close_bench(&b);
+}
+
+/* One of two with the same addresses, as during a rekey: the other stays, and comes back. */
+static void test_one_of_two_migrated(void **state)
+{
+	struct fake_belief *belief, *next;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	assert_int_equal(fake_ike_rekey(b.fake, belief, 0x1002, &next), 0);
+	work(&b, 0.5, next);
+	assert_int_equal(fake_kernel_view(b.fake, next).ifindex, NIC);
+	fake_ike_migrate(b.fake, belief, 11);
+	settle(&b);
+	go_down(&b);
+	pass(&b, 2.0);
+	assert_int_equal(fake_kernel_count(b.fake, false), 2);
+	assert_int_equal(fake_kernel_check(b.fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +360,8 @@ int main(void)
 		cmocka_unit_test(test_key_in_untrusted_nic),
 		cmocka_unit_test(test_moves_while_nobody_watches),
 		cmocka_unit_test(test_original_lives),
+		cmocka_unit_test(test_migrated),
+		cmocka_unit_test(test_one_of_two_migrated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
