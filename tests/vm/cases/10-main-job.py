@@ -221,9 +221,9 @@ def case_churn_of_sas():
     world.stop_traffic()
 
 
-@timeout(120)
+@timeout(150)
 def case_reload_and_pause():
-    """A bad reload keeps the old rules and says so; pause stops moves; a NIC that loses its trust is emptied"""
+    """A bad reload keeps the old rules; a pause stops moves, also after a crash; a NIC that loses its trust is emptied even so"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()
@@ -242,8 +242,14 @@ def case_reload_and_pause():
     world.swap(out_order=shuffled(24, 7), in_order=shuffled(24, 8))
     time.sleep(8)
     check_equal(xfrm.offloaded("nsim0"), before, "SAs in the NIC while paused")
+    service.kill()
+    wait_until(lambda: service.active() and attempt("espoffloadctl", "status").returncode == 0, 20, "the daemon to come back")
+    check(service.ctl_json("status")["paused"], "not paused any more after a crash")
+    time.sleep(4)
+    check_equal(xfrm.offloaded("nsim0"), before, "SAs in the NIC after a crash while paused")
     service.ctl("resume")
     wait_until(lambda: xfrm.offloaded("nsim0") != before, 30, "moves after resume")
+    service.ctl("pause")
     continuity = Continuity()
     service.configure(ENFORCE.replace("trusted: true", "trusted: false"))
     service.ctl("reload")
