@@ -168,7 +168,8 @@ struct reading {
 	uint16_t type; /* XFRM_MSG_NEWSA: the reply of GETSA; XFRM_MSG_DELSA: the notification */
 	bool capture;  /* keep the image, not only the facts */
 	bool found;
-	int error; /* of capturing */
+	bool larval; /* what was deleted was a larval SA */
+	int error;   /* of capturing */
 	struct sa_facts facts;
 	bool timer_known;
 	uint32_t timer;
@@ -211,8 +212,10 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	if (sa_facts_read(message, &facts) < 0 ||
 	    !same_sa(&facts.description.id, &reading->move->id))
 		return 0;
-	if (reading->type == XFRM_MSG_DELSA && facts.hands_off == HANDS_OFF_LARVAL)
+	if (reading->type == XFRM_MSG_DELSA && facts.hands_off == HANDS_OFF_LARVAL) {
+		reading->larval = true;
 		return 0;
+	}
 	reading->found = true;
 	reading->facts = facts;
 	/* An image of a larval SA would replace that of the SA whose place it has. */
@@ -379,6 +382,18 @@ static void make_safe(struct move *move)
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 }
 
+/* The DELSA met the larval SA of a packet whose template names the SPI. Either the SA had gone
+ * before, and ALLOCSPI found the SPI free; or it is behind that one in the chain, and stays. */
+static void handle_larval_removed(struct migrator *m, struct move *move, bool spi_was_free)
+{
+	if (!spi_was_free) {
+		move->state = MOVE_PROBE;
+		return;
+	}
+	discard_larval(m, move);
+	finish(move, MOVE_RESULT_GONE);
+}
+
 static void step_remove(struct migrator *m, struct move *move)
 {
 	struct reading reading = {
@@ -422,6 +437,10 @@ static void step_remove(struct migrator *m, struct move *move)
 		return;
 	}
 
+	if (reading.larval) {
+		handle_larval_removed(m, move, larval->error == 0);
+		return;
+	}
 	move->removed = true;
 	if (reading.found && reading.error == 0) {
 		move->facts = reading.facts;

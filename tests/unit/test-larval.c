@@ -173,6 +173,32 @@ static void test_deletion_that_meets_the_sa(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
+static bool expire_and_send(struct bench *b, struct fake_belief *belief)
+{
+	/* The cover is there: what follows is the second reading. */
+	if (fake_kernel_count(b->fake, true) != 1)
+		return false;
+	assert_int_equal(fake_ike_expire(b->fake, belief), 0);
+	/* One that names its SPI: the cover does not stand in for it. */
+	(void)fake_kernel_send(b->fake, belief, 1, 100);
+	assert_true(fake_kernel_view(b->fake, belief).acquired);
+	return true;
+}
+
+/* The SA expires right before it is deleted, and a packet inserts a larval SA: what our DELSA
+ * deletes is that. */
+static void test_larval_that_is_deleted(void **state)
+{
+	struct happening expiry = {XFRM_MSG_GETAE, FAKE_BEFORE_TRANSACT, expire_and_send};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &expiry);
+
+	assert_int_equal(move.result, MOVE_RESULT_GONE);
+	assert_false(fake_kernel_view(b->fake, belief).exists);
+	bench_assert_sound(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +206,7 @@ int main(void)
 		BENCH_TEST(test_packet_that_comes_late),
 		BENCH_TEST(test_packet_within_migrate_state),
 		BENCH_TEST(test_deletion_that_meets_the_sa),
+		BENCH_TEST(test_larval_that_is_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
