@@ -90,6 +90,9 @@ static enum explore_limit limit_of(const struct run *run)
 		return LIMIT_SAME_SPI;
 	if (run->renewed && s->fault.count > 1)
 		return LIMIT_CANNOT_LOOK;
+	if (fake_ike_wrong_closures(run->fake) > 0 &&
+	    (has_event(s, EVENT_LATE) || s->before_recovery == EVENT_LATE))
+		return LIMIT_LARVAL_EXPIRED;
 	if (o->acquires > 0 && has_event(s, EVENT_LATE))
 		return LIMIT_STOOD_STILL;
 	if (o->acquires > 0 && has_event(s, EVENT_LOOKUP) && !run->seen_away)
@@ -101,9 +104,15 @@ static enum explore_limit limit_of(const struct run *run)
 	return LIMIT_NONE;
 }
 
+/* The limit is one of the next alone: nothing else may be wrong. */
 static bool allows_acquire_only(enum explore_limit limit)
 {
 	return limit == LIMIT_STOOD_STILL || limit == LIMIT_STOOD_AT_COVER;
+}
+
+static bool allows_closure_only(enum explore_limit limit)
+{
+	return limit == LIMIT_LARVAL_EXPIRED;
 }
 
 const char *explore_limit_name(enum explore_limit limit)
@@ -117,6 +126,7 @@ const char *explore_limit_name(enum explore_limit limit)
 		"IKE made the SA anew in the gap, and nobody could look",
 		"the daemon stood still until its larval SA expired, just before it deleted the SA",
 		"a lookup stood at a larval SA that was deleted, and the SA had not been moved",
+		"the daemon stood still or was dead until the larval SA in the SA's place expired",
 		"a second failure, or death, kept the daemon from cleaning up",
 	};
 
@@ -172,8 +182,10 @@ static void check(struct run *run, size_t in_use)
 	/* From an old image, if the exact one was lost on the way or with the daemon. */
 	if (s->fault.kind != FAKE_FAULT_NONE || (o->killed && !run->noted))
 		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
-	if (limit != LIMIT_NONE && !allows_acquire_only(limit))
+	if (limit != LIMIT_NONE && !allows_acquire_only(limit) && !allows_closure_only(limit))
 		flags |= FAKE_CHECK_LARVALS_MAY_STAY;
+	if (allows_closure_only(limit))
+		flags |= FAKE_CHECK_CLOSURES_MAY_HAPPEN;
 	if (limit != LIMIT_NONE && (s->fault.count > 1 || (o->killed && !run->stored)))
 		flags |= FAKE_CHECK_NIC_MAY_DIFFER;
 	o->wrong = fake_kernel_check(run->fake, flags, run->text);
@@ -205,7 +217,7 @@ void explore_judge(struct run *run, size_t in_use)
 	if (o->wrong > 0) {
 		o->limit = limit_of(run);
 		if (o->limit != LIMIT_NONE && !allows_acquire_only(o->limit) &&
-		    o->limit != LIMIT_CANNOT_CLEAN_UP) {
+		    !allows_closure_only(o->limit) && o->limit != LIMIT_CANNOT_CLEAN_UP) {
 			fake_ike_forget(run->fake, run->original);
 			fake_ike_forget(run->fake, run->belief);
 		}

@@ -100,6 +100,9 @@ enum explore_limit {
 	/* ... or the SA stayed where it was, and a lookup that stood at the cover when that was
 	 * taken away lost the chain. Elsewhere the new SA is before the cover. */
 	LIMIT_STOOD_AT_COVER,
+	/* The daemon stood still, or was dead, until the larval SA in the SA's place expired: the
+	 * IKE daemon is told and closes its SA, which then has to stay away. */
+	LIMIT_LARVAL_EXPIRED,
 	LIMIT_CANNOT_CLEAN_UP, /* a second failure, or death: a larval SA stays until it expires */
 	_LIMIT_MAX,
 };

@@ -185,6 +185,12 @@ unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report)
 	check_nics(&c);
 	if (k->wrong_key > 0)
 		wrong(&c, NULL, "%u packets met a wrong key", k->wrong_key);
+	if (k->wrong_closures > 0 && !(flags & FAKE_CHECK_CLOSURES_MAY_HAPPEN))
+		wrong(&c, NULL, "the IKE daemon closed %u SAs for an expired larval SA",
+		      k->wrong_closures);
+	if (k->ike_errors > 0)
+		wrong(&c, NULL, "%u requests of the IKE daemon failed, the last: %s", k->ike_errors,
+		      k->ike_failure);
 	return c.wrong;
 }
 

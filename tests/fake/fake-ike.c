@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b)
@@ -181,6 +182,16 @@ static struct fake_sa *make(struct fake_kernel *k, const struct fake_sa_spec *sp
 }
 
 /* ---- Requests ---- */
+
+_printf_(2, 3) static void failed(struct fake_kernel *k, const char *format, ...)
+{
+	va_list arguments;
+
+	k->ike_errors++;
+	va_start(arguments, format);
+	(void)vsnprintf(k->ike_failure, sizeof(k->ike_failure), format, arguments);
+	va_end(arguments);
+}
 
 static int submit(struct fake_kernel *k, const struct fake_buffer *b)
 {
@@ -357,7 +368,7 @@ int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t 
 	if (r >= 0)
 		fake_update_valid(belief->sa, sa);
 	else if (belief->alive)
-		k->ike_errors++;
+		failed(k, "an update of SA %#x: %s", ntohl(sa->info.id.spi), strerrorname_np(-r));
 	fake_sa_free(sa);
 	return r;
 }
@@ -385,7 +396,7 @@ int fake_ike_rekey(struct fake_kernel *k, const struct fake_belief *belief, uint
 	set_key(k, sa, &key);
 	r = install(k, sa, belief->inbound, belief->inbound, ret_belief);
 	if (r < 0)
-		k->ike_errors++;
+		failed(k, "a rekey to SA %#x: %s", spi, strerrorname_np(-r));
 	fake_sa_free(sa);
 	return r;
 }
@@ -429,9 +440,23 @@ void fake_kernel_tolerate_replays(struct fake_kernel *k, struct fake_belief *bel
 	belief->tolerated = above;
 }
 
+void fake_ike_close(struct fake_kernel *k)
+{
+	for (struct fake_belief *b = k->beliefs; b; b = b->next)
+		if (b->closing) {
+			b->closing = false;
+			(void)fake_ike_delete(k, b);
+		}
+}
+
 unsigned fake_ike_errors(const struct fake_kernel *k)
 {
 	return k->ike_errors;
+}
+
+const char *fake_ike_failure(const struct fake_kernel *k)
+{
+	return k->ike_failure;
 }
 
 unsigned fake_ike_wrong_closures(const struct fake_kernel *k)

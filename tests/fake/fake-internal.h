@@ -64,6 +64,7 @@ struct fake_belief {
 	struct fake_sa *sa;     /* what the IKE daemon installed, a copy */
 	struct fake_sa *moving; /* between fake_ike_move_read() and _make() */
 	bool alive;
+	bool closing; /* an EXPIRE came: what may be there beside is deleted next */
 	bool forgotten;
 	bool renewed;       /* its UPDSA hit a larval SA, and made the SA from its own numbers */
 	uint64_t tolerated; /* accepted again: numbers above this one are no violation */
@@ -163,6 +164,7 @@ struct fake_kernel {
 	unsigned clear_texts;
 	unsigned acquires;
 	unsigned ike_errors;
+	char ike_failure[128]; /* the last of them */
 	unsigned wrong_closures;
 	unsigned wrong_key; /* outbound packets of an SA whose key nobody installed */
 };
@@ -254,3 +256,5 @@ struct fake_sa *fake_template(const struct fake_belief *belief);
 struct fake_sa *fake_belief_find(struct fake_kernel *k, const struct fake_belief *belief);
 struct fake_belief *fake_belief_of_key(struct fake_kernel *k, const struct fake_sa *sa);
 bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b);
+/* Deletes what an EXPIRE was about. */
+void fake_ike_close(struct fake_kernel *k);

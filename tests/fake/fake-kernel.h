@@ -245,8 +245,10 @@ void fake_ike_forget(struct fake_kernel *k, struct fake_belief *belief);
  */
 void fake_kernel_tolerate_replays(struct fake_kernel *k, struct fake_belief *belief,
 				  uint64_t above);
-/* Requests of the IKE daemon that the kernel refused and that no tunnel survives. */
+/* Requests of the IKE daemon that the kernel refused and that no tunnel survives, and the last of
+ * them as text. Without the daemon none would fail: fake_kernel_check() complains. */
 unsigned fake_ike_errors(const struct fake_kernel *k);
+const char *fake_ike_failure(const struct fake_kernel *k);
 /* SAs that the IKE daemon closes because a larval SA with their identity expired. */
 unsigned fake_ike_wrong_closures(const struct fake_kernel *k);
 
@@ -302,5 +304,8 @@ enum fake_check_flags {
 	FAKE_CHECK_LARVALS_MAY_STAY = 2,
 	/* An SA may sit on another NIC than asked for: nobody could look. */
 	FAKE_CHECK_NIC_MAY_DIFFER = 4,
+	/* Larval SAs in the place of an SA may have expired: nobody was there to look after them.
+	 */
+	FAKE_CHECK_CLOSURES_MAY_HAPPEN = 8,
 };
 unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report);

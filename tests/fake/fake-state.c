@@ -114,6 +114,16 @@ void fake_update_valid(struct fake_sa *sa, const struct fake_sa *from)
 	sa->dying = false;
 }
 
+/* charon finds its CHILD_SA by protocol, SPI and destination, whatever expired there. */
+static bool is_meant(const struct fake_belief *belief, const struct fake_sa *sa)
+{
+	const struct xfrm_usersa_info *mine = &belief->sa->info;
+
+	return belief->alive && sa->info.id.spi != 0 && sa->info.id.spi == mine->id.spi &&
+	       sa->info.id.proto == mine->id.proto && sa->info.family == mine->family &&
+	       fake_same_address(&sa->info.id.daddr, &mine->id.daddr, mine->family);
+}
+
 /* km_state_expired(), and for a hard expiry __xfrm_state_delete() without a DELSA note. */
 void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard)
 {
@@ -122,11 +132,13 @@ void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard)
 		fake_notify_expire(k, sa, false);
 		return;
 	}
-	for (struct fake_belief *b = k->beliefs; b; b = b->next)
-		if (sa->info.id.spi != 0 && fake_belief_find(k, b) == sa) {
-			k->wrong_closures += b->alive && sa->state != FAKE_VALID;
-			b->alive = false; /* the IKE daemon listens to EXPIRE */
-		}
+	for (struct fake_belief *b = k->beliefs; b; b = b->next) {
+		if (!is_meant(b, sa))
+			continue;
+		b->alive = false; /* the IKE daemon listens to EXPIRE */
+		b->closing = true;
+		k->wrong_closures += sa->state == FAKE_LARVAL;
+	}
 	fake_unlink(k, sa);
 	fake_notify_expire(k, sa, true);
 	fake_sa_free(sa);
@@ -161,6 +173,7 @@ void fake_kernel_advance(struct fake_kernel *k, int64_t seconds)
 		next = sa->next;
 		run_timer(k, sa);
 	}
+	fake_ike_close(k);
 }
 
 int64_t fake_kernel_now(const struct fake_kernel *k)

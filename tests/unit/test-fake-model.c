@@ -356,6 +356,59 @@ static void test_larval_beside_the_sa(void **state)
 	assert_int_equal(fake_kernel_acquires(b->fake), 1);
 }
 
+/* A larval SA beside the SA expires: the IKE daemon closes what works. */
+static void test_expiry_beside_the_sa(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+	struct fake_belief *other = bench_install(b, &(struct fake_sa_spec){.peer = 1});
+
+	fake_kernel_config(b->fake)->templates_name_spi = true;
+	bench_get(b, belief);
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	fake_kernel_hold_lookup(b->fake, belief);
+	kernel_batch_clear(&b->batch);
+	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	fake_kernel_end_lookup(b->fake);
+	fake_kernel_advance(b->fake, 30);
+	assert_int_equal(fake_ike_wrong_closures(b->fake), 1);
+	assert_false(fake_belief_alive(belief));
+	assert_false(fake_kernel_view(b->fake, belief).exists); /* deleted, for it was closed */
+	assert_true(fake_belief_alive(other));
+	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_CLOSURES_MAY_HAPPEN, stderr), 0);
+}
+
+/* An expired SA is closed rightly. */
+static void test_expiry(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){.hard_seconds = 9});
+
+	fake_kernel_advance(b->fake, 9);
+	assert_false(fake_belief_alive(belief));
+	assert_int_equal(fake_ike_wrong_closures(b->fake), 0);
+	bench_assert_sound(b);
+}
+
+/* What the IKE daemon asks for fails, and would not without the daemon. */
+static void test_failing_request(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	(void)kernel_transact(b->kernel, &b->batch, NULL, NULL);
+	assert_int_equal(fake_ike_update(b->fake, belief, 100, 0), -ESRCH);
+	assert_int_equal(fake_ike_errors(b->fake), 1);
+	assert_string_equal(fake_ike_failure(b->fake), "an update of SA 0x1000: ESRCH");
+	fake_ike_forget(b->fake, belief);
+	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +424,9 @@ int main(void)
 		BENCH_TEST(test_unknown_attribute),
 		BENCH_TEST(test_template_names_spi),
 		BENCH_TEST(test_larval_beside_the_sa),
+		BENCH_TEST(test_expiry_beside_the_sa),
+		BENCH_TEST(test_expiry),
+		BENCH_TEST(test_failing_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
