@@ -366,6 +366,8 @@ void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *r
 		sa->candidacy = CANDIDACY_NIC_DIRECTION;
 	else if (sa->ifindex == 0 && manager_shape_is_refused(m, sa->candidate, sa->shape, NULL))
 		sa->candidacy = CANDIDACY_REFUSED_SHAPE;
+	else if (peer_moves_knows(m->peer_moves, &sa->description, manager_now(m)))
+		sa->candidacy = CANDIDACY_PEER_MOVES;
 	else
 		*ret_table = table;
 }

@@ -540,6 +540,12 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	if (own || sa_facts_read(message, &facts) < 0)
 		return 0;
 	sa = sa_table_find(&m->sas, &facts.description.id);
+	if (message->nlmsg_type == XFRM_MSG_DELSA)
+		peer_moves_note_deleted(m->peer_moves, &facts, manager_now(m));
+	if (message->nlmsg_type == XFRM_MSG_NEWSA)
+		m->look_anew |=
+			peer_moves_note_made(m->peer_moves, &facts,
+					     clock_realtime(&m->environment.clock), manager_now(m));
 	if (sa && message->nlmsg_type == XFRM_MSG_DELSA)
 		sa->deleted_by_other = true;
 	if (sa && message->nlmsg_type == XFRM_MSG_EXPIRE) {

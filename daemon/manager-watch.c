@@ -180,8 +180,6 @@ void manager_watch_tick(struct manager *m)
 			m->look_anew = true;
 		}
 	}
-	if (m->look_anew) {
-		m->look_anew = false;
-		manager_look_anew(m);
-	}
+	m->look_anew |= peer_moves_expire(m->peer_moves, manager_now(m));
+	manager_look_anew_if_due(m);
 }

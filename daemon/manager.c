@@ -131,6 +131,7 @@ static void run_changes(void *userdata)
 	struct manager *m = userdata;
 
 	manager_read_changed(m);
+	manager_look_anew_if_due(m);
 	manager_plan_soon(m);
 }
 
@@ -170,6 +171,14 @@ void manager_look_anew(struct manager *m)
 	manager_update_nics(m);
 	manager_configure_all(m);
 	manager_plan_soon(m);
+}
+
+void manager_look_anew_if_due(struct manager *m)
+{
+	if (!m->look_anew)
+		return;
+	m->look_anew = false;
+	manager_look_anew(m);
 }
 
 static void on_link(const struct nic *old, const struct nic *new, void *userdata)
@@ -335,6 +344,7 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	if (!m->actions)
 		return -ENOMEM;
 	if ((r = sa_table_init(&m->sas)) < 0 || (r = health_new(&m->health)) < 0 ||
+	    (r = peer_moves_new(&m->peer_moves)) < 0 ||
 	    (r = orders_new(environment->orders_path, &m->orders)) < 0 || (r = new_policy(m)) < 0)
 		return r;
 	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
@@ -405,6 +415,7 @@ struct manager *manager_free(struct manager *m)
 	orders_free(m->orders);
 	free(m->nics);
 	health_free(m->health);
+	peer_moves_free(m->peer_moves);
 	spd_clear(&m->spd);
 	policy_free(m->policy);
 	migrator_free(m->migrator);

@@ -26,6 +26,7 @@
 #include "policy.h"
 #include "report/health.h"
 #include "sa-table.h"
+#include "sa/peer-moves.h"
 #include "spd.h"
 
 #include <systemd/sd-event.h>
@@ -117,6 +118,7 @@ struct manager {
 	struct policy *policy;
 	struct migrator *migrator;
 	struct sa_table sas;
+	struct peer_moves *peer_moves;
 
 	struct manager_nic *nics;
 	size_t n_nics;
@@ -200,6 +202,7 @@ enum manager_work {
 void manager_tick(struct manager *m);
 /* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. */
 void manager_look_anew(struct manager *m);
+void manager_look_anew_if_due(struct manager *m);                    /* manager.look_anew */
 void manager_apply_config(struct manager *m, struct config *config); /* takes it */
 int manager_reload(struct manager *m, char **ret_messages);
 void manager_plan_soon(struct manager *m);

@@ -39,6 +39,10 @@ static const struct text candidacies[_CANDIDACY_MAX] = {
 				      "for a while"},
 	[CANDIDACY_NIC_NO_TABLE] = {"nic-no-table", "the NIC has no table of SAs to ration"},
 	[CANDIDACY_REFUSED_SHAPE] = {"refused-shape", "the NIC refused an SA of the same kind"},
+	[CANDIDACY_PEER_MOVES] = {"peer-moves",
+				  "its tunnel changed addresses in the last 24 hours: the IKE "
+				  "daemon then asks the new NIC to take it, and the tunnel is "
+				  "lost if that refuses"},
 };
 
 const char *candidacy_name(enum candidacy candidacy)

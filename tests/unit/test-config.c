@@ -576,13 +576,14 @@ static void test_example(void **state)
 	assert_int_equal(config->n_rules, 0);
 	assert_int_equal(config->n_groups, 0);
 	assert_int_equal(full->n_nics, 2);
-	assert_int_equal(full->n_rules, 2);
+	assert_int_equal(full->n_rules, 5);
 	assert_int_equal(full->n_groups, 2);
 	assert_true(full->nics[0].allow && full->nics[0].trusted && full->nics[0].capacity.set);
 	assert_true(full->nics[0].max_rate == 1.25e9);
 	assert_true(full->nics[1].allow && !full->nics[1].trusted);
 	assert_string_equal(full->rules[0].nic, "enp59s0f0");
 	assert_int_equal(full->rules[1].offload, CONFIG_OFFLOAD_NEVER);
+	assert_int_equal(full->rules[4].offload, CONFIG_OFFLOAD_NEVER);
 }
 
 int main(void)

@@ -346,6 +346,103 @@ static void test_one_of_two_migrated(void **state)
 	close_bench(&b);
 }
 
+/* ---- Tunnels that move ---- */
+
+static void check_stays_out(struct bench *b, struct fake_belief *belief)
+{
+	pass(b, 0.05);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0);
+	work(b, 5.0, belief);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0);
+	assert_int_equal(entry(b, belief)->candidacy, CANDIDACY_PEER_MOVES);
+}
+
+/* Out of the NIC and not back, nor its successor, for a day. */
+static void test_moving_tunnel_stays_out(void **state)
+{
+	struct fake_belief *belief, *next;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, ALWAYS);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC});
+	check_stays_out(&b, belief);
+	assert_int_equal(fake_ike_rekey(b.fake, belief, 0x1002, &next), 0);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	check_stays_out(&b, next);
+	b.manager->config->interval = 600;
+	pass(&b, PEER_MOVES_SECONDS + 700);
+	assert_int_equal(fake_kernel_view(b.fake, next).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* Learned from an SA that was in software, and from its port alone. */
+static void test_moves_in_software(void **state)
+{
+	static const struct fake_new_place places[] = {{.peer = 11}, {.peer = 10}};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+		open_bench(&b);
+		manager_set_paused(b.manager, true);
+		belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		work(&b, 0.5, belief);
+		move(&b, belief, places[i]);
+		settle(&b);
+		manager_set_paused(b.manager, false);
+		check_stays_out(&b, belief);
+		close_bench(&b);
+	}
+}
+
+/* Without a reqid there is nothing to know the tunnel by. A script that deletes an SA and makes one
+ * with its SPI in the same second is no peer that moves. */
+static void test_does_not_move(void **state)
+{
+	struct fake_sa_spec specs[] = {{.spi = 0x1001, .peer = 10},
+				       {.spi = 0x1001, .peer = 10, .reqid = 1}};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(specs); i++) {
+		open_bench(&b);
+		belief = add(&b, specs[i]);
+		if (i == 0) {
+			(void)fake_kernel_send(b.fake, belief, 10, 100);
+			move(&b, belief, (struct fake_new_place){.peer = 11});
+		} else {
+			assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+			specs[i].peer = 11;
+			belief = add(&b, specs[i]);
+		}
+		work(&b, 0.6, belief);
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+		close_bench(&b);
+	}
+}
+
+/* The peer moves behind NAT, as it did before, and the NIC refuses what charon asks for. */
+static void test_nat_costs_no_second_tunnel(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_nic(b.fake, NIC)->no_encap = true;
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC});
+	work(&b, 1.0, belief);
+	move(&b, belief, (struct fake_new_place){.peer = 12, .ifindex = NIC, .encap = true});
+	assert_int_equal(fake_kernel_send(b.fake, belief, 10, 100), 10);
+	assert_int_equal(fake_ike_errors(b.fake), 0);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +459,10 @@ int main(void)
 		cmocka_unit_test(test_original_lives),
 		cmocka_unit_test(test_migrated),
 		cmocka_unit_test(test_one_of_two_migrated),
+		cmocka_unit_test(test_moving_tunnel_stays_out),
+		cmocka_unit_test(test_moves_in_software),
+		cmocka_unit_test(test_does_not_move),
+		cmocka_unit_test(test_nat_costs_no_second_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
