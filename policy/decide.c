@@ -117,6 +117,8 @@ static bool decide_successor(struct policy *policy, struct table *table, struct 
 {
 	struct sa *predecessor = NULL;
 
+	if (!policy_table_can_pay(policy, table, false))
+		return false;
 	if (policy_table_free(table) == 0) {
 		if (sa->predecessor != POLICY_NONE)
 			predecessor = &policy->sas[sa->predecessor];

@@ -165,6 +165,85 @@ static void test_what_must_leave_does(void **state)
 	world_close(&split.world);
 }
 
+/* Its predecessor leaves first, also when that fails once. */
+static void test_successor_in_halves(void **state)
+{
+	struct split split;
+	size_t old, new;
+
+	(void)state;
+	open_split(&split, 1, 1);
+	split.world.config.table = split.tables[0];
+	for (unsigned i = 0; i < 7; i++)
+		world_add(&split.world, (100 + i) * MB, true);
+	old = world_add_lineage(&split.world, 50 * MB, true, "rekeyed");
+	world_run(&split.world, 5);
+	new = world_add_lineage(&split.world, 0, false, "rekeyed");
+	assert_int_equal(world_tick(&split.world), 1);
+	assert_int_equal(split.world.moves[0].sa, split.world.sas[old]);
+	assert_int_equal(split.world.moves[0].action, POLICY_EVICT);
+	world_report(&split.world, POLICY_FAILED);
+	for (unsigned second = 0; second < 6 && !world_resident(&split.world, new); second++) {
+		assert_true(world_tick(&split.world) <= 1);
+		world_report(&split.world, POLICY_DONE);
+	}
+	assert_true(world_resident(&split.world, new));
+	assert_false(world_resident(&split.world, old));
+	world_close(&split.world);
+}
+
+/* What is planned while the daemon is paused: only what may not be in a table that is to be empty.
+ */
+static void test_vacating(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct policy_sa_config banned;
+	const struct policy_move *moves;
+	struct split split;
+	size_t in, superseded;
+
+	(void)state;
+	open_split(&split, 100, 100);
+	in = add_to(&split, 0, 10 * MB, true);
+	add_to(&split, 0, 20 * MB, true);
+	add_to(&split, 1, 10 * MB, true);
+	split.world.config.table = split.tables[0];
+	superseded = world_add_lineage(&split.world, 50 * MB, true, "rekeyed");
+	world_run(&split.world, 3);
+	world_add_lineage(&split.world, 50 * MB, false, "rekeyed");
+	split.world.rates[superseded] = 0;
+	/* It quits, but its slot is not given back yet. */
+	world_run(&split.world, 8);
+	assert_true(world_resident(&split.world, superseded));
+	add_to(&split, 0, 90 * MB, false);
+	banned = split.world.config;
+	banned.banned = true;
+	banned.table = split.tables[0];
+	assert_int_equal(policy_sa_configure(split.world.policy, split.world.sas[in], &banned,
+					     split.world.now),
+			 0);
+	banned.table = split.tables[1];
+	assert_int_equal(policy_sa_configure(split.world.policy, split.world.sas[2], &banned,
+					     split.world.now),
+			 0);
+	for (unsigned i = 0; i < 5; i++) {
+		split.world.now += 1;
+		for (size_t j = 0; j < split.world.n; j++)
+			split.world.bytes[j] += (uint64_t)split.world.rates[j];
+		world_observe(&split.world);
+		assert_int_equal(policy_plan_vacating(split.world.policy, split.world.now, &moves),
+				 0);
+	}
+	config.budget = NIC_BUDGET;
+	config.capacity = 8;
+	config.vacate = true;
+	assert_int_equal(policy_table_configure(split.world.policy, split.tables[0], &config), 0);
+	assert_int_equal(policy_plan_vacating(split.world.policy, split.world.now, &moves), 1);
+	assert_int_equal(moves[0].sa, split.world.sas[in]);
+	assert_int_equal(moves[0].action, POLICY_EVICT);
+	world_close(&split.world);
+}
+
 /* A table that comes back is not a new budget, and one that says another number is. */
 static void test_bucket_outlives_a_table(void **state)
 {
@@ -205,7 +284,9 @@ int main(void)
 		cmocka_unit_test(test_directions_take_turns),
 		cmocka_unit_test(test_swap_in_halves),
 		cmocka_unit_test(test_successors_wait),
+		cmocka_unit_test(test_successor_in_halves),
 		cmocka_unit_test(test_what_must_leave_does),
+		cmocka_unit_test(test_vacating),
 		cmocka_unit_test(test_bucket_outlives_a_table),
 	};
 

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import time
 
@@ -74,7 +75,9 @@ class IkeWorld:
         self.arrivals = {}          # SPI: first seen in the NIC
         self.directories = {side: pathlib.Path(f"/run/ike-{side}") for side in SIDES}
         for path in self.directories.values():
-            path.mkdir(exist_ok=True)
+            # What another case left: certutil would ask for the password of its database.
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir()
 
     # --- what a subclass does ---
 
