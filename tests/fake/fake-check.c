@@ -150,6 +150,16 @@ static void check_belief(struct check *c, const struct fake_belief *belief)
 		check_counters(c, belief, sa);
 }
 
+/* What the IKE daemon puts there by itself is its own affair. */
+static void check_trust(struct check *c, const struct fake_sa *sa)
+{
+	const struct fake_nic *nic = fake_kernel_nic(c->k, sa->ifindex);
+	const struct fake_belief *owner = fake_belief_of_key(c->k, sa);
+
+	if (nic && nic->untrusted && owner && owner->sa->ifindex == 0)
+		wrong(c, sa, "is in %s, which may hold no keys", nic->name);
+}
+
 static void check_nics(struct check *c)
 {
 	for (size_t i = 0; i < c->k->n_nics; i++) {
@@ -179,6 +189,7 @@ unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report)
 		    !(flags & FAKE_CHECK_NIC_MAY_DIFFER))
 			wrong(&c, sa, "is offloaded to %d, asked was %d", sa->ifindex,
 			      sa->requested);
+		check_trust(&c, sa);
 		if (sa->state == FAKE_VALID && !fake_belief_of_key(k, sa))
 			wrong(&c, sa, "has a key that nobody installed");
 	}

@@ -183,7 +183,7 @@ static struct fake_sa *make(struct fake_kernel *k, const struct fake_sa_spec *sp
 
 /* ---- Requests ---- */
 
-_printf_(2, 3) static void failed(struct fake_kernel *k, const char *format, ...)
+void fake_ike_failed(struct fake_kernel *k, const char *format, ...)
 {
 	va_list arguments;
 
@@ -368,7 +368,8 @@ int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t 
 	if (r >= 0)
 		fake_update_valid(belief->sa, sa);
 	else if (belief->alive)
-		failed(k, "an update of SA %#x: %s", ntohl(sa->info.id.spi), strerrorname_np(-r));
+		fake_ike_failed(k, "an update of SA %#x: %s", ntohl(sa->info.id.spi),
+				strerrorname_np(-r));
 	fake_sa_free(sa);
 	return r;
 }
@@ -396,7 +397,7 @@ int fake_ike_rekey(struct fake_kernel *k, const struct fake_belief *belief, uint
 	set_key(k, sa, &key);
 	r = install(k, sa, belief->inbound, belief->inbound, ret_belief);
 	if (r < 0)
-		failed(k, "a rekey to SA %#x: %s", spi, strerrorname_np(-r));
+		fake_ike_failed(k, "a rekey to SA %#x: %s", spi, strerrorname_np(-r));
 	fake_sa_free(sa);
 	return r;
 }

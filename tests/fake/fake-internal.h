@@ -248,6 +248,10 @@ uint32_t fake_replay_high(const struct fake_sa *sa, uint32_t sequence);
 uint64_t fake_sequence_out(const struct fake_sa *sa);
 uint64_t fake_sequence_in(const struct fake_sa *sa);
 
+/* fake-traffic.c */
+/* The IKE daemon made the SA anew from what it had read: packets since then are its own affair. */
+void fake_wire_go_on(struct fake_belief *belief, const struct fake_sa *sa);
+
 /* fake-ike.c */
 xfrm_address_t fake_address(uint16_t family, uint32_t last);
 /* `lifetime`: with XFRMA_LTIME_VAL */
@@ -256,5 +260,7 @@ struct fake_sa *fake_template(const struct fake_belief *belief);
 struct fake_sa *fake_belief_find(struct fake_kernel *k, const struct fake_belief *belief);
 struct fake_belief *fake_belief_of_key(struct fake_kernel *k, const struct fake_sa *sa);
 bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b);
+/* A request that no tunnel survives. */
+_printf_(2, 3) void fake_ike_failed(struct fake_kernel *k, const char *format, ...);
 /* Deletes what an EXPIRE was about. */
 void fake_ike_close(struct fake_kernel *k);

@@ -41,6 +41,7 @@ struct fake_config {
 	bool redact;            /* lockdown = confidentiality: keys read as zero */
 	bool pad;               /* XFRMA_PAD before XFRMA_LASTUSED, as on 32-bit machines */
 	bool updsa_leaks_slot;  /* before 6.1.170 and 6.12.85: UPDSA with offload on a valid SA */
+	bool encap_refused;     /* up to 6.10: no offload of an SA with XFRMA_ENCAP */
 	bool if_id_inbound_refused; /* 6.16: no inbound offload with an if_id */
 	bool acquire_listener;      /* an IKE daemon has joined XFRMNLGRP_ACQUIRE (km_is_alive()) */
 	bool templates_name_spi;    /* of outbound policies, as charon writes them */
@@ -65,6 +66,7 @@ struct fake_nic {
 	bool key_128_only;
 	bool transport_only;
 	bool no_encap;
+	bool untrusted;     /* the operator's word: no key may be there */
 	int lands_on;       /* it lies: the SA ends up on this ifindex; 0: honest */
 	bool late_free;     /* slots come back with fake_kernel_gc() only (mlx5) */
 	bool decrypts_late; /* with late_free: inbound packets of SAs that are deleted, till then */
@@ -223,7 +225,9 @@ struct fake_new_place {
 	uint32_t reqid; /* 0: the same */
 };
 /* What charon does then (update_sa()), in this order: GETSA and GETAE; DELSA; NEWSA with everything
- * copied from what it read. */
+ * copied from what it read, XFRMA_OFFLOAD_DEV too. A step that fails is an error of the IKE
+ * daemon's, and the next ones do not come. Numbers that are used between the first two are used
+ * again: that is charon's own affair, and not held against anybody. */
 int fake_ike_move_read(struct fake_kernel *k, struct fake_belief *belief);
 int fake_ike_move_delete(struct fake_kernel *k, struct fake_belief *belief);
 int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,

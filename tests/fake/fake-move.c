@@ -2,6 +2,7 @@
 /* SAs that change their addresses, or what else they are known by, and stay the same SAs. */
 #include "fake-internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -21,13 +22,28 @@ static void set_peer(struct fake_sa *sa, bool inbound, uint32_t peer)
 	*(inbound ? &sa->info.saddr : &sa->info.id.daddr) = address;
 }
 
+/* charon gives up at the first step that fails; then its SA is not where it should be. */
+static int step(struct fake_kernel *k, struct fake_belief *belief, const char *what, int r)
+{
+	if (r >= 0)
+		return r;
+	if (belief->moving)
+		fake_sa_free(belief->moving);
+	belief->moving = NULL;
+	fake_ike_failed(k, "update_sa() of SA %#x, %s: %s", ntohl(belief->sa->info.id.spi), what,
+			strerrorname_np(-r));
+	return r;
+}
+
 int fake_ike_move_read(struct fake_kernel *k, struct fake_belief *belief)
 {
 	const struct fake_sa *sa = fake_belief_find(k, belief);
 
 	if (!sa)
-		return -ESRCH;
+		return step(k, belief, "GETSA", -ESRCH);
 	belief->moving = fake_sa_copy(sa);
+	/* Neither GETSA nor the GETAE without flags tells it. */
+	belief->moving->replay_maxdiff = 0;
 	return 0;
 }
 
@@ -36,19 +52,16 @@ int fake_ike_move_delete(struct fake_kernel *k, struct fake_belief *belief)
 	int r = fake_ike_delete(k, belief);
 
 	belief->alive = true;
-	return r;
+	return step(k, belief, "DELSA", r);
 }
 
-int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
-		       const struct fake_new_place *place)
+static void change(const struct fake_belief *belief, struct fake_sa *sa,
+		   const struct fake_new_place *place)
 {
 	static const struct xfrm_encap_tmpl encap = {.encap_type = 2, /* UDP_ENCAP_ESPINUDP */
 						     .encap_sport = 0x9411,
 						     .encap_dport = 0x9411};
-	struct fake_sa *sa = belief->moving;
-	int r;
 
-	belief->moving = NULL;
 	set_peer(sa, belief->inbound, place->peer);
 	fake_attribute_clear(sa, XFRMA_ENCAP);
 	if (place->encap)
@@ -57,12 +70,24 @@ int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
 		sa->ifindex = place->ifindex;
 	if (place->reqid != 0)
 		sa->info.reqid = place->reqid;
+}
+
+int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
+		       const struct fake_new_place *place)
+{
+	struct fake_sa *sa = belief->moving;
+	int r;
+
+	change(belief, sa, place);
+	/* What it should be is what the IKE daemon had, not what it read. */
+	change(belief, belief->sa, place);
+	belief->sa->replay_maxdiff = k->config.aevent_rseqth;
 	r = fake_submit_sa(k, XFRM_MSG_NEWSA, sa, true);
 	if (r < 0)
-		k->ike_errors++;
-	sa->ifindex = 0;
-	fake_sa_free(belief->sa);
-	belief->sa = sa;
+		return step(k, belief, "NEWSA", r);
+	fake_wire_go_on(belief, sa);
+	fake_sa_free(sa);
+	belief->moving = NULL;
 	return r;
 }
 

@@ -110,6 +110,9 @@ static int core_check(struct fake_request *request, const struct fake_sa *sa, ui
 	    fake_attribute_u32(sa, XFRMA_IF_ID) != 0)
 		return fake_request_error(request, -EINVAL,
 					  "XFRM if_id is not supported in RX path");
+	if (request->k->config.encap_refused && sa->attributes[XFRMA_ENCAP].data)
+		return fake_request_error(request, -EINVAL,
+					  "Encapsulation and TFC padding can't be offloaded");
 	if (sa->attributes[XFRMA_TFCPAD].data)
 		return fake_request_error(request, -EINVAL, "TFC padding can't be offloaded");
 	return 0;

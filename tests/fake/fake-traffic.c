@@ -234,6 +234,21 @@ static bool enter_accepted(struct fake_wire *wire, uint64_t sequence)
 	return true;
 }
 
+void fake_wire_go_on(struct fake_belief *belief, const struct fake_sa *sa)
+{
+	struct fake_wire *wire = &belief->wire;
+	size_t n = 0;
+
+	if (!belief->inbound && fake_sequence_out(sa) < wire->last_sent)
+		wire->last_sent = fake_sequence_out(sa);
+	for (size_t i = 0; i < wire->n_accepted; i++)
+		if (!fake_replay_check(sa, (uint32_t)wire->accepted[i]))
+			wire->accepted[n++] = wire->accepted[i];
+	wire->n_accepted = n;
+	wire->bytes = sa->info.curlft.bytes;
+	wire->packets = sa->info.curlft.packets;
+}
+
 static bool has_window(const struct fake_sa *sa)
 {
 	return sa->esn ? sa->esn->replay_window > 0 : sa->info.replay_window > 0;

@@ -409,6 +409,78 @@ static void test_failing_request(void **state)
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
 }
 
+static int update_sa(struct bench *b, struct fake_belief *belief,
+		     const struct fake_new_place *place)
+{
+	int r = fake_ike_move_read(b->fake, belief);
+
+	if (r >= 0)
+		r = fake_ike_move_delete(b->fake, belief);
+	return r < 0 ? r : fake_ike_move_make(b->fake, belief, place);
+}
+
+/* The offload is copied, to the NIC of the new address, and refused with ENCAP up to 6.10. */
+static void test_update_sa(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){.sequence = 70});
+	struct fake_new_place place = {.peer = 5, .ifindex = BENCH_OTHER_NIC};
+	struct xfrm_user_offload offload = {.ifindex = BENCH_NIC};
+
+	fake_kernel_config(b->fake)->encap_refused = true;
+	assert_int_equal(fake_kernel_send(b->fake, belief, 3, 100), 3);
+	assert_int_equal(update_sa(b, belief, &place), 0);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+	assert_int_equal(fake_kernel_view(b->fake, belief).sequence_out, 74);
+	bench_assert_sound(b);
+
+	bench_remake(b, belief, &offload, true);
+	assert_int_equal(update_sa(b, belief, &place), 0);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, BENCH_OTHER_NIC);
+	bench_assert_sound(b);
+	fake_kernel_nic(b->fake, BENCH_OTHER_NIC)->untrusted = true;
+	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
+	place.encap = true;
+	assert_int_equal(update_sa(b, belief, &place), -EINVAL);
+	assert_string_equal(fake_ike_failure(b->fake), "update_sa() of SA 0x1000, NEWSA: EINVAL");
+	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 2); /* and it is missing */
+}
+
+/* What charon reads is what it makes: packets before its DELSA are its own affair, a larval SA is
+ * not, nor what it does not find. */
+static void test_update_sa_between(void **state)
+{
+	struct bench *b = *state;
+	struct fake_new_place place = {.peer = 5};
+	struct fake_belief *out = bench_install(b, &(struct fake_sa_spec){});
+	struct fake_belief *in = bench_install(b, &(struct fake_sa_spec){.inbound = true});
+
+	assert_int_equal(fake_ike_move_read(b->fake, out), 0);
+	assert_int_equal(fake_ike_move_read(b->fake, in), 0);
+	assert_int_equal(fake_kernel_send(b->fake, out, 3, 100), 3);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 9, 100), 0);
+	assert_int_equal(fake_ike_move_delete(b->fake, out), 0);
+	assert_int_equal(fake_ike_move_delete(b->fake, in), 0);
+	assert_int_equal(fake_ike_move_make(b->fake, out, &place), 0);
+	assert_int_equal(fake_ike_move_make(b->fake, in, &place), 0);
+	assert_int_equal(fake_kernel_send(b->fake, out, 1, 100), 1);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 9, 100), 0);
+	bench_assert_sound(b);
+
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, out);
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(fake_ike_move_read(b->fake, out), -ESRCH);
+	assert_string_equal(fake_ike_failure(b->fake), "update_sa() of SA 0x1000, GETSA: ESRCH");
+	bench_get(b, in);
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, in);
+	bench_add_larval(b, 0x1000);
+	assert_int_equal(bench_transact(b), 0);
+	assert_int_equal(update_sa(b, in, &place), -EINVAL);
+	assert_int_equal(fake_ike_errors(b->fake), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +499,8 @@ int main(void)
 		BENCH_TEST(test_expiry_beside_the_sa),
 		BENCH_TEST(test_expiry),
 		BENCH_TEST(test_failing_request),
+		BENCH_TEST(test_update_sa),
+		BENCH_TEST(test_update_sa_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
