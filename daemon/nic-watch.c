@@ -70,22 +70,38 @@ struct nic_watch {
 
 /* The callback comes later, once for all that happens until then. The time is not extended by
  * further changes, or a lasting storm would keep the callback away for ever. */
-static int announce(struct nic_watch *w, bool addresses)
+static int announce_within(struct nic_watch *w, uint64_t usec)
 {
+	uint64_t now, due;
 	int r, enabled;
 
-	w->addresses_changed |= addresses;
-	w->routes_changed = true;
 	if (!w->ready)
 		return 0;
-
 	r = sd_event_source_get_enabled(w->debounce_source, &enabled);
-	if (r < 0 || enabled != SD_EVENT_OFF)
-		return r < 0 ? r : 0;
-	r = sd_event_source_set_time_relative(w->debounce_source, NIC_WATCH_DEBOUNCE_USEC);
+	if (r >= 0)
+		r = sd_event_source_get_time(w->debounce_source, &due);
+	if (r >= 0)
+		r = sd_event_now(w->event, CLOCK_MONOTONIC, &now);
+	if (r < 0)
+		return r;
+	if (enabled != SD_EVENT_OFF && due <= now + usec)
+		return 0;
+	r = sd_event_source_set_time_relative(w->debounce_source, usec);
 	if (r < 0)
 		return r;
 	return sd_event_source_set_enabled(w->debounce_source, SD_EVENT_ONESHOT);
+}
+
+static int announce_routes(struct nic_watch *w)
+{
+	w->routes_changed = true;
+	return announce_within(w, NIC_WATCH_DEBOUNCE_USEC);
+}
+
+static int announce_addresses(struct nic_watch *w, bool removed)
+{
+	w->addresses_changed = w->routes_changed = true;
+	return announce_within(w, removed ? NIC_WATCH_REMOVED_USEC : NIC_WATCH_DEBOUNCE_USEC);
 }
 
 static int on_debounce(sd_event_source *source, uint64_t usec, void *userdata)
@@ -108,7 +124,7 @@ static int on_routes(sd_event_source *source, int fd, uint32_t events, void *use
 	int r;
 
 	r = sd_event_source_set_enabled(w->routes_source, SD_EVENT_OFF);
-	return r < 0 ? r : announce(w, false);
+	return r < 0 ? r : announce_routes(w);
 }
 
 /* A NIC changed from `old` (NULL: it is new) to `new` (NULL: it is gone). */
@@ -116,7 +132,7 @@ static int tell(struct nic_watch *w, const struct nic *old, const struct nic *ne
 {
 	if (w->ready && w->callbacks.link)
 		w->callbacks.link(old, new, w->userdata);
-	return announce(w, false);
+	return announce_routes(w);
 }
 
 static int set_nic(struct nic_watch *w, const struct nic *nic)
@@ -213,17 +229,16 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 	switch (r) {
 	case NIC_ADDRESS_ADDED:
 		r = nic_addresses_add(w->addresses, &address);
-		break;
+		return r > 0 ? announce_addresses(w, false) : r;
 	case NIC_ADDRESS_REMOVED:
 		r = nic_addresses_remove(w->addresses, &address);
-		break;
+		return r > 0 ? announce_addresses(w, true) : r;
 	case -ENOMEM:
 		return r;
 	default:
 		/* Not what was asked for, or malformed: no reason to stop watching. */
 		return 0;
 	}
-	return r > 0 ? announce(w, true) : r;
 }
 
 static int on_ethtool_message(const struct nlmsghdr *message, bool reply, void *userdata)
@@ -291,7 +306,7 @@ static int read_addresses(struct nic_watch *w)
 	r = dump(w, RTM_GETADDR);
 	if (r < 0)
 		return r;
-	return nic_addresses_remove_stale(w->addresses) > 0 ? announce(w, true) : 0;
+	return nic_addresses_remove_stale(w->addresses) > 0 ? announce_addresses(w, true) : 0;
 }
 
 static int read_features(struct nic_watch *w)

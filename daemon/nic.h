@@ -52,7 +52,8 @@ struct nic_watch_callbacks {
 	 * moved to another namespace). Both live until the callback returns. */
 	void (*link)(const struct nic *old, const struct nic *new, void *userdata);
 
-	/* A local address came or went. Coalesced, at most NIC_WATCH_DEBOUNCE_USEC late. */
+	/* A local address came (coalesced, at most NIC_WATCH_DEBOUNCE_USEC late) or went
+	 * (NIC_WATCH_REMOVED_USEC). */
 	void (*addresses)(void *userdata);
 
 	/* The answer of a route lookup may have changed: a route, rule, address or link did.
@@ -70,6 +71,9 @@ struct nic_watch_callbacks {
 };
 
 #define NIC_WATCH_DEBOUNCE_USEC (100 * UINT64_C(1000))
+/* strongSwan waits 100 ms before it moves SAs to another address (ROAM_DELAY), together with their
+ * offload: they are to be out of the NIC by then. */
+#define NIC_WATCH_REMOVED_USEC (10 * UINT64_C(1000))
 #define NIC_WATCH_RETRY_USEC UINT64_C(1000000)
 
 struct nic_watch_statistics {

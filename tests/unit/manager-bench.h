@@ -29,6 +29,7 @@ struct test_network {
 	struct nic other; /* behind no route */
 	bool present;
 	bool other_present;
+	bool no_route; /* an SA's own address is gone */
 	bool direction_unknown;
 };
 
@@ -84,7 +85,7 @@ static int network_route(struct network *network, const struct sa_description *s
 {
 	(void)sa;
 	(void)mark;
-	if (!test_network(network)->present)
+	if (!test_network(network)->present || test_network(network)->no_route)
 		return -ENETUNREACH;
 	*ret_ifindex = NIC;
 	return 0;

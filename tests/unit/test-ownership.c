@@ -443,6 +443,22 @@ static void test_nat_costs_no_second_tunnel(void **state)
 	close_bench(&b);
 }
 
+/* Out of the NIC before an IKE daemon gives it another address. */
+static void test_own_address_goes(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	b.network.no_route = true;
+	manager_network_callbacks.addresses(b.manager);
+	pass(&b, 0.03);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_moves_in_software),
 		cmocka_unit_test(test_does_not_move),
 		cmocka_unit_test(test_nat_costs_no_second_tunnel),
+		cmocka_unit_test(test_own_address_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
