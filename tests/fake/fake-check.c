@@ -87,7 +87,8 @@ static void check_replay(struct check *c, const struct fake_belief *belief,
 	for (size_t i = 0; window && i < wire->n_accepted; i++) {
 		uint32_t low = (uint32_t)wire->accepted[i];
 
-		if (wire->accepted[i] > belief->tolerated)
+		if (wire->accepted[i] > belief->tolerated ||
+		    fake_wire_is_late(wire, wire->accepted[i]))
 			continue;
 		/* With ESN a number far below the window is taken for one of the next 2^32,
 		 * and then fails authentication. */

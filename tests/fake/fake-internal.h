@@ -27,6 +27,8 @@ struct fake_sa {
 	struct fake_sa *next; /* newest first, as state_all and the hash chains are */
 	unsigned serial;      /* of its insertion, from 1 */
 	enum fake_state state;
+	bool held; /* by a packet inside crypto: fake_sa_free() leaves it to that, dead */
+	bool dead;
 	bool dying;
 	bool expired;     /* a byte or packet limit was reached: XFRM_STATE_EXPIRED */
 	uint32_t creator; /* port of who made it */
@@ -52,6 +54,8 @@ struct fake_wire {
 	uint64_t *accepted; /* sorted */
 	size_t n_accepted;
 	uint64_t last_accepted;
+	uint64_t late[4]; /* accepted by an SA that was deleted meanwhile; 0: free */
+	unsigned late_replayed;
 	uint64_t bytes;
 	uint64_t packets;
 	unsigned reused;    /* sequence numbers sent twice or going back */
@@ -110,6 +114,15 @@ struct fake_lookup_held {
 	bool missed;          /* there was nothing: an ACQUIRE, whatever comes */
 };
 
+/* An inbound packet inside crypto: what comes after that does not look whether the SA was deleted.
+ */
+struct fake_packet_held {
+	struct fake_sa *sa; /* NULL: there is none */
+	struct fake_belief *belief;
+	uint64_t sequence;
+	unsigned bytes;
+};
+
 /* An inbound rule of a NIC that is still there though its SA was deleted. */
 struct fake_late_rule {
 	struct fake_late_rule *next;
@@ -150,6 +163,7 @@ struct fake_kernel {
 	uint32_t next_spi;
 	unsigned serial; /* of the last SA inserted */
 	struct fake_lookup_held held;
+	struct fake_packet_held inside;
 	unsigned waits;
 	fake_hook hook;
 	void *hook_userdata;
@@ -249,6 +263,7 @@ uint64_t fake_sequence_out(const struct fake_sa *sa);
 uint64_t fake_sequence_in(const struct fake_sa *sa);
 
 /* fake-traffic.c */
+bool fake_wire_is_late(const struct fake_wire *wire, uint64_t sequence);
 /* The IKE daemon made the SA anew from what it had read: packets since then are its own affair. */
 void fake_wire_go_on(struct fake_belief *belief, const struct fake_sa *sa);
 

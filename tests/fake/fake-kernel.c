@@ -28,6 +28,7 @@ struct fake_kernel *fake_kernel_free(struct fake_kernel *k)
 
 	if (!k)
 		return NULL;
+	(void)fake_kernel_end_packet(k);
 	while (k->sas)
 		fake_delete(k, k->sas);
 	fake_policies_flush(k, 0);

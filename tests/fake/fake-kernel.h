@@ -267,6 +267,14 @@ void fake_kernel_end_lookup(struct fake_kernel *k);
 /* One inbound packet of the SA. Returns 0 when it was accepted. */
 int fake_kernel_receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
 			unsigned bytes);
+/* Such a packet is inside synchronous crypto on another CPU until the daemon waits for it or
+ * fake_kernel_end_packet(), which returns 0 when it was accepted. There is one at most. Its SA may
+ * be deleted meanwhile, and accepts it all the same; the one that was made anew then accepts it
+ * once more. That is counted apart. */
+int fake_kernel_hold_packet(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
+			    unsigned bytes);
+int fake_kernel_end_packet(struct fake_kernel *k);
+unsigned fake_kernel_late_replays(const struct fake_kernel *k, const struct fake_belief *belief);
 /* The next packet the peer has not sent yet. */
 int fake_kernel_receive_next(struct fake_kernel *k, struct fake_belief *belief, unsigned bytes);
 unsigned fake_kernel_lost(const struct fake_kernel *k);        /* packets, both directions */

@@ -123,6 +123,7 @@ struct fake_sa *fake_sa_copy(const struct fake_sa *sa)
 
 	*copy = *sa;
 	copy->next = NULL;
+	copy->held = false;
 	if (sa->esn) {
 		copy->esn = fake_allocate(fake_esn_size(sa->esn));
 		memcpy(copy->esn, sa->esn, fake_esn_size(sa->esn));
@@ -136,6 +137,9 @@ struct fake_sa *fake_sa_copy(const struct fake_sa *sa)
 
 void fake_sa_free(struct fake_sa *sa)
 {
+	sa->dead = true;
+	if (sa->held)
+		return;
 	for (uint16_t i = 0; i < FAKE_ATTRIBUTES; i++)
 		fake_attribute_clear(sa, i);
 	free(sa->esn);

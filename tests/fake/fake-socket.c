@@ -318,8 +318,10 @@ static void fake_wait_for_lookups(struct kernel *kernel)
 {
 	struct fake_socket *s = (struct fake_socket *)kernel;
 
-	if (!s->dead && ++s->fake->waits != s->fake->config.broken_wait)
-		fake_kernel_end_lookup(s->fake);
+	if (s->dead || ++s->fake->waits == s->fake->config.broken_wait)
+		return;
+	fake_kernel_end_lookup(s->fake);
+	(void)fake_kernel_end_packet(s->fake); /* it is received under rcu_read_lock() */
 }
 
 static int fake_event_fd(struct kernel *kernel)

@@ -254,9 +254,50 @@ static bool has_window(const struct fake_sa *sa)
 	return sa->esn ? sa->esn->replay_window > 0 : sa->info.replay_window > 0;
 }
 
-/* xfrm_input() */
-static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
-		   unsigned bytes)
+bool fake_wire_is_late(const struct fake_wire *wire, uint64_t sequence)
+{
+	for (size_t i = 0; i < ELEMENTSOF(wire->late); i++)
+		if (sequence != 0 && wire->late[i] == sequence)
+			return true;
+	return false;
+}
+
+static void set_late(struct fake_wire *wire, uint64_t from, uint64_t to)
+{
+	for (size_t i = 0; i < ELEMENTSOF(wire->late); i++)
+		if (wire->late[i] == from) {
+			wire->late[i] = to;
+			return;
+		}
+	abort(); /* more packets than a test has */
+}
+
+/* An SA that was deleted does not tell its successor. */
+static void accept_late(struct fake_wire *wire, uint64_t sequence)
+{
+	if (enter_accepted(wire, sequence))
+		set_late(wire, 0, sequence);
+	else
+		wire->late_replayed++;
+}
+
+static void accept_packet(struct fake_belief *belief, uint64_t sequence)
+{
+	struct fake_wire *wire = &belief->wire;
+
+	if (enter_accepted(wire, sequence))
+		return;
+	if (fake_wire_is_late(wire, sequence)) {
+		set_late(wire, sequence, 0);
+		wire->late_replayed++;
+	} else if (sequence <= belief->tolerated) {
+		wire->replayed++;
+	}
+}
+
+/* xfrm_input() up to crypto */
+static int find_inbound(struct fake_kernel *k, const struct fake_belief *belief, uint64_t sequence,
+			struct fake_sa **ret_sa)
 {
 	const struct fake_sa *like = belief->sa;
 	struct fake_sa *sa = fake_lookup(k, like->mark.v & like->mark.m, &like->info.id.daddr,
@@ -270,25 +311,85 @@ static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t s
 		return -EALREADY;
 	if (!check_expire(k, sa))
 		return -EKEYEXPIRED;
-	if (fake_offload_decrypts_late(k, sa)) {
-		sa->info.stats.integrity_failed++;
-		return -EBADMSG;
-	}
+	*ret_sa = sa;
+	return 0;
+}
+
+/* ... and from there on: nobody looks at the state of the SA again */
+static int finish(struct fake_kernel *k, struct fake_belief *belief, struct fake_sa *sa,
+		  uint64_t sequence, unsigned bytes)
+{
+	bool same_key = fake_same_key(sa, belief->sa);
+
 	/* With ESN the high half is authenticated, though not sent. */
-	if (!fake_same_key(sa, like) ||
+	if (!same_key || fake_offload_decrypts_late(k, sa) ||
 	    ((sa->info.flags & XFRM_STATE_ESN) &&
 	     fake_replay_high(sa, (uint32_t)sequence) != (uint32_t)(sequence >> 32))) {
 		sa->info.stats.integrity_failed++;
-		if (!fake_same_key(sa, like))
-			belief->wire.wrong_key++;
+		belief->wire.wrong_key += !same_key;
 		return -EBADMSG;
 	}
+	if (!fake_replay_check(sa, (uint32_t)sequence)) /* xfrm_replay_recheck() */
+		return -EALREADY;
 	fake_replay_advance(sa, (uint32_t)sequence);
-	if (has_window(sa) && !enter_accepted(&belief->wire, sequence) &&
-	    sequence <= belief->tolerated)
-		belief->wire.replayed++;
-	count(k, sa, &belief->wire, 1, bytes);
+	if (has_window(sa) && sa->dead)
+		accept_late(&belief->wire, sequence);
+	else if (has_window(sa))
+		accept_packet(belief, sequence);
+	if (!sa->dead)
+		count(k, sa, &belief->wire, 1, bytes);
 	return 0;
+}
+
+static int receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
+		   unsigned bytes)
+{
+	struct fake_sa *sa;
+	int r = find_inbound(k, belief, sequence, &sa);
+
+	return r < 0 ? r : finish(k, belief, sa, sequence, bytes);
+}
+
+int fake_kernel_hold_packet(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,
+			    unsigned bytes)
+{
+	struct fake_sa *sa;
+	int r;
+
+	if (k->inside.sa)
+		return -EBUSY;
+	r = find_inbound(k, belief, sequence, &sa);
+	if (r < 0)
+		return r;
+	sa->held = true;
+	k->inside = (struct fake_packet_held){
+		.sa = sa, .belief = belief, .sequence = sequence, .bytes = bytes};
+	if (sequence > belief->wire.last_sent)
+		belief->wire.last_sent = sequence; /* by the peer */
+	return 0;
+}
+
+int fake_kernel_end_packet(struct fake_kernel *k)
+{
+	struct fake_packet_held held = k->inside;
+	int r;
+
+	if (!held.sa)
+		return -ENOENT;
+	k->inside.sa = NULL;
+	held.sa->held = false;
+	r = finish(k, held.belief, held.sa, held.sequence, held.bytes);
+	if (held.sa->dead)
+		fake_sa_free(held.sa);
+	if (r < 0)
+		k->lost++;
+	return r;
+}
+
+unsigned fake_kernel_late_replays(const struct fake_kernel *k, const struct fake_belief *belief)
+{
+	(void)k;
+	return belief->wire.late_replayed;
 }
 
 int fake_kernel_receive(struct fake_kernel *k, struct fake_belief *belief, uint64_t sequence,

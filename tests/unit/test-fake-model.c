@@ -481,6 +481,47 @@ static void test_update_sa_between(void **state)
 	assert_int_equal(fake_ike_errors(b->fake), 2);
 }
 
+/* A packet inside crypto is accepted by the SA that was deleted, and once more by the new one. */
+static void test_packet_inside_crypto(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *in =
+		bench_install(b, &(struct fake_sa_spec){.inbound = true, .sequence = 10});
+
+	/* Two at a time: the second one is no longer new when it comes out. */
+	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 11, 100), 0);
+	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 12, 100), -EBUSY);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 11, 100), 0);
+	assert_int_equal(fake_kernel_end_packet(b->fake), -EALREADY);
+	assert_int_equal(fake_kernel_end_packet(b->fake), -ENOENT);
+
+	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 12, 100), 0);
+	bench_remake(b, in, NULL, true);
+	assert_int_equal(fake_kernel_end_packet(b->fake), 0);
+	bench_assert_sound(b);
+	assert_int_equal(fake_kernel_late_replays(b->fake, in), 0);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 12, 100), 0);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 12, 100), -EALREADY);
+	assert_int_equal(fake_kernel_late_replays(b->fake, in), 1);
+	bench_assert_sound(b);
+
+	/* The other way round, and over before the SA is deleted. */
+	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 13, 100), 0);
+	bench_remake(b, in, NULL, true);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 13, 100), 0);
+	assert_int_equal(fake_kernel_end_packet(b->fake), 0);
+	assert_int_equal(fake_kernel_late_replays(b->fake, in), 2);
+	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 14, 100), 0);
+	b->kernel->ops->wait_for_lookups(b->kernel);
+	bench_remake(b, in, NULL, true);
+	assert_int_equal(fake_kernel_receive(b->fake, in, 14, 100), -EALREADY);
+	bench_assert_sound(b);
+
+	/* It comes out when all is over. */
+	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 15, 100), 0);
+	assert_int_equal(fake_ike_delete(b->fake, in), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +542,7 @@ int main(void)
 		BENCH_TEST(test_failing_request),
 		BENCH_TEST(test_update_sa),
 		BENCH_TEST(test_update_sa_between),
+		BENCH_TEST(test_packet_inside_crypto),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
