@@ -308,6 +308,10 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	}
 	take_outcome(m, sa, planned, &move);
 	manager_tell_move(m, sa, planned, &move);
+	/* The kernel may have rewritten the time when it was added meanwhile. */
+	if (planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
+		(void)placed_add(m->environment.placed, &id, move.facts.offload_ifindex,
+				 move.facts.add_time);
 	if (move.facts_known)
 		manager_take_facts(m, &move.facts);
 	sa = sa_table_find(&m->sas, &id);

@@ -35,7 +35,8 @@ bool manager_is_same_state(const struct manager *m, const struct sa *sa,
 {
 	const struct sa_description *a = &sa->description, *b = &facts->description;
 
-	return sa->ifindex != 0 && !sa->foreign && !sa->deleted_by_other && !m->stale &&
+	return sa->ifindex != 0 && !sa->foreign && !sa->deleted_by_other &&
+	       (!m->stale || facts->add_time == sa->add_time) &&
 	       sa->ifindex == facts->offload_ifindex && facts->bytes >= sa->bytes &&
 	       facts->packets >= sa->packets && a->reqid == b->reqid && a->mode == b->mode &&
 	       a->cpu == b->cpu && a->label == b->label &&
@@ -77,6 +78,7 @@ bool manager_adopt(struct manager *m, const struct sa *sa)
 		return false;
 	if (memcmp(&original, id, sizeof(original)) != 0)
 		(void)placed_remove(placed, &original);
+	m->look_anew |= peer_moves_learn(m->peer_moves, &sa->description, manager_now(m));
 	return true;
 }
 

@@ -143,6 +143,11 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 
 		if (driver != sa->hands_off && sa->ifindex == 0)
 			sa->hands_off = driver;
+		/* A copy that the IKE daemon made (manager_adopt()) can have come to that. */
+		if (driver == HANDS_OFF_DRIVER && sa->ifindex != 0) {
+			sa->hands_off = HANDS_OFF_NONE;
+			config.table = POLICY_NONE;
+		}
 	}
 	config.immovable = sa->hands_off != HANDS_OFF_NONE;
 	/* Foreign SAs are outside: their slots are subtracted from the capacity. */

@@ -184,6 +184,14 @@ bool peer_moves_note_made(struct peer_moves *moves, const struct sa_facts *facts
 	return learn(moves, &tunnel, now) || learned;
 }
 
+bool peer_moves_learn(struct peer_moves *moves, const struct sa_description *description,
+		      double now)
+{
+	struct tunnel tunnel = tunnel_of(description);
+
+	return learn(moves, &tunnel, now);
+}
+
 bool peer_moves_knows(const struct peer_moves *moves, const struct sa_description *description,
 		      double now)
 {

@@ -31,6 +31,9 @@ void peer_moves_note_deleted(struct peer_moves *moves, const struct sa_facts *fa
  * `realtime`: s, CLOCK_REALTIME. */
 bool peer_moves_note_made(struct peer_moves *moves, const struct sa_facts *facts, uint64_t realtime,
 			  double now);
+/* The same, of a tunnel that is known to move otherwise. */
+bool peer_moves_learn(struct peer_moves *moves, const struct sa_description *description,
+		      double now);
 bool peer_moves_knows(const struct peer_moves *moves, const struct sa_description *description,
 		      double now);
 /* Returns whether the time of a tunnel is over since the last call. */

@@ -443,6 +443,69 @@ static void test_nat_costs_no_second_tunnel(void **state)
 	close_bench(&b);
 }
 
+/* The kernel rewrites the time in the middle of the promotion. */
+static void step_clock(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+		       void *userdata)
+{
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (moment == FAKE_AFTER_TRANSACT && n > 0 &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_ALLOCSPI &&
+	    fake_kernel_view(k, userdata).exists && !fake_kernel_view(k, userdata).larval)
+		fake_kernel_set_add_time(k, userdata, 12345);
+}
+
+static void test_clock_is_stepped_in_a_move(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	fake_kernel_set_hook(b.fake, step_clock, belief);
+	work(&b, 0.6, belief);
+	fake_kernel_set_hook(b.fake, NULL, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).current.add_time, 12345);
+	check_ours(&b, belief);
+	close_bench(&b);
+}
+
+/* A copy that its driver handles wrongly, of a tunnel that has no reqid to be remembered by. */
+static void test_driver_handles_copy_wrongly(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC, .encap = true});
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	pass(&b, 0.05);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	work(&b, 0.6, belief);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_DRIVER);
+	close_bench(&b);
+}
+
+/* Nobody watched when the tunnel moved; a copy tells it too. */
+static void test_learned_from_copy(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC});
+	start_again(&b);
+	assert_int_equal(manager_start(b.manager), 0);
+	check_stays_out(&b, belief);
+	close_bench(&b);
+}
+
 /* Out of the NIC before an IKE daemon gives it another address. */
 static void test_own_address_goes(void **state)
 {
@@ -479,6 +542,9 @@ int main(void)
 		cmocka_unit_test(test_moves_in_software),
 		cmocka_unit_test(test_does_not_move),
 		cmocka_unit_test(test_nat_costs_no_second_tunnel),
+		cmocka_unit_test(test_clock_is_stepped_in_a_move),
+		cmocka_unit_test(test_driver_handles_copy_wrongly),
+		cmocka_unit_test(test_learned_from_copy),
 		cmocka_unit_test(test_own_address_goes),
 	};
 
