@@ -194,6 +194,7 @@ static size_t attempt(struct manager *m, struct manager_restoration *r)
 	manager_drain_events(m);
 	collect(m, r->ifindex, &lost);
 	migrator_reinstate(m->migrator, images, lost.n, results);
+	r->found |= lost.n + lost.n_others > 0;
 	alive = take_results(m, r, &lost);
 	if (lost.n > alive)
 		r->seconds = manager_now(m) - r->started;
@@ -215,22 +216,27 @@ static bool proceed(struct manager *m, struct manager_restoration *r)
 	return true;
 }
 
-void manager_run_restorations(struct manager *m)
+bool manager_run_restorations(struct manager *m)
 {
 	size_t kept = 0;
 	double next = INFINITY;
+	bool found = false;
 
 	/* An attempt may find SAs of another NIC lost, and so append to the array. */
 	for (size_t i = 0; i < m->n_restorations; i++) {
 		struct manager_restoration r = m->restorations[i];
 
-		if (r.next <= manager_now(m) && proceed(m, &r))
+		bool over = r.next <= manager_now(m) && proceed(m, &r);
+
+		found |= r.found;
+		if (over)
 			continue;
 		next = fmin(next, r.next);
 		m->restorations[kept++] = r;
 	}
 	m->n_restorations = kept;
 	schedule_at(&m->schedule, MANAGER_LOST, next);
+	return found;
 }
 
 static struct manager_restoration *find_restoration(struct manager *m, int ifindex)
@@ -259,10 +265,10 @@ void manager_restore_soon(struct manager *m, int ifindex)
 	schedule_at(&m->schedule, MANAGER_LOST, now);
 }
 
-void manager_restore_lost(struct manager *m, int ifindex)
+bool manager_restore_lost(struct manager *m, int ifindex)
 {
 	manager_restore_soon(m, ifindex);
-	manager_run_restorations(m);
+	return manager_run_restorations(m);
 }
 
 static bool nic_is_down(const struct manager *m, int ifindex)

@@ -24,12 +24,27 @@
 #define RESERVE_SHARE 64
 #define FOREIGN_TOLD_SECONDS 86400.0
 
+/* Where it is, or would be. */
+static size_t position(const struct manager *m, int ifindex)
+{
+	size_t first = 0, last = m->n_nics;
+
+	while (first < last) {
+		size_t middle = (first + last) / 2;
+
+		if (m->nics[middle].ifindex < ifindex)
+			first = middle + 1;
+		else
+			last = middle;
+	}
+	return first;
+}
+
 struct manager_nic *manager_nic(struct manager *m, int ifindex)
 {
-	for (size_t i = 0; i < m->n_nics; i++)
-		if (m->nics[i].ifindex == ifindex)
-			return &m->nics[i];
-	return NULL;
+	size_t i = position(m, ifindex);
+
+	return i < m->n_nics && m->nics[i].ifindex == ifindex ? &m->nics[i] : NULL;
 }
 
 struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table)
@@ -248,16 +263,20 @@ static void tell_foreign(struct manager *m, struct manager_nic *n)
 static struct manager_nic *add_nic(struct manager *m, int ifindex)
 {
 	struct manager_nic *nics = reallocarray(m->nics, m->n_nics + 1, sizeof(*nics));
+	size_t i;
 
 	if (!nics)
 		return NULL;
 	m->nics = nics;
-	nics[m->n_nics] = (struct manager_nic){
+	i = position(m, ifindex);
+	memmove(&nics[i + 1], &nics[i], (m->n_nics - i) * sizeof(*nics));
+	m->n_nics++;
+	nics[i] = (struct manager_nic){
 		.ifindex = ifindex,
 		.in = POLICY_NONE,
 		.out = POLICY_NONE,
 	};
-	return &nics[m->n_nics++];
+	return &nics[i];
 }
 
 /* Worth showing and remembering: it can offload, or somebody wrote it into the configuration. */
@@ -266,7 +285,7 @@ static bool is_of_interest(const struct nic *nic, const struct config_nic *confi
 	return nic->esp_offload || (config && config->allow && (config->name || config->pci));
 }
 
-static void update_nic(struct manager *m, const struct nic *nic)
+static const struct config_nic *match_config(const struct manager *m, const struct nic *nic)
 {
 	const struct config_nic_identity identity = {
 		.name = nic->name,
@@ -274,7 +293,13 @@ static void update_nic(struct manager *m, const struct nic *nic)
 		.pci = nic->pci[0] ? nic->pci : NULL,
 		.mac = nic->mac[0] ? nic->mac : NULL,
 	};
-	const struct config_nic *config = config_match_nic(m->config, &identity);
+
+	return config_match_nic(m->config, &identity);
+}
+
+static void update_nic(struct manager *m, const struct nic *nic)
+{
+	const struct config_nic *config = match_config(m, nic);
 	const struct nic_driver *driver = driver_of(m, nic);
 	struct manager_nic *n = manager_nic(m, nic->ifindex);
 
@@ -319,6 +344,51 @@ void manager_update_nics(struct manager *m)
 		tell_foreign(m, &m->nics[i]);
 }
 
+static bool is_named_by_rule(const struct manager *m, const char *name)
+{
+	for (size_t i = 0; i < m->config->n_rules; i++)
+		if (m->config->rules[i].nic && strcmp(m->config->rules[i].nic, name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_egress(const struct manager *m, int ifindex)
+{
+	for (size_t i = 0; i < m->n_egress; i++)
+		if (m->egress[i] == ifindex)
+			return true;
+	return m->n_egress == MANAGER_EGRESS_MAX;
+}
+
+static void note_egress(struct manager *m, int ifindex)
+{
+	if (!is_egress(m, ifindex))
+		m->egress[m->n_egress++] = ifindex;
+}
+
+static bool concerns_us(struct manager *m, const struct nic *nic)
+{
+	return manager_nic(m, nic->ifindex) || is_egress(m, nic->ifindex) ||
+	       is_of_interest(nic, match_config(m, nic)) || is_named_by_rule(m, nic->name);
+}
+
+/* Carrier and speed do not matter: SAs stay in the NIC. */
+static bool differs(const struct nic *old, const struct nic *new)
+{
+	return old->up != new->up || old->esp_offload != new->esp_offload ||
+	       old->is_bond != new->is_bond || old->bond_active_slave != new->bond_active_slave ||
+	       old->is_vlan != new->is_vlan || old->lower_ifindex != new->lower_ifindex ||
+	       strcmp(old->name, new->name) != 0 || strcmp(old->driver, new->driver) != 0 ||
+	       strcmp(old->pci, new->pci) != 0 || strcmp(old->mac, new->mac) != 0;
+}
+
+bool manager_nic_change_matters(struct manager *m, const struct nic *old, const struct nic *new)
+{
+	if (old && new && !differs(old, new))
+		return false;
+	return (old && concerns_us(m, old)) || (new &&concerns_us(m, new));
+}
+
 static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_ifindex)
 {
 	const struct nic *nic;
@@ -334,6 +404,7 @@ static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_
 	if (m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex) <
 	    0)
 		return CANDIDACY_NO_ROUTE;
+	note_egress(m, ifindex);
 	*ret_ifindex = ifindex;
 	return CANDIDACY_OK;
 }

@@ -18,6 +18,10 @@
 #define PLAN_SOON_SECONDS 0.02
 /* A storm of events must not become a storm of dumps. */
 #define RESYNC_WAIT_SECONDS 0.1
+/* Nor a storm of links, addresses or routes one of passes over all SAs: they are debounced, and
+ * spaced by so many times what the last one took. */
+#define LINK_DEBOUNCE_SECONDS 0.1
+#define LOOK_ANEW_SPACING 10.0
 
 double manager_now(const struct manager *m)
 {
@@ -42,7 +46,7 @@ void manager_tick(struct manager *m)
 		manager_tell_resynchronised(m);
 	}
 	manager_save_ownership(m);
-	manager_run_restorations(m);
+	(void)manager_run_restorations(m);
 	manager_end_refusals(m);
 	manager_watch_tick(m);
 	manager_unmask(m);
@@ -121,9 +125,14 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+static void run_look_anew(void *userdata)
+{
+	manager_look_anew(userdata);
+}
+
 static void run_lost(void *userdata)
 {
-	manager_run_restorations(userdata);
+	(void)manager_run_restorations(userdata);
 }
 
 static void run_changes(void *userdata)
@@ -160,6 +169,7 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_LOST] = {.run = run_lost},
 	[MANAGER_CHANGES] = {.run = run_changes},
 	[MANAGER_TICK] = {.run = run_tick},
+	[MANAGER_LOOK_ANEW] = {.run = run_look_anew},
 	[MANAGER_PLAN] = {.run = run_plan},
 	[MANAGER_RESTORE] = {.run = run_restore},
 	[MANAGER_MOVES] = {.run = run_moves, .idle = true},
@@ -168,9 +178,25 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 
 void manager_look_anew(struct manager *m)
 {
+	double begun = manager_now(m);
+
+	schedule_cancel(&m->schedule, MANAGER_LOOK_ANEW);
+	m->n_egress = 0;
 	manager_update_nics(m);
 	manager_configure_all(m);
 	manager_plan_soon(m);
+	m->looked_anew_at = manager_now(m);
+	m->looked_anew_for = m->looked_anew_at - begun;
+}
+
+void manager_look_anew_soon(struct manager *m, double delay)
+{
+	double at = fmax(manager_now(m) + delay,
+			 m->looked_anew_at + LOOK_ANEW_SPACING * m->looked_anew_for);
+
+	if (!schedule_is_pending(&m->schedule, MANAGER_LOOK_ANEW) ||
+	    m->schedule.due[MANAGER_LOOK_ANEW] > at)
+		schedule_at(&m->schedule, MANAGER_LOOK_ANEW, at);
 }
 
 void manager_look_anew_if_due(struct manager *m)
@@ -185,26 +211,34 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 {
 	struct manager *m = userdata;
 	bool lost = old && (!new || (old->up && !new->up));
+	bool matters = manager_nic_change_matters(m, old, new);
 
+	if (!matters)
+		return;
 	manager_tell_link(m, old, new);
-	if (lost) {
+	m->nics_changed = true;
+	if (lost && manager_nic(m, old->ifindex)) {
 		manager_cancel_moves(m);
-		manager_restore_lost(m, old->ifindex);
-		/* Then look at everything anew. */
-		m->stale = true;
-		resync_soon(m);
+		if (manager_restore_lost(m, old->ifindex)) {
+			/* Then look at all SAs. */
+			m->stale = true;
+			resync_soon(m);
+		}
 	}
-	manager_look_anew(m);
+	manager_look_anew_soon(m, LINK_DEBOUNCE_SECONDS);
 }
+
+/* These two are debounced where they come from. */
 
 static void on_addresses(void *userdata)
 {
-	manager_look_anew(userdata);
+	manager_look_anew_soon(userdata, 0);
 }
 
-static void on_routes(void *userdata)
+static void on_routes(const struct nic_route_changes *changes, void *userdata)
 {
-	manager_look_anew(userdata);
+	(void)changes;
+	manager_look_anew_soon(userdata, 0);
 }
 
 static void on_network_resynced(void *userdata)
@@ -213,7 +247,7 @@ static void on_network_resynced(void *userdata)
 
 	manager_set_health(m, HEALTH_NO_NETWORK, false);
 	/* A NIC may have been down and up again unseen. */
-	manager_restore_lost(m, 0);
+	(void)manager_restore_lost(m, 0);
 	m->stale = true;
 	m->overruns++;
 	resync_soon(m);

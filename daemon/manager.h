@@ -68,6 +68,7 @@ struct manager_restoration {
 	double wait;    /* s, until the one after that */
 	double seconds; /* until the last one that was brought back */
 	size_t restored, gone;
+	bool found; /* there were SAs to look after */
 };
 
 /* What was done, for `explain` and `top`. */
@@ -81,6 +82,8 @@ struct action {
 };
 
 #define ACTIONS_REMEMBERED 1024
+
+#define MANAGER_EGRESS_MAX 64
 
 /* SAs beside which a larval SA is found in one dump; more of them wait for the next. */
 #define MASKED_MAX 16
@@ -120,8 +123,12 @@ struct manager {
 	struct sa_table sas;
 	struct peer_moves *peer_moves;
 
-	struct manager_nic *nics;
+	struct manager_nic *nics; /* in the order of ifindex */
 	size_t n_nics;
+	/* Devices that SAs leave by, as their routes say. */
+	int egress[MANAGER_EGRESS_MAX];
+	size_t n_egress;                        /* MANAGER_EGRESS_MAX: there may be more */
+	double looked_anew_at, looked_anew_for; /* s */
 
 	struct health *health;
 	struct orders *orders;
@@ -191,6 +198,7 @@ enum manager_work {
 	MANAGER_LOST,    /* SAs that went down with a NIC are brought back */
 	MANAGER_CHANGES, /* SAs that events named are read again */
 	MANAGER_TICK,
+	MANAGER_LOOK_ANEW,
 	MANAGER_PLAN,    /* out of turn, for a new SA */
 	MANAGER_RESTORE, /* SAs that could not be put back */
 	MANAGER_MOVES,   /* the queue of moves */
@@ -200,8 +208,12 @@ enum manager_work {
 
 /* manager.c */
 void manager_tick(struct manager *m);
-/* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. */
+/* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. A pass
+ * over all SAs. */
 void manager_look_anew(struct manager *m);
+/* The same after `delay` seconds, once for all that happens until then, and in at most a tenth of
+ * the time. */
+void manager_look_anew_soon(struct manager *m, double delay);
 void manager_look_anew_if_due(struct manager *m);                    /* manager.look_anew */
 void manager_apply_config(struct manager *m, struct config *config); /* takes it */
 int manager_reload(struct manager *m, char **ret_messages);
@@ -251,6 +263,8 @@ void manager_save_ownership(struct manager *m);
 
 /* manager-nics.c */
 void manager_update_nics(struct manager *m);
+/* Whether this change of a device can change a table, or what an SA competes for. */
+bool manager_nic_change_matters(struct manager *m, const struct nic *old, const struct nic *new);
 struct manager_nic *manager_nic(struct manager *m, int ifindex);
 struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table);
 /* The table of the NIC that holds it, when we put it there; else POLICY_NONE. */
@@ -296,11 +310,12 @@ void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *mes
 void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image,
 			 double sampled_at);
 /* Brings back the SAs that went down with a NIC (0: with any): now, and again for a while those
- * that the kernel has not deleted yet. */
-void manager_restore_lost(struct manager *m, int ifindex);
+ * that the kernel has not deleted yet. Returns whether the NIC held any. */
+bool manager_restore_lost(struct manager *m, int ifindex);
 /* The same in the next turn. */
 void manager_restore_soon(struct manager *m, int ifindex);
-void manager_run_restorations(struct manager *m);
+/* Returns whether there was anything to look after. */
+bool manager_run_restorations(struct manager *m);
 /* Of an SA that the kernel does not have: whether its entry must stay, because it is going to be
  * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
  * message that its NIC is down may still come. */

@@ -76,7 +76,9 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 {
 	struct watched_network *w = userdata;
 
-	route_invalidate(w->resolver);
+	/* Routes that come with a device have messages of their own; those that go with it do not.
+	 */
+	route_forget_device(w->resolver, old ? old->ifindex : new->ifindex);
 	if (w->callbacks.link)
 		w->callbacks.link(old, new, w->userdata);
 }
@@ -90,13 +92,13 @@ static void on_addresses(void *userdata)
 		w->callbacks.addresses(w->userdata);
 }
 
-static void on_routes(void *userdata)
+/* Changes that concern no SA's peer are not passed on. */
+static void on_routes(const struct nic_route_changes *changes, void *userdata)
 {
 	struct watched_network *w = userdata;
 
-	route_invalidate(w->resolver);
-	if (w->callbacks.routes)
-		w->callbacks.routes(w->userdata);
+	if (route_forget_changes(w->resolver, changes) && w->callbacks.routes)
+		w->callbacks.routes(changes, w->userdata);
 }
 
 static void on_resynced(void *userdata)

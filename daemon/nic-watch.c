@@ -22,19 +22,21 @@
 #include "nic-address.h"
 #include "nic-table.h"
 #include "nic.h"
+#include "route-cache.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 /* A link message is some 1.4 kB and 2.3 kB of buffer: 4 MiB hold the creation of 1,800 links. */
 #define LINKS_RECEIVE_BUFFER (4 * 1024 * 1024)
 #define ETHTOOL_RECEIVE_BUFFER (1024 * 1024)
-#define ROUTES_RECEIVE_BUFFER (64 * 1024)
+#define ROUTES_RECEIVE_BUFFER (1024 * 1024)
 /* Bounds the time away from the event loop during a storm. */
-#define DATAGRAMS_AT_ONCE 64
+#define READING_TURN_USEC 5000
 /* The kernel answers within send(), and a dump goes on as it is read: waiting means trouble. */
 #define READ_TIMEOUT_USEC (5 * UINT64_C(1000000))
 /* A dump is repeated when it was inconsistent, or lost messages to a storm of changes. */
@@ -64,7 +66,7 @@ struct nic_watch {
 	bool begun;   /* the first part of the dump was received */
 	bool current;
 	bool addresses_changed;
-	bool routes_changed;
+	struct nic_route_changes changes;
 	struct nic_watch_statistics statistics;
 };
 
@@ -94,27 +96,85 @@ static int announce_within(struct nic_watch *w, uint64_t usec)
 
 static int announce_routes(struct nic_watch *w)
 {
-	w->routes_changed = true;
 	return announce_within(w, NIC_WATCH_DEBOUNCE_USEC);
 }
 
 static int announce_addresses(struct nic_watch *w, bool removed)
 {
-	w->addresses_changed = w->routes_changed = true;
+	w->addresses_changed = true;
 	return announce_within(w, removed ? NIC_WATCH_REMOVED_USEC : NIC_WATCH_DEBOUNCE_USEC);
+}
+
+static bool same_prefix(const struct nic_prefix *a, const struct nic_prefix *b)
+{
+	return a->family == b->family && a->length == b->length &&
+	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
+}
+
+static void note_route_change(struct nic_route_changes *changes, const struct nic_prefix *prefix)
+{
+	for (size_t i = 0; i < changes->n; i++)
+		if (same_prefix(&changes->prefixes[i], prefix))
+			return;
+	if (changes->n == NIC_ROUTE_CHANGES_MAX)
+		changes->all = true;
+	else
+		changes->prefixes[changes->n++] = *prefix;
+}
+
+static int on_routes_message(const struct nlmsghdr *message, bool reply, void *userdata)
+{
+	struct nic_watch *w = userdata;
+	struct nic_prefix prefix;
+
+	(void)reply;
+	switch (route_parse_change(message, &prefix)) {
+	case ROUTE_CHANGE_PREFIX:
+		note_route_change(&w->changes, &prefix);
+		break;
+	case ROUTE_CHANGE_ALL:
+		w->changes.all = true;
+		break;
+	}
+	return 0;
+}
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* What has come since the debounce began. If it is too much to look at, everything may have
+ * changed. */
+static void read_routes(struct nic_watch *w)
+{
+	uint64_t end = now_usec() + READING_TURN_USEC;
+	int r;
+
+	do
+		r = netlink_dispatch(w->routes, on_routes_message, w);
+	while (r > 0 && now_usec() < end);
+	if (r == 0)
+		return;
+	w->changes.all = true;
+	(void)netlink_drain(w->routes);
 }
 
 static int on_debounce(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct nic_watch *w = userdata;
-	bool addresses = w->addresses_changed, routes = w->routes_changed;
+	bool addresses = w->addresses_changed;
 
-	w->addresses_changed = w->routes_changed = false;
-	(void)netlink_drain(w->routes);
+	read_routes(w);
+	w->addresses_changed = false;
 	if (addresses && w->callbacks.addresses)
 		w->callbacks.addresses(w->userdata);
-	if (routes && w->callbacks.routes)
-		w->callbacks.routes(w->userdata);
+	if ((w->changes.all || w->changes.n > 0) && w->callbacks.routes)
+		w->callbacks.routes(&w->changes, w->userdata);
+	w->changes = (struct nic_route_changes){};
 	return sd_event_source_set_enabled(w->routes_source, SD_EVENT_ON);
 }
 
@@ -132,7 +192,7 @@ static int tell(struct nic_watch *w, const struct nic *old, const struct nic *ne
 {
 	if (w->ready && w->callbacks.link)
 		w->callbacks.link(old, new, w->userdata);
-	return announce_routes(w);
+	return 0;
 }
 
 static int set_nic(struct nic_watch *w, const struct nic *nic)
@@ -384,7 +444,9 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 /* Whatever goes wrong while notifications are read, something was missed. */
 static int handle(struct nic_watch *w, struct nl_sock *socket, netlink_handler handler)
 {
-	for (unsigned i = 0; i < DATAGRAMS_AT_ONCE; i++) {
+	uint64_t end = now_usec() + READING_TURN_USEC;
+
+	do {
 		int r = netlink_dispatch(socket, handler, w);
 
 		if (r == 0)
@@ -394,7 +456,7 @@ static int handle(struct nic_watch *w, struct nl_sock *socket, netlink_handler h
 				w->statistics.overruns++;
 			return resync(w);
 		}
-	}
+	} while (now_usec() < end);
 	return 0;
 }
 
@@ -512,7 +574,8 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 	if (r < 0)
 		return r;
 
-	w->addresses_changed = w->routes_changed = false;
+	w->addresses_changed = false;
+	w->changes = (struct nic_route_changes){};
 	w->current = true;
 	w->ready = true;
 	*ret_watch = TAKE_PTR(w);

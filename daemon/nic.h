@@ -40,6 +40,22 @@ struct nic {
 	uint64_t generation; /* changes with every change of the above; never repeats */
 };
 
+/* Where routes changed. */
+struct nic_prefix {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t length; /* bits; 0: a default route */
+	uint8_t address[16];
+};
+
+#define NIC_ROUTE_CHANGES_MAX 64
+
+struct nic_route_changes {
+	bool all; /* more than these, or it is not known where (rules, nexthop objects, lost
+		     messages) */
+	size_t n;
+	struct nic_prefix prefixes[NIC_ROUTE_CHANGES_MAX];
+};
+
 struct nic_watch;
 
 /*
@@ -56,9 +72,10 @@ struct nic_watch_callbacks {
 	 * (NIC_WATCH_REMOVED_USEC). */
 	void (*addresses)(void *userdata);
 
-	/* The answer of a route lookup may have changed: a route, rule, address or link did.
-	 * Coalesced likewise, so that a storm of routes costs ten calls a second. */
-	void (*routes)(void *userdata);
+	/* Routes, rules or nexthops changed, so that the answer of a route lookup may be another
+	 * one. Coalesced likewise, so that a storm of routes costs ten calls a second. Not called
+	 * for what follows from a change of a link or an address. */
+	void (*routes)(const struct nic_route_changes *changes, void *userdata);
 
 	/* Messages were lost and everything was read anew (the differences were told by link()).
 	 * A NIC may have been down and up again in between, and the kernel then deleted its SAs:

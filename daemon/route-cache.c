@@ -20,7 +20,8 @@ struct entry {
 	uint32_t padding;
 };
 
-/* Open addressing with linear probing, at most half full, without removal of single entries. */
+/* Open addressing with linear probing, at most half full. Entries are removed by making the table
+ * anew without them. */
 struct route_cache {
 	struct entry *entries; /* NULL: none yet */
 	size_t allocated;      /* a power of two */
@@ -139,6 +140,101 @@ void route_cache_clear(struct route_cache *cache)
 size_t route_cache_count(const struct route_cache *cache)
 {
 	return cache->count;
+}
+
+static bool is_within(const struct route_key *key, const struct nic_prefix *prefix)
+{
+	size_t whole = prefix->length / 8;
+	unsigned rest = prefix->length % 8;
+	uint8_t mask = (uint8_t)(0xff00 >> rest);
+
+	if (key->family != prefix->family ||
+	    memcmp(key->destination.bytes, prefix->address, whole) != 0)
+		return false;
+	return rest == 0 || ((key->destination.bytes[whole] ^ prefix->address[whole]) & mask) == 0;
+}
+
+struct criterion {
+	const struct nic_prefix *prefix; /* NULL: the device counts */
+	int ifindex;
+};
+
+static bool meets(const struct entry *entry, const struct criterion *criterion)
+{
+	return criterion->prefix ? is_within(&entry->key, criterion->prefix)
+				 : entry->answer == criterion->ifindex;
+}
+
+static size_t forget(struct route_cache *cache, const struct criterion *criterion)
+{
+	struct entry *old = cache->entries;
+	size_t n = 0;
+
+	for (size_t i = 0; i < cache->allocated; i++)
+		n += old[i].key.family != 0 && meets(&old[i], criterion);
+	if (n == 0)
+		return 0;
+	cache->entries = calloc(cache->allocated, sizeof(*cache->entries));
+	if (!cache->entries) {
+		/* Without memory all are forgotten. */
+		cache->entries = old;
+		route_cache_clear(cache);
+		return n;
+	}
+	for (size_t i = 0; i < cache->allocated; i++)
+		if (old[i].key.family != 0 && !meets(&old[i], criterion))
+			*slot(cache, &old[i].key) = old[i];
+	cache->count -= n;
+	free(old);
+	return n;
+}
+
+size_t route_cache_forget_prefix(struct route_cache *cache, const struct nic_prefix *prefix)
+{
+	return forget(cache, &(struct criterion){.prefix = prefix});
+}
+
+size_t route_cache_forget_device(struct route_cache *cache, int ifindex)
+{
+	return forget(cache, &(struct criterion){.ifindex = ifindex});
+}
+
+int route_parse_change(const struct nlmsghdr *message, struct nic_prefix *ret_prefix)
+{
+	const struct nlattr *destination;
+	struct nic_prefix prefix = {};
+	const struct rtmsg *route;
+	size_t size;
+
+	switch (message->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		break;
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		return ROUTE_CHANGE_ALL;
+	default:
+		return ROUTE_CHANGE_NONE;
+	}
+	if (!nlmsg_valid_hdr(message, sizeof(*route)))
+		return ROUTE_CHANGE_NONE;
+	route = nlmsg_data(message);
+	if (route->rtm_flags & RTM_F_CLONED)
+		return ROUTE_CHANGE_NONE;
+	size = route->rtm_family == AF_INET ? 4 : route->rtm_family == AF_INET6 ? 16 : 0;
+	if (size == 0 || route->rtm_dst_len > 8 * size)
+		return ROUTE_CHANGE_NONE;
+	prefix.family = route->rtm_family;
+	prefix.length = route->rtm_dst_len;
+	destination = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*route), RTA_DST);
+	if (destination && (size_t)nla_len(destination) >= size)
+		memcpy(prefix.address, nla_data(destination), size);
+	else if (prefix.length > 0)
+		return ROUTE_CHANGE_ALL;
+	*ret_prefix = prefix;
+	return ROUTE_CHANGE_PREFIX;
 }
 
 int route_parse_answer(const struct nlmsghdr *message)

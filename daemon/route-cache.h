@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cleanup.h"
+#include "nic.h"
 #include "sa.h"
 
 #include <linux/netlink.h>
@@ -35,6 +36,17 @@ bool route_cache_get(const struct route_cache *cache, const struct route_key *ke
 int route_cache_put(struct route_cache *cache, const struct route_key *key, int answer);
 void route_cache_clear(struct route_cache *cache);
 size_t route_cache_count(const struct route_cache *cache);
+
+/* Forgets the answers for destinations within the prefix, or those that name a device. Return how
+ * many there were. */
+size_t route_cache_forget_prefix(struct route_cache *cache, const struct nic_prefix *prefix);
+size_t route_cache_forget_device(struct route_cache *cache, int ifindex);
+
+/* What a notification says of routes. */
+#define ROUTE_CHANGE_NONE 0   /* not a change of the routing table */
+#define ROUTE_CHANGE_PREFIX 1 /* *ret_prefix */
+#define ROUTE_CHANGE_ALL 2    /* a rule or nexthop: it may concern every destination */
+int route_parse_change(const struct nlmsghdr *message, struct nic_prefix *ret_prefix);
 
 /* The egress device of an RTM_NEWROUTE, or a negative errno as route_egress() tells it. */
 int route_parse_answer(const struct nlmsghdr *message);

@@ -221,6 +221,22 @@ void route_invalidate(struct route_resolver *resolver)
 	route_cache_clear(resolver->cache);
 }
 
+bool route_forget_changes(struct route_resolver *resolver, const struct nic_route_changes *changes)
+{
+	size_t n = changes->all ? route_cache_count(resolver->cache) : 0;
+
+	if (changes->all)
+		route_cache_clear(resolver->cache);
+	for (size_t i = 0; i < changes->n && !changes->all; i++)
+		n += route_cache_forget_prefix(resolver->cache, &changes->prefixes[i]);
+	return n > 0;
+}
+
+void route_forget_device(struct route_resolver *resolver, int ifindex)
+{
+	(void)route_cache_forget_device(resolver->cache, ifindex);
+}
+
 void route_get_statistics(const struct route_resolver *resolver,
 			  struct route_statistics *ret_statistics)
 {

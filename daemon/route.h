@@ -11,6 +11,7 @@
 #pragma once
 
 #include "cleanup.h"
+#include "nic.h"
 #include "sa.h"
 
 #include <stdint.h>
@@ -50,6 +51,10 @@ int route_for_sa(struct route_resolver *resolver, const struct sa_description *s
 		 int *ret_ifindex);
 
 void route_invalidate(struct route_resolver *resolver);
+/* Forgets only what these changes can concern. Returns whether there was any such answer. */
+bool route_forget_changes(struct route_resolver *resolver, const struct nic_route_changes *changes);
+/* Forgets the answers that name a device. */
+void route_forget_device(struct route_resolver *resolver, int ifindex);
 
 struct route_statistics {
 	uint64_t lookups; /* asked of the kernel */

@@ -48,6 +48,7 @@ struct seen {
 	unsigned features;
 	unsigned addresses;
 	unsigned routes;
+	struct nic_route_changes changes; /* the last ones */
 	unsigned resynced;
 	unsigned failed;
 };
@@ -73,9 +74,12 @@ static void on_addresses(void *userdata)
 	((struct seen *)userdata)->addresses++;
 }
 
-static void on_routes(void *userdata)
+static void on_routes(const struct nic_route_changes *changes, void *userdata)
 {
-	((struct seen *)userdata)->routes++;
+	struct seen *seen = userdata;
+
+	seen->routes++;
+	seen->changes = *changes;
 }
 
 static void on_resynced(void *userdata)
@@ -213,7 +217,6 @@ static void test_links_come_and_go(void **state)
 	run("ip link del new1");
 	wait_for(f, &f->seen.removed, 2);
 	assert_int_equal(nic_watch_count(f->watch), 5);
-	wait_for(f, &f->seen.routes, 1);
 }
 
 static void test_addresses_change(void **state)
@@ -279,10 +282,43 @@ static void test_route_storm(void **state)
 	wait_for(f, &f->seen.routes, 1);
 	assert_int_equal(f->seen.addresses, 0);
 
+	assert_true(f->seen.changes.all);
 	run("ip rule add fwmark 99 table 200 && ip rule del fwmark 99 table 200");
 	wait_for(f, &f->seen.routes, 2);
+	assert_true(f->seen.changes.all);
+	assert_int_equal(f->seen.changes.n, 0);
 	turns = (now_usec(f->event) - start) / NIC_WATCH_DEBOUNCE_USEC;
 	assert_true(f->seen.routes <= turns + 1);
+}
+
+static bool tells(const struct seen *seen, const char *address, uint8_t length)
+{
+	uint8_t bytes[16] = {};
+
+	assert_int_equal(inet_pton(AF_INET, address, bytes), 1);
+	for (size_t i = 0; i < seen->changes.n; i++) {
+		const struct nic_prefix *p = &seen->changes.prefixes[i];
+
+		if (p->family == AF_INET && p->length == length &&
+		    memcmp(p->address, bytes, sizeof(bytes)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where a route changed is told. */
+static void test_route_prefix(void **state)
+{
+	struct fixture *f = *state;
+
+	run("ip route add 203.0.113.64/26 dev left0 table 201");
+	wait_for(f, &f->seen.routes, 1);
+	assert_false(f->seen.changes.all);
+	assert_true(tells(&f->seen, "203.0.113.64", 26));
+	f->seen.routes = 0;
+	run("ip route del 203.0.113.64/26 dev left0 table 201");
+	wait_for(f, &f->seen.routes, 1);
+	assert_true(tells(&f->seen, "203.0.113.64", 26));
 }
 
 /* The receive buffer of every rtnetlink socket of the process. */
@@ -472,6 +508,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_removed_address_is_told_early, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_route_storm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_route_prefix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overrun, setup, teardown),
 		cmocka_unit_test(test_egress),
 		cmocka_unit_test(test_for_sa),

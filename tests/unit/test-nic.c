@@ -460,6 +460,109 @@ static int parse_route(int message_type, int route_type, int oif)
 	return route_parse_answer(nlmsg_hdr(m));
 }
 
+static struct nic_prefix prefix_of(const char *address, uint8_t length)
+{
+	struct nic_prefix prefix = {.family = strchr(address, ':') ? AF_INET6 : AF_INET,
+				    .length = length};
+
+	assert_int_equal(inet_pton(prefix.family, address, prefix.address), 1);
+	return prefix;
+}
+
+static void remember(struct route_cache *cache, const char *destination, int answer)
+{
+	struct route_key key = {.family = strchr(destination, ':') ? AF_INET6 : AF_INET};
+
+	assert_int_equal(inet_pton((int)key.family, destination, key.destination.bytes), 1);
+	assert_int_equal(route_cache_put(cache, &key, answer), 0);
+}
+
+static bool remembers(struct route_cache *cache, const char *destination)
+{
+	struct route_key key = {.family = strchr(destination, ':') ? AF_INET6 : AF_INET};
+	int answer;
+
+	assert_int_equal(inet_pton((int)key.family, destination, key.destination.bytes), 1);
+	return route_cache_get(cache, &key, &answer);
+}
+
+static void test_route_cache_forgets(void **state)
+{
+	_cleanup_(route_cache_freep) struct route_cache *cache = NULL;
+	struct nic_prefix prefix;
+
+	assert_int_equal(route_cache_new(4096, &cache), 0);
+	prefix = prefix_of("10.0.0.0", 8);
+	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 0);
+	remember(cache, "192.0.2.127", 3);
+	remember(cache, "192.0.2.128", 3);
+	remember(cache, "192.0.3.1", 4);
+	remember(cache, "2001:db8::1", 4);
+	remember(cache, "2001:db8:8000::1", -ENETUNREACH);
+	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 0);
+	prefix = prefix_of("192.0.2.0", 25);
+	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 1);
+	assert_false(remembers(cache, "192.0.2.127"));
+	assert_true(remembers(cache, "192.0.2.128"));
+	assert_true(remembers(cache, "2001:db8::1"));
+	prefix = prefix_of("2001:db8:8000::", 33);
+	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 1);
+	assert_true(remembers(cache, "2001:db8::1"));
+	assert_int_equal(route_cache_count(cache), 3);
+	assert_int_equal(route_cache_forget_device(cache, 4), 2);
+	assert_true(remembers(cache, "192.0.2.128"));
+	/* A default route concerns all destinations of its family. */
+	remember(cache, "2001:db8::1", 4);
+	prefix = prefix_of("0.0.0.0", 0);
+	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 1);
+	assert_true(remembers(cache, "2001:db8::1"));
+	assert_int_equal(route_cache_count(cache), 1);
+}
+
+static void check_change(struct nl_msg *m, int expected, const struct nic_prefix *expected_prefix)
+{
+	struct nic_prefix prefix = {};
+
+	assert_int_equal(route_parse_change(nlmsg_hdr(m), &prefix), expected);
+	if (expected_prefix)
+		assert_memory_equal(&prefix, expected_prefix, sizeof(prefix));
+	nlmsg_free(m);
+}
+
+static struct nl_msg *route_message(int type, const struct nic_prefix *prefix, unsigned flags)
+{
+	struct rtmsg header = {
+		.rtm_family = prefix->family, .rtm_dst_len = prefix->length, .rtm_flags = flags};
+	struct nl_msg *m = nlmsg_alloc_simple(type, 0);
+
+	assert_non_null(m);
+	assert_int_equal(nlmsg_append(m, &header, sizeof(header), NLMSG_ALIGNTO), 0);
+	if (prefix->length > 0)
+		assert_int_equal(
+			nla_put(m, RTA_DST, prefix->family == AF_INET ? 4 : 16, prefix->address),
+			0);
+	return m;
+}
+
+static void test_route_change(void **state)
+{
+	struct nic_prefix prefix = prefix_of("203.0.113.64", 26), wrong;
+
+	check_change(route_message(RTM_NEWROUTE, &prefix, 0), ROUTE_CHANGE_PREFIX, &prefix);
+	check_change(route_message(RTM_DELROUTE, &prefix, 0), ROUTE_CHANGE_PREFIX, &prefix);
+	check_change(route_message(RTM_NEWROUTE, &prefix, RTM_F_CLONED), ROUTE_CHANGE_NONE, NULL);
+	check_change(route_message(RTM_NEWRULE, &prefix, 0), ROUTE_CHANGE_ALL, NULL);
+	check_change(route_message(RTM_DELNEXTHOP, &prefix, 0), ROUTE_CHANGE_ALL, NULL);
+	check_change(route_message(RTM_NEWLINK, &prefix, 0), ROUTE_CHANGE_NONE, NULL);
+	prefix = prefix_of("2001:db8::", 32);
+	check_change(route_message(RTM_NEWROUTE, &prefix, 0), ROUTE_CHANGE_PREFIX, &prefix);
+	prefix = prefix_of("0.0.0.0", 0);
+	check_change(route_message(RTM_NEWROUTE, &prefix, 0), ROUTE_CHANGE_PREFIX, &prefix);
+	wrong = prefix_of("203.0.113.64", 33);
+	check_change(route_message(RTM_NEWROUTE, &wrong, 0), ROUTE_CHANGE_NONE, NULL);
+	check_change(nlmsg_alloc_simple(RTM_NEWROUTE, 0), ROUTE_CHANGE_NONE, NULL);
+}
+
 static void test_route_answer(void **state)
 {
 	assert_int_equal(parse_route(RTM_NEWROUTE, RTN_UNICAST, 7), 7);
@@ -485,6 +588,8 @@ int main(void)
 		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_other_ethtool_messages),
 		cmocka_unit_test(test_route_cache),
+		cmocka_unit_test(test_route_cache_forgets),
+		cmocka_unit_test(test_route_change),
 		cmocka_unit_test(test_route_answer),
 	};
 

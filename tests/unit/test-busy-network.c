@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What links, addresses and routes that are not the daemon's business cost it: nothing. */
+#include "manager-bench.h"
+
+static struct nic other_nic(int ifindex)
+{
+	struct nic nic = {.ifindex = ifindex, .up = true, .carrier = true};
+
+	snprintf(nic.name, sizeof(nic.name), "tun%d", ifindex);
+	return nic;
+}
+
+static bool is_pass_pending(const struct bench *b)
+{
+	return schedule_is_pending(&b->manager->schedule, MANAGER_LOOK_ANEW);
+}
+
+/* A device that no SA leaves by and that offloads nothing. */
+static void test_unrelated_links(void **state)
+{
+	struct nic up, down;
+	double tick;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	work(&b, 0.6, add(&b, (struct fake_sa_spec){.peer = 10}));
+	tick = b.manager->schedule.due[MANAGER_TICK];
+	for (int i = 0; i < 60; i++) {
+		up = other_nic(100 + i);
+		down = up;
+		down.up = false;
+		manager_network_callbacks.link(NULL, &down, b.manager);
+		manager_network_callbacks.link(&down, &up, b.manager);
+		manager_network_callbacks.link(&up, &down, b.manager);
+		manager_network_callbacks.link(&down, NULL, b.manager);
+	}
+	assert_false(is_pass_pending(&b));
+	assert_false(b.manager->stale);
+	assert_true(b.manager->schedule.due[MANAGER_TICK] == tick);
+	close_bench(&b);
+}
+
+/* It becomes one that offloads: then it matters. */
+static void test_new_nic(void **state)
+{
+	struct nic plain = other_nic(100), offloads = plain;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	offloads.esp_offload_known = offloads.esp_offload = true;
+	manager_network_callbacks.link(NULL, &plain, b.manager);
+	assert_false(is_pass_pending(&b));
+	manager_network_callbacks.link(&plain, &offloads, b.manager);
+	assert_true(is_pass_pending(&b));
+	close_bench(&b);
+}
+
+/* Carrier and speed of a NIC of ours move nothing; that it goes down, with SAs or without, does. */
+static void test_our_nic(void **state)
+{
+	struct nic old;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	pass(&b, 0.5);
+	old = b.network.nic;
+	b.network.nic.carrier = false;
+	b.network.nic.speed = 1000;
+	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+	assert_false(is_pass_pending(&b));
+
+	/* It holds none, so no SA can be lost: nothing is read anew. */
+	old = b.network.nic;
+	b.network.nic.up = false;
+	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+	assert_true(is_pass_pending(&b));
+	assert_false(b.manager->stale);
+	close_bench(&b);
+}
+
+/* A device flaps each 30 ms for 5 s: samples are taken at their interval. */
+static void test_flapping(void **state)
+{
+	uint64_t before;
+	struct nic old;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	work(&b, 0.6, add(&b, (struct fake_sa_spec){.peer = 10}));
+	before = b.manager->generation;
+	for (unsigned i = 0; i < 166; i++) {
+		old = b.network.nic;
+		b.network.nic.up = i % 2;
+		manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+		pass(&b, 0.03);
+	}
+	assert_true(b.manager->generation >= before + 48);
+	close_bench(&b);
+}
+
+/* A pass over all SAs that takes a second comes again after ten at the earliest. */
+static void test_passes_are_spaced(void **state)
+{
+	struct nic_route_changes changes = {.all = true};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	pass(&b, 0.5);
+	manager_network_callbacks.routes(&changes, b.manager);
+	assert_true(schedule_next(&b.manager->schedule) <= b.now + 0.1 + 1e-9);
+	pass(&b, 0.2);
+	assert_false(is_pass_pending(&b));
+	b.manager->looked_anew_at = b.now;
+	b.manager->looked_anew_for = 1;
+	manager_network_callbacks.routes(&changes, b.manager);
+	manager_network_callbacks.addresses(b.manager);
+	assert_true(b.manager->schedule.due[MANAGER_LOOK_ANEW] == b.now + 10);
+	pass(&b, 9);
+	assert_true(is_pass_pending(&b));
+	pass(&b, 1.1);
+	assert_false(is_pass_pending(&b));
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unrelated_links),   cmocka_unit_test(test_new_nic),
+		cmocka_unit_test(test_our_nic),           cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_passes_are_spaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
