@@ -82,11 +82,18 @@ bool manager_adopt(struct manager *m, const struct sa *sa)
 	return true;
 }
 
-/* Until it is read again nobody puts it back with its old addresses. */
-static void note_gone(struct manager *m, struct sa *sa)
+/* Until it is read again nobody puts it back with its old addresses. Under its new ones it is read
+ * at once, since it may still be in its NIC. */
+static void note_gone(struct manager *m, struct sa *sa, uint16_t new_family,
+		      const xfrm_address_t *new_destination)
 {
+	struct sa_id id = sa->description.id;
+
 	sa->deleted_by_other = true;
-	manager_note_changed(m, &sa->description.id);
+	manager_note_changed(m, &id);
+	id.family = new_family;
+	id.destination = sa_address_read(new_family, new_destination);
+	manager_note_changed(m, &id);
 }
 
 static bool same_address(uint16_t family, const struct sa_address *a, const xfrm_address_t *b)
@@ -110,7 +117,7 @@ static void note_migrate(struct manager *m, const struct xfrm_user_migrate *migr
 		    (migrate->reqid == 0 || d->reqid == migrate->reqid) &&
 		    same_address(d->id.family, &d->id.destination, &migrate->old_daddr) &&
 		    same_address(d->id.family, &d->source, &migrate->old_saddr))
-			note_gone(m, sa);
+			note_gone(m, sa, migrate->new_family, &migrate->new_daddr);
 	}
 }
 
@@ -132,7 +139,7 @@ static void note_migrate_state(struct manager *m, const struct xfrm_compat_migra
 	if (migrate->new_family != old->family ||
 	    !same_address(old->family, &id.destination, &migrate->new_daddr) ||
 	    !same_address(old->family, &sa->description.source, &migrate->new_saddr))
-		note_gone(m, sa);
+		note_gone(m, sa, migrate->new_family, &migrate->new_daddr);
 }
 
 void manager_note_migrated(struct manager *m, const struct nlmsghdr *message)

@@ -234,6 +234,8 @@ int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
 		       const struct fake_new_place *place);
 /* XFRM_MSG_MIGRATE up to Linux 6.15: the offload is dropped, and no message names the SA. */
 void fake_ike_migrate(struct fake_kernel *k, struct fake_belief *belief, uint32_t peer);
+/* XFRM_MSG_MIGRATE_STATE: it stays in its NIC. */
+int fake_ike_migrate_state(struct fake_kernel *k, struct fake_belief *belief, uint32_t peer);
 /* UPDSA with another if_id. */
 int fake_ike_change_if_id(struct fake_kernel *k, struct fake_belief *belief, uint32_t if_id);
 /* The clock was stepped, and xfrm_timer_handler() rewrote the time when the SA was added. */

@@ -121,6 +121,34 @@ void fake_ike_migrate(struct fake_kernel *k, struct fake_belief *belief, uint32_
 	fake_buffer_release(&b);
 }
 
+int fake_ike_migrate_state(struct fake_kernel *k, struct fake_belief *belief, uint32_t peer)
+{
+	const struct fake_sa *sa = must_find(k, belief);
+	struct xfrm_compat_migrate_state migrate = {
+		.id = {.daddr = sa->info.id.daddr,
+		       .spi = sa->info.id.spi,
+		       .family = sa->info.family,
+		       .proto = sa->info.id.proto},
+		.old_mark = sa->mark,
+		.new_sel = sa->info.sel,
+		.new_reqid = sa->info.reqid,
+		.new_family = sa->info.family,
+	};
+	struct fake_buffer b = {};
+	struct fake_request request = {.k = k, .port = FAKE_IKE_PORT};
+	int r;
+
+	set_peer(belief->sa, belief->inbound, peer);
+	migrate.new_daddr = belief->sa->info.id.daddr;
+	migrate.new_saddr = belief->sa->info.saddr;
+	fake_message_begin(&b, XFRM_COMPAT_MSG_MIGRATE_STATE, NLM_F_REQUEST | NLM_F_ACK, 1,
+			   FAKE_IKE_PORT, &migrate, sizeof(migrate));
+	request.message = (const struct nlmsghdr *)b.data;
+	r = fake_process(&request);
+	fake_buffer_release(&b);
+	return r;
+}
+
 int fake_ike_change_if_id(struct fake_kernel *k, struct fake_belief *belief, uint32_t if_id)
 {
 	struct fake_sa *sa = fake_template(belief);

@@ -325,6 +325,37 @@ static void test_migrated(void **state)
 	close_bench(&b);
 }
 
+/* Linux 7.2 leaves it in its NIC. It is read before that can go down. */
+static void test_migrated_in_nic(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_on(&b, rules, FAKE_MIGRATE_WORKS);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	assert_int_equal(fake_ike_migrate_state(b.fake, belief, 11), 0);
+	settle(&b);
+	check_ours(&b, belief);
+	close_bench(&b);
+}
+
+/* The same, and the NIC goes down before that: it is left to the IKE daemon. */
+static void test_migrated_and_gone(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_on(&b, rules, FAKE_MIGRATE_WORKS);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	assert_int_equal(fake_ike_migrate_state(b.fake, belief, 11), 0);
+	go_down(&b);
+	pass(&b, 2.0);
+	assert_int_equal(fake_kernel_count(b.fake, false), 0);
+	close_bench(&b);
+}
+
 /* One of two with the same addresses, as during a rekey: the other stays, and comes back. */
 static void test_one_of_two_migrated(void **state)
 {
@@ -537,6 +568,8 @@ int main(void)
 		cmocka_unit_test(test_moves_while_nobody_watches),
 		cmocka_unit_test(test_original_lives),
 		cmocka_unit_test(test_migrated),
+		cmocka_unit_test(test_migrated_in_nic),
+		cmocka_unit_test(test_migrated_and_gone),
 		cmocka_unit_test(test_one_of_two_migrated),
 		cmocka_unit_test(test_moving_tunnel_stays_out),
 		cmocka_unit_test(test_moves_in_software),
