@@ -3,6 +3,7 @@
  * espoffloadd: builds the manager out of the real kernel, network and journal, and runs the event
  * loop. What makes it safe to hold keys comes first: no core dumps, no tracing, locked memory.
  */
+#include "base/failed-starts.h"
 #include "control.h"
 #include "journal.h"
 #include "manager.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,6 +28,7 @@
 #define ARENA_LIMIT (48u * 1024u * 1024u)
 #define PLACED_PATH "/run/espoffloadd/placed"
 #define ORDERS_PATH "/run/espoffloadd/orders"
+#define FAILED_STARTS_PATH "/run/espoffloadd/failed-starts"
 
 struct arguments {
 	const char *config;
@@ -44,6 +47,8 @@ struct daemon {
 	struct manager *manager;
 	struct control *control;
 	bool stopping;
+	bool started;
+	bool misconfigured; /* it did not start for its configuration: people must look at it */
 	struct utsname kernel;
 };
 
@@ -333,8 +338,10 @@ static int start(struct daemon *d, const struct arguments *arguments)
 		return r;
 	if ((r = open_manager(d, arguments, config)) < 0)
 		return r;
-	if (loaded < 0)
+	if (loaded < 0) {
+		d->misconfigured = loaded != -ENOMEM;
 		return loaded;
+	}
 	r = control_new(d->event, arguments->socket, methods_table, methods_count, d->manager,
 			&d->control);
 	if (r < 0) {
@@ -366,14 +373,35 @@ static int run(struct daemon *d, const struct arguments *arguments)
 
 	if (r < 0)
 		return r;
+	d->started = true;
 	journal_event(d->journal, &event,
 		      "espoffloadd " ESPOFFLOAD_VERSION " %s on Linux %s: %zu SAs",
 		      d->manager->config->mode == CONFIG_MODE_ENFORCE ? "enforcing" : "observing",
 		      d->kernel.release, d->manager->sas.n);
+	failed_starts_forget(FAILED_STARTS_PATH);
 	(void)sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);
 	manager_tell_stopping(d->manager, true);
 	return r;
+}
+
+/* The service manager starts it again at once: each time later, unless it is told to stop. */
+static void wait_after_failure(struct journal *journal)
+{
+	double seconds = failed_starts_note(FAILED_STARTS_PATH);
+	struct timespec wait = {
+		.tv_sec = (time_t)seconds,
+		.tv_nsec = (long)((seconds - floor(seconds)) * 1e9),
+	};
+	sigset_t signals;
+
+	if (seconds == 0)
+		return;
+	journal_log(journal, LOG_NOTICE, "It is not the first time: waiting for %g s", seconds);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	(void)sigtimedwait(&signals, NULL, &wait);
 }
 
 int main(int argc, char **argv)
@@ -398,10 +426,12 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	d.journal = journal;
 	r = run(&d, &arguments);
-	if (r < 0 && r != -EBADMSG)
+	if (r < 0 && !d.misconfigured)
 		journal_log(journal, LOG_ERR, "Failed: %s", strerror(-r));
 	stop(&d);
-	if (r == -EBADMSG)
+	if (r < 0 && !d.started && !d.misconfigured)
+		wait_after_failure(journal);
+	if (d.misconfigured)
 		return EX_CONFIG; /* not restarted: RestartPreventExitStatus= of the unit */
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
