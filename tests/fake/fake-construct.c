@@ -149,6 +149,20 @@ static int verify_algorithms(struct fake_request *request)
 	return 0;
 }
 
+/* __xfrm_init_state() */
+static int verify_keepalive(struct fake_request *request)
+{
+	if (fake_payload_u32(request, XFRM_COMPAT_NAT_KEEPALIVE_INTERVAL) == 0)
+		return 0;
+	if (payload_direction(request) != XFRM_COMPAT_SA_DIR_OUT)
+		return fake_request_error(request, -EINVAL,
+					  "NAT keepalive is only supported for outbound SAs");
+	if (!request->attributes[XFRMA_ENCAP])
+		return fake_request_error(request, -EINVAL,
+					  "NAT keepalive is only supported for UDP encapsulation");
+	return 0;
+}
+
 static int verify(struct fake_request *request, const struct xfrm_usersa_info *info)
 {
 	int r;
@@ -163,6 +177,9 @@ static int verify(struct fake_request *request, const struct xfrm_usersa_info *i
 	if (r < 0)
 		return r;
 	r = verify_esn(request, info);
+	if (r < 0)
+		return r;
+	r = verify_keepalive(request);
 	if (r < 0)
 		return r;
 	if (request->attributes[XFRMA_MTIMER_THRESH] && !request->attributes[XFRMA_ENCAP])

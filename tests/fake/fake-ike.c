@@ -14,13 +14,9 @@ bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b)
 {
 	static const uint16_t types[] = {XFRMA_ALG_AEAD, XFRMA_ALG_CRYPT, XFRMA_ALG_AUTH_TRUNC};
 
-	for (size_t i = 0; i < ELEMENTSOF(types); i++) {
-		const struct fake_attribute *x = &a->attributes[types[i]];
-		const struct fake_attribute *y = &b->attributes[types[i]];
-
-		if (x->size != y->size || (x->size && memcmp(x->data, y->data, x->size) != 0))
+	for (size_t i = 0; i < ELEMENTSOF(types); i++)
+		if (!fake_same_attribute(a, b, types[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -156,6 +152,49 @@ static void set_info(struct fake_sa *sa, const struct fake_sa_spec *spec)
 		sa->info.sel.family = family;
 }
 
+static void set_label(struct fake_sa *sa, const char *label)
+{
+	_Alignas(struct xfrm_user_sec_ctx) uint8_t bytes[64] = {};
+	struct xfrm_user_sec_ctx *context = (struct xfrm_user_sec_ctx *)bytes;
+	size_t size = strlen(label) + 1;
+
+	if (sizeof(*context) + size > sizeof(bytes))
+		abort();
+	context->len = (uint16_t)(sizeof(*context) + size);
+	context->exttype = XFRMA_SEC_CTX;
+	context->ctx_alg = XFRM_SC_ALG_SELINUX;
+	context->ctx_doi = XFRM_SC_DOI_LSM;
+	context->ctx_len = (uint16_t)size;
+	memcpy(context + 1, label, size);
+	fake_attribute_set(sa, XFRMA_SEC_CTX, bytes, sizeof(*context) + size);
+}
+
+static void set_u32(struct fake_sa *sa, uint16_t type, uint32_t value)
+{
+	fake_attribute_set(sa, type, &value, sizeof(value));
+}
+
+/* What few SAs have. */
+static void set_extras(struct fake_sa *sa, const struct fake_sa_spec *spec)
+{
+	xfrm_address_t coaddr = fake_address(sa->info.family, 0x20000);
+
+	if (spec->nat_keepalive)
+		set_u32(sa, XFRM_COMPAT_NAT_KEEPALIVE_INTERVAL, spec->nat_keepalive);
+	if (spec->coaddr)
+		fake_attribute_set(sa, XFRMA_COADDR, &coaddr, sizeof(coaddr));
+	if (spec->label)
+		set_label(sa, spec->label);
+	if (spec->cpu)
+		set_u32(sa, XFRM_COMPAT_SA_PCPU, spec->cpu - 1);
+	if (spec->extra_flags)
+		set_u32(sa, XFRMA_SA_EXTRA_FLAGS, spec->extra_flags);
+	if (spec->set_mark.v | spec->set_mark.m) {
+		set_u32(sa, XFRMA_SET_MARK, spec->set_mark.v);
+		set_u32(sa, XFRMA_SET_MARK_MASK, spec->set_mark.m);
+	}
+}
+
 static struct fake_sa *make(struct fake_kernel *k, const struct fake_sa_spec *spec)
 {
 	struct fake_sa *sa = fake_allocate(sizeof(*sa));
@@ -178,6 +217,7 @@ static struct fake_sa *make(struct fake_kernel *k, const struct fake_sa_spec *sp
 		fake_attribute_set(sa, XFRMA_ENCAP, &encap, sizeof(encap));
 	if (spec->direction)
 		fake_attribute_set(sa, XFRM_COMPAT_SA_DIR, &direction, sizeof(direction));
+	set_extras(sa, spec);
 	return sa;
 }
 
@@ -251,6 +291,9 @@ static int submit_spi(struct fake_kernel *k, const struct fake_sa *sa)
 		fake_message_add(&b, start, XFRMA_IF_ID, sa->attributes[XFRMA_IF_ID].data, 4);
 	if (direction->data)
 		fake_message_add(&b, start, XFRM_COMPAT_SA_DIR, direction->data, 1);
+	if (sa->attributes[XFRM_COMPAT_SA_PCPU].data)
+		fake_message_add(&b, start, XFRM_COMPAT_SA_PCPU,
+				 sa->attributes[XFRM_COMPAT_SA_PCPU].data, 4);
 	r = submit(k, &b);
 	fake_buffer_release(&b);
 	return r;

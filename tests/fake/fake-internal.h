@@ -195,6 +195,8 @@ struct nlmsghdr *fake_message_at(uint8_t *data, size_t used, size_t *offset);
 void fake_attribute_set(struct fake_sa *sa, uint16_t type, const void *data, size_t size);
 void fake_attribute_clear(struct fake_sa *sa, uint16_t type);
 uint32_t fake_attribute_u32(const struct fake_sa *sa, uint16_t type);
+bool fake_same_attribute(const struct fake_sa *a, const struct fake_sa *b, uint16_t type);
+uint32_t fake_cpu_of(const struct fake_sa *sa); /* UINT32_MAX: of all */
 size_t fake_esn_size(const struct xfrm_replay_state_esn *esn);
 struct fake_sa *fake_sa_copy(const struct fake_sa *sa);
 void fake_sa_free(struct fake_sa *sa);

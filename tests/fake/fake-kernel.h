@@ -45,6 +45,7 @@ struct fake_config {
 	bool if_id_inbound_refused; /* 6.16: no inbound offload with an if_id */
 	bool acquire_listener;      /* an IKE daemon has joined XFRMNLGRP_ACQUIRE (km_is_alive()) */
 	bool templates_name_spi;    /* of outbound policies, as charon writes them */
+	bool cpu_acquire;           /* XFRM_POLICY_CPU_ACQUIRE: each CPU wants an SA of its own */
 	uint32_t acq_expires;       /* s, net.core.xfrm_acq_expires */
 	uint32_t aevent_rseqth;     /* packets, net.core.xfrm_aevent_rseqth */
 	uint32_t aevent_etime;      /* 100 ms, net.core.xfrm_aevent_etime */
@@ -162,7 +163,8 @@ struct fake_policy_spec {
 	bool bypass;   /* without a template */
 	bool optional; /* level use */
 	uint32_t reqid;
-	int ifindex; /* in packet offload there; 0: in software */
+	uint32_t spi; /* of the template, host order */
+	int ifindex;  /* in packet offload there; 0: in software */
 };
 void fake_kernel_add_policy(struct fake_kernel *k, const struct fake_policy_spec *spec);
 void fake_kernel_delete_policy(struct fake_kernel *k, uint32_t index);
@@ -187,12 +189,18 @@ struct fake_sa_spec {
 	struct xfrm_mark mark;
 	bool direction; /* XFRMA_SA_DIR */
 	bool encap;
-	unsigned key_bits;     /* 0: 160 (128 and salt) */
-	unsigned icv_bits;     /* 0: 128 */
-	bool cbc_sha256;       /* two algorithms instead of the AEAD */
-	int ifindex;           /* the IKE daemon offloads it itself */
-	bool packet;           /* in packet mode */
-	uint64_t soft_seconds; /* 0: none */
+	uint32_t nat_keepalive; /* s, XFRMA_NAT_KEEPALIVE_INTERVAL: with encap and direction */
+	bool coaddr;
+	const char *label; /* XFRMA_SEC_CTX: only packets with the same meet it */
+	uint32_t cpu;      /* 1 + that of XFRMA_SA_PCPU, with direction; its packets are there */
+	uint32_t extra_flags;
+	struct xfrm_mark set_mark; /* of its packets on the way out */
+	unsigned key_bits;         /* 0: 160 (128 and salt) */
+	unsigned icv_bits;         /* 0: 128 */
+	bool cbc_sha256;           /* two algorithms instead of the AEAD */
+	int ifindex;               /* the IKE daemon offloads it itself */
+	bool packet;               /* in packet mode */
+	uint64_t soft_seconds;     /* 0: none */
 	uint64_t hard_seconds;
 	uint32_t replay_threshold; /* XFRMA_REPLAY_THRESH, 0: the sysctl */
 	bool by_update;            /* ALLOCSPI and UPDSA, as IKE daemons do inbound */

@@ -112,6 +112,20 @@ uint32_t fake_attribute_u32(const struct fake_sa *sa, uint16_t type)
 }
 
 /* xfrm_replay_state_esn_len() */
+bool fake_same_attribute(const struct fake_sa *a, const struct fake_sa *b, uint16_t type)
+{
+	const struct fake_attribute *x = &a->attributes[type], *y = &b->attributes[type];
+
+	return x->size == y->size && (x->size == 0 || memcmp(x->data, y->data, x->size) == 0);
+}
+
+uint32_t fake_cpu_of(const struct fake_sa *sa)
+{
+	return sa->attributes[XFRM_COMPAT_SA_PCPU].data
+		       ? fake_attribute_u32(sa, XFRM_COMPAT_SA_PCPU)
+		       : UINT32_MAX;
+}
+
 size_t fake_esn_size(const struct xfrm_replay_state_esn *esn)
 {
 	return sizeof(*esn) + esn->bmp_len * sizeof(esn->bmp[0]);

@@ -23,7 +23,7 @@ static void emit_attributes(const struct fake_policy *policy, struct fake_buffer
 {
 	const struct fake_policy_spec *spec = &policy->spec;
 	struct xfrm_user_tmpl template = {
-		.id.proto = IPPROTO_ESP,
+		.id = {.spi = htonl(spec->spi), .proto = IPPROTO_ESP},
 		.family = AF_INET,
 		.reqid = spec->reqid,
 		.optional = spec->optional,

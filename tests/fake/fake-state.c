@@ -46,8 +46,7 @@ struct fake_sa *fake_find_larval(struct fake_kernel *k, const struct fake_sa *li
 		    sa->info.reqid == like->info.reqid && sa->info.mode == like->info.mode &&
 		    sa->info.family == like->info.family &&
 		    sa->info.id.proto == like->info.id.proto && (mark & sa->mark.m) == sa->mark.v &&
-		    fake_attribute_u32(sa, XFRM_COMPAT_SA_PCPU) ==
-			    fake_attribute_u32(like, XFRM_COMPAT_SA_PCPU) &&
+		    fake_cpu_of(sa) == fake_cpu_of(like) &&
 		    fake_same_address(&sa->info.id.daddr, &like->info.id.daddr,
 				      like->info.family) &&
 		    fake_same_address(&sa->info.saddr, &like->info.saddr, like->info.family))
@@ -63,7 +62,7 @@ struct fake_sa *fake_find_larval_by_sequence(struct fake_kernel *k, uint32_t mar
 		return NULL;
 	for (struct fake_sa *sa = k->sas; sa; sa = sa->next)
 		if (sa->state == FAKE_LARVAL && sa->info.seq == like->info.seq &&
-		    (mark & sa->mark.m) == sa->mark.v) {
+		    (mark & sa->mark.m) == sa->mark.v && fake_cpu_of(sa) == fake_cpu_of(like)) {
 			if (sa->info.id.proto == like->info.id.proto &&
 			    fake_same_address(&sa->info.id.daddr, &like->info.id.daddr,
 					      like->info.family))

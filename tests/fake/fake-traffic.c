@@ -21,11 +21,26 @@ static bool same_tuple(const struct fake_kernel *k, const struct fake_sa *sa,
 	       fake_same_address(&sa->info.saddr, &like->info.saddr, like->info.family);
 }
 
+/* The CPU on which the packets of the SA are. */
+static uint32_t cpu_of_packets(const struct fake_sa *like)
+{
+	return fake_cpu_of(like) == UINT32_MAX ? 0 : fake_cpu_of(like);
+}
+
+static bool is_better(const struct fake_sa *best, const struct fake_sa *sa, uint32_t cpu)
+{
+	return !best || (fake_cpu_of(best) == UINT32_MAX && fake_cpu_of(sa) == cpu) ||
+	       best->dying > sa->dying ||
+	       (best->dying == sa->dying && best->info.curlft.add_time < sa->info.curlft.add_time);
+}
+
 /* xfrm_state_find(), xfrm_state_look_at(): not dying before dying, then the youngest, then the
- * newest in the chain. */
+ * newest in the chain. An acquire in progress counts if nothing was met before it, or on its CPU.
+ */
 static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa *like,
 				     unsigned newest, bool *ret_acquiring)
 {
+	uint32_t cpu = cpu_of_packets(like);
 	struct fake_sa *best = NULL;
 
 	*ret_acquiring = false;
@@ -33,14 +48,21 @@ static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa
 		if (sa->serial > newest || !same_tuple(k, sa, like))
 			continue;
 		if (sa->state == FAKE_LARVAL)
-			*ret_acquiring = true;
-		else if (sa->state == FAKE_VALID &&
-			 (!best || best->dying > sa->dying ||
-			  (best->dying == sa->dying &&
-			   best->info.curlft.add_time < sa->info.curlft.add_time)))
+			*ret_acquiring |= !best || fake_cpu_of(sa) == cpu;
+		else if (sa->state == FAKE_VALID && fake_same_attribute(sa, like, XFRMA_SEC_CTX) &&
+			 (fake_cpu_of(sa) == UINT32_MAX || fake_cpu_of(sa) == cpu) &&
+			 is_better(best, sa, cpu))
 			best = sa;
 	}
 	return best;
+}
+
+/* What there is for all CPUs helps out while the one for this CPU is asked for, and not if that
+ * is under way (XFRM_POLICY_CPU_ACQUIRE). */
+static bool is_fallback(const struct fake_kernel *k, const struct fake_sa *best,
+			const struct fake_sa *like)
+{
+	return best && k->config.cpu_acquire && fake_cpu_of(best) != cpu_of_packets(like);
 }
 
 /* A template's SPI that any SA bears, larval or not, of whatever reqid: -EEXIST, no ACQUIRE. */
@@ -71,6 +93,9 @@ static void acquire(struct fake_kernel *k, const struct fake_sa *like)
 	larval->mark = like->mark;
 	if (like->attributes[XFRMA_IF_ID].data)
 		fake_attribute_set(larval, XFRMA_IF_ID, like->attributes[XFRMA_IF_ID].data, 4);
+	if (k->config.cpu_acquire)
+		fake_attribute_set(larval, XFRM_COMPAT_SA_PCPU, &(uint32_t){cpu_of_packets(like)},
+				   4);
 	if (k->config.attribute_max >= XFRM_COMPAT_SA_DIR)
 		fake_attribute_set(larval, XFRM_COMPAT_SA_DIR, &(uint8_t){XFRM_COMPAT_SA_DIR_OUT},
 				   1);
@@ -137,7 +162,11 @@ static unsigned send_some(struct fake_kernel *k, const struct fake_sa *like, uns
 	unsigned n = 1;
 
 	sa = find_outbound(k, like, k->serial, &acquiring);
-	if (!sa) {
+	if (is_fallback(k, sa, like)) {
+		if (acquiring || spi_is_taken(k, like))
+			return 0;
+		acquire(k, like);
+	} else if (!sa) {
 		if (!acquiring && !spi_is_taken(k, like))
 			acquire(k, like);
 		k->clear_texts += fake_policies_let_through(k, like);
