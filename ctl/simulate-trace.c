@@ -24,8 +24,14 @@
 #define ERRORS_MAX 20
 #define COLUMNS_MAX 64
 #define NAME_MAX_BYTES 255
-/* More would be a mistake in the interval. */
+/* More would be a mistake in the interval: more than the second, or so many for each row. */
 #define TICKS_MAX 100e6
+#define TICKS_PLAUSIBLE 1e6
+#define TICKS_PER_ROW 100
+/* The daemon's is 60 s at most; rows so far apart say nothing of what it would do. */
+#define INTERVAL_MAX 3600.0
+/* Of all rows: what is added up stays below what an integer of 64 bits holds. */
+#define BYTES_MAX 0x1p62
 /* Times are sums of decimal fractions: what is this close to the end of a tick belongs to it. */
 #define TICK_TOLERANCE 1e-6
 
@@ -63,7 +69,8 @@ struct reader {
 	struct row *rows;
 	size_t n_rows;
 	size_t allocated;
-	double step; /* smallest seen, 0: none */
+	double step;  /* smallest seen, 0: none */
+	double bytes; /* of all rows */
 };
 
 static void reader_done(struct reader *reader)
@@ -265,9 +272,11 @@ static bool check_row(struct reader *reader, uint32_t line, char *const values[_
 		complain(reader, line, "the SA has no name");
 	else if (strlen(values[COLUMN_SA]) > NAME_MAX_BYTES)
 		complain(reader, line, "the SA's name is longer than %d bytes", NAME_MAX_BYTES);
-	else if (!read_number(values[COLUMN_BYTES], &row->bytes) || row->bytes > 0x1p63)
-		complain(reader, line, "bytes '%s' is not a number from 0 to 2^63",
+	else if (!read_number(values[COLUMN_BYTES], &row->bytes) || row->bytes > BYTES_MAX)
+		complain(reader, line, "bytes '%s' is not a number from 0 to 2^62",
 			 values[COLUMN_BYTES]);
+	else if (reader->bytes + row->bytes > BYTES_MAX)
+		complain(reader, line, "the rows up to here add up to more than 2^62 bytes");
 	else if (!read_event(values[COLUMN_EVENT], &row->event))
 		complain(reader, line, "event '%s' is neither 'new' nor 'gone'",
 			 values[COLUMN_EVENT]);
@@ -294,6 +303,7 @@ static int keep_row(struct reader *reader, const struct row *row)
 		reader->allocated = allocated;
 	}
 	reader->rows[reader->n_rows++] = *row;
+	reader->bytes += row->bytes;
 	return 0;
 }
 
@@ -442,14 +452,24 @@ static int deal_rows(struct dealer *dealer, double interval)
 static int make_trace(struct reader *reader, double interval, struct simulate_trace *made)
 {
 	_cleanup_(dealer_done) struct dealer dealer = {.reader = reader, .made = made};
-	double start = reader->rows[0].time;
+	const struct row *last = &reader->rows[reader->n_rows - 1];
+	double start = reader->rows[0].time, ticks;
 	int r;
 
 	if (interval <= 0)
 		interval = reader->step > 0 ? reader->step : 1;
-	if ((reader->rows[reader->n_rows - 1].time - start) / interval > TICKS_MAX) {
-		complain(reader, reader->rows[reader->n_rows - 1].line,
-			 "more than %g intervals of %g s; use --interval", TICKS_MAX, interval);
+	ticks = (last->time - start) / interval;
+	if (ticks > TICKS_MAX ||
+	    ticks > fmax(TICKS_PLAUSIBLE, TICKS_PER_ROW * (double)reader->n_rows)) {
+		complain(reader, last->line, "%g intervals of %g s for %zu rows; use --interval",
+			 ticks, interval, reader->n_rows);
+		return 0;
+	}
+	if (interval > INTERVAL_MAX) {
+		complain(
+			reader, last->line,
+			"the rows are %g s apart, more than %g s; use --interval if they are right",
+			interval, INTERVAL_MAX);
 		return 0;
 	}
 	dealer.sas = calloc(reader->names.n + 1, sizeof(*dealer.sas));
@@ -469,7 +489,12 @@ int simulate_trace_parse(const char *path, char *text, double interval, FILE *er
 {
 	_cleanup_(reader_done) struct reader reader = {.path = path, .errors = errors};
 	_cleanup_(simulate_trace_freep) struct simulate_trace *made = calloc(1, sizeof(*made));
-	int r = made ? read_rows(&reader, text) : -ENOMEM;
+	int r;
+
+	/* Spreadsheets begin UTF-8 with a byte order mark. */
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	r = made ? read_rows(&reader, text) : -ENOMEM;
 
 	if (r >= 0 && reader.n_errors == 0)
 		r = make_trace(&reader, interval, made);

@@ -63,6 +63,16 @@ int manager_end_evacuation(struct manager *m, const char *name)
 	return 0;
 }
 
+void manager_rename_evacuation(struct manager *m, const char *old, const char *new)
+{
+	if (!orders_are_to_evacuate(m->orders, old))
+		return;
+	/* In this order, so that a failure leaves one name too many. */
+	if (orders_evacuate(m->orders, new) >= 0)
+		(void)orders_end_evacuation(m->orders, old);
+	save(m);
+}
+
 void manager_end_evacuations(struct manager *m)
 {
 	if (!orders_end_evacuations(m->orders))

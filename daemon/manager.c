@@ -213,6 +213,8 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 	bool lost = old && (!new || (old->up && !new->up));
 	bool matters = manager_nic_change_matters(m, old, new);
 
+	if (old && new &&strcmp(old->name, new->name) != 0)
+		manager_rename_evacuation(m, old->name, new->name);
 	if (!matters)
 		return;
 	manager_tell_link(m, old, new);

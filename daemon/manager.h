@@ -327,6 +327,8 @@ void manager_set_paused(struct manager *m, bool paused);
 int manager_evacuate(struct manager *m, const char *name);       /* -ENODEV: no such NIC */
 int manager_end_evacuation(struct manager *m, const char *name); /* -ENOENT: it is not evacuated */
 void manager_end_evacuations(struct manager *m);
+/* The device has another name: what was ordered of it still holds. */
+void manager_rename_evacuation(struct manager *m, const char *old, const char *new);
 /* Plans nothing any more, and calls `done` as soon as no SA is owed to the kernel; at once if none
  * is, and at the latest after MANAGER_STOP_SECONDS. */
 #define MANAGER_STOP_SECONDS 60.0

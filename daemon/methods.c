@@ -285,8 +285,10 @@ static int compare_ranked(const void *a, const void *b)
 
 	if (x->rate != y->rate)
 		return x->rate > y->rate ? -1 : 1;
-	/* Ties keep still from one call to the next. */
-	return x->sa->description.id.spi < y->sa->description.id.spi ? -1 : 1;
+	/* Ties keep their order from one call to the next. */
+	if (x->sa->description.id.spi != y->sa->description.id.spi)
+		return x->sa->description.id.spi < y->sa->description.id.spi ? -1 : 1;
+	return memcmp(&x->sa->description.id, &y->sa->description.id, sizeof(struct sa_id));
 }
 
 int methods_rank(struct manager *m, struct ranked_sa **ret_ranked)

@@ -412,6 +412,13 @@ static int read_everything(struct nic_watch *w)
 	return r;
 }
 
+static int retry_later(struct nic_watch *w)
+{
+	int r = sd_event_source_set_time_relative(w->retry_source, NIC_WATCH_RETRY_USEC);
+
+	return r < 0 ? r : sd_event_source_set_enabled(w->retry_source, SD_EVENT_ONESHOT);
+}
+
 /* Returns negative only if the event loop itself fails. */
 static int resync(struct nic_watch *w)
 {
@@ -423,10 +430,7 @@ static int resync(struct nic_watch *w)
 		w->statistics.failures++;
 		if (w->callbacks.failed)
 			w->callbacks.failed(r, w->userdata);
-		r = sd_event_source_set_time_relative(w->retry_source, NIC_WATCH_RETRY_USEC);
-		if (r < 0)
-			return r;
-		return sd_event_source_set_enabled(w->retry_source, SD_EVENT_ONESHOT);
+		return retry_later(w);
 	}
 
 	w->current = true;
@@ -554,6 +558,7 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 		  struct nic_watch **ret_watch)
 {
 	_cleanup_(nic_watch_freep) struct nic_watch *w = calloc(1, sizeof(*w));
+	bool complete;
 	int r;
 
 	if (!w)
@@ -569,14 +574,18 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 		r = open_sockets(w);
 	if (r >= 0)
 		r = read_everything(w);
-	if (r >= 0)
+	/* A network that changes all the time must not keep the daemon from starting. */
+	complete = r != -EINTR && r != -ENOBUFS;
+	if (r >= 0 || !complete)
 		r = hook(w);
+	if (r >= 0 && !complete)
+		r = retry_later(w);
 	if (r < 0)
 		return r;
 
 	w->addresses_changed = false;
 	w->changes = (struct nic_route_changes){};
-	w->current = true;
+	w->current = complete;
 	w->ready = true;
 	*ret_watch = TAKE_PTR(w);
 	return 0;

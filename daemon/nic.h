@@ -102,8 +102,10 @@ struct nic_watch_statistics {
 
 /*
  * Opens the sockets, reads everything (synchronously), and hooks into the event loop, whose
- * reference it keeps. Any callback may be NULL; `callbacks` is copied. A kernel without ethtool
- * netlink (before 5.6; its features: 5.7) is no error: esp_offload_known stays false.
+ * reference it keeps. If what it reads changes under it again and again, the picture is incomplete
+ * (nic_watch_is_current()), and is read again after NIC_WATCH_RETRY_USEC. Any callback may be NULL;
+ * `callbacks` is copied. A kernel without ethtool netlink (before 5.6; its features: 5.7) is no
+ * error: esp_offload_known stays false.
  */
 int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, void *userdata,
 		  struct nic_watch **ret_watch);

@@ -127,12 +127,58 @@ static void test_passes_are_spaced(void **state)
 	close_bench(&b);
 }
 
+/* An evacuation is of the device, whatever its name becomes. */
+static void test_renamed(void **state)
+{
+	struct fake_belief *belief;
+	struct nic old;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.6, belief);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	work(&b, 0.6, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	old = b.network.nic;
+	strcpy(b.network.nic.name, "wan0");
+	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+	assert_true(orders_are_to_evacuate(b.manager->orders, "wan0"));
+	assert_false(orders_are_to_evacuate(b.manager->orders, "eth0"));
+	close_bench(&b);
+}
+
+/* SAs of one SPI and rate are listed in the same order each time. */
+static void test_ties(void **state)
+{
+	struct ranked_sa *ranked;
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_config(b.fake)->spi_unique_per_protocol = false;
+	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11});
+	pass(&b, 0.3);
+	assert_int_equal(methods_rank(b.manager, &ranked), 0);
+	assert_ptr_equal(ranked[0].sa, entry(&b, one));
+	assert_ptr_equal(ranked[1].sa, entry(&b, other));
+	free(ranked);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unrelated_links),   cmocka_unit_test(test_new_nic),
-		cmocka_unit_test(test_our_nic),           cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_unrelated_links),
+		cmocka_unit_test(test_new_nic),
+		cmocka_unit_test(test_our_nic),
+		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_passes_are_spaced),
+		cmocka_unit_test(test_renamed),
+		cmocka_unit_test(test_ties),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

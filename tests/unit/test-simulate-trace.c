@@ -97,13 +97,22 @@ static void test_lives_and_lineages(void **state)
 	assert_int_equal(sas[3].gone, SIM_LIVES_ON);
 }
 
+/* As spreadsheets write it. */
+static void test_byte_order_mark(void **state)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace =
+		parse_good("\xef\xbb\xbftime,sa,bytes\n1,a,10\n2,a,20\n", 0);
+
+	assert_true(bytes_at(trace, 1, "a") == 20);
+}
+
 static void test_bad_rows_are_told(void **state)
 {
 	assert_bad("time,sa\n1,a\n", "t.csv:1: the header has no column 'bytes'\n");
 	assert_bad("time,sa,bytes,sa\n", "t.csv:1: column 'sa' appears twice\n");
 	assert_bad("time,sa,bytes\n", "t.csv:1: there are no rows\n");
 	assert_bad("time,sa,bytes\n1,a,x\n1,a\n-1,a,1\n",
-		   "t.csv:2: bytes 'x' is not a number from 0 to 2^63\n"
+		   "t.csv:2: bytes 'x' is not a number from 0 to 2^62\n"
 		   "t.csv:3: 2 fields, but the header has 3\n"
 		   "t.csv:4: time '-1' is not a number of seconds >= 0\n");
 	assert_bad("time,sa,bytes\n2,a,1\n1,a,1\n",
@@ -118,7 +127,12 @@ static void test_bad_rows_are_told(void **state)
 	assert_bad("time,sa,bytes,event\n1,a,1,\n2,a,1,new\n",
 		   "t.csv:3: 'a' is new, but it lives already\n");
 	assert_bad("time,sa,bytes\n1,a,1\n1.000001,a,1\n1e9,a,1\n",
-		   "t.csv:4: more than 1e+08 intervals of 1e-06 s; use --interval\n");
+		   "t.csv:4: 1e+15 intervals of 1e-06 s for 3 rows; use --interval\n");
+	assert_bad("time,sa,bytes\n0,a,1\n1e7,a,1\n",
+		   "t.csv:3: the rows are 1e+07 s apart, more than 3600 s; use --interval if they "
+		   "are right\n");
+	assert_bad("time,sa,bytes\n0,a,3e18\n1,a,3e18\n2,a,1\n",
+		   "t.csv:3: the rows up to here add up to more than 2^62 bytes\n");
 }
 
 int main(void)
@@ -127,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_columns_in_any_order),
 		cmocka_unit_test(test_gaps_and_longer_intervals),
 		cmocka_unit_test(test_lives_and_lineages),
+		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_bad_rows_are_told),
 	};
 

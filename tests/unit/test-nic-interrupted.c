@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The picture of the network when reading it is interrupted again and again by changes. */
+#include "netlink.h"
+#include "nic.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static unsigned interruptions;
+
+/* The program is linked with --wrap. */
+int __real_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
+			   netlink_handler handler, void *userdata);
+int __wrap_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
+			   netlink_handler handler, void *userdata);
+
+int __wrap_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
+			   netlink_handler handler, void *userdata)
+{
+	int r = __real_netlink_request(socket, message, timeout_usec, handler, userdata);
+
+	if (interruptions == 0)
+		return r;
+	interruptions--;
+	return -EINTR;
+}
+
+static void on_resynced(void *userdata)
+{
+	*(unsigned *)userdata += 1;
+}
+
+static void test_start_goes_on(void **state)
+{
+	static const struct nic_watch_callbacks callbacks = {.resynced = on_resynced};
+	_cleanup_(nic_watch_freep) struct nic_watch *watch = NULL;
+	unsigned resyncs = 0;
+	sd_event *event;
+
+	(void)state;
+	assert_true(sd_event_new(&event) >= 0);
+	interruptions = 50;
+	assert_int_equal(nic_watch_new(event, &callbacks, &resyncs, &watch), 0);
+	assert_false(nic_watch_is_current(watch));
+	interruptions = 0;
+	while (resyncs == 0)
+		assert_true(sd_event_run(event, UINT64_MAX) >= 0);
+	assert_true(nic_watch_is_current(watch));
+	assert_non_null(nic_watch_find(watch, "lo"));
+	watch = nic_watch_free(watch);
+	sd_event_unref(event);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_start_goes_on)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
