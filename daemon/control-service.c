@@ -146,6 +146,19 @@ static bool is_interface(const char *expected, const char *name, size_t size)
 	return strlen(expected) == size && memcmp(expected, name, size) == 0;
 }
 
+bool control_service_is_change(const struct control_service *service,
+			       const struct control_request *request, const struct ucred *peer)
+{
+	const char *dot = strrchr(request->method, '.');
+	const struct control_method *method;
+
+	if (!dot ||
+	    !is_interface(CONTROL_INTERFACE, request->method, (size_t)(dot - request->method)))
+		return false;
+	method = find_method(service->methods, service->n_methods, dot + 1);
+	return method && method->changes && service->may_change(peer);
+}
+
 static int refuse_interface(struct answer *answer, const char *name, size_t size)
 {
 	_cleanup_free_ char *interface = strndup(name, size);

@@ -16,6 +16,11 @@ struct control_service {
 	bool (*may_change)(const struct ucred *peer);
 };
 
+/* Whether the request changes something and its peer may. Only such a method may be called while no
+ * more replies are to be made. */
+bool control_service_is_change(const struct control_service *service,
+			       const struct control_request *request, const struct ucred *peer);
+
 /* Appends the reply, with its NUL, unless none is wanted. After a failure (-EMSGSIZE, -ENOMEM) the
  * output holds a part of a reply and the connection is of no use. */
 int control_service_answer(const struct control_service *service,

@@ -4,7 +4,8 @@
  *
  *   reading   waits for a request: only then is anything read from it
  *   queued    has a whole request: it is answered in the next turn of the event loop
- *   waiting   has one, but too many bytes of replies wait to be read by others
+ *   waiting   has one, but too many bytes of replies wait to be read by others; root waits for
+ *             root only, and a change does not wait
  *   writing   has not yet read the reply to its last request
  *
  * So a client that does not read cannot make the daemon keep more than one reply and one buffer of
@@ -69,7 +70,8 @@ static bool may_change(const struct ucred *peer)
 const struct control_settings control_settings_default = {
 	/* A few people with `top` and a metrics collector use five. */
 	.clients_max = 64,
-	.clients_per_user_max = 32,
+	.clients_root = 16,
+	.clients_per_user_max = 16,
 	.idle_usec = 300 * USEC_PER_SEC,
 	/* Slow enough for varlinkctl through ssh. */
 	.reply_usec = 10 * USEC_PER_SEC,
@@ -79,13 +81,30 @@ const struct control_settings control_settings_default = {
 	.may_change = may_change,
 };
 
-/* Those who waited look again whether there is room for their replies. */
+static bool is_root(const struct client *client)
+{
+	return client->peer.uid == 0;
+}
+
+static bool has_room(const struct client *client)
+{
+	const struct control *control = client->control;
+	const struct client *other;
+	size_t pending = 0;
+
+	LIST_FOREACH(other, &control->clients, next)
+	if (is_root(other) == is_root(client))
+		pending += other->output.pending;
+	return pending <= control->settings.pending_max;
+}
+
+/* Those who waited get their turn when there is room for their replies. */
 static void wake_waiting(struct control *control)
 {
 	struct client *client;
 
 	LIST_FOREACH(client, &control->clients, next)
-	if (client->waiting)
+	if (client->waiting && has_room(client))
 		(void)sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
 }
 
@@ -103,16 +122,6 @@ static void client_free(struct client *client)
 	control_output_clear(&client->output);
 	free(client);
 	wake_waiting(control);
-}
-
-static bool has_room(const struct control *control)
-{
-	const struct client *client;
-	size_t pending = 0;
-
-	LIST_FOREACH(client, &control->clients, next)
-	pending += client->output.pending;
-	return pending <= control->settings.pending_max;
 }
 
 /* Each byte is looked at once, however small the pieces in which it comes. */
@@ -200,13 +209,27 @@ static int answer(struct client *client, size_t size)
 	return set_deadline(client);
 }
 
+static bool is_change(const struct client *client, size_t size)
+{
+	struct control_request request;
+	bool result;
+
+	if (control_request_parse(client->input, size, &request) < 0)
+		return false;
+	result = control_service_is_change(&client->control->service, &request, &client->peer);
+	control_request_done(&request);
+	return result;
+}
+
 static int on_turn(sd_event_source *source, void *userdata)
 {
 	struct client *client = userdata;
 	size_t size;
 
-	client->waiting = !has_room(client->control);
-	if (client->waiting || !find_request(client, &size))
+	if (!find_request(client, &size))
+		return 0;
+	client->waiting = !has_room(client) && !is_change(client, size);
+	if (client->waiting)
 		return 0;
 	if (answer(client, size) < 0)
 		client_free(client);
@@ -290,16 +313,21 @@ static int client_watch(struct client *client)
 
 static bool is_welcome(const struct control *control, const struct ucred *peer)
 {
+	const struct control_settings *settings = &control->settings;
 	const struct client *client;
-	unsigned n = 0;
+	unsigned others = 0, own = 0;
 
-	if (control->n_clients >= control->settings.clients_max)
+	if (control->n_clients >= settings->clients_max)
 		return false;
 	if (peer->uid == 0)
 		return true;
 	LIST_FOREACH(client, &control->clients, next)
-	n += client->peer.uid == peer->uid;
-	return n < control->settings.clients_per_user_max;
+	{
+		others += !is_root(client);
+		own += client->peer.uid == peer->uid;
+	}
+	return others + settings->clients_root < settings->clients_max &&
+	       own < settings->clients_per_user_max;
 }
 
 /* Takes the descriptor whatever happens. */

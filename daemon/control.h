@@ -56,14 +56,16 @@ DEFINE_CLEANUP(struct control *, control_free);
 /* The bounds. control_new() takes control_settings_default; tests take smaller ones. */
 struct control_settings {
 	unsigned clients_max;          /* connections; one more is closed at once */
-	unsigned clients_per_user_max; /* of them for one user, so that root gets its turn */
+	unsigned clients_root;         /* of them for root only */
+	unsigned clients_per_user_max; /* of them for one user who is not root */
 	uint64_t idle_usec;            /* without a request */
 	/* A reply must have been read after reply_usec, plus the time it takes at
 	 * reply_bytes_per_second; else the client is cut off. */
 	uint64_t reply_usec;
 	uint64_t reply_bytes_per_second;
-	/* Bytes of replies waiting to be read, all clients together: beyond it no method is called
-	 * until some are. */
+	/* Bytes of replies waiting to be read. Root's and those of all others are counted apart:
+	 * beyond it no method that reads is called for them until some are, so that each of the
+	 * two keeps at most this and one reply. The replies to changes are small. */
 	size_t pending_max;
 	/* Who may call methods that change something. */
 	bool (*may_change)(const struct ucred *peer);

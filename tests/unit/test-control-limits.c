@@ -27,6 +27,7 @@ static void test_slow_reader(void **state)
 {
 	struct fixture *fixture = *state;
 	int slow, other;
+	char byte;
 
 	fixture->large = 1024u * 1024u;
 	fixture->settings.pending_max = 512u * 1024u;
@@ -41,11 +42,11 @@ static void test_slow_reader(void **state)
 	assert_int_equal(fixture->paused, 0); /* not before the first reply is read */
 
 	/* The other one has to wait, and gets its turn when the slow one is cut off. */
-	ask(other, "{\"method\":\"io.espoffload.Pause\"}");
+	ask(other, "{\"method\":\"io.espoffload.Echo\"}");
 	run(fixture, 10);
-	assert_int_equal(fixture->paused, 0);
+	assert_int_equal(recv(other, &byte, 1, 0), -1);
+	assert_int_equal(errno, EAGAIN);
 	expect(fixture, other, "{\"parameters\":{}}");
-	assert_int_equal(fixture->paused, 1);
 	assert_int_equal(control_clients(fixture->control), 1);
 	close(slow);
 	close(other);
@@ -135,6 +136,138 @@ static void test_too_many(void **state)
 		close(fds[i]);
 }
 
+/* The kernel tells the effective user of the one who connects. */
+static int dial_as(struct fixture *fixture, uid_t uid)
+{
+	int fd;
+
+	assert_int_equal(chmod(fixture->directory, 0755), 0);
+	assert_int_equal(chmod(fixture->path, 0666), 0);
+	assert_int_equal(seteuid(uid), 0);
+	fd = dial(fixture);
+	assert_int_equal(seteuid(0), 0);
+	return fd;
+}
+
+#define READERS 2
+#define CONNECTIONS 32
+
+/* Two users who may read take what they get, and leave it unused. */
+static void test_root_gets_in(void **state)
+{
+	struct fixture *fixture = *state;
+	int idle[READERS * CONNECTIONS];
+	int fd;
+
+	if (geteuid() != 0)
+		skip();
+	start(fixture);
+	for (size_t i = 0; i < ELEMENTSOF(idle); i++) {
+		idle[i] = dial_as(fixture, (uid_t)(1000 + i % READERS));
+		run(fixture, 1);
+	}
+	run(fixture, 10);
+	assert_true(control_clients(fixture->control) >= READERS);
+	fd = dial(fixture);
+	ask(fd, "{\"method\":\"io.espoffload.Echo\"}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	ask(fd, "{\"method\":\"io.espoffload.Pause\"}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	assert_int_equal(fixture->paused, 1);
+	close(fd);
+	for (size_t i = 0; i < ELEMENTSOF(idle); i++)
+		close(idle[i]);
+}
+
+/* However many users there are. */
+static void test_reserved_for_root(void **state)
+{
+	struct fixture *fixture = *state;
+	int fds[4], fd;
+
+	if (geteuid() != 0)
+		skip();
+	fixture->settings.clients_max = ELEMENTSOF(fds);
+	fixture->settings.clients_root = 1;
+	start(fixture);
+	for (size_t i = 0; i < ELEMENTSOF(fds) - 1; i++) {
+		fds[i] = dial_as(fixture, (uid_t)(1000 + i));
+		ask(fds[i], "{\"method\":\"io.espoffload.Echo\"}");
+		expect(fixture, fds[i], "{\"parameters\":{}}");
+	}
+	expect_hangup(fixture, dial_as(fixture, 2000));
+	fd = dial(fixture);
+	ask(fd, "{\"method\":\"io.espoffload.Echo\"}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	/* All are taken now. */
+	expect_hangup(fixture, dial(fixture));
+	/* Root's own do not count as others' when one of theirs becomes free. */
+	close(fds[0]);
+	run(fixture, 3);
+	fds[0] = dial_as(fixture, 2000);
+	ask(fds[0], "{\"method\":\"io.espoffload.Echo\"}");
+	expect(fixture, fds[0], "{\"parameters\":{}}");
+	close(fd);
+	for (size_t i = 0; i < ELEMENTSOF(fds) - 1; i++)
+		close(fds[i]);
+}
+
+/* A reader with an unread reply that is larger than what all may have waiting. */
+static int dial_slow(struct fixture *fixture, uid_t uid)
+{
+	int fd;
+
+	fixture->large = 2u * 1024u * 1024u;
+	fixture->settings.pending_max = 512u * 1024u;
+	start(fixture);
+	fd = dial_as(fixture, uid);
+	ask(fd, "{\"method\":\"io.espoffload.GetLarge\"}");
+	run(fixture, 10);
+	return fd;
+}
+
+static void test_root_does_not_wait_for_readers(void **state)
+{
+	struct fixture *fixture = *state;
+	int slow, root, reader;
+	char byte;
+
+	if (geteuid() != 0)
+		skip();
+	slow = dial_slow(fixture, 1000);
+	root = dial(fixture);
+	reader = dial_as(fixture, 1001);
+	ask(reader, "{\"method\":\"io.espoffload.Echo\"}");
+	ask(root, "{\"method\":\"io.espoffload.Echo\"}");
+	run(fixture, 10);
+	assert_int_equal(recv(root, &byte, 1, MSG_PEEK), 1);
+	expect(fixture, root, "{\"parameters\":{}}");
+	/* The other reader does. */
+	assert_int_equal(recv(reader, &byte, 1, 0), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(slow);
+	expect(fixture, reader, "{\"parameters\":{}}");
+	close(root);
+	close(reader);
+}
+
+static void test_changes_do_not_wait(void **state)
+{
+	struct fixture *fixture = *state;
+	int slow, other;
+
+	if (geteuid() != 0)
+		skip();
+	slow = dial_slow(fixture, 0);
+	other = dial(fixture);
+	ask(other, "{\"method\":\"io.espoffload.Pause\"}");
+	run(fixture, 10);
+	assert_int_equal(fixture->paused, 1);
+	expect(fixture, other, "{\"parameters\":{}}");
+	close(slow);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +277,10 @@ int main(void)
 		TEST(test_too_many_of_one_user),
 		TEST(test_idle),
 		TEST(test_too_many),
+		TEST(test_root_gets_in),
+		TEST(test_reserved_for_root),
+		TEST(test_root_does_not_wait_for_readers),
+		TEST(test_changes_do_not_wait),
 	};
 
 	return cmocka_run_group_tests_name("control-limits", tests, NULL, NULL);
