@@ -242,6 +242,7 @@ def case_reload_and_pause():
     world.swap(out_order=shuffled(24, 7), in_order=shuffled(24, 8))
     time.sleep(8)
     check_equal(xfrm.offloaded("nsim0"), before, "SAs in the NIC while paused")
+    service.configure(ENFORCE)
     service.kill()
     wait_until(lambda: service.active() and attempt("espoffloadctl", "status").returncode == 0, 20, "the daemon to come back")
     check(service.ctl_json("status")["paused"], "not paused any more after a crash")
