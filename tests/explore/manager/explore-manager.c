@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore-manager [--all] [--report | --trace] [--world=N]: runs all lives, prints how many and
- * what came of them. Fails if one goes wrong.
+ * explore-manager [--all] [--report | --trace] [--first] [--world=N]: runs all lives, prints how
+ * many and what came of them. Fails if one goes wrong. --first stops at that one; --trace also
+ * prints what the daemon sent in it.
  */
 #include "journal.h"
 #include "life.h"
@@ -55,6 +56,8 @@ int main(int argc, char **argv)
 		} else if (strcmp(argv[i], "--trace") == 0) {
 			explorer.report = stdout;
 			explorer.trace = true;
+		} else if (strcmp(argv[i], "--first") == 0) {
+			explorer.limit = 1;
 		} else if (strncmp(argv[i], "--world=", 8) == 0) {
 			only = strtol(argv[i] + 8, NULL, 10);
 		} else {
