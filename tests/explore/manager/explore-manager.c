@@ -43,7 +43,6 @@ int main(int argc, char **argv)
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
 	struct life_explorer explorer = {};
 	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* a disk is slow */
-	FILE *log;
 	bool thorough = false;
 	long only = -1;
 	int r;
@@ -70,15 +69,16 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "explore-manager: cannot lock memory (RLIMIT_MEMLOCK)\n");
 		return 77; /* skipped */
 	}
-	log = fopen("/dev/null", "we");
-	if (!log || journal_new(log, LOG_EMERG, &explorer.journal) < 0 || !mkdtemp(directory))
+	explorer.log = fopen("/dev/null", "we");
+	if (!explorer.log || journal_new(explorer.log, LOG_EMERG, &explorer.journal) < 0 ||
+	    !mkdtemp(directory))
 		return 1;
 	(void)snprintf(explorer.placed_path, sizeof(explorer.placed_path), "%s/placed", directory);
 	explorer.arena = arena;
 	explorer.rescue = rescue;
 	r = explore(&explorer, thorough, only);
 	journal_free(explorer.journal);
-	(void)fclose(log);
+	(void)fclose(explorer.log);
 	(void)unlink(explorer.placed_path);
 	(void)rmdir(directory);
 	return r;

@@ -18,19 +18,24 @@ static const char rules[] = "mode: enforce\n"
 			    "nics:\n"
 			    "  - match: {name: eth0}\n"
 			    "    allow: true\n"
-			    "    trusted: true\n"
-			    "    capacity: 4\n";
-static const char rules_always[] = "mode: enforce\n"
-				   "interval: 100ms\n"
-				   "moves-per-second: 1000\n"
-				   "nics:\n"
-				   "  - match: {name: eth0}\n"
-				   "    allow: true\n"
-				   "    trusted: true\n"
-				   "    capacity: 4\n"
-				   "rules:\n"
-				   "  - match: {reqid: 1}\n"
-				   "    offload: always\n";
+			    "    trusted: %s\n"
+			    "    capacity: 4\n"
+			    "%s";
+static const char always[] = "rules:\n"
+			     "  - match: {reqid: 1}\n"
+			     "    offload: always\n";
+
+static struct config *make_config(const struct life *life, bool trusted)
+{
+	struct config *config;
+	char text[512];
+
+	(void)snprintf(text, sizeof(text), rules, trusted ? "true" : "false",
+		       life->scenario->world->always ? always : "");
+	if (config_parse("rules", text, strlen(text), life->explorer->log, &config) < 0)
+		abort();
+	return config;
+}
 
 /* ---- A network of one NIC ---- */
 
@@ -124,6 +129,8 @@ enum link_kind {
 	LINK_UP,
 	LINK_RESYNCED,
 	LINK_FLUSH, /* the kernel deletes the SAs */
+	RELOAD_TRUSTED,
+	RELOAD_UNTRUSTED,
 };
 
 struct link_message {
@@ -145,6 +152,11 @@ static void queue_message(struct life *life, double in_seconds, enum link_kind k
 void life_link(struct life *life, double in_seconds, bool up)
 {
 	queue_message(life, in_seconds, up ? LINK_UP : LINK_DOWN);
+}
+
+void life_trust(struct life *life, double in_seconds, bool trusted)
+{
+	queue_message(life, in_seconds, trusted ? RELOAD_TRUSTED : RELOAD_UNTRUSTED);
 }
 
 void life_resync(struct life *life, double in_seconds)
@@ -179,6 +191,12 @@ static void deliver(struct life *life, enum link_kind kind)
 
 	if (kind == LINK_FLUSH) {
 		life_flush(life, 0);
+		return;
+	}
+	if (kind == RELOAD_TRUSTED || kind == RELOAD_UNTRUSTED) {
+		life->trusted = kind == RELOAD_TRUSTED;
+		if (!life->killed)
+			manager_apply_config(life->manager, make_config(life, life->trusted));
 		return;
 	}
 	if (kind != LINK_RESYNCED)
@@ -246,18 +264,14 @@ void life_start(struct life *life)
 		.event_timer_default = fake_kernel_config(life->fake)->aevent_etime,
 		.kernel_release = "6.12.1",
 	};
-	const char *text = life->scenario->world->always ? rules_always : rules;
-	struct config *config;
 
 	if (placed_new(life->explorer->placed_path, &life->placed) < 0 ||
-	    placed_load(life->placed) < 0 ||
-	    config_parse("rules", text, strlen(text), stderr, &config) < 0 ||
-	    fake_kernel_open(life->fake, &environment.kernel) < 0)
+	    placed_load(life->placed) < 0 || fake_kernel_open(life->fake, &environment.kernel) < 0)
 		abort();
 	life->network = open_network(life->link_up);
 	environment.network = &life->network->network;
 	environment.placed = life->placed;
-	if (manager_new(&environment, config, &life->manager) < 0)
+	if (manager_new(&environment, make_config(life, life->trusted), &life->manager) < 0)
 		abort();
 	/* systemd would start it again. */
 	if (manager_start(life->manager) < 0 && !life->killed)

@@ -31,7 +31,7 @@ static bool has_traffic(const struct life *life, size_t i)
 {
 	const struct life_world *world = life->scenario->world;
 
-	if (!life->latest[i])
+	if (!life->latest[i] || (life->moving && life->latest[i] == life->first))
 		return false;
 	return fake_belief_alive(life->latest[i]) || !(world->templates_name_spi || life->is_over);
 }
@@ -93,6 +93,49 @@ static void go_down(struct life *life, double message, double flush, double resy
 	life_link(life, message + 0.5, true);
 }
 
+/* As charon does it, which copies our offload too. */
+static void begin_move(struct life *life)
+{
+	struct fake_view view = fake_kernel_view(life->fake, life->first);
+
+	if (!fake_belief_alive(life->first) || life->moving)
+		return;
+	life->has_moved = true;
+	life->read_larval |= view.larval;
+	if (!view.exists && !view.larval)
+		life->outcome->ike_errors++;
+	else if (fake_ike_move_read(life->fake, life->first) >= 0)
+		life->moving = LIFE_MOVING_READ;
+}
+
+void life_go_on_moving(struct life *life)
+{
+	struct fake_new_place place = {.peer = 77, .ifindex = LIFE_NIC};
+	struct fake_view view;
+
+	if (!life->moving)
+		return;
+	view = fake_kernel_view(life->fake, life->first);
+	if (life->moving == LIFE_MOVING_READ) {
+		life->met_acquired |= view.acquired;
+		if (fake_ike_move_delete(life->fake, life->first) < 0)
+			life->outcome->ike_errors++;
+		life->moving = LIFE_MOVING_DELETED;
+	} else {
+		life->made_on_larval |= view.larval && !view.acquired;
+		(void)fake_ike_move_make(life->fake, life->first, &place);
+		life->moving = LIFE_MOVING_NOT;
+	}
+}
+
+static void add_optional_policy(struct life *life)
+{
+	life->optional = true;
+	life->optional_within |= fake_kernel_count(life->fake, true) > 0;
+	fake_kernel_add_policy(
+		life->fake, &(struct fake_policy_spec){.index = 1, .reqid = 1, .optional = true});
+}
+
 static bool is_down_now(const struct life *life)
 {
 	return life->was_down && !fake_kernel_view(life->fake, life->first).exists;
@@ -125,6 +168,17 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_FLUSH:
 		(void)fake_ike_flush(life->fake);
 		break;
+	case LIFE_MOVE:
+		begin_move(life);
+		life_go_on_moving(life);
+		life_go_on_moving(life);
+		break;
+	case LIFE_MOVE_STEPS:
+		begin_move(life);
+		break;
+	case LIFE_OPTIONAL:
+		add_optional_policy(life);
+		break;
 	case LIFE_DOWN:
 		go_down(life, 0, 0, 0);
 		break;
@@ -145,6 +199,10 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_DOWN_UNSEEN:
 		go_down(life, 0, 0, 0.05);
 		break;
+	case LIFE_DOWN_AND_LOOKUP:
+		go_down(life, 0, 0, 0);
+		fake_kernel_hold_lookup(life->fake, life->latest[0]);
+		break;
 	case LIFE_BURST:
 		burst(life);
 		break;
@@ -157,6 +215,10 @@ void life_happen(struct life *life, enum life_event event)
 		break;
 	case LIFE_OVERRUN:
 		fake_kernel_overrun(life->fake);
+		break;
+	case LIFE_DISTRUST:
+		life_trust(life, 0, false);
+		life_trust(life, 2.0, true);
 		break;
 	case LIFE_STALL:
 		life->stalled = true;
@@ -178,9 +240,12 @@ void life_happen(struct life *life, enum life_event event)
 bool life_can_happen(const struct life *life, enum life_event event, enum fake_moment moment)
 {
 	if (!life->first)
-		return event >= _LIFE_IKE_MAX && event != LIFE_LOOKUP && event != LIFE_STALL;
+		return event >= _LIFE_IKE_MAX && event != LIFE_LOOKUP &&
+		       event != LIFE_DOWN_AND_LOOKUP && event != LIFE_STALL;
 	if (event == LIFE_LOOKUP)
 		return !is_inbound(life, 0);
+	if (event == LIFE_DOWN_AND_LOOKUP && is_inbound(life, 0))
+		return false;
 	if (moment == FAKE_WITHIN_MESSAGE)
 		return event == LIFE_BURST;
 	if (event == LIFE_STALL)
@@ -198,12 +263,17 @@ const char *life_event_name(enum life_event event)
 		[LIFE_REKEY_AND_DELETE] = "IKE rekeys and deletes",
 		[LIFE_EXPIRE] = "IKE expires",
 		[LIFE_FLUSH] = "flush",
+		[LIFE_MOVE] = "the peer moves",
+		[LIFE_MOVE_STEPS] = "the peer moves, in steps",
+		[LIFE_OPTIONAL] = "a policy with level use",
+		[LIFE_DISTRUST] = "the NIC is not trusted any more",
 		[LIFE_DOWN] = "link down",
 		[LIFE_DOWN_LATE] = "link down, told 0.3 s later",
 		[LIFE_DOWN_FIRST] = "link down, deleted 5 ms later",
 		[LIFE_DOWN_SLOW] = "link down, deleted 0.2 s later",
 		[LIFE_FLAP] = "link down and up at once",
 		[LIFE_DOWN_UNSEEN] = "link down, its messages lost",
+		[LIFE_DOWN_AND_LOOKUP] = "link down, and a lookup is held up",
 		[LIFE_BURST] = "packets at line rate",
 		[LIFE_BURST_AND_DOWN] = "packets at line rate, link down",
 		[LIFE_LOOKUP] = "a lookup is held up",

@@ -56,8 +56,9 @@ static void judge_kernel(struct life *life)
 	life->outcome->wrong += fake_kernel_check(life->fake, flags, life->text);
 	if (fake_kernel_count(life->fake, true) > 0)
 		life_complain(life, "%u larval SAs are left", fake_kernel_count(life->fake, true));
-	if (fake_ike_wrong_closures(life->fake) > 0)
-		life_complain(life, "the IKE daemon closed an SA that was alive");
+	if (life->optional && fake_kernel_clear_texts(life->fake) > 0)
+		life_complain(life, "%u packets left in clear text",
+			      fake_kernel_clear_texts(life->fake));
 	if (fake_ike_errors(life->fake) + life->outcome->ike_errors > 0)
 		life_complain(life, "%u requests of the IKE daemon failed",
 			      fake_ike_errors(life->fake) + life->outcome->ike_errors);
@@ -72,7 +73,16 @@ static enum life_limit limit_of(const struct life *life)
 {
 	if (life->wrote_while_down)
 		return LIFE_LIMIT_WROTE_WHILE_DOWN;
-	if (life->met_acquired && is_undone(life))
+	if (life->read_larval)
+		return LIFE_LIMIT_READ_LARVAL;
+	if (life->made_on_larval)
+		return LIFE_LIMIT_MADE_ON_LARVAL;
+	if (life->has_moved && life->scenario->world->sas[0].inbound &&
+	    life->scenario->world->migrate_state != FAKE_MIGRATE_ABSENT)
+		return LIFE_LIMIT_MADE_BEFORE_MIGRATE;
+	if (fake_kernel_clear_texts(life->fake) > 0 && (life->optional_within || life->was_down))
+		return LIFE_LIMIT_OPTIONAL_WITHIN;
+	if (life->met_acquired && (is_undone(life) || life->has_moved))
 		return LIFE_LIMIT_MET_ACQUIRED;
 	if (life->stalled && fake_ike_wrong_closures(life->fake) > 0)
 		return LIFE_LIMIT_LARVAL_EXPIRED;
@@ -100,6 +110,13 @@ const char *life_limit_name(enum life_limit limit)
 			"the IKE daemon wrote while its SA was down with its NIC",
 		[LIFE_LIMIT_MET_ACQUIRED] =
 			"the IKE daemon's request met the larval SA of a packet",
+		[LIFE_LIMIT_READ_LARVAL] = "the IKE daemon read the larval SA of a move",
+		[LIFE_LIMIT_MADE_ON_LARVAL] =
+			"the IKE daemon deleted and made the SA, our larval SA in between",
+		[LIFE_LIMIT_MADE_BEFORE_MIGRATE] =
+			"the IKE daemon made the SA anew right before MIGRATE_STATE",
+		[LIFE_LIMIT_OPTIONAL_WITHIN] =
+			"a policy made protection optional within a move, or before a link down",
 		[LIFE_LIMIT_LARVAL_EXPIRED] = "the larval SA in the SA's place expired",
 		[LIFE_LIMIT_TWO_FAULTS] = "a second failure kept the daemon from cleaning up",
 	};

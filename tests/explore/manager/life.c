@@ -57,6 +57,8 @@ static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	if (life->killed)
 		return;
 	track_dumps(life);
+	if (moment == FAKE_BEFORE_TRANSACT || moment == FAKE_AFTER_TRANSACT)
+		life_go_on_moving(life);
 	if (s->busy)
 		life_traffic(life, 2);
 	track_accepted(life);
@@ -107,7 +109,7 @@ static void set_up(struct life *life)
 	life->now = 1000;
 	life->seconds = 1000;
 	life->next_spi = 0x2000;
-	life->link_up = true;
+	life->link_up = life->trusted = true;
 	(void)unlink(life->explorer->placed_path);
 }
 
@@ -152,6 +154,9 @@ static void story(struct life *life)
 		life->outcome->promoted = life->manager->promoted;
 		life->outcome->evicted = life->manager->evicted;
 	}
+	while (life->moving)
+		life_go_on_moving(life);
+	fake_kernel_delete_policy(life->fake, 1);
 	fake_kernel_set_hook(life->fake, NULL, NULL);
 	fake_kernel_set_fault(life->fake, &(struct fake_fault){});
 	fake_kernel_end_lookup(life->fake);
@@ -172,6 +177,9 @@ static void explain(struct life *life, const struct fake_belief *belief)
 	}
 	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
 	methods_explain(m, sa, &view, &e);
+	/* As it should be. */
+	if (life->has_moved && strcmp(e.reason, "peer-moves") == 0)
+		return;
 	life_complain(life, "SA %#x is hot and not promoted again: %s", id.spi, e.reason);
 }
 
@@ -190,11 +198,11 @@ static bool all_are(const struct life *life, int ifindex)
 /* It is moved again: nothing is pending for ever, nothing is taken for what it is not. */
 static void move_again(struct life *life)
 {
-	double begun = life->now;
+	double end = life->now + (life->has_moved ? 1.0 : AGAIN_SECONDS);
 
 	manager_end_evacuations(life->manager);
 	life->manager->config->interval = 1.0;
-	while (!all_are(life, LIFE_NIC) && life->now < begun + AGAIN_SECONDS)
+	while (!all_are(life, LIFE_NIC) && life->now < end)
 		live(life, 10 * SLICE_SECONDS);
 	for (size_t i = 0; i < life->scenario->world->n; i++)
 		if (fake_belief_alive(life->latest[i]) &&
@@ -210,6 +218,9 @@ static void move_again(struct life *life)
 static void aftermath(struct life *life)
 {
 	live(life, AFTER_SECONDS);
+	if (!life->trusted && !life->killed && !all_are(life, 0))
+		life_complain(life, "an SA is left in a NIC that is not trusted");
+	live(life, 1.0);
 	while (life->killed || !life->manager)
 		life_pass(life, 1.0);
 	if (!life->link_up)

@@ -35,7 +35,10 @@ enum life_event {
 	LIFE_REKEY_AND_DELETE,
 	LIFE_EXPIRE,
 	LIFE_FLUSH,
-	_LIFE_IKE_MAX, /* these want xfrm_cfg_mutex; those below do not */
+	LIFE_MOVE,       /* the peer's address changes: charon's update_sa(), all at once */
+	LIFE_MOVE_STEPS, /* ... it reads, deletes and makes the SA at different steps */
+	LIFE_OPTIONAL,   /* a policy comes that lets packets pass unprotected without an SA */
+	_LIFE_IKE_MAX,   /* these want xfrm_cfg_mutex; those below do not */
 	/* The NIC goes down, and is up again half a second after the daemon was told. */
 	LIFE_DOWN = _LIFE_IKE_MAX, /* the SAs are deleted, and the message waits */
 	LIFE_DOWN_LATE,            /* ... the message comes 0.3 s later */
@@ -43,10 +46,12 @@ enum life_event {
 	LIFE_DOWN_SLOW,            /* ... 0.2 s later */
 	LIFE_FLAP,                 /* down and up, before the daemon reads either */
 	LIFE_DOWN_UNSEEN,          /* the messages are lost, and that is known */
+	LIFE_DOWN_AND_LOOKUP,      /* a packet looks for its SA then, and is held up */
 	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
 	LIFE_BURST_AND_DOWN,
 	LIFE_LOOKUP,    /* a packet looks for its SA, and is held up */
 	LIFE_OVERRUN,   /* events were lost */
+	LIFE_DISTRUST,  /* the NIC is not trusted any more, for two seconds */
 	LIFE_STALL,     /* the daemon stands still until larval SAs have expired */
 	LIFE_KILL,      /* the daemon is killed, and started again 250 ms later */
 	LIFE_KILL_LATE, /* ... after larval SAs have expired */
@@ -73,6 +78,14 @@ enum life_limit {
 	/* It wrote, and met the larval SA that a packet had inserted in the place of its SA or of
 	 * our larval SA. */
 	LIFE_LIMIT_MET_ACQUIRED,
+	/* It read the SA in the middle of a move: a larval SA, without keys. */
+	LIFE_LIMIT_READ_LARVAL,
+	/* It deleted the SA and made it anew, and our larval SA had got in between. */
+	LIFE_LIMIT_MADE_ON_LARVAL,
+	/* It made the SA anew with another source between our reading and our MIGRATE_STATE. */
+	LIFE_LIMIT_MADE_BEFORE_MIGRATE,
+	/* A policy that makes the protection optional came within a move, or the NIC went down. */
+	LIFE_LIMIT_OPTIONAL_WITHIN,
 	/* The daemon stood still, or was dead, until the larval SA in the SA's place expired. */
 	LIFE_LIMIT_LARVAL_EXPIRED,
 	/* A second failure, or its death, kept the daemon from cleaning up. */
@@ -95,6 +108,7 @@ struct life_explorer {
 	struct secret_arena *arena;
 	struct rescue *rescue;
 	struct journal *journal;
+	FILE *log; /* which nobody reads */
 	char placed_path[64];
 	FILE *report;        /* NULL: quiet */
 	bool trace;          /* ... and the messages of lives that go wrong */
@@ -124,6 +138,7 @@ struct life {
 	struct link_message *messages;
 	size_t n_messages;
 	bool link_up; /* as the daemon was told last */
+	bool trusted; /* the NIC */
 
 	/* After a kill, what outlives the daemon. */
 	bool killed;
@@ -137,6 +152,12 @@ struct life {
 	bool is_over; /* the story */
 
 	/* For the judge. */
+	enum life_moving {
+		LIFE_MOVING_NOT,
+		LIFE_MOVING_READ,
+		LIFE_MOVING_DELETED,
+	} moving; /* how far the IKE daemon is with update_sa() */
+	bool has_moved, read_larval, made_on_larval, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	unsigned dumps;
 	/* Inbound: the last number accepted as of the last step, and of the last dump. */
@@ -151,6 +172,7 @@ void life_pass(struct life *life, double seconds);        /* the daemon does wha
 void life_stand_still(struct life *life, double seconds); /* it does not */
 void life_link(struct life *life, double in_seconds, bool up);
 void life_flush(struct life *life, double in_seconds);
+void life_trust(struct life *life, double in_seconds, bool trusted);
 void life_resync(struct life *life, double in_seconds);
 void life_kill(struct life *life, double dead_seconds);
 
@@ -158,6 +180,7 @@ void life_kill(struct life *life, double dead_seconds);
 void life_lose_window(struct life *life);
 
 /* life-events.c */
+void life_go_on_moving(struct life *life);
 bool life_can_happen(const struct life *life, enum life_event event, enum fake_moment moment);
 void life_happen(struct life *life, enum life_event event);
 void life_traffic(struct life *life, unsigned packets);
