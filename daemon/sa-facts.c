@@ -104,8 +104,8 @@ static void set_hands_off(struct sa_facts *facts, enum hands_off reason)
 
 static void copy_name(char destination[SA_SHAPE_ALGORITHM_MAX], const char *source)
 {
+	/* It ends, since there is nothing in it yet. */
 	memcpy(destination, source, SA_SHAPE_ALGORITHM_MAX - 1);
-	destination[SA_SHAPE_ALGORITHM_MAX - 1] = '\0';
 }
 
 /* Under lockdown=confidentiality keys are shown as zeros of the right length (xfrm_redact()). */

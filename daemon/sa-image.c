@@ -82,7 +82,7 @@ int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 
 	/* In its old place if it fits: the final state of an SA that is deleted already must not
 	 * fail for want of memory. */
-	if (image->attributes && image->arena == arena && size <= image->size)
+	if (image->arena == arena && size <= image->size)
 		copy = TAKE_PTR(image->attributes);
 	else
 		copy = secret_alloc(arena, size);

@@ -175,6 +175,9 @@ static void check_algorithm(uint16_t type, size_t fixed, size_t icv_offset, size
 		assert_int_equal(strlen((const char *)&facts.shape + name_offset),
 				 SA_SHAPE_ALGORITHM_MAX - 1);
 		assert_int_equal(facts.shape.icv_bits, icv_offset ? icv : 0);
+		assert_int_equal(strlen(facts.shape.aead) + strlen(facts.shape.cipher) +
+					 strlen(facts.shape.authenticator),
+				 SA_SHAPE_ALGORITHM_MAX - 1);
 		if (type != XFRMA_ALG_AUTH_TRUNC)
 			assert_int_equal(facts.shape.key_bits, lengths[i]);
 		if (bytes == 0)
@@ -184,10 +187,12 @@ static void check_algorithm(uint16_t type, size_t fixed, size_t icv_offset, size
 		facts = read_one(type, data, fixed + bytes);
 		assert_int_equal(facts.hands_off, HANDS_OFF_NONE);
 		/* One that is longer than its attribute. */
+		data[fixed + bytes - 1] = bytes > 1 ? 0 : 1;
+		data[fixed] = 1;
 		facts = read_one(type, data, fixed + bytes - 1);
 		assert_int_equal(facts.hands_off, HANDS_OFF_REDACTED_KEY);
 		/* A byte of another length is not part of it. */
-		data[fixed + bytes - 1] = 0;
+		data[fixed] = data[fixed + bytes - 1] = 0;
 		data[fixed + bytes] = 1;
 		facts = read_one(type, data, fixed + bytes + 1);
 		assert_int_equal(facts.hands_off, HANDS_OFF_REDACTED_KEY);
@@ -295,6 +300,75 @@ static void test_attributes(void **state)
 	assert_int_equal(read_one(XFRM_COMPAT_SA_DIR, &dir_in, 1).shape.direction, SA_DIRECTION_IN);
 	assert_int_equal(read_one(XFRM_COMPAT_SA_DIR, &dir_out, 1).shape.direction,
 			 SA_DIRECTION_OUT);
+}
+
+/* Each changes what it is about, and nothing else. */
+static void test_nothing_else(void **state)
+{
+	static const uint32_t words[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+	static const struct {
+		uint16_t type;
+		size_t size;
+		struct sa_facts facts;
+	} cases[] = {
+		{XFRMA_MARK, 8, {.description.id = {.mark_value = 1, .mark_mask = 2}}},
+		{XFRMA_IF_ID, 4, {.description.if_id = 1, .shape.if_id = true}},
+		{XFRM_COMPAT_SA_PCPU, 4, {.description.cpu = 2}},
+		{XFRMA_SET_MARK, 4, {.output_mark = 1}},
+		{XFRMA_ENCAP, 4, {.shape.encap = true}},
+		{XFRMA_TFCPAD, 4, {.shape.tfc = true}},
+		{XFRMA_REPLAY_VAL, 12, {.output_sequence = 1, .input_sequence = 2}},
+		{XFRMA_REPLAY_ESN_VAL,
+		 24,
+		 {.output_sequence = UINT64_C(4) << 32 | 2,
+		  .input_sequence = UINT64_C(5) << 32 | 3}},
+		{XFRM_COMPAT_SA_DIR,
+		 1,
+		 {.description.direction = SA_DIRECTION_IN, .shape.direction = SA_DIRECTION_IN}},
+		{XFRMA_OFFLOAD_DEV,
+		 8,
+		 {.offload_ifindex = 1,
+		  .offload_flags = 2,
+		  .description.direction = SA_DIRECTION_IN,
+		  .shape.direction = SA_DIRECTION_IN}},
+		{XFRMA_COADDR, 16, {}},
+	};
+	static const uint8_t labels[][8 + 4] = {
+		{9, 9, 9, 9, 1, 2, 3, 4}, {8, 8, 8, 8, 1, 2, 3, 4}, {8, 8, 8, 8, 1, 2, 3, 4, 5}};
+	static const uint8_t zero_hash[] = {0, 0, 0, 0, 0xcc, 0x24, 0x31, 0xc4};
+	struct sa_facts facts;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct sa_facts expected = read_one(XFRMA_PAD, words, 0);
+		const struct sa_facts *f = &cases[i].facts;
+
+		facts = read_one(cases[i].type, words, cases[i].size);
+		expected.description.id.mark_value = f->description.id.mark_value;
+		expected.description.id.mark_mask = f->description.id.mark_mask;
+		expected.description.if_id = f->description.if_id;
+		expected.description.cpu = f->description.cpu;
+		expected.description.direction = f->description.direction;
+		expected.shape.direction = f->shape.direction;
+		expected.shape.if_id = f->shape.if_id;
+		expected.shape.encap = f->shape.encap;
+		expected.shape.tfc = f->shape.tfc;
+		expected.output_mark = f->output_mark;
+		expected.output_sequence = f->output_sequence;
+		expected.input_sequence = f->input_sequence;
+		expected.offload_ifindex = f->offload_ifindex;
+		expected.offload_flags = f->offload_flags;
+		assert_memory_equal(&facts, &expected, sizeof(facts));
+	}
+
+	/* A label is told by a hash (FNV-1a) that is not 0; lengths are not part of it. */
+	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[0], 8).description.label, 0x5734a87d);
+	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[1], 8).description.label, 0x5734a87d);
+	assert_int_not_equal(read_one(XFRMA_SEC_CTX, labels[2], 9).description.label, 0x5734a87d);
+	assert_int_equal(read_one(XFRMA_SEC_CTX, zero_hash, 8).description.label, 1);
+	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[0], 4).description.label, 2166136261);
+	facts = read_one(XFRMA_SEC_CTX, labels[0], 8);
+	assert_int_equal(facts.description.cpu, 0);
 }
 
 /* All that a kernel may show, and no other: the numbers are user-space ABI. */
@@ -481,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_known_attributes),
+		cmocka_unit_test(test_nothing_else),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_first_reason),
 		cmocka_unit_test(test_limits),

@@ -179,7 +179,7 @@ static void test_capture(void **state)
 /* An image that fits takes the place of the one before, without a byte of it. */
 static void test_capture_in_place(void **state)
 {
-	static uint8_t old[65], new[57];
+	static uint8_t old[65], new[57], larger[4000];
 	struct fixture *f = *state;
 	struct xfrm_usersa_info info = make_info();
 	struct secret_arena *other;
@@ -199,12 +199,18 @@ static void test_capture_in_place(void **state)
 	assert_int_equal(secret_arena_in_use(f->arena), in_use);
 	clean = !memchr(f->image.attributes, 0xff, f->image.size);
 	assert_true(clean);
+	assert_int_equal(f->image.size, NLA_ALIGN(NLA_HDRLEN + sizeof(new)));
+	for (size_t i = NLA_HDRLEN + sizeof(new); i < f->image.size; i++)
+		assert_int_equal(f->image.attributes[i], 0);
 
 	/* One that does not fit gets another place, as one of another arena does. */
 	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, old), 1), 0);
 	check_attributes((struct nlattr *)f->image.attributes, (int)f->image.size,
 			 &(struct attribute)VALUE(XFRMA_ALG_CRYPT, old), 1);
 	assert_int_equal(secret_arena_in_use(f->arena), in_use);
+	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, larger), 1),
+			 0);
+	assert_true(secret_arena_in_use(f->arena) > in_use + 3000);
 	assert_int_equal(secret_arena_new(64 * 1024, &other), 0);
 	{
 		struct secret_arena *first = f->arena;

@@ -427,33 +427,23 @@ def faults(text):
 
 
 PREAMBLE = """\
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 static unsigned mutate_number;
-static volatile unsigned char *mutate_reached;
 __attribute__((constructor)) static void mutate_begin(void)
 {
-	const char *number = getenv("MUTATE_NUMBER"), *path = getenv("MUTATE_REACHED");
-	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	void *memory;
+	const char *number = getenv("MUTATE_NUMBER");
 	mutate_number = number ? (unsigned)strtoul(number, NULL, 10) : 0;
-	if (fd < 0)
-		return;
-	memory = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory != MAP_FAILED)
-		mutate_reached = memory;
 }
 """
 
 
 def woven(text, path, wanted):
     """The source with every fault of {number: fault} that is in a function. A complaint of the compiler about "mutant-N" is
-    about fault N. The byte of MUTATE_REACHED at a function's index tells that it was called."""
+    about fault N."""
     found, _ = functions(text)
     pieces = [PREAMBLE, f'#line 1 "{path}"\n']
     position = 0
-    for index, function in enumerate(found):
+    for function in found:
         own = {number: fault for number, fault in wanted.items()
                if fault.function == function.name and function.body < fault.start < function.end}
         if not own or function.arguments is None:
@@ -472,13 +462,8 @@ def woven(text, path, wanted):
             cases.append(f"case {number}: mutant_{number}({call}); return;" if function.type == "void" else
                          f"case {number}: return mutant_{number}({call});")
         pieces.append(f'#line {line} "{path}"\n{text[function.start:function.body]}' + "{" +
-                      f"if (mutate_reached) mutate_reached[{index}] = 1; switch (mutate_number) {{" + " ".join(cases) + "}")
+                      "switch (mutate_number) {" + " ".join(cases) + "}")
         pieces.append(text[function.body + 1:function.end])
         position = function.end
     pieces.append(text[position:])
     return "".join(pieces)
-
-
-def function_index(text):
-    """{function: its byte of MUTATE_REACHED}"""
-    return {function.name: index for index, function in enumerate(functions(text)[0])}
