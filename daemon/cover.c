@@ -142,8 +142,31 @@ static void delete_larvals(struct kernel *kernel, struct kernel_batch *batch,
 	kernel_batch_clear(batch);
 }
 
+void covers_delete(struct kernel *kernel, struct kernel_batch *batch, const struct sa_id *id)
+{
+	delete_larvals(kernel, batch, id, 1);
+}
+
+/* It takes an SPI to delete it. */
+static void remove_witness(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+{
+	struct covers left = {};
+	int r = -EAGAIN;
+
+	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && r < 0; attempt++) {
+		kernel_batch_clear(batch);
+		sa_image_write_witness(batch, COVER_SPI_MIN, COVER_SPI_MAX);
+		make_larvals(&left, kernel, batch);
+		r = batch->answers[0].error;
+	}
+	covers->lost |= left.lost;
+	delete_larvals(kernel, batch, left.larvals, left.n_larvals);
+}
+
 void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
 {
+	if (covers->witness)
+		remove_witness(covers, kernel, batch);
 	if (covers->n_larvals > 0) {
 		kernel->ops->wait_for_lookups(kernel);
 		delete_larvals(kernel, batch, covers->larvals, covers->n_larvals);
@@ -156,6 +179,7 @@ void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_b
 struct leftovers {
 	struct sa_id ids[COVER_SPI_MAX]; /* there may be more: SPIs are unique per address only */
 	size_t n;
+	bool witness; /* without an SPI */
 };
 
 static int find_leftover(const struct nlmsghdr *message, bool own, void *userdata)
@@ -164,8 +188,11 @@ static int find_leftover(const struct nlmsghdr *message, bool own, void *userdat
 	struct sa_facts facts;
 
 	(void)own;
-	if (left->n < ELEMENTSOF(left->ids) && sa_facts_read(message, &facts) == 0 &&
-	    is_cover(&facts))
+	if (left->n == ELEMENTSOF(left->ids) || sa_facts_read(message, &facts) < 0)
+		return 0;
+	if (sa_image_is_witness(&facts) && facts.description.id.spi == 0)
+		left->witness = true;
+	else if (sa_image_is_witness(&facts) || is_cover(&facts))
 		left->ids[left->n++] = facts.description.id;
 	return 0;
 }
@@ -173,8 +200,11 @@ static int find_leftover(const struct nlmsghdr *message, bool own, void *userdat
 void covers_sweep(struct kernel *kernel, struct kernel_batch *batch)
 {
 	struct leftovers left = {};
+	struct covers covers = {};
 
 	(void)kernel->ops->dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
+	if (left.witness)
+		remove_witness(&covers, kernel, batch);
 	if (left.n == 0)
 		return;
 	kernel->ops->wait_for_lookups(kernel);

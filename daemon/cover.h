@@ -26,7 +26,8 @@ struct covers {
 	/* The larval SAs: theirs, and what else was left by their moves. */
 	struct sa_id larvals[2 * COVERED_MAX];
 	size_t n_larvals;
-	bool lost; /* there is one whose SPI nobody told */
+	bool lost;    /* there is one whose SPI nobody told */
+	bool witness; /* one of sa_image_write_witness() may be left, without an SPI */
 };
 
 /* All overwrite the batch, and leave it empty. */
@@ -43,6 +44,8 @@ bool covers_has(const struct covers *covers, const struct sa_id *id);
  * takes one to delete it. */
 void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
 			  const struct sa_image *image);
+/* Deletes a larval SA that no packet looks for. */
+void covers_delete(struct kernel *kernel, struct kernel_batch *batch, const struct sa_id *id);
 /* Waits, and takes them away. */
 void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch);
 /* The same for whatever covers there are in the kernel: there must be no move under way. */

@@ -32,6 +32,8 @@
  * 80 moves on 6.12 with lookups slowed down to 3 ms). What it is for:
  *   - The IKE daemon that deletes the SA in the gap deletes the larval one, and our UPDSA answers
  *     ESRCH: an SA that it deleted is never resurrected.
+ *   - A packet whose template names the SPI, as charon's do, does not match the cover, which has
+ *     another. It finds that the SPI is taken, and the kernel asks for nothing (-EEXIST).
  *   - Should this daemon die in the gap and never come back, the larval SA expires after
  *     net.core.xfrm_acq_expires and the kernel tells the IKE daemon with a hard EXPIRE.
  *
@@ -67,6 +69,7 @@ struct migrator {
 	bool kernel_evicts, kernel_promotes; /* by MIGRATE_STATE */
 	struct covers covers;
 	bool covers_stay;   /* for the moves that follow */
+	bool no_witness;    /* this kernel has SPIs twice */
 	unsigned n_holding; /* moves that are lost, and hold them */
 };
 
@@ -165,6 +168,7 @@ static void note_answer(struct move *move, const struct kernel_answer *answer)
 struct reading {
 	struct move *move;
 	struct secret_arena *arena;
+	struct sa_image *image; /* where to; NULL: the move's */
 	uint16_t type; /* XFRM_MSG_NEWSA: the reply of GETSA; XFRM_MSG_DELSA: the notification */
 	bool capture;  /* keep the image, not only the facts */
 	bool found;
@@ -199,7 +203,7 @@ static void take_thresholds(struct reading *reading, const struct nlmsghdr *mess
 static int read_message(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct reading *reading = userdata;
-	struct sa_image *image = &reading->move->image;
+	struct sa_image *image = reading->image ? reading->image : &reading->move->image;
 	uint32_t threshold = image->replay_threshold;
 	struct sa_facts facts;
 
@@ -394,6 +398,39 @@ static void handle_larval_removed(struct migrator *m, struct move *move, bool sp
 	finish(move, MOVE_RESULT_GONE);
 }
 
+/*
+ * DELSA, and a larval SA with the SPI if there was the SA. The kernel has no condition, but for the
+ * SPI: it gives one away only if no SA has it, wherever it leads to (xfrm_alloc_spi(), since 2025).
+ * So a larval SA to nowhere asks for it first. As long as the SA is there it gets none. If the IKE
+ * daemon just deleted the SA, in order to make it anew, it gets the SPI; ours then gets none, and
+ * does not stand in the way of the IKE daemon's NEWSA.
+ *
+ * Older kernels give an SPI away once for each destination. That is noticed by the first move, and
+ * the witness is not called again.
+ */
+static int remove_sa(struct migrator *m, struct move *move, struct reading *reading,
+		     const struct kernel_answer **ret_removal,
+		     const struct kernel_answer **ret_larval)
+{
+	const struct kernel_answer *answers = m->batch.answers;
+	unsigned first = m->no_witness ? 0 : 1;
+	int r;
+
+	if (first > 0)
+		sa_image_write_witness(&m->batch, move->id.spi, move->id.spi);
+	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
+	sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
+	r = exchange(m, reading);
+	*ret_removal = &answers[first];
+	*ret_larval = &answers[first + 1];
+	if (first > 0) {
+		m->covers.witness = true;
+		move->witness = answers[0].error == 0 || answers[0].error == -ETIMEDOUT;
+		m->no_witness = answers[0].error == 0 && (*ret_removal)->error == 0;
+	}
+	return r;
+}
+
 static void step_remove(struct migrator *m, struct move *move)
 {
 	struct reading reading = {
@@ -410,11 +447,7 @@ static void step_remove(struct migrator *m, struct move *move)
 		}
 	}
 
-	removal = &m->batch.answers[0];
-	larval = &m->batch.answers[1];
-	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
-	sa_image_write_larval(&move->image, &m->batch, move->id.spi, move->id.spi);
-	r = exchange(m, &reading);
+	r = remove_sa(m, move, &reading, &removal, &larval);
 	/* An answer that was lost was most likely a good one, and the probe finds out. */
 	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
 	move->leftover = !move->larval;
@@ -462,14 +495,48 @@ static uint16_t install_type(const struct move *move)
 	return move->larval ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA;
 }
 
+/* Puts back what our UPDSA changed of an SA that somebody else made (xfrm_state_update()): limits,
+ * encapsulation, marks. */
+static void undo_update(struct migrator *m, const struct sa_image *before)
+{
+	static const struct sa_offload as_it_is = {};
+
+	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		kernel_batch_clear(&m->batch);
+		sa_image_write(before, &m->batch, XFRM_MSG_UPDSA, &as_it_is);
+		if (write_only(m) >= 0 && m->batch.answers[0].error == 0)
+			break;
+	}
+}
+
+/*
+ * Returns 1 when there is an SA in the larval one's place: the IKE daemon deleted that and made its
+ * own. No request replaces larval SAs only, but what stands before the UPDSA in the same buffer
+ * sees what that meets, and what it changed is put back.
+ */
 static int install(struct migrator *m, struct move *move, const struct sa_offload *offload,
 		   struct kernel_answer *ret_answer)
 {
+	struct sa_image before = {};
+	struct reading reading = {.move = move,
+				  .arena = m->arena,
+				  .image = &before,
+				  .type = XFRM_MSG_NEWSA,
+				  .capture = true};
+	uint16_t type = install_type(move);
 	int r;
 
-	sa_image_write(&move->image, &m->batch, install_type(move), offload);
-	r = write_only(m);
-	*ret_answer = m->batch.answers[0];
+	if (type == XFRM_MSG_UPDSA)
+		sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
+	sa_image_write(&move->image, &m->batch, type, offload);
+	r = exchange(m, &reading);
+	*ret_answer = m->batch.answers[m->batch.n - 1];
+	if (reading.found && reading.facts.hands_off != HANDS_OFF_LARVAL) {
+		if (ret_answer->error == 0 && reading.error == 0)
+			undo_update(m, &before);
+		r = 1;
+	}
+	sa_image_wipe(&before);
 	return r;
 }
 
@@ -479,8 +546,10 @@ static void step_install(struct migrator *m, struct move *move)
 	int r = install(m, move, &move->target, &answer);
 
 	move->installs++;
-	move->offered = answer.error == 0 || answer.error == -ETIMEDOUT;
-	if (r < 0 && answer.error == -ETIMEDOUT) {
+	move->offered = r <= 0 && (answer.error == 0 || answer.error == -ETIMEDOUT);
+	if (r > 0) {
+		move->state = MOVE_VERIFY;
+	} else if (r < 0 && answer.error == -ETIMEDOUT) {
 		note_error(move, r, "");
 		move->state = MOVE_PROBE;
 	} else if (answer.error == 0) {
@@ -501,7 +570,7 @@ static void step_software(struct migrator *m, struct move *move)
 	struct kernel_answer answer;
 	int r = install(m, move, &software, &answer);
 
-	if (r >= 0 && answer.error == 0)
+	if (r > 0 || (r == 0 && answer.error == 0))
 		move->state = MOVE_VERIFY;
 	else
 		move->state = MOVE_PROBE;
@@ -810,6 +879,7 @@ bool migrator_uncover(struct migrator *m, struct move *ret_lost)
 
 static void make_steps(struct migrator *m, struct move *move)
 {
+	struct sa_id witness;
 	struct move lost;
 
 	run_steps(m, move);
@@ -820,7 +890,11 @@ static void make_steps(struct migrator *m, struct move *move)
 		rescue_clear(m->rescue);
 	if (move->leftover)
 		covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
-	move->leftover = false;
+	if (move->witness) {
+		witness = sa_image_witness_id(move->id.spi);
+		covers_delete(m->kernel, &m->batch, &witness);
+	}
+	move->leftover = move->witness = false;
 	if (!leaves_image(move))
 		sa_image_wipe(&move->image);
 	if (!m->covers_stay && migrator_uncover(m, &lost)) {

@@ -69,6 +69,7 @@ struct move {
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
 	bool leftover;           /* there is one, but without SPI */
+	bool witness;            /* the witness has the SPI (step_remove()) */
 	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool offered;            /* the NIC may have it, or have had it */
 	bool exact;              /* the image has the final numbers, or numbers past them */

@@ -240,6 +240,46 @@ void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *ba
 	write_alloc_spi(image, batch, image->info.reqid ^ APART, min, max);
 }
 
+static struct xfrm_usersa_info witness_info(void)
+{
+	return (struct xfrm_usersa_info){
+		.id = {.daddr.a4 = htonl(INADDR_LOOPBACK), .proto = IPPROTO_ESP},
+		.saddr.a4 = htonl(INADDR_LOOPBACK),
+		.reqid = APART,
+		.family = AF_INET,
+		.mode = XFRM_MODE_TRANSPORT,
+	};
+}
+
+void sa_image_write_witness(struct kernel_batch *batch, uint32_t min, uint32_t max)
+{
+	struct xfrm_userspi_info request = {.info = witness_info(), .min = min, .max = max};
+
+	kernel_batch_add(batch, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request));
+}
+
+struct sa_id sa_image_witness_id(uint32_t spi)
+{
+	struct xfrm_usersa_info info = witness_info();
+
+	return (struct sa_id){
+		.destination = sa_address_read(info.family, &info.id.daddr),
+		.spi = spi,
+		.family = info.family,
+		.protocol = info.id.proto,
+	};
+}
+
+bool sa_image_is_witness(const struct sa_facts *facts)
+{
+	const struct sa_description *d = &facts->description;
+	struct sa_id id = sa_image_witness_id(d->id.spi);
+
+	return facts->hands_off == HANDS_OFF_LARVAL && d->reqid == APART &&
+	       memcmp(&id, &d->id, sizeof(id)) == 0 &&
+	       memcmp(&d->source, &d->id.destination, sizeof(d->source)) == 0;
+}
+
 static struct xfrm_usersa_id usersa_id(const struct sa_id *id)
 {
 	return (struct xfrm_usersa_id){

@@ -53,6 +53,11 @@ void sa_image_write_cover(const struct sa_image *image, struct kernel_batch *bat
 void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
 			   uint32_t max);
 
+/* The same for a tuple that is nobody's. */
+void sa_image_write_witness(struct kernel_batch *batch, uint32_t min, uint32_t max);
+struct sa_id sa_image_witness_id(uint32_t spi);
+bool sa_image_is_witness(const struct sa_facts *facts);
+
 /* The last outbound sequence number used, with the high half of ESN. */
 uint64_t sa_image_output_sequence(const struct sa_image *image);
 /* Moves it forward, up to the end of the sequence space. */

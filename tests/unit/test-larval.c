@@ -19,6 +19,7 @@ struct happening {
 	bool (*what)(struct bench *b, struct fake_belief *belief); /* false: not yet */
 	struct bench *bench;
 	struct fake_belief *belief;
+	const struct happening *after_other; /* not before that; NULL: any time */
 	bool happened;
 	struct happening *next;
 };
@@ -30,7 +31,8 @@ static void happen(struct fake_kernel *k, enum fake_moment moment, unsigned step
 	(void)step;
 	for (struct happening *h = userdata; h; h = h->next) {
 		if (h->happened || moment != h->moment || n == 0 ||
-		    fake_kernel_message_type(k, n - 1) != h->after)
+		    fake_kernel_message_type(k, n - 1) != h->after ||
+		    (h->after_other && !h->after_other->happened))
 			continue;
 		h->happened = true;
 		h->happened = h->what(h->bench, h->belief);
@@ -199,6 +201,89 @@ static void test_larval_that_is_deleted(void **state)
 	bench_assert_sound(b);
 }
 
+/* ---- The IKE daemon deletes an SA and makes it anew, as charon does for a peer that moves ---- */
+
+static bool remake(struct bench *b, struct fake_belief *belief)
+{
+	const struct fake_sa_spec spec = {.reqid = 1, .hard_seconds = 5000};
+	struct fake_belief *made;
+
+	(void)fake_ike_delete(b->fake, belief);
+	assert_int_equal(fake_ike_add(b->fake, &spec, &made), 0);
+	return true;
+}
+
+/* Not before the larval SA is in its place. */
+static bool remake_if_away(struct bench *b, struct fake_belief *belief)
+{
+	return !fake_kernel_view(b->fake, belief).exists && remake(b, belief);
+}
+
+/* Both after our DELSA and before our UPDSA, which then meets the new SA: nothing of it is changed.
+ */
+static void test_made_anew_before_the_update(void **state)
+{
+	struct happening anew = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, remake_if_away};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &anew);
+
+	assert_int_equal(move.result, MOVE_RESULT_FAILED);
+	assert_int_equal(fake_kernel_count(b->fake, false), 1);
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	bench_assert_sound(b);
+}
+
+/* The deletion before our DELSA, which then finds nothing: our larval SA is not in the way. */
+static bool delete_it(struct bench *b, struct fake_belief *belief)
+{
+	/* The cover is there, so that the next is the deletion. */
+	if (fake_kernel_count(b->fake, true) == 0)
+		return false;
+	assert_int_equal(fake_ike_delete(b->fake, belief), 0);
+	return true;
+}
+
+static bool make_it(struct bench *b, struct fake_belief *belief)
+{
+	const struct fake_sa_spec spec = {.reqid = 1, .hard_seconds = 5000};
+	struct fake_belief *made;
+
+	(void)belief;
+	assert_int_equal(fake_ike_add(b->fake, &spec, &made), 0);
+	return true;
+}
+
+static void test_made_anew_around_the_deletion(void **state)
+{
+	struct happening made = {XFRM_MSG_ALLOCSPI, FAKE_AFTER_TRANSACT, make_it};
+	struct happening deleted = {XFRM_MSG_GETAE, FAKE_BEFORE_TRANSACT, delete_it, .next = &made};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	made.after_other = &deleted;
+	move = run(b, belief, false, &deleted);
+	assert_int_equal(move.result, MOVE_RESULT_GONE);
+	assert_int_equal(fake_kernel_count(b->fake, false), 1);
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	bench_assert_sound(b);
+}
+
+/* A kernel that has SPIs twice gives the witness one each time. */
+static void test_spi_per_destination(void **state)
+{
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	fake_kernel_config(b->fake)->spi_unique_per_protocol = false;
+	move = run(b, belief, false, &packet);
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	check_sound(b, belief, BENCH_NIC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +292,9 @@ int main(void)
 		BENCH_TEST(test_packet_within_migrate_state),
 		BENCH_TEST(test_deletion_that_meets_the_sa),
 		BENCH_TEST(test_larval_that_is_deleted),
+		BENCH_TEST(test_made_anew_before_the_update),
+		BENCH_TEST(test_made_anew_around_the_deletion),
+		BENCH_TEST(test_spi_per_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,10 +96,10 @@ static unsigned deletions(const struct fake_kernel *k)
  * where it is, and packets of the first make the kernel ask for nothing. */
 static void test_one_loss_at_a_time(void **state)
 {
-	/* Before: GETSA and ALLOCSPI of both; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI of the
-	 * first. */
+	/* Before: GETSA and ALLOCSPI of both; GETSPDINFO; GETSA, GETAE, ALLOCSPI, DELSA, ALLOCSPI,
+	 * GETSA of the first. */
 	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 9, .count = 100000, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .message = 11, .count = 100000, .error = -ENOMEM};
 	struct fake_belief *one, *other;
 	struct bench b;
 
@@ -133,10 +133,10 @@ static void test_one_loss_at_a_time(void **state)
 /* The driver puts the SA on another NIC, and when it is to come back the kernel has no memory. */
 static void test_lost_on_the_way_back(void **state)
 {
-	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI, UPDSA, GETSA; the
-	 * first four of these again. */
+	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, ALLOCSPI, DELSA, ALLOCSPI, GETSA,
+	 * UPDSA, GETSA; the first six of these again. */
 	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 13, .count = 100000, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .message = 17, .count = 100000, .error = -ENOMEM};
 	struct fake_belief *belief;
 	struct bench b;
 

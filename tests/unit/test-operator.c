@@ -40,7 +40,7 @@ static bool is_degraded(struct bench *b, const char *text)
  */
 static void test_conditions_do_not_hide_each_other(void **state)
 {
-	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI. */
+	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, ALLOCSPI, DELSA, ALLOCSPI. */
 	static const struct fake_fault no_memory = {
 		.kind = FAKE_FAULT_REFUSE, .message = 7, .count = 100000, .error = -ENOMEM};
 	struct fake_belief *busy;
@@ -361,7 +361,7 @@ static struct fake_belief *owe(struct bench *b)
 {
 	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI. */
 	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 7, .count = 1000000, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .message = 8, .count = 1000000, .error = -ENOMEM};
 	struct fake_belief *busy;
 
 	open_bench(b);
