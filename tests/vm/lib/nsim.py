@@ -2,15 +2,18 @@
 """netdevsim: network devices of software whose driver has an ESP table of 33 entries."""
 
 import dataclasses
+import fcntl
 import os
 import pathlib
 import re
 import socket
+import struct
 
 from lib.sh import ip, run, run_json, wait_until
 from lib.xfrm import inside
 
 CAPACITY = 33
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 BUS = pathlib.Path("/sys/bus/netdevsim")
 DEBUG = pathlib.Path("/sys/kernel/debug/netdevsim")
 
@@ -61,6 +64,14 @@ class Netdevsim:
             index, direction, address, spi, key = match.groups()
             slots.append(Slot(int(index), "in" if direction == "rx" else "out", address, int(spi, 16), key))
         return Table(int(head[1]), int(head[2]), tuple(slots))
+
+    def set_up(self, up):
+        """Link up or down, at once: a process for it would take some 50 ms to start."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            request = struct.pack("16sh22x", self.name.encode(), 0)
+            flags = struct.unpack_from("=h", fcntl.ioctl(sock, SIOCGIFFLAGS, request), 16)[0]
+            request = struct.pack("16sh22x", self.name.encode(), flags | IFF_UP if up else flags & ~IFF_UP)
+            fcntl.ioctl(sock, SIOCSIFFLAGS, request)
 
     def raise_carrier(self):
         """After its link was down, a netdevsim of newer kernels (7.x) has a carrier again only if it is linked to another one."""

@@ -62,9 +62,9 @@ class Flow:
         return xfrm.state_words(self.src, self.dst, self.spi, self.reqid, self.key, self.mode,
                                 (offload, self.direction) if offload else None, extra=f"{LIMITS} {extra}")
 
-    def policy(self, direction):
+    def policy(self, direction, spi_in_template=False):
         return xfrm.policy_words(f"{self.inner_src}/{self.bits}", f"{self.inner_dst}/{self.bits}", direction, self.src, self.dst,
-                                 self.reqid, self.mode)
+                                 self.reqid, self.mode, spi=self.spi if spi_in_template else 0)
 
 
 def zipf(count, exponent=1.0):

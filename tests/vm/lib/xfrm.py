@@ -202,10 +202,10 @@ def delete_state(src, dst, spi, netns=None, check=True):
     return ip(f"xfrm state delete src {src} dst {dst} proto esp spi {spi:#x}", netns=netns, check=check)
 
 
-def policy_words(source, destination, direction, src, dst, reqid, mode="transport", extra=""):
+def policy_words(source, destination, direction, src, dst, reqid, mode="transport", extra="", spi=0):
     """The words after "ip xfrm policy add": traffic from source to destination goes through the SA src, dst, reqid."""
     return (f"src {source} dst {destination} dir {direction} {extra} "
-            f"tmpl src {src} dst {dst} proto esp reqid {reqid} mode {mode}")
+            f"tmpl src {src} dst {dst} proto esp {f'spi {spi:#x} ' if spi else ''}reqid {reqid} mode {mode}")
 
 
 def flush(netns=None):
