@@ -66,6 +66,7 @@ def everything():
     attempt("ip", "xfrm", "state", "flush")
     attempt("ip", "xfrm", "policy", "flush")
     nsim.delete_all()
+    attempt("ip", "address", "flush", "dev", "lo", "scope", "global")
     for path in pathlib.Path("/sys/class/net").iterdir():
         if path.name.startswith(OWN_LINKS) and path.name != "bonding_masters":
             attempt("ip", "link", "delete", path.name)
