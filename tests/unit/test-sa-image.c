@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "sa-image.h"
+#include "sa-message.h"
 #include "xfrm-compat.h"
 
 #include <arpa/inet.h>
@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define CAPACITY (256u * 1024u)
-#define SPI 0xc0012345u
 #define IMAGE_MAX (12u * 1024u) /* what a move can carry */
 
 struct fixture {
@@ -24,16 +23,6 @@ struct fixture {
 	struct kernel_batch batch;
 	struct sa_image image;
 };
-
-struct attribute {
-	uint16_t type;
-	const void *data;
-	size_t size;
-};
-#define VALUE(type, value)                    \
-	{                                     \
-		type, &(value), sizeof(value) \
-	}
 
 static const struct xfrm_mark mark = {.v = 0x12, .m = 0xff};
 static const uint32_t if_id = 77, cpu = 3;
@@ -63,35 +52,6 @@ static int teardown(void **state)
 	secret_arena_free(f->arena);
 	free(f);
 	return 0;
-}
-
-static struct xfrm_usersa_info make_info(void)
-{
-	return (struct xfrm_usersa_info){
-		.sel = {.daddr.a4 = 5, .prefixlen_d = 24, .family = AF_INET},
-		.id = {.daddr.a4 = htonl(0xc0000201), .spi = htonl(SPI), .proto = IPPROTO_ESP},
-		.saddr.a4 = htonl(0xc0000202),
-		.curlft = {.bytes = 1000, .packets = 10, .add_time = 1700000000, .use_time = 1},
-		.seq = 4711,
-		.reqid = 42,
-		.family = AF_INET,
-		.mode = XFRM_MODE_TUNNEL,
-	};
-}
-
-static struct nl_msg *make_message(uint16_t type, const void *fixed, size_t size,
-				   const struct attribute *attributes, size_t n)
-{
-	struct nl_msg *message = nlmsg_alloc_size(64 * 1024);
-
-	assert_non_null(message);
-	assert_non_null(nlmsg_put(message, 0, 0, type, 0, 0));
-	assert_int_equal(nlmsg_append(message, (void *)fixed, size, NLMSG_ALIGNTO), 0);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(nla_put(message, attributes[i].type, (int)attributes[i].size,
-					 attributes[i].data),
-				 0);
-	return message;
 }
 
 static int capture(struct fixture *f, const struct xfrm_usersa_info *info,
@@ -268,7 +228,7 @@ static void test_id(void **state)
 
 	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_MARK, mark), 1), 0);
 	id = sa_image_id(&f->image);
-	assert_int_equal(id.spi, SPI);
+	assert_int_equal(id.spi, MESSAGE_SPI);
 	assert_int_equal(id.family, AF_INET);
 	assert_int_equal(id.protocol, IPPROTO_ESP);
 	assert_int_equal(id.mark_value, 0x12);
@@ -374,12 +334,12 @@ static void test_alloc_spi(void **state)
 		struct xfrm_userspi_info *written = nlmsg_data(message);
 
 		f->image.info.reqid = reqid;
-		sa_image_write_larval(&f->image, &f->batch, SPI, SPI);
+		sa_image_write_larval(&f->image, &f->batch, MESSAGE_SPI, MESSAGE_SPI);
 		assert_int_not_equal(written->info.reqid, reqid);
 		assert_int_not_equal(written->info.reqid & 1, reqid & 1);
 		assert_int_equal(written->info.reqid ^ 0x40000001u, reqid);
 		request.info.reqid = written->info.reqid;
-		request.min = request.max = SPI;
+		request.min = request.max = MESSAGE_SPI;
 		check_message(f, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request), attributes + 1,
 			      ELEMENTSOF(attributes) - 1);
 	}

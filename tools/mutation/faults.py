@@ -263,7 +263,7 @@ class Finder:
             self.edit("statement", i, end, ";")
         elif is_declaration(self.tokens[i:end]):
             self.declarations.append((i, end))
-        elif word != "goto":
+        elif word != "goto" and [t.kind for t in self.tokens[i + 3:end]] != ["name"]:  # (void)unused;
             self.edit("statement", i, end, ";")
         return end + 1
 

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The larval SAs that cover moves: made, counted and taken away, whatever the kernel answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cover.h"
+#include "scripted-kernel.h"
+
+static void images_of(struct scripted *s, struct sa_image *images, const struct sa_image **pointers,
+		      size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		images[i] = numbered_image(s->arena, (unsigned)i);
+		pointers[i] = &images[i];
+	}
+}
+
+static void wipe(struct sa_image *images, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sa_image_wipe(&images[i]);
+}
+
+/* Larval SAs get the SPIs 1, 2, ...; other messages are between them. */
+static int give_spis(struct scripted *s, const struct scripted_request *request)
+{
+	struct xfrm_usersa_info info = request->alloc.info, other = info;
+
+	assert_int_equal(request->type, XFRM_MSG_ALLOCSPI);
+	info.id.spi = htonl(s->n);
+	say(s, XFRM_MSG_NEWSA, &info, false);
+
+	/* Not larval, not ESP, not with such an SPI, not a reply. */
+	say(s, XFRM_MSG_NEWSA, &info, true);
+	say(s, XFRM_MSG_NEWAE, &info, false);
+	say(s, XFRM_MSG_UPDSA, &info, false);
+	other.id.proto = IPPROTO_AH;
+	other.id.spi = htonl(7);
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other = info;
+	other.id.spi = 0;
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other.id.spi = htonl(256);
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other = info;
+	other.family = AF_UNIX; /* not an SA at all */
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	return 0;
+}
+
+static void test_add(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_image images[3];
+	const struct sa_image *pointers[3];
+	struct sa_id none = {};
+
+	images_of(s, images, pointers, 3);
+	s->serve = give_spis;
+	/* What an earlier user left in the batch is not sent. */
+	sa_image_write_larval(&images[0], &s->batch, 77, 77);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 3), 0);
+	assert_int_equal(s->batch.used, 0);
+	assert_int_equal(s->exchanges, 1);
+	assert_int_equal(s->n, 3);
+	assert_int_equal(covers.n_covered, 3);
+	assert_int_equal(covers.n_larvals, 3);
+	assert_false(covers.lost);
+	for (unsigned i = 0; i < 3; i++) {
+		struct sa_id id = sa_image_id(&images[i]);
+
+		assert_int_equal(s->requests[i].alloc.min, 1);
+		assert_int_equal(s->requests[i].alloc.max, 255);
+		assert_int_equal(s->requests[i].alloc.info.reqid, images[i].info.reqid);
+		assert_true(covers_has(&covers, &id));
+		assert_int_equal(covers.larvals[i].spi, i + 1);
+		id.spi += 3;
+		assert_false(covers_has(&covers, &id));
+	}
+	assert_false(covers_has(&covers, &none));
+	wipe(images, 3);
+}
+
+static int give_last_spis(struct scripted *s, const struct scripted_request *request)
+{
+	struct xfrm_usersa_info info = request->alloc.info;
+
+	info.id.spi = htonl(s->n % 2 ? 255 : 1);
+	say(s, XFRM_MSG_NEWSA, &info, false);
+	return 0;
+}
+
+static void test_edges(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_image images[2];
+	const struct sa_image *pointers[2];
+
+	images_of(s, images, pointers, 2);
+	s->serve = give_last_spis;
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 2), 0);
+	assert_int_equal(covers.n_larvals, 2);
+	wipe(images, 2);
+}
+
+static int answer_in_turn(struct scripted *s, const struct scripted_request *request)
+{
+	static const int errors[] = {-ENOMEM, 0, -ETIMEDOUT, 0};
+
+	(void)request;
+	return errors[(s->n - 1) % ELEMENTSOF(errors)];
+}
+
+static void test_refused(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_image images[4];
+	const struct sa_image *pointers[4];
+	struct sa_id id;
+
+	images_of(s, images, pointers, 4);
+	s->serve = answer_in_turn;
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 2), -ENOMEM);
+	assert_int_equal(covers.n_covered, 1);
+	id = sa_image_id(&images[0]);
+	assert_false(covers_has(&covers, &id));
+	id = sa_image_id(&images[1]);
+	assert_true(covers_has(&covers, &id));
+	/* Refused is not lost; without an answer it may be there. */
+	assert_false(covers.lost);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 2, 1), -ETIMEDOUT);
+	assert_true(covers.lost);
+	/* What was lost once stays lost. */
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 3, 1), 0);
+	assert_true(covers.lost);
+	wipe(images, 4);
+}
+
+static void test_full(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_image images[COVERED_MAX];
+	const struct sa_image *pointers[COVERED_MAX];
+
+	images_of(s, images, pointers, COVERED_MAX);
+	s->serve = give_last_spis;
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 1), 0);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, COVERED_MAX),
+			 -ENOSPC);
+	assert_int_equal(s->n, 1);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 1, COVERED_MAX - 1),
+			 0);
+	assert_int_equal(covers.n_covered, COVERED_MAX);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 1), -ENOSPC);
+
+	/* More larval SAs than there is room for: the rest is found by a dump. */
+	for (unsigned i = COVERED_MAX; i < 2 * COVERED_MAX; i++)
+		covers_take_leftover(&covers, &s->kernel, &s->batch, pointers[0]);
+	assert_int_equal(covers.n_larvals, 2 * COVERED_MAX);
+	assert_false(covers.lost);
+	covers_take_leftover(&covers, &s->kernel, &s->batch, pointers[0]);
+	assert_int_equal(covers.n_larvals, 2 * COVERED_MAX);
+	assert_true(covers.lost);
+	wipe(images, COVERED_MAX);
+}
+
+/* Even SAs exist, odd ones are larval; the last one is of the kind that is not touched. */
+static int show_sas(struct scripted *s, const struct scripted_request *request)
+{
+	struct xfrm_usersa_info info = make_info();
+	unsigned n = ntohl(request->id.spi) - MESSAGE_SPI;
+
+	if (request->type == XFRM_MSG_ALLOCSPI)
+		return give_last_spis(s, request);
+	assert_int_equal(request->type, XFRM_MSG_GETSA);
+	info.id.spi = request->id.spi;
+	info.mode = n == 6 ? XFRM_MODE_ROUTEOPTIMIZATION : XFRM_MODE_TUNNEL;
+	say(s, XFRM_MSG_UPDSA, &info, true);
+	say(s, XFRM_MSG_NEWSA, &info, n % 2 == 0);
+	info.family = AF_UNIX;
+	say(s, XFRM_MSG_NEWSA, &info, true);
+	return 0;
+}
+
+static void test_add_by_id(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_id ids[COVERED_MAX + 2];
+	size_t in_use = secret_arena_in_use(s->arena);
+
+	for (unsigned i = 0; i < ELEMENTSOF(ids); i++) {
+		struct sa_image image = numbered_image(s->arena, i);
+
+		ids[i] = sa_image_id(&image);
+		if (i == 0)
+			sa_image_write_larval(&image, &s->batch, 77, 77);
+		sa_image_wipe(&image);
+	}
+	s->serve = show_sas;
+	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, ids, ELEMENTSOF(ids));
+	assert_int_equal(s->exchanges, 2);
+	assert_int_equal(s->n, COVERED_MAX + 3); /* as many as fit; then 0, 2 and 4 */
+	assert_int_equal(covers.n_covered, 3);
+	for (unsigned i = 0; i < ELEMENTSOF(ids); i++)
+		assert_int_equal(covers_has(&covers, &ids[i]), i == 0 || i == 2 || i == 4);
+	assert_int_equal(secret_arena_in_use(s->arena), in_use);
+	assert_int_equal(s->batch.used, 0);
+
+	/* None that can be moved: nothing is made. */
+	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, ids + 1, 1);
+	assert_int_equal(s->exchanges, 3);
+	assert_int_equal(s->batch.used, 0);
+}
+
+static int show_many(struct scripted *s, const struct scripted_request *request)
+{
+	struct xfrm_usersa_info info = make_info();
+
+	if (request->type == XFRM_MSG_GETSA)
+		for (unsigned i = 0; i <= COVERED_MAX; i++) {
+			info.id.spi = htonl(MESSAGE_SPI + i);
+			say(s, XFRM_MSG_NEWSA, &info, true);
+		}
+	return 0;
+}
+
+/* A kernel that tells more than was asked for, and an arena without room. */
+static void test_add_by_id_extremes(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_image image = numbered_image(s->arena, 0);
+	struct sa_id id = sa_image_id(&image);
+	static void *rest[256 * 1024 / 16 + 1];
+	size_t n = 0;
+
+	sa_image_wipe(&image);
+	s->serve = show_many;
+	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, &id, 1);
+	assert_int_equal(covers.n_covered, COVERED_MAX);
+
+	covers = (struct covers){};
+	while ((rest[n] = secret_alloc(s->arena, 16)))
+		n++;
+	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, &id, 1);
+	assert_int_equal(covers.n_covered, 0);
+	while (n > 0)
+		secret_free(s->arena, rest[--n]);
+}
+
+static int refuse(struct scripted *s, const struct scripted_request *request)
+{
+	assert_int_equal(request->alloc.info.reqid, make_info().reqid ^ 0x40000001u);
+	return s->n < 3 ? -ENOMEM : 0;
+}
+
+static int refuse_always(struct scripted *s, const struct scripted_request *request)
+{
+	(void)s;
+	(void)request;
+	return -ENOMEM;
+}
+
+/* Three attempts. */
+static void test_leftover(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {};
+	struct sa_image image = numbered_image(s->arena, 0);
+
+	s->serve = refuse;
+	sa_image_write_cover(&image, &s->batch, 77, 77);
+	covers_take_leftover(&covers, &s->kernel, &s->batch, &image);
+	assert_int_equal(s->n, 3);
+	assert_int_equal(s->requests[2].alloc.min, 1);
+	assert_int_equal(s->requests[2].alloc.max, 255);
+	covers_take_leftover(&covers, &s->kernel, &s->batch, &image);
+	assert_int_equal(s->n, 4);
+	s->serve = refuse_always;
+	covers_take_leftover(&covers, &s->kernel, &s->batch, &image);
+	assert_int_equal(s->n, 7);
+	assert_int_equal(s->batch.used, 0);
+	sa_image_wipe(&image);
+}
+
+static int fail_some_deletions(struct scripted *s, const struct scripted_request *request)
+{
+	(void)s;
+	assert_int_equal(request->type, XFRM_MSG_DELSA);
+	if (ntohl(request->id.spi) == 3)
+		return -ESRCH; /* it expired */
+	if (ntohl(request->id.spi) == 10)
+		return -ENOMEM;
+	return 0;
+}
+
+static void make_covers(struct covers *covers, unsigned n)
+{
+	*covers = (struct covers){.n_larvals = n, .n_covered = 1};
+	for (unsigned i = 0; i < n; i++)
+		covers->larvals[i] =
+			(struct sa_id){.spi = i + 1, .family = AF_INET, .protocol = IPPROTO_ESP};
+}
+
+/* After the lookups that may stand at them; what is not gone after three attempts expires. */
+static void test_remove(void **state)
+{
+	static const struct covers none;
+	struct scripted *s = *state;
+	struct covers covers;
+
+	s->serve = fail_some_deletions;
+	make_covers(&covers, 10);
+	sa_id_write(&covers.larvals[0], &s->batch, XFRM_MSG_GETSA);
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->waits, 1);
+	assert_int_equal(s->exchanges, 1 + 3);
+	assert_int_equal(s->n, 8 + 3 * 2);
+	for (unsigned i = 0; i < s->n; i++) {
+		assert_int_equal(s->requests[i].waits, 1);
+		assert_int_equal(ntohl(s->requests[i].id.spi), i < 8 ? i + 1 : 9 + i % 2);
+	}
+	assert_memory_equal(&covers, &none, sizeof(covers));
+
+	make_covers(&covers, 8);
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->exchanges, 5);
+
+	/* Nothing to delete, nothing to wait for. */
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->exchanges, 5);
+	assert_int_equal(s->waits, 2);
+}
+
+static int fail_first_deletion(struct scripted *s, const struct scripted_request *request)
+{
+	(void)request;
+	return s->n == 1 ? -ETIMEDOUT : 0;
+}
+
+static void test_remove_again(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers;
+
+	s->serve = fail_first_deletion;
+	make_covers(&covers, 2);
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->exchanges, 2);
+	assert_int_equal(s->n, 4);
+}
+
+static void show_leftovers(struct scripted *s)
+{
+	struct xfrm_usersa_info info = make_info();
+
+	say(s, XFRM_MSG_NEWSA, &info, true);
+	say(s, XFRM_MSG_NEWSA, &info, false);
+	info.id.spi = htonl(5);
+	say(s, XFRM_MSG_NEWSA, &info, true);
+	say(s, XFRM_MSG_NEWSA, &info, false);
+	info.id.spi = htonl(9);
+	say(s, XFRM_MSG_NEWSA, &info, false);
+	info.id.spi = htonl(11);
+	info.family = AF_UNIX;
+	say(s, XFRM_MSG_NEWSA, &info, false);
+}
+
+static void show_nothing(struct scripted *s)
+{
+	struct xfrm_usersa_info info = make_info();
+
+	say(s, XFRM_MSG_NEWSA, &info, true);
+}
+
+/* SPIs are unique per address only. */
+static void show_too_many(struct scripted *s)
+{
+	struct xfrm_usersa_info info = make_info();
+
+	info.id.spi = htonl(5);
+	for (unsigned i = 0; i < 260; i++) {
+		info.id.daddr.a4 = htonl(i);
+		say(s, XFRM_MSG_NEWSA, &info, false);
+	}
+}
+
+static void test_sweep(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {.lost = true};
+
+	s->dump = show_nothing;
+	covers_sweep(&s->kernel, &s->batch);
+	assert_int_equal(s->waits, 0);
+	assert_int_equal(s->n, 0);
+
+	s->dump = show_leftovers;
+	covers_sweep(&s->kernel, &s->batch);
+	assert_int_equal(s->waits, 1);
+	assert_int_equal(s->n, 2);
+	assert_int_equal(s->requests[0].type, XFRM_MSG_DELSA);
+	assert_int_equal(s->requests[0].waits, 1);
+	assert_int_equal(ntohl(s->requests[0].id.spi), 5);
+	assert_int_equal(ntohl(s->requests[1].id.spi), 9);
+
+	/* So is one whose SPI nobody told. */
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->n, 4);
+	assert_false(covers.lost);
+
+	s->n = 0;
+	s->dump = show_too_many;
+	covers_sweep(&s->kernel, &s->batch);
+	assert_int_equal(s->n, 255);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		SCRIPTED_TEST(test_add),          SCRIPTED_TEST(test_edges),
+		SCRIPTED_TEST(test_refused),      SCRIPTED_TEST(test_full),
+		SCRIPTED_TEST(test_add_by_id),    SCRIPTED_TEST(test_add_by_id_extremes),
+		SCRIPTED_TEST(test_leftover),     SCRIPTED_TEST(test_remove),
+		SCRIPTED_TEST(test_remove_again), SCRIPTED_TEST(test_sweep),
+	};
+
+	return cmocka_run_group_tests_name("cover", tests, NULL, NULL);
+}
