@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exchanges with the kernel about the SA of one move.
+ */
+#pragma once
+
+#include "migrator.h"
+
+/* What one exchange told about the SA of a move. */
+struct reading {
+	struct move *move;
+	struct secret_arena *arena;
+	struct sa_image *image; /* where to; NULL: the move's */
+	uint16_t type; /* XFRM_MSG_NEWSA: the reply of GETSA; XFRM_MSG_DELSA: the notification */
+	bool capture;  /* keep the image, not only the facts */
+	bool found;
+	bool larval; /* what was deleted was a larval SA */
+	int error;   /* of capturing */
+	struct sa_facts facts;
+	bool timer_known;
+	uint32_t timer;
+	uint32_t threshold;
+};
+
+/* Sends the batch, and reads what comes of the SA. Returns as kernel_transact(). */
+int reading_exchange(struct kernel *kernel, struct kernel_batch *batch, struct reading *reading);
