@@ -76,9 +76,11 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 {
 	struct watched_network *w = userdata;
 
-	/* Routes that come with a device have messages of their own; those that go with it do not.
-	 */
-	route_forget_device(w->resolver, old ? old->ifindex : new->ifindex);
+	/* A next hop lives and dies with its device, without a message about its routes
+	 * (fib_sync_up(), fib_sync_down_dev()), and then others of the same route take packets over
+	 * or give them back. Where ignore_routes_with_linkdown is set, the carrier counts. */
+	if (!old || !new || old->up != new->up || old->carrier != new->carrier)
+		route_expire(w->resolver);
 	if (w->callbacks.link)
 		w->callbacks.link(old, new, w->userdata);
 }
@@ -97,7 +99,7 @@ static void on_routes(const struct nic_route_changes *changes, void *userdata)
 {
 	struct watched_network *w = userdata;
 
-	if (route_forget_changes(w->resolver, changes) && w->callbacks.routes)
+	if (route_expire_changes(w->resolver, changes) && w->callbacks.routes)
 		w->callbacks.routes(changes, w->userdata);
 }
 

@@ -17,16 +17,20 @@ _Static_assert(sizeof(struct route_key) == 40, "no padding");
 struct entry {
 	struct route_key key; /* family 0: free */
 	int answer;
-	uint32_t padding;
+	uint32_t epoch; /* when it was answered */
 };
 
-/* Open addressing with linear probing, at most half full. Entries are removed by making the table
- * anew without them. */
+/* No answer's. */
+#define EXPIRED 0u
+
+/* Open addressing with linear probing, at most half full, without removal of single entries. */
 struct route_cache {
 	struct entry *entries; /* NULL: none yet */
 	size_t allocated;      /* a power of two */
 	size_t count;
 	size_t max;
+	uint32_t epoch; /* answers of earlier ones are not given any more */
+	bool forgot;    /* there were more than max */
 	uint64_t seed;
 };
 
@@ -39,6 +43,7 @@ int route_cache_new(size_t max, struct route_cache **ret_cache)
 	if (!cache)
 		return -ENOMEM;
 	cache->max = max;
+	cache->epoch = EXPIRED + 1;
 	/* Peers choose their addresses, so they must not know who collides with whom. Without
 	 * entropy early at boot it is merely less unknown. */
 	if (getrandom(&cache->seed, sizeof(cache->seed), GRND_NONBLOCK) < 0)
@@ -87,7 +92,7 @@ bool route_cache_get(const struct route_cache *cache, const struct route_key *ke
 	if (!cache->entries)
 		return false;
 	entry = slot(cache, key);
-	if (entry->key.family == 0)
+	if (entry->key.family == 0 || entry->epoch != cache->epoch)
 		return false;
 	*ret_answer = entry->answer;
 	return true;
@@ -113,8 +118,10 @@ int route_cache_put(struct route_cache *cache, const struct route_key *key, int 
 {
 	struct entry *entry;
 
-	if (cache->count >= cache->max)
+	if (cache->count >= cache->max) {
 		route_cache_clear(cache);
+		cache->forgot = true;
+	}
 	if (cache->count + 1 > cache->allocated / 2) {
 		int r = grow(cache);
 
@@ -123,14 +130,14 @@ int route_cache_put(struct route_cache *cache, const struct route_key *key, int 
 	}
 
 	entry = slot(cache, key);
-	entry->key = *key;
-	entry->answer = answer;
-	cache->count++;
+	cache->count += entry->key.family == 0;
+	*entry = (struct entry){.key = *key, .answer = answer, .epoch = cache->epoch};
 	return 0;
 }
 
 void route_cache_clear(struct route_cache *cache)
 {
+	cache->forgot = false;
 	if (cache->count == 0)
 		return;
 	memset(cache->entries, 0, cache->allocated * sizeof(*cache->entries));
@@ -142,61 +149,66 @@ size_t route_cache_count(const struct route_cache *cache)
 	return cache->count;
 }
 
-static bool is_within(const struct route_key *key, const struct nic_prefix *prefix)
+bool route_cache_is_complete(const struct route_cache *cache)
 {
-	size_t whole = prefix->length / 8;
-	unsigned rest = prefix->length % 8;
-	uint8_t mask = (uint8_t)(0xff00 >> rest);
-
-	if (key->family != prefix->family ||
-	    memcmp(key->destination.bytes, prefix->address, whole) != 0)
-		return false;
-	return rest == 0 || ((key->destination.bytes[whole] ^ prefix->address[whole]) & mask) == 0;
+	return !cache->forgot;
 }
 
-struct criterion {
-	const struct nic_prefix *prefix; /* NULL: the device counts */
-	int ifindex;
+void route_cache_expire(struct route_cache *cache)
+{
+	if (++cache->epoch == EXPIRED)
+		cache->epoch++;
+}
+
+struct range {
+	uint64_t value[2], mask[2];
+	uint32_t family;
 };
 
-static bool meets(const struct entry *entry, const struct criterion *criterion)
+/* The bytes stay in network order: they are only compared. */
+static struct range range_of(const struct nic_prefix *prefix)
 {
-	return criterion->prefix ? is_within(&entry->key, criterion->prefix)
-				 : entry->answer == criterion->ifindex;
+	struct range range = {.family = prefix->family};
+	uint8_t mask[16] = {};
+
+	memset(mask, 0xff, prefix->length / 8);
+	if (prefix->length % 8 != 0)
+		mask[prefix->length / 8] = (uint8_t)(0xff00 >> prefix->length % 8);
+	memcpy(range.value, prefix->address, sizeof(range.value));
+	memcpy(range.mask, mask, sizeof(range.mask));
+	return range;
 }
 
-static size_t forget(struct route_cache *cache, const struct criterion *criterion)
+static bool is_within_any(const struct route_key *key, const struct range *ranges, size_t n)
 {
-	struct entry *old = cache->entries;
-	size_t n = 0;
+	uint64_t destination[2];
 
-	for (size_t i = 0; i < cache->allocated; i++)
-		n += old[i].key.family != 0 && meets(&old[i], criterion);
-	if (n == 0)
-		return 0;
-	cache->entries = calloc(cache->allocated, sizeof(*cache->entries));
-	if (!cache->entries) {
-		/* Without memory all are forgotten. */
-		cache->entries = old;
-		route_cache_clear(cache);
-		return n;
+	memcpy(destination, key->destination.bytes, sizeof(destination));
+	for (size_t i = 0; i < n; i++)
+		if (key->family == ranges[i].family &&
+		    (((destination[0] ^ ranges[i].value[0]) & ranges[i].mask[0]) |
+		     ((destination[1] ^ ranges[i].value[1]) & ranges[i].mask[1])) == 0)
+			return true;
+	return false;
+}
+
+size_t route_cache_expire_prefixes(struct route_cache *cache, const struct nic_prefix *prefixes,
+				   size_t n)
+{
+	struct range ranges[NIC_ROUTE_CHANGES_MAX];
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ranges[i] = range_of(&prefixes[i]);
+	for (size_t i = 0; i < cache->allocated; i++) {
+		struct entry *entry = &cache->entries[i];
+
+		if (entry->key.family == 0 || !is_within_any(&entry->key, ranges, n))
+			continue;
+		entry->epoch = EXPIRED;
+		found++;
 	}
-	for (size_t i = 0; i < cache->allocated; i++)
-		if (old[i].key.family != 0 && !meets(&old[i], criterion))
-			*slot(cache, &old[i].key) = old[i];
-	cache->count -= n;
-	free(old);
-	return n;
-}
-
-size_t route_cache_forget_prefix(struct route_cache *cache, const struct nic_prefix *prefix)
-{
-	return forget(cache, &(struct criterion){.prefix = prefix});
-}
-
-size_t route_cache_forget_device(struct route_cache *cache, int ifindex)
-{
-	return forget(cache, &(struct criterion){.ifindex = ifindex});
+	return found;
 }
 
 int route_parse_change(const struct nlmsghdr *message, struct nic_prefix *ret_prefix)

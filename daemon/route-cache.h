@@ -32,15 +32,25 @@ DEFINE_CLEANUP(struct route_cache *, route_cache_free);
 
 /* An answer is an ifindex or a negative errno. */
 bool route_cache_get(const struct route_cache *cache, const struct route_key *key, int *ret_answer);
-/* Returns 0 or -ENOMEM. The key must not be in the cache. */
+/* Returns 0 or -ENOMEM. */
 int route_cache_put(struct route_cache *cache, const struct route_key *key, int answer);
 void route_cache_clear(struct route_cache *cache);
 size_t route_cache_count(const struct route_cache *cache);
 
-/* Forgets the answers for destinations within the prefix, or those that name a device. Return how
- * many there were. */
-size_t route_cache_forget_prefix(struct route_cache *cache, const struct nic_prefix *prefix);
-size_t route_cache_forget_device(struct route_cache *cache, int ifindex);
+/*
+ * What was asked stays known when its answer is no longer given, for that tells which changes of
+ * routes concern anybody: a NIC loses its carrier, and some seconds later the routing daemon moves
+ * the prefix of a peer that nobody asked about in between.
+ */
+
+/* All answers. */
+void route_cache_expire(struct route_cache *cache);
+/* The answers for destinations within these, NIC_ROUTE_CHANGES_MAX at most. Returns how many
+ * destinations there are, with an answer or not. */
+size_t route_cache_expire_prefixes(struct route_cache *cache, const struct nic_prefix *prefixes,
+				   size_t n);
+/* False: more than `max` were asked since the cache was cleared, so that some are not known. */
+bool route_cache_is_complete(const struct route_cache *cache);
 
 /* What a notification says of routes. */
 #define ROUTE_CHANGE_NONE 0   /* not a change of the routing table */

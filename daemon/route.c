@@ -221,20 +221,22 @@ void route_invalidate(struct route_resolver *resolver)
 	route_cache_clear(resolver->cache);
 }
 
-bool route_forget_changes(struct route_resolver *resolver, const struct nic_route_changes *changes)
+bool route_expire_changes(struct route_resolver *resolver, const struct nic_route_changes *changes)
 {
-	size_t n = changes->all ? route_cache_count(resolver->cache) : 0;
+	struct route_cache *cache = resolver->cache;
+	bool complete = route_cache_is_complete(cache);
+	size_t n = route_cache_count(cache);
 
-	if (changes->all)
-		route_cache_clear(resolver->cache);
-	for (size_t i = 0; i < changes->n && !changes->all; i++)
-		n += route_cache_forget_prefix(resolver->cache, &changes->prefixes[i]);
-	return n > 0;
+	if (!changes->all && complete)
+		return route_cache_expire_prefixes(cache, changes->prefixes, changes->n) > 0;
+	/* Those who are told ask again for all that they need. */
+	route_cache_clear(cache);
+	return n > 0 || !complete;
 }
 
-void route_forget_device(struct route_resolver *resolver, int ifindex)
+void route_expire(struct route_resolver *resolver)
 {
-	(void)route_cache_forget_device(resolver->cache, ifindex);
+	route_cache_expire(resolver->cache);
 }
 
 void route_get_statistics(const struct route_resolver *resolver,

@@ -50,11 +50,13 @@ int route_egress(struct route_resolver *resolver, int family, const struct sa_ad
 int route_for_sa(struct route_resolver *resolver, const struct sa_description *sa, uint32_t mark,
 		 int *ret_ifindex);
 
+/* Forgets everything; all that is needed must be asked again before it can be told which changes
+ * concern it. */
 void route_invalidate(struct route_resolver *resolver);
-/* Forgets only what these changes can concern. Returns whether there was any such answer. */
-bool route_forget_changes(struct route_resolver *resolver, const struct nic_route_changes *changes);
-/* Forgets the answers that name a device. */
-void route_forget_device(struct route_resolver *resolver, int ifindex);
+/* What these changes can concern is asked again. Returns whether anybody asked about it. */
+bool route_expire_changes(struct route_resolver *resolver, const struct nic_route_changes *changes);
+/* Everything is asked again when it is needed, and it stays known what was asked. */
+void route_expire(struct route_resolver *resolver);
 
 struct route_statistics {
 	uint64_t lookups; /* asked of the kernel */

@@ -292,7 +292,7 @@ static void change_route(struct bench *b, const char *destination, uint8_t lengt
 
 	*prefix = (struct nic_prefix){.family = AF_INET, .length = length};
 	(void)inet_pton(AF_INET, destination, prefix->address);
-	if (route_cache_forget_prefix(b->network.cache, prefix) > 0)
+	if (route_cache_expire_prefixes(b->network.cache, prefix, 1) > 0)
 		manager_network_callbacks.routes(&changes, b->manager);
 }
 
@@ -325,6 +325,19 @@ static void route_to_nobody(struct bench *b)
 	change_route(b, "203.0.113.0", 24);
 }
 
+/* As many prefixes as one debounce time can name: 768 a second. */
+static void routes_to_nobody(struct bench *b)
+{
+	struct nic_prefix prefixes[NIC_ROUTE_CHANGES_MAX];
+
+	for (size_t i = 0; i < NIC_ROUTE_CHANGES_MAX; i++)
+		prefixes[i] = (struct nic_prefix){
+			.family = AF_INET, .length = 24, .address = {203, 0, (uint8_t)i}};
+	if (route_cache_expire_prefixes(b->network.cache, prefixes, NIC_ROUTE_CHANGES_MAX) > 0)
+		manager_network_callbacks.routes(&(struct nic_route_changes){.all = true},
+						 b->manager);
+}
+
 static void route_to_a_peer(struct bench *b)
 {
 	change_route(b, "10.1.0.100", 32);
@@ -343,6 +356,7 @@ static const struct {
 	{"carrier of a NIC of ours", carrier_of_ours},
 	{"NIC of ours down or up", our_nic},
 	{"route that concerns no peer", route_to_nobody},
+	{"64 routes, none of a peer", routes_to_nobody},
 	{"route to one peer", route_to_a_peer},
 	{"default route", default_route},
 };

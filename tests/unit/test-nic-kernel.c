@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "network.h"
 #include "nic.h"
 #include "route.h"
 
@@ -474,6 +475,81 @@ static void test_cache(void **state)
 	run("ip route del 10.4.0.0/24 dev right0");
 }
 
+/* The daemon's network: what the manager is told. */
+static struct network *open_network(struct fixture *f, struct seen *seen)
+{
+	struct network *network;
+
+	assert_int_equal(network_new(f->event, &callbacks, seen, &network), 0);
+	return network;
+}
+
+static int device_of(struct network *network, const char *source, const char *peer)
+{
+	struct sa_description sa = {
+		.id = {.destination = address(peer), .family = AF_INET},
+		.source = address(source),
+		.direction = SA_DIRECTION_OUT,
+	};
+	int ifindex = 0, r = network->ops->route_for_sa(network, &sa, 0, &ifindex);
+
+	return r < 0 ? r : ifindex;
+}
+
+/* A NIC loses its carrier, and then the routing daemon moves a peer's prefix to the other one: the
+ * first alone is no reason to look for the SAs' devices, the second is. */
+static void test_reroute_after_carrier_loss(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = {};
+	_cleanup_(network_freep) struct network *network = open_network(f, &seen);
+	int left = (int)if_nametoindex("left0"), right = (int)if_nametoindex("right0");
+
+	assert_int_equal(device_of(network, "192.0.2.1", "10.4.0.1"), left);
+	run("ip link set left1 down");
+	while (network->ops->get(network, left)->carrier)
+		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
+	seen.routes = 0;
+	run("ip route add 10.4.0.0/24 dev right0");
+	wait_for(f, &seen.routes, 1);
+	assert_int_equal(device_of(network, "192.0.2.1", "10.4.0.1"), right);
+	run("ip route del 10.4.0.0/24 dev right0; ip link set left1 up");
+}
+
+/* Next hops that are dead because their device is down live again when it is up, and the kernel
+ * sends no message about the route (fib_sync_up()). */
+static void test_next_hop_lives_again(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = {};
+	_cleanup_(network_freep) struct network *network = NULL;
+	int left = (int)if_nametoindex("left0"), right = (int)if_nametoindex("right0");
+	unsigned by_right = 0;
+	char peer[32];
+
+	/* Of next hops, Linux 6.17 prefers the one whose device has the source. */
+	run("ip address add 203.0.113.1/32 dev lo;"
+	    "ip route add 10.5.0.0/16 nexthop via 192.0.2.2 nexthop via 198.51.100.2");
+	network = open_network(f, &seen);
+	run("ip link set right0 down");
+	while (network->ops->get(network, right)->up)
+		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
+	for (unsigned i = 1; i <= 64; i++) {
+		(void)snprintf(peer, sizeof(peer), "10.5.0.%u", i);
+		assert_int_equal(device_of(network, "203.0.113.1", peer), left);
+	}
+	run("ip link set right0 up");
+	while (!network->ops->get(network, right)->up)
+		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
+	for (unsigned i = 1; i <= 64; i++) {
+		(void)snprintf(peer, sizeof(peer), "10.5.0.%u", i);
+		by_right += device_of(network, "203.0.113.1", peer) == right;
+	}
+	assert_true(by_right > 0 && by_right < 64);
+	run("ip address del 203.0.113.1/32 dev lo; ip route del 10.5.0.0/16;"
+	    "ip route add default via 198.51.100.2 table 100");
+}
+
 static const char topology[] = "set -e;"
 			       "ip link set lo up;"
 			       "ip link add left0 type veth peer name left1;"
@@ -513,6 +589,8 @@ int main(void)
 		cmocka_unit_test(test_egress),
 		cmocka_unit_test(test_for_sa),
 		cmocka_unit_test(test_cache),
+		cmocka_unit_test_setup_teardown(test_reroute_after_carrier_loss, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_hop_lives_again, setup, teardown),
 	};
 
 	if (unshare(CLONE_NEWNET) < 0 ||

@@ -440,11 +440,14 @@ static void test_route_cache(void **state)
 	key = (struct route_key){.family = AF_INET6};
 	assert_false(route_cache_get(cache, &key, &answer));
 
-	/* Full: it forgets. */
+	/* Full: it forgets, and tells so until all that is needed is to be asked again. */
+	assert_true(route_cache_is_complete(cache));
 	assert_int_equal(route_cache_put(cache, &key, 5), 0);
 	assert_int_equal(route_cache_count(cache), 1);
 	assert_true(route_cache_get(cache, &key, &answer));
+	assert_false(route_cache_is_complete(cache));
 	route_cache_clear(cache);
+	assert_true(route_cache_is_complete(cache));
 	assert_false(route_cache_get(cache, &key, &answer));
 }
 
@@ -486,37 +489,57 @@ static bool remembers(struct route_cache *cache, const char *destination)
 	return route_cache_get(cache, &key, &answer);
 }
 
-static void test_route_cache_forgets(void **state)
+static size_t expire(struct route_cache *cache, const char *address, uint8_t length)
+{
+	struct nic_prefix prefix = prefix_of(address, length);
+
+	return route_cache_expire_prefixes(cache, &prefix, 1);
+}
+
+static void test_route_cache_expires(void **state)
 {
 	_cleanup_(route_cache_freep) struct route_cache *cache = NULL;
-	struct nic_prefix prefix;
+	struct nic_prefix both[2];
 
 	assert_int_equal(route_cache_new(4096, &cache), 0);
-	prefix = prefix_of("10.0.0.0", 8);
-	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 0);
+	assert_int_equal(expire(cache, "10.0.0.0", 8), 0);
 	remember(cache, "192.0.2.127", 3);
 	remember(cache, "192.0.2.128", 3);
 	remember(cache, "192.0.3.1", 4);
 	remember(cache, "2001:db8::1", 4);
 	remember(cache, "2001:db8:8000::1", -ENETUNREACH);
-	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 0);
-	prefix = prefix_of("192.0.2.0", 25);
-	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 1);
+	assert_int_equal(expire(cache, "10.0.0.0", 8), 0);
+	assert_int_equal(expire(cache, "192.0.2.0", 25), 1);
 	assert_false(remembers(cache, "192.0.2.127"));
 	assert_true(remembers(cache, "192.0.2.128"));
 	assert_true(remembers(cache, "2001:db8::1"));
-	prefix = prefix_of("2001:db8:8000::", 33);
-	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 1);
+	assert_int_equal(expire(cache, "2001:db8:8000::", 33), 1);
 	assert_true(remembers(cache, "2001:db8::1"));
-	assert_int_equal(route_cache_count(cache), 3);
-	assert_int_equal(route_cache_forget_device(cache, 4), 2);
-	assert_true(remembers(cache, "192.0.2.128"));
+	/* A route to a host: of eight bytes that are compared at once, the second eight. */
+	assert_int_equal(expire(cache, "2001:db8::2", 128), 0);
+	assert_int_equal(expire(cache, "2001:db8::1", 128), 1);
+	assert_false(remembers(cache, "2001:db8::1"));
+
+	/* It is still known what was asked. */
+	assert_int_equal(route_cache_count(cache), 5);
+	assert_int_equal(expire(cache, "192.0.2.127", 32), 1);
+	route_cache_expire(cache);
+	assert_false(remembers(cache, "192.0.3.1"));
+	assert_int_equal(expire(cache, "192.0.3.1", 32), 1);
+	remember(cache, "192.0.3.1", 5);
+	assert_true(remembers(cache, "192.0.3.1"));
+	assert_int_equal(route_cache_count(cache), 5);
+
 	/* A default route concerns all destinations of its family. */
 	remember(cache, "2001:db8::1", 4);
-	prefix = prefix_of("0.0.0.0", 0);
-	assert_int_equal(route_cache_forget_prefix(cache, &prefix), 1);
+	assert_int_equal(expire(cache, "0.0.0.0", 0), 3);
+	assert_false(remembers(cache, "192.0.3.1"));
 	assert_true(remembers(cache, "2001:db8::1"));
-	assert_int_equal(route_cache_count(cache), 1);
+
+	both[0] = prefix_of("198.51.100.0", 24);
+	both[1] = prefix_of("2001:db8::", 33);
+	assert_int_equal(route_cache_expire_prefixes(cache, both, ELEMENTSOF(both)), 1);
+	assert_false(remembers(cache, "2001:db8::1"));
 }
 
 static void check_change(struct nl_msg *m, int expected, const struct nic_prefix *expected_prefix)
@@ -588,7 +611,7 @@ int main(void)
 		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_other_ethtool_messages),
 		cmocka_unit_test(test_route_cache),
-		cmocka_unit_test(test_route_cache_forgets),
+		cmocka_unit_test(test_route_cache_expires),
 		cmocka_unit_test(test_route_change),
 		cmocka_unit_test(test_route_answer),
 	};
