@@ -107,7 +107,7 @@ static void test_packet_partner(void **state)
 
 /* ---- Policies in packet offload ---- */
 
-static unsigned count_alarms(struct bench *b)
+static unsigned count_lines(struct bench *b, const char *part, const char *other)
 {
 	char line[1024];
 	unsigned n = 0;
@@ -115,8 +115,13 @@ static unsigned count_alarms(struct bench *b)
 	(void)fflush(b->log);
 	rewind(b->log);
 	while (fgets(line, sizeof(line), b->log))
-		n += strstr(line, "CLEAR TEXT") && strstr(line, "eth0") && strstr(line, "2 IPsec");
+		n += strstr(line, "CLEAR TEXT") && strstr(line, part) && strstr(line, other);
 	return n;
+}
+
+static unsigned count_alarms(struct bench *b)
+{
+	return count_lines(b, "eth0", "2 IPsec");
 }
 
 static void open_with_policies(struct bench *b)
@@ -160,6 +165,46 @@ static void test_policies_go_unseen(void **state)
 	open_with_policies(&b);
 	fall(&b);
 	pass(&b, 0.3);
+	assert_int_equal(count_alarms(&b), 1);
+	close_bench(&b);
+}
+
+/* Each NIC is told once. One that is gone has no name. */
+static void test_policies_of_two_nics(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_with_policies(&b);
+	(void)fake_kernel_add_nic(
+		b.fake, &(struct fake_nic){.ifindex = NIC + 1, .name = "eth1", .capacity_in = 33});
+	for (uint32_t index = 11; index <= 13; index++)
+		fake_kernel_add_policy(
+			b.fake, &(struct fake_policy_spec){.index = index, .ifindex = NIC + 1});
+	pass(&b, 0.3);
+	assert_int_equal(b.manager->spd.n_offloaded, 5);
+	(void)fake_kernel_link_down(b.fake, NIC + 1);
+	pass(&b, 0.3);
+	assert_int_equal(count_alarms(&b), 0);
+	assert_int_equal(count_lines(&b, "3 IPsec", "NIC ?"), 1);
+	fall(&b);
+	pass(&b, 0.3);
+	assert_int_equal(count_alarms(&b), 1);
+	assert_int_equal(count_lines(&b, "3 IPsec", "NIC ?"), 1);
+	close_bench(&b);
+}
+
+/* Events were lost, but the NIC is down: that is why. */
+static void test_policies_go_among_lost_events(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_with_policies(&b);
+	b.network.nic.up = false;
+	fall(&b);
+	fake_kernel_overrun(b.fake);
+	pass(&b, 0.5);
 	assert_int_equal(count_alarms(&b), 1);
 	close_bench(&b);
 }
@@ -597,6 +642,8 @@ int main(void)
 		cmocka_unit_test(test_packet_partner),
 		cmocka_unit_test(test_policies_go_with_the_nic),
 		cmocka_unit_test(test_policies_go_unseen),
+		cmocka_unit_test(test_policies_of_two_nics),
+		cmocka_unit_test(test_policies_go_among_lost_events),
 		cmocka_unit_test(test_policies_are_deleted),
 		cmocka_unit_test(test_idle_then_fast),
 		cmocka_unit_test(test_always_and_again),

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is read from policies. */
+#include "fake-bench.h"
+#include "spd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+/* A policy's message, by hand. */
+struct message {
+	struct nlmsghdr header;
+	uint8_t rest[2048];
+};
+
+static struct message begin(uint16_t type, const void *fixed, size_t size)
+{
+	struct message m = {.header = {.nlmsg_len = NLMSG_LENGTH(size), .nlmsg_type = type}};
+
+	memcpy(NLMSG_DATA(&m.header), fixed, size);
+	return m;
+}
+
+static void attribute(struct message *m, uint16_t type, const void *data, size_t size)
+{
+	struct nlattr *a = (void *)((uint8_t *)m + NLMSG_ALIGN(m->header.nlmsg_len));
+
+	*a = (struct nlattr){.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = type};
+	memcpy(a + 1, data, size);
+	m->header.nlmsg_len = NLMSG_ALIGN(m->header.nlmsg_len) + NLA_ALIGN(a->nla_len);
+}
+
+static struct message policy(uint16_t type, uint32_t index, uint8_t direction)
+{
+	struct xfrm_userpolicy_info info = {.index = index, .dir = direction};
+
+	return begin(type, &info, sizeof(info));
+}
+
+static struct xfrm_user_tmpl template_of(uint32_t source, uint32_t destination, uint32_t reqid,
+					 bool optional)
+{
+	return (struct xfrm_user_tmpl){
+		.id = {.daddr.a4 = htonl(destination), .proto = IPPROTO_ESP},
+		.saddr.a4 = htonl(source),
+		.reqid = reqid,
+		.family = AF_INET,
+		.optional = optional,
+	};
+}
+
+static struct sa_description sa_of(uint32_t source, uint32_t destination, uint32_t reqid)
+{
+	struct sa_description d = {.id = {.family = AF_INET, .protocol = IPPROTO_ESP},
+				   .reqid = reqid};
+
+	source = htonl(source);
+	destination = htonl(destination);
+	memcpy(d.source.bytes, &source, 4);
+	memcpy(d.id.destination.bytes, &destination, 4);
+	return d;
+}
+
+static bool is_optional(const struct spd *spd, uint32_t source, uint32_t destination,
+			uint32_t reqid)
+{
+	struct sa_description d = sa_of(source, destination, reqid);
+
+	return spd_makes_optional(spd, &d);
+}
+
+static void take(struct spd *spd, struct message m, const struct xfrm_user_tmpl *templates,
+		 size_t n)
+{
+	attribute(&m, XFRMA_TMPL, templates, n * sizeof(*templates));
+	spd_take(spd, &m.header);
+}
+
+static void test_templates(void **state)
+{
+	const struct xfrm_user_tmpl mixed[] = {template_of(1, 2, 3, false),
+					       template_of(4, 5, 6, true)};
+	struct sa_description ah = sa_of(4, 5, 6);
+	struct spd spd = {};
+
+	(void)state;
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), mixed, 2);
+	assert_true(is_optional(&spd, 4, 5, 6));
+	assert_false(is_optional(&spd, 1, 2, 3));
+	assert_false(is_optional(&spd, 7, 5, 6));
+	assert_false(is_optional(&spd, 4, 7, 6));
+	assert_false(is_optional(&spd, 4, 5, 7));
+	ah.id.protocol = IPPROTO_AH;
+	assert_false(spd_makes_optional(&spd, &ah));
+	/* The same once more is no other. */
+	take(&spd, policy(XFRM_MSG_UPDPOLICY, 1, XFRM_POLICY_OUT), mixed, 2);
+	assert_int_equal(spd.n_optional, 1);
+	assert_true(spd_matters(&spd));
+	spd_clear(&spd);
+	assert_false(is_optional(&spd, 4, 5, 6));
+	assert_false(spd_matters(&spd));
+	spd.failed = true;
+	assert_true(is_optional(&spd, 4, 5, 6));
+	assert_true(spd_matters(&spd));
+}
+
+/* What is zero matches any. Templates that differ in one thing are all kept. */
+static void test_wildcards(void **state)
+{
+	const struct xfrm_user_tmpl t[] = {
+		template_of(0, 5, 6, true),  template_of(4, 0, 7, true),
+		template_of(4, 5, 0, true),  template_of(4, 5, 8, true),
+		template_of(40, 5, 8, true), template_of(4, 50, 8, true),
+	};
+	struct spd spd = {};
+
+	(void)state;
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), t, ELEMENTSOF(t));
+	assert_int_equal(spd.n_optional, ELEMENTSOF(t));
+	assert_true(is_optional(&spd, 99, 5, 6));
+	assert_false(is_optional(&spd, 99, 99, 6));
+	assert_true(is_optional(&spd, 4, 99, 7));
+	assert_false(is_optional(&spd, 99, 99, 7));
+	assert_true(is_optional(&spd, 4, 5, 99));
+	assert_false(is_optional(&spd, 99, 5, 99));
+	assert_true(is_optional(&spd, 40, 5, 8));
+	assert_true(is_optional(&spd, 4, 50, 8));
+	spd_clear(&spd);
+}
+
+static void test_families(void **state)
+{
+	struct xfrm_user_tmpl t = template_of(4, 5, 6, true);
+	struct sa_description d = sa_of(4, 5, 6);
+	struct spd spd = {};
+
+	(void)state;
+	/* The rest of the address counts for IPv6, and is rubbish for IPv4. */
+	memset(t.saddr.a6 + 1, 0xee, 12);
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), &t, 1);
+	assert_true(spd_makes_optional(&spd, &d));
+	t.family = AF_INET6;
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 2, XFRM_POLICY_OUT), &t, 1);
+	assert_int_equal(spd.n_optional, 2);
+	memcpy(d.source.bytes, &t.saddr, 16);
+	d.id.family = AF_INET6;
+	assert_true(spd_makes_optional(&spd, &d));
+	d.source.bytes[15] ^= 1;
+	assert_false(spd_makes_optional(&spd, &d));
+	spd_clear(&spd);
+}
+
+static void test_directions(void **state)
+{
+	static const struct {
+		uint8_t direction;
+		bool matters;
+	} cases[] = {
+		{XFRM_POLICY_IN, false},
+		{XFRM_POLICY_OUT, true},
+		{XFRM_POLICY_FWD, false},
+		{XFRM_POLICY_MAX + XFRM_POLICY_IN, false},
+		{XFRM_POLICY_MAX + XFRM_POLICY_OUT, true},
+		{XFRM_POLICY_MAX + XFRM_POLICY_FWD, false},
+	};
+	const struct xfrm_user_tmpl t = template_of(4, 5, 6, true);
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct spd spd = {};
+
+		take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, cases[i].direction), &t, 1);
+		assert_int_equal(is_optional(&spd, 4, 5, 6), cases[i].matters);
+		spd_clear(&spd);
+	}
+}
+
+/* ---- Policies in packet offload ---- */
+
+static void offload(struct spd *spd, uint16_t type, uint32_t index, uint8_t direction, int ifindex)
+{
+	struct xfrm_user_offload device = {.ifindex = ifindex};
+	struct message m = policy(type, index, direction);
+
+	if (ifindex)
+		attribute(&m, XFRMA_OFFLOAD_DEV, &device, sizeof(device));
+	spd_take(spd, &m.header);
+}
+
+static void remove_policy(struct spd *spd, uint32_t index, uint8_t direction)
+{
+	struct xfrm_userpolicy_info info = {.index = index, .dir = direction};
+	struct xfrm_userpolicy_id id = {};
+	struct message m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
+
+	attribute(&m, XFRMA_POLICY, &info, sizeof(info));
+	spd_take(spd, &m.header);
+}
+
+static void expire(struct spd *spd, uint32_t index, bool hard)
+{
+	struct xfrm_user_polexpire expiry = {.pol.index = index, .hard = hard};
+	struct message m = begin(XFRM_MSG_POLEXPIRE, &expiry, sizeof(expiry));
+
+	spd_take(spd, &m.header);
+}
+
+static void test_offloaded(void **state)
+{
+	struct message flush = begin(XFRM_MSG_FLUSHPOLICY, "", 0);
+	struct spd none = {}, spd = {};
+
+	(void)state;
+	for (uint32_t index = 1; index <= 4; index++)
+		offload(&spd, XFRM_MSG_NEWPOLICY, index, 0, index < 4 ? 7 : 8);
+	offload(&spd, XFRM_MSG_NEWPOLICY, 1, 1, 7);
+	offload(&spd, XFRM_MSG_NEWPOLICY, 5, 0, 0);
+	assert_int_equal(spd.n_offloaded, 5);
+	assert_true(spd_matters(&spd));
+	assert_int_equal(spd_count_missing(&spd, &none, 7), 4);
+	assert_int_equal(spd_count_missing(&spd, &none, 8), 1);
+	assert_int_equal(spd_count_missing(&spd, &none, 9), 0);
+	assert_int_equal(spd_count_missing(&spd, &spd, 7), 0);
+
+	/* An update is no other one, and may take it out of the NIC. */
+	offload(&spd, XFRM_MSG_UPDPOLICY, 1, 0, 8);
+	assert_int_equal(spd.n_offloaded, 5);
+	assert_int_equal(spd_count_missing(&spd, &none, 8), 2);
+	offload(&spd, XFRM_MSG_UPDPOLICY, 1, 0, 0);
+	assert_int_equal(spd.n_offloaded, 4);
+	remove_policy(&spd, 2, 1);
+	assert_int_equal(spd.n_offloaded, 4);
+	remove_policy(&spd, 2, 0);
+	assert_int_equal(spd.n_offloaded, 3);
+	expire(&spd, 3, false);
+	assert_int_equal(spd.n_offloaded, 3);
+	expire(&spd, 3, true);
+	assert_int_equal(spd.n_offloaded, 2);
+	assert_int_equal(spd_count_missing(&spd, &none, 7), 1);
+	assert_int_equal(spd_count_missing(&spd, &none, 8), 1);
+	spd_take(&spd, &flush.header);
+	assert_int_equal(spd.n_offloaded, 0);
+	spd_clear(&spd);
+}
+
+/* Messages that end too early, or lack a part, say nothing. */
+static void test_cut(void **state)
+{
+	struct xfrm_userpolicy_id id = {};
+	struct xfrm_userpolicy_info info = {.index = 1, .dir = XFRM_POLICY_OUT};
+	struct xfrm_user_polexpire expiry = {.pol.index = 1, .pol.dir = XFRM_POLICY_OUT, .hard = 1};
+	struct message m;
+	struct spd spd = {};
+
+	(void)state;
+	offload(&spd, XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT, 7);
+	m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
+	spd_take(&spd, &m.header);
+	attribute(&m, XFRMA_POLICY, &info, sizeof(info) - 4);
+	spd_take(&spd, &m.header);
+	m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id) - 4);
+	spd_take(&spd, &m.header);
+	m = begin(XFRM_MSG_POLEXPIRE, &expiry, sizeof(expiry) - 4);
+	spd_take(&spd, &m.header);
+	m = begin(XFRM_MSG_UPDPOLICY, &info, sizeof(info) - 4);
+	spd_take(&spd, &m.header);
+	m = begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info));
+	m.header.nlmsg_type = XFRM_MSG_NEWSA;
+	spd_take(&spd, &m.header);
+	assert_int_equal(spd.n_offloaded, 1);
+
+	m = policy(XFRM_MSG_NEWPOLICY, 2, XFRM_POLICY_OUT);
+	attribute(&m, XFRMA_OFFLOAD_DEV, &(int){7}, sizeof(int));
+	spd_take(&spd, &m.header);
+	assert_int_equal(spd.n_offloaded, 1);
+	assert_int_equal(spd.n_optional, 0);
+	spd_clear(&spd);
+}
+
+/* ---- From the kernel ---- */
+
+static void test_read(void **state)
+{
+	struct bench *b = *state;
+	struct spd spd = {};
+
+	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 2, .ifindex = 7});
+	assert_int_equal(spd_read(b->kernel, &spd), 0);
+	assert_int_equal(spd.n_optional, 1);
+	assert_int_equal(spd.n_offloaded, 1);
+	fake_kernel_kill(b->fake);
+	assert_int_equal(spd_read(b->kernel, &(struct spd){}), -ESHUTDOWN);
+	spd_clear(&spd);
+}
+
+static void test_count_sockets(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), 0);
+	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 1});
+	fake_kernel_add_policy(
+		b->fake, &(struct fake_policy_spec){.index = 2, .socket = true, .inbound = true});
+	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), 0);
+	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 3, .socket = true});
+	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 4, .socket = true});
+	/* Whatever was left in the batch is not sent. */
+	kernel_batch_add(&b->batch, XFRM_MSG_FLUSHSA, 0, &(uint32_t){0}, 4);
+	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), 2);
+	assert_int_equal(b->batch.n, 0);
+
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(
+		b->fake,
+		&(struct fake_fault){.kind = FAKE_FAULT_REFUSE, .count = 1, .error = -ENOMEM});
+	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), -ENOMEM);
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(
+		b->fake,
+		&(struct fake_fault){.kind = FAKE_FAULT_SEND, .count = 1, .error = -ENOBUFS});
+	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), -ENOBUFS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_wildcards),
+		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_directions),
+		cmocka_unit_test(test_offloaded),
+		cmocka_unit_test(test_cut),
+		BENCH_TEST(test_read),
+		BENCH_TEST(test_count_sockets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
