@@ -263,7 +263,7 @@ class Finder:
             self.edit("statement", i, end, ";")
         elif is_declaration(self.tokens[i:end]):
             self.declarations.append((i, end))
-        elif word != "goto" and [t.kind for t in self.tokens[i + 3:end]] != ["name"]:  # (void)unused;
+        elif word != "goto" and not re.fullmatch(r"\(void\)\w+", self.source(i, end - 1)):
             self.edit("statement", i, end, ";")
         return end + 1
 

@@ -123,8 +123,8 @@ class Finding(unittest.TestCase):
         self.assertEqual([fault.original for fault in found(SAMPLE, operator="statement")],
                          ["*value = other > *value ? other : *value;", "break;", "total += values[i];",
                           "raise_to(&total, (int)sizeof(text) - 13);"])
-        text = "void f(void) { struct x *y = g(); x_t *z; TAILQ_FOREACH(a, b, c) { h(); } EACH(d) if (e) i(); do k(); while (l); (void)m; }"
-        self.assertEqual([text[fault.start:fault.end] for fault in found(text, operator="statement")], ["h();", "i();", "k();"])
+        text = "void f(void) { struct x *y = g(); x_t *z; TAILQ_FOREACH(a, b, c) { h(); } EACH(d) if (e) i(); do k(); while (l); (void)m; *n = o; (void)p(); }"
+        self.assertEqual([text[fault.start:fault.end] for fault in found(text, operator="statement")], ["h();", "i();", "k();", "*n = o;", "(void)p();"])
 
     def test_values(self):
         self.assertEqual(mutated(SAMPLE, operator="return"), [
