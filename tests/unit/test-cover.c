@@ -34,7 +34,11 @@ static int give_spis(struct scripted *s, const struct scripted_request *request)
 	info.id.spi = htonl(s->n);
 	say(s, XFRM_MSG_NEWSA, &info, false);
 
-	/* Not larval, not ESP, not with such an SPI, not a reply. */
+	/* Not an SA at all, not larval, not ESP, not with such an SPI, not a reply. */
+	other = info;
+	other.family = AF_UNIX;
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other = info;
 	say(s, XFRM_MSG_NEWSA, &info, true);
 	say(s, XFRM_MSG_NEWAE, &info, false);
 	say(s, XFRM_MSG_UPDSA, &info, false);
@@ -45,6 +49,9 @@ static int give_spis(struct scripted *s, const struct scripted_request *request)
 	other.id.spi = 0;
 	say(s, XFRM_MSG_NEWSA, &other, false);
 	other.id.spi = htonl(256);
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other = info;
+	other.id.proto = IPPROTO_AH;
 	say(s, XFRM_MSG_NEWSA, &other, false);
 	other = info;
 	other.family = AF_UNIX; /* not an SA at all */
@@ -111,7 +118,7 @@ static void test_edges(void **state)
 
 static int answer_in_turn(struct scripted *s, const struct scripted_request *request)
 {
-	static const int errors[] = {-ENOMEM, 0, -ETIMEDOUT, 0};
+	static const int errors[] = {-ENOMEM, 0, 0, -ETIMEDOUT, 0};
 
 	(void)request;
 	return errors[(s->n - 1) % ELEMENTSOF(errors)];
@@ -121,11 +128,11 @@ static void test_refused(void **state)
 {
 	struct scripted *s = *state;
 	struct covers covers = {};
-	struct sa_image images[4];
-	const struct sa_image *pointers[4];
+	struct sa_image images[5];
+	const struct sa_image *pointers[5];
 	struct sa_id id;
 
-	images_of(s, images, pointers, 4);
+	images_of(s, images, pointers, 5);
 	s->serve = answer_in_turn;
 	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 2), -ENOMEM);
 	assert_int_equal(covers.n_covered, 1);
@@ -135,12 +142,12 @@ static void test_refused(void **state)
 	assert_true(covers_has(&covers, &id));
 	/* Refused is not lost; without an answer it may be there. */
 	assert_false(covers.lost);
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 2, 1), -ETIMEDOUT);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 2, 2), -ETIMEDOUT);
 	assert_true(covers.lost);
 	/* What was lost once stays lost. */
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 3, 1), 0);
+	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 4, 1), 0);
 	assert_true(covers.lost);
-	wipe(images, 4);
+	wipe(images, 5);
 }
 
 static void test_full(void **state)
@@ -424,14 +431,134 @@ static void test_sweep(void **state)
 	assert_int_equal(s->n, 255);
 }
 
+/* What sa_image_write_witness() asks for. */
+static struct xfrm_usersa_info witness(uint32_t spi)
+{
+	struct xfrm_usersa_info info = {
+		.id = {.daddr.a4 = htonl(INADDR_LOOPBACK), .spi = htonl(spi), .proto = IPPROTO_ESP},
+		.saddr.a4 = htonl(INADDR_LOOPBACK),
+		.reqid = 0x40000001u,
+		.family = AF_INET,
+		.mode = XFRM_MODE_TRANSPORT,
+	};
+
+	return info;
+}
+
+/* The first attempts for a witness have no answer, the third gives it the SPI 200. */
+static int serve_witness(struct scripted *s, const struct scripted_request *request)
+{
+	struct xfrm_usersa_info info = request->alloc.info, expected = witness(0);
+
+	if (request->type == XFRM_MSG_DELSA)
+		return 0;
+	assert_memory_equal(&info, &expected, sizeof(info));
+	assert_int_equal(request->alloc.min, 1);
+	assert_int_equal(request->alloc.max, 255);
+	if (s->n < 3)
+		return s->n == 1 ? -ENOMEM : -ETIMEDOUT;
+	info.id.spi = htonl(200);
+	say(s, XFRM_MSG_NEWSA, &info, false);
+	return 0;
+}
+
+static int refuse_always_witness(struct scripted *s, const struct scripted_request *request)
+{
+	return request->type == XFRM_MSG_DELSA ? 0 : s->n == 1 ? -ETIMEDOUT : -ENOMEM;
+}
+
+static void test_remove_witness(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {.witness = true};
+	struct xfrm_usersa_info info = make_info();
+
+	s->serve = serve_witness;
+	s->dump = show_nothing;
+	kernel_batch_add(&s->batch, XFRM_MSG_NEWSA, 0, &info, sizeof(info)); /* left by somebody */
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->n, 4);
+	assert_int_equal(s->requests[3].type, XFRM_MSG_DELSA);
+	assert_int_equal(ntohl(s->requests[3].id.spi), 200);
+	assert_int_equal(s->waits, 0);
+
+	/* Three attempts; one without an answer may have made one that only a dump shows. */
+	s->n = 0;
+	s->serve = refuse_always_witness;
+	s->dump = show_leftovers;
+	covers = (struct covers){.witness = true};
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->n, 3 + 2);
+	s->n = 0;
+	s->serve = NULL;
+	covers = (struct covers){.witness = true, .lost = true};
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->n, 1 + 2);
+}
+
+static void show_witness_without_spi(struct scripted *s)
+{
+	struct xfrm_usersa_info info = witness(0);
+
+	say(s, XFRM_MSG_NEWSA, &info, false);
+}
+
+static void show_witness(struct scripted *s)
+{
+	struct xfrm_usersa_info info = witness(0x1234567), other = info;
+
+	say(s, XFRM_MSG_NEWSA, &info, false);
+	/* Larval SAs of others, and of packets: without an SPI they are not ours to delete. */
+	other.reqid++;
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other.id.spi = 0;
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other = info;
+	other.saddr.a4++;
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	other = info;
+	other.id.daddr.a4++;
+	say(s, XFRM_MSG_NEWSA, &other, false);
+	say(s, XFRM_MSG_NEWSA, &info, true);
+	info.id.spi = htonl(1);
+	info.family = AF_UNIX;
+	say(s, XFRM_MSG_NEWSA, &info, false);
+}
+
+static void test_sweep_witness(void **state)
+{
+	struct scripted *s = *state;
+
+	s->serve = serve_witness;
+	s->dump = show_witness_without_spi;
+	covers_sweep(&s->kernel, &s->batch);
+	assert_int_equal(s->n, 4);
+	assert_int_equal(ntohl(s->requests[3].id.spi), 200);
+	assert_int_equal(s->waits, 0);
+
+	s->n = 0;
+	s->dump = show_witness;
+	covers_sweep(&s->kernel, &s->batch);
+	assert_int_equal(s->n, 1);
+	assert_int_equal(s->requests[0].type, XFRM_MSG_DELSA);
+	assert_int_equal(ntohl(s->requests[0].id.spi), 0x1234567);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SCRIPTED_TEST(test_add),          SCRIPTED_TEST(test_edges),
-		SCRIPTED_TEST(test_refused),      SCRIPTED_TEST(test_full),
-		SCRIPTED_TEST(test_add_by_id),    SCRIPTED_TEST(test_add_by_id_extremes),
-		SCRIPTED_TEST(test_leftover),     SCRIPTED_TEST(test_remove),
-		SCRIPTED_TEST(test_remove_again), SCRIPTED_TEST(test_sweep),
+		SCRIPTED_TEST(test_add),
+		SCRIPTED_TEST(test_edges),
+		SCRIPTED_TEST(test_refused),
+		SCRIPTED_TEST(test_full),
+		SCRIPTED_TEST(test_add_by_id),
+		SCRIPTED_TEST(test_add_by_id_extremes),
+		SCRIPTED_TEST(test_leftover),
+		SCRIPTED_TEST(test_remove),
+		SCRIPTED_TEST(test_remove_again),
+		SCRIPTED_TEST(test_sweep),
+		SCRIPTED_TEST(test_remove_witness),
+		SCRIPTED_TEST(test_sweep_witness),
 	};
 
 	return cmocka_run_group_tests_name("cover", tests, NULL, NULL);

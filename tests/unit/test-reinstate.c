@@ -125,6 +125,35 @@ static void test_what_is_there(void **state)
 	assert_int_equal(s->requests[s->n - 1].type, XFRM_MSG_UPDSA);
 }
 
+static int serve_gone(struct scripted *s, const struct scripted_request *request)
+{
+	return request->type == XFRM_MSG_GETSA ? -ESRCH : s->exchanges == 0 ? -EEXIST : 0;
+}
+
+/* All of a batch, and one alone. */
+static void test_gone(void **state)
+{
+	struct scripted *s = *state;
+	struct sa_image images[KERNEL_BATCH_MESSAGES];
+	const struct sa_image *pointers[KERNEL_BATCH_MESSAGES];
+	enum reinstatement results[KERNEL_BATCH_MESSAGES];
+
+	for (unsigned i = 0; i < KERNEL_BATCH_MESSAGES; i++) {
+		images[i] = numbered_image(s->arena, i);
+		pointers[i] = &images[i];
+	}
+	s->serve = serve_gone;
+	for (unsigned n = 1; n <= KERNEL_BATCH_MESSAGES; n++) {
+		s->n = s->exchanges = 0;
+		reinstate(&s->kernel, &s->batch, pointers, n, results);
+		assert_int_equal(s->n, 3 * n);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(results[i], REINSTATED);
+	}
+	for (unsigned i = 0; i < KERNEL_BATCH_MESSAGES; i++)
+		sa_image_wipe(&images[i]);
+}
+
 /* Larval at first, gone at the second look: what was seen before does not count. */
 static int change(struct scripted *s, const struct scripted_request *request)
 {
@@ -200,9 +229,8 @@ static void test_sizes(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SCRIPTED_TEST(test_many),
-		SCRIPTED_TEST(test_what_is_there),
-		SCRIPTED_TEST(test_forgets),
+		SCRIPTED_TEST(test_many),  SCRIPTED_TEST(test_what_is_there),
+		SCRIPTED_TEST(test_gone),  SCRIPTED_TEST(test_forgets),
 		SCRIPTED_TEST(test_sizes),
 	};
 

@@ -345,6 +345,32 @@ static void test_alloc_spi(void **state)
 	}
 }
 
+static void test_witness(void **state)
+{
+	struct fixture *f = *state;
+	struct xfrm_usersa_info info = make_info();
+	struct xfrm_userspi_info request = {
+		.info = {.id = {.daddr.a4 = htonl(INADDR_LOOPBACK), .proto = IPPROTO_ESP},
+			 .saddr.a4 = htonl(INADDR_LOOPBACK),
+			 .reqid = 0x40000001u,
+			 .family = AF_INET,
+			 .mode = XFRM_MODE_TRANSPORT},
+		.min = 5,
+		.max = 6,
+	};
+	struct sa_id id = sa_image_witness_id(77);
+
+	sa_image_write_witness(&f->batch, 5, 6);
+	check_message(f, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request), NULL, 0);
+	assert_int_equal(capture(f, &info, NULL, 0), 0);
+	f->image.info = request.info;
+	f->image.info.id.spi = htonl(77);
+	assert_int_equal(sa_image_id(&f->image).spi, id.spi);
+	assert_int_equal(id.family, AF_INET);
+	assert_int_equal(id.protocol, IPPROTO_ESP);
+	assert_int_equal(id.destination.bytes[0], 127);
+}
+
 static void test_by_id(void **state)
 {
 	static const struct xfrm_mark marks[] = {{0, 0}, {1, 0}, {0, 1}, {0x12, 0xff}};
@@ -467,6 +493,7 @@ int main(void)
 		TEST(test_write),         TEST(test_migrate),
 		TEST(test_alloc_spi),     TEST(test_by_id),
 		TEST(test_sequence),      TEST(test_write_sequence),
+		TEST(test_witness),
 	};
 
 	return cmocka_run_group_tests_name("sa-image", tests, NULL, NULL);
