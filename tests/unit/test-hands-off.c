@@ -190,6 +190,58 @@ static void test_late_policy(void **state)
 	check_late_policy((struct fake_policy_spec){.index = 2, .socket = true});
 }
 
+/* Each exchange with the kernel takes 10 ms. */
+static void pass_time(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	(void)k;
+	(void)step;
+	if (moment == FAKE_BEFORE_TRANSACT)
+		((struct bench *)userdata)->now += 0.01;
+}
+
+/* Reading policies takes a tenth of the time at most, and what cannot be known stops the moves. */
+static void test_reading_policies(void **state)
+{
+	struct fake_policy_spec bypass = {.index = 1, .socket = true, .bypass = true};
+	struct fake_policy_spec optional = {.index = 2, .socket = true, .optional = true};
+	const struct fake_fault fault = {.kind = FAKE_FAULT_SEND, .error = -ENOBUFS};
+	struct manager *m;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	m = b.manager;
+	fake_kernel_set_hook(b.fake, pass_time, &b);
+	fake_kernel_add_policy(b.fake, &optional);
+	fake_kernel_delete_policy(b.fake, 2);
+	fake_kernel_add_policy(b.fake, &bypass);
+	manager_refresh_policies(m);
+	fake_kernel_add_policy(b.fake, &optional);
+	manager_refresh_policies(m);
+	b.now += 0.08;
+	manager_refresh_policies(m);
+	assert_int_equal(m->spd.n_optional, 0);
+	b.now += 0.03;
+	manager_refresh_policies(m);
+	assert_int_equal(m->spd.n_optional, 1);
+	assert_false(m->stale);
+
+	/* Unknown how many there are. */
+	fake_kernel_delete_policy(b.fake, 1);
+	fake_kernel_delete_policy(b.fake, 2);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &fault);
+	b.now += 1;
+	manager_refresh_policies(m);
+	assert_int_equal(m->spd.n_optional, 0);
+	assert_false(m->stale);
+	b.now += 1;
+	fake_kernel_kill(b.fake);
+	manager_refresh_policies(m);
+	assert_true(m->stale);
+	close_bench(&b);
+}
+
 /* Before the daemon starts, and only a dump shows it. */
 static void test_socket_policy(void **state)
 {
@@ -276,7 +328,7 @@ int main(void)
 		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
 		cmocka_unit_test(test_too_large),         cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_packet_partner),    cmocka_unit_test(test_late_policy),
-		cmocka_unit_test(test_socket_policy),
+		cmocka_unit_test(test_socket_policy),     cmocka_unit_test(test_reading_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

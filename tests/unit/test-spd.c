@@ -112,11 +112,21 @@ static void test_wildcards(void **state)
 		template_of(4, 5, 0, true),  template_of(4, 5, 8, true),
 		template_of(40, 5, 8, true), template_of(4, 50, 8, true),
 	};
+	struct xfrm_user_tmpl other;
 	struct spd spd = {};
 
 	(void)state;
 	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), t, ELEMENTSOF(t));
 	assert_int_equal(spd.n_optional, ELEMENTSOF(t));
+	other = t[3];
+	other.id.proto = IPPROTO_AH;
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 2, XFRM_POLICY_OUT), &other, 1);
+	assert_int_equal(spd.n_optional, ELEMENTSOF(t) + 1);
+	other = t[3];
+	other.family = AF_INET6;
+	other.saddr.a6[1] = other.saddr.a6[2] = other.saddr.a6[3] = 0;
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 3, XFRM_POLICY_OUT), &other, 1);
+	assert_int_equal(spd.n_optional, ELEMENTSOF(t) + 2);
 	assert_true(is_optional(&spd, 99, 5, 6));
 	assert_false(is_optional(&spd, 99, 99, 6));
 	assert_true(is_optional(&spd, 4, 99, 7));
