@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which SAs in NICs are ours, when the IKE daemon or the kernel changes them. Who takes a foreign
- * SA for ours moves what is not his; who takes ours for a foreign one leaves a key in a NIC for
- * ever.
+ * Which SAs in NICs are ours, when the IKE daemon or the kernel changes them. A foreign SA that is
+ * taken for ours would be moved without permission; one of ours that is taken for foreign would
+ * stay in its NIC, with its key, until the IKE daemon deletes it.
  */
 #include "manager.h"
 #include "placed.h"

@@ -33,10 +33,11 @@ struct bench_kernel {
 	uint32_t n;
 };
 
-static size_t write_sa(uint8_t *buffer, uint32_t i)
+#define KEY_SIZE 20
+
+static void write_sa(uint8_t *buffer, uint32_t i)
 {
-	struct nlmsghdr *header = (struct nlmsghdr *)buffer;
-	struct xfrm_usersa_info info = {
+	const struct xfrm_usersa_info info = {
 		.saddr.a4 = htonl(0x0a00ffff),
 		.id = {.daddr.a4 = htonl(0x0a010000 + i),
 		       .spi = htonl(0x10000 + i),
@@ -46,24 +47,24 @@ static size_t write_sa(uint8_t *buffer, uint32_t i)
 		.reqid = i + 1,
 		.curlft = {.bytes = i % 100 == 0 ? i * 1000 : 0, .add_time = 1700000000},
 	};
-	struct {
-		struct nlattr header;
-		struct xfrm_algo_aead aead;
-		char key[20];
-	} algorithm = {
-		.header = {.nla_len = sizeof(algorithm), .nla_type = XFRMA_ALG_AEAD},
-		.aead = {.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 160, .alg_icv_len = 128},
-		.key = "not a key, not a key",
-	};
-
-	*header = (struct nlmsghdr){
-		.nlmsg_len = NLMSG_LENGTH(sizeof(info)) + NLA_ALIGN(sizeof(algorithm)),
+	const struct xfrm_algo_aead algorithm = {
+		.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 8 * KEY_SIZE, .alg_icv_len = 128};
+	const struct nlattr attribute = {.nla_len = NLA_HDRLEN + sizeof(algorithm) + KEY_SIZE,
+					 .nla_type = XFRMA_ALG_AEAD};
+	const struct nlmsghdr header = {
+		.nlmsg_len = NLMSG_LENGTH(sizeof(info)) + NLA_ALIGN(attribute.nla_len),
 		.nlmsg_type = XFRM_MSG_NEWSA,
 	};
-	memcpy(NLMSG_DATA(header), &info, sizeof(info));
-	memcpy((uint8_t *)NLMSG_DATA(header) + NLMSG_ALIGN(sizeof(info)), &algorithm,
-	       sizeof(algorithm));
-	return header->nlmsg_len;
+	uint8_t *p = buffer;
+
+	memcpy(p, &header, sizeof(header));
+	p += NLMSG_HDRLEN;
+	memcpy(p, &info, sizeof(info));
+	p += NLMSG_ALIGN(sizeof(info));
+	memcpy(p, &attribute, sizeof(attribute));
+	p += NLA_HDRLEN;
+	memcpy(p, &algorithm, sizeof(algorithm));
+	memset(p + sizeof(algorithm), 1, KEY_SIZE);
 }
 
 static int kernel_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
@@ -72,7 +73,7 @@ static int kernel_dump(struct kernel *kernel, uint16_t type, kernel_handler hand
 
 	for (uint32_t i = 0; type == XFRM_MSG_GETSA && i < ((struct bench_kernel *)kernel)->n;
 	     i++) {
-		(void)write_sa(buffer, i);
+		write_sa(buffer, i);
 		(void)handler((const struct nlmsghdr *)buffer, false, userdata);
 	}
 	return 0;
