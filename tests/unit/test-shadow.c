@@ -61,7 +61,7 @@ static int sample(struct fixture *f, uint64_t sequence, bool esn, bool replay, d
 static void test_capture(void **state)
 {
 	struct fixture *f = *state;
-	struct shadow other = {};
+	struct shadow other;
 	struct nl_msg *message;
 	uint32_t nothing = 0;
 	size_t in_use;
