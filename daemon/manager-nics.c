@@ -7,6 +7,7 @@
 #include "manager.h"
 #include "nic-drivers.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Where neither the configuration nor the driver tells the size: a start, from which ENOSPC
@@ -83,13 +84,36 @@ static enum candidacy judge_permission(struct manager *m, const struct nic *nic,
 	return CANDIDACY_OK;
 }
 
+/* VLANs within VLANs: more are not to be expected. */
+#define VLANS_MAX 8
+
+const struct nic *manager_nic_below(struct manager *m, int ifindex)
+{
+	const struct nic *nic = m->network->ops->get(m->network, ifindex);
+
+	if (!nic || !nic->is_vlan)
+		return NULL;
+	for (unsigned i = 0; nic && nic->is_vlan && i < VLANS_MAX; i++)
+		nic = m->network->ops->get(m->network, nic->lower_ifindex);
+	return nic;
+}
+
+/* The egress device of a packet must be the device that has the SA (xfrm_dev_offload_ok()), so that
+ * the NIC below a VLAN is of no use. */
+static enum candidacy judge_without_offload(struct manager *m, int ifindex)
+{
+	const struct nic *below = manager_nic_below(m, ifindex);
+
+	return below && below->esp_offload ? CANDIDACY_NIC_VLAN : CANDIDACY_NIC_NO_OFFLOAD;
+}
+
 static enum candidacy judge(struct manager *m, const struct nic *nic,
 			    const struct config_nic *config, const struct nic_driver *driver)
 {
 	enum candidacy permission = judge_permission(m, nic, config);
 
 	if (!nic->esp_offload)
-		return CANDIDACY_NIC_NO_OFFLOAD;
+		return judge_without_offload(m, nic->ifindex);
 	if (permission != CANDIDACY_OK)
 		return permission;
 	if (nic->is_bond && !nic_bond_allowed(m->environment.kernel_release))
@@ -378,21 +402,25 @@ static bool differs(const struct nic *old, const struct nic *new)
 	return old->up != new->up || old->esp_offload != new->esp_offload ||
 	       old->is_bond != new->is_bond || old->bond_active_slave != new->bond_active_slave ||
 	       old->is_vlan != new->is_vlan || old->lower_ifindex != new->lower_ifindex ||
-	       strcmp(old->name, new->name) != 0 || strcmp(old->driver, new->driver) != 0 ||
-	       strcmp(old->pci, new->pci) != 0 || strcmp(old->mac, new->mac) != 0;
+	       old->vrf_ifindex != new->vrf_ifindex || strcmp(old->name, new->name) != 0 ||
+	       strcmp(old->driver, new->driver) != 0 || strcmp(old->pci, new->pci) != 0 ||
+	       strcmp(old->mac, new->mac) != 0;
 }
 
 bool manager_nic_change_matters(struct manager *m, const struct nic *old, const struct nic *new)
 {
 	if (old && new && !differs(old, new))
 		return false;
+	/* The device may only have the SAs' local address. */
+	if (old && new && old->vrf_ifindex != new->vrf_ifindex)
+		return true;
 	return (old && concerns_us(m, old)) || (new &&concerns_us(m, new));
 }
 
 static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_ifindex)
 {
 	const struct nic *nic;
-	int ifindex;
+	int ifindex, r;
 
 	if (sa->rule && sa->rule->nic) {
 		nic = m->network->ops->find(m->network, sa->rule->nic);
@@ -401,9 +429,9 @@ static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_
 		*ret_ifindex = nic->ifindex;
 		return CANDIDACY_OK;
 	}
-	if (m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex) <
-	    0)
-		return CANDIDACY_NO_ROUTE;
+	r = m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex);
+	if (r < 0)
+		return r == -ENOTUNIQ ? CANDIDACY_VRF_UNCLEAR : CANDIDACY_NO_ROUTE;
 	note_egress(m, ifindex);
 	*ret_ifindex = ifindex;
 	return CANDIDACY_OK;
@@ -429,7 +457,7 @@ void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *r
 	if (sa->candidacy != CANDIDACY_OK)
 		return;
 	n = manager_nic(m, sa->candidate);
-	sa->candidacy = n ? n->candidacy : CANDIDACY_NIC_NO_OFFLOAD;
+	sa->candidacy = n ? n->candidacy : judge_without_offload(m, sa->candidate);
 	if (sa->candidacy != CANDIDACY_OK)
 		return;
 	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;

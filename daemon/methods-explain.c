@@ -76,6 +76,7 @@ static void say_candidate(struct manager *m, json_t *sentences, const struct sa 
 {
 	const struct manager_nic *n = manager_nic(m, sa->candidate);
 	const char *name = manager_nic_name(m, sa->candidate);
+	const struct nic *below = manager_nic_below(m, sa->candidate);
 
 	if (sa->candidacy == CANDIDACY_OK)
 		say(sentences, "It competes for a slot of %s.", name);
@@ -83,6 +84,8 @@ static void say_candidate(struct manager *m, json_t *sentences, const struct sa 
 		say(sentences, "It cannot go to %s: %s.", name, candidacy_text(sa->candidacy));
 	else
 		say(sentences, "It has no NIC to go to: %s.", candidacy_text(sa->candidacy));
+	if (sa->candidacy == CANDIDACY_NIC_VLAN && below)
+		say(sentences, "%s is a VLAN of %s.", name, below->name);
 	if (n && n->config)
 		say(sentences, "The NIC entry at %s:%u: allow %s, trusted %s.",
 		    m->config->path ? m->config->path : "", n->config->line,

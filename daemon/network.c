@@ -47,7 +47,15 @@ static bool watched_address_is_local(struct network *network, uint16_t family,
 static int watched_route_for_sa(struct network *network, const struct sa_description *sa,
 				uint32_t mark, int *ret_ifindex)
 {
-	return route_for_sa(watched(network)->resolver, sa, mark, ret_ifindex);
+	struct watched_network *w = watched(network);
+	const struct sa_address *local =
+		sa->direction == SA_DIRECTION_IN ? &sa->id.destination : &sa->source;
+	int vrf, r;
+
+	r = nic_watch_vrf_of_address(w->watch, sa->id.family, local->bytes, &vrf);
+	if (r < 0)
+		return r;
+	return route_for_sa(w->resolver, sa, mark, vrf, ret_ifindex);
 }
 
 static struct network *watched_free(struct network *network)

@@ -17,7 +17,8 @@ struct network_ops {
 	const struct nic *(*find)(struct network *network, const char *name);
 	bool (*address_is_local)(struct network *network, uint16_t family,
 				 const struct sa_address *address);
-	/* As route_for_sa(). */
+	/* As route_for_sa(), in the VRF of the SA's local address. -ENOTUNIQ: that is in several.
+	 */
 	int (*route_for_sa)(struct network *network, const struct sa_description *sa, uint32_t mark,
 			    int *ret_ifindex);
 	struct network *(*free)(struct network *network);

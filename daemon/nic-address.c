@@ -152,23 +152,37 @@ int nic_addresses_remove(struct nic_addresses *addresses, const struct nic_addre
 	return 1;
 }
 
-bool nic_addresses_contain(const struct nic_addresses *addresses, int family, const void *bytes)
+bool nic_addresses_next_device(const struct nic_addresses *addresses, int family, const void *bytes,
+			       size_t *cursor, int *ret_ifindex)
 {
 	struct nic_address address = {.family = (uint16_t)family};
-	size_t at;
+	size_t first;
 
 	if (family != AF_INET && family != AF_INET6)
 		return false;
 	memcpy(address.bytes, bytes, family == AF_INET ? 4 : 16);
 
-	at = home(addresses, address.family, address.bytes);
-	for (; addresses->entries[at].address.family != 0;
-	     at = (at + 1) & (addresses->allocated - 1)) {
+	first = home(addresses, address.family, address.bytes);
+	for (;;) {
+		size_t at = (first + *cursor) & (addresses->allocated - 1);
+
+		if (addresses->entries[at].address.family == 0)
+			return false;
+		++*cursor;
 		address.ifindex = addresses->entries[at].address.ifindex;
-		if (same(&addresses->entries[at].address, &address))
+		if (same(&addresses->entries[at].address, &address)) {
+			*ret_ifindex = address.ifindex;
 			return true;
+		}
 	}
-	return false;
+}
+
+bool nic_addresses_contain(const struct nic_addresses *addresses, int family, const void *bytes)
+{
+	size_t cursor = 0;
+	int ifindex;
+
+	return nic_addresses_next_device(addresses, family, bytes, &cursor, &ifindex);
 }
 
 size_t nic_addresses_count(const struct nic_addresses *addresses)

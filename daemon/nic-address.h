@@ -31,6 +31,10 @@ int nic_addresses_add(struct nic_addresses *addresses, const struct nic_address 
 /* Returns 1 if it was there, else 0. */
 int nic_addresses_remove(struct nic_addresses *addresses, const struct nic_address *address);
 bool nic_addresses_contain(const struct nic_addresses *addresses, int family, const void *bytes);
+/* The devices that have an address, one after the other: false, there are no more. Begins with
+ * *cursor 0. */
+bool nic_addresses_next_device(const struct nic_addresses *addresses, int family, const void *bytes,
+			       size_t *cursor, int *ret_ifindex);
 size_t nic_addresses_count(const struct nic_addresses *addresses);
 
 /* Reading everything anew: after begin(), addresses that are not added again are stale.

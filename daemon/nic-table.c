@@ -21,6 +21,7 @@ struct entry {
 struct nic_table {
 	struct entry *entries;
 	size_t count;
+	size_t in_vrfs;
 	size_t allocated;
 	uint64_t generation;
 	uint64_t epoch;
@@ -90,6 +91,11 @@ size_t nic_table_count(const struct nic_table *table)
 	return table->count;
 }
 
+bool nic_table_has_vrf(const struct nic_table *table)
+{
+	return table->in_vrfs > 0;
+}
+
 const struct nic *nic_table_at(const struct nic_table *table, size_t index)
 {
 	return index < table->count ? &table->entries[index].nic : NULL;
@@ -104,7 +110,7 @@ static bool same(const struct nic *a, const struct nic *b)
 	       a->speed == b->speed && a->esp_offload_known == b->esp_offload_known &&
 	       a->esp_offload == b->esp_offload && a->is_bond == b->is_bond &&
 	       a->bond_active_slave == b->bond_active_slave && a->is_vlan == b->is_vlan &&
-	       a->lower_ifindex == b->lower_ifindex;
+	       a->lower_ifindex == b->lower_ifindex && a->vrf_ifindex == b->vrf_ifindex;
 }
 
 static int insert(struct nic_table *table, const struct nic *nic)
@@ -125,6 +131,7 @@ static int insert(struct nic_table *table, const struct nic *nic)
 	entry = &table->entries[at];
 	memmove(entry + 1, entry, (table->count - at) * sizeof(*entry));
 	table->count++;
+	table->in_vrfs += nic->vrf_ifindex != 0;
 	entry->nic = *nic;
 	entry->nic.generation = ++table->generation;
 	entry->epoch = table->epoch;
@@ -143,6 +150,8 @@ int nic_table_set(struct nic_table *table, const struct nic *nic, struct nic *re
 		return 0;
 
 	*ret_old = entry->nic;
+	table->in_vrfs -= entry->nic.vrf_ifindex != 0;
+	table->in_vrfs += nic->vrf_ifindex != 0;
 	entry->nic = *nic;
 	entry->nic.generation = ++table->generation;
 	return NIC_TABLE_CHANGED;
@@ -154,6 +163,7 @@ static int remove_at(struct nic_table *table, size_t at, struct nic *ret_old)
 
 	*ret_old = entry->nic;
 	table->count--;
+	table->in_vrfs -= entry->nic.vrf_ifindex != 0;
 	memmove(entry, entry + 1, (table->count - at) * sizeof(*entry));
 	return 1;
 }
@@ -178,27 +188,33 @@ int nic_table_remove_stale(struct nic_table *table, struct nic *ret_old)
 	return 0;
 }
 
-/* Bond and VLAN: IFLA_LINKINFO has the kind, and what is particular to it. */
+static bool is_string(const struct nlattr *attribute, const char *text)
+{
+	return attribute && strcmp(nla_get_string(attribute), text) == 0;
+}
+
+/* Bond, VLAN and VRF: IFLA_LINKINFO has the kind, what is particular to it, and the kind of the
+ * device that it is enslaved to. */
 static int parse_kind(struct nlattr *linkinfo, struct nlattr *const *link, struct nic *nic)
 {
 	static const struct nla_policy info_policy[IFLA_INFO_MAX + 1] = {
 		[IFLA_INFO_KIND] = {.type = NLA_STRING},
 		[IFLA_INFO_DATA] = {.type = NLA_NESTED},
+		[IFLA_INFO_SLAVE_KIND] = {.type = NLA_STRING},
 	};
 	static const struct nla_policy bond_policy[IFLA_BOND_MAX + 1] = {
 		[IFLA_BOND_ACTIVE_SLAVE] = {.type = NLA_U32},
 	};
 	struct nlattr *info[IFLA_INFO_MAX + 1], *bond[IFLA_BOND_MAX + 1];
-	const char *kind;
 
 	if (nla_parse_nested(info, IFLA_INFO_MAX, linkinfo, info_policy) < 0)
 		return -EBADMSG;
-	if (!info[IFLA_INFO_KIND])
-		return 0;
-
-	kind = nla_get_string(info[IFLA_INFO_KIND]);
-	nic->is_bond = strcmp(kind, "bond") == 0;
-	nic->is_vlan = strcmp(kind, "vlan") == 0;
+	nic->is_bond = is_string(info[IFLA_INFO_KIND], "bond");
+	nic->is_vlan = is_string(info[IFLA_INFO_KIND], "vlan");
+	if (is_string(info[IFLA_INFO_KIND], "vrf"))
+		nic->vrf_ifindex = nic->ifindex;
+	else if (is_string(info[IFLA_INFO_SLAVE_KIND], "vrf") && link[IFLA_MASTER])
+		nic->vrf_ifindex = (int)nla_get_u32(link[IFLA_MASTER]);
 
 	if (nic->is_bond && info[IFLA_INFO_DATA]) {
 		if (nla_parse_nested(bond, IFLA_BOND_MAX, info[IFLA_INFO_DATA], bond_policy) < 0)
@@ -231,6 +247,7 @@ int nic_parse_link(const struct nlmsghdr *message, struct nic *ret_nic)
 	static const struct nla_policy policy[IFLA_MAX + 1] = {
 		[IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IFNAMSIZ},
 		[IFLA_LINK] = {.type = NLA_U32},
+		[IFLA_MASTER] = {.type = NLA_U32},
 		[IFLA_LINKINFO] = {.type = NLA_NESTED},
 		[IFLA_PARENT_DEV_NAME] = {.type = NLA_STRING},
 	};

@@ -18,6 +18,7 @@ DEFINE_CLEANUP(struct nic_table *, nic_table_free);
 const struct nic *nic_table_get(const struct nic_table *table, int ifindex);
 const struct nic *nic_table_find(const struct nic_table *table, const char *name);
 size_t nic_table_count(const struct nic_table *table);
+bool nic_table_has_vrf(const struct nic_table *table);
 const struct nic *nic_table_at(const struct nic_table *table, size_t index);
 
 /* Adds or replaces. The generation of `nic` is ignored: the table gives a new one when anything

@@ -635,6 +635,31 @@ bool nic_watch_address_is_local(const struct nic_watch *watch, int family, const
 	return nic_addresses_contain(watch->addresses, family, address);
 }
 
+int nic_watch_vrf_of_address(const struct nic_watch *watch, int family, const void *address,
+			     int *ret_ifindex)
+{
+	size_t cursor = 0;
+	int ifindex, vrf = 0;
+
+	if (!nic_table_has_vrf(watch->table)) {
+		/* An address may be on thousands of unnumbered devices. */
+		*ret_ifindex = 0;
+		return 0;
+	}
+	for (bool first = true;
+	     nic_addresses_next_device(watch->addresses, family, address, &cursor, &ifindex);
+	     first = false) {
+		const struct nic *nic = nic_table_get(watch->table, ifindex);
+		int other = nic ? nic->vrf_ifindex : 0;
+
+		if (!first && other != vrf)
+			return -ENOTUNIQ;
+		vrf = other;
+	}
+	*ret_ifindex = vrf;
+	return 0;
+}
+
 bool nic_watch_is_current(const struct nic_watch *watch)
 {
 	return watch->current;

@@ -37,6 +37,7 @@ struct nic {
 	int bond_active_slave; /* ifindex, 0: none */
 	bool is_vlan;
 	int lower_ifindex;   /* of a VLAN, if the lower device is in this namespace; else 0 */
+	int vrf_ifindex;     /* of the VRF that it belongs to, or that it is; 0: none */
 	uint64_t generation; /* changes with every change of the above; never repeats */
 };
 
@@ -123,6 +124,11 @@ const struct nic *nic_watch_at(const struct nic_watch *watch, size_t index);
 
 /* `address`: 4 or 16 bytes in network order. */
 bool nic_watch_address_is_local(const struct nic_watch *watch, int family, const void *address);
+
+/* The VRF of the devices that have this address; 0: none, or it is not local. -ENOTUNIQ: it is in
+ * more than one, or in one and outside too. */
+int nic_watch_vrf_of_address(const struct nic_watch *watch, int family, const void *address,
+			     int *ret_ifindex);
 
 /* False while the picture is stale: messages were lost and reading anew failed so far. */
 bool nic_watch_is_current(const struct nic_watch *watch);

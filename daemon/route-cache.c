@@ -12,7 +12,7 @@
 
 DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put);
 
-_Static_assert(sizeof(struct route_key) == 40, "no padding");
+_Static_assert(sizeof(struct route_key) == 44, "no padding");
 
 struct entry {
 	struct route_key key; /* family 0: free */
@@ -61,12 +61,12 @@ struct route_cache *route_cache_free(struct route_cache *cache)
 	return NULL;
 }
 
-/* Multiply and fold, five words of eight bytes: some twenty cycles. */
+/* Multiply and fold, six words of eight bytes: some twenty-five cycles. */
 static size_t home(const struct route_cache *cache, const struct route_key *key)
 {
-	uint64_t words[sizeof(*key) / 8], hash = cache->seed;
+	uint64_t words[(sizeof(*key) + 7) / 8] = {}, hash = cache->seed;
 
-	memcpy(words, key, sizeof(words));
+	memcpy(words, key, sizeof(*key));
 	for (size_t i = 0; i < ELEMENTSOF(words); i++) {
 		hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
 		hash ^= hash >> 32;

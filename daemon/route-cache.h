@@ -20,6 +20,7 @@ struct route_key {
 	struct sa_address destination;
 	uint32_t mark;
 	uint32_t family;
+	uint32_t vrf; /* ifindex; 0: none */
 };
 
 struct route_cache;

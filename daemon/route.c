@@ -56,10 +56,12 @@ static bool is_any(const struct sa_address *address)
 
 /*
  * Asks as the kernel itself does for the packets of an SA (xfrm4_dst_lookup()): by addresses and
- * mark, as user 0 (RTA_UID: the daemon's own user might match other uidrange rules). Without
- * RTM_F_FIB_MATCH, for then a multipath route is answered with all its nexthops instead of the one
- * that the hash over the addresses chooses. The protocol cannot be told to be ESP
- * (rtm_getroute_parse_ip_proto() knows UDP, TCP and ICMP), so rules with ipproto are not followed.
+ * mark, and as user 0 (RTA_UID: the daemon's own user might match other uidrange rules). The VRF is
+ * named as the outgoing device, so that the rule "l3mdev" chooses its table; the kernel takes it
+ * from the inner packet (xfrm_bundle_create()). Without RTM_F_FIB_MATCH, for then a multipath route
+ * is answered with all its nexthops instead of the one that the hash over the addresses chooses.
+ * The protocol cannot be told to be ESP (rtm_getroute_parse_ip_proto() knows UDP, TCP and ICMP), so
+ * rules with ipproto are not followed.
  */
 static int build_request(const struct route_key *key, struct nl_msg **ret_message)
 {
@@ -76,7 +78,8 @@ static int build_request(const struct route_key *key, struct nl_msg **ret_messag
 	if (!message || nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
 	    nla_put(message, RTA_DST, size, key->destination.bytes) < 0 ||
 	    (source && nla_put(message, RTA_SRC, size, key->source.bytes) < 0) ||
-	    nla_put_u32(message, RTA_MARK, key->mark) < 0 || nla_put_u32(message, RTA_UID, 0) < 0)
+	    nla_put_u32(message, RTA_MARK, key->mark) < 0 || nla_put_u32(message, RTA_UID, 0) < 0 ||
+	    (key->vrf && nla_put_u32(message, RTA_OIF, key->vrf) < 0))
 		return -ENOMEM;
 	*ret_message = TAKE_PTR(message);
 	return 0;
@@ -147,6 +150,7 @@ static int explain_unreachable(struct route_resolver *resolver, const struct rou
 		.destination = key->source,
 		.mark = key->mark,
 		.family = key->family,
+		.vrf = key->vrf,
 	};
 	int result = 0, r;
 
@@ -180,13 +184,14 @@ static int resolve(struct route_resolver *resolver, const struct route_key *key,
 }
 
 int route_egress(struct route_resolver *resolver, int family, const struct sa_address *source,
-		 const struct sa_address *destination, uint32_t mark, int *ret_ifindex)
+		 const struct sa_address *destination, uint32_t mark, int vrf, int *ret_ifindex)
 {
 	struct route_key key = {
 		.source = *source,
 		.destination = *destination,
 		.mark = mark,
 		.family = (uint32_t)family,
+		.vrf = (uint32_t)vrf,
 	};
 	int result, r;
 
@@ -202,15 +207,15 @@ int route_egress(struct route_resolver *resolver, int family, const struct sa_ad
 }
 
 int route_for_sa(struct route_resolver *resolver, const struct sa_description *sa, uint32_t mark,
-		 int *ret_ifindex)
+		 int vrf, int *ret_ifindex)
 {
 	switch (sa->direction) {
 	case SA_DIRECTION_OUT:
 		return route_egress(resolver, sa->id.family, &sa->source, &sa->id.destination, mark,
-				    ret_ifindex);
+				    vrf, ret_ifindex);
 	case SA_DIRECTION_IN:
 		return route_egress(resolver, sa->id.family, &sa->id.destination, &sa->source, mark,
-				    ret_ifindex);
+				    vrf, ret_ifindex);
 	default:
 		return -EDESTADDRREQ;
 	}

@@ -18,16 +18,16 @@
 
 struct route_resolver;
 
-#define ROUTE_CACHE_MAX 131072 /* answers; 48 bytes each, in a table at most half full */
+#define ROUTE_CACHE_MAX 131072 /* answers; 52 bytes each, in a table at most half full */
 
 int route_new(struct route_resolver **ret_resolver);
 struct route_resolver *route_free(struct route_resolver *resolver); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct route_resolver *, route_free);
 
 /*
- * The egress device for packets from `source` to `destination` with `mark`. An all-zero source
- * means any. The kernel resolves as it does for the ESP packet itself (policy routing, multipath
- * hash over the addresses), in at most a second. Errors:
+ * The egress device for packets from `source` to `destination` with `mark`, within a VRF (its
+ * ifindex) or none (0). An all-zero source means any. The kernel resolves as it does for the ESP
+ * packet itself (policy routing, multipath hash over the addresses), in at most a second. Errors:
  *   -ENETUNREACH    no route
  *   -EHOSTUNREACH   the route says unreachable
  *   -EACCES         the route says prohibit
@@ -38,7 +38,7 @@ DEFINE_CLEANUP(struct route_resolver *, route_free);
  *   -ETIMEDOUT, ... no answer; asked again next time
  */
 int route_egress(struct route_resolver *resolver, int family, const struct sa_address *source,
-		 const struct sa_address *destination, uint32_t mark, int *ret_ifindex);
+		 const struct sa_address *destination, uint32_t mark, int vrf, int *ret_ifindex);
 
 /*
  * The device of an SA. Outbound: from its source to its destination, with its output mark
@@ -48,7 +48,7 @@ int route_egress(struct route_resolver *resolver, int family, const struct sa_ad
  * above: -EDESTADDRREQ when the direction is unknown.
  */
 int route_for_sa(struct route_resolver *resolver, const struct sa_description *sa, uint32_t mark,
-		 int *ret_ifindex);
+		 int vrf, int *ret_ifindex);
 
 /* Forgets everything; all that is needed must be asked again before it can be told which changes
  * concern it. */

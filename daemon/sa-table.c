@@ -22,11 +22,16 @@ struct text {
 static const struct text candidacies[_CANDIDACY_MAX] = {
 	[CANDIDACY_OK] = {"candidate", "it competes for a slot"},
 	[CANDIDACY_NO_ROUTE] = {"no-route", "there is no route that its packets would take"},
+	[CANDIDACY_VRF_UNCLEAR] = {"vrf-unclear",
+				   "its local address is in more than one VRF, so the device it "
+				   "leaves by is not known; a rule with nic: can name it"},
 	[CANDIDACY_NO_NIC] = {"no-nic", "the device that it is bound to is not here"},
 	[CANDIDACY_NIC_DOWN] = {"nic-down", "the NIC is down"},
 	[CANDIDACY_NIC_NO_OFFLOAD] = {"nic-no-offload", "the device it leaves by has no ESP "
 							"offload, or it is switched off (ethtool "
 							"-k: esp-hw-offload)"},
+	[CANDIDACY_NIC_VLAN] = {"nic-vlan", "it leaves by a VLAN, and Linux gives a NIC only the "
+					    "ESP packets that leave by the NIC itself"},
 	[CANDIDACY_NIC_NOT_ALLOWED] = {"nic-not-allowed", "no entry under nics: allows this NIC"},
 	[CANDIDACY_NIC_NOT_TRUSTED] = {"nic-not-trusted", "this NIC is not trusted with keys"},
 	[CANDIDACY_NIC_FIPS] = {"nic-fips", "the machine is in FIPS mode and the NIC is not marked "

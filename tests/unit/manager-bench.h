@@ -30,6 +30,8 @@ struct test_network {
 	bool present;
 	bool other_present;
 	bool no_route; /* an SA's own address is gone */
+	bool vrf_unclear;
+	bool by_other; /* the route leaves by the other device */
 	bool direction_unknown;
 };
 
@@ -87,7 +89,9 @@ static int network_route(struct network *network, const struct sa_description *s
 	(void)mark;
 	if (!test_network(network)->present || test_network(network)->no_route)
 		return -ENETUNREACH;
-	*ret_ifindex = NIC;
+	if (test_network(network)->vrf_unclear)
+		return -ENOTUNIQ;
+	*ret_ifindex = test_network(network)->by_other ? OTHER_NIC : NIC;
 	return 0;
 }
 

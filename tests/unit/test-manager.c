@@ -294,6 +294,76 @@ static void test_group_floor(void **state)
 	close_bench(&b);
 }
 
+/* The NIC below a VLAN has ESP offload, and its packets leave by the VLAN. */
+static void test_vlan(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	b.network.other = (struct nic){.ifindex = OTHER_NIC,
+				       .name = "eth0.5",
+				       .up = true,
+				       .esp_offload_known = true,
+				       .is_vlan = true,
+				       .lower_ifindex = NIC};
+	b.network.other_present = true;
+	b.network.by_other = true;
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	work_all(&b, 1.0, &belief, 1);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(explains(&b, "0x1001",
+			     "It cannot go to eth0.5: it leaves by a VLAN, and Linux gives a NIC "
+			     "only the ESP packets that leave by the NIC itself."));
+	assert_true(explains(&b, "0x1001", "eth0.5 is a VLAN of eth0."));
+
+	/* One whose lower device has none, or is in another namespace, is like any device. */
+	b.network.other.lower_ifindex = 0;
+	work_all(&b, 1.0, &belief, 1);
+	manager_network_callbacks.addresses(b.manager);
+	pass(&b, 0.2);
+	assert_false(explains(&b, "0x1001", "eth0.5 is a VLAN of eth0."));
+	assert_true(explains(&b, "0x1001",
+			     "It cannot go to eth0.5: the device it leaves by has no ESP offload, "
+			     "or it is switched off (ethtool -k: esp-hw-offload)."));
+	close_bench(&b);
+}
+
+static void test_vrf_unclear(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	b.network.vrf_unclear = true;
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	work_all(&b, 1.0, &belief, 1);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(explains(&b, "0x1001",
+			     "It has no NIC to go to: its local address is in more than one VRF, "
+			     "so the device it leaves by is not known; a rule with nic: can name "
+			     "it."));
+	close_bench(&b);
+}
+
+/* The device that is enslaved to a VRF may be none of ours, and have the SAs' local address. */
+static void test_vrf_change_matters(void **state)
+{
+	struct nic old = {.ifindex = OTHER_NIC, .name = "dummy0", .up = true}, new = old;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	assert_false(manager_nic_change_matters(b.manager, &old, &new));
+	new.up = false;
+	assert_false(manager_nic_change_matters(b.manager, &old, &new));
+	new.vrf_ifindex = 9;
+	assert_true(manager_nic_change_matters(b.manager, &old, &new));
+	close_bench(&b);
+}
+
 static void link_down(struct bench *b)
 {
 	struct nic old = b->network.nic;
@@ -479,6 +549,9 @@ static void test_refused_is_tried_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_vrf_unclear),
+		cmocka_unit_test(test_vrf_change_matters),
 		cmocka_unit_test(test_promotes),
 		cmocka_unit_test(test_larval_is_no_successor),
 		cmocka_unit_test(test_one_loss_at_a_time),

@@ -378,15 +378,21 @@ static struct sa_address address(const char *text)
 	return a;
 }
 
-static int egress(struct route_resolver *resolver, const char *source, const char *destination,
-		  uint32_t mark)
+static int egress_in(struct route_resolver *resolver, int vrf, const char *source,
+		     const char *destination, uint32_t mark)
 {
 	struct sa_address s = address(source), d = address(destination);
 	int ifindex = 0, r;
 
-	r = route_egress(resolver, strchr(source, ':') ? AF_INET6 : AF_INET, &s, &d, mark,
+	r = route_egress(resolver, strchr(source, ':') ? AF_INET6 : AF_INET, &s, &d, mark, vrf,
 			 &ifindex);
 	return r < 0 ? r : ifindex;
+}
+
+static int egress(struct route_resolver *resolver, const char *source, const char *destination,
+		  uint32_t mark)
+{
+	return egress_in(resolver, 0, source, destination, mark);
 }
 
 static void test_egress(void **state)
@@ -419,7 +425,8 @@ static void test_egress(void **state)
 	assert_int_equal(egress(resolver, "192.0.2.1", "8.8.8.8", 8), -ENETUNREACH);
 	assert_int_equal(egress(resolver, "2001:db8:1::1", "2001:db8:bad::1", 0), -EHOSTUNREACH);
 	assert_int_equal(egress(resolver, "2001:db8:1::1", "fd00::1", 0), -ENETUNREACH);
-	assert_int_equal(route_egress(resolver, AF_PACKET, &any, &any, 0, &ifindex), -EAFNOSUPPORT);
+	assert_int_equal(route_egress(resolver, AF_PACKET, &any, &any, 0, 0, &ifindex),
+			 -EAFNOSUPPORT);
 }
 
 static void test_for_sa(void **state)
@@ -434,21 +441,21 @@ static void test_for_sa(void **state)
 	int ifindex = 0;
 
 	assert_int_equal(route_new(&resolver), 0);
-	assert_int_equal(route_for_sa(resolver, &sa, 0, &ifindex), 0);
+	assert_int_equal(route_for_sa(resolver, &sa, 0, 0, &ifindex), 0);
 	assert_int_equal(ifindex, left);
-	assert_int_equal(route_for_sa(resolver, &sa, 7, &ifindex), 0);
+	assert_int_equal(route_for_sa(resolver, &sa, 7, 0, &ifindex), 0);
 	assert_int_equal(ifindex, right);
 
 	/* The other direction of the same tunnel. */
 	sa.source = sa.id.destination;
 	sa.id.destination = address("192.0.2.1");
 	sa.direction = SA_DIRECTION_IN;
-	assert_int_equal(route_for_sa(resolver, &sa, 0, &ifindex), 0);
+	assert_int_equal(route_for_sa(resolver, &sa, 0, 0, &ifindex), 0);
 	assert_int_equal(ifindex, left);
 
 	sa.direction = SA_DIRECTION_UNKNOWN;
 	ifindex = -1;
-	assert_int_equal(route_for_sa(resolver, &sa, 0, &ifindex), -EDESTADDRREQ);
+	assert_int_equal(route_for_sa(resolver, &sa, 0, 0, &ifindex), -EDESTADDRREQ);
 	assert_int_equal(ifindex, -1);
 }
 
@@ -550,6 +557,62 @@ static void test_next_hop_lives_again(void **state)
 	    "ip route add default via 198.51.100.2 table 100");
 }
 
+static int vrf_of(struct fixture *f, const char *text, int *ret_vrf)
+{
+	struct sa_address a = address(text);
+
+	return nic_watch_vrf_of_address(f->watch, strchr(text, ':') ? AF_INET6 : AF_INET, a.bytes,
+					ret_vrf);
+}
+
+/* The same destinations have other routes in a VRF. Skipped where the kernel has none. */
+static void test_vrf(void **state)
+{
+	_cleanup_(route_freep) struct route_resolver *resolver = NULL;
+	struct fixture *f = *state;
+	int red, in_red, left = (int)if_nametoindex("left0"), vrf = -1;
+
+	if (sh("ip link add red type vrf table 300 2>/dev/null") != 0)
+		skip();
+	run("ip link add red0 type veth peer name red1;"
+	    "ip link set red0 addrgenmode none; ip link set red0 master red;"
+	    "ip link set red up; ip link set red0 up; ip link set red1 up;"
+	    "ip address add 10.5.0.1/24 dev red0; ip address add 10.6.0.1/32 dev red;"
+	    "ip address add 2001:db8:5::1/64 dev red0 nodad;"
+	    "ip address add 10.7.0.1/24 dev red0; ip address add 10.7.0.1/24 dev left0;"
+	    "ip route add default via 10.5.0.2 vrf red;"
+	    "ip route add default via 2001:db8:5::2 vrf red");
+	red = (int)if_nametoindex("red");
+	in_red = (int)if_nametoindex("red0");
+	f->seen.addresses = 0;
+	wait_for(f, &f->seen.addresses, 1);
+
+	assert_int_equal(vrf_of(f, "10.5.0.1", &vrf), 0);
+	assert_int_equal(vrf, red);
+	assert_int_equal(vrf_of(f, "10.6.0.1", &vrf), 0);
+	assert_int_equal(vrf, red);
+	assert_int_equal(vrf_of(f, "2001:db8:5::1", &vrf), 0);
+	assert_int_equal(vrf, red);
+	assert_int_equal(vrf_of(f, "192.0.2.1", &vrf), 0);
+	assert_int_equal(vrf, 0);
+	assert_int_equal(vrf_of(f, "10.7.0.1", &vrf), -ENOTUNIQ);
+
+	assert_int_equal(route_new(&resolver), 0);
+	assert_int_equal(egress(resolver, "10.5.0.1", "8.8.8.8", 0), left);
+	assert_int_equal(egress_in(resolver, red, "10.5.0.1", "8.8.8.8", 0), in_red);
+	assert_int_equal(egress_in(resolver, red, "10.6.0.1", "8.8.8.8", 0), in_red);
+	assert_int_equal(egress_in(resolver, red, "10.5.0.1", "10.1.0.1", 0), in_red);
+	assert_int_equal(egress_in(resolver, red, "2001:db8:5::1", "2001:db8:bad::1", 0), in_red);
+	assert_int_equal(egress_in(resolver, red, "10.5.0.1", "10.6.0.1", 0), -ELOOP);
+
+	run("ip link set red0 nomaster; ip address del 10.7.0.1/24 dev left0");
+	f->seen.addresses = 0;
+	wait_for(f, &f->seen.addresses, 1);
+	assert_int_equal(vrf_of(f, "10.5.0.1", &vrf), 0);
+	assert_int_equal(vrf, 0);
+	run("ip link del red0; ip link del red");
+}
+
 static const char topology[] = "set -e;"
 			       "ip link set lo up;"
 			       "ip link add left0 type veth peer name left1;"
@@ -591,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test_setup_teardown(test_reroute_after_carrier_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_hop_lives_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_vrf, setup, teardown),
 	};
 
 	if (unshare(CLONE_NEWNET) < 0 ||

@@ -109,6 +109,38 @@ static void test_bond_and_vlan(void **state)
 	assert_int_equal(nic.lower_ifindex, 0);
 }
 
+/* What the kernel tells of a VRF, of a physical NIC in it, of a VLAN in it, and of a port of a
+ * bridge. */
+static void test_vrf(void **state)
+{
+	static const struct {
+		const char *kind, *slave_kind;
+		int expected;
+	} links[] = {
+		{"vrf", NULL, 9},    {NULL, "vrf", 4},    {"vlan", "vrf", 4},
+		{NULL, "bridge", 0}, {"bridge", NULL, 0},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(links); i++) {
+		_cleanup_(nlmsg_freep) struct nl_msg *m =
+			link_message(RTM_NEWLINK, AF_UNSPEC, 9, IFF_UP, "eth0");
+		struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+		struct nic nic;
+
+		assert_non_null(info);
+		if (links[i].kind)
+			assert_int_equal(nla_put_string(m, IFLA_INFO_KIND, links[i].kind), 0);
+		if (links[i].slave_kind)
+			assert_int_equal(
+				nla_put_string(m, IFLA_INFO_SLAVE_KIND, links[i].slave_kind), 0);
+		nla_nest_end(m, info);
+		if (links[i].slave_kind)
+			assert_int_equal(nla_put_u32(m, IFLA_MASTER, 4), 0);
+		assert_int_equal(nic_parse_link(nlmsg_hdr(m), &nic), NIC_LINK_SET);
+		assert_int_equal(nic.vrf_ifindex, links[i].expected);
+	}
+}
+
 static void test_other_link_messages(void **state)
 {
 	_cleanup_(nlmsg_freep) struct nl_msg *gone =
@@ -188,6 +220,28 @@ static void test_table(void **state)
 	assert_string_equal(nic_table_at(table, 0)->name, "wan0");
 }
 
+/* Whether any device is in a VRF, whatever comes, changes and goes. */
+static void test_table_knows_vrfs(void **state)
+{
+	_cleanup_(nic_table_freep) struct nic_table *table = NULL;
+	struct nic vrf = {.name = "red", .ifindex = 4, .vrf_ifindex = 4}, old;
+	struct nic nic = {.name = "eth0", .ifindex = 5};
+
+	assert_int_equal(nic_table_new(&table), 0);
+	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_ADDED);
+	assert_false(nic_table_has_vrf(table));
+	assert_int_equal(nic_table_set(table, &vrf, &old), NIC_TABLE_ADDED);
+	assert_true(nic_table_has_vrf(table));
+	nic.vrf_ifindex = 4;
+	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_CHANGED);
+	assert_int_equal(nic_table_remove(table, 4, &old), 1);
+	assert_true(nic_table_has_vrf(table));
+	nic.vrf_ifindex = 0;
+	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_CHANGED);
+	assert_int_equal(old.vrf_ifindex, 4);
+	assert_false(nic_table_has_vrf(table));
+}
+
 static struct nic_address v4(uint32_t host_order, int ifindex)
 {
 	struct nic_address a = {.family = AF_INET, .ifindex = ifindex};
@@ -211,6 +265,18 @@ static void test_addresses(void **state)
 	assert_true(nic_addresses_contain(set, AF_INET, a.bytes));
 	assert_false(nic_addresses_contain(set, AF_INET6, six));
 	assert_false(nic_addresses_contain(set, AF_UNSPEC, six));
+
+	/* Every device that has it, once. */
+	{
+		size_t cursor = 0;
+		int first = 0, second = 0, third = 0;
+
+		assert_true(nic_addresses_next_device(set, AF_INET, a.bytes, &cursor, &first));
+		assert_true(nic_addresses_next_device(set, AF_INET, a.bytes, &cursor, &second));
+		assert_false(nic_addresses_next_device(set, AF_INET, a.bytes, &cursor, &third));
+		assert_int_equal(first + second, 3);
+		assert_int_equal(third, 0);
+	}
 
 	/* Local as long as it is on one device. */
 	assert_int_equal(nic_addresses_remove(set, &a), 1);
@@ -435,6 +501,10 @@ static void test_route_cache(void **state)
 	}
 
 	/* Every part of the key counts. */
+	key.vrf = 1;
+	assert_false(route_cache_get(cache, &key, &answer));
+	key.vrf = 0;
+	assert_true(route_cache_get(cache, &key, &answer));
 	key.source.bytes[15] = 1;
 	assert_false(route_cache_get(cache, &key, &answer));
 	key = (struct route_key){.family = AF_INET6};
@@ -603,8 +673,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_bond_and_vlan),
+		cmocka_unit_test(test_vrf),
 		cmocka_unit_test(test_other_link_messages),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_knows_vrfs),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_addresses_many),
 		cmocka_unit_test(test_address_messages),
