@@ -409,6 +409,7 @@ static void complete_interrupted(struct manager *m)
 	}
 	move.id = sa_image_id(&move.image);
 	move.larval = true;
+	move.interrupted = true;
 	move.exact = r > 0;
 	migrator_restore(m->migrator, &move);
 	manager_tell_completed(m, &move);

@@ -73,6 +73,7 @@ struct move {
 	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool offered;            /* the NIC may have it, or have had it */
 	bool exact;              /* the image has the final numbers, or numbers past them */
+	bool interrupted;        /* the last run of the daemon began it, and was killed */
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
 	unsigned installs;       /* with the offload */

@@ -240,6 +240,12 @@ void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *ba
 	write_alloc_spi(image, batch, image->info.reqid ^ APART, min, max);
 }
 
+bool sa_image_is_larval(const struct sa_image *image, const struct sa_facts *facts)
+{
+	return facts->hands_off == HANDS_OFF_LARVAL &&
+	       facts->description.reqid == (image->info.reqid ^ APART);
+}
+
 static struct xfrm_usersa_info witness_info(void)
 {
 	return (struct xfrm_usersa_info){

@@ -56,6 +56,8 @@ void sa_image_write_larval(const struct sa_image *image, struct kernel_batch *ba
 /* The same for a tuple that is nobody's. */
 void sa_image_write_witness(struct kernel_batch *batch, uint32_t min, uint32_t max);
 struct sa_id sa_image_witness_id(uint32_t spi);
+/* Whether it is the larval SA that sa_image_write_larval() makes in the SA's place. */
+bool sa_image_is_larval(const struct sa_image *image, const struct sa_facts *facts);
 bool sa_image_is_witness(const struct sa_facts *facts);
 
 /* The last outbound sequence number used, with the high half of ESN. */

@@ -13,6 +13,9 @@
 /* Jump of the sequence number when the notification with the exact one was lost: more than can be
  * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
 #define SEQUENCE_JUMP (UINT64_C(1) << 20)
+/* ... and when the SA may have been in a NIC since, while no daemon was there: 1.8 s of a link with
+ * 100 Gbit/s, where systemd starts the daemon again after 250 ms. */
+#define INTERRUPTED_JUMP (UINT64_C(1) << 28)
 
 /* What a kernel without the fix says to every promotion by MIGRATE_STATE: of the kernel, not of the
  * NIC or the SA. */
@@ -379,6 +382,19 @@ static enum move_state install_again(const struct move *move)
 	return move->error == 0 && move->installs < INSTALLS_MAX ? MOVE_INSTALL : MOVE_SOFTWARE;
 }
 
+/* In the SA's place is the larval SA of a packet, not ours. What we had put there, or the last run
+ * of the daemon, may have sent and then gone down with its NIC: the image is older than that. */
+static void doubt_numbers(struct move *move, const struct sa_facts *facts)
+{
+	if (move->target.direction != SA_DIRECTION_OUT || sa_image_is_larval(&move->image, facts))
+		return;
+	if (move->interrupted)
+		sa_image_advance(&move->image, INTERRUPTED_JUMP);
+	else if (move->offered)
+		sa_image_advance(&move->image, SEQUENCE_JUMP);
+	move->interrupted = false;
+}
+
 static void step_probe(struct migrator *m, struct move *move)
 {
 	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
@@ -408,6 +424,7 @@ static void step_probe(struct migrator *m, struct move *move)
 		/* Ours, or that of a packet whose template names the SPI. */
 		move->removed = true;
 		move->larval = true;
+		doubt_numbers(move, &reading.facts);
 		make_safe(move);
 		move->state = install_again(move);
 	} else if (reading.facts.add_time != move->image.info.curlft.add_time) {

@@ -229,6 +229,7 @@ static void set_up(struct run *run)
 		abort();
 	fake_kernel_config(run->fake)->spi_unique_per_protocol = world->spi != SPI_SHARED;
 	fake_kernel_config(run->fake)->migrate_state = world->migrate_state;
+	fake_kernel_config(run->fake)->templates_name_spi = world->names_spi;
 	fake_kernel_config(run->fake)->broken_wait = run->explore->broken_wait;
 	run->original = run->latest = run->belief;
 	run->next_spi = 0x2000;
@@ -344,7 +345,12 @@ static void second_life(struct run *run)
 	_cleanup_(kernel_freep) struct kernel *kernel = open_kernel(run);
 	_cleanup_(migrator_freep) struct migrator *migrator = open_migrator(run, kernel);
 	struct move move = {
-		.image = run->image, .target = run->target, .larval = true, .exact = run->exact};
+		.image = run->image,
+		.target = run->target,
+		.larval = true,
+		.interrupted = true,
+		.exact = run->exact,
+	};
 
 	run->killed = false;
 	if (!run->stored) {

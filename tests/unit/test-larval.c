@@ -284,6 +284,36 @@ static void test_spi_per_destination(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
+/* The last run of the daemon was killed when the SA was in the NIC already. It sent, went down with
+ * the NIC, and a packet left a larval SA in its place: what was stored is older than all that. */
+static void test_interrupted_and_down(void **state)
+{
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, true);
+	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
+	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
+	const struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
+	struct move move = {.id = fake_belief_id(belief),
+			    .target.direction = SA_DIRECTION_OUT,
+			    .result = MOVE_RESULT_LOST,
+			    .larval = true,
+			    .interrupted = true,
+			    .exact = true};
+
+	bench_get(b, belief);
+	assert_int_equal(sa_image_capture(&move.image, b->arena, (void *)b->first), 0);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 37000000, 64), 37000000);
+	assert_int_equal(fake_kernel_link_down(b->fake, BENCH_NIC), 1);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 64), 0);
+	assert_true(fake_kernel_view(b->fake, belief).larval);
+	assert_int_equal(migrator_new(b->kernel, b->arena, NULL, &parameters, &migrator), 0);
+	migrator_restore(migrator, &move);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 64), 1);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+	/* Once: a second try to put it back does not spend as much again. */
+	assert_true(fake_kernel_last_sequence(b->fake, belief) < UINT64_C(1) << 29);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +325,7 @@ int main(void)
 		BENCH_TEST(test_made_anew_before_the_update),
 		BENCH_TEST(test_made_anew_around_the_deletion),
 		BENCH_TEST(test_spi_per_destination),
+		BENCH_TEST(test_interrupted_and_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
