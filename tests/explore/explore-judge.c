@@ -90,6 +90,10 @@ static enum explore_limit limit_of(const struct run *run)
 		return LIMIT_SAME_SPI;
 	if (run->renewed && s->fault.count > 1)
 		return LIMIT_CANNOT_LOOK;
+	if (o->acquires > 0 && s->world->names_spi &&
+	    (run->deleted_before || run->deleted_away || has_event(s, EVENT_LATE) ||
+	     s->before_recovery == EVENT_LATE))
+		return LIMIT_WRITTEN_TO_LARVAL;
 	if (fake_ike_wrong_closures(run->fake) > 0 &&
 	    (has_event(s, EVENT_LATE) || s->before_recovery == EVENT_LATE))
 		return LIMIT_LARVAL_EXPIRED;
@@ -101,13 +105,18 @@ static enum explore_limit limit_of(const struct run *run)
 		return LIMIT_CANNOT_CLEAN_UP;
 	if (s->fault.kind != FAKE_FAULT_NONE && (run->deleted_before || killed))
 		return LIMIT_CANNOT_CLEAN_UP;
+	/* An ALLOCSPI that finds its SPI taken leaves a larval SA without one. */
+	if (s->world->names_spi && o->acquires > 0)
+		return killed || s->fault.kind != FAKE_FAULT_NONE ? LIMIT_CANNOT_CLEAN_UP
+								  : LIMIT_SPI_NAMED;
 	return LIMIT_NONE;
 }
 
 /* The limit is one of the next alone: nothing else may be wrong. */
 static bool allows_acquire_only(enum explore_limit limit)
 {
-	return limit == LIMIT_STOOD_STILL || limit == LIMIT_STOOD_AT_COVER;
+	return limit == LIMIT_STOOD_STILL || limit == LIMIT_STOOD_AT_COVER ||
+	       limit == LIMIT_SPI_NAMED;
 }
 
 static bool allows_closure_only(enum explore_limit limit)
@@ -126,6 +135,8 @@ const char *explore_limit_name(enum explore_limit limit)
 		"IKE made the SA anew in the gap, and nobody could look",
 		"the daemon stood still until its larval SA expired, just before it deleted the SA",
 		"a lookup stood at a larval SA that was deleted, and the SA had not been moved",
+		"a packet that names the SPI was faster than the larval SA in the SA's place",
+		"what the IKE daemon wrote met the larval SA of a packet that names the SPI",
 		"the daemon stood still or was dead until the larval SA in the SA's place expired",
 		"a second failure, or death, kept the daemon from cleaning up",
 	};
@@ -184,7 +195,7 @@ static void check(struct run *run, size_t in_use)
 		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
 	if (limit != LIMIT_NONE && !allows_acquire_only(limit) && !allows_closure_only(limit))
 		flags |= FAKE_CHECK_LARVALS_MAY_STAY;
-	if (allows_closure_only(limit))
+	if (allows_closure_only(limit) || limit == LIMIT_WRITTEN_TO_LARVAL)
 		flags |= FAKE_CHECK_CLOSURES_MAY_HAPPEN;
 	if (limit != LIMIT_NONE && (s->fault.count > 1 || (o->killed && !run->stored)))
 		flags |= FAKE_CHECK_NIC_MAY_DIFFER;
@@ -230,9 +241,10 @@ void explore_describe(FILE *report, const struct explore_scenario *s,
 {
 	const struct explore_world *w = s->world;
 
-	(void)fprintf(report, "%s %s%s%s%s%s", w->evict ? "evict" : "promote", w->name,
-		      explore_spi_name(w->spi), explore_migrate_name(w->migrate_state),
-		      w->evict ? "" : ", NIC ", w->evict ? "" : explore_answer_name(w->answer));
+	(void)fprintf(report, "%s %s%s%s%s%s%s", w->evict ? "evict" : "promote", w->name,
+		      w->names_spi ? ", templates name the SPI" : "", explore_spi_name(w->spi),
+		      explore_migrate_name(w->migrate_state), w->evict ? "" : ", NIC ",
+		      w->evict ? "" : explore_answer_name(w->answer));
 	if (s->fault.kind != FAKE_FAULT_NONE)
 		(void)fprintf(report, "; %s at message %u (%s), %u times",
 			      explore_fault_name(s->fault.kind), s->fault.message,

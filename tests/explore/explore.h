@@ -39,6 +39,7 @@ struct explore_world {
 	enum explore_answer answer; /* of the NIC, to a promotion */
 	enum explore_spi spi;
 	enum fake_migrate_state migrate_state; /* how the kernel moves SAs itself */
+	bool names_spi;                        /* templates of policies do, as charon's */
 };
 
 enum explore_event {
@@ -100,6 +101,12 @@ enum explore_limit {
 	/* ... or the SA stayed where it was, and a lookup that stood at the cover when that was
 	 * taken away lost the chain. Elsewhere the new SA is before the cover. */
 	LIMIT_STOOD_AT_COVER,
+	/* A packet whose template names the SPI came between the deletion and the larval SA in its
+	 * place, and made one itself: the IKE daemon is asked, and nothing else is wrong. */
+	LIMIT_SPI_NAMED,
+	/* ... and the IKE daemon wrote, or time passed, before that was replaced: its request met
+	 * the packet's larval SA and not the SA. */
+	LIMIT_WRITTEN_TO_LARVAL,
 	/* The daemon stood still, or was dead, until the larval SA in the SA's place expired: the
 	 * IKE daemon is told and closes its SA, which then has to stay away. */
 	LIMIT_LARVAL_EXPIRED,
