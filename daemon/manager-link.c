@@ -64,8 +64,7 @@ void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *imag
 
 static bool is_restorable(const struct manager *m, const struct sa *sa)
 {
-	if (!shadow_exists(&sa->shadow) || sa->deleted_by_other ||
-	    m->config->on_link_down == CONFIG_LINK_DOWN_LEAVE)
+	if (!shadow_exists(&sa->shadow) || m->config->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
 	/* It could cost another SA its life, one that came later than its promotion. */
 	if (sa_table_has_packet_partner(&m->sas, sa, sa->ifindex))
@@ -106,8 +105,9 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 	{
+		/* One that the IKE daemon deleted is not lost: its event has it looked up. */
 		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex) ||
-		    manager_is_owed(m, &sa->description.id))
+		    sa->deleted_by_other || manager_is_owed(m, &sa->description.id))
 			continue;
 		if (prepare(m, sa)) {
 			lost->images[lost->n] = &sa->shadow.image;
@@ -284,7 +284,9 @@ bool manager_may_be_lost(struct manager *m, struct sa *sa)
 		return true;
 	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
-	if (nic_is_down(m, sa->ifindex) && is_restorable(m, sa)) {
+	if (nic_is_down(m, sa->ifindex)) {
+		if (!is_restorable(m, sa))
+			return false;
 		manager_restore_soon(m, sa->ifindex);
 		return true;
 	}

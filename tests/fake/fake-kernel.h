@@ -310,6 +310,7 @@ struct fake_view fake_kernel_view(const struct fake_kernel *k, const struct fake
 bool fake_belief_alive(const struct fake_belief *belief);
 struct sa_id fake_belief_id(const struct fake_belief *belief);
 unsigned fake_kernel_count(const struct fake_kernel *k, bool larval);
+unsigned fake_kernel_larvals_of_daemon(const struct fake_kernel *k);
 /* Gives the SA an attribute the daemon does not know, or takes a larval's place in a test. */
 void fake_kernel_plant(struct fake_kernel *k, struct fake_belief *belief, uint16_t type,
 		       const void *data, size_t size);
@@ -329,5 +330,7 @@ enum fake_check_flags {
 	/* Larval SAs in the place of an SA may have expired: nobody was there to look after them.
 	 */
 	FAKE_CHECK_CLOSURES_MAY_HAPPEN = 8,
+	/* Requests of the IKE daemon may have failed that would not fail without the daemon. */
+	FAKE_CHECK_REQUESTS_MAY_FAIL = 16,
 };
 unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore-manager [--all] [--report | --trace] [--first] [--world=N]: runs all lives, prints how
- * many and what came of them. Fails if one goes wrong. --first stops at that one; --trace also
- * prints what the daemon sent in it.
+ * explore-manager [--quick | --all] [--report | --trace] [--first] [--world=N]: runs all lives,
+ * prints how many and what came of them. Fails if one goes wrong. --first stops at that one;
+ * --trace also prints what the daemon sent in it.
  */
 #include "journal.h"
 #include "life.h"
@@ -25,13 +25,13 @@ static void print(const struct life_explorer *e)
 		(void)printf("not promised, %s: %lu\n", life_limit_name(i), e->limits[i]);
 }
 
-static int explore(struct life_explorer *e, bool thorough, long only)
+static int explore(struct life_explorer *e, enum life_thoroughness thoroughness, long only)
 {
 	size_t n;
 	const struct life_world *worlds = life_worlds(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if ((only < 0 || (size_t)only == i) && !life_explore(e, &worlds[i], thorough))
+		if ((only < 0 || (size_t)only == i) && !life_explore(e, &worlds[i], thoroughness))
 			break;
 	print(e);
 	return e->wrong > 0;
@@ -43,13 +43,15 @@ int main(int argc, char **argv)
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
 	struct life_explorer explorer = {};
 	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* a disk is slow */
-	bool thorough = false;
+	enum life_thoroughness thoroughness = LIFE_USUAL;
 	long only = -1;
 	int r;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--all") == 0) {
-			thorough = true;
+			thoroughness = LIFE_ALL;
+		} else if (strcmp(argv[i], "--quick") == 0) {
+			thoroughness = LIFE_QUICK;
 		} else if (strcmp(argv[i], "--report") == 0) {
 			explorer.report = stdout;
 		} else if (strcmp(argv[i], "--trace") == 0) {
@@ -60,8 +62,10 @@ int main(int argc, char **argv)
 		} else if (strncmp(argv[i], "--world=", 8) == 0) {
 			only = strtol(argv[i] + 8, NULL, 10);
 		} else {
-			(void)fprintf(stderr, "usage: explore-manager [--all] [--report | --trace] "
-					      "[--world=N]\n");
+			(void)fprintf(
+				stderr,
+				"usage: explore-manager [--quick | --all] [--report | --trace] "
+				"[--world=N]\n");
 			return 2;
 		}
 	}
@@ -76,7 +80,7 @@ int main(int argc, char **argv)
 	(void)snprintf(explorer.placed_path, sizeof(explorer.placed_path), "%s/placed", directory);
 	explorer.arena = arena;
 	explorer.rescue = rescue;
-	r = explore(&explorer, thorough, only);
+	r = explore(&explorer, thoroughness, only);
 	journal_free(explorer.journal);
 	(void)fclose(explorer.log);
 	(void)unlink(explorer.placed_path);

@@ -173,6 +173,8 @@ void life_flush(struct life *life, double in_seconds)
 	if (fake_kernel_link_down(life->fake, LIFE_NIC) == 0)
 		return;
 	life->was_down = true;
+	if (life->down_since == 0)
+		life->down_since = life->now;
 	life_lose_window(life);
 }
 

@@ -65,13 +65,103 @@ static bool all_faults(struct life_explorer *explorer, const struct life_scenari
 			 ELEMENTSOF(receive_errors), 1);
 }
 
-bool life_explore(struct life_explorer *explorer, const struct life_world *world, bool thorough)
+/* ---- Two of them ---- */
+
+static const enum life_event firsts[] = {
+	LIFE_DELETE, LIFE_UPDATE, LIFE_REKEY_AND_DELETE, LIFE_MOVE,     LIFE_DOWN, LIFE_DOWN_LATE,
+	LIFE_FLAP,   LIFE_BURST,  LIFE_OVERRUN,          LIFE_DISTRUST, LIFE_KILL,
+};
+static const enum life_event seconds[] = {
+	LIFE_DELETE, LIFE_UPDATE,         LIFE_DOWN,  LIFE_DOWN_LATE, LIFE_FLAP,
+	LIFE_LOOKUP, LIFE_BURST_AND_DOWN, LIFE_STALL, LIFE_KILL,
+};
+/* So many steps later is soon: a move has no more. */
+#define SOON_STEPS 12
+
+static bool all_seconds(struct life_explorer *explorer, const struct life_scenario *first)
+{
+	struct life_scenario s = *first;
+	struct life_outcome o;
+
+	for (size_t i = 0; i < ELEMENTSOF(seconds); i++) {
+		s.second.event = seconds[i];
+		for (unsigned step = 1; step <= SOON_STEPS; step++) {
+			s.second.step = s.first.step + step;
+			if (!run(explorer, &s, &o))
+				return false;
+			if (!o.second_happened)
+				break;
+		}
+	}
+	return true;
+}
+
+static bool all_pairs(struct life_explorer *explorer, const struct life_scenario *scenario)
+{
+	struct life_scenario s = *scenario;
+	struct life_outcome o;
+
+	for (size_t i = 0; i < ELEMENTSOF(firsts); i++) {
+		s.first.event = firsts[i];
+		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
+			s.second.event = LIFE_NOTHING;
+			if (!run(explorer, &s, &o))
+				return false;
+			if (!o.first_happened)
+				break;
+			if (!all_seconds(explorer, &s))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The kernel has no memory for a while from the event on. */
+static bool all_events_without_memory(struct life_explorer *explorer,
+				      const struct life_scenario *scenario)
+{
+	static const enum life_event events[] = {LIFE_DOWN, LIFE_FLAP, LIFE_DELETE, LIFE_KILL};
+	struct life_scenario s = *scenario;
+	struct life_outcome o;
+
+	for (unsigned message = 0; message < STEPS_MAX; message++) {
+		s.fault = (struct fake_fault){.kind = FAKE_FAULT_REFUSE,
+					      .message = message,
+					      .count = 4,
+					      .error = -ENOMEM,
+					      .text = "injected"};
+		s.first.event = LIFE_NOTHING;
+		if (!run(explorer, &s, &o))
+			return false;
+		if (!o.fault_struck)
+			return true;
+		for (size_t i = 0; i < ELEMENTSOF(events); i++) {
+			s.first.event = events[i];
+			for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
+				if (!run(explorer, &s, &o))
+					return false;
+				if (!o.first_happened)
+					break;
+			}
+		}
+	}
+	return true;
+}
+
+bool life_explore(struct life_explorer *explorer, const struct life_world *world,
+		  enum life_thoroughness thoroughness)
 {
 	struct life_scenario quiet = {.world = world}, busy = {.world = world, .busy = true};
 	struct life_outcome o;
 
-	(void)thorough;
-	return run(explorer, &quiet, &o) && run(explorer, &busy, &o) &&
-	       all_events(explorer, &quiet) && all_events(explorer, &busy) &&
-	       all_faults(explorer, &quiet) && all_faults(explorer, &busy);
+	if (!run(explorer, &quiet, &o) || !run(explorer, &busy, &o) || !all_events(explorer, &busy))
+		return false;
+	if (thoroughness == LIFE_QUICK)
+		return true;
+	if (!all_events(explorer, &quiet) || !all_faults(explorer, &quiet) ||
+	    !all_faults(explorer, &busy))
+		return false;
+	if (thoroughness != LIFE_ALL || !world->typical)
+		return true;
+	return all_pairs(explorer, &busy) && all_events_without_memory(explorer, &quiet);
 }

@@ -122,7 +122,6 @@ void life_go_on_moving(struct life *life)
 			life->outcome->ike_errors++;
 		life->moving = LIFE_MOVING_DELETED;
 	} else {
-		life->made_on_larval |= view.larval && !view.acquired;
 		(void)fake_ike_move_make(life->fake, life->first, &place);
 		life->moving = LIFE_MOVING_NOT;
 	}
@@ -154,6 +153,7 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_UPDATE:
 		if (fake_belief_alive(life->first))
 			(void)fake_ike_update(life->fake, life->first, 5000, 4501);
+		life->was_updated = true;
 		break;
 	case LIFE_REKEY:
 		rekey(life);

@@ -21,14 +21,14 @@
 
 static const struct life_world worlds[] = {
 	{.name = "out", .sas = {OUT}, .n = 1},
-	{.name = "out, charon", .sas = {OUT}, .n = 1, .templates_name_spi = true},
+	{.name = "out, charon", .sas = {OUT}, .n = 1, .templates_name_spi = true, .typical = true},
 	{.name = "out ESN, charon", .sas = {OUT_ESN}, .n = 1, .templates_name_spi = true},
 	{.name = "out, charon, always",
 	 .sas = {OUT},
 	 .n = 1,
 	 .templates_name_spi = true,
 	 .always = true},
-	{.name = "in", .sas = {IN}, .n = 1},
+	{.name = "in", .sas = {IN}, .n = 1, .typical = true},
 	{.name = "in ESN, always", .sas = {IN_ESN}, .n = 1, .always = true},
 	{.name = "out and in, charon", .sas = {OUT, IN}, .n = 2, .templates_name_spi = true},
 	{.name = "out, charon, MIGRATE_STATE evicts",

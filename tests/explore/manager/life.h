@@ -22,6 +22,7 @@ struct life_world {
 	struct fake_sa_spec sas[LIFE_SAS_MAX];
 	size_t n;
 	bool templates_name_spi; /* as charon writes its policies */
+	bool typical;            /* two events in one life */
 	bool always;             /* pinned by a rule: promoted at birth, without a rate */
 	enum fake_migrate_state migrate_state;
 };
@@ -78,10 +79,12 @@ enum life_limit {
 	/* It wrote, and met the larval SA that a packet had inserted in the place of its SA or of
 	 * our larval SA. */
 	LIFE_LIMIT_MET_ACQUIRED,
+	/* What it changed since the last sample is not what an SA is restored with. */
+	LIFE_LIMIT_UPDATE_LOST,
+	/* It copied our offload to new addresses, and the NIC went down before that was seen. */
+	LIFE_LIMIT_COPY_UNSEEN,
 	/* It read the SA in the middle of a move: a larval SA, without keys. */
 	LIFE_LIMIT_READ_LARVAL,
-	/* It deleted the SA and made it anew, and our larval SA had got in between. */
-	LIFE_LIMIT_MADE_ON_LARVAL,
 	/* It made the SA anew with another source between our reading and our MIGRATE_STATE. */
 	LIFE_LIMIT_MADE_BEFORE_MIGRATE,
 	/* A policy that makes the protection optional came within a move, or the NIC went down. */
@@ -157,8 +160,11 @@ struct life {
 		LIFE_MOVING_READ,
 		LIFE_MOVING_DELETED,
 	} moving; /* how far the IKE daemon is with update_sa() */
-	bool has_moved, read_larval, made_on_larval, optional, optional_within;
+	bool has_moved, read_larval, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
+	bool was_updated;
+	double down_since; /* and not all are back; 0: they are */
+	double down_longest;
 	unsigned dumps;
 	/* Inbound: the last number accepted as of the last step, and of the last dump. */
 	uint64_t accepted[LIFE_SAS_MAX], dumped[LIFE_SAS_MAX];
@@ -198,5 +204,12 @@ void life_run(struct life_explorer *explorer, const struct life_scenario *scenar
 /* life-worlds.c */
 const struct life_world *life_worlds(size_t *ret_n);
 
-/* life-enumerate.c: false when the limit was reached. */
-bool life_explore(struct life_explorer *explorer, const struct life_world *world, bool thorough);
+/* life-enumerate.c */
+enum life_thoroughness {
+	LIFE_QUICK, /* one event, in busy lives */
+	LIFE_USUAL, /* one event or fault */
+	LIFE_ALL,   /* in typical worlds also two, the second soon after the first */
+};
+/* False when the limit was reached. */
+bool life_explore(struct life_explorer *explorer, const struct life_world *world,
+		  enum life_thoroughness thoroughness);
