@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -65,7 +66,7 @@ struct nic_watch {
 	bool reading; /* a dump of everything is under way */
 	bool begun;   /* the first part of the dump was received */
 	bool current;
-	bool addresses_changed;
+	bool addresses_removed;
 	struct nic_route_changes changes;
 	struct nic_watch_statistics statistics;
 };
@@ -99,13 +100,7 @@ static int announce_routes(struct nic_watch *w)
 	return announce_within(w, NIC_WATCH_DEBOUNCE_USEC);
 }
 
-static int announce_addresses(struct nic_watch *w, bool removed)
-{
-	w->addresses_changed = true;
-	return announce_within(w, removed ? NIC_WATCH_REMOVED_USEC : NIC_WATCH_DEBOUNCE_USEC);
-}
-
-static bool same_prefix(const struct nic_prefix *a, const struct nic_prefix *b)
+static bool is_same_prefix(const struct nic_prefix *a, const struct nic_prefix *b)
 {
 	return a->family == b->family && a->length == b->length &&
 	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
@@ -114,12 +109,42 @@ static bool same_prefix(const struct nic_prefix *a, const struct nic_prefix *b)
 static void note_route_change(struct nic_route_changes *changes, const struct nic_prefix *prefix)
 {
 	for (size_t i = 0; i < changes->n; i++)
-		if (same_prefix(&changes->prefixes[i], prefix))
+		if (is_same_prefix(&changes->prefixes[i], prefix)) {
+			changes->prefixes[i].own |= prefix->own;
 			return;
+		}
 	if (changes->n == NIC_ROUTE_CHANGES_MAX)
 		changes->all = true;
 	else
 		changes->prefixes[changes->n++] = *prefix;
+}
+
+static void note_own_address(struct nic_watch *w, const struct nic_address *address)
+{
+	struct nic_prefix prefix = {
+		.family = (uint8_t)address->family,
+		.length = address->family == AF_INET ? 32 : 128,
+		.own = true,
+	};
+
+	memcpy(prefix.address, address->bytes, sizeof(prefix.address));
+	note_route_change(&w->changes, &prefix);
+}
+
+static int announce_added(struct nic_watch *w, const struct nic_address *address)
+{
+	note_own_address(w, address);
+	return announce_within(w, NIC_WATCH_DEBOUNCE_USEC);
+}
+
+static int announce_removed(struct nic_watch *w, const struct nic_address *address)
+{
+	if (address && address->family == AF_INET6 &&
+	    IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)address->bytes))
+		note_own_address(w, address);
+	else
+		w->addresses_removed = true;
+	return announce_within(w, NIC_WATCH_REMOVED_USEC);
 }
 
 static int on_routes_message(const struct nlmsghdr *message, bool reply, void *userdata)
@@ -166,11 +191,11 @@ static void read_routes(struct nic_watch *w)
 static int on_debounce(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct nic_watch *w = userdata;
-	bool addresses = w->addresses_changed;
+	bool removed = w->addresses_removed;
 
 	read_routes(w);
-	w->addresses_changed = false;
-	if (addresses && w->callbacks.addresses)
+	w->addresses_removed = false;
+	if (removed && w->callbacks.addresses)
 		w->callbacks.addresses(w->userdata);
 	if ((w->changes.all || w->changes.n > 0) && w->callbacks.routes)
 		w->callbacks.routes(&w->changes, w->userdata);
@@ -289,10 +314,10 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 	switch (r) {
 	case NIC_ADDRESS_ADDED:
 		r = nic_addresses_add(w->addresses, &address);
-		return r > 0 ? announce_addresses(w, false) : r;
+		return r > 0 ? announce_added(w, &address) : r;
 	case NIC_ADDRESS_REMOVED:
 		r = nic_addresses_remove(w->addresses, &address);
-		return r > 0 ? announce_addresses(w, true) : r;
+		return r > 0 ? announce_removed(w, &address) : r;
 	case -ENOMEM:
 		return r;
 	default:
@@ -366,7 +391,7 @@ static int read_addresses(struct nic_watch *w)
 	r = dump(w, RTM_GETADDR);
 	if (r < 0)
 		return r;
-	return nic_addresses_remove_stale(w->addresses) > 0 ? announce_addresses(w, true) : 0;
+	return nic_addresses_remove_stale(w->addresses) > 0 ? announce_removed(w, NULL) : 0;
 }
 
 static int read_features(struct nic_watch *w)
@@ -583,7 +608,7 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 	if (r < 0)
 		return r;
 
-	w->addresses_changed = false;
+	w->addresses_removed = false;
 	w->changes = (struct nic_route_changes){};
 	w->current = complete;
 	w->ready = true;

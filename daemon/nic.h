@@ -45,6 +45,7 @@ struct nic {
 struct nic_prefix {
 	uint8_t family; /* AF_INET, AF_INET6 */
 	uint8_t length; /* bits; 0: a default route */
+	bool own;       /* an address of this machine: what comes from it is concerned, too */
 	uint8_t address[16];
 };
 
@@ -69,13 +70,14 @@ struct nic_watch_callbacks {
 	 * moved to another namespace). Both live until the callback returns. */
 	void (*link)(const struct nic *old, const struct nic *new, void *userdata);
 
-	/* A local address came (coalesced, at most NIC_WATCH_DEBOUNCE_USEC late) or went
-	 * (NIC_WATCH_REMOVED_USEC). */
+	/* Local addresses went (coalesced, at most NIC_WATCH_REMOVED_USEC late), and with them any
+	 * route, about which the kernel may send no message (fib_sync_down_addr()). */
 	void (*addresses)(void *userdata);
 
 	/* Routes, rules or nexthops changed, so that the answer of a route lookup may be another
-	 * one. Coalesced likewise, so that a storm of routes costs ten calls a second. Not called
-	 * for what follows from a change of a link or an address. */
+	 * one. Coalesced (NIC_WATCH_DEBOUNCE_USEC), so that a storm of routes costs ten calls a
+	 * second. So are told local addresses that came, and IPv6 link-local ones that went
+	 * (NIC_WATCH_REMOVED_USEC): each device has one, and no other route hangs on it. */
 	void (*routes)(const struct nic_route_changes *changes, void *userdata);
 
 	/* Messages were lost and everything was read anew (the differences were told by link()).

@@ -163,12 +163,13 @@ void route_cache_expire(struct route_cache *cache)
 struct range {
 	uint64_t value[2], mask[2];
 	uint32_t family;
+	bool own;
 };
 
 /* The bytes stay in network order: they are only compared. */
 static struct range range_of(const struct nic_prefix *prefix)
 {
-	struct range range = {.family = prefix->family};
+	struct range range = {.family = prefix->family, .own = prefix->own};
 	uint8_t mask[16] = {};
 
 	memset(mask, 0xff, prefix->length / 8);
@@ -179,15 +180,22 @@ static struct range range_of(const struct nic_prefix *prefix)
 	return range;
 }
 
+static bool is_within(const uint64_t *address, const struct range *range)
+{
+	return (((address[0] ^ range->value[0]) & range->mask[0]) |
+		((address[1] ^ range->value[1]) & range->mask[1])) == 0;
+}
+
 static bool is_within_any(const struct route_key *key, const struct range *ranges, size_t n)
 {
-	uint64_t destination[2];
+	uint64_t source[2], destination[2];
 
+	memcpy(source, key->source.bytes, sizeof(source));
 	memcpy(destination, key->destination.bytes, sizeof(destination));
 	for (size_t i = 0; i < n; i++)
 		if (key->family == ranges[i].family &&
-		    (((destination[0] ^ ranges[i].value[0]) & ranges[i].mask[0]) |
-		     ((destination[1] ^ ranges[i].value[1]) & ranges[i].mask[1])) == 0)
+		    (is_within(destination, &ranges[i]) ||
+		     (ranges[i].own && is_within(source, &ranges[i]))))
 			return true;
 	return false;
 }

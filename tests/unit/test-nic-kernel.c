@@ -227,7 +227,7 @@ static void test_addresses_change(void **state)
 	run("ip address add 203.0.113.77/32 dev left0;"
 	    "ip address add 203.0.113.77/32 dev right0;"
 	    "ip address add 10.9.9.1 peer 10.9.9.2 dev left0");
-	wait_for(f, &f->seen.addresses, 1);
+	wait_for(f, &f->seen.routes, 1);
 	assert_true(is_local(f, "203.0.113.77"));
 	assert_true(is_local(f, "10.9.9.1"));
 	assert_false(is_local(f, "10.9.9.2"));
@@ -255,8 +255,8 @@ static void test_removed_address_is_told_early(void **state)
 		uint64_t start, took;
 
 		run("ip address add 203.0.113.78/32 dev left0");
-		f->seen.addresses = 0;
-		wait_for(f, &f->seen.addresses, 1);
+		f->seen.routes = 0;
+		wait_for(f, &f->seen.routes, 1);
 		run("ip address del 203.0.113.78/32 dev left0");
 		/* The loop's time is that of its last turn. */
 		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
@@ -503,6 +503,40 @@ static int device_of(struct network *network, const char *source, const char *pe
 	return r < 0 ? r : ifindex;
 }
 
+/* The address of an SA comes; and one that no SA has, as any device that is up gets one by itself.
+ */
+static void test_address_of_an_sa(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = {};
+	_cleanup_(network_freep) struct network *network = open_network(f, &seen);
+	int left = (int)if_nametoindex("left0");
+	struct sa_address own = address("203.0.113.5"), link = address("fe80::77");
+	uint64_t start;
+
+	assert_int_equal(device_of(network, "192.0.2.1", "10.4.0.1"), left);
+	assert_int_equal(device_of(network, "203.0.113.5", "10.4.0.1"), -EADDRNOTAVAIL);
+	for (unsigned i = 0; i < 2; i++) {
+		run(i == 0 ? "ip address add fe80::77/64 dev right0 nodad"
+			   : "ip address del fe80::77/64 dev right0");
+		start = now_usec(f->event);
+		while (now_usec(f->event) - start < 2 * NIC_WATCH_DEBOUNCE_USEC)
+			assert_true(sd_event_run(f->event, NIC_WATCH_DEBOUNCE_USEC) >= 0);
+		assert_int_equal(network->ops->address_is_local(network, AF_INET6, &link), i == 0);
+	}
+	assert_int_equal(seen.routes + seen.addresses, 0);
+
+	run("ip address add 203.0.113.5/32 dev right0");
+	wait_for(f, &seen.routes, 1);
+	assert_int_equal(seen.addresses, 0);
+	assert_true(network->ops->address_is_local(network, AF_INET, &own));
+	assert_int_equal(device_of(network, "203.0.113.5", "10.4.0.1"), left);
+
+	run("ip address del 203.0.113.5/32 dev right0");
+	wait_for(f, &seen.addresses, 1);
+	assert_int_equal(device_of(network, "203.0.113.5", "10.4.0.1"), -EADDRNOTAVAIL);
+}
+
 /* A NIC loses its carrier, and then the routing daemon moves a peer's prefix to the other one: the
  * first alone is no reason to look for the SAs' devices, the second is. */
 static void test_reroute_after_carrier_loss(void **state)
@@ -584,8 +618,8 @@ static void test_vrf(void **state)
 	    "ip route add default via 2001:db8:5::2 vrf red");
 	red = (int)if_nametoindex("red");
 	in_red = (int)if_nametoindex("red0");
-	f->seen.addresses = 0;
-	wait_for(f, &f->seen.addresses, 1);
+	f->seen.routes = 0;
+	wait_for(f, &f->seen.routes, 1);
 
 	assert_int_equal(vrf_of(f, "10.5.0.1", &vrf), 0);
 	assert_int_equal(vrf, red);
@@ -652,6 +686,7 @@ int main(void)
 		cmocka_unit_test(test_egress),
 		cmocka_unit_test(test_for_sa),
 		cmocka_unit_test(test_cache),
+		cmocka_unit_test_setup_teardown(test_address_of_an_sa, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reroute_after_carrier_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_hop_lives_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vrf, setup, teardown),

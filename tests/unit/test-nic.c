@@ -569,7 +569,9 @@ static size_t expire(struct route_cache *cache, const char *address, uint8_t len
 static void test_route_cache_expires(void **state)
 {
 	_cleanup_(route_cache_freep) struct route_cache *cache = NULL;
+	struct route_key key = {.family = AF_INET, .destination.bytes = {198, 18}};
 	struct nic_prefix both[2];
+	int answer;
 
 	assert_int_equal(route_cache_new(4096, &cache), 0);
 	assert_int_equal(expire(cache, "10.0.0.0", 8), 0);
@@ -605,6 +607,15 @@ static void test_route_cache_expires(void **state)
 	assert_int_equal(expire(cache, "0.0.0.0", 0), 3);
 	assert_false(remembers(cache, "192.0.3.1"));
 	assert_true(remembers(cache, "2001:db8::1"));
+
+	/* An address of this machine concerns what comes from it. */
+	key.source.bytes[3] = 9;
+	assert_int_equal(route_cache_put(cache, &key, 7), 0);
+	both[0] = prefix_of("0.0.0.9", 32);
+	assert_int_equal(route_cache_expire_prefixes(cache, both, 1), 0);
+	both[0].own = true;
+	assert_int_equal(route_cache_expire_prefixes(cache, both, 1), 1);
+	assert_false(route_cache_get(cache, &key, &answer));
 
 	both[0] = prefix_of("198.51.100.0", 24);
 	both[1] = prefix_of("2001:db8::", 33);
