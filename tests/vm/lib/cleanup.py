@@ -9,7 +9,7 @@ import time
 from lib import nsim, service
 from lib.sh import attempt
 
-OWN_LINKS = ("vp", "dummy", "bond", "ipsec", "xfrm")
+OWN_LINKS = ("vp", "dummy", "bond", "ipsec", "xfrm", "vrf")
 _pristine = {}
 
 
