@@ -378,7 +378,8 @@ void manager_take_facts(struct manager *m, const struct sa_facts *told)
 		sa->hands_off = hands_off;
 		changed = true;
 	}
-	if (changed || sa->handle == POLICY_NONE)
+	/* As long as an SA is larval it gets no handle. */
+	if (changed || (sa->handle == POLICY_NONE && hands_off != HANDS_OFF_LARVAL))
 		manager_configure_sa(m, sa);
 	if (sa->handle == POLICY_NONE)
 		return;

@@ -32,6 +32,7 @@ struct test_network {
 	bool no_route; /* an SA's own address is gone */
 	bool vrf_unclear;
 	bool by_other; /* the route leaves by the other device */
+	unsigned lookups;
 	bool direction_unknown;
 };
 
@@ -87,6 +88,7 @@ static int network_route(struct network *network, const struct sa_description *s
 {
 	(void)sa;
 	(void)mark;
+	test_network(network)->lookups++;
 	if (!test_network(network)->present || test_network(network)->no_route)
 		return -ENETUNREACH;
 	if (test_network(network)->vrf_unclear)

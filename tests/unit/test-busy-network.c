@@ -127,6 +127,25 @@ static void test_passes_are_spaced(void **state)
 	close_bench(&b);
 }
 
+/* An SA that no IKE daemon completes is looked up once, and not with every dump. */
+static void test_larval_is_looked_up_once(void **state)
+{
+	struct fake_belief *belief;
+	unsigned before;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .inbound = true, .peer = 10});
+	assert_int_equal(fake_ike_reserve(b.fake, belief, 0x2001), 0);
+	pass(&b, 0.5);
+	before = b.network.lookups;
+	assert_true(before >= 2);
+	pass(&b, 0.5);
+	assert_int_equal(b.network.lookups, before);
+	close_bench(&b);
+}
+
 /* An evacuation is of the device, whatever its name becomes. */
 static void test_renamed(void **state)
 {
@@ -177,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_our_nic),
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_passes_are_spaced),
+		cmocka_unit_test(test_larval_is_looked_up_once),
 		cmocka_unit_test(test_renamed),
 		cmocka_unit_test(test_ties),
 	};
