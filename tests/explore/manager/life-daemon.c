@@ -350,6 +350,9 @@ static void bury(struct life *life)
 
 static void come_back(struct life *life)
 {
+	/* It cannot know what became of its SA, if a packet's larval SA has the place. */
+	if (life->first)
+		life->unknown_life |= fake_kernel_view(life->fake, life->first).acquired;
 	life->killed = false;
 	life_start(life);
 }

@@ -231,6 +231,11 @@ void life_happen(struct life *life, enum life_event event)
 		life->stalled = true;
 		life_kill(life, STALL_SECONDS);
 		break;
+	case LIFE_KILL_AND_DOWN:
+		life_kill(life, 0.25);
+		burst(life);
+		go_down(life, 0, 0, 0);
+		break;
 	case LIFE_NOTHING:
 	case _LIFE_EVENT_MAX:
 		break;
@@ -281,6 +286,7 @@ const char *life_event_name(enum life_event event)
 		[LIFE_STALL] = "the daemon stands still for 40 s",
 		[LIFE_KILL] = "kill",
 		[LIFE_KILL_LATE] = "kill, back 40 s later",
+		[LIFE_KILL_AND_DOWN] = "kill, and link down before it is back",
 	};
 
 	return names[event];

@@ -51,7 +51,7 @@ static bool skips_numbers(const struct life *life)
 {
 	if (life->scenario->world->sas[0].inbound || life->was_down || life->was_updated ||
 	    life->has_moved || life->scenario->fault.kind != FAKE_FAULT_NONE ||
-	    (life->was_killed && life->rescued == 0))
+	    life->unknown_life || (life->was_killed && life->rescued == 0))
 		return false;
 	return fake_kernel_skipped(life->fake, life->first) > 0;
 }
@@ -96,7 +96,7 @@ static enum life_limit limit_of(const struct life *life)
 		return LIFE_LIMIT_UPDATE_LOST;
 	if (life->has_moved && life->was_down)
 		return LIFE_LIMIT_COPY_UNSEEN;
-	if (life->was_killed && life->scenario->second.event)
+	if (life->was_killed && (life->was_down || life->scenario->second.event))
 		return LIFE_LIMIT_TWO_FAULTS;
 	if (life->was_killed && life->scenario->fault.kind != FAKE_FAULT_NONE)
 		return LIFE_LIMIT_TWO_FAULTS;

@@ -50,12 +50,13 @@ enum life_event {
 	LIFE_DOWN_AND_LOOKUP,      /* a packet looks for its SA then, and is held up */
 	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
 	LIFE_BURST_AND_DOWN,
-	LIFE_LOOKUP,    /* a packet looks for its SA, and is held up */
-	LIFE_OVERRUN,   /* events were lost */
-	LIFE_DISTRUST,  /* the NIC is not trusted any more, for two seconds */
-	LIFE_STALL,     /* the daemon stands still until larval SAs have expired */
-	LIFE_KILL,      /* the daemon is killed, and started again 250 ms later */
-	LIFE_KILL_LATE, /* ... after larval SAs have expired */
+	LIFE_LOOKUP,        /* a packet looks for its SA, and is held up */
+	LIFE_OVERRUN,       /* events were lost */
+	LIFE_DISTRUST,      /* the NIC is not trusted any more, for two seconds */
+	LIFE_STALL,         /* the daemon stands still until larval SAs have expired */
+	LIFE_KILL,          /* the daemon is killed, and started again 250 ms later */
+	LIFE_KILL_LATE,     /* ... after larval SAs have expired */
+	LIFE_KILL_AND_DOWN, /* ... packets at line rate meanwhile, then the NIC goes down */
 	_LIFE_EVENT_MAX,
 };
 
@@ -162,7 +163,7 @@ struct life {
 	} moving; /* how far the IKE daemon is with update_sa() */
 	bool has_moved, read_larval, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
-	bool was_updated;
+	bool was_updated, unknown_life;
 	double down_since; /* and not all are back; 0: they are */
 	double down_longest;
 	unsigned dumps;
