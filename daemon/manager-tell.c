@@ -499,5 +499,7 @@ void manager_tell_completed(struct manager *m, const struct move *move)
 		      event.destination,
 		      move->result == MOVE_RESULT_GONE
 			      ? "it was deleted meanwhile and stays deleted"
+		      : move->result == MOVE_RESULT_LOST
+			      ? "the kernel does not take it back yet, trying again"
 			      : "it is back in software");
 }
