@@ -81,7 +81,8 @@ static enum explore_limit limit_of(const struct run *run)
 	/* The enumeration has no events there. */
 	if (s->world->spi == SPI_SHARED_REFUSED && blind)
 		return LIMIT_NO_LARVAL;
-	if ((killed || run->deleted_away) && refuses(run, XFRM_MSG_ALLOCSPI))
+	if ((killed || run->deleted_away || fake_ike_errors(run->fake) > 0) &&
+	    refuses(run, XFRM_MSG_ALLOCSPI))
 		return LIMIT_NO_LARVAL;
 	if (run->written_before && (blind || s->fault.kind == FAKE_FAULT_LOSE_NOTE))
 		return LIMIT_WRITTEN_BEFORE;
@@ -193,9 +194,11 @@ static void check(struct run *run, size_t in_use)
 	/* From an old image, if the exact one was lost on the way or with the daemon. */
 	if (s->fault.kind != FAKE_FAULT_NONE || (o->killed && !run->noted))
 		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
+	/* Beyond these the SA may be lost, with all that the IKE daemon then meets. */
 	if (limit != LIMIT_NONE && !allows_acquire_only(limit) && !allows_closure_only(limit))
-		flags |= FAKE_CHECK_LARVALS_MAY_STAY;
-	if (allows_closure_only(limit) || limit == LIMIT_WRITTEN_TO_LARVAL)
+		flags |= FAKE_CHECK_LARVALS_MAY_STAY | FAKE_CHECK_CLOSURES_MAY_HAPPEN |
+			 FAKE_CHECK_REQUESTS_MAY_FAIL;
+	if (allows_closure_only(limit))
 		flags |= FAKE_CHECK_CLOSURES_MAY_HAPPEN;
 	if (limit != LIMIT_NONE && (s->fault.count > 1 || (o->killed && !run->stored)))
 		flags |= FAKE_CHECK_NIC_MAY_DIFFER;
