@@ -4,7 +4,7 @@
 import collections
 import re
 
-from lib import falls
+from lib import falls, roaming
 from lib.case import timeout
 from lib.ike import HERE, SIDES, IkeWorld, inner, outer, tunnels
 from lib.sh import run, spawn, wait_until
@@ -37,8 +37,7 @@ CONNECTION = """
 connections {{
 t{tunnel} {{
     version = 2
-    local_addrs = {here}
-    remote_addrs = {there}
+    {addresses}
     proposals = aes128-sha256-ecp256
     dpd_delay = 5s
     rekey_time = {ike_rekey}s
@@ -79,14 +78,22 @@ class StrongSwan(IkeWorld):
               r"creating acquire job|no acceptable|integrity check failed|duplicate|giving up|retransmit [2-9]|"
               r"unable to handle|inbound and outbound IPsec SA|SAD entry.*fail|DPD check timed out")
 
+    # Who initiates. The peer as initiator is a roadwarrior, whose address the gateway does not know before.
+    initiator = "gw"
+
+    def _addresses(self, side, tunnel):
+        if self.initiator == "peer":
+            return "" if side == "gw" else f"remote_addrs = {HERE}"
+        here, there = (HERE, outer(tunnel)) if side == "gw" else (outer(tunnel), HERE)
+        return f"local_addrs = {here}\n    remote_addrs = {there}"
+
     def _configure(self, side):
         directory, gateway = self.directories[side], side == "gw"
         short = self.rekeying and gateway
         (directory / "strongswan.conf").write_text(SETTINGS.format(directory=directory))
         text = "".join(CONNECTION.format(
             tunnel=tunnel, own=side, other="peer" if gateway else "gw",
-            here=HERE if gateway else outer(tunnel), there=outer(tunnel) if gateway else HERE,
-            inner_here=inner(side, tunnel), inner_there=inner("peer" if gateway else "gw", tunnel),
+            addresses=self._addresses(side, tunnel), inner_here=inner(side, tunnel), inner_there=inner("peer" if gateway else "gw", tunnel),
             # The gateway rekeys, so that the two do not do so at the same time.
             rekey=15 if short else 3600, life=60 if short else 4000, ike_rekey=40 if short else 14400) for tunnel in tunnels())
         (directory / "swanctl.conf").write_text(text)
@@ -102,7 +109,7 @@ class StrongSwan(IkeWorld):
             wait_until((directory / "vici").exists, 30, f"charon of {side}")
             self._swanctl(side, "--load-all", "--file", directory / "swanctl.conf")
         for tunnel in tunnels():
-            self._swanctl("gw", "--initiate", "--child", f"t{tunnel}", "--timeout", "30")
+            self._swanctl(self.initiator, "--initiate", "--child", f"t{tunnel}", "--timeout", "30")
 
     def children(self):
         text = self._swanctl("gw", "--list-sas", "--raw")
@@ -127,3 +134,24 @@ class FallingStrongSwan(StrongSwan):
 def case_strongswan_link_down():
     """The NIC falls again and again under strongSwan's tunnels: every SA is back, no CHILD_SA is closed, no number comes twice"""
     FallingStrongSwan(rate=falls.RATE, rekeying=False).go(lambda world: falls.go(world, 6))
+
+
+class RoamingStrongSwan(StrongSwan):
+    # Between two addresses requests are sent again, and the kernel may ask for an SA.
+    errors = StrongSwan.errors.replace("creating acquire job|", "").replace("retransmit [2-9]|", "") + "|closing expired|hard expire"
+
+
+class Roadwarrior(RoamingStrongSwan):
+    initiator = "peer"
+
+
+@timeout(180)
+def case_mobike():
+    """The gateway changes its address (MOBIKE) while its SAs are offloaded: none is lost, none stays in a NIC without trust"""
+    RoamingStrongSwan(rekeying=False).go(roaming.gateway_moves)
+
+
+@timeout(180)
+def case_mobike_nat():
+    """The peer moves while its SAs are offloaded, then behind a NAT, which changes its mapping, and back: no tunnel is lost"""
+    Roadwarrior(rekeying=False).go(roaming.peer_moves)
