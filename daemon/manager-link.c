@@ -85,8 +85,12 @@ static bool prepare(struct manager *m, struct sa *sa)
 {
 	if (!is_restorable(m, sa))
 		return false;
-	return sa->description.direction != SA_DIRECTION_OUT ||
-	       shadow_advance(&sa->shadow, manager_now(m), speed_of(m, sa->ifindex)) == 0;
+	if (sa->description.direction != SA_DIRECTION_OUT ||
+	    shadow_advance(&sa->shadow, manager_now(m), speed_of(m, sa->ifindex)) == 0)
+		return true;
+	/* Only a new sample helps. With this shadow the SA would count as restorable for ever. */
+	shadow_wipe(&sa->shadow);
+	return false;
 }
 
 /* The SAs of one attempt. */

@@ -315,6 +315,8 @@ static void test_sequence_space(void **state)
 	fall(&b);
 	tell_link(&b, false);
 	assert_false(fake_kernel_view(b.fake, belief).exists);
+	assert_null(entry(&b, belief));
+	assert_int_equal(told(&b, "0 back in software after 0.0 ms, 1 not"), 1);
 	fake_ike_forget(b.fake, belief);
 	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
 	close_bench(&b);
