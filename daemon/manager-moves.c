@@ -260,6 +260,19 @@ static void run(struct manager *m, const struct sa *sa, struct move *move)
 		move->result = MOVE_RESULT_GONE;
 }
 
+/* Between the plan and the move the operator, the route or the driver can have ruled the NIC out.
+ */
+static bool is_still_allowed(struct manager *m, const struct sa *sa,
+			     const struct policy_move *planned)
+{
+	const struct manager_nic *n = manager_nic(m, sa->candidate);
+
+	if (sa->candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
+	    (sa->rule && sa->rule->offload == CONFIG_OFFLOAD_NEVER))
+		return false;
+	return planned->table == (sa->description.direction == SA_DIRECTION_IN ? n->in : n->out);
+}
+
 static void make_move(struct manager *m, const struct policy_move *planned)
 {
 	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
@@ -269,7 +282,8 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 
 	if (!sa)
 		return; /* it went since the plan was made */
-	if (planned->sa == m->without_slot && planned->action == POLICY_PROMOTE) {
+	if (planned->action == POLICY_PROMOTE &&
+	    (planned->sa == m->without_slot || !is_still_allowed(m, sa, planned))) {
 		report(m, sa, POLICY_FAILED);
 		return;
 	}
@@ -340,6 +354,13 @@ static void pretend(struct manager *m, const struct policy_move *planned)
 	sa->virtually_resident = planned->action == POLICY_PROMOTE;
 	report(m, sa, POLICY_PRETENDED);
 	manager_tell_move(m, sa, planned, NULL);
+}
+
+void manager_cancel_moves_of(struct manager *m, policy_sa handle)
+{
+	for (size_t i = m->queue_position; i < m->n_queue; i++)
+		if (m->queue[i].sa == handle)
+			m->queue[i].sa = POLICY_NONE;
 }
 
 void manager_cancel_moves(struct manager *m)

@@ -205,8 +205,10 @@ void manager_configure_all(struct manager *m)
 
 static void drop(struct manager *m, struct sa *sa)
 {
-	if (sa->handle != POLICY_NONE)
+	if (sa->handle != POLICY_NONE) {
+		manager_cancel_moves_of(m, sa->handle);
 		policy_sa_remove(m->policy, sa->handle, manager_now(m));
+	}
 	sa_table_remove(&m->sas, sa);
 	m->nics_changed = true;
 }

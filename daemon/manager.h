@@ -275,6 +275,8 @@ void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *r
 void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
 void manager_cancel_moves(struct manager *m);
+/* The handle is given back, and may soon be another SA's. */
+void manager_cancel_moves_of(struct manager *m, policy_sa handle);
 /* Takes away the larval SAs that the last dump showed beside outbound SAs, in enforce mode. */
 void manager_unmask(struct manager *m);
 void manager_restore(struct manager *m);

@@ -454,6 +454,93 @@ static void test_stop_at_once(void **state)
 	close_bench(&b);
 }
 
+/* ---- Moves that are planned and not made ---- */
+
+#define SIXTEEN(text, more)                                        \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, capacity: 16, trusted: true, " text "}]\n" more
+
+/* Each exchange takes a turn, so that one group of moves is made in each. */
+static void take_a_turn(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+			void *userdata)
+{
+	struct bench *b = userdata;
+
+	(void)k;
+	(void)step;
+	if (moment == FAKE_AFTER_TRANSACT)
+		b->now += 0.02;
+}
+
+/* Twelve SAs that are to be promoted, of which one group is. */
+static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
+{
+	open_bench_with(b, SIXTEEN("allow: true", ""));
+	manager_set_paused(b->manager, true);
+	for (unsigned i = 0; i < 12; i++)
+		beliefs[i] = add(b, (struct fake_sa_spec){.spi = 0x1001 + i,
+							  .peer = (uint16_t)(10 + i),
+							  .reqid = 1 + i});
+	for (unsigned i = 0; i < 50; i++) {
+		for (unsigned j = 0; j < 12; j++)
+			(void)fake_kernel_send(b->fake, beliefs[j], 50, 1000);
+		pass(b, 0.02);
+	}
+	manager_set_paused(b->manager, false);
+	fake_kernel_set_hook(b->fake, take_a_turn, b);
+	manager_plan(b->manager);
+	fake_kernel_set_hook(b->fake, NULL, NULL);
+	assert_int_equal(b->manager->promoted, KERNEL_BATCH_MESSAGES);
+	assert_true(b->manager->queue_position < b->manager->n_queue);
+}
+
+/* What the operator says meanwhile holds for them. */
+static void test_orders_hold_for_what_is_planned(void **state)
+{
+	static const char *const texts[] = {NULL, SIXTEEN("allow: false", ""),
+					    SIXTEEN("allow: true", "rules: [{offload: never}]")};
+	struct fake_belief *beliefs[12];
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+		open_half_way(&b, beliefs);
+		if (texts[i])
+			apply(&b, texts[i]);
+		else
+			assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+		pass(&b, 1.0);
+		assert_int_equal(b.manager->promoted, KERNEL_BATCH_MESSAGES);
+		assert_int_equal(b.manager->evicted, KERNEL_BATCH_MESSAGES);
+		close_bench(&b);
+	}
+}
+
+/* The SA of a planned move goes, and another one gets its handle. */
+static void test_planned_move_is_of_one_sa(void **state)
+{
+	struct fake_belief *beliefs[12], *other;
+	struct bench b;
+	policy_sa handle;
+
+	(void)state;
+	open_half_way(&b, beliefs);
+	handle = b.manager->queue[b.manager->queue_position].sa;
+	for (unsigned i = 0; i < 12; i++)
+		if (entry(&b, beliefs[i])->handle == handle)
+			assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
+	manager_drain_events(b.manager);
+	manager_read_changed(b.manager);
+	other = add(&b, (struct fake_sa_spec){.spi = 0x2001, .peer = 30, .reqid = 30});
+	manager_drain_events(b.manager);
+	manager_read_changed(b.manager);
+	pass(&b, 0);
+	assert_int_equal(entry(&b, other)->handle, handle);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, 0);
+	assert_int_equal(b.manager->promoted, 11);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +556,8 @@ int main(void)
 		cmocka_unit_test(test_stop_waits_for_what_is_owed),
 		cmocka_unit_test(test_stop_gives_up),
 		cmocka_unit_test(test_stop_at_once),
+		cmocka_unit_test(test_orders_hold_for_what_is_planned),
+		cmocka_unit_test(test_planned_move_is_of_one_sa),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
