@@ -3,7 +3,7 @@
  * What is known of the policies is kept up by events, but for those of sockets, of which no event
  * tells. While there are outbound ones (an IKE daemon has some for its own packets), all policies
  * are read before outbound SAs are moved. That takes at most a tenth of the time: what is known of
- * them is as old as the moves of a group take, some 50 ms, or ten times what reading them took.
+ * them is as old as the moves of a group take, some 10 ms, or ten times what reading them took.
  *
  * Policies in packet offload go with their NIC, of which no event tells either. While there are
  * such, all policies are read with every dump of the SAs, and those that are missing though nobody

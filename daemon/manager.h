@@ -8,7 +8,7 @@
  *   manager-ownership.c  which SAs in NICs are ours
  *   manager-nics.c   NICs become tables; which table an SA competes in
  *   manager-orders.c what the operator ordered: pause, evacuation
- *   manager-link.c   SAs that went down with a NIC come back; NICs that are to be empty
+ *   manager-link.c   SAs that went down with a NIC come back
  *   manager-watch.c  whether an SA fares well where it was put
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
  *   manager-tell.c   what is told to the journal and remembered for `explain` and `top`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The kernel does it (XFRM_MSG_MIGRATE_STATE, Linux 7.2 and later): the keys do not leave it, the
+ * The kernel does it (XFRM_MSG_MIGRATE_STATE, Linux 7.2 and later): it copies the SA itself, the
  * numbers are exact, and a failure leaves the SA as it was. Probed at start. On 7.2 and 7.3 it can
  * move an SA out of a NIC but not into one (the clone's type_offload is never set, so
  * xfrm_dev_state_add() refuses); that is noticed at the first try and not tried again.
