@@ -73,19 +73,25 @@ void manager_plan_soon(struct manager *m)
 }
 
 /* The next tick comes earlier, never later. */
-static void resync_soon(struct manager *m)
+static void tick_soon(struct manager *m)
 {
 	double soon = manager_now(m) + RESYNC_WAIT_SECONDS;
 
-	manager_cancel_moves(m);
 	if (!schedule_is_pending(&m->schedule, MANAGER_TICK) ||
 	    m->schedule.due[MANAGER_TICK] > soon)
 		schedule_at(&m->schedule, MANAGER_TICK, soon);
 }
 
+static void resync_soon(struct manager *m)
+{
+	manager_cancel_moves(m);
+	tick_soon(m);
+}
+
 void manager_drain_events(struct manager *m)
 {
 	struct kernel *kernel = m->environment.kernel;
+	bool was_stale = m->stale;
 	int r;
 
 	do
@@ -95,6 +101,9 @@ void manager_drain_events(struct manager *m)
 		m->overruns++;
 	if (r < 0)
 		m->stale = true;
+	/* The queue of moves may be in use by the caller: manager_make_moves() cancels it. */
+	if (m->stale && !was_stale)
+		tick_soon(m);
 	if (m->n_changed > 0)
 		schedule_in(&m->schedule, MANAGER_CHANGES, 0);
 }

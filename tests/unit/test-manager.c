@@ -421,7 +421,6 @@ static void test_evacuate(void **state)
 	close_bench(&b);
 }
 
-/* The configuration says 4; the NIC has one slot. */
 /* Its own MIGRATE_STATE is no reason to read everything again, which would hold up the next move.
  */
 static void test_kernel_evicts(void **state)
@@ -445,6 +444,7 @@ static void test_kernel_evicts(void **state)
 	close_bench(&b);
 }
 
+/* The configuration says 4; the NIC has one slot. */
 static void test_capacity_is_learned(void **state)
 {
 	struct fake_belief *first, *second;
@@ -464,6 +464,25 @@ static void test_capacity_is_learned(void **state)
 	policy_table_get(b.manager->policy, manager_nic(b.manager, NIC)->out, &view);
 	assert_int_equal(view.capacity, 1);
 	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
+	close_bench(&b);
+}
+
+/* Wherever the loss is noticed, the resynchronisation does not wait for the next sample. */
+static void test_events_lost_during_a_move(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, "mode: enforce\ninterval: 10s\n"
+			    "nics: [{match: {name: eth0}, allow: true, trusted: true}]\n");
+	(void)add(&b, (struct fake_sa_spec){.peer = 10});
+	pass(&b, 1.0);
+	fake_kernel_overrun(b.fake);
+	manager_drain_events(b.manager);
+	assert_true(b.manager->stale);
+	pass(&b, 0.2);
+	assert_false(b.manager->stale);
+	assert_int_equal(b.manager->resyncs, 1);
 	close_bench(&b);
 }
 
@@ -559,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_not_trusted),
 		cmocka_unit_test(test_link_down),
 		cmocka_unit_test(test_evacuate),
+		cmocka_unit_test(test_events_lost_during_a_move),
 		cmocka_unit_test(test_kernel_evicts),
 		cmocka_unit_test(test_capacity_is_learned),
 		cmocka_unit_test(test_slower_is_undone),
