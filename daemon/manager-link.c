@@ -134,9 +134,10 @@ static void owe(struct manager *m, struct sa *sa)
 		.removed = true,
 	};
 
-	sa->shadow = (struct shadow){};
 	manager_keep_for_restoring(m, &move);
-	sa_image_wipe(&move.image);
+	/* Without memory for it the shadow stays, and the next dump finds the SA missing. */
+	if (!move.image.attributes)
+		sa->shadow = (struct shadow){};
 }
 
 /* Packets that met the gap may insert their larval SAs only now. */
