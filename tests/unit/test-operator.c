@@ -49,7 +49,8 @@ static void test_conditions_do_not_hide_each_other(void **state)
 
 	(void)state;
 	open_bench(&b);
-	assert_true(json_is_null(json_object_get(status = get_status(&b), "degraded")));
+	status = get_status(&b);
+	assert_true(json_is_null(json_object_get(status, "degraded")));
 	assert_int_equal(json_array_size(json_object_get(status, "conditions")), 0);
 	json_decref(status);
 	manager_set_paused(b.manager, true);
