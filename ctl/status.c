@@ -54,7 +54,8 @@ static void print_daemon(struct line *line, const struct status_view *status)
 	add(line, strcmp(status->mode, "enforce") == 0 ? FRAME_GREEN : FRAME_YELLOW, status->mode);
 	if (status->paused)
 		add(line, FRAME_YELLOW | FRAME_BOLD,
-		    ", PAUSED: nothing is moved until 'espoffloadctl resume'");
+		    ", PAUSED: SAs only leave NICs that may not hold them, until "
+		    "'espoffloadctl resume'");
 	if (status->fips)
 		add(line, FRAME_PLAIN, ", FIPS: only NICs inside the boundary");
 	end(line);

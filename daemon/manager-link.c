@@ -60,6 +60,9 @@ void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *imag
 		shadow_take(&sa->shadow, image, sampled_at);
 	else
 		sa_image_wipe(image);
+	/* In software nothing is to be restored: its key is kept no longer. */
+	if (!is_ours(sa))
+		shadow_wipe(&sa->shadow);
 }
 
 static bool is_restorable(const struct manager *m, const struct sa *sa)

@@ -334,8 +334,7 @@ static void update_nic(struct manager *m, const struct nic *nic)
 	if (!n)
 		return;
 	memcpy(n->name, nic->name, sizeof(n->name));
-	if (nic->speed != 0)
-		n->speed = nic->speed;
+	n->speed = nic->speed;
 	n->config = config;
 	n->frees_late = driver && driver->frees_late;
 	n->candidacy = judge(m, nic, config, driver);

@@ -262,8 +262,11 @@ static int on_link(struct nic_watch *w, struct nic *nic)
 	}
 
 	nic->speed = known ? known->speed : 0;
-	if (nic->carrier && !(known && known->carrier))
+	if (nic->carrier && !(known && known->carrier)) {
+		/* It may have come back faster: what is not known now is unknown. */
+		nic->speed = 0;
 		(void)ethtool_get_speed(nl_socket_get_fd(w->links), nic->name, &nic->speed);
+	}
 
 	/* Reading everything ends with the features of all. */
 	if (!known && w->ethtool && !w->reading) {

@@ -19,10 +19,13 @@
 int shadow_capture(struct shadow *shadow, struct secret_arena *arena,
 		   const struct nlmsghdr *message, double sampled_at)
 {
+	/* GETSA does not tell it: the move that put the SA into its NIC has read it. */
+	uint32_t threshold = shadow->image.replay_threshold;
 	int r = sa_image_capture(&shadow->image, arena, message);
 
 	if (r < 0)
 		return r;
+	shadow->image.replay_threshold = threshold;
 	shadow->sampled_at = sampled_at;
 	shadow->sequence = sa_image_output_sequence(&shadow->image);
 	return 0;

@@ -571,6 +571,24 @@ static void test_held_up(void **state)
 	close_bench(&b);
 }
 
+/* The key of an SA that left its NIC is not kept for a restore. */
+static void test_shadow_ends_with_the_eviction(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	pass(&b, 0.03);
+	assert_true(shadow_exists(&entry(&b, belief)->shadow));
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	pass(&b, 0.03);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_false(shadow_exists(&entry(&b, belief)->shadow));
+	close_bench(&b);
+}
+
 /* ---- SAs that are owed ---- */
 
 /* Before the daemon reads the SA to take it back, the IKE daemon makes another with its SPI. */
@@ -681,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_told_before),
 		cmocka_unit_test(test_held_up),
+		cmocka_unit_test(test_shadow_ends_with_the_eviction),
 		cmocka_unit_test(test_undo_finds_another),
 		cmocka_unit_test(test_owed_and_in_the_nic),
 		cmocka_unit_test(test_numbers_possible),

@@ -73,6 +73,11 @@ static void test_capture(void **state)
 	assert_true(f->shadow.sampled_at == 5);
 	in_use = secret_arena_in_use(f->arena);
 
+	/* A sample does not tell the threshold of events. */
+	f->shadow.image.replay_threshold = 9;
+	assert_int_equal(sample(f, 77, false, true, 5), 0);
+	assert_int_equal(f->shadow.image.replay_threshold, 9);
+
 	/* After a failure the older one stays, with its age. */
 	message = make_message(XFRM_MSG_NEWPOLICY, &nothing, 4, NULL, 0);
 	assert_int_equal(shadow_capture(&f->shadow, f->arena, nlmsg_hdr(message), 9), -EBADMSG);
