@@ -2,8 +2,8 @@
 /*
  * explore [--quick | --all] [--first] [--report]: runs all scenarios, prints how many and what came
  * of them, then runs each mutation until it is noticed. Fails if a scenario goes wrong or a
- * mutation goes unnoticed. --first is for tools/mutate: it ends with the first scenario that goes
- * wrong, and leaves out the mutations.
+ * mutation goes unnoticed. --first ends with the first scenario that goes wrong, and leaves out the
+ * mutations: for tools/mutate and sanitizers.
  */
 #include "explore.h"
 

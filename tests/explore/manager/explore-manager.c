@@ -62,10 +62,9 @@ int main(int argc, char **argv)
 		} else if (strncmp(argv[i], "--world=", 8) == 0) {
 			only = strtol(argv[i] + 8, NULL, 10);
 		} else {
-			(void)fprintf(
-				stderr,
-				"usage: explore-manager [--quick | --all] [--report | --trace] "
-				"[--world=N]\n");
+			(void)fprintf(stderr, "usage: explore-manager [--quick | --all] [--report "
+					      "| --trace] [--first] "
+					      "[--world=N]\n");
 			return 2;
 		}
 	}
