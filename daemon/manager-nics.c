@@ -456,7 +456,11 @@ void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *r
 	if (sa->candidacy != CANDIDACY_OK)
 		return;
 	n = manager_nic(m, sa->candidate);
-	sa->candidacy = n ? n->candidacy : judge_without_offload(m, sa->candidate);
+	if (!n) {
+		sa->candidacy = judge_without_offload(m, sa->candidate);
+		return;
+	}
+	sa->candidacy = n->candidacy;
 	if (sa->candidacy != CANDIDACY_OK)
 		return;
 	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
