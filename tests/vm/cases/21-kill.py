@@ -19,6 +19,7 @@ FAST = fast()
 XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSPI", 0x1a: "UPDSA", 0x29: "MIGRATE_STATE"}
 COVERS = 255            # SPIs up to here belong to no SA that could be on its way
 TRACE = pathlib.Path("/run/strike.txt")
+SEEN = 272              # bytes of a buffer: the second message after an ALLOCSPI, and no key of an UPDSA after a GETSA
 
 
 def sides(world):
@@ -33,7 +34,7 @@ def attach(call, number):
     """From now on the daemon dies when it enters its number-th call of that name, before the kernel looks at it."""
     pid = service.pid()
     TRACE.unlink(missing_ok=True)
-    spawn("strace", "-p", pid, "-o", TRACE, "-xx", "-s", "8", "-e", "trace=sendto,recvmsg",
+    spawn("strace", "-p", pid, "-o", TRACE, "-xx", "-s", str(SEEN), "-e", "trace=sendto,recvmsg",
           "-e", f"inject={call}:signal=SIGKILL:when={number}",
           output="/run/strace.txt")
 
@@ -55,12 +56,20 @@ def died(pid):
 
 
 def message_type(call):
-    """The type of the first message of a send, from strace's words, which may be the bytes only: the type is the fifth."""
-    named = re.search(r"nlmsg_type=(?:XFRM_MSG_(\w+)|0x([0-9a-f]+))", call)
-    if named:
-        return named[1] or XFRM_MESSAGES.get(int(named[2], 16), named[2])
-    octets = re.findall(r"\\x([0-9a-f]{2})", call)
-    return XFRM_MESSAGES.get(int(octets[4], 16), octets[4]) if len(octets) > 4 else None
+    """What a send was for: of its messages the one that changes most. From strace's words, which may be the bytes only: the beginning
+    of the buffer, where each message has its length in four bytes and its type in two."""
+    types = [name or XFRM_MESSAGES.get(int(number, 16), number)
+             for name, number in re.findall(r"nlmsg_type=(?:XFRM_MSG_(\w+)|0x([0-9a-f]+))", call)]
+    octets = bytes.fromhex("".join(re.findall(r"\\x([0-9a-f]{2})", call)))
+    offset = 0
+    while len(types) < 2 and offset + 6 <= len(octets):
+        number = int.from_bytes(octets[offset + 4:offset + 6], "little")
+        types.append(XFRM_MESSAGES.get(number, hex(number)))
+        offset += max(16, int.from_bytes(octets[offset:offset + 4], "little") + 3 & ~3)
+    for weighty in ("UPDSA", "DELSA"):
+        if weighty in types:
+            return weighty
+    return types[0] if types else None
 
 
 def back(restarts):
