@@ -107,8 +107,8 @@ def kill_many(call, numbers, enough=lambda _: False):
     continuity = Continuity()
     check_equal(len(continuity.before), 48, "SAs")
     steps, on_their_way = collections.Counter(), 0
-    for number in numbers:
-        step, at_death = strike(call, number, configurations[number % 2], continuity)
+    for turn, number in enumerate(numbers):
+        step, at_death = strike(call, number, configurations[turn % 2], continuity)
         print(f"killed at {call} {number}: {step}, on their way: {sorted(map(hex, at_death))}", flush=True)
         steps[step] += 1
         on_their_way += len(at_death)
