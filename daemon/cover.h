@@ -26,7 +26,7 @@ struct covers {
 	/* The larval SAs: theirs, and what else was left by their moves. */
 	struct sa_id larvals[2 * COVERED_MAX];
 	size_t n_larvals;
-	bool lost;    /* there is one whose SPI nobody told */
+	bool lost;    /* there is one of unknown SPI */
 	bool witness; /* one of sa_image_write_witness() may be left, without an SPI */
 };
 

@@ -279,20 +279,13 @@ bool manager_restore_lost(struct manager *m, int ifindex)
 	return manager_run_restorations(m);
 }
 
-static bool nic_is_down(const struct manager *m, int ifindex)
-{
-	const struct nic *nic = m->network->ops->get(m->network, ifindex);
-
-	return !nic || !nic->up;
-}
-
 bool manager_may_be_lost(struct manager *m, struct sa *sa)
 {
 	if (manager_is_owed(m, &sa->description.id))
 		return true;
 	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
-	if (nic_is_down(m, sa->ifindex)) {
+	if (!manager_nic_is_up(m, sa->ifindex)) {
 		if (!is_restorable(m, sa))
 			return false;
 		manager_restore_soon(m, sa->ifindex);

@@ -48,6 +48,13 @@ struct manager_nic *manager_nic(struct manager *m, int ifindex)
 	return i < m->n_nics && m->nics[i].ifindex == ifindex ? &m->nics[i] : NULL;
 }
 
+bool manager_nic_is_up(const struct manager *m, int ifindex)
+{
+	const struct nic *nic = m->network->ops->get(m->network, ifindex);
+
+	return nic && nic->up;
+}
+
 struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table)
 {
 	for (size_t i = 0; i < m->n_nics; i++)

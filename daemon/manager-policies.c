@@ -16,13 +16,6 @@
 
 #define READING_SHARE 10.0
 
-static bool nic_is_up(const struct manager *m, int ifindex)
-{
-	const struct nic *nic = m->network->ops->get(m->network, ifindex);
-
-	return nic && nic->up;
-}
-
 static void raise_alarms(struct manager *m, const struct spd *before)
 {
 	for (size_t i = 0; i < before->n_offloaded; i++) {
@@ -34,7 +27,7 @@ static void raise_alarms(struct manager *m, const struct spd *before)
 			first &= before->offloaded[j].ifindex != ifindex;
 		n = first ? spd_count_missing(before, &m->spd, ifindex) : 0;
 		/* If events were lost, somebody may have deleted them. */
-		if (n > 0 && (!m->stale || !nic_is_up(m, ifindex)))
+		if (n > 0 && (!m->stale || !manager_nic_is_up(m, ifindex)))
 			manager_tell_policies_lost(m, ifindex, n);
 	}
 }

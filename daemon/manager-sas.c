@@ -230,7 +230,7 @@ static bool is_another(const struct sa *sa, const struct sa_facts *facts)
 	       memcmp(sa->shape, &facts->shape, sizeof(facts->shape)) != 0;
 }
 
-/* Without memory for it the SAs beside it could be moved: rather nothing is. */
+/* Without memory to note it, the SAs beside it could be moved, so nothing is. */
 static void note_packet_mode(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
 	if (sa_table_set_packet(&m->sas, sa, facts->offload_flags & XFRM_COMPAT_OFFLOAD_PACKET) < 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Does the NIC do what it promised? For some seconds after a promotion the SA's own counters of
+ * Finds NICs that harm SAs. For some seconds after a promotion the SA's own counters of
  * integrity failures and replays are watched, which a move starts from zero. Whether its rate
  * suffers the policy finds out (policy/compare.c). An SA that fared worse goes back to software and
  * stays there with a doubling back-off. A NIC that broke several SAs, or in which several stood

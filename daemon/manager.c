@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Birth, death, the tick, and what wakes the daemon.
+ * Start and end, the tick, and what wakes the daemon.
  *
  * A tick is: dump all SAs, feed the counters to the policy, let it plan, make the moves. Between
  * ticks events are read and the SAs they name are looked at again. When the kernel had to drop

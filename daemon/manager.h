@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's one context: everything it knows and owns. The manager*.c files share it:
+ * The daemon's one context: its knowledge, and what it owns. The manager*.c files share it:
  *
- *   manager.c        birth, death, the tick, what wakes it
+ *   manager.c        start and end, the tick, what wakes it
  *   manager-sas.c    observations: dumps and events become entries of the SA table
  *   manager-policies.c  policies that make a move unsafe, and those that went down with a NIC
  *   manager-ownership.c  which SAs in NICs are ours
@@ -366,4 +366,5 @@ void manager_tell_completed(struct manager *m, const struct move *move);
 const char *sa_direction_name(enum sa_direction direction); /* "in", "out", "unknown" */
 /* The device below a VLAN, or NULL. */
 const struct nic *manager_nic_below(struct manager *m, int ifindex);
+bool manager_nic_is_up(const struct manager *m, int ifindex); /* false too if it is not there */
 const char *manager_nic_name(struct manager *m, int ifindex); /* "" if it is not there */

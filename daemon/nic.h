@@ -28,7 +28,7 @@ struct nic {
 	char driver[NIC_DRIVER_SIZE]; /* "ixgbe", "netdevsim", "bonding"; "" if unknown */
 	char pci[NIC_PCI_SIZE];       /* bus address: "0000:3b:00.0", "netdevsim0"; "" if none */
 	char mac[NIC_MAC_SIZE];       /* lower-case colon form; "" if it is no Ethernet */
-	bool up;        /* IFF_UP: when it goes, the kernel deletes the NIC's SAs, telling nobody */
+	bool up;        /* IFF_UP: when it goes, the kernel deletes its SAs, without a message */
 	bool carrier;   /* IFF_LOWER_UP: SAs survive its loss */
 	uint32_t speed; /* Mbit/s, as last known while it had a carrier; 0: unknown */
 	bool esp_offload_known; /* false: the kernel did not say (yet) */

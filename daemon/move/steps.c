@@ -251,7 +251,7 @@ static void step_remove(struct migrator *m, struct move *move)
 	move->leftover = !move->larval;
 
 	if (r < 0 && removal->error == -ETIMEDOUT) {
-		/* Did it happen? Nobody told. */
+		/* It is not known whether the SA was deleted. */
 		note_error(move, r, "");
 		move->state = MOVE_PROBE;
 		return;
