@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore-manager [--quick | --all] [--report | --trace] [--first] [--world=N]: runs all lives,
- * prints how many and what came of them. Fails if one goes wrong. --first stops at that one;
- * --trace also prints what the daemon sent in it.
+ * explore-manager [--quick | --all | --pairs] [--report | --trace] [--causes] [--first] [--world=N]
+ * [--life=...]: runs all lives, prints how many and what came of them. Fails if one goes wrong.
+ * --first stops at that one; --trace also prints what the daemon sent in it. --causes counts those
+ * that go wrong by what was done and what was wrong. --life repeats one, as --report printed it.
  */
 #include "journal.h"
 #include "life.h"
@@ -25,16 +26,83 @@ static void print(const struct life_explorer *e)
 		(void)printf("not promised, %s: %lu\n", life_limit_name(i), e->limits[i]);
 }
 
-static int explore(struct life_explorer *e, enum life_thoroughness thoroughness, long only)
+struct options {
+	enum life_thoroughness thoroughness;
+	long world;       /* -1: all */
+	const char *life; /* NULL: all */
+};
+
+/* As life_describe() writes it. */
+static int explore_life(struct life_explorer *e, const struct life_world *world, const char *text)
+{
+	struct life_scenario s = {.world = world, .fault.text = "injected"};
+	int busy, kind, first, second;
+	struct life_outcome outcome;
+
+	if (sscanf(text, "%d,%d,%u,%d,%u,%d,%u,%d,%u", &busy, &kind, &s.fault.message,
+		   &s.fault.error, &s.fault.count, &first, &s.first.step, &second,
+		   &s.second.step) != 9)
+		return -1;
+	s.busy = busy;
+	s.fault.kind = kind;
+	s.first.event = first;
+	s.second.event = second;
+	e->tell_all = true;
+	life_run(e, &s, &outcome);
+	return 0;
+}
+
+static int explore(struct life_explorer *e, const struct options *options)
 {
 	size_t n;
 	const struct life_world *worlds = life_worlds(&n);
 
-	for (size_t i = 0; i < n; i++)
-		if ((only < 0 || (size_t)only == i) && !life_explore(e, &worlds[i], thoroughness))
+	for (size_t i = 0; i < n; i++) {
+		if (options->world >= 0 && (size_t)options->world != i)
+			continue;
+		if (options->life && explore_life(e, &worlds[i], options->life) < 0)
+			return 2;
+		if (!options->life && !life_explore(e, &worlds[i], options->thoroughness))
 			break;
+	}
 	print(e);
+	life_causes_print(e);
+	life_causes_free(e);
 	return e->wrong > 0;
+}
+
+static int parse(int argc, char **argv, struct life_explorer *explorer, struct options *options)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--all") == 0) {
+			options->thoroughness = LIFE_ALL;
+		} else if (strcmp(argv[i], "--pairs") == 0) {
+			options->thoroughness = LIFE_PAIRS;
+		} else if (strcmp(argv[i], "--quick") == 0) {
+			options->thoroughness = LIFE_QUICK;
+		} else if (strcmp(argv[i], "--report") == 0) {
+			explorer->report = stdout;
+		} else if (strcmp(argv[i], "--trace") == 0) {
+			explorer->report = stdout;
+			explorer->trace = true;
+		} else if (strcmp(argv[i], "--causes") == 0) {
+			explorer->count_causes = true;
+		} else if (strcmp(argv[i], "--first") == 0) {
+			explorer->limit = 1;
+		} else if (strncmp(argv[i], "--world=", 8) == 0) {
+			options->world = strtol(argv[i] + 8, NULL, 10);
+		} else if (strncmp(argv[i], "--life=", 7) == 0) {
+			options->life = argv[i] + 7;
+		} else {
+			(void)fprintf(
+				stderr,
+				"usage: explore-manager [--quick | --all | --pairs] [--report "
+				"| --trace] [--causes] [--first] [--world=N] "
+				"[--life=...]\n");
+			return -1;
+		}
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -43,31 +111,11 @@ int main(int argc, char **argv)
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
 	struct life_explorer explorer = {};
 	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* a disk is slow */
-	enum life_thoroughness thoroughness = LIFE_USUAL;
-	long only = -1;
+	struct options options = {.thoroughness = LIFE_USUAL, .world = -1};
 	int r;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--all") == 0) {
-			thoroughness = LIFE_ALL;
-		} else if (strcmp(argv[i], "--quick") == 0) {
-			thoroughness = LIFE_QUICK;
-		} else if (strcmp(argv[i], "--report") == 0) {
-			explorer.report = stdout;
-		} else if (strcmp(argv[i], "--trace") == 0) {
-			explorer.report = stdout;
-			explorer.trace = true;
-		} else if (strcmp(argv[i], "--first") == 0) {
-			explorer.limit = 1;
-		} else if (strncmp(argv[i], "--world=", 8) == 0) {
-			only = strtol(argv[i] + 8, NULL, 10);
-		} else {
-			(void)fprintf(stderr, "usage: explore-manager [--quick | --all] [--report "
-					      "| --trace] [--first] "
-					      "[--world=N]\n");
-			return 2;
-		}
-	}
+	if (parse(argc, argv, &explorer, &options) < 0)
+		return 2;
 	if (secret_arena_new(ARENA_SIZE, &arena) < 0 || rescue_open(-1, &rescue) < 0) {
 		(void)fprintf(stderr, "explore-manager: cannot lock memory (RLIMIT_MEMLOCK)\n");
 		return 77; /* skipped */
@@ -79,7 +127,7 @@ int main(int argc, char **argv)
 	(void)snprintf(explorer.placed_path, sizeof(explorer.placed_path), "%s/placed", directory);
 	explorer.arena = arena;
 	explorer.rescue = rescue;
-	r = explore(&explorer, thoroughness, only);
+	r = explore(&explorer, &options);
 	journal_free(explorer.journal);
 	(void)fclose(explorer.log);
 	(void)unlink(explorer.placed_path);

@@ -154,6 +154,8 @@ bool life_explore(struct life_explorer *explorer, const struct life_world *world
 	struct life_scenario quiet = {.world = world}, busy = {.world = world, .busy = true};
 	struct life_outcome o;
 
+	if (thoroughness == LIFE_PAIRS)
+		return all_pairs(explorer, &busy) && all_events_without_memory(explorer, &quiet);
 	if (!run(explorer, &quiet, &o) || !run(explorer, &busy, &o) || !all_events(explorer, &busy))
 		return false;
 	if (thoroughness == LIFE_QUICK)

@@ -312,21 +312,25 @@ static void run_once(struct life_explorer *explorer, const struct life_scenario 
 	free(life.placed_text);
 }
 
-static void describe(FILE *report, const struct life_scenario *s)
+/* Once more, to tell: the same happens. */
+static void tell(struct life_explorer *explorer, const struct life_scenario *scenario)
 {
-	(void)fprintf(report, "%s%s", s->world->name, s->busy ? ", busy" : "");
-	if (s->fault.kind != FAKE_FAULT_NONE)
-		(void)fprintf(report, "; fault %d at message %u (%s), %u times", s->fault.kind,
-			      s->fault.message,
-			      s->fault.error ? strerrorname_np(-s->fault.error) : "-",
-			      s->fault.count ? s->fault.count : 1);
-	if (s->first.event)
-		(void)fprintf(report, "; %s at step %u", life_event_name(s->first.event),
-			      s->first.step);
-	if (s->second.event)
-		(void)fprintf(report, "; %s at step %u", life_event_name(s->second.event),
-			      s->second.step);
-	(void)fputc('\n', report);
+	_cleanup_free_ char *told = NULL;
+	struct life_outcome outcome;
+	size_t size = 0;
+	FILE *text = open_memstream(&told, &size);
+
+	if (!text)
+		abort();
+	run_once(explorer, scenario, text, &outcome);
+	(void)fclose(text);
+	if (explorer->count_causes)
+		life_causes_add(explorer, scenario, told);
+	if (!explorer->report)
+		return;
+	life_describe(explorer->report, scenario);
+	(void)fprintf(explorer->report, "%s\n", told);
+	(void)fflush(explorer->report);
 }
 
 void life_run(struct life_explorer *explorer, const struct life_scenario *scenario,
@@ -336,11 +340,7 @@ void life_run(struct life_explorer *explorer, const struct life_scenario *scenar
 	if (!happened(scenario, ret_outcome))
 		return;
 	count(explorer, scenario, ret_outcome);
-	if (ret_outcome->wrong == 0 || !explorer->report)
-		return;
-	/* Once more, to tell: the same happens. */
-	describe(explorer->report, scenario);
-	run_once(explorer, scenario, explorer->report, ret_outcome);
-	(void)fputc('\n', explorer->report);
-	(void)fflush(explorer->report);
+	if ((ret_outcome->wrong > 0 || explorer->tell_all) &&
+	    (explorer->report || explorer->count_causes))
+		tell(explorer, scenario);
 }

@@ -108,6 +108,13 @@ struct life_outcome {
 	unsigned ike_errors; /* requests of the IKE daemon that failed */
 };
 
+/* How many lives went wrong by what was done to them and by what was wrong. */
+struct life_cause {
+	char *text;
+	char *example; /* for --life */
+	unsigned long n;
+};
+
 struct life_explorer {
 	struct secret_arena *arena;
 	struct rescue *rescue;
@@ -116,11 +123,15 @@ struct life_explorer {
 	char placed_path[64];
 	FILE *report;        /* NULL: quiet */
 	bool trace;          /* ... and the messages of lives that go wrong */
+	bool tell_all;       /* ... and those that do not */
 	unsigned long limit; /* stop after so many wrong scenarios; 0: never */
 	unsigned long scenarios, wrong;
 	unsigned long limits[_LIFE_LIMIT_MAX];
 	unsigned long events[_LIFE_EVENT_MAX], faults;
 	unsigned long promoted, evicted, lost_packets, acquires;
+	bool count_causes;
+	struct life_cause *causes;
+	size_t n_causes;
 };
 
 /* One scenario under way. */
@@ -202,6 +213,14 @@ const char *life_limit_name(enum life_limit limit);
 void life_run(struct life_explorer *explorer, const struct life_scenario *scenario,
 	      struct life_outcome *ret_outcome);
 
+/* life-causes.c */
+void life_describe(FILE *report, const struct life_scenario *scenario);
+/* Numbers in what was told of the life do not count. */
+void life_causes_add(struct life_explorer *explorer, const struct life_scenario *scenario,
+		     const char *told);
+void life_causes_print(const struct life_explorer *explorer);
+void life_causes_free(struct life_explorer *explorer);
+
 /* life-worlds.c */
 const struct life_world *life_worlds(size_t *ret_n);
 
@@ -210,6 +229,7 @@ enum life_thoroughness {
 	LIFE_QUICK, /* one event, in busy lives */
 	LIFE_USUAL, /* one event or fault */
 	LIFE_ALL,   /* in typical worlds also two, the second soon after the first */
+	LIFE_PAIRS, /* only these, in any world */
 };
 /* False when the limit was reached. */
 bool life_explore(struct life_explorer *explorer, const struct life_world *world,
