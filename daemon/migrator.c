@@ -252,6 +252,7 @@ void migrator_run(struct migrator *m, struct move *move)
 	struct move fresh = {
 		.id = move->id,
 		.target = move->target,
+		.place = move->target,
 		.expected_ifindex = move->expected_ifindex,
 		.keep_image = move->keep_image,
 		.anew = move->anew,

@@ -66,6 +66,7 @@ struct move {
 
 	/* Private to the migrator. */
 	struct sa_image image;
+	struct sa_offload place; /* where it is put back: the target, or where it was found */
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool larval;             /* a larval SA holds its place */
 	bool leftover;           /* there is one, but without SPI */

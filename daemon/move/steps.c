@@ -341,10 +341,11 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 static void step_install(struct migrator *m, struct move *move)
 {
 	struct kernel_answer answer;
-	int r = install(m, move, &move->target, &answer);
+	int r = install(m, move, &move->place, &answer);
 
 	move->installs++;
-	move->offered = r <= 0 && (answer.error == 0 || answer.error == -ETIMEDOUT);
+	move->offered = move->place.ifindex != 0 && r <= 0 &&
+			(answer.error == 0 || answer.error == -ETIMEDOUT);
 	if (r > 0) {
 		move->state = MOVE_VERIFY;
 	} else if (r < 0 && answer.error == -ETIMEDOUT) {
@@ -509,7 +510,8 @@ static void step_verify(struct migrator *m, struct move *move)
  * without a look whether the SA is back by now: before it in the chain, so that every request that
  * names the SA meets the larval one. When that expires, charon closes the tunnel. No request
  * deletes larval SAs only; should the DELSA meet the SA after all, because the larval one was
- * deleted or expired in between, its notification tells, and the SA is put back exactly.
+ * deleted or expired in between, its notification tells, and the SA is put back exactly, and where
+ * it was: that need not be where the move wanted it.
  *
  * An inbound SA has no such thing: there it is the reservation of another one.
  */
@@ -535,7 +537,8 @@ static void step_unmask(struct migrator *m, struct move *move)
 	move->removed = true;
 	move->larval = false;
 	move->exact = reading.error == 0;
-	move->target.ifindex = reading.facts.offload_ifindex;
+	move->place = (struct sa_offload){.ifindex = reading.facts.offload_ifindex,
+					  .direction = move->target.direction};
 	make_safe(move);
 	move->state = MOVE_INSTALL;
 }

@@ -175,6 +175,55 @@ static void test_deletion_that_meets_the_sa(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
+static bool is_real(struct bench *b, const struct fake_belief *belief)
+{
+	struct fake_view view = fake_kernel_view(b->fake, belief);
+
+	return view.exists && !view.larval;
+}
+
+/* When the SA is back, before it is read. */
+static bool end_packet(struct bench *b, struct fake_belief *belief)
+{
+	if (!is_real(b, belief))
+		return false;
+	fake_kernel_end_lookup(b->fake);
+	return fake_kernel_view(b->fake, belief).larval;
+}
+
+/* Between the reading that shows it and the deletion of it. */
+static bool delete_larval_in_front(struct bench *b, struct fake_belief *belief)
+{
+	kernel_batch_clear(&b->batch);
+	bench_add(b, XFRM_MSG_DELSA, belief);
+	assert_int_equal(kernel_transact(b->kernel, &b->batch, NULL, NULL), 0);
+	assert_int_equal(b->batch.answers[0].error, 0);
+	return true;
+}
+
+/* The same in a promotion that the driver refuses: the SA is back in software, which is not what
+ * was wanted. */
+static void test_refused_and_deletion_that_meets_the_sa(void **state)
+{
+	struct happening gone = {XFRM_MSG_GETSA, FAKE_BEFORE_TRANSACT, delete_larval_in_front};
+	struct happening arrives = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, end_packet, .next = &gone};
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, hold_packet,
+				   .next = &arrives};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	arrives.after_other = &packet;
+	gone.after_other = &arrives;
+	b->nic->fail_adds = 1;
+	b->nic->fail_error = -EINVAL;
+	move = run(b, belief, false, &packet);
+	assert_int_equal(move.result, MOVE_RESULT_REFUSED);
+	assert_int_equal(move.error, -EINVAL);
+	assert_int_equal(move.target.ifindex, BENCH_NIC);
+	check_sound(b, belief, 0);
+}
+
 static bool expire_and_send(struct bench *b, struct fake_belief *belief)
 {
 	/* The cover is there: what follows is the second reading. */
@@ -321,6 +370,7 @@ int main(void)
 		BENCH_TEST(test_packet_that_comes_late),
 		BENCH_TEST(test_packet_within_migrate_state),
 		BENCH_TEST(test_deletion_that_meets_the_sa),
+		BENCH_TEST(test_refused_and_deletion_that_meets_the_sa),
 		BENCH_TEST(test_larval_that_is_deleted),
 		BENCH_TEST(test_made_anew_before_the_update),
 		BENCH_TEST(test_made_anew_around_the_deletion),
