@@ -137,6 +137,12 @@ static const char *const rules = "mode: enforce\n"
 				 "    trusted: true\n"
 				 "    capacity: 4\n";
 
+/* The same, and an SA with reqid 1 does not have to be busy. */
+#define ALWAYS                                                                     \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
+	"rules: [{match: {reqid: 1}, offload: always}]\n"
+
 static double bench_monotonic(void *userdata)
 {
 	return ((const struct bench *)userdata)->now;
@@ -279,6 +285,50 @@ static void work(struct bench *b, double seconds, struct fake_belief *busy)
 			(void)fake_kernel_send(b->fake, busy, 50, 1000);
 		pass(b, 0.02);
 	}
+}
+
+/* An SA that was busy until it was in the NIC. */
+static inline struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
+{
+	struct fake_belief *belief = add(b, spec);
+
+	for (unsigned i = 0; spec.inbound && i < 40; i++) {
+		for (unsigned j = 0; j < 50; j++)
+			(void)fake_kernel_receive_next(b->fake, belief, 1000);
+		pass(b, 0.02);
+	}
+	if (!spec.inbound)
+		work(b, 0.6, belief);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
+	return belief;
+}
+
+/* The kernel deletes the SAs of the NIC, and the daemon does not know yet. */
+static inline void fall(struct bench *b)
+{
+	(void)fake_kernel_link_down(b->fake, NIC);
+}
+
+static inline void tell_link(struct bench *b, bool up)
+{
+	struct nic old = b->network.nic;
+
+	b->network.nic.up = up;
+	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
+}
+
+static inline void go_down(struct bench *b)
+{
+	fall(b);
+	tell_link(b, false);
+}
+
+static inline void apply(struct bench *b, const char *text)
+{
+	struct config *config;
+
+	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	manager_apply_config(b->manager, config);
 }
 
 static inline void check_reason(struct bench *b, const struct fake_belief *belief,

@@ -21,14 +21,6 @@ static void open_late(struct bench *b, const char *text)
 	manager_look_anew(b->manager);
 }
 
-static void apply(struct bench *b, const char *text)
-{
-	struct config *config;
-
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
-	manager_apply_config(b->manager, config);
-}
-
 /* So many packets every 20 ms. */
 static void receive(struct bench *b, struct fake_belief *one, unsigned n_one,
 		    struct fake_belief *other, unsigned n_other, double seconds)

@@ -17,29 +17,6 @@ void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
 	return __real_reallocarray(pointer, n, size);
 }
 
-static void tell_link(struct bench *b, bool up)
-{
-	struct nic old = b->network.nic;
-
-	b->network.nic.up = up;
-	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
-}
-
-/* The kernel deletes the SAs, and the daemon does not know yet. */
-static void fall(struct bench *b)
-{
-	(void)fake_kernel_link_down(b->fake, NIC);
-}
-
-static struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
-{
-	struct fake_belief *belief = add(b, spec);
-
-	work(b, 0.6, belief);
-	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
-	return belief;
-}
-
 static void check_back(struct bench *b, struct fake_belief *belief)
 {
 	struct fake_view view = fake_kernel_view(b->fake, belief);
@@ -285,11 +262,6 @@ static void test_larval_in_a_move(void **state)
 	check_back(&b, belief);
 	close_bench(&b);
 }
-
-#define ALWAYS                                                                     \
-	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
-	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
-	"rules: [{match: {reqid: 1}, offload: always}]\n"
 
 /* Promoted at its birth, without a rate; the NIC comes up and goes down again. */
 static void test_always_and_again(void **state)

@@ -2,14 +2,6 @@
 /* What the manager moves, and what it does when a NIC or a rule changes. */
 #include "manager-bench.h"
 
-static void apply(struct bench *b, const char *text)
-{
-	struct config *config;
-
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
-	manager_apply_config(b->manager, config);
-}
-
 static void test_promotes(void **state)
 {
 	struct bench b;
@@ -364,15 +356,6 @@ static void test_vrf_change_matters(void **state)
 	close_bench(&b);
 }
 
-static void link_down(struct bench *b)
-{
-	struct nic old = b->network.nic;
-
-	b->network.nic.up = false;
-	(void)fake_kernel_link_down(b->fake, NIC);
-	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
-}
-
 static void test_link_down(void **state)
 {
 	struct fake_belief *kept, *deleted;
@@ -390,7 +373,7 @@ static void test_link_down(void **state)
 	(void)fake_kernel_send(b.fake, kept, 1000, 100);
 	sequence = fake_kernel_last_sequence(b.fake, kept);
 	assert_int_equal(fake_ike_delete(b.fake, deleted), 0);
-	link_down(&b);
+	go_down(&b);
 	assert_true(fake_kernel_view(b.fake, kept).exists);
 	assert_int_equal(fake_kernel_view(b.fake, kept).ifindex, 0);
 	assert_true(fake_kernel_view(b.fake, kept).sequence_out > sequence);

@@ -5,14 +5,6 @@
 
 #include <sys/stat.h>
 
-static void apply(struct bench *b, const char *text)
-{
-	struct config *config;
-
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
-	manager_apply_config(b->manager, config);
-}
-
 static json_t *get_status(struct bench *b)
 {
 	json_t *reply = NULL;

@@ -51,29 +51,6 @@ static void test_labels_are_siblings(void **state)
 
 /* ---- SAs of ours that change ---- */
 
-#define ALWAYS                                                                     \
-	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
-	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
-	"rules: [{match: {reqid: 1}, offload: always}]\n"
-
-static struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
-{
-	struct fake_belief *belief = add(b, spec);
-
-	work(b, 0.6, belief);
-	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
-	return belief;
-}
-
-static void go_down(struct bench *b)
-{
-	struct nic old = b->network.nic;
-
-	(void)fake_kernel_link_down(b->fake, NIC);
-	b->network.nic.up = false;
-	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
-}
-
 /* It is ours, and comes back when its NIC goes down. */
 static void check_ours(struct bench *b, struct fake_belief *belief)
 {

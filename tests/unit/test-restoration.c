@@ -20,43 +20,15 @@ static void open_mode(struct bench *b, const char *mode)
 	open_bench_with(b, text);
 }
 
-static void tell_link(struct bench *b, bool up)
-{
-	struct nic old = b->network.nic;
-
-	b->network.nic.up = up;
-	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
-}
-
-static void fall(struct bench *b)
-{
-	(void)fake_kernel_link_down(b->fake, NIC);
-}
-
-static struct fake_belief *busy_sa(struct bench *b, struct fake_sa_spec spec)
-{
-	struct fake_belief *belief = add(b, spec);
-
-	for (unsigned i = 0; spec.inbound && i < 40; i++) {
-		for (unsigned j = 0; j < 50; j++)
-			(void)fake_kernel_receive_next(b->fake, belief, 1000);
-		pass(b, 0.02);
-	}
-	if (!spec.inbound)
-		work(b, 0.8, belief);
-	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
-	return belief;
-}
-
 static struct fake_belief *outbound(struct bench *b, unsigned n)
 {
-	return busy_sa(b, (struct fake_sa_spec){.spi = 0x1000 + n, .peer = 10 + n, .reqid = n});
+	return promoted(b, (struct fake_sa_spec){.spi = 0x1000 + n, .peer = 10 + n, .reqid = n});
 }
 
 static struct fake_belief *inbound(struct bench *b, unsigned n)
 {
-	return busy_sa(b, (struct fake_sa_spec){
-				  .inbound = true, .spi = 0x2000 + n, .peer = 10 + n, .reqid = n});
+	return promoted(b, (struct fake_sa_spec){
+				   .inbound = true, .spi = 0x2000 + n, .peer = 10 + n, .reqid = n});
 }
 
 static bool is_back(struct bench *b, struct fake_belief *belief)
