@@ -52,17 +52,15 @@ void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *mes
 	(void)shadow_capture(&sa->shadow, m->environment.arena, message, sampled_at);
 }
 
-void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image,
-			 double sampled_at)
+void manager_keep_shadow(struct sa *sa, struct sa_image *image, double sampled_at)
 {
-	(void)m;
-	if (is_ours(sa) && image->attributes)
-		shadow_take(&sa->shadow, image, sampled_at);
-	else
-		sa_image_wipe(image);
 	/* In software nothing is to be restored: its key is kept no longer. */
-	if (!is_ours(sa))
+	if (!is_ours(sa)) {
 		shadow_wipe(&sa->shadow);
+		sa_image_wipe(image);
+	} else if (image->attributes) {
+		shadow_take(&sa->shadow, image, sampled_at);
+	}
 }
 
 static bool is_restorable(const struct manager *m, const struct sa *sa)
@@ -102,8 +100,10 @@ struct lost {
 	const struct sa_image **images;
 	enum reinstatement *results;
 	size_t n;
-	struct sa_id *others; /* those that are left to the IKE daemon, if they are gone */
-	size_t n_others;
+	/* Those that are left to the IKE daemon, if they are gone, and then those that are back,
+	 * the outbound ones first. */
+	struct sa_id *others;
+	size_t n_others, n_back, n_back_outbound;
 };
 
 static void collect(struct manager *m, int ifindex, struct lost *lost)
@@ -131,10 +131,8 @@ static void owe(struct manager *m, struct sa *sa)
 	struct move move = {
 		.id = sa->description.id,
 		.target.direction = sa->description.direction,
-		.result = MOVE_RESULT_LOST,
 		.image = sa->shadow.image,
 		.exact = true,
-		.removed = true,
 	};
 
 	manager_keep_for_restoring(m, &move);
@@ -143,78 +141,84 @@ static void owe(struct manager *m, struct sa *sa)
 		sa->shadow = (struct shadow){};
 }
 
-/* Packets that met the gap may insert their larval SAs only now. */
-static void unmask_outbound(struct manager *m, struct sa *const *sas, size_t n)
-{
-	_cleanup_free_ struct sa_id *ids = calloc(n + 1, sizeof(*ids));
-	struct move lost;
-	size_t n_ids = 0;
-
-	if (!ids)
-		return; /* the larval SAs expire */
-	for (size_t i = 0; i < n; i++)
-		if (sas[i]->description.direction == SA_DIRECTION_OUT)
-			ids[n_ids++] = sas[i]->description.id;
-	if (migrator_unmask(m->migrator, ids, n_ids, &lost))
-		manager_keep_for_restoring(m, &lost);
-}
-
-/* Returns how many SAs are still where they were. */
-static size_t take_results(struct manager *m, struct manager_restoration *r, struct lost *lost)
+static void note_back(struct lost *lost, const struct sa *sa)
 {
 	struct sa_id *back = lost->others + lost->n_others;
-	size_t n_back = 0, alive = 0;
+	size_t i = lost->n_back++;
+
+	if (sa->description.direction == SA_DIRECTION_OUT) {
+		back[i] = back[lost->n_back_outbound];
+		i = lost->n_back_outbound++;
+	}
+	back[i] = sa->description.id;
+}
+
+/* Returns whether some are still where they were. */
+static bool take_results(struct manager *m, struct lost *lost)
+{
+	bool alive = false;
 
 	for (size_t i = 0; i < lost->n; i++) {
 		switch (lost->results[i]) {
 		case REINSTATED:
-			lost->sas[n_back] = lost->sas[i];
-			back[n_back++] = lost->sas[i]->description.id;
+			note_back(lost, lost->sas[i]);
 			break;
 		case REINSTATE_ALIVE:
-			alive++;
+			alive = true;
 			break;
 		case REINSTATE_FAILED:
 			owe(m, lost->sas[i]);
 			break;
 		}
 	}
-	r->restored += n_back;
-	unmask_outbound(m, lost->sas, n_back);
-	/* What the kernel has now: entries of SAs that are back change their place, others go. */
-	manager_read_again(m, lost->others, lost->n_others + n_back);
-	for (size_t i = 0; i < lost->n_others; i++)
-		r->gone += !sa_table_find(&m->sas, &lost->others[i]);
 	return alive;
 }
 
-static size_t attempt(struct manager *m, struct manager_restoration *r)
+/* Looks at what the kernel has now: entries of SAs that are back change their place, others go. */
+static void look_again(struct manager *m, struct manager_restoration *r, const struct lost *lost)
 {
-	_cleanup_free_ struct sa **sas = calloc(m->sas.n + 1, sizeof(*sas));
-	_cleanup_free_ const struct sa_image **images = calloc(m->sas.n + 1, sizeof(*images));
-	_cleanup_free_ enum reinstatement *results = calloc(m->sas.n + 1, sizeof(*results));
-	_cleanup_free_ struct sa_id *others = calloc(m->sas.n + 1, sizeof(*others));
+	struct move again;
+
+	/* Packets that met the gap may insert their larval SAs only now. */
+	if (migrator_unmask(m->migrator, lost->others + lost->n_others, lost->n_back_outbound,
+			    &again))
+		manager_keep_for_restoring(m, &again);
+	manager_read_again(m, lost->others, lost->n_others + lost->n_back);
+	for (size_t i = 0; i < lost->n_others; i++)
+		r->gone += !sa_table_find(&m->sas, &lost->others[i]);
+	r->restored += lost->n_back;
+	if (lost->n_back > 0)
+		r->seconds = manager_now(m) - r->started;
+}
+
+/* Returns whether another is needed. */
+static bool attempt(struct manager *m, struct manager_restoration *r)
+{
+	size_t room = m->sas.n + 1; /* none is no failure */
+	_cleanup_free_ struct sa **sas = calloc(room, sizeof(*sas));
+	_cleanup_free_ const struct sa_image **images = calloc(room, sizeof(*images));
+	_cleanup_free_ enum reinstatement *results = calloc(room, sizeof(*results));
+	_cleanup_free_ struct sa_id *others = calloc(room, sizeof(*others));
 	struct lost lost = {.sas = sas, .images = images, .results = results, .others = others};
-	size_t alive;
+	bool alive;
 
 	if (!sas || !images || !results || !others)
-		return 1; /* try again */
+		return true;
 	manager_drain_events(m);
 	collect(m, r->ifindex, &lost);
-	migrator_reinstate(m->migrator, images, lost.n, results);
 	r->found |= lost.n + lost.n_others > 0;
-	alive = take_results(m, r, &lost);
-	if (lost.n > alive)
-		r->seconds = manager_now(m) - r->started;
+	migrator_reinstate(m->migrator, images, lost.n, results);
+	alive = take_results(m, &lost);
+	look_again(m, r, &lost);
 	return alive;
 }
 
 /* Whether it is over. */
 static bool proceed(struct manager *m, struct manager_restoration *r)
 {
-	size_t alive = attempt(m, r);
+	bool alive = attempt(m, r);
 
-	if (r->ifindex != 0 && alive > 0 && r->wait <= FLUSH_WAIT_MAX) {
+	if (r->ifindex != 0 && alive && r->wait <= FLUSH_WAIT_MAX) {
 		r->next = manager_now(m) + r->wait;
 		r->wait *= 2;
 		return false;

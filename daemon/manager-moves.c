@@ -332,7 +332,7 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	if (sa && planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
 		manager_watch_begin(m, sa, &move.facts);
 	if (sa)
-		manager_keep_shadow(m, sa, &move.image, begun);
+		manager_keep_shadow(sa, &move.image, begun);
 	else
 		sa_image_wipe(&move.image);
 	if (sa && move.result == MOVE_RESULT_ELSEWHERE) {

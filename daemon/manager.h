@@ -309,8 +309,7 @@ void manager_watch_tick(struct manager *m);
 void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message,
 		    double sampled_at);
 /* The same from the image that a move left, which it takes (or wipes, if there is none to keep). */
-void manager_keep_shadow(struct manager *m, struct sa *sa, struct sa_image *image,
-			 double sampled_at);
+void manager_keep_shadow(struct sa *sa, struct sa_image *image, double sampled_at);
 /* Brings back the SAs that went down with a NIC (0: with any): now, and again for a while those
  * that the kernel has not deleted yet. Returns whether the NIC held any. */
 bool manager_restore_lost(struct manager *m, int ifindex);

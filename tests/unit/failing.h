@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,7 +18,6 @@
 
 /* Calls from now on of which the last one fails, once; 0: none. */
 static unsigned failing_in;
-static unsigned failing_mappings; /* that were made and not taken away */
 
 static inline bool failing_now(void)
 {

@@ -287,6 +287,24 @@ static void work(struct bench *b, double seconds, struct fake_belief *busy)
 	}
 }
 
+/* A second NIC like the first. */
+static inline void add_other_nic(struct bench *b)
+{
+	(void)fake_kernel_add_nic(
+		b->fake,
+		&(struct fake_nic){.ifindex = OTHER_NIC, .name = "eth1", .capacity_in = 33});
+	b->network.other = b->network.nic;
+	b->network.other.ifindex = OTHER_NIC;
+	strcpy(b->network.other.name, "eth1");
+	b->network.other_present = true;
+	manager_look_anew(b->manager);
+}
+
+static inline bool is_due(const struct bench *b, enum manager_work work)
+{
+	return schedule_is_pending(&b->manager->schedule, work);
+}
+
 /* An SA that was busy until it was in the NIC. */
 static inline struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
 {
@@ -309,12 +327,17 @@ static inline void fall(struct bench *b)
 	(void)fake_kernel_link_down(b->fake, NIC);
 }
 
+static inline void tell_link_of(struct bench *b, struct nic *nic, bool up)
+{
+	struct nic old = *nic;
+
+	nic->up = up;
+	manager_network_callbacks.link(&old, nic, b->manager);
+}
+
 static inline void tell_link(struct bench *b, bool up)
 {
-	struct nic old = b->network.nic;
-
-	b->network.nic.up = up;
-	manager_network_callbacks.link(&old, &b->network.nic, b->manager);
+	tell_link_of(b, &b->network.nic, up);
 }
 
 static inline void go_down(struct bench *b)

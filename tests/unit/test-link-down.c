@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What becomes of SAs that the kernel deletes together with their NIC. */
+#include "failing.h"
 #include "manager-bench.h"
 
 #include <linux/xfrm.h>
 
-/* The program is linked with --wrap=reallocarray. */
+/* The program is linked with --wrap of these. */
+FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
+
 void *__real_reallocarray(void *pointer, size_t n, size_t size);
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
 
-static bool moves_have_no_memory; /* to be kept in */
+static size_t no_array_of; /* elements of this size */
 
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
 {
-	if (moves_have_no_memory && size == sizeof(struct move))
-		return NULL;
-	return __real_reallocarray(pointer, n, size);
+	return size == no_array_of ? NULL : __real_reallocarray(pointer, n, size);
 }
 
 static void check_back(struct bench *b, struct fake_belief *belief)
@@ -80,8 +81,7 @@ static void check_packet_partner(int ifindex)
 		(struct fake_sa_spec){
 			.spi = 0x1002, .peer = 10, .reqid = 1, .ifindex = ifindex, .packet = true});
 	pass(&b, 0.2);
-	fall(&b);
-	tell_link(&b, false);
+	go_down(&b);
 	pass(&b, 1.0);
 	assert_int_equal(fake_kernel_view(b.fake, belief).exists, ifindex == NIC);
 	assert_int_equal(fake_kernel_view(b.fake, packet).exists, ifindex != NIC);
@@ -137,8 +137,7 @@ static void test_policies_go_with_the_nic(void **state)
 
 	(void)state;
 	open_with_policies(&b);
-	fall(&b);
-	tell_link(&b, false);
+	go_down(&b);
 	pass(&b, 0.3);
 	assert_int_equal(count_alarms(&b), 1);
 	pass(&b, 1.0);
@@ -236,8 +235,7 @@ static void test_idle_then_fast(void **state)
 	pass(&b, 1.0);
 	(void)fake_kernel_send(b.fake, belief, 100000, 100);
 	b.now += 0.01;
-	fall(&b);
-	tell_link(&b, false);
+	go_down(&b);
 	assert_true(fake_kernel_view(b.fake, belief).sequence_out >=
 		    fake_kernel_last_sequence(b.fake, belief));
 	check_back(&b, belief);
@@ -297,8 +295,7 @@ static void test_sequence_space(void **state)
 	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	b.manager->config->interval = 100;
 	b.now += 60;
-	fall(&b);
-	tell_link(&b, false);
+	go_down(&b);
 	assert_false(fake_kernel_view(b.fake, belief).exists);
 	assert_null(entry(&b, belief));
 	assert_int_equal(told(&b, "0 back in software after 0.0 ms, 1 not"), 1);
@@ -462,6 +459,8 @@ static void check_no_memory(bool for_moves)
 		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
 	struct fake_belief *belief, *other;
 	struct bench b;
+	uint64_t sequence;
+	struct sa_id id;
 	size_t in_use;
 
 	open_bench(&b);
@@ -469,18 +468,26 @@ static void check_no_memory(bool for_moves)
 	pass(&b, 0.3);
 	in_use = secret_arena_in_use(b.arena);
 	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	id = fake_belief_id(belief);
+	sequence = entry(&b, belief)->shadow.sequence +
+		   shadow_numbers_possible(b.now - entry(&b, belief)->shadow.sampled_at, 0);
 	fall(&b);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
-	moves_have_no_memory = !for_moves;
+	no_array_of = for_moves ? 0 : sizeof(struct move);
 	tell_link(&b, false);
 	assert_int_equal(b.manager->n_restoring, for_moves);
+	assert_int_equal(manager_is_owed(b.manager, &id), for_moves);
+	assert_false(is_due(&b, MANAGER_LOST));
 	pass(&b, 1.5);
 	assert_int_equal(b.manager->n_restoring, for_moves);
-	moves_have_no_memory = false;
+	no_array_of = 0;
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	pass(&b, 2.0);
 	assert_int_equal(b.manager->n_restoring, 0);
+	/* Numbers are passed over for the time until it was owed, and once. */
+	if (for_moves)
+		assert_int_equal(fake_kernel_view(b.fake, belief).sequence_out, sequence);
 	check_back(&b, belief);
 	assert_true(fake_kernel_view(b.fake, other).exists);
 	assert_int_equal(secret_arena_in_use(b.arena), in_use);
@@ -492,6 +499,30 @@ static void test_no_memory(void **state)
 	(void)state;
 	check_no_memory(true);
 	check_no_memory(false);
+}
+
+/* Or none for what an attempt needs: the next one has it. */
+static void test_no_memory_for_an_attempt(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned n = 0; n <= 4; n++) {
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+		fall(&b);
+		failing_in = n;
+		no_array_of = n == 0 ? sizeof(struct manager_restoration) : 0;
+		tell_link(&b, false);
+		assert_int_equal(failing_in, 0);
+		assert_int_equal(is_due(&b, MANAGER_LOST), n > 0);
+		assert_false(fake_kernel_view(b.fake, belief).exists);
+		no_array_of = 0;
+		pass(&b, n == 0 ? 0.15 : 0.0015);
+		check_back(&b, belief);
+		close_bench(&b);
+	}
 }
 
 /* The kernel tells of the link some milliseconds before it deletes: attempts do not add up. */
@@ -540,6 +571,40 @@ static void test_held_up(void **state)
 	check_back(&b, belief);
 	assert_non_null(entry(&b, belief));
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
+/* One of several cannot be put back, and a packet inserts its larval SA beside another. */
+static void test_held_up_after_a_refusal(void **state)
+{
+	static const struct fake_fault refusal = {
+		.kind = FAKE_FAULT_REFUSE, .count = 1, .error = -ENOMEM};
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_config(b.fake)->templates_name_spi = true;
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = promoted(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
+								.peer = 10 + i,
+								.reqid = 1 + i,
+								.inbound = i == 1});
+	fall(&b);
+	fake_kernel_hold_lookup(b.fake, beliefs[2]);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &refusal);
+	tell_link(&b, false);
+	assert_int_equal(b.manager->n_restoring, 1);
+	assert_false(is_due(&b, MANAGER_LOST));
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	assert_int_equal(told(&b, "2 back in software after 0.0 ms, 0 not"), 1);
+	pass(&b, 0.5);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		assert_true(fake_kernel_view(b.fake, beliefs[i]).exists);
+		assert_int_equal(fake_kernel_view(b.fake, beliefs[i]).ifindex, 0);
+	}
+	assert_int_equal(fake_kernel_check(b.fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
 	close_bench(&b);
 }
 
@@ -670,7 +735,9 @@ int main(void)
 		cmocka_unit_test(test_read_again),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_told_before),
+		cmocka_unit_test(test_no_memory_for_an_attempt),
 		cmocka_unit_test(test_held_up),
+		cmocka_unit_test(test_held_up_after_a_refusal),
 		cmocka_unit_test(test_shadow_ends_with_the_eviction),
 		cmocka_unit_test(test_undo_finds_another),
 		cmocka_unit_test(test_owed_and_in_the_nic),

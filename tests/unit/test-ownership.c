@@ -198,13 +198,7 @@ static void test_key_in_untrusted_nic(void **state)
 	(void)state;
 	for (unsigned paused = 0; paused < 2; paused++) {
 		open_bench(&b);
-		(void)fake_kernel_add_nic(b.fake, &(struct fake_nic){.ifindex = OTHER_NIC,
-								     .name = "eth1",
-								     .capacity_in = 33});
-		b.network.other = b.network.nic;
-		b.network.other.ifindex = OTHER_NIC;
-		strcpy(b.network.other.name, "eth1");
-		b.network.other_present = true;
+		add_other_nic(&b);
 		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 		manager_set_paused(b.manager, paused);
 		move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = OTHER_NIC});

@@ -2,6 +2,8 @@
 /* Which SAs come back after their NIC went down, when, and what is told of it. */
 #include "manager-bench.h"
 
+#include <math.h>
+
 static const char *const with_mode = "mode: enforce\n"
 				     "interval: 100ms\n"
 				     "moves-per-second: 1000\n"
@@ -10,7 +12,10 @@ static const char *const with_mode = "mode: enforce\n"
 				     "  - match: {name: eth*}\n"
 				     "    allow: true\n"
 				     "    trusted: true\n"
-				     "    capacity: 16\n";
+				     "    capacity: 16\n"
+				     "rules:\n"
+				     "  - {match: {reqid: 8}, nic: eth1, offload: always}\n"
+				     "  - {match: {reqid: 9}, offload: always}\n";
 
 static void open_mode(struct bench *b, const char *mode)
 {
@@ -68,8 +73,9 @@ static void test_modes(void **state)
 		open_mode(&b, cases[i].mode);
 		out = outbound(&b, 1);
 		in = inbound(&b, 1);
-		fall(&b);
-		tell_link(&b, false);
+		go_down(&b);
+		assert_true(b.manager->stale); /* all SAs are looked at */
+		assert_false(is_due(&b, MANAGER_LOST));
 		assert_int_equal(is_back(&b, out), cases[i].out);
 		assert_int_equal(is_back(&b, in), cases[i].in);
 		assert_int_equal(entry(&b, out) != NULL, cases[i].out);
@@ -107,8 +113,7 @@ static void test_many(void **state)
 		n += fake_kernel_view(b.fake, in[i]).ifindex == NIC;
 	assert_true(n > 6);
 	snprintf(line, sizeof(line), "%u back in software after 0.0 ms, 0 not", n);
-	fall(&b);
-	tell_link(&b, false);
+	go_down(&b);
 	for (unsigned i = 0; i < ELEMENTSOF(out); i++) {
 		assert_true(is_back(&b, out[i]));
 		assert_int_equal(fake_kernel_send(b.fake, out[i], 5, 100), 5);
@@ -132,6 +137,7 @@ static void test_nothing_there(void **state)
 	(void)add(&b, (struct fake_sa_spec){.spi = 0x1101, .peer = 91, .reqid = 91});
 	pass(&b, 0.5);
 	tell_link(&b, false);
+	assert_false(b.manager->stale || is_due(&b, MANAGER_LOST));
 	pass(&b, 2.0);
 	assert_int_equal(told(&b, "SAs that went down"), 0);
 	close_bench(&b);
@@ -227,6 +233,268 @@ static void test_attempts(void **state)
 	check_attempts(0.014, true);
 }
 
+/* The kernel deletes them late or never: when it is tried again, and for how long. */
+static void test_when_attempts_are_made(void **state)
+{
+	static const double milliseconds[] = {1, 3, 7, 15, 31, 63};
+	struct bench b;
+	double start;
+
+	(void)state;
+	open_mode(&b, "restore");
+	(void)outbound(&b, 1);
+	tell_link(&b, false);
+	start = b.now;
+	for (size_t i = 0; i < ELEMENTSOF(milliseconds); i++) {
+		double due = b.manager->schedule.due[MANAGER_LOST];
+
+		assert_true(fabs(due - start - milliseconds[i] / 1e3) < 1e-9);
+		b.now = due;
+		settle(&b);
+	}
+	assert_false(is_due(&b, MANAGER_LOST));
+	assert_int_equal(b.manager->n_restorations, 0);
+	assert_int_equal(told(&b, "SAs that went down"), 0);
+	close_bench(&b);
+}
+
+/* Each NIC has attempts of its own. */
+static void test_two_nics(void **state)
+{
+	struct fake_belief *one, *other;
+	struct test_network *n;
+	struct bench b;
+	double due;
+
+	(void)state;
+	open_mode(&b, "restore");
+	n = &b.network;
+	add_other_nic(&b);
+	one = outbound(&b, 1);
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 18, .reqid = 8});
+	pass(&b, 0.3);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, OTHER_NIC);
+
+	/* Told of both, and once more of each. */
+	tell_link(&b, false);
+	due = b.manager->schedule.due[MANAGER_LOST];
+	b.now += 0.0005;
+	tell_link_of(&b, &n->other, false);
+	assert_int_equal(b.manager->n_restorations, 2);
+	assert_true(b.manager->schedule.due[MANAGER_LOST] == due);
+	tell_link_of(&b, &n->other, true);
+	tell_link_of(&b, &n->other, false);
+	tell_link(&b, true);
+	fall(&b);
+	fake_kernel_restart_counts(b.fake);
+	tell_link(&b, false);
+	/* NEWSA; GETSA for a larval SA of its identity; GETSA of what there is now. */
+	assert_int_equal(fake_kernel_messages(b.fake), 3);
+	assert_true(is_back(&b, one));
+	assert_int_equal(told(&b, "NIC eth0: 1 back in software after 0.5 ms, 0 not"), 1);
+	assert_int_equal(b.manager->n_restorations, 1);
+	pass(&b, 0.005);
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, OTHER_NIC);
+	(void)fake_kernel_link_down(b.fake, OTHER_NIC);
+	pass(&b, 0.005);
+	assert_true(is_back(&b, other));
+	assert_int_equal(told(&b, "NIC eth1: 1 back in software after"), 1);
+	assert_int_equal(told(&b, "SAs that went down"), 2);
+	assert_int_equal(b.manager->n_restorations, 0);
+	close_bench(&b);
+}
+
+/* Messages of links were lost: whichever NIC it was, and the others keep theirs. */
+static void test_unknown_nic(void **state)
+{
+	struct fake_belief *one, *other;
+	struct bench b;
+
+	(void)state;
+	open_mode(&b, "restore");
+	add_other_nic(&b);
+	one = outbound(&b, 1);
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 18, .reqid = 8});
+	pass(&b, 0.3);
+	fall(&b);
+	manager_network_callbacks.resynced(b.manager);
+	assert_true(is_back(&b, one));
+	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, OTHER_NIC);
+	assert_int_equal(told(&b, "1 back in software after 0.0 ms, 0 not"), 1);
+	assert_int_equal(b.manager->n_restorations, 0);
+	assert_false(is_due(&b, MANAGER_LOST));
+	close_bench(&b);
+}
+
+/* The number jumps past what the link can have carried since the sample, at its last known speed;
+ * of a NIC that is forgotten already it is not known. */
+static void test_speed(void **state)
+{
+	static const struct {
+		uint32_t known, assumed;
+		bool forgotten;
+	} cases[] = {{0, 100000, false}, {400000, 400000, false}, {400000, 100000, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_belief *belief;
+		struct shadow shadow;
+		struct nic old;
+		struct bench b;
+
+		open_mode(&b, "restore");
+		b.network.nic.speed = cases[i].known;
+		manager_look_anew(b.manager);
+		belief = outbound(&b, 1);
+		b.now += 0.05;
+		if (cases[i].forgotten) {
+			old = b.network.nic;
+			b.network.present = false;
+			manager_network_callbacks.link(&old, NULL, b.manager);
+			pass(&b, 0.35);
+			assert_null(manager_nic(b.manager, NIC));
+			b.now += 0.05;
+		}
+		shadow = entry(&b, belief)->shadow;
+		fall(&b);
+		if (cases[i].forgotten)
+			manager_tick(b.manager);
+		else
+			tell_link(&b, false);
+		assert_true(is_back(&b, belief));
+		assert_int_equal(fake_kernel_view(b.fake, belief).sequence_out,
+				 shadow.sequence +
+					 shadow_numbers_possible(b.now - shadow.sampled_at,
+								 cases[i].assumed));
+		close_bench(&b);
+	}
+}
+
+/* Whatever an inbound SA cannot send, it has room for. */
+static void test_inbound_after_a_long_time(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_mode(&b, "restore");
+	belief = inbound(&b, 1);
+	b.manager->config->interval = 100;
+	b.now += 60;
+	go_down(&b);
+	assert_true(is_back(&b, belief));
+	assert_int_equal(fake_kernel_view(b.fake, belief).sequence_out, 0);
+	close_bench(&b);
+}
+
+/* It goes down before it was sampled in the NIC: it is restored from what its move left. After it
+ * left the NIC nothing of it is kept. */
+static void test_shadow_of_a_move(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+	size_t in_use;
+
+	(void)state;
+	for (unsigned evicted = 0; evicted < 2; evicted++) {
+		open_mode(&b, "restore");
+		in_use = secret_arena_in_use(b.arena);
+		b.manager->config->interval = 100;
+		pass(&b, 1.0);
+		belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 9});
+		pass(&b, 0.05);
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+		assert_true(secret_arena_in_use(b.arena) > in_use);
+		if (evicted) {
+			assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+			pass(&b, 0.05);
+			assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+		} else {
+			go_down(&b);
+			assert_true(is_back(&b, belief));
+		}
+		assert_int_equal(secret_arena_in_use(b.arena), in_use);
+		close_bench(&b);
+	}
+}
+
+/* An event names it before the message of the link: it is back in the next turn of the loop. */
+static void test_event_first(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_mode(&b, "restore");
+	belief = outbound(&b, 1);
+	assert_int_equal(fake_ike_update(b.fake, belief, 1000, 0), 0);
+	fall(&b);
+	b.network.nic.up = false;
+	settle(&b);
+	assert_true(is_back(&b, belief));
+	close_bench(&b);
+}
+
+/* What is owed is put back by that alone, from the image with the final numbers. */
+static void test_owed(void **state)
+{
+	struct move move = {.target.direction = SA_DIRECTION_OUT, .exact = true};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_mode(&b, "restore");
+	belief = outbound(&b, 1);
+	move.id = fake_belief_id(belief);
+	move.image = entry(&b, belief)->shadow.image;
+	move.image.attributes = secret_alloc(b.arena, move.image.size);
+	memcpy(move.image.attributes, entry(&b, belief)->shadow.image.attributes, move.image.size);
+	sa_image_advance(&move.image, 1000000);
+	manager_keep_for_restoring(b.manager, &move);
+	go_down(&b);
+	assert_false(fake_kernel_view(b.fake, belief).exists);
+	assert_false(b.manager->stale);
+	b.manager->config->on_link_down = CONFIG_LINK_DOWN_LEAVE;
+	manager_tick(b.manager);
+	assert_non_null(entry(&b, belief));
+	pass(&b, 0.05);
+	assert_true(is_back(&b, belief));
+	assert_true(fake_kernel_view(b.fake, belief).sequence_out > 1000000);
+	assert_true(fake_kernel_view(b.fake, belief).sequence_out < 1010000);
+	assert_int_equal(told(&b, "SAs that went down"), 0);
+	close_bench(&b);
+}
+
+/* SAs of others are none of ours: they do not come back, and are forgotten at once. The IKE daemon
+ * may put one in packet offload in the place of one of ours. */
+static void test_of_others(void **state)
+{
+	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10, .reqid = 1};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned packet = 0; packet < 2; packet++) {
+		open_mode(&b, "restore");
+		if (packet) {
+			belief = promoted(&b, spec);
+			assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+		}
+		spec.ifindex = NIC;
+		spec.packet = packet;
+		belief = add(&b, spec);
+		pass(&b, 0.3);
+		assert_int_equal(entry(&b, belief)->foreign, !packet);
+		fall(&b);
+		pass(&b, 0.15);
+		assert_null(entry(&b, belief));
+		tell_link(&b, false);
+		assert_false(fake_kernel_view(b.fake, belief).exists);
+		close_bench(&b);
+		spec.ifindex = 0;
+	}
+}
+
 /* The IKE daemon deletes an SA in that moment: it does not come back, and is not counted. */
 static void test_deleted(void **state)
 {
@@ -238,8 +506,7 @@ static void test_deleted(void **state)
 	kept = outbound(&b, 1);
 	deleted = outbound(&b, 2);
 	assert_int_equal(fake_ike_delete(b.fake, deleted), 0);
-	fall(&b);
-	tell_link(&b, false);
+	go_down(&b);
 	pass(&b, 2.0);
 	assert_true(is_back(&b, kept));
 	assert_false(fake_kernel_view(b.fake, deleted).exists);
@@ -250,10 +517,22 @@ static void test_deleted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_modes),           cmocka_unit_test(test_many),
-		cmocka_unit_test(test_nothing_there),   cmocka_unit_test(test_dump_first),
-		cmocka_unit_test(test_message_is_late), cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_dump_first),
+		cmocka_unit_test(test_message_is_late),
+		cmocka_unit_test(test_attempts),
 		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_when_attempts_are_made),
+		cmocka_unit_test(test_two_nics),
+		cmocka_unit_test(test_unknown_nic),
+		cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_inbound_after_a_long_time),
+		cmocka_unit_test(test_shadow_of_a_move),
+		cmocka_unit_test(test_event_first),
+		cmocka_unit_test(test_owed),
+		cmocka_unit_test(test_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
