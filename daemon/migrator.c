@@ -151,6 +151,8 @@ static void run_steps(struct migrator *m, struct move *move)
 	}
 }
 
+static void make_steps(struct migrator *m, struct move *move);
+
 struct masked {
 	const struct sa_id *ids;
 	size_t n;
@@ -188,12 +190,11 @@ static bool unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct
 
 		if (!masked.larval[i])
 			continue;
-		run_steps(m, &move);
+		make_steps(m, &move);
 		if (move.result == MOVE_RESULT_LOST) {
 			*ret_lost = move;
 			return true;
 		}
-		sa_image_wipe(&move.image);
 	}
 	return false;
 }

@@ -40,7 +40,8 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	if (sa_facts_read(message, &facts) < 0 ||
 	    !same_sa(&facts.description.id, &reading->move->id))
 		return 0;
-	if (reading->type == XFRM_MSG_DELSA && facts.hands_off == HANDS_OFF_LARVAL) {
+	if ((reading->type == XFRM_MSG_DELSA || reading->dumped) &&
+	    facts.hands_off == HANDS_OFF_LARVAL) {
 		reading->larval = true;
 		return 0;
 	}
@@ -58,4 +59,10 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 int reading_exchange(struct kernel *kernel, struct kernel_batch *batch, struct reading *reading)
 {
 	return kernel_transact(kernel, batch, read_message, reading);
+}
+
+int reading_dump(struct kernel *kernel, struct reading *reading)
+{
+	reading->dumped = true;
+	return kernel->ops->dump(kernel, XFRM_MSG_GETSA, read_message, reading);
 }

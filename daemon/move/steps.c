@@ -229,6 +229,22 @@ static int remove_sa(struct migrator *m, struct move *move, struct reading *read
 	return r;
 }
 
+/* From here on a crash continues from the exact state. */
+static void store_exact(struct migrator *m, const struct move *move)
+{
+	if (m->rescue)
+		(void)rescue_store_exact(m->rescue, &move->image, &move->target);
+}
+
+/* In the middle of a move the slot holds what the SA was before it was back. */
+static int store_anew(struct migrator *m, const struct move *move)
+{
+	if (!m->rescue)
+		return 0;
+	rescue_clear(m->rescue);
+	return rescue_store(m->rescue, &move->image, &move->target);
+}
+
 static void step_remove(struct migrator *m, struct move *move)
 {
 	struct reading reading = {
@@ -275,9 +291,7 @@ static void step_remove(struct migrator *m, struct move *move)
 	move->removed = true;
 	if (reading.found && reading.error == 0) {
 		move->facts = reading.facts;
-		/* From here on a crash continues from the exact state. */
-		if (m->rescue)
-			(void)rescue_store_exact(m->rescue, &move->image, &move->target);
+		store_exact(m, move);
 		move->exact = true;
 	}
 	make_safe(move);
@@ -396,6 +410,28 @@ static void doubt_numbers(struct move *move, const struct sa_facts *facts)
 	move->interrupted = false;
 }
 
+/* Takes the image of the SA that a packet's larval SA, which is before it in the chain, hides from
+ * GETSA. */
+static bool find_hidden(struct migrator *m, struct move *move)
+{
+	struct sa_image image = {.replay_threshold = move->image.replay_threshold};
+	struct reading reading = {.move = move,
+				  .arena = m->arena,
+				  .image = &image,
+				  .type = XFRM_MSG_NEWSA,
+				  .capture = true};
+
+	if (reading_dump(m->kernel, &reading) < 0 || !reading.found || reading.error < 0 ||
+	    reading.facts.hands_off != HANDS_OFF_NONE) {
+		sa_image_wipe(&image);
+		return false;
+	}
+	sa_image_wipe(&move->image);
+	move->image = image;
+	move->exact = false; /* it sends */
+	return true;
+}
+
 static void step_probe(struct migrator *m, struct move *move)
 {
 	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
@@ -421,6 +457,11 @@ static void step_probe(struct migrator *m, struct move *move)
 		}
 		make_safe(move);
 		move->state = install_again(move);
+	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL && move->interrupted &&
+		   !sa_image_is_larval(&move->image, &reading.facts) && find_hidden(m, move)) {
+		/* It was killed in that step. */
+		move->interrupted = false;
+		move->state = MOVE_UNMASK;
 	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
 		/* Ours, or that of a packet whose template names the SPI. */
 		move->removed = true;
@@ -495,7 +536,9 @@ static void step_verify(struct migrator *m, struct move *move)
 		return;
 	}
 	if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
-		move->state = MOVE_UNMASK;
+		/* Ours has the SPI, so the SA is not behind it. */
+		move->state =
+			sa_image_is_larval(&move->image, &reading.facts) ? MOVE_PROBE : MOVE_UNMASK;
 		return;
 	}
 	move->facts = reading.facts;
@@ -509,9 +552,10 @@ static void step_verify(struct migrator *m, struct move *move)
  * Where the template names the SPI, a packet that found no SA inserts a larval SA with that SPI,
  * without a look whether the SA is back by now: before it in the chain, so that every request that
  * names the SA meets the larval one. When that expires, charon closes the tunnel. No request
- * deletes larval SAs only; should the DELSA meet the SA after all, because the larval one was
+ * deletes larval SAs only. Should the DELSA meet the SA after all, because the larval one was
  * deleted or expired in between, its notification tells, and the SA is put back exactly, and where
- * it was: that need not be where the move wanted it.
+ * it was: that need not be where the move wanted it. For that case the image goes to the rescue
+ * slot before, and a larval SA takes the SA's place, as in every removal.
  *
  * An inbound SA has no such thing: there it is the reservation of another one.
  */
@@ -520,6 +564,7 @@ static void step_unmask(struct migrator *m, struct move *move)
 	/* Larval SAs do not count as found. */
 	struct reading reading = {
 		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
+	const struct kernel_answer *removal, *larval;
 
 	if (move->target.direction != SA_DIRECTION_OUT || ++move->attempts > ATTEMPTS_MAX ||
 	    !sa_image_has_room(m->arena)) {
@@ -529,18 +574,29 @@ static void step_unmask(struct migrator *m, struct move *move)
 	}
 	/* There may be more of them to come. */
 	m->kernel->ops->wait_for_lookups(m->kernel);
-	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
-	(void)exchange(m, &reading);
-	move->state = MOVE_VERIFY;
-	if (!reading.found)
+	if (!find_hidden(m, move) || store_anew(m, move) < 0) {
+		finish(move, MOVE_RESULT_GONE);
 		return;
+	}
+	(void)remove_sa(m, move, &reading, &removal, &larval);
+	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
+	move->leftover |= !move->larval;
+	if (!reading.found) {
+		/* The SPI was free: the IKE daemon deleted the SA. */
+		if (larval->error == 0)
+			discard_larval(m, move);
+		move->state = MOVE_VERIFY;
+		return;
+	}
 	move->removed = true;
-	move->larval = false;
-	move->exact = reading.error == 0;
+	if (reading.error == 0) {
+		store_exact(m, move);
+		move->exact = true;
+	}
 	move->place = (struct sa_offload){.ifindex = reading.facts.offload_ifindex,
 					  .direction = move->target.direction};
 	make_safe(move);
-	move->state = MOVE_INSTALL;
+	move->state = larval->error == -ENOENT ? MOVE_PROBE : MOVE_INSTALL;
 }
 
 /* Somebody made the SA anew from old numbers while we were moving it (an UPDSA that hit the larval

@@ -6,23 +6,39 @@
  */
 #include "fake-bench.h"
 #include "migrator.h"
+#include "rescue.h"
 #include "xfrm-compat.h"
 
 #include <errno.h>
 #include <string.h>
 
+/* What the daemon that is started after a death finds in the rescue slot. */
+struct death {
+	struct rescue *rescue;
+	struct sa_image image;
+	struct sa_offload target;
+	int loaded;
+};
+
 /* Something that happens once: before a message or transaction of the daemon that follows a message
  * of that type, or within one of that type. */
 struct happening {
-	uint16_t after;
+	uint16_t after; /* 0: any */
 	enum fake_moment moment;
 	bool (*what)(struct bench *b, struct fake_belief *belief); /* false: not yet */
 	struct bench *bench;
 	struct fake_belief *belief;
+	struct death *death;                 /* the daemon is killed then; NULL: it is not */
 	const struct happening *after_other; /* not before that; NULL: any time */
 	bool happened;
 	struct happening *next;
 };
+
+static void die(struct bench *b, struct death *death)
+{
+	death->loaded = rescue_load(death->rescue, b->arena, &death->image, &death->target);
+	fake_kernel_kill(b->fake);
+}
 
 static void happen(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
@@ -31,11 +47,13 @@ static void happen(struct fake_kernel *k, enum fake_moment moment, unsigned step
 	(void)step;
 	for (struct happening *h = userdata; h; h = h->next) {
 		if (h->happened || moment != h->moment || n == 0 ||
-		    fake_kernel_message_type(k, n - 1) != h->after ||
+		    (h->after && fake_kernel_message_type(k, n - 1) != h->after) ||
 		    (h->after_other && !h->after_other->happened))
 			continue;
 		h->happened = true;
 		h->happened = h->what(h->bench, h->belief);
+		if (h->happened && h->death)
+			die(h->bench, h->death);
 	}
 }
 
@@ -67,8 +85,8 @@ static struct fake_belief *prepare(struct bench *b, bool evict)
 	return belief;
 }
 
-static struct move run(struct bench *b, struct fake_belief *belief, bool evict,
-		       struct happening *happening)
+static struct move run_with(struct bench *b, struct rescue *rescue, struct fake_belief *belief,
+			    bool evict, struct happening *happening)
 {
 	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
 	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
@@ -79,7 +97,7 @@ static struct move run(struct bench *b, struct fake_belief *belief, bool evict,
 		.expected_ifindex = evict ? BENCH_NIC : 0,
 	};
 
-	assert_int_equal(migrator_new(b->kernel, b->arena, NULL, &parameters, &migrator), 0);
+	assert_int_equal(migrator_new(b->kernel, b->arena, rescue, &parameters, &migrator), 0);
 	fake_kernel_restart_counts(b->fake);
 	for (struct happening *h = happening; h; h = h->next) {
 		h->bench = b;
@@ -92,6 +110,12 @@ static struct move run(struct bench *b, struct fake_belief *belief, bool evict,
 	for (struct happening *h = happening; h; h = h->next)
 		assert_true(h->happened);
 	return move;
+}
+
+static struct move run(struct bench *b, struct fake_belief *belief, bool evict,
+		       struct happening *happening)
+{
+	return run_with(b, NULL, belief, evict, happening);
 }
 
 /* The SA is the only one of its identity, and packets go on with the next number. */
@@ -222,6 +246,74 @@ static void test_refused_and_deletion_that_meets_the_sa(void **state)
 	assert_int_equal(move.error, -EINVAL);
 	assert_int_equal(move.target.ifindex, BENCH_NIC);
 	check_sound(b, belief, 0);
+}
+
+static bool is_away(struct bench *b, struct fake_belief *belief)
+{
+	return !is_real(b, belief);
+}
+
+/* As manager_start() does. */
+static void restart(struct bench *b, struct fake_belief *belief, struct death *death)
+{
+	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
+	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
+	const struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
+	struct move move = {.id = fake_belief_id(belief),
+			    .target = death->target,
+			    .image = death->image,
+			    .larval = true,
+			    .interrupted = true,
+			    .exact = death->loaded > 0};
+
+	kernel_free(b->kernel);
+	assert_int_equal(fake_kernel_open(b->fake, &b->kernel), 0);
+	assert_int_equal(migrator_new(b->kernel, b->arena, death->rescue, &parameters, &migrator),
+			 0);
+	migrator_restore(migrator, &move);
+	migrator_sweep(migrator);
+	assert_int_equal(rescue_load(death->rescue, b->arena, &death->image, &death->target),
+			 -ENOENT);
+}
+
+/* The deletion meets the SA, and the daemon dies before it is back: in the move, or after it, when
+ * the covers are away and nothing of the move is left. */
+static void check_death(struct bench *b, bool in_move)
+{
+	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
+	struct death death = {};
+	struct happening end = {0, FAKE_AFTER_TRANSACT, is_away, .death = &death};
+	struct happening gone = {XFRM_MSG_GETSA, FAKE_BEFORE_TRANSACT,
+				 in_move ? delete_larval_in_front : delete_larval, .next = &end};
+	struct happening arrives = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, end_packet, .next = &gone};
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, hold_packet,
+				   .next = in_move ? &arrives : &gone};
+	struct fake_belief *belief = prepare(b, false);
+
+	assert_int_equal(rescue_open(-1, &rescue), 0);
+	death.rescue = rescue;
+	arrives.after_other = &packet;
+	gone.after_other = in_move ? &arrives : &packet;
+	end.after_other = &gone;
+	(void)run_with(b, rescue, belief, false, &packet);
+	assert_true(death.loaded >= 0);
+	/* What the dead daemon's code did since. */
+	rescue_clear(rescue);
+	restart(b, belief, &death);
+	assert_true(is_real(b, belief));
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
+	bench_assert_sound(b);
+}
+
+static void test_death_after_deletion_in_move(void **state)
+{
+	check_death(*state, true);
+}
+
+static void test_death_after_deletion_behind_move(void **state)
+{
+	check_death(*state, false);
 }
 
 static bool expire_and_send(struct bench *b, struct fake_belief *belief)
@@ -371,6 +463,8 @@ int main(void)
 		BENCH_TEST(test_packet_within_migrate_state),
 		BENCH_TEST(test_deletion_that_meets_the_sa),
 		BENCH_TEST(test_refused_and_deletion_that_meets_the_sa),
+		BENCH_TEST(test_death_after_deletion_in_move),
+		BENCH_TEST(test_death_after_deletion_behind_move),
 		BENCH_TEST(test_larval_that_is_deleted),
 		BENCH_TEST(test_made_anew_before_the_update),
 		BENCH_TEST(test_made_anew_around_the_deletion),
