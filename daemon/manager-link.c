@@ -135,10 +135,11 @@ static void owe(struct manager *m, struct sa *sa)
 		.exact = true,
 	};
 
+	/* Then the shadow stays, and the next dump finds the SA missing. */
+	if (manager_reserve_restoring(m, 1) < 0)
+		return;
 	manager_keep_for_restoring(m, &move);
-	/* Without memory for it the shadow stays, and the next dump finds the SA missing. */
-	if (!move.image.attributes)
-		sa->shadow = (struct shadow){};
+	sa->shadow = (struct shadow){};
 }
 
 static void note_back(struct lost *lost, const struct sa *sa)
@@ -179,8 +180,10 @@ static void look_again(struct manager *m, struct manager_restoration *r, const s
 {
 	struct move again;
 
-	/* Packets that met the gap may insert their larval SAs only now. */
-	if (migrator_unmask(m->migrator, lost->others + lost->n_others, lost->n_back_outbound,
+	/* Packets that met the gap may insert their larval SAs only now; or the next dump shows
+	 * them. */
+	if (manager_reserve_restoring(m, 1) == 0 &&
+	    migrator_unmask(m->migrator, lost->others + lost->n_others, lost->n_back_outbound,
 			    &again))
 		manager_keep_for_restoring(m, &again);
 	manager_read_again(m, lost->others, lost->n_others + lost->n_back);

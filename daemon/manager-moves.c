@@ -16,6 +16,8 @@
  * millisecond, and where one of the group is outbound, the group two grace periods of the kernel.
  */
 #define MOVES_TURN_SECONDS 0.02
+/* A group ends with the first SA that is lost; one more can be when its covers are taken away. */
+#define LOST_IN_GROUP_MAX 2
 #define RESTORE_WAIT_MIN 0.01
 #define RESTORE_WAIT_MAX 1.0
 #define REFUSALS_MAX 256
@@ -125,17 +127,27 @@ static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome
 		policy_report(m->policy, sa->handle, outcome, manager_now(m));
 }
 
+int manager_reserve_restoring(struct manager *m, size_t n)
+{
+	size_t wanted = m->n_restoring + n;
+	struct move *grown;
+
+	if (wanted > m->n_restoring_allocated) {
+		grown = reallocarray(m->restoring, wanted, sizeof(*grown));
+		if (!grown) {
+			manager_set_health(m, HEALTH_NO_MEMORY, true);
+			return -ENOMEM;
+		}
+		m->restoring = grown;
+		m->n_restoring_allocated = wanted;
+	}
+	manager_set_health(m, HEALTH_NO_MEMORY, false);
+	return 0;
+}
+
 void manager_keep_for_restoring(struct manager *m, struct move *move)
 {
-	struct move *grown = reallocarray(m->restoring, m->n_restoring + 1, sizeof(*grown));
-
-	if (!grown) {
-		/* The rescue slot still has it: the next start completes the move. */
-		manager_set_health(m, HEALTH_OWED_NO_MEMORY, true);
-		return;
-	}
-	m->restoring = grown;
-	grown[m->n_restoring++] = *move;
+	m->restoring[m->n_restoring++] = *move;
 	move->image = (struct sa_image){};
 	m->restore_wait = RESTORE_WAIT_MIN;
 	manager_set_health(m, HEALTH_OWED, true);
@@ -381,6 +393,10 @@ static void make_group(struct manager *m)
 	size_t n = 0, size = m->n_queue - m->queue_position;
 	struct move lost;
 
+	if (manager_reserve_restoring(m, LOST_IN_GROUP_MAX) < 0) {
+		manager_cancel_moves(m);
+		return;
+	}
 	if (size > COVERED_MAX)
 		size = COVERED_MAX;
 	for (size_t i = 0; i < size; i++) {
@@ -425,7 +441,8 @@ void manager_unmask(struct manager *m)
 		const struct sa *sa = sa_table_find(&m->sas, &m->masked[i]);
 
 		if (m->config->mode == CONFIG_MODE_OBSERVE || m->stale ||
-		    orders_are_paused(m->orders) || m->n_restoring > 0)
+		    orders_are_paused(m->orders) || m->n_restoring > 0 ||
+		    manager_reserve_restoring(m, LOST_IN_GROUP_MAX) < 0)
 			break;
 		if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
 			make_anew(m, sa);

@@ -402,20 +402,25 @@ int manager_new(const struct manager_environment *environment, struct config *co
 }
 
 /* A move that the last run of the daemon was killed in. */
-static void complete_interrupted(struct manager *m)
+static int complete_interrupted(struct manager *m)
 {
 	struct move move = {};
 	int r;
 
 	if (!m->environment.rescue)
-		return;
+		return 0;
+	r = manager_reserve_restoring(m, 1);
+	if (r < 0)
+		return r;
 	r = rescue_load(m->environment.rescue, m->environment.arena, &move.image, &move.target);
 	if (r == -ENOENT)
-		return;
-	if (r < 0) {
+		return 0;
+	if (r == -EBADMSG) {
 		rescue_clear(m->environment.rescue);
-		return;
+		return 0;
 	}
+	if (r < 0)
+		return r;
 	move.id = sa_image_id(&move.image);
 	move.larval = true;
 	move.interrupted = true;
@@ -424,6 +429,7 @@ static void complete_interrupted(struct manager *m)
 	manager_tell_completed(m, &move);
 	if (move.result == MOVE_RESULT_LOST)
 		manager_keep_for_restoring(m, &move);
+	return 0;
 }
 
 int manager_start(struct manager *m)
@@ -432,7 +438,9 @@ int manager_start(struct manager *m)
 
 	m->network = m->environment.network;
 	manager_load_orders(m);
-	complete_interrupted(m);
+	r = complete_interrupted(m);
+	if (r < 0)
+		return r;
 	migrator_sweep(m->migrator);
 	manager_update_nics(m);
 	r = manager_dump(m);

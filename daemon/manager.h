@@ -157,7 +157,7 @@ struct manager {
 	struct manager_restoration *restorations;
 	size_t n_restorations;
 	struct move *restoring; /* SAs that are owed to the kernel */
-	size_t n_restoring;
+	size_t n_restoring, n_restoring_allocated;
 	double restore_wait; /* s */
 
 	struct sa_id masked[MASKED_MAX]; /* of the last dump; see manager_unmask() */
@@ -280,7 +280,10 @@ void manager_cancel_moves_of(struct manager *m, policy_sa handle);
 /* Takes away the larval SAs that the last dump showed beside outbound SAs, in enforce mode. */
 void manager_unmask(struct manager *m);
 void manager_restore(struct manager *m);
-/* Takes the image of a move that is lost; without memory it stays in the move. */
+/* Makes room for so many more moves that may be lost, before they begin: afterwards it is too late.
+ * -ENOMEM: they are not to begin. */
+int manager_reserve_restoring(struct manager *m, size_t n);
+/* Takes the image of a move that is lost, for which there is room. */
 void manager_keep_for_restoring(struct manager *m, struct move *move);
 /* Whether it could not be put back yet. */
 bool manager_is_owed(const struct manager *m, const struct sa_id *id);

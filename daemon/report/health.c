@@ -15,8 +15,7 @@ static const struct {
 	const char *text;
 } conditions[_HEALTH_CONDITION_MAX] = {
 	[HEALTH_OWED] = {"owed", "an SA could not be put back yet; trying again"},
-	[HEALTH_OWED_NO_MEMORY] = {"owed-no-memory", "out of memory while an SA is to be put back; "
-						     "a restart tries it again"},
+	[HEALTH_NO_MEMORY] = {"no-memory", "out of memory; no SA is moved"},
 	[HEALTH_NO_DUMP] = {"no-dump", "the kernel does not show its SAs"},
 	[HEALTH_NO_NETWORK] = {"no-network", "the kernel does not show links and routes"},
 	[HEALTH_OWNERSHIP] = {"ownership",

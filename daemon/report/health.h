@@ -11,14 +11,14 @@
 #include <stddef.h>
 
 enum health_condition {
-	HEALTH_OWED,           /* an SA could not be put back in the kernel yet */
-	HEALTH_OWED_NO_MEMORY, /* nor can its image be kept; the rescue slot has it */
-	HEALTH_NO_DUMP,        /* the kernel does not show its SAs */
-	HEALTH_NO_NETWORK,     /* nor links and routes */
-	HEALTH_OWNERSHIP,      /* the file of the SAs in NICs cannot be written */
-	HEALTH_POLICY,         /* no memory for the rules in force */
-	HEALTH_ORDERS,         /* the file of the operator's orders cannot be written */
-	HEALTH_ORDERS_LOST,    /* nor could it be read at the start: paused until 'resume' */
+	HEALTH_OWED,        /* an SA could not be put back in the kernel yet */
+	HEALTH_NO_MEMORY,   /* none is moved, since it could not be noted as owed */
+	HEALTH_NO_DUMP,     /* the kernel does not show its SAs */
+	HEALTH_NO_NETWORK,  /* nor links and routes */
+	HEALTH_OWNERSHIP,   /* the file of the SAs in NICs cannot be written */
+	HEALTH_POLICY,      /* no memory for the rules in force */
+	HEALTH_ORDERS,      /* the file of the operator's orders cannot be written */
+	HEALTH_ORDERS_LOST, /* nor could it be read at the start: paused until 'resume' */
 	_HEALTH_CONDITION_MAX,
 };
 

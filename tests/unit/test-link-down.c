@@ -452,45 +452,74 @@ static void test_read_again(void **state)
 	close_bench(&b);
 }
 
-/* No memory when it is to come back: tried until there is, and nothing else is moved meanwhile. */
+/* No memory when they are to come back: tried until there is, and nothing else is moved meanwhile.
+ * Those that cannot be noted as owed stay in their shadows. */
 static void check_no_memory(bool for_moves)
 {
 	static const struct fake_fault no_memory = {
 		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
-	struct fake_belief *belief, *other;
+	struct fake_belief *beliefs[4], *other;
+	size_t in_use, owed;
 	struct bench b;
 	uint64_t sequence;
 	struct sa_id id;
-	size_t in_use;
 
 	open_bench(&b);
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
 	pass(&b, 0.3);
 	in_use = secret_arena_in_use(b.arena);
-	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
-	id = fake_belief_id(belief);
-	sequence = entry(&b, belief)->shadow.sequence +
-		   shadow_numbers_possible(b.now - entry(&b, belief)->shadow.sampled_at, 0);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = promoted(
+			&b,
+			(struct fake_sa_spec){.spi = 0x1010 + i, .peer = 20 + i, .reqid = 3 + i});
+	id = fake_belief_id(beliefs[0]);
+	sequence = entry(&b, beliefs[0])->shadow.sequence +
+		   shadow_numbers_possible(b.now - entry(&b, beliefs[0])->shadow.sampled_at, 0);
 	fall(&b);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	no_array_of = for_moves ? 0 : sizeof(struct move);
 	tell_link(&b, false);
-	assert_int_equal(b.manager->n_restoring, for_moves);
-	assert_int_equal(manager_is_owed(b.manager, &id), for_moves);
+	owed = b.manager->n_restoring;
+	assert_int_equal(owed == ELEMENTSOF(beliefs), for_moves);
+	if (for_moves)
+		assert_true(manager_is_owed(b.manager, &id));
+	assert_int_equal(health_holds(b.manager->health, HEALTH_NO_MEMORY), !for_moves);
 	assert_false(is_due(&b, MANAGER_LOST));
 	pass(&b, 1.5);
-	assert_int_equal(b.manager->n_restoring, for_moves);
+	assert_int_equal(b.manager->n_restoring, owed);
 	no_array_of = 0;
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	pass(&b, 2.0);
 	assert_int_equal(b.manager->n_restoring, 0);
+	assert_true(health_is_well(b.manager->health));
 	/* Numbers are passed over for the time until it was owed, and once. */
 	if (for_moves)
-		assert_int_equal(fake_kernel_view(b.fake, belief).sequence_out, sequence);
-	check_back(&b, belief);
+		assert_int_equal(fake_kernel_view(b.fake, beliefs[0]).sequence_out, sequence);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		check_back(&b, beliefs[i]);
 	assert_true(fake_kernel_view(b.fake, other).exists);
 	assert_int_equal(secret_arena_in_use(b.arena), in_use);
+	close_bench(&b);
+}
+
+/* An SA that could not be put back could not be noted as owed: none is moved. */
+static void test_no_memory_to_move(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	no_array_of = sizeof(struct move);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	work(&b, 1.0, belief);
+	no_array_of = 0;
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(health_holds(b.manager->health, HEALTH_NO_MEMORY));
+	work(&b, 20.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	assert_true(health_is_well(b.manager->health));
 	close_bench(&b);
 }
 
@@ -734,6 +763,7 @@ int main(void)
 		cmocka_unit_test(test_gone_is_not_pending),
 		cmocka_unit_test(test_read_again),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_no_memory_to_move),
 		cmocka_unit_test(test_told_before),
 		cmocka_unit_test(test_no_memory_for_an_attempt),
 		cmocka_unit_test(test_held_up),
