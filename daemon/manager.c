@@ -422,6 +422,7 @@ static int complete_interrupted(struct manager *m)
 	if (r < 0)
 		return r;
 	move.id = sa_image_id(&move.image);
+	move.stored = true;
 	move.larval = true;
 	move.interrupted = true;
 	move.exact = r > 0;

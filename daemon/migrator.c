@@ -231,8 +231,9 @@ static void make_steps(struct migrator *m, struct move *move)
 	hold_covers(m, move, move->result == MOVE_RESULT_LOST);
 	if (move->result == MOVE_RESULT_LOST)
 		return;
-	if (m->rescue)
+	if (m->rescue && move->stored)
 		rescue_clear(m->rescue);
+	move->stored = false;
 	if (move->leftover)
 		covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
 	if (move->witness) {

@@ -68,6 +68,7 @@ struct move {
 	struct sa_image image;
 	struct sa_offload place; /* where it is put back: the target, or where it was found */
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
+	bool stored;             /* the rescue slot has it, and not another one */
 	bool larval;             /* a larval SA holds its place */
 	bool leftover;           /* there is one, but without SPI */
 	bool witness;            /* the witness has the SPI (step_remove()) */
@@ -116,8 +117,8 @@ void migrator_reinstate(struct migrator *migrator, const struct sa_image *const 
 			enum reinstatement *results);
 
 /* A move whose SA could not be put back (or that was interrupted by the daemon's death: image from
- * the rescue slot, with `larval` set since one was left in its place) is tried again: in software.
- * The caller repeats it while the result is MOVE_RESULT_LOST. */
+ * the rescue slot, with `stored` set, and `larval` since one was left in its place) is tried again:
+ * in software. The caller repeats it while the result is MOVE_RESULT_LOST. */
 void migrator_restore(struct migrator *migrator, struct move *move);
 
 /* Takes away the covering larval SAs that a run of the daemon which was killed has left. */

@@ -229,6 +229,14 @@ static int remove_sa(struct migrator *m, struct move *move, struct reading *read
 	return r;
 }
 
+static int store(struct migrator *m, struct move *move)
+{
+	int r = m->rescue ? rescue_store(m->rescue, &move->image, &move->target) : 0;
+
+	move->stored = r == 0;
+	return r;
+}
+
 /* From here on a crash continues from the exact state. */
 static void store_exact(struct migrator *m, const struct move *move)
 {
@@ -237,12 +245,11 @@ static void store_exact(struct migrator *m, const struct move *move)
 }
 
 /* In the middle of a move the slot holds what the SA was before it was back. */
-static int store_anew(struct migrator *m, const struct move *move)
+static int store_anew(struct migrator *m, struct move *move)
 {
-	if (!m->rescue)
-		return 0;
-	rescue_clear(m->rescue);
-	return rescue_store(m->rescue, &move->image, &move->target);
+	if (m->rescue && move->stored)
+		rescue_clear(m->rescue);
+	return store(m, move);
 }
 
 static void step_remove(struct migrator *m, struct move *move)
@@ -252,13 +259,11 @@ static void step_remove(struct migrator *m, struct move *move)
 	const struct kernel_answer *removal, *larval;
 	int r;
 
-	if (m->rescue) {
-		r = rescue_store(m->rescue, &move->image, &move->target);
-		if (r < 0) {
-			note_error(move, r, "the rescue slot does not take it");
-			finish(move, MOVE_RESULT_FAILED);
-			return;
-		}
+	r = store(m, move);
+	if (r < 0) {
+		note_error(move, r, "the rescue slot does not take it");
+		finish(move, MOVE_RESULT_FAILED);
+		return;
 	}
 
 	r = remove_sa(m, move, &reading, &removal, &larval);

@@ -347,6 +347,7 @@ static void second_life(struct run *run)
 	struct move move = {
 		.image = run->image,
 		.target = run->target,
+		.stored = true,
 		.larval = true,
 		.interrupted = true,
 		.exact = run->exact,

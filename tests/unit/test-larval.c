@@ -262,6 +262,7 @@ static void restart(struct bench *b, struct fake_belief *belief, struct death *d
 	struct move move = {.id = fake_belief_id(belief),
 			    .target = death->target,
 			    .image = death->image,
+			    .stored = true,
 			    .larval = true,
 			    .interrupted = true,
 			    .exact = death->loaded > 0};
@@ -455,6 +456,50 @@ static void test_interrupted_and_down(void **state)
 	assert_true(fake_kernel_last_sequence(b->fake, belief) < UINT64_C(1) << 29);
 }
 
+/* One is lost in its move, and its image stays in the slot though another one comes back. */
+static void test_slot_of_another(void **state)
+{
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .message = 8, .count = 1000, .error = -ENOMEM};
+	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
+	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
+	struct bench *b = *state;
+	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
+	const struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
+	struct fake_belief *one = prepare(b, false);
+	struct fake_belief *other = bench_install(
+		b,
+		&(struct fake_sa_spec){.spi = 0x2000, .peer = 2, .reqid = 2, .ifindex = BENCH_NIC});
+	struct move lost = {.id = fake_belief_id(one),
+			    .target = {.ifindex = BENCH_NIC, .direction = SA_DIRECTION_OUT}};
+	struct move back = {.id = fake_belief_id(other),
+			    .target.direction = SA_DIRECTION_OUT,
+			    .result = MOVE_RESULT_LOST,
+			    .exact = true};
+	struct sa_offload target;
+	struct sa_image image;
+
+	assert_int_equal(rescue_open(-1, &rescue), 0);
+	assert_int_equal(migrator_new(b->kernel, b->arena, rescue, &parameters, &migrator), 0);
+	bench_get(b, other);
+	assert_int_equal(sa_image_capture(&back.image, b->arena, (void *)b->first), 0);
+	assert_int_equal(fake_kernel_link_down(b->fake, BENCH_NIC), 1);
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &no_memory);
+	migrator_run(migrator, &lost);
+	assert_int_equal(lost.result, MOVE_RESULT_LOST);
+	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
+
+	migrator_restore(migrator, &back);
+	assert_int_equal(back.result, MOVE_RESULT_DONE);
+	assert_true(rescue_load(rescue, b->arena, &image, &target) >= 0);
+	assert_int_equal(sa_image_id(&image).spi, fake_belief_id(one).spi);
+	sa_image_wipe(&image);
+	migrator_restore(migrator, &lost);
+	assert_true(is_real(b, one));
+	assert_int_equal(rescue_load(rescue, b->arena, &image, &target), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +515,7 @@ int main(void)
 		BENCH_TEST(test_made_anew_around_the_deletion),
 		BENCH_TEST(test_spi_per_destination),
 		BENCH_TEST(test_interrupted_and_down),
+		BENCH_TEST(test_slot_of_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
