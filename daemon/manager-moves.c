@@ -435,17 +435,43 @@ static void make_anew(struct manager *m, const struct sa *sa)
 		manager_take_facts(m, &move.facts);
 }
 
+static void make_group_anew(struct manager *m, const struct sa_id *ids, size_t n)
+{
+	struct move lost;
+
+	migrator_cover(m->migrator, ids, n);
+	for (size_t i = 0; i < n && m->n_restoring == 0; i++) {
+		const struct sa *sa = sa_table_find(&m->sas, &ids[i]);
+
+		if (sa && !sa->foreign)
+			make_anew(m, sa);
+	}
+	if (migrator_uncover(m->migrator, &lost))
+		manager_keep_for_restoring(m, &lost);
+}
+
+static bool may_unmask(struct manager *m)
+{
+	return m->config->mode != CONFIG_MODE_OBSERVE && !m->stale &&
+	       !orders_are_paused(m->orders) && m->n_restoring == 0 &&
+	       manager_reserve_restoring(m, LOST_IN_GROUP_MAX) == 0;
+}
+
 void manager_unmask(struct manager *m)
 {
-	for (size_t i = 0; i < m->n_masked; i++) {
-		const struct sa *sa = sa_table_find(&m->sas, &m->masked[i]);
+	size_t next = 0;
 
-		if (m->config->mode == CONFIG_MODE_OBSERVE || m->stale ||
-		    orders_are_paused(m->orders) || m->n_restoring > 0 ||
-		    manager_reserve_restoring(m, LOST_IN_GROUP_MAX) < 0)
-			break;
-		if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
-			make_anew(m, sa);
+	while (next < m->n_masked && may_unmask(m)) {
+		struct sa_id ids[COVERED_MAX];
+		size_t n = 0;
+
+		for (; next < m->n_masked && n < COVERED_MAX; next++) {
+			const struct sa *sa = sa_table_find(&m->sas, &m->masked[next]);
+
+			if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
+				ids[n++] = m->masked[next];
+		}
+		make_group_anew(m, ids, n);
 	}
 	m->n_masked = 0;
 }
@@ -517,20 +543,36 @@ static void settle(struct manager *m, struct move *move)
 		manager_take_facts(m, &move->facts);
 }
 
+/* The first that are owed, as many as are covered at once. Those that stay owed go to the end. */
+static void restore_group(struct manager *m, size_t n)
+{
+	struct move group[COVERED_MAX], lost;
+
+	memcpy(group, m->restoring, n * sizeof(*group));
+	m->n_restoring -= n;
+	memmove(m->restoring, m->restoring + n, m->n_restoring * sizeof(*group));
+	migrator_begin_group(m->migrator);
+	for (size_t i = 0; i < n; i++) {
+		migrator_restore(m->migrator, &group[i]);
+		if (group[i].result == MOVE_RESULT_LOST)
+			m->restoring[m->n_restoring++] = group[i];
+	}
+	/* Only if all are back, so there is room. */
+	if (migrator_uncover(m->migrator, &lost))
+		manager_keep_for_restoring(m, &lost);
+	/* What is restored is not owed any more when its facts are taken. */
+	for (size_t i = 0; i < n; i++)
+		if (group[i].result != MOVE_RESULT_LOST)
+			settle(m, &group[i]);
+}
+
 void manager_restore(struct manager *m)
 {
-	size_t n = m->n_restoring;
+	size_t n;
 
-	/* What is restored is not owed any more when its facts are taken. */
-	m->n_restoring = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct move move = m->restoring[i];
-
-		migrator_restore(m->migrator, &move);
-		if (move.result == MOVE_RESULT_LOST)
-			m->restoring[m->n_restoring++] = move;
-		else
-			settle(m, &move);
+	for (size_t left = m->n_restoring; left > 0; left -= n) {
+		n = left < COVERED_MAX ? left : COVERED_MAX;
+		restore_group(m, n);
 	}
 	manager_set_health(m, HEALTH_OWED, m->n_restoring > 0);
 	if (m->n_restoring == 0)

@@ -119,9 +119,14 @@ const char *move_result_name(enum move_result result)
 	}
 	return "?";
 }
-void migrator_cover(struct migrator *m, const struct sa_id *ids, size_t n)
+void migrator_begin_group(struct migrator *m)
 {
 	m->covers_stay = true;
+}
+
+void migrator_cover(struct migrator *m, const struct sa_id *ids, size_t n)
+{
+	migrator_begin_group(m);
 	if (n == 0)
 		return;
 	covers_add_by_id(&m->covers, m->kernel, m->arena, &m->batch, ids, n);
@@ -186,7 +191,11 @@ static bool unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct
 	kernel_batch_clear(&m->batch);
 	for (size_t i = 0; i < n; i++) {
 		struct move move = {
-			.id = ids[i], .target.direction = SA_DIRECTION_OUT, .state = MOVE_UNMASK};
+			.id = ids[i],
+			.target.direction = SA_DIRECTION_OUT,
+			.anew = true,
+			.state = MOVE_UNMASK,
+		};
 
 		if (!masked.larval[i])
 			continue;

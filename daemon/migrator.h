@@ -99,6 +99,8 @@ DEFINE_CLEANUP(struct migrator *, migrator_free);
 /* Covers outbound SAs, COVERED_MAX at most, that are about to be moved; one that cannot be covered
  * now (it is gone, or must not be touched) is left to its move. */
 void migrator_cover(struct migrator *migrator, const struct sa_id *ids, size_t n);
+/* The same for SAs that are covered one by one, by migrator_restore(). */
+void migrator_begin_group(struct migrator *migrator);
 /* After their moves. True when an SA was lost in the course of it (MOVE_RESULT_LOST), to be tried
  * again by migrator_restore(). */
 bool migrator_uncover(struct migrator *migrator, struct move *ret_lost);

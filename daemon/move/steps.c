@@ -577,8 +577,9 @@ static void step_unmask(struct migrator *m, struct move *move)
 		finish(move, MOVE_RESULT_GONE);
 		return;
 	}
-	/* There may be more of them to come. */
-	m->kernel->ops->wait_for_lookups(m->kernel);
+	/* There may be more of them to come, if the SA was away just now. */
+	if (!move->anew || move->removed)
+		m->kernel->ops->wait_for_lookups(m->kernel);
 	if (!find_hidden(m, move) || store_anew(m, move) < 0) {
 		finish(move, MOVE_RESULT_GONE);
 		return;

@@ -97,3 +97,8 @@ unsigned fake_kernel_dumps(const struct fake_kernel *k)
 {
 	return k->dumps;
 }
+
+unsigned fake_kernel_waits(const struct fake_kernel *k)
+{
+	return k->waits;
+}

@@ -151,6 +151,7 @@ void fake_kernel_restart_counts(struct fake_kernel *k);
 unsigned fake_kernel_steps(const struct fake_kernel *k);
 unsigned fake_kernel_messages(const struct fake_kernel *k);
 unsigned fake_kernel_dumps(const struct fake_kernel *k); /* of all SAs, ever */
+unsigned fake_kernel_waits(const struct fake_kernel *k); /* for lookups, ever */
 uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message);
 
 /* ---- The IKE daemon's side, and packets ---- */

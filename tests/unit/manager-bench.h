@@ -143,6 +143,15 @@ static const char *const rules = "mode: enforce\n"
 	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
 	"rules: [{match: {reqid: 1}, offload: always}]\n"
 
+static const char *const with_many_slots = "mode: enforce\n"
+					   "interval: 100ms\n"
+					   "moves-per-second: 1000\n"
+					   "nics:\n"
+					   "  - match: {name: eth0}\n"
+					   "    allow: true\n"
+					   "    trusted: true\n"
+					   "    capacity: 33\n";
+
 static double bench_monotonic(void *userdata)
 {
 	return ((const struct bench *)userdata)->now;

@@ -523,6 +523,97 @@ static void test_no_memory_to_move(void **state)
 	close_bench(&b);
 }
 
+/* Of many that are owed, the lookups of eight are waited for at once, as in moves. */
+static void test_many_owed(void **state)
+{
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
+	struct fake_belief *beliefs[20];
+	struct bench b;
+	unsigned waits;
+
+	(void)state;
+	open_bench_with(&b, with_many_slots);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = promoted(
+			&b,
+			(struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	fall(&b);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &no_memory);
+	tell_link(&b, false);
+	/* One that stood still may have left the NIC. */
+	assert_in_range(b.manager->n_restoring, 17, ELEMENTSOF(beliefs));
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	waits = fake_kernel_waits(b.fake);
+	manager_restore(b.manager);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(fake_kernel_waits(b.fake) - waits, 3);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		check_back(&b, beliefs[i]);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	assert_true(health_is_well(b.manager->health));
+	close_bench(&b);
+}
+
+/* The kernel refuses some of them again: each is tried once, and none is forgotten. Returns how
+ * many stay owed. */
+static size_t check_some_owed(unsigned first)
+{
+	struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
+	struct fake_belief *beliefs[20];
+	struct bench b;
+	size_t n = 0;
+
+	open_bench_with(&b, with_many_slots);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = promoted(
+			&b,
+			(struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	fall(&b);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &no_memory);
+	tell_link(&b, false);
+	no_memory.message = first;
+	no_memory.count = 30;
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &no_memory);
+	manager_restore(b.manager);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		struct sa_id id = fake_belief_id(beliefs[i]);
+
+		assert_int_not_equal(manager_is_owed(b.manager, &id),
+				     fake_kernel_view(b.fake, beliefs[i]).exists);
+		n += manager_is_owed(b.manager, &id);
+	}
+	assert_int_equal(b.manager->n_restoring, n);
+	assert_true(n < ELEMENTSOF(beliefs));
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	pass(&b, 2.0);
+	assert_int_equal(b.manager->n_restoring, 0);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_int_equal(fake_kernel_send(b.fake, beliefs[i], 10, 100), 10);
+	/* The covers whose deletion was refused expire. */
+	assert_int_equal(
+		fake_kernel_check(b.fake,
+				  FAKE_CHECK_COUNTERS_MAY_DIFFER | FAKE_CHECK_LARVALS_MAY_STAY,
+				  stderr),
+		0);
+	close_bench(&b);
+	return n;
+}
+
+static void test_some_owed(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned first = 0; first < 50; first += 7)
+		n += check_some_owed(first);
+	assert_true(n > 20);
+}
+
 static void test_no_memory(void **state)
 {
 	(void)state;
@@ -763,6 +854,8 @@ int main(void)
 		cmocka_unit_test(test_gone_is_not_pending),
 		cmocka_unit_test(test_read_again),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_many_owed),
+		cmocka_unit_test(test_some_owed),
 		cmocka_unit_test(test_no_memory_to_move),
 		cmocka_unit_test(test_told_before),
 		cmocka_unit_test(test_no_memory_for_an_attempt),

@@ -48,15 +48,21 @@ static struct fake_belief *open_with_packet(struct bench *b, struct packet *pack
 	return belief;
 }
 
-static void check_alone(struct bench *b, struct fake_belief *belief, int ifindex)
+static void check_alone_after(struct bench *b, struct fake_belief *belief, int ifindex,
+			      unsigned acquires)
 {
 	assert_int_equal(fake_kernel_count(b->fake, true), 0);
 	assert_true(fake_kernel_view(b->fake, belief).exists);
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, ifindex);
 	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
 	assert_int_equal(fake_kernel_skipped(b->fake, belief), 0);
-	assert_int_equal(fake_kernel_acquires(b->fake), 1);
+	assert_int_equal(fake_kernel_acquires(b->fake), acquires);
 	assert_int_equal(fake_kernel_check(b->fake, 0, stderr), 0);
+}
+
+static void check_alone(struct bench *b, struct fake_belief *belief, int ifindex)
+{
+	check_alone_after(b, belief, ifindex, 1);
 }
 
 static void test_behind(void **state)
@@ -109,6 +115,34 @@ static void test_before(void **state)
 	close_bench(&b);
 }
 
+/* Several are made anew under covers that are made and taken away together. */
+static void test_together(void **state)
+{
+	struct fake_belief *beliefs[10];
+	int places[ELEMENTSOF(beliefs)];
+	struct bench b;
+	unsigned waits;
+
+	(void)state;
+	open_bench_with(&b, with_many_slots);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = promoted(
+			&b, (struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = i});
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		b.manager->masked[b.manager->n_masked++] = fake_belief_id(beliefs[i]);
+		/* One that stood still may have left the NIC. */
+		places[i] = fake_kernel_view(b.fake, beliefs[i]).ifindex;
+	}
+	waits = fake_kernel_waits(b.fake);
+	fake_kernel_restart_counts(b.fake);
+	manager_unmask(b.manager);
+	assert_int_equal(b.manager->n_masked, 0);
+	assert_int_equal(fake_kernel_waits(b.fake) - waits, 4);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		check_alone_after(&b, beliefs[i], places[i], 0);
+	close_bench(&b);
+}
+
 /* The IKE daemon's own affair where this daemon only looks on. */
 static void test_observed(void **state)
 {
@@ -131,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_observed),
 	};
 
