@@ -419,12 +419,14 @@ static void make_group(struct manager *m)
 }
 
 /* Where it is now. Whatever comes of it, the next sample shows. */
-static void make_anew(struct manager *m, const struct sa *sa)
+static void make_anew(struct manager *m, struct sa *sa)
 {
+	double begun = manager_now(m);
 	struct move move = {
 		.id = sa->description.id,
 		.target = {.ifindex = sa->ifindex, .direction = SA_DIRECTION_OUT},
 		.expected_ifindex = sa->ifindex,
+		.keep_image = true,
 		.anew = true,
 	};
 
@@ -433,6 +435,12 @@ static void make_anew(struct manager *m, const struct sa *sa)
 		manager_keep_for_restoring(m, &move);
 	else if (move.facts_known && move.result != MOVE_RESULT_GONE)
 		manager_take_facts(m, &move.facts);
+	/* Its numbers may have jumped. */
+	sa = sa_table_find(&m->sas, &move.id);
+	if (sa)
+		manager_keep_shadow(sa, &move.image, begun);
+	else
+		sa_image_wipe(&move.image);
 }
 
 static void make_group_anew(struct manager *m, const struct sa_id *ids, size_t n)
@@ -441,7 +449,7 @@ static void make_group_anew(struct manager *m, const struct sa_id *ids, size_t n
 
 	migrator_cover(m->migrator, ids, n);
 	for (size_t i = 0; i < n && m->n_restoring == 0; i++) {
-		const struct sa *sa = sa_table_find(&m->sas, &ids[i]);
+		struct sa *sa = sa_table_find(&m->sas, &ids[i]);
 
 		if (sa && !sa->foreign)
 			make_anew(m, sa);

@@ -143,6 +143,35 @@ static void test_together(void **state)
 	close_bench(&b);
 }
 
+/* The numbers jump, since the notification of the deletion is lost. Then the NIC goes down. */
+static void test_made_anew_and_down(void **state)
+{
+	static const struct fake_fault lose = {.kind = FAKE_FAULT_LOSE_NOTE, .count = 100000};
+	struct fake_belief *belief;
+	struct bench b;
+	uint64_t last;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	manager_tick(b.manager);
+	b.manager->masked[b.manager->n_masked++] = fake_belief_id(belief);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &lose);
+	manager_unmask(b.manager);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	assert_int_equal(fake_kernel_send(b.fake, belief, 50, 100), 50);
+	last = fake_kernel_last_sequence(b.fake, belief);
+	assert_true(last > UINT64_C(1) << 20);
+
+	fall(&b);
+	tell_link(&b, false);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(fake_kernel_view(b.fake, belief).sequence_out >= last);
+	close_bench(&b);
+}
+
 /* The IKE daemon's own affair where this daemon only looks on. */
 static void test_observed(void **state)
 {
@@ -163,9 +192,8 @@ static void test_observed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_behind),
-		cmocka_unit_test(test_before),
-		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_behind),   cmocka_unit_test(test_before),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_made_anew_and_down),
 		cmocka_unit_test(test_observed),
 	};
 
