@@ -231,21 +231,44 @@ static bool proceed(struct manager *m, struct manager_restoration *r)
 	return true;
 }
 
+/* The attempt may find more SAs lost: of another NIC, so that the array grows and moves, or of this
+ * one, so that there is another attempt. Returns whether there were SAs to look after. */
+static bool run_restoration(struct manager *m, size_t i)
+{
+	struct manager_restoration r = m->restorations[i], *kept;
+	bool found, over;
+
+	m->restorations[i].next = INFINITY;
+	over = proceed(m, &r);
+	found = r.found;
+	kept = &m->restorations[i];
+	if (isfinite(kept->next)) {
+		if (over)
+			r = (struct manager_restoration){.ifindex = r.ifindex,
+							 .started = kept->next};
+		r.next = kept->next;
+		r.wait = kept->wait;
+	} else if (over) {
+		r.next = INFINITY;
+	}
+	*kept = r;
+	return found;
+}
+
 bool manager_run_restorations(struct manager *m)
 {
 	size_t kept = 0;
 	double next = INFINITY;
 	bool found = false;
 
-	/* An attempt may find SAs of another NIC lost, and so append to the array. */
+	for (size_t i = 0; i < m->n_restorations; i++)
+		found |= m->restorations[i].next <= manager_now(m) ? run_restoration(m, i)
+								   : m->restorations[i].found;
 	for (size_t i = 0; i < m->n_restorations; i++) {
-		struct manager_restoration r = m->restorations[i];
+		const struct manager_restoration r = m->restorations[i];
 
-		bool over = r.next <= manager_now(m) && proceed(m, &r);
-
-		found |= r.found;
-		if (over)
-			continue;
+		if (!isfinite(r.next))
+			continue; /* it is over */
 		next = fmin(next, r.next);
 		m->restorations[kept++] = r;
 	}

@@ -514,9 +514,45 @@ static void test_deleted(void **state)
 	close_bench(&b);
 }
 
+static void ask_again(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct bench *b = userdata;
+
+	(void)step;
+	fake_kernel_set_hook(k, NULL, NULL);
+	assert_int_equal(moment, FAKE_BEFORE_TRANSACT);
+	manager_restore_soon(b->manager, OTHER_NIC);
+	manager_restore_soon(b->manager, NIC);
+}
+
+/* An SA is found missing in the middle of an attempt for its NIC: there is another. */
+static void test_asked_again_meanwhile(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_mode(&b, "restore");
+	belief = outbound(&b, 1);
+	fall(&b);
+	b.network.nic.up = false;
+	manager_restore_soon(b.manager, NIC);
+	fake_kernel_set_hook(b.fake, ask_again, &b);
+	assert_true(manager_run_restorations(b.manager));
+	assert_true(is_back(&b, belief));
+	assert_int_equal(b.manager->n_restorations, 1);
+	assert_int_equal(b.manager->restorations[0].ifindex, NIC);
+	assert_true(is_due(&b, MANAGER_LOST));
+	settle(&b);
+	assert_int_equal(b.manager->n_restorations, 0);
+	assert_int_equal(told(&b, "SAs that went down"), 1);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_asked_again_meanwhile),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_nothing_there),
