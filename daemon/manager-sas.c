@@ -230,11 +230,9 @@ static bool is_another(const struct sa *sa, const struct sa_facts *facts)
 	       memcmp(sa->shape, &facts->shape, sizeof(facts->shape)) != 0;
 }
 
-/* Without memory to note it, the SAs beside it could be moved, so nothing is. */
 static void note_packet_mode(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
-	if (sa_table_set_packet(&m->sas, sa, facts->offload_flags & XFRM_COMPAT_OFFLOAD_PACKET) < 0)
-		m->stale = true;
+	sa_table_set_packet(&m->sas, sa, facts->offload_flags & XFRM_COMPAT_OFFLOAD_PACKET);
 }
 
 static struct sa *take_new(struct manager *m, const struct sa_facts *facts)

@@ -80,7 +80,8 @@ int sa_table_init(struct sa_table *table)
 	if (getrandom(table->seed, sizeof(table->seed), 0) != sizeof(table->seed))
 		return -errno;
 	table->buckets = calloc(BUCKETS_MIN, sizeof(*table->buckets));
-	if (!table->buckets)
+	table->packet = calloc(PACKET_BUCKETS, sizeof(*table->packet));
+	if (!table->buckets || !table->packet)
 		return -ENOMEM;
 	table->n_buckets = BUCKETS_MIN;
 	return 0;
@@ -222,7 +223,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	while (*link != sa)
 		link = &(*link)->next_in_bucket;
 	*link = sa->next_in_bucket;
-	(void)sa_table_set_packet(table, sa, false);
+	sa_table_set_packet(table, sa, false);
 	TAILQ_REMOVE(&table->all, sa, list);
 	if (sa->handle < table->n_by_handle)
 		table->by_handle[sa->handle] = NULL;
@@ -268,27 +269,22 @@ static bool are_partners(const struct sa_description *a, const struct sa_descrip
 		same_address(&a->id.destination, &b->source));
 }
 
-int sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet)
+void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet)
 {
 	struct sa **link;
 
 	if (sa->packet == packet)
-		return 0;
-	if (!table->packet)
-		table->packet = calloc(PACKET_BUCKETS, sizeof(*table->packet));
-	if (!table->packet)
-		return -ENOMEM;
+		return;
 	link = &table->packet[packet_bucket_of(table, &sa->description)];
 	sa->packet = packet;
 	if (packet) {
 		sa->next_packet = *link;
 		*link = sa;
-		return 0;
+		return;
 	}
 	while (*link != sa)
 		link = &(*link)->next_packet;
 	*link = sa->next_packet;
-	return 0;
 }
 
 bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
@@ -296,8 +292,6 @@ bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *
 {
 	const struct sa *other;
 
-	if (!table->packet)
-		return false;
 	for (other = table->packet[packet_bucket_of(table, &sa->description)]; other;
 	     other = other->next_packet)
 		if (other != sa && are_partners(&other->description, &sa->description) &&

@@ -102,7 +102,7 @@ struct sa_table {
 	size_t n_by_handle;
 	struct sa_shape **shapes;
 	size_t n_shapes;
-	struct sa **packet; /* buckets of SAs in packet offload; NULL: there was never one */
+	struct sa **packet; /* buckets of SAs in packet offload */
 };
 
 int sa_table_init(struct sa_table *table);
@@ -121,8 +121,7 @@ const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_sh
 /* Another SA with the same SPI and protocol, whatever its destination and mark? */
 bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id);
 
-/* -ENOMEM: it is not entered. */
-int sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
+void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
 /*
  * Whether there is another SA in packet offload that the kernel looks for in the same place, of
  * either direction: same addresses, reqid and family (__xfrm_dst_hash()). Lookups for packet

@@ -2,6 +2,18 @@
 /* The SAs that are not touched, each with its reason. */
 #include "manager-bench.h"
 
+/* The program is linked with --wrap=calloc. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static bool no_large_array; /* of pointers */
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_large_array && n >= 1024 && size == sizeof(void *) ? NULL
+								     : __real_calloc(n, size);
+}
+
 /* Each of these is busy and would be promoted at once. */
 static void test_hands_off(void **state)
 {
@@ -130,6 +142,25 @@ static void test_optional_template(void **state)
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
 	work(&b, 0.5, belief);
 	check_reason(&b, belief, "optional-template");
+	close_bench(&b);
+}
+
+/* What is needed to know such partners is there from the start. */
+static void test_packet_partner_without_memory(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	no_large_array = true;
+	(void)add(&b,
+		  (struct fake_sa_spec){
+			  .spi = 0x1003, .peer = 10, .reqid = 1, .ifindex = NIC, .packet = true});
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 1.0, belief);
+	no_large_array = false;
+	check_reason(&b, belief, "packet-partner");
 	close_bench(&b);
 }
 
@@ -323,12 +354,19 @@ static void test_event_thresholds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hands_off),         cmocka_unit_test(test_redacted_key),
-		cmocka_unit_test(test_direction_unknown), cmocka_unit_test(test_shared_spi),
-		cmocka_unit_test(test_optional_template), cmocka_unit_test(test_event_thresholds),
-		cmocka_unit_test(test_too_large),         cmocka_unit_test(test_no_room),
-		cmocka_unit_test(test_packet_partner),    cmocka_unit_test(test_late_policy),
-		cmocka_unit_test(test_socket_policy),     cmocka_unit_test(test_reading_policies),
+		cmocka_unit_test(test_hands_off),
+		cmocka_unit_test(test_redacted_key),
+		cmocka_unit_test(test_direction_unknown),
+		cmocka_unit_test(test_shared_spi),
+		cmocka_unit_test(test_optional_template),
+		cmocka_unit_test(test_event_thresholds),
+		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_packet_partner_without_memory),
+		cmocka_unit_test(test_packet_partner),
+		cmocka_unit_test(test_late_policy),
+		cmocka_unit_test(test_socket_policy),
+		cmocka_unit_test(test_reading_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
