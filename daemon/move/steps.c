@@ -518,6 +518,14 @@ static void judge(struct move *move)
 	}
 }
 
+/* It cannot be read. What was acknowledged is believed until the next sample: an SA that is in a
+ * NIC and not known to be would not be restored when that goes down. */
+static void finish_unread(struct move *move)
+{
+	move->facts.offload_ifindex = move->error < 0 ? 0 : move->target.ifindex;
+	finish(move, move->error < 0 ? MOVE_RESULT_REFUSED : MOVE_RESULT_DONE);
+}
+
 static void step_verify(struct migrator *m, struct move *move)
 {
 	struct reading reading = {
@@ -532,8 +540,7 @@ static void step_verify(struct migrator *m, struct move *move)
 	r = exchange(m, &reading);
 	if (r < 0 || (m->batch.answers[0].error < 0 && m->batch.answers[0].error != -ESRCH)) {
 		if (++move->attempts > ATTEMPTS_MAX)
-			/* It was acknowledged. */
-			finish(move, move->error < 0 ? MOVE_RESULT_REFUSED : MOVE_RESULT_DONE);
+			finish_unread(move);
 		return;
 	}
 	if (!reading.found) {

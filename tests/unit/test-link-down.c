@@ -323,6 +323,7 @@ struct strike {
 	struct bench *bench;
 	uint16_t type; /* after this message */
 	bool reserve;
+	bool no_memory; /* so that the move cannot be checked */
 	struct fake_belief *belief;
 	bool done;
 };
@@ -338,6 +339,11 @@ static void strike(struct fake_kernel *k, enum fake_moment moment, unsigned step
 		return;
 	s->done = true;
 	(void)fake_kernel_link_down(k, NIC);
+	if (s->no_memory)
+		fake_kernel_set_fault(k, &(struct fake_fault){.kind = FAKE_FAULT_REFUSE,
+							      .message = n,
+							      .count = 4,
+							      .error = -ENOMEM});
 	if (s->reserve)
 		(void)fake_ike_reserve(k, s->belief, 0x1001);
 }
@@ -371,6 +377,14 @@ static void test_between_update_and_check(void **state)
 static void test_between_update_and_check_larval(void **state)
 {
 	struct strike s = {.type = XFRM_MSG_UPDSA, .reserve = true};
+
+	(void)state;
+	fall_within(&s);
+}
+
+static void test_between_update_and_failed_check(void **state)
+{
+	struct strike s = {.type = XFRM_MSG_UPDSA, .no_memory = true};
 
 	(void)state;
 	fall_within(&s);
@@ -850,6 +864,7 @@ int main(void)
 		cmocka_unit_test(test_too_far_to_promote),
 		cmocka_unit_test(test_between_update_and_check),
 		cmocka_unit_test(test_between_update_and_check_larval),
+		cmocka_unit_test(test_between_update_and_failed_check),
 		cmocka_unit_test(test_deleted_within),
 		cmocka_unit_test(test_gone_is_not_pending),
 		cmocka_unit_test(test_read_again),
