@@ -129,6 +129,7 @@ enum link_kind {
 	LINK_UP,
 	LINK_RESYNCED,
 	LINK_FLUSH, /* the kernel deletes the SAs */
+	NO_MEMORY,  /* ... and cannot do what it is asked for next */
 	RELOAD_TRUSTED,
 	RELOAD_UNTRUSTED,
 };
@@ -159,6 +160,11 @@ void life_trust(struct life *life, double in_seconds, bool trusted)
 	queue_message(life, in_seconds, trusted ? RELOAD_TRUSTED : RELOAD_UNTRUSTED);
 }
 
+void life_refuse_next(struct life *life)
+{
+	queue_message(life, 0, NO_MEMORY);
+}
+
 void life_resync(struct life *life, double in_seconds)
 {
 	queue_message(life, in_seconds, LINK_RESYNCED);
@@ -173,8 +179,6 @@ void life_flush(struct life *life, double in_seconds)
 	if (fake_kernel_link_down(life->fake, LIFE_NIC) == 0)
 		return;
 	life->was_down = true;
-	if (life->down_since == 0)
-		life->down_since = life->now;
 	life_lose_window(life);
 }
 
@@ -199,6 +203,15 @@ static void deliver(struct life *life, enum link_kind kind)
 		life->trusted = kind == RELOAD_TRUSTED;
 		if (!life->killed)
 			manager_apply_config(life->manager, make_config(life, life->trusted));
+		return;
+	}
+	if (kind == NO_MEMORY) {
+		if (life->was_down && life->scenario->fault.kind == FAKE_FAULT_NONE)
+			fake_kernel_set_fault(
+				life->fake,
+				&(struct fake_fault){.kind = FAKE_FAULT_REFUSE,
+						     .message = fake_kernel_messages(life->fake),
+						     .error = -ENOMEM});
 		return;
 	}
 	if (kind != LINK_RESYNCED)
@@ -363,11 +376,30 @@ void life_stand_still(struct life *life, double seconds)
 {
 	int64_t whole;
 
+	/* No packet takes so long to find its SA. */
+	if (seconds > 0)
+		fake_kernel_end_lookup(life->fake);
 	life->now += seconds;
 	whole = (int64_t)life->now;
 	if (whole > life->seconds)
 		fake_kernel_advance(life->fake, whole - life->seconds);
 	life->seconds = whole;
+}
+
+/* How long not all SAs were there: deleted with their NIC, or behind the larval SA of a packet. */
+static void track_away(struct life *life)
+{
+	bool away = false;
+
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		away |= life->latest[i] && fake_belief_alive(life->latest[i]) &&
+			!fake_kernel_view(life->fake, life->latest[i]).exists;
+	if (away && life->away_since == 0)
+		life->away_since = life->now;
+	if (away && life->now - life->away_since > life->away_longest)
+		life->away_longest = life->now - life->away_since;
+	if (!away)
+		life->away_since = 0;
 }
 
 /* What the loop would do now: read what came, and run what is due. */
@@ -408,6 +440,7 @@ void life_pass(struct life *life, double seconds)
 		}
 		if (!life->killed)
 			turn(life);
+		track_away(life);
 		next = next_time(life);
 		if (next > end)
 			break;

@@ -8,7 +8,7 @@
 /* Longer than net.core.xfrm_acq_expires. */
 #define STALL_SECONDS 40
 
-static void receive(struct life *life, struct fake_belief *belief, unsigned packets)
+static void receive(struct life *life, struct fake_belief *belief, unsigned packets, uint64_t known)
 {
 	uint64_t last;
 
@@ -16,8 +16,16 @@ static void receive(struct life *life, struct fake_belief *belief, unsigned pack
 		(void)fake_kernel_receive_next(life->fake, belief, BYTES);
 	/* An attacker repeats what went before. */
 	last = fake_kernel_last_sequence(life->fake, belief);
+	if (known > 0)
+		(void)fake_kernel_receive(life->fake, belief, known, BYTES);
 	for (uint64_t i = 0; i < 2 && i < last; i++)
 		(void)fake_kernel_receive(life->fake, belief, last - i, BYTES);
+}
+
+/* The last number that a sample showed: an SA that went down with its NIC comes back with it. */
+static uint64_t known_number(const struct life *life, size_t i)
+{
+	return life->was_down && !life->has_moved ? life->dumped[i] : 0;
 }
 
 static bool is_inbound(const struct life *life, size_t i)
@@ -42,7 +50,7 @@ void life_traffic(struct life *life, unsigned packets)
 		if (!has_traffic(life, i))
 			continue;
 		else if (is_inbound(life, i))
-			receive(life, life->latest[i], packets);
+			receive(life, life->latest[i], packets, known_number(life, i));
 		else
 			(void)fake_kernel_send(life->fake, life->latest[i], packets, BYTES);
 }
@@ -55,7 +63,7 @@ static void burst(struct life *life)
 		if (!has_traffic(life, i))
 			continue;
 		else if (is_inbound(life, i))
-			receive(life, life->latest[i], 100);
+			receive(life, life->latest[i], 100, 0);
 		else
 			(void)fake_kernel_send(life->fake, life->latest[i], BURST_PACKETS, 64);
 }
@@ -179,7 +187,19 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_OPTIONAL:
 		add_optional_policy(life);
 		break;
+	case LIFE_OPTIONAL_UNSEEN:
+		add_optional_policy(life);
+		fake_kernel_overrun(life->fake);
+		break;
+	case LIFE_DELETE_AND_DOWN:
+		delete (life);
+		go_down(life, 0, 0, 0);
+		break;
 	case LIFE_DOWN:
+		go_down(life, 0, 0, 0);
+		break;
+	case LIFE_DOWN_NO_MEMORY:
+		life_refuse_next(life);
 		go_down(life, 0, 0, 0);
 		break;
 	case LIFE_DOWN_LATE:
@@ -271,6 +291,9 @@ const char *life_event_name(enum life_event event)
 		[LIFE_MOVE] = "the peer moves",
 		[LIFE_MOVE_STEPS] = "the peer moves, in steps",
 		[LIFE_OPTIONAL] = "a policy with level use",
+		[LIFE_OPTIONAL_UNSEEN] = "a policy with level use, its event lost",
+		[LIFE_DELETE_AND_DOWN] = "IKE deletes, then link down",
+		[LIFE_DOWN_NO_MEMORY] = "link down, and no memory at first",
 		[LIFE_DISTRUST] = "the NIC is not trusted any more",
 		[LIFE_DOWN] = "link down",
 		[LIFE_DOWN_LATE] = "link down, told 0.3 s later",

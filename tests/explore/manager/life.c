@@ -16,8 +16,6 @@
 /* After the story, at the daemon's usual pace; and until all that expires has expired. */
 #define AFTER_SECONDS 1.0
 #define LATE_SECONDS 40.0
-/* So long SAs may be away when their NIC goes down and the daemon is told. */
-#define AWAY_SECONDS 0.05
 /* So long an SA may have to wait before it is moved again: what was refused is tried again after a
  * minute. */
 #define AGAIN_SECONDS 150.0
@@ -127,26 +125,11 @@ static void be_born(struct life *life)
 	life_stand_still(life, 1.0);
 }
 
-/* How long those were away that a NIC took down. */
-static void track_down(struct life *life)
-{
-	if (life->down_since == 0)
-		return;
-	for (size_t i = 0; i < life->scenario->world->n; i++)
-		if (fake_belief_alive(life->latest[i]) &&
-		    !fake_kernel_view(life->fake, life->latest[i]).exists)
-			return;
-	if (life->now - life->down_since > life->down_longest)
-		life->down_longest = life->now - life->down_since;
-	life->down_since = 0;
-}
-
 static void live(struct life *life, double seconds)
 {
 	for (double end = life->now + seconds; life->now < end - 1e-9;) {
 		life_traffic(life, SLICE_PACKETS);
 		life_pass(life, SLICE_SECONDS);
-		track_down(life);
 	}
 }
 
@@ -232,11 +215,6 @@ static void move_again(struct life *life)
 		life_complain(life, "an SA is left in a NIC that is evacuated");
 }
 
-static bool has_event(const struct life_scenario *s, enum life_event event)
-{
-	return s->first.event == event || s->second.event == event;
-}
-
 /* What must not wait until larval SAs have expired. */
 static void judge_soon(struct life *life)
 {
@@ -245,10 +223,8 @@ static void judge_soon(struct life *life)
 	if (fake_kernel_larvals_of_daemon(life->fake) > 0 && s->fault.kind == FAKE_FAULT_NONE)
 		life_complain(life, "%u larval SAs of ours are left",
 			      fake_kernel_larvals_of_daemon(life->fake));
-	if (life->down_longest > AWAY_SECONDS && !life->was_killed && !life->stalled &&
-	    s->fault.kind == FAKE_FAULT_NONE && !has_event(s, LIFE_DOWN_LATE) &&
-	    !has_event(s, LIFE_DOWN_UNSEEN) && !has_event(s, LIFE_DOWN_SLOW))
-		life_complain(life, "SAs were away with their NIC for %.3f s", life->down_longest);
+	if (life->away_longest > life_allowed_away(s) + 1e-9 && !life->was_killed && !life->stalled)
+		life_complain(life, "SAs were away for %.3f s", life->away_longest);
 }
 
 static void aftermath(struct life *life)

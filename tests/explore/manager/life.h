@@ -36,10 +36,12 @@ enum life_event {
 	LIFE_REKEY_AND_DELETE,
 	LIFE_EXPIRE,
 	LIFE_FLUSH,
-	LIFE_MOVE,       /* the peer's address changes: charon's update_sa(), all at once */
-	LIFE_MOVE_STEPS, /* ... it reads, deletes and makes the SA at different steps */
-	LIFE_OPTIONAL,   /* a policy comes that lets packets pass unprotected without an SA */
-	_LIFE_IKE_MAX,   /* these want xfrm_cfg_mutex; those below do not */
+	LIFE_MOVE,            /* the peer's address changes: charon's update_sa(), all at once */
+	LIFE_MOVE_STEPS,      /* ... it reads, deletes and makes the SA at different steps */
+	LIFE_OPTIONAL,        /* a policy comes that lets packets pass unprotected without an SA */
+	LIFE_OPTIONAL_UNSEEN, /* ... and its event is lost, which is known */
+	LIFE_DELETE_AND_DOWN, /* it deletes the SA, then the NIC goes down */
+	_LIFE_IKE_MAX,        /* these want xfrm_cfg_mutex; those below do not */
 	/* The NIC goes down, and is up again half a second after the daemon was told. */
 	LIFE_DOWN = _LIFE_IKE_MAX, /* the SAs are deleted, and the message waits */
 	LIFE_DOWN_LATE,            /* ... the message comes 0.3 s later */
@@ -47,6 +49,7 @@ enum life_event {
 	LIFE_DOWN_SLOW,            /* ... 0.2 s later */
 	LIFE_FLAP,                 /* down and up, before the daemon reads either */
 	LIFE_DOWN_UNSEEN,          /* the messages are lost, and that is known */
+	LIFE_DOWN_NO_MEMORY,       /* the kernel has no memory for the first to be restored */
 	LIFE_DOWN_AND_LOOKUP,      /* a packet looks for its SA then, and is held up */
 	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
 	LIFE_BURST_AND_DOWN,
@@ -175,8 +178,8 @@ struct life {
 	bool has_moved, read_larval, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	bool was_updated, unknown_life;
-	double down_since; /* and not all are back; 0: they are */
-	double down_longest;
+	double away_since; /* not all are there; 0: they are */
+	double away_longest;
 	unsigned dumps;
 	/* Inbound: the last number accepted as of the last step, and of the last dump. */
 	uint64_t accepted[LIFE_SAS_MAX], dumped[LIFE_SAS_MAX];
@@ -192,6 +195,8 @@ void life_link(struct life *life, double in_seconds, bool up);
 void life_flush(struct life *life, double in_seconds);
 void life_trust(struct life *life, double in_seconds, bool trusted);
 void life_resync(struct life *life, double in_seconds);
+/* The kernel has no memory for what the daemon sends next, when what was told so far is read. */
+void life_refuse_next(struct life *life);
 void life_kill(struct life *life, double dead_seconds);
 
 /* What was accepted since the last dump may be accepted again (docs/safety.md). */
@@ -206,6 +211,8 @@ const char *life_event_name(enum life_event event);
 
 /* life-judge.c */
 void life_judge(struct life *life, size_t arena_in_use);
+/* For how many seconds SAs may be away that went down with their NIC. */
+double life_allowed_away(const struct life_scenario *scenario);
 _printf_(2, 3) void life_complain(struct life *life, const char *format, ...);
 const char *life_limit_name(enum life_limit limit);
 
