@@ -127,8 +127,6 @@ void spd_take(struct spd *spd, const struct nlmsghdr *message)
 		take_policy(spd, m, &info);
 		break;
 	case XFRM_MSG_DELPOLICY:
-		if (!nlmsg_valid_hdr(m, sizeof(struct xfrm_userpolicy_id)))
-			return;
 		attribute = nlmsg_find_attr(m, sizeof(struct xfrm_userpolicy_id), XFRMA_POLICY);
 		if (!attribute || (size_t)nla_len(attribute) < sizeof(info))
 			return;
@@ -144,8 +142,6 @@ void spd_take(struct spd *spd, const struct nlmsghdr *message)
 		break;
 	case XFRM_MSG_FLUSHPOLICY:
 		spd->n_offloaded = 0;
-		break;
-	default:
 		break;
 	}
 }

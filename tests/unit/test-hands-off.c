@@ -236,6 +236,9 @@ static void test_reading_policies(void **state)
 	struct fake_policy_spec bypass = {.index = 1, .socket = true, .bypass = true};
 	struct fake_policy_spec optional = {.index = 2, .socket = true, .optional = true};
 	const struct fake_fault fault = {.kind = FAKE_FAULT_SEND, .error = -ENOBUFS};
+	void *rest[256];
+	size_t n = 0;
+	double read_at;
 	struct manager *m;
 	struct bench b;
 
@@ -266,6 +269,20 @@ static void test_reading_policies(void **state)
 	manager_refresh_policies(m);
 	assert_int_equal(m->spd.n_optional, 0);
 	assert_false(m->stale);
+
+	/* None: then nothing is read. */
+	read_at = m->policies_read_at;
+	b.now += 1;
+	manager_refresh_policies(m);
+	assert_true(m->policies_read_at == read_at);
+	/* They cannot be counted. */
+	while ((rest[n] = secret_alloc(b.arena, KERNEL_BATCH_SIZE)))
+		assert_true(++n < ELEMENTSOF(rest));
+	manager_refresh_policies(m);
+	assert_true(m->policies_read_at > read_at);
+	while (n > 0)
+		secret_free(b.arena, rest[--n]);
+
 	b.now += 1;
 	fake_kernel_kill(b.fake);
 	manager_refresh_policies(m);

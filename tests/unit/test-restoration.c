@@ -382,6 +382,7 @@ static void test_inbound_after_a_long_time(void **state)
 	b.manager->config->interval = 100;
 	b.now += 60;
 	go_down(&b);
+	assert_true(b.manager->stale);
 	assert_true(is_back(&b, belief));
 	assert_int_equal(fake_kernel_view(b.fake, belief).sequence_out, 0);
 	close_bench(&b);

@@ -1,11 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is read from policies. */
+#include "failing.h"
 #include "fake-bench.h"
 #include "spd.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+
+/* The program is linked with --wrap of these. */
+static unsigned arrays; /* that were made and not freed */
+
+void *__real_reallocarray(void *pointer, size_t n, size_t size);
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
+
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
+{
+	if (failing_now())
+		return NULL;
+	arrays += !pointer;
+	return __real_reallocarray(pointer, n, size);
+}
+
+void __real_free(void *pointer);
+void __wrap_free(void *pointer);
+
+void __wrap_free(void *pointer)
+{
+	arrays -= arrays > 0 && pointer;
+	__real_free(pointer);
+}
 
 /* A policy's message, by hand. */
 struct message {
@@ -28,6 +52,12 @@ static void attribute(struct message *m, uint16_t type, const void *data, size_t
 	*a = (struct nlattr){.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = type};
 	memcpy(a + 1, data, size);
 	m->header.nlmsg_len = NLMSG_ALIGN(m->header.nlmsg_len) + NLA_ALIGN(a->nla_len);
+}
+
+/* The only one of a policy. */
+static struct nlattr *attribute_of(struct message *m)
+{
+	return (void *)((uint8_t *)m + NLMSG_SPACE(sizeof(struct xfrm_userpolicy_info)));
 }
 
 static struct message policy(uint16_t type, uint32_t index, uint8_t direction)
@@ -117,6 +147,7 @@ static void test_wildcards(void **state)
 
 	(void)state;
 	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), t, ELEMENTSOF(t));
+	take(&spd, policy(XFRM_MSG_UPDPOLICY, 1, XFRM_POLICY_OUT), t, ELEMENTSOF(t));
 	assert_int_equal(spd.n_optional, ELEMENTSOF(t));
 	other = t[3];
 	other.id.proto = IPPROTO_AH;
@@ -259,6 +290,8 @@ static void test_cut(void **state)
 	struct xfrm_userpolicy_id id = {};
 	struct xfrm_userpolicy_info info = {.index = 1, .dir = XFRM_POLICY_OUT};
 	struct xfrm_user_polexpire expiry = {.pol.index = 1, .pol.dir = XFRM_POLICY_OUT, .hard = 1};
+	const struct xfrm_user_tmpl templates[] = {template_of(1, 2, 3, false),
+						   template_of(4, 5, 6, true)};
 	struct message m;
 	struct spd spd = {};
 
@@ -284,7 +317,68 @@ static void test_cut(void **state)
 	spd_take(&spd, &m.header);
 	assert_int_equal(spd.n_offloaded, 1);
 	assert_int_equal(spd.n_optional, 0);
+
+	/* What follows the attribute is no template. */
+	m = policy(XFRM_MSG_NEWPOLICY, 3, XFRM_POLICY_OUT);
+	attribute(&m, XFRMA_TMPL, templates, sizeof(templates));
+	attribute_of(&m)->nla_len -= sizeof(*templates);
+	spd_take(&spd, &m.header);
+	assert_int_equal(spd.n_optional, 0);
 	spd_clear(&spd);
+}
+
+/* A policy's limits may look like what another message has in that place: a DELPOLICY has an
+ * attribute there, and what a POLEXPIRE begins with is in the middle of that. */
+static void test_limits(void **state)
+{
+	struct xfrm_userpolicy_info info = {
+		.lft = {.hard_byte_limit = NLA_HDRLEN + sizeof(info) + (XFRMA_POLICY << 16),
+			.soft_add_expires_seconds = 3,
+			.hard_add_expires_seconds = XFRM_INF},
+		.index = 1,
+		.dir = XFRM_POLICY_OUT,
+	};
+	struct xfrm_user_tmpl template = {.aalgos = 2};
+	struct xfrm_userpolicy_id id = {};
+	struct spd spd = {};
+	struct message m;
+
+	(void)state;
+	offload(&spd, XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT, 7);
+	offload(&spd, XFRM_MSG_NEWPOLICY, 2, 0, 7);
+	offload(&spd, XFRM_MSG_NEWPOLICY, 3, 0, 7);
+	m = begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info));
+	attribute(&m, XFRMA_TMPL, &template, sizeof(template));
+	spd_take(&spd, &m.header);
+	assert_int_equal(spd.n_offloaded, 2);
+	offload(&spd, XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT, 7);
+	m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
+	attribute(&m, XFRMA_POLICY, &info, sizeof(info));
+	spd_take(&spd, &m.header);
+	assert_int_equal(spd.n_offloaded, 2);
+	spd_clear(&spd);
+}
+
+/* Without memory the worst is assumed of templates; a policy in packet offload is not watched. */
+static void test_no_memory(void **state)
+{
+	const struct xfrm_user_tmpl t = template_of(4, 5, 6, true);
+	struct spd spd = {};
+
+	(void)state;
+	failing_in = 1;
+	offload(&spd, XFRM_MSG_NEWPOLICY, 1, 0, 7);
+	assert_int_equal(spd.n_offloaded, 0);
+	assert_false(spd.failed);
+	failing_in = 1;
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), &t, 1);
+	assert_int_equal(spd.n_optional, 0);
+	assert_true(is_optional(&spd, 7, 8, 9));
+	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), &t, 1);
+	offload(&spd, XFRM_MSG_NEWPOLICY, 1, 0, 7);
+	assert_int_equal(arrays, 2);
+	spd_clear(&spd);
+	assert_int_equal(arrays, 0);
 }
 
 /* ---- From the kernel ---- */
@@ -317,7 +411,9 @@ static void test_count_sockets(void **state)
 	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 4, .socket = true});
 	/* Whatever was left in the batch is not sent. */
 	kernel_batch_add(&b->batch, XFRM_MSG_FLUSHSA, 0, &(uint32_t){0}, 4);
+	fake_kernel_restart_counts(b->fake);
 	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), 2);
+	assert_int_equal(fake_kernel_messages(b->fake), 1);
 	assert_int_equal(b->batch.n, 0);
 
 	fake_kernel_restart_counts(b->fake);
@@ -332,6 +428,73 @@ static void test_count_sockets(void **state)
 	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), -ENOBUFS);
 }
 
+/* A kernel that says what it is told to say. */
+struct parrot {
+	struct kernel kernel;
+	struct message messages[2];
+	size_t n;
+	int result;
+};
+
+static int parrot_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
+{
+	struct parrot *p = (struct parrot *)kernel;
+
+	(void)type;
+	for (size_t i = 0; i < p->n; i++)
+		assert_int_equal(handler(&p->messages[i].header, false, userdata), 0);
+	return p->result;
+}
+
+static int parrot_transact(struct kernel *kernel, struct kernel_batch *batch,
+			   kernel_handler handler, void *userdata)
+{
+	batch->answers[0].error = 0;
+	return parrot_dump(kernel, 0, handler, userdata);
+}
+
+static const struct kernel_ops parrot_ops = {.dump = parrot_dump, .transact = parrot_transact};
+
+/* What a dump showed before it failed is not kept. */
+static void test_read_fails(void **state)
+{
+	struct xfrm_user_tmpl t = template_of(4, 5, 6, true);
+	struct parrot p = {.kernel.ops = &parrot_ops, .n = 1, .result = -EIO};
+	struct spd spd = {};
+
+	(void)state;
+	p.messages[0] = policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT);
+	attribute(&p.messages[0], XFRMA_TMPL, &t, sizeof(t));
+	assert_int_equal(spd_read(&p.kernel, &spd), -EIO);
+	assert_false(spd_matters(&spd));
+	assert_int_equal(arrays, 0);
+}
+
+/* Among other messages; without the counts, or with too few of them, they are not known. */
+static void test_counts(void **state)
+{
+	static const struct xfrmu_spdinfo counts = {.outscnt = 5};
+	static const struct {
+		uint16_t type;
+		size_t size;
+		int expected;
+	} cases[] = {{XFRM_MSG_NEWSPDINFO, sizeof(counts), 5},
+		     {XFRM_MSG_NEWSPDINFO, sizeof(counts) - 4, -ENODATA},
+		     {XFRM_MSG_NEWSPDINFO, 0, -ENODATA},
+		     {XFRM_MSG_NEWSADINFO, sizeof(counts), -ENODATA}};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct parrot p = {.kernel.ops = &parrot_ops, .n = 2};
+
+		p.messages[0] = begin(cases[i].type, &(uint32_t){0}, 4);
+		if (cases[i].size > 0)
+			attribute(&p.messages[0], XFRMA_SPD_INFO, &counts, cases[i].size);
+		p.messages[1] = begin(XFRM_MSG_NEWSADINFO, &(uint32_t){0}, 4);
+		assert_int_equal(spd_count_sockets(&p.kernel, &b->batch), cases[i].expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +504,10 @@ int main(void)
 		cmocka_unit_test(test_directions),
 		cmocka_unit_test(test_offloaded),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_read_fails),
+		BENCH_TEST(test_counts),
 		BENCH_TEST(test_read),
 		BENCH_TEST(test_count_sockets),
 	};
