@@ -57,13 +57,11 @@ int manager_read_policies(struct manager *m)
 void manager_refresh_policies(struct manager *m)
 {
 	struct kernel_batch batch;
-	int n;
+	int n = -ENOMEM;
 
 	if (manager_now(m) - m->policies_read_at < READING_SHARE * m->policies_took)
 		return;
-	if (kernel_batch_init(&batch, m->environment.arena) < 0)
-		n = -ENOMEM;
-	else
+	if (kernel_batch_init(&batch, m->environment.arena) >= 0)
 		n = spd_count_sockets(m->environment.kernel, &batch);
 	kernel_batch_release(&batch);
 	/* Without an answer nothing is moved until everything was read anew. */

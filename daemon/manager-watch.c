@@ -39,7 +39,7 @@ void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts
 {
 	double now = manager_now(m), from = now;
 
-	if (sa->left_late_at > 0 && sa->left_late_at + LATE_SECONDS > now)
+	if (sa->left_late_at != 0 && sa->left_late_at + LATE_SECONDS > now)
 		from = sa->left_late_at + LATE_SECONDS;
 	sa->watch = (struct sa_watch){
 		.from = from,
@@ -81,8 +81,6 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 	struct manager_nic *n;
 	const char *fault;
 
-	if (sa->watch.until == 0)
-		return;
 	if (sa->ifindex == 0 || facts->offload_ifindex != sa->ifindex ||
 	    manager_now(m) > sa->watch.until) {
 		sa->watch = (struct sa_watch){};
@@ -150,7 +148,7 @@ bool manager_slots_are_late(struct manager *m, int ifindex)
 {
 	const struct manager_nic *n = manager_nic(m, ifindex);
 
-	return n && n->frees_late && n->left_at > 0 && manager_now(m) - n->left_at < LATE_SECONDS;
+	return n && n->frees_late && n->left_at != 0 && manager_now(m) - n->left_at < LATE_SECONDS;
 }
 
 void manager_note_left(struct manager *m, struct sa *sa, int ifindex)
@@ -166,7 +164,7 @@ void manager_note_left(struct manager *m, struct sa *sa, int ifindex)
 
 bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n)
 {
-	return n && n->distrusted_until > 0 && manager_now(m) < n->distrusted_until;
+	return n && manager_now(m) < n->distrusted_until;
 }
 
 /* Trust comes back with time. */
@@ -175,7 +173,7 @@ void manager_watch_tick(struct manager *m)
 	for (size_t i = 0; i < m->n_nics; i++) {
 		struct manager_nic *n = &m->nics[i];
 
-		if (n->distrusted_until > 0 && manager_now(m) >= n->distrusted_until) {
+		if (n->distrusted_until != 0 && manager_now(m) >= n->distrusted_until) {
 			n->distrusted_until = 0;
 			m->look_anew = true;
 		}

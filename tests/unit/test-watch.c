@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* When a NIC is to blame for an SA that fares worse in it, and what that costs its trust. */
+#include "manager-bench.h"
+
+#define BOTH                                                                       \
+	"mode: enforce\ninterval: 1min\nmoves-per-second: 1000\n"                  \
+	"nics: [{match: {name: eth*}, allow: true, trusted: true, capacity: 4}]\n" \
+	"rules: [{match: {reqid: 1}, offload: always}, {match: {reqid: 2}, nic: eth1}]\n"
+
+/* Nothing but the test looks at the SA from here on. */
+static struct sa *open_with_sa(struct bench *b, bool inbound)
+{
+	struct fake_belief *belief;
+
+	open_bench_with(b, BOTH);
+	add_other_nic(b);
+	belief = add(b, (struct fake_sa_spec){
+				.spi = 0x1001, .peer = 10, .reqid = 1, .inbound = inbound});
+	pass(b, 0.5);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
+	return entry(b, belief);
+}
+
+static struct manager_nic *nic_of(struct bench *b)
+{
+	return manager_nic(b->manager, NIC);
+}
+
+static void test_faults(void **state)
+{
+	static const struct {
+		double after;
+		uint32_t failures, replays;
+		int ifindex;
+		const char *fault; /* NULL: none */
+		bool ends;         /* without one */
+	} cases[] = {
+		{1, 4, 32, NIC, NULL, false},      {1, 5, 0, NIC, "integrity-failures", true},
+		{1, 0, 33, NIC, "replays", true},  {10, 5, 33, NIC, "integrity-failures", true},
+		{10.001, 5, 33, NIC, NULL, true},  {1, 5, 33, 0, NULL, true},
+		{1, 5, 33, OTHER_NIC, NULL, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct sa_facts facts = {.integrity_failures = 100,
+					 .replayed = 200,
+					 .offload_ifindex = cases[i].ifindex};
+		struct bench b;
+		struct sa *sa;
+
+		sa = open_with_sa(&b, false);
+		manager_watch_begin(b.manager, sa, &facts);
+		b.now += cases[i].after;
+		facts.integrity_failures += cases[i].failures;
+		facts.replayed += cases[i].replays;
+		manager_watch(b.manager, sa, &facts);
+		assert_int_equal(sa->watch.until == 0, cases[i].ends);
+		assert_int_equal(nic_of(&b)->strikes, cases[i].fault != NULL);
+		assert_int_equal(manager_nic(b.manager, OTHER_NIC)->strikes, 0);
+		if (cases[i].fault)
+			assert_int_equal(told(&b, cases[i].fault), 1);
+		/* A second time is not counted. */
+		facts.integrity_failures += 100;
+		if (cases[i].ends)
+			manager_watch(b.manager, sa, &facts);
+		assert_int_equal(nic_of(&b)->strikes, cases[i].fault != NULL);
+		assert_int_equal(told(&b, "fares worse"), cases[i].fault != NULL);
+		manager_plan(b.manager);
+		assert_int_equal(sa->ifindex, cases[i].fault ? 0 : NIC);
+		close_bench(&b);
+	}
+}
+
+/* In software there is no NIC to blame, and an SA that the policy does not know, or whose NIC is
+ * not known, is told of all the same. */
+static void test_faults_of_nobody(void **state)
+{
+	static const struct {
+		int ifindex;
+		bool no_handle;
+		unsigned told, strikes;
+	} cases[] = {{0, false, 0, 0}, {99, false, 1, 0}, {NIC, true, 1, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct sa_facts facts = {.offload_ifindex = cases[i].ifindex};
+		policy_sa handle;
+		struct bench b;
+		struct sa *sa;
+
+		sa = open_with_sa(&b, false);
+		handle = sa->handle;
+		manager_watch_begin(b.manager, sa, &facts);
+		sa->ifindex = cases[i].ifindex;
+		sa->handle = cases[i].no_handle ? POLICY_NONE : handle;
+		facts.integrity_failures += 5;
+		manager_watch(b.manager, sa, &facts);
+		assert_int_equal(told(&b, "integrity-failures"), cases[i].told);
+		assert_int_equal(nic_of(&b)->strikes, cases[i].strikes);
+		sa->ifindex = NIC;
+		sa->handle = handle;
+		close_bench(&b);
+	}
+}
+
+/* Where the NIC frees late, failures of the time after the SA left it are not its fault, though the
+ * SA is back in it. */
+static void test_faults_while_the_nic_is_late(void **state)
+{
+	static const struct {
+		double left_ago; /* before it came back; 0: it never left */
+		double from, now;
+	} cases[] = {{0, 0, 5}, {4, 6, 1000}, {9.5, 0.5, 1000}, {10, 0, 1000}, {11, 0, 1000}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct sa_facts facts = {.offload_ifindex = NIC};
+		struct bench b;
+		struct sa *sa;
+		double begun;
+
+		sa = open_with_sa(&b, true);
+		begun = b.now = cases[i].now;
+		sa->left_late_at = cases[i].left_ago > 0 ? b.now - cases[i].left_ago : 0;
+		manager_watch_begin(b.manager, sa, &facts);
+		assert_true(sa->watch.from == begun + cases[i].from);
+		assert_true(sa->watch.until == begun + cases[i].from + 10);
+		if (cases[i].from > 0) {
+			facts.integrity_failures = facts.replayed = 100;
+			b.now = begun + cases[i].from / 2;
+			manager_watch(b.manager, sa, &facts);
+		}
+		b.now = begun + cases[i].from;
+		facts.integrity_failures += 4;
+		facts.replayed += 32;
+		manager_watch(b.manager, sa, &facts);
+		assert_int_equal(nic_of(&b)->strikes, 0);
+		facts.integrity_failures++;
+		manager_watch(b.manager, sa, &facts);
+		assert_int_equal(nic_of(&b)->strikes, 1);
+		close_bench(&b);
+	}
+}
+
+static void harm(struct bench *b, struct sa *sa)
+{
+	struct sa_facts facts = {.offload_ifindex = NIC};
+
+	manager_watch_begin(b->manager, sa, &facts);
+	facts.integrity_failures = 5;
+	manager_watch(b->manager, sa, &facts);
+}
+
+static bool is_distrusted(struct bench *b)
+{
+	return manager_nic_is_distrusted(b->manager, nic_of(b));
+}
+
+/* Three in ten minutes cost it its trust, for ten minutes, and then twice as long each time, to a
+ * day at most. */
+static void test_trust(void **state)
+{
+	static const double minutes[] = {10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440};
+	struct bench b;
+	struct sa *sa;
+
+	(void)state;
+	sa = open_with_sa(&b, false);
+	assert_false(manager_nic_is_distrusted(b.manager, NULL));
+	for (size_t i = 0; i < ELEMENTSOF(minutes); i++) {
+		double until;
+
+		assert_false(is_distrusted(&b));
+		harm(&b, sa);
+		b.now += 600;
+		harm(&b, sa);
+		assert_int_equal(nic_of(&b)->strikes, 2);
+		b.now += 601;
+		harm(&b, sa); /* the first of them, after so long */
+		assert_int_equal(nic_of(&b)->strikes, 1);
+		harm(&b, sa);
+		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i);
+		assert_false(is_distrusted(&b) || b.manager->look_anew);
+		harm(&b, sa);
+		assert_int_equal(nic_of(&b)->strikes, 0);
+		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i + 1);
+		assert_true(is_distrusted(&b));
+		assert_true(b.manager->look_anew);
+		assert_false(
+			manager_nic_is_distrusted(b.manager, manager_nic(b.manager, OTHER_NIC)));
+
+		until = b.now + 60 * minutes[i];
+		manager_watch_tick(b.manager);
+		assert_false(b.manager->look_anew);
+		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_NIC_DISTRUSTED);
+		b.now = until - 1;
+		manager_watch_tick(b.manager);
+		assert_true(is_distrusted(&b));
+		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_NIC_DISTRUSTED);
+		b.now = until;
+		assert_false(is_distrusted(&b));
+		manager_watch_tick(b.manager);
+		assert_true(nic_of(&b)->distrusted_until == 0);
+		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_OK);
+		assert_false(b.manager->look_anew);
+		b.now += 1000; /* what counted before is over */
+	}
+	close_bench(&b);
+}
+
+/* Whichever NIC it was. */
+static void test_trust_comes_back_to_each(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	(void)open_with_sa(&b, false);
+	for (int ifindex = NIC; ifindex <= OTHER_NIC; ifindex++) {
+		struct manager_nic *n = manager_nic(b.manager, ifindex);
+
+		n->distrusted_until = b.now + 5;
+		manager_look_anew(b.manager);
+		assert_int_equal(n->candidacy, CANDIDACY_NIC_DISTRUSTED);
+		b.now += 5;
+		manager_watch_tick(b.manager);
+		assert_int_equal(n->candidacy, CANDIDACY_OK);
+	}
+	/* While nothing ends, nothing is looked at anew. */
+	b.now += 1;
+	manager_watch_tick(b.manager);
+	assert_true(b.manager->looked_anew_at < b.now);
+	close_bench(&b);
+}
+
+/* ---- NICs that free late ---- */
+
+static void test_evictions_that_wait(void **state)
+{
+	static const struct {
+		const char *text;
+		bool frees_late, inbound;
+		enum policy_action action;
+		enum policy_reason reason;
+		int ifindex;
+		double interval, quiet; /* s */
+		bool waits;
+	} cases[] = {
+		{"it waits", true, true, POLICY_EVICT, POLICY_REASON_COLDER, NIC, 1, 4.9, true},
+		{"quiet", true, true, POLICY_EVICT, POLICY_REASON_COLDER, NIC, 1, 5, false},
+		{"rarely sampled", true, true, POLICY_EVICT, POLICY_REASON_COLDER, NIC, 4, 7.9,
+		 true},
+		{"quiet, rarely sampled", true, true, POLICY_EVICT, POLICY_REASON_COLDER, NIC, 4, 8,
+		 false},
+		{"frees at once", false, true, POLICY_EVICT, POLICY_REASON_COLDER, NIC, 1, 1,
+		 false},
+		{"outbound", true, false, POLICY_EVICT, POLICY_REASON_COLDER, NIC, 1, 1, false},
+		{"a promotion", true, true, POLICY_PROMOTE, POLICY_REASON_COLDER, NIC, 1, 1, false},
+		{"not known", true, true, POLICY_EVICT, POLICY_REASON_COLDER, 99, 1, 1, false},
+		{"banned", true, true, POLICY_EVICT, POLICY_REASON_BANNED, NIC, 1, 1, false},
+		{"no longer allowed", true, true, POLICY_EVICT, POLICY_REASON_NO_LONGER_ALLOWED,
+		 NIC, 1, 1, false},
+		{"over capacity", true, true, POLICY_EVICT, POLICY_REASON_OVER_CAPACITY, NIC, 1, 1,
+		 false},
+		{"made worse", true, true, POLICY_EVICT, POLICY_REASON_MADE_WORSE, NIC, 1, 1,
+		 false},
+		{"doubted", true, true, POLICY_EVICT, POLICY_REASON_DOUBTED, NIC, 1, 1, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct policy_move planned = {.action = cases[i].action, .reason = cases[i].reason};
+		struct bench b;
+		struct sa *sa;
+
+		sa = open_with_sa(&b, cases[i].inbound);
+		nic_of(&b)->frees_late = cases[i].frees_late;
+		b.manager->config->interval = cases[i].interval;
+		sa->ifindex = cases[i].ifindex;
+		b.now = 1000;
+		sa->carried_at = b.now - cases[i].quiet;
+		if (manager_evict_later(b.manager, sa, &planned) != cases[i].waits)
+			fail_msg("%s", cases[i].text);
+		sa->ifindex = NIC;
+		close_bench(&b);
+	}
+}
+
+/* An SA left it, and its slot is not free for some seconds; of an inbound one it goes on decrypting
+ * the packets. */
+static void test_slots_that_are_late(void **state)
+{
+	static const struct {
+		int ifindex;
+		bool frees_late, inbound, late, left_late;
+	} cases[] = {{NIC, true, true, true, true},
+		     {NIC, true, false, true, false},
+		     {NIC, false, true, false, false},
+		     {99, true, true, false, false}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct bench b;
+		struct sa *sa;
+		double left;
+
+		sa = open_with_sa(&b, cases[i].inbound);
+		nic_of(&b)->frees_late = cases[i].frees_late;
+		b.now = 5; /* the machine has not been up for long */
+		assert_false(manager_slots_are_late(b.manager, NIC));
+		manager_note_left(b.manager, sa, cases[i].ifindex);
+		left = b.now;
+		assert_true(nic_of(&b)->left_at == (cases[i].late ? left : 0));
+		assert_true(sa->left_late_at == (cases[i].left_late ? left : 0));
+		b.now = left + 9.9;
+		assert_int_equal(manager_slots_are_late(b.manager, NIC), cases[i].late);
+		assert_false(manager_slots_are_late(b.manager, OTHER_NIC));
+		assert_false(manager_slots_are_late(b.manager, 99));
+		b.now = left + 10;
+		assert_false(manager_slots_are_late(b.manager, NIC));
+		nic_of(&b)->left_at = left;
+		nic_of(&b)->frees_late = false;
+		b.now = left + 1;
+		assert_false(manager_slots_are_late(b.manager, NIC));
+		close_bench(&b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_faults_of_nobody),
+		cmocka_unit_test(test_faults_while_the_nic_is_late),
+		cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_trust_comes_back_to_each),
+		cmocka_unit_test(test_evictions_that_wait),
+		cmocka_unit_test(test_slots_that_are_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
