@@ -524,6 +524,369 @@ static void test_own_address_goes(void **state)
 	close_bench(&b);
 }
 
+/* ---- What is compared, field by field ---- */
+
+enum difference {
+	NOTHING,
+	ADD_TIME,
+	IF_ID,
+	MORE_TRAFFIC,
+	FEWER_BYTES,
+	FEWER_PACKETS,
+	ANOTHER_NIC,
+	REQID,
+	MODE,
+	CPU,
+	LABEL,
+	SOURCE,
+	SHAPE,
+	/* of the entry */
+	IN_SOFTWARE,
+	FOREIGN,
+	DELETED,
+};
+
+static void differ(enum difference difference, struct sa *sa, struct sa_facts *facts)
+{
+	switch (difference) {
+	case NOTHING:
+		break;
+	case ADD_TIME:
+		facts->add_time++;
+		break;
+	case IF_ID:
+		facts->description.if_id++;
+		facts->shape.if_id = !facts->shape.if_id;
+		break;
+	case MORE_TRAFFIC:
+		facts->bytes++;
+		facts->packets++;
+		break;
+	case FEWER_BYTES:
+		facts->bytes--;
+		break;
+	case FEWER_PACKETS:
+		facts->packets--;
+		break;
+	case ANOTHER_NIC:
+		facts->offload_ifindex++;
+		break;
+	case REQID:
+		facts->description.reqid++;
+		break;
+	case MODE:
+		facts->description.mode++;
+		break;
+	case CPU:
+		facts->description.cpu++;
+		break;
+	case LABEL:
+		facts->description.label++;
+		break;
+	case SOURCE:
+		facts->description.source.bytes[3]++;
+		break;
+	case SHAPE:
+		facts->shape.encap = !facts->shape.encap;
+		break;
+	case IN_SOFTWARE:
+		sa->ifindex = facts->offload_ifindex = 0;
+		break;
+	case FOREIGN:
+		sa->foreign = true;
+		break;
+	case DELETED:
+		sa->deleted_by_other = true;
+		break;
+	}
+}
+
+/* If events were lost, nobody knows that it was not deleted and made anew. */
+static void test_same_state(void **state)
+{
+	static const struct {
+		enum difference difference;
+		bool same, same_if_stale;
+	} cases[] = {
+		{NOTHING, true, true},       {ADD_TIME, true, false},
+		{IF_ID, true, true},         {MORE_TRAFFIC, true, true},
+		{FEWER_BYTES, false, false}, {FEWER_PACKETS, false, false},
+		{ANOTHER_NIC, false, false}, {REQID, false, false},
+		{MODE, false, false},        {CPU, false, false},
+		{LABEL, false, false},       {SOURCE, false, false},
+		{SHAPE, false, false},       {IN_SOFTWARE, false, false},
+		{FOREIGN, false, false},     {DELETED, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_belief *belief;
+		struct sa_facts facts = {};
+		struct bench b;
+		struct sa *sa;
+
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		sa = entry(&b, belief);
+		facts.description = sa->description;
+		facts.shape = *sa->shape;
+		facts.add_time = sa->add_time;
+		facts.offload_ifindex = sa->ifindex;
+		facts.bytes = sa->bytes;
+		facts.packets = sa->packets;
+		differ(cases[i].difference, sa, &facts);
+		assert_int_equal(manager_is_same_state(b.manager, sa, &facts), cases[i].same);
+		b.manager->stale = true;
+		assert_int_equal(manager_is_same_state(b.manager, sa, &facts),
+				 cases[i].same_if_stale);
+		close_bench(&b);
+	}
+}
+
+static xfrm_address_t address_of(const struct sa_address *address)
+{
+	xfrm_address_t result = {};
+
+	memcpy(&result, address->bytes, sizeof(address->bytes));
+	return result;
+}
+
+struct migration {
+	struct nlmsghdr header;
+	uint8_t rest[512];
+};
+
+static void *extend(struct migration *m, size_t size)
+{
+	void *place = (uint8_t *)m + NLMSG_ALIGN(m->header.nlmsg_len);
+
+	m->header.nlmsg_len = NLMSG_ALIGN(m->header.nlmsg_len) + (uint32_t)size;
+	return place;
+}
+
+static void add_migrate(struct migration *m, uint16_t type, const void *data, size_t size)
+{
+	struct nlattr *attribute = extend(m, NLA_HDRLEN + size);
+
+	*attribute = (struct nlattr){.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = type};
+	memcpy(attribute + 1, data, size);
+}
+
+/* It is read again, under its old identity and its new one, and until then nobody puts it back. */
+static void check_gone(struct bench *b, struct fake_belief *belief, uint16_t new_family,
+		       const xfrm_address_t *new_destination, bool gone)
+{
+	struct sa_id id = fake_belief_id(belief);
+
+	assert_int_equal(entry(b, belief)->deleted_by_other, gone);
+	assert_int_equal(b->manager->n_changed, gone ? 2 : 0);
+	if (!gone)
+		return;
+	assert_memory_equal(&b->manager->changed[0], &id, sizeof(id));
+	id.family = new_family;
+	id.destination = sa_address_read(new_family, new_destination);
+	assert_memory_equal(&b->manager->changed[1], &id, sizeof(id));
+}
+
+/* One field of XFRMA_MIGRATE is another one than the SA's. */
+static void test_migrate_names_it(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t offset; /* of a byte that is changed */
+		bool gone;
+	} cases[] = {
+		{"it", offsetof(struct xfrm_user_migrate, reserved), true},
+		{"family", offsetof(struct xfrm_user_migrate, old_family), false},
+		{"protocol", offsetof(struct xfrm_user_migrate, proto), false},
+		{"mode", offsetof(struct xfrm_user_migrate, mode), false},
+		{"reqid", offsetof(struct xfrm_user_migrate, reqid), false},
+		{"destination", offsetof(struct xfrm_user_migrate, old_daddr) + 3, false},
+		{"source", offsetof(struct xfrm_user_migrate, old_saddr) + 3, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct migration m = {
+			.header = {.nlmsg_len = NLMSG_HDRLEN, .nlmsg_type = XFRM_MSG_MIGRATE}};
+		struct xfrm_user_migrate migrate = {.new_daddr.a6 = {1, 2, 3, 4},
+						    .new_family = AF_INET6};
+		struct fake_belief *belief;
+		const struct sa_description *d;
+		struct bench b;
+
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 7});
+		d = &entry(&b, belief)->description;
+		migrate.old_daddr = address_of(&d->id.destination);
+		migrate.old_saddr = address_of(&d->source);
+		migrate.proto = d->id.protocol;
+		migrate.mode = d->mode;
+		migrate.reqid = d->reqid;
+		migrate.old_family = d->id.family;
+		((uint8_t *)&migrate)[cases[i].offset] ^= 1;
+		(void)extend(&m, sizeof(struct xfrm_userpolicy_id));
+		/* Neither another attribute nor one that is cut tells anything. */
+		add_migrate(&m, XFRMA_KMADDRESS, &migrate, sizeof(migrate));
+		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate) - 4);
+		manager_note_migrated(b.manager, &m.header);
+		assert_int_equal(b.manager->n_changed, 0);
+		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate));
+		manager_note_migrated(b.manager, &m.header);
+		check_gone(&b, belief, AF_INET6, &migrate.new_daddr, cases[i].gone);
+
+		/* Without a reqid it is any, and what else differs still counts. */
+		entry(&b, belief)->deleted_by_other = false;
+		b.manager->n_changed = 0;
+		migrate.reqid = 0;
+		m.header.nlmsg_len = NLMSG_HDRLEN;
+		(void)extend(&m, sizeof(struct xfrm_userpolicy_id));
+		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate));
+		manager_note_migrated(b.manager, &m.header);
+		check_gone(&b, belief, AF_INET6, &migrate.new_daddr,
+			   cases[i].gone || strcmp(cases[i].text, "reqid") == 0);
+		close_bench(&b);
+	}
+}
+
+/* XFRM_MSG_MIGRATE_STATE names the SA, and tells what it has now. */
+static void test_migrate_state_names_it(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t offset;
+		bool gone;
+	} cases[] = {
+		{"only its reqid", offsetof(struct xfrm_compat_migrate_state, new_reqid), false},
+		{"family", offsetof(struct xfrm_compat_migrate_state, new_family), true},
+		{"destination", offsetof(struct xfrm_compat_migrate_state, new_daddr) + 3, true},
+		{"source", offsetof(struct xfrm_compat_migrate_state, new_saddr) + 3, true},
+		{"another SA", offsetof(struct xfrm_compat_migrate_state, id.spi), false},
+		{"another mark", offsetof(struct xfrm_compat_migrate_state, old_mark.v), false},
+		{"another mask", offsetof(struct xfrm_compat_migrate_state, old_mark.m), false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+		for (unsigned cut = 0; cut < 2; cut++) {
+			struct migration m = {
+				.header = {.nlmsg_len = NLMSG_HDRLEN,
+					   .nlmsg_type = XFRM_COMPAT_MSG_MIGRATE_STATE}};
+			struct xfrm_compat_migrate_state migrate = {};
+			const struct sa_description *d;
+			struct fake_belief *belief;
+			struct bench b;
+
+			open_bench(&b);
+			belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001,
+								    .peer = 10,
+								    .reqid = 7,
+								    .mark = {4, 12}});
+			d = &entry(&b, belief)->description;
+			migrate.id =
+				(struct xfrm_usersa_id){.daddr = address_of(&d->id.destination),
+							.spi = htonl(d->id.spi),
+							.family = d->id.family,
+							.proto = d->id.protocol};
+			migrate.old_mark = (struct xfrm_mark){4, 12};
+			migrate.new_daddr = migrate.id.daddr;
+			migrate.new_saddr = address_of(&d->source);
+			migrate.new_family = d->id.family;
+			((uint8_t *)&migrate)[cases[i].offset] ^= 1;
+			memcpy(extend(&m, sizeof(migrate)), &migrate, sizeof(migrate));
+			m.header.nlmsg_len -= cut;
+			manager_note_migrated(b.manager, &m.header);
+			check_gone(&b, belief, migrate.new_family, &migrate.new_daddr,
+				   cases[i].gone && !cut);
+			close_bench(&b);
+		}
+}
+
+/* ---- The record of them ---- */
+
+static bool is_saved(struct bench *b)
+{
+	return placed_save_if_changed(b->placed) == 0;
+}
+
+/* What the file says of the NIC or the time is wrong: the record departs, and what is in the NIC is
+ * a copy of its SA if the time is the same. Otherwise nothing is asked of the kernel. */
+static void test_start_with_records(void **state)
+{
+	static const struct {
+		int nic, time; /* more than the SA has */
+		bool foreign;
+		unsigned adopted, messages;
+	} cases[] = {{0, 0, false, 0, 0}, {1, 0, false, 1, 2}, {0, 1, true, 0, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_belief *belief, *foreign;
+		struct sa_id id;
+		uint64_t time;
+		unsigned messages;
+		struct bench b;
+
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		foreign = add(&b, (struct fake_sa_spec){
+					  .spi = 0x1002, .peer = 11, .reqid = 2, .ifindex = NIC});
+		id = fake_belief_id(belief);
+		time = fake_kernel_view(b.fake, belief).current.add_time;
+		assert_int_equal(placed_add(b.placed, &id, NIC + cases[i].nic,
+					    time + (unsigned)cases[i].time),
+				 0);
+		start_again(&b);
+		fake_kernel_restart_counts(b.fake);
+		assert_int_equal(manager_start(b.manager), 0);
+		messages = 0;
+		for (unsigned n = 0; n < fake_kernel_messages(b.fake); n++)
+			messages += fake_kernel_message_type(b.fake, n) == XFRM_MSG_GETSA;
+		assert_int_equal(entry(&b, belief)->foreign, cases[i].foreign);
+		assert_true(entry(&b, foreign)->foreign);
+		assert_int_equal(told(&b, "made it anew from a copy"), cases[i].adopted);
+		assert_int_equal(messages, cases[i].messages);
+		assert_int_equal(placed_contains(b.placed, &id, NIC, time), !cases[i].foreign);
+		assert_true(is_saved(&b));
+		close_bench(&b);
+	}
+}
+
+/* A record is kept for some seconds after its SA, in the file too. */
+static void test_records_end(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	pass(&b, PLACED_DEPARTED_SECONDS - 0.2);
+	assert_int_equal(placed_count(b.placed), 1);
+	pass(&b, 0.4);
+	assert_int_equal(placed_count(b.placed), 0);
+	assert_true(is_saved(&b));
+	close_bench(&b);
+}
+
+/* The events of it were lost: dumps show the copy, and that the original is missing. */
+static void test_copy_in_dumps(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC});
+	fake_kernel_overrun(b.fake);
+	b.manager->look_anew = true;
+	pass(&b, 2.0);
+	check_ours(&b, belief);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -550,6 +913,12 @@ int main(void)
 		cmocka_unit_test(test_driver_handles_copy_wrongly),
 		cmocka_unit_test(test_learned_from_copy),
 		cmocka_unit_test(test_own_address_goes),
+		cmocka_unit_test(test_same_state),
+		cmocka_unit_test(test_migrate_names_it),
+		cmocka_unit_test(test_migrate_state_names_it),
+		cmocka_unit_test(test_start_with_records),
+		cmocka_unit_test(test_records_end),
+		cmocka_unit_test(test_copy_in_dumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
