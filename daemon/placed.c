@@ -8,20 +8,19 @@
  *   |           |          |  |       | add_time
  *   destination SPI protocol  mark    ifindex
  *
- * The first line tells the number of records, so that a file that was cut is recognised. SPIs are
- * chosen by peers, hence the keyed hash: SipHash-1-3. It covers SPI and protocol alone, so that an
- * SA whose destination changed is found; SAs that share an SPI are never placed
- * (HANDS_OFF_SHARED_SPI).
+ * The first line tells the number of records, so that a file that was cut is recognised. The hash
+ * covers SPI and protocol alone, so that an SA whose destination changed is found; SAs that share
+ * an SPI are never placed (HANDS_OFF_SHARED_SPI).
  */
 #include "placed.h"
 
+#include "base/spi-hash.h"
 #include "base/state-file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define MAGIC "espoffloadd-placed 1"
 #define SLOTS_MIN 64u
@@ -39,7 +38,7 @@ struct record {
 
 struct placed {
 	char *path;
-	uint64_t seed[2];
+	struct spi_hash_seed seed;
 	struct record *slots;
 	size_t n_slots; /* a power of two */
 	size_t n;       /* at most three quarters of n_slots */
@@ -47,47 +46,9 @@ struct placed {
 	bool changed;
 };
 
-static uint64_t rotate(uint64_t value, unsigned bits)
-{
-	return value << bits | value >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] = rotate(v[2], 32);
-}
-
-static uint64_t hash(const struct placed *placed, const struct sa_id *id)
-{
-	uint64_t word = (uint64_t)id->spi << 8 | id->protocol;
-	uint64_t v[4] = {
-		placed->seed[0] ^ UINT64_C(0x736f6d6570736575),
-		placed->seed[1] ^ UINT64_C(0x646f72616e646f6d),
-		placed->seed[0] ^ UINT64_C(0x6c7967656e657261),
-		placed->seed[1] ^ UINT64_C(0x7465646279746573),
-	};
-
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-	v[2] ^= 0xff;
-	for (unsigned i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 static size_t home(const struct placed *placed, const struct sa_id *id)
 {
-	return hash(placed, id) & (placed->n_slots - 1);
+	return spi_hash(&placed->seed, id->spi, id->protocol) & (placed->n_slots - 1);
 }
 
 /* The slot that holds the identity, or the free one where it would go. */
@@ -103,6 +64,7 @@ static struct record *find(const struct placed *placed, const struct sa_id *id)
 int placed_new(const char *path, struct placed **ret_placed)
 {
 	_cleanup_(placed_freep) struct placed *placed = calloc(1, sizeof(*placed));
+	int r;
 
 	if (!placed)
 		return -ENOMEM;
@@ -113,8 +75,9 @@ int placed_new(const char *path, struct placed **ret_placed)
 	if (!placed->slots)
 		return -ENOMEM;
 	placed->n_slots = SLOTS_MIN;
-	if (getrandom(placed->seed, sizeof(placed->seed), 0) != sizeof(placed->seed))
-		return -errno;
+	r = spi_hash_seed(&placed->seed);
+	if (r < 0)
+		return r;
 	*ret_placed = TAKE_PTR(placed);
 	return 0;
 }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A chained hash table over SPI and protocol alone, so that SAs that share an SPI meet in one
- * bucket, where they are looked for (sa_table_spi_is_shared()). The hash is keyed: half of the SPIs
- * are chosen by peers.
+ * bucket, where they are looked for (sa_table_spi_is_shared()).
  */
 #include "sa-table.h"
 
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define BUCKETS_MIN 1024
 #define PACKET_BUCKETS 4096
@@ -62,23 +60,18 @@ const char *candidacy_text(enum candidacy candidacy)
 
 static size_t bucket_of(const struct sa_table *table, uint32_t spi, uint8_t protocol)
 {
-	/* Multiply-xorshift with a random key: not cryptographic, but its buckets cannot be aimed
-	 * at without knowing the seed. */
-	uint64_t h = ((uint64_t)spi << 8 | protocol) ^ table->seed[0];
-
-	h *= table->seed[1] | 1;
-	h ^= h >> 32;
-	h *= UINT64_C(0x9e3779b97f4a7c15);
-	h ^= h >> 29;
-	return h & (table->n_buckets - 1);
+	return spi_hash(&table->seed, spi, protocol) & (table->n_buckets - 1);
 }
 
 int sa_table_init(struct sa_table *table)
 {
+	int r;
+
 	*table = (struct sa_table){};
 	TAILQ_INIT(&table->all);
-	if (getrandom(table->seed, sizeof(table->seed), 0) != sizeof(table->seed))
-		return -errno;
+	r = spi_hash_seed(&table->seed);
+	if (r < 0)
+		return r;
 	table->buckets = calloc(BUCKETS_MIN, sizeof(*table->buckets));
 	table->packet = calloc(PACKET_BUCKETS, sizeof(*table->packet));
 	if (!table->buckets || !table->packet)
@@ -235,7 +228,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 
 static uint64_t mix(const struct sa_table *table, uint64_t value)
 {
-	value = (value ^ table->seed[0]) * (table->seed[1] | 1);
+	value = (value ^ table->seed.words[0]) * (table->seed.words[1] | 1);
 	return value ^ value >> 32;
 }
 

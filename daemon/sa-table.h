@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/spi-hash.h"
 #include "cleanup.h"
 #include "config.h"
 #include "control-interface.h"
@@ -96,7 +97,7 @@ struct sa_table {
 	struct sa **buckets;
 	size_t n_buckets; /* power of two */
 	size_t n;
-	uint64_t seed[2]; /* peers choose SPIs: they must not choose buckets */
+	struct spi_hash_seed seed;
 	struct sa_list all;
 	struct sa **by_handle;
 	size_t n_by_handle;
