@@ -42,7 +42,6 @@ struct placed {
 	struct record *slots;
 	size_t n_slots; /* a power of two */
 	size_t n;       /* at most three quarters of n_slots */
-	size_t n_left;  /* of these, departed */
 	bool changed;
 };
 
@@ -116,10 +115,7 @@ int placed_add(struct placed *placed, const struct sa_id *id, int ifindex, uint6
 
 	if (ifindex <= 0 || (id->family != AF_INET && id->family != AF_INET6))
 		return -EINVAL;
-	if (record->left_at > 0) {
-		record->left_at = 0;
-		placed->n_left--;
-	}
+	record->left_at = 0;
 	if (record->ifindex == ifindex && record->add_time == add_time)
 		return 0;
 	if (record->ifindex == 0) {
@@ -144,7 +140,6 @@ static void erase(struct placed *placed, struct record *record)
 	size_t mask = placed->n_slots - 1;
 	size_t gap = (size_t)(record - placed->slots);
 
-	placed->n_left -= record->left_at > 0;
 	for (size_t i = (gap + 1) & mask; placed->slots[i].ifindex != 0; i = (i + 1) & mask) {
 		size_t distance = (i - home(placed, &placed->slots[i].id)) & mask;
 
@@ -182,40 +177,39 @@ size_t placed_count(const struct placed *placed)
 	return placed->n;
 }
 
-static void leave(struct placed *placed, struct record *record, double now)
+static bool leave(struct record *record, double now)
 {
-	if (record->ifindex == 0 || record->left_at > 0)
-		return;
+	if (record->ifindex == 0 || record->left_at != 0)
+		return false;
 	record->left_at = now;
-	placed->n_left++;
+	return true;
 }
 
 void placed_leave(struct placed *placed, const struct sa_id *id, double now)
 {
-	leave(placed, find(placed, id), now);
+	(void)leave(find(placed, id), now);
 }
 
 size_t placed_leave_unless(struct placed *placed, placed_alive alive, void *userdata, double now)
 {
-	size_t before = placed->n_left;
+	size_t n = 0;
 
 	for (size_t i = 0; i < placed->n_slots; i++) {
 		struct record *record = &placed->slots[i];
 
-		if (record->ifindex != 0 &&
-		    !alive(&record->id, record->ifindex, record->add_time, userdata))
-			leave(placed, record, now);
+		if (!alive(&record->id, record->ifindex, record->add_time, userdata))
+			n += leave(record, now);
 	}
-	return placed->n_left - before;
+	return n;
 }
 
 void placed_prune(struct placed *placed, double now)
 {
-	for (size_t i = 0; placed->n_left > 0 && i < placed->n_slots; i++) {
+	for (size_t i = 0; i < placed->n_slots; i++) {
 		struct record *record = &placed->slots[i];
 
 		/* Another record may have moved into the slot, even one from the other end. */
-		while (record->left_at > 0 && now - record->left_at > PLACED_DEPARTED_SECONDS)
+		while (record->left_at != 0 && now - record->left_at > PLACED_DEPARTED_SECONDS)
 			erase(placed, record);
 	}
 }
@@ -344,7 +338,7 @@ int placed_load(struct placed *placed)
 		r = parse(placed, text, size);
 	if (r < 0) {
 		memset(placed->slots, 0, placed->n_slots * sizeof(*placed->slots));
-		placed->n = placed->n_left = 0;
+		placed->n = 0;
 		placed->changed = true; /* the next save replaces what could not be read */
 		return r;
 	}

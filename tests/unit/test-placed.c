@@ -12,6 +12,24 @@
 
 #include <cmocka.h>
 
+#include "failing.h"
+
+/* The program is linked with --wrap of these. */
+FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
+FAILING(char *, strdup, NULL, (const char *text), (text))
+FAILING(ssize_t, getrandom, -1, (void *buffer, size_t size, unsigned flags), (buffer, size, flags))
+
+static unsigned frees; /* of something */
+
+void __real_free(void *pointer);
+void __wrap_free(void *pointer);
+
+void __wrap_free(void *pointer)
+{
+	frees += pointer != NULL;
+	__real_free(pointer);
+}
+
 struct fixture {
 	char directory[32];
 	char path[64];
@@ -132,8 +150,8 @@ static void test_departed(void **state)
 
 	copy.destination.bytes[0]++;
 	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
-	placed_leave(placed, &other, 1); /* there is none */
-	placed_leave(placed, &id, 1);
+	placed_leave(placed, &other, 0.5); /* there is none */
+	placed_leave(placed, &id, 0.5);
 	assert_false(placed_contains(placed, &id, 3, 1700000000));
 	assert_true(placed_find_same(placed, &copy, 1700000000, &found));
 	assert_memory_equal(&found, &id, sizeof(id));
@@ -141,6 +159,9 @@ static void test_departed(void **state)
 	copy.mark_value = 1;
 	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
 	copy.mark_value = 0;
+	copy.mark_mask = 1;
+	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
+	copy.mark_mask = 0;
 	copy.spi++;
 	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
 
@@ -151,6 +172,9 @@ static void test_departed(void **state)
 	placed_leave(placed, &id, 105); /* the first time counts */
 	placed_prune(placed, 100 + PLACED_DEPARTED_SECONDS);
 	assert_int_equal(placed_count(placed), 1);
+	placed_prune(placed, 100.1 + PLACED_DEPARTED_SECONDS);
+	assert_int_equal(placed_count(placed), 0);
+	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
 
 	/* In the file too. */
 	assert_int_equal(placed_save_if_changed(placed), 1);
@@ -161,6 +185,91 @@ static void test_departed(void **state)
 	placed_leave(placed, &id, 100);
 	placed_prune(placed, 100 + PLACED_DEPARTED_SECONDS + 1);
 	assert_int_equal(placed_count(placed), 0);
+	placed_free(placed);
+}
+
+static int userdata_of_alive;
+
+static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
+{
+	assert_ptr_equal(userdata, &userdata_of_alive);
+	return ifindex != 4;
+}
+
+/* Those that are told apart by what `alive` is given; each once, and soon after the machine began.
+ */
+static void test_departed_unseen(void **state)
+{
+	struct placed *placed = make(*state);
+	struct sa_id id, found;
+
+	for (unsigned i = 0; i < 10; i++) {
+		id = make_id(i);
+		assert_int_equal(placed_add(placed, &id, i < 3 ? 4 : 5, 100 + i), 0);
+	}
+	assert_int_equal(placed_leave_unless(placed, is_alive, &userdata_of_alive, 0.5), 3);
+	assert_int_equal(placed_leave_unless(placed, is_alive, &userdata_of_alive, 0.6), 0);
+	placed_prune(placed, 0.5 + PLACED_DEPARTED_SECONDS);
+	assert_int_equal(placed_count(placed), 10);
+	placed_prune(placed, 0.55 + PLACED_DEPARTED_SECONDS);
+	assert_int_equal(placed_count(placed), 7);
+	for (unsigned i = 0; i < 10; i++) {
+		id = make_id(i);
+		assert_int_equal(placed_find_same(placed, &id, 100 + i, &found), i >= 3);
+	}
+	placed_free(placed);
+}
+
+/* As many as fit before it grows: most are found behind others. */
+static void test_find_same_among_many(void **state)
+{
+	struct placed *placed = make(*state);
+	struct sa_id id = make_id(0), found;
+
+	for (unsigned i = 0; i < 48; i++) {
+		id.spi = 0x1000 + i;
+		assert_int_equal(placed_add(placed, &id, 3, 77), 0);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		id.spi = 0x1000 + i;
+		assert_int_equal(placed_find_same(placed, &id, 77, &found), i < 48);
+		if (i < 48)
+			assert_memory_equal(&found, &id, sizeof(id));
+		id.protocol = IPPROTO_AH;
+		assert_false(placed_find_same(placed, &id, 77, &found));
+		id.protocol = IPPROTO_ESP;
+	}
+	placed_free(placed);
+}
+
+/* Neither an empty set, nor room for more. */
+static void test_no_memory(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct placed *placed = NULL;
+	struct sa_id id = make_id(0);
+	int r;
+
+	for (unsigned n = 1; n <= 4; n++) {
+		failing_in = n;
+		frees = 0;
+		assert_int_equal(placed_new(fixture->path, &placed),
+				 n < 4 ? -ENOMEM : -FAILING_ERRNO);
+		assert_int_equal(failing_in, 0);
+		assert_int_equal(frees, n - 1);
+		assert_null(placed);
+	}
+	assert_null(placed_free(NULL));
+	placed = make(fixture);
+	failing_in = 1;
+	for (r = 0; r == 0; id.spi++)
+		r = placed_add(placed, &id, 3, 1);
+	assert_int_equal(r, -ENOMEM);
+	assert_int_equal(placed_count(placed), 48);
+	id.spi--;
+	assert_false(placed_contains(placed, &id, 3, 1));
+	assert_int_equal(placed_add(placed, &id, 3, 1), 0);
+	assert_true(placed_contains(placed, &id, 3, 1));
 	placed_free(placed);
 }
 
@@ -216,6 +325,58 @@ static void write_text(const char *path, const char *text, size_t size)
 }
 
 #define HEAD "espoffloadd-placed 1 "
+
+/* The largest and the smallest of each number; written as it was read. */
+static void test_text(void **state)
+{
+	static const struct {
+		const char *read, *written;
+		int ifindex;
+		uint64_t add_time;
+	} cases[] = {
+		{"255.255.255.255 0xffffffff 255 0xffffffff/0xffffffff 2147483647 "
+		 "18446744073709551615\n",
+		 NULL, INT32_MAX, UINT64_MAX},
+		{"192.0.2.1 0x00000000 0 0x0/0x0 1 0\n", NULL, 1, 0},
+		{"2001:db8::1 0x0a9f0bce 50 0x1/0xabcdef 190 1234567890\n", NULL, 190, 1234567890},
+		{"192.0.2.1 16 0x32 15/0x00f 0x1 0x10\n", "192.0.2.1 0x00000010 50 0xf/0xf 1 16\n",
+		 1, 16},
+	};
+	const struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct placed *placed = make(fixture);
+		char text[256], expected[256];
+		ssize_t size;
+		int fd;
+
+		snprintf(text, sizeof(text), HEAD "1\n%s", cases[i].read);
+		write_text(fixture->path, text, strlen(text));
+		assert_int_equal(placed_load(placed), 1);
+		assert_int_equal(placed_save_if_changed(placed), 0);
+		for (int n = 0; n < 2; n++) {
+			struct sa_id id = {.family = AF_INET, .protocol = 6};
+
+			/* One more is written, and goes again. */
+			if (n == 0)
+				assert_int_equal(placed_add(placed, &id, 9, 9), 0);
+			else
+				assert_true(placed_remove(placed, &id));
+			assert_int_equal(placed_count(placed), 2 - n);
+		}
+		assert_int_equal(placed_save_if_changed(placed), 1);
+		snprintf(expected, sizeof(expected), HEAD "1\n%s",
+			 cases[i].written ? cases[i].written : cases[i].read);
+		fd = open(fixture->path, O_RDONLY | O_CLOEXEC);
+		size = read(fd, text, sizeof(text) - 1);
+		close(fd);
+		assert_int_equal(size, strlen(expected));
+		text[size] = '\0';
+		assert_string_equal(text, expected);
+		placed_free(placed);
+	}
+}
+
 #define GOOD "192.0.2.1 0xc0000001 50 0x0/0x0 3 1700000000\n"
 
 static void test_damaged(void **state)
@@ -247,6 +408,16 @@ static void test_damaged(void **state)
 		HEAD "1\n2001:db8:2001:db8:2001:db8:2001:db8:2001:db8:1 0x1 50 0x0/0x0 3 1\n",
 		HEAD "1\n192.0.2.1 0x1c0000001 50 0x0/0x0 3 1\n",
 		HEAD "1\n192.0.2.1 0x 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xg 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0x` 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 0xA 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 1x1 50 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 1 5a 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 1 5: 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 1 5/ 0x0/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 1 50 0x100000000/0x0 3 1\n",
+		HEAD "1\n192.0.2.1 1 50 0x0/0x100000000 3 1\n",
+		HEAD "1\n192.0.2.1 1 50 0x0/0x0 3 18446744073709551620\n",
 		HEAD "1\n192.0.2.1 0xc0000001 256 0x0/0x0 3 1\n",
 		HEAD "1\n192.0.2.1 0xc0000001 +50 0x0/0x0 3 1\n",
 		HEAD "1\n192.0.2.1 0xc0000001 50 0x0 3 1\n",
@@ -359,9 +530,11 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_remembers),  TEST(test_survives),   TEST(test_departed),
-		TEST(test_model),      TEST(test_damaged),    TEST(test_damaged_anywhere),
-		TEST(test_not_a_file), TEST(test_save_fails), TEST(test_full),
+		TEST(test_remembers),  TEST(test_survives),        TEST(test_departed),
+		TEST(test_model),      TEST(test_damaged),         TEST(test_damaged_anywhere),
+		TEST(test_not_a_file), TEST(test_save_fails),      TEST(test_full),
+		TEST(test_text),       TEST(test_departed_unseen), TEST(test_find_same_among_many),
+		TEST(test_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("placed", tests, NULL, NULL);
