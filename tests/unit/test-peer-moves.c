@@ -67,43 +67,147 @@ static void test_learns_and_forgets(void **state)
 /* What makes an SA a copy of a deleted one. */
 static void test_copies(void **state)
 {
-	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
-	struct sa_facts facts = make_facts(1), other;
+	static const struct {
+		struct sa_id id; /* differences */
+		uint64_t add_time, packets, realtime;
+		double now;
+		bool copy;
+	} cases[] = {
+		{.packets = 1, .realtime = 100, .copy = true},
+		{.packets = 1, .copy = true},
+		{.id.spi = 1, .packets = 1, .realtime = 100},
+		{.id.protocol = 1, .packets = 1, .realtime = 100},
+		{.id.mark_value = 1, .packets = 1, .realtime = 100},
+		{.id.mark_mask = 1, .packets = 1, .realtime = 100},
+		{.id.destination.bytes = {1}, .packets = 1, .realtime = 100, .copy = true},
+		{.add_time = 1, .packets = 1, .realtime = 100},
+		/* Too late. */
+		{.packets = 1, .realtime = 100, .now = 10, .copy = true},
+		{.packets = 1, .realtime = 100, .now = 10.5},
+		/* Made afresh. */
+		{.realtime = 0},
+		{.realtime = 1},
+		{.realtime = 2, .copy = true},
+		{.realtime = 100, .copy = true},
+	};
 
 	(void)state;
-	assert_int_equal(peer_moves_new(&moves), 0);
-	assert_false(peer_moves_note_made(moves, &facts, BORN + 100, 1));
-	peer_moves_note_deleted(moves, &facts, 1);
-	other = facts;
-	other.add_time++;
-	assert_false(peer_moves_note_made(moves, &other, BORN + 100, 1));
-	other = facts;
-	other.description.id.spi++;
-	assert_false(peer_moves_note_made(moves, &other, BORN + 100, 1));
-	other = facts;
-	other.description.id.mark_value++;
-	assert_false(peer_moves_note_made(moves, &other, BORN + 100, 1));
-	assert_false(peer_moves_note_made(moves, &facts, BORN + 100, 12)); /* too late */
-	other = facts;
-	other.packets = 0;
-	assert_false(peer_moves_note_made(moves, &other, BORN + 1, 1)); /* made afresh */
-	assert_true(peer_moves_note_made(moves, &other, BORN + 2, 1));
-	other.description.reqid = 9; /* charon gave it a new one: both are known */
-	assert_true(peer_moves_note_made(moves, &other, BORN + 2, 1));
-	assert_true(knows(moves, 1, 1));
-	assert_true(knows(moves, 9, 1));
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
+		struct sa_facts facts = make_facts(1);
+		struct sa_id *id = &facts.description.id;
+
+		assert_int_equal(peer_moves_new(&moves), 0);
+		assert_false(peer_moves_note_made(moves, &facts, BORN + 100, 1));
+		peer_moves_note_deleted(moves, &facts, 1000);
+		id->spi += cases[i].id.spi;
+		id->protocol += cases[i].id.protocol;
+		id->mark_value += cases[i].id.mark_value;
+		id->mark_mask += cases[i].id.mark_mask;
+		id->destination = cases[i].id.destination;
+		facts.add_time += cases[i].add_time;
+		facts.packets = cases[i].packets;
+		assert_int_equal(peer_moves_note_made(moves, &facts, BORN + cases[i].realtime,
+						      1000 + cases[i].now),
+				 cases[i].copy);
+		assert_int_equal(knows(moves, 1, 1000), cases[i].copy);
+	}
 }
 
+/* charon gives the copy a new reqid: both are known from then on, whichever of them is new. */
+static void test_new_reqid(void **state)
+{
+	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
+	struct sa_facts facts = make_facts(1);
+
+	(void)state;
+	assert_int_equal(peer_moves_new(&moves), 0);
+	peer_moves_note_deleted(moves, &facts, 1);
+	facts.description.reqid = 9;
+	assert_true(peer_moves_note_made(moves, &facts, BORN + 100, 1));
+	assert_true(knows(moves, 1, 1));
+	assert_true(knows(moves, 9, 1));
+	assert_false(peer_moves_note_made(moves, &facts, BORN + 100, 1));
+	facts.description.reqid = 10;
+	assert_true(peer_moves_note_made(moves, &facts, BORN + 100, 1));
+	assert_true(move(moves, 2, 1));
+	facts = make_facts(3);
+	peer_moves_note_deleted(moves, &facts, 1);
+	facts.description.reqid = 2;
+	assert_true(peer_moves_note_made(moves, &facts, BORN + 100, 1));
+	assert_true(knows(moves, 3, 1));
+}
+
+/* Each of the last deletions is remembered, and no more. */
+static void test_deletions(void **state)
+{
+	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
+	struct sa_facts facts;
+
+	(void)state;
+	assert_int_equal(peer_moves_new(&moves), 0);
+	for (uint32_t i = 1; i <= 80; i++) {
+		facts = make_facts(i);
+		peer_moves_note_deleted(moves, &facts, 1);
+	}
+	for (uint32_t i = 1; i <= 80; i++) {
+		facts = make_facts(i);
+		assert_int_equal(peer_moves_note_made(moves, &facts, BORN + 100, 1), i > 80 - 64);
+	}
+	/* None has the identity of what was never there. */
+	facts = (struct sa_facts){.description.reqid = 100, .packets = 1};
+	assert_false(peer_moves_note_made(moves, &facts, BORN + 100, 1));
+}
+
+/* What SAs of one tunnel have in common, and those of another have not. */
+static void test_tunnels(void **state)
+{
+	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
+	struct sa_description tunnel = {
+		.id = {.mark_value = 2, .mark_mask = 3}, .reqid = 1, .if_id = 4, .label = 5};
+	struct sa_description other;
+
+	(void)state;
+	assert_int_equal(peer_moves_new(&moves), 0);
+	assert_true(peer_moves_learn(moves, &tunnel, 1));
+	assert_false(peer_moves_learn(moves, &tunnel, 1));
+	other = tunnel;
+	other.id.spi = 77;
+	other.id.destination.bytes[0] = 1;
+	other.source.bytes[0] = 1;
+	other.direction = SA_DIRECTION_OUT;
+	assert_true(peer_moves_knows(moves, &other, 1));
+	for (unsigned i = 0; i < 5; i++) {
+		uint32_t *const differs[] = {&other.reqid, &other.if_id, &other.id.mark_value,
+					     &other.id.mark_mask, &other.label};
+
+		other = tunnel;
+		++*differs[i];
+		assert_false(peer_moves_knows(moves, &other, 1));
+	}
+}
+
+/* The oldest ones give way, some more than once, and the others end in their time. */
 static void test_full(void **state)
 {
+	static const uint32_t n = 2 * PEER_MOVES_MAX + 100;
 	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
 
 	(void)state;
 	assert_int_equal(peer_moves_new(&moves), 0);
-	for (uint32_t i = 1; i <= PEER_MOVES_MAX + 100; i++)
-		assert_true(move(moves, i, 1));
-	for (uint32_t i = 1; i <= PEER_MOVES_MAX + 100; i++)
-		assert_int_equal(knows(moves, i, 2), i > 100);
+	for (uint32_t i = 1; i <= n; i++)
+		assert_true(move(moves, i, i));
+	for (uint32_t i = 1; i <= n; i++)
+		assert_int_equal(knows(moves, i, n), i > n - PEER_MOVES_MAX);
+	/* What gave way ends no more. */
+	assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - PEER_MOVES_MAX));
+	assert_false(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - PEER_MOVES_MAX));
+	for (uint32_t i = n - PEER_MOVES_MAX + 1; i <= n; i++) {
+		assert_false(peer_moves_expire(moves, PEER_MOVES_SECONDS + i - 0.5));
+		assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + i));
+		assert_false(knows(moves, i, PEER_MOVES_SECONDS + i));
+	}
+	assert_false(peer_moves_expire(moves, 2 * PEER_MOVES_SECONDS));
 }
 
 int main(void)
@@ -111,6 +215,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learns_and_forgets),
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_new_reqid),
+		cmocka_unit_test(test_deletions),
+		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_full),
 	};
 
