@@ -259,7 +259,6 @@ static void run(struct manager *m, const struct sa *sa, struct move *move)
 	manager_drain_events(m);
 	if (m->stale) {
 		move->result = MOVE_RESULT_FAILED;
-		snprintf(move->text, sizeof(move->text), "what is known of the SAs is out of date");
 		return;
 	}
 	move->hands_off = manager_check_again(m, sa);
@@ -353,7 +352,6 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 	}
 	if (sa && move.result != MOVE_RESULT_DONE)
 		manager_configure_sa(m, sa);
-	m->nics_changed = true;
 }
 
 /* In observe mode the plan is told, and taken for done, so that it goes on as it would. */
@@ -524,13 +522,14 @@ void manager_plan(struct manager *m)
 	if (n > m->n_queue_allocated) {
 		struct policy_move *grown = reallocarray(m->queue, n, sizeof(*grown));
 
-		if (!grown)
-			n = m->n_queue_allocated;
-		else {
+		if (grown) {
 			m->queue = grown;
 			m->n_queue_allocated = n;
 		}
 	}
+	/* Without memory for them they are planned again. */
+	for (; n > m->n_queue_allocated; n--)
+		policy_report(m->policy, moves[n - 1].sa, POLICY_FAILED, manager_now(m));
 	if (n > 0)
 		memcpy(m->queue, moves, n * sizeof(*moves));
 	m->n_queue = n;

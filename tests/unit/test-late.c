@@ -161,6 +161,8 @@ static void test_slot_not_yet_free(void **state)
 	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, 0);
 	policy_table_get(b.manager->policy, nic_of(&b)->in, &view);
 	assert_int_equal(view.capacity, 1);
+	assert_true(b.manager->refused > 0);
+	assert_int_equal(told(&b, "is full below its capacity"), 0);
 
 	fake_kernel_gc(b.fake);
 	receive(&b, one, 0, other, 50, 5.0);

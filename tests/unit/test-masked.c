@@ -189,12 +189,103 @@ static void test_observed(void **state)
 	close_bench(&b);
 }
 
+/* An SA in the NIC with a larval one behind it, which the last dump showed. */
+static struct fake_belief *open_masked(struct bench *b)
+{
+	struct fake_belief *belief;
+	struct packet packet;
+
+	belief = open_with_packet(b, &packet, false);
+	work(b, 0.06, belief);
+	fake_kernel_set_hook(b->fake, NULL, NULL);
+	assert_int_equal(fake_kernel_count(b->fake, true), 1);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
+	manager_drain_events(b->manager);
+	manager_read_changed(b->manager);
+	(void)fake_kernel_send(b->fake, belief, 3, 100);
+	b->manager->masked[0] = fake_belief_id(belief);
+	b->manager->n_masked = 1;
+	fake_kernel_restart_counts(b->fake);
+	return belief;
+}
+
+/* When, and which SAs, the daemon touches for it. */
+static void test_when(void **state)
+{
+	enum { NOW, OBSERVE, PAUSED, STALE, OWING, UNKNOWN, INBOUND, FOREIGN, _CASES };
+
+	(void)state;
+	for (unsigned i = 0; i < _CASES; i++) {
+		struct fake_belief *belief;
+		struct manager *m;
+		struct bench b;
+
+		belief = open_masked(&b);
+		m = b.manager;
+		if (i == OBSERVE)
+			m->config->mode = CONFIG_MODE_OBSERVE;
+		if (i == PAUSED)
+			manager_set_paused(m, true);
+		m->stale = i == STALE;
+		m->n_restoring = i == OWING;
+		if (i == UNKNOWN)
+			m->masked[0].spi++;
+		if (i == INBOUND)
+			entry(&b, belief)->description.direction = SA_DIRECTION_IN;
+		entry(&b, belief)->foreign = i == FOREIGN;
+		manager_unmask(m);
+		m->n_restoring = 0;
+		assert_int_equal(fake_kernel_count(b.fake, true), i != NOW);
+		if (i == NOW) {
+			assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+			assert_int_equal(entry(&b, belief)->packets,
+					 fake_kernel_view(b.fake, belief).current.packets);
+			check_alone(&b, belief, NIC);
+		} else {
+			assert_int_equal(fake_kernel_messages(b.fake), 0);
+		}
+		close_bench(&b);
+	}
+}
+
+/* Whenever there is no memory any more: it is there or owed, and in the end it is there. */
+static void test_interrupted(void **state)
+{
+	bool was_owed = false;
+
+	(void)state;
+	for (unsigned message = 0; message < 24; message++) {
+		struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
+					       .message = message,
+					       .count = 100000,
+					       .error = -ENOMEM};
+		struct fake_belief *belief;
+		struct fake_view view;
+		struct bench b;
+
+		belief = open_masked(&b);
+		fake_kernel_set_fault(b.fake, &no_memory);
+		manager_unmask(b.manager);
+		view = fake_kernel_view(b.fake, belief);
+		assert_int_equal(b.manager->n_restoring, !view.exists || view.larval);
+		was_owed = was_owed || b.manager->n_restoring > 0;
+		fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+		work(&b, 40.0, belief);
+		assert_int_equal(b.manager->n_restoring, 0);
+		assert_true(fake_kernel_view(b.fake, belief).exists);
+		assert_int_equal(fake_kernel_count(b.fake, false), 1);
+		close_bench(&b);
+	}
+	assert_true(was_owed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_behind),   cmocka_unit_test(test_before),
-		cmocka_unit_test(test_together), cmocka_unit_test(test_made_anew_and_down),
-		cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_behind),      cmocka_unit_test(test_before),
+		cmocka_unit_test(test_together),    cmocka_unit_test(test_made_anew_and_down),
+		cmocka_unit_test(test_observed),    cmocka_unit_test(test_when),
+		cmocka_unit_test(test_interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

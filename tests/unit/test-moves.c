@@ -173,11 +173,122 @@ static void test_ownership_cannot_be_written(void **state)
 	close_bench(&b);
 }
 
+/* Until it is offered again to a driver that refuses it: when that was, and what is remembered. */
+static double offer(struct bench *b, struct fake_belief *belief, uint64_t refused)
+{
+	for (unsigned i = 0; b->manager->refused < refused; i++) {
+		assert_true(i < 1000);
+		work(b, 0.1, belief);
+	}
+	return b->manager->actions[(b->manager->n_actions - 1) % ACTIONS_REMEMBERED].time;
+}
+
+/* The wait doubles, an hour at most, and ends to the moment; what it is of is looked at then, once.
+ */
+static void check_waits(const char *retry, const double *waits, size_t n)
+{
+	struct fake_belief *belief;
+	struct fake_nic *nic;
+	char text[512];
+	struct bench b;
+
+	snprintf(text, sizeof(text),
+		 "mode: enforce\ninterval: 60s\nmoves-per-second: 1000\nretry-refused: %s\n"
+		 "nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n"
+		 "rules: [{offload: always}]\n",
+		 retry);
+	open_bench_with(&b, text);
+	nic = fake_kernel_nic(b.fake, NIC);
+	nic->fail_error = -EINVAL;
+	nic->fail_adds = 1000;
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	for (size_t i = 0; i < n; i++) {
+		double at = offer(&b, belief, i + 1), end = at + waits[i];
+
+		assert_true(end - 0.01 > b.now);
+		b.now = end - 0.01;
+		assert_true(is_refused(&b, belief, NULL));
+		manager_end_refusals(b.manager);
+		assert_false(b.manager->look_anew);
+		b.now = end;
+		assert_false(is_refused(&b, belief, NULL));
+		manager_end_refusals(b.manager);
+		assert_true(b.manager->look_anew);
+		b.manager->look_anew = false;
+		manager_end_refusals(b.manager);
+		assert_false(b.manager->look_anew);
+		manager_look_anew(b.manager);
+	}
+	close_bench(&b);
+}
+
+static void test_waits(void **state)
+{
+	static const double seconds[] = {10, 20, 40}, minutes[] = {1500, 3000, 3600, 3600};
+
+	(void)state;
+	check_waits("10s", seconds, ELEMENTSOF(seconds));
+	check_waits("25min", minutes, ELEMENTSOF(minutes));
+}
+
+/* Three shapes: the one that is taken at last is forgotten, the others are not. */
+static void test_refused_shapes(void **state)
+{
+	struct fake_belief *beliefs[3];
+	double at[3];
+	struct bench b;
+
+	(void)state;
+	for (unsigned taken = 0; taken < 3; taken++) {
+		struct fake_sa_spec specs[] = {{.peer = 10},
+					       {.peer = 11, .esn = true, .window = 64},
+					       {.peer = 12, .transport = true}};
+		struct fake_nic *nic;
+
+		open_bench_with(&b, quick_retry);
+		nic = fake_kernel_nic(b.fake, NIC);
+		nic->fail_error = -EINVAL;
+		nic->fail_adds = 3;
+		for (unsigned i = 0; i < 3; i++) {
+			specs[i].spi = 0x1001 + i;
+			specs[i].reqid = 1 + i;
+			beliefs[i] = add(&b, specs[i]);
+			at[i] = offer(&b, beliefs[i], i + 1);
+		}
+		/* Each ends in its own time. */
+		for (unsigned i = 0; i < 3; i++) {
+			b.now = at[i] + 9.999;
+			manager_end_refusals(b.manager);
+			assert_false(b.manager->look_anew);
+			b.now = at[i] + 10;
+			manager_end_refusals(b.manager);
+			assert_true(b.manager->look_anew);
+			b.manager->look_anew = false;
+		}
+		manager_look_anew(b.manager);
+		work(&b, 1.0, beliefs[taken]);
+		assert_int_equal(fake_kernel_view(b.fake, beliefs[taken]).ifindex, NIC);
+		assert_int_equal(b.manager->n_refusals, 2);
+		/* So the next refusal of another one is its second. */
+		nic->fail_adds = 1000;
+		for (unsigned i = 0, n = 3; i < 3; i++) {
+			if (i == taken)
+				continue;
+			b.now = offer(&b, beliefs[i], ++n) + 19;
+			assert_true(is_refused(&b, beliefs[i], NULL));
+			assert_false(is_refused(&b, beliefs[taken], NULL));
+		}
+		close_bench(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_refused_shapes),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_ownership_cannot_be_written),

@@ -465,21 +465,29 @@ static void take_a_turn(struct fake_kernel *k, enum fake_moment moment, unsigned
 		b->now += 0.02;
 }
 
-/* Twelve SAs that are to be promoted, of which one group is. */
-static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
+/* Twelve SAs that are to be promoted. */
+static void open_twelve(struct bench *b, struct fake_belief *beliefs[12])
 {
 	open_bench_with(b, SIXTEEN("allow: true", ""));
 	manager_set_paused(b->manager, true);
 	for (unsigned i = 0; i < 12; i++)
 		beliefs[i] = add(b, (struct fake_sa_spec){.spi = 0x1001 + i,
 							  .peer = (uint16_t)(10 + i),
-							  .reqid = 1 + i});
+							  .reqid = 1 + i,
+							  .soft_seconds = 1000,
+							  .hard_seconds = 1000000});
 	for (unsigned i = 0; i < 50; i++) {
 		for (unsigned j = 0; j < 12; j++)
 			(void)fake_kernel_send(b->fake, beliefs[j], 50, 1000);
 		pass(b, 0.02);
 	}
 	manager_set_paused(b->manager, false);
+}
+
+/* One group of them is. */
+static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
+{
+	open_twelve(b, beliefs);
 	fake_kernel_set_hook(b->fake, take_a_turn, b);
 	manager_plan(b->manager);
 	fake_kernel_set_hook(b->fake, NULL, NULL);
@@ -509,6 +517,111 @@ static void test_orders_hold_for_what_is_planned(void **state)
 	}
 }
 
+static unsigned n_pending(struct bench *b, struct fake_belief *const *beliefs)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 12; i++) {
+		struct policy_sa_view view;
+
+		policy_sa_get(b->manager->policy, entry(b, beliefs[i])->handle, b->now, &view);
+		n += view.pending;
+	}
+	return n;
+}
+
+/* What is not made is planned again. */
+static void test_cancelled_moves(void **state)
+{
+	struct fake_belief *beliefs[12];
+	struct bench b;
+
+	(void)state;
+	for (unsigned stale = 0; stale < 2; stale++) {
+		open_half_way(&b, beliefs);
+		assert_int_equal(n_pending(&b, beliefs), 4);
+		if (stale) {
+			b.manager->stale = true;
+			manager_make_moves(b.manager);
+		} else {
+			manager_set_paused(b.manager, true);
+		}
+		assert_int_equal(n_pending(&b, beliefs), 0);
+		assert_int_equal(b.manager->n_queue, 0);
+		assert_int_equal(b.manager->queue_position, 0);
+		assert_int_equal(b.manager->promoted, KERNEL_BATCH_MESSAGES);
+		/* Nothing is planned on what is out of date. */
+		manager_set_paused(b.manager, false);
+		b.now += 10;
+		manager_plan(b.manager);
+		assert_int_equal(b.manager->promoted, stale ? KERNEL_BATCH_MESSAGES : 12);
+		close_bench(&b);
+	}
+}
+
+/* Of an SA that may not be moved any more: known since the plan, but not from the SA itself. */
+static void test_hands_off_what_is_planned(void **state)
+{
+	struct fake_belief *beliefs[12];
+	struct bench b;
+
+	(void)state;
+	for (unsigned what = 0; what < 3; what++) {
+		open_half_way(&b, beliefs);
+		if (what == 0)
+			fake_kernel_advance(b.fake, 1001);
+		for (unsigned i = 0; what == 1 && i < 12; i++)
+			(void)add(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
+							    .peer = (uint16_t)(30 + i),
+							    .reqid = 30 + i});
+		for (unsigned i = 0; what == 2 && i < 12; i++)
+			(void)add(&b, (struct fake_sa_spec){.spi = 0x2001 + i,
+							    .peer = (uint16_t)(10 + i),
+							    .reqid = 1 + i,
+							    .inbound = true,
+							    .packet = true,
+							    .ifindex = NIC});
+		pass(&b, 0);
+		assert_int_equal(b.manager->n_queue, b.manager->queue_position);
+		assert_int_equal(b.manager->promoted, KERNEL_BATCH_MESSAGES);
+		assert_int_equal(n_pending(&b, beliefs), 0);
+		close_bench(&b);
+	}
+}
+
+/* Once, a little more than a turn. */
+static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	struct bench *b = userdata;
+
+	(void)moment;
+	(void)step;
+	b->now += 0.021;
+	fake_kernel_set_hook(k, NULL, NULL);
+}
+
+/* The loop gets its turn after the group in which time is up. */
+static void test_turns(void **state)
+{
+	struct fake_belief *beliefs[12];
+	struct bench b;
+
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		open_twelve(&b, beliefs);
+		if (late)
+			fake_kernel_set_hook(b.fake, take_time, &b);
+		manager_plan(b.manager);
+		assert_int_equal(b.manager->promoted, late ? KERNEL_BATCH_MESSAGES : 12);
+		assert_int_equal(schedule_is_pending(&b.manager->schedule, MANAGER_MOVES), late);
+		if (late)
+			assert_true(b.manager->schedule.due[MANAGER_MOVES] == b.now);
+		manager_make_moves(b.manager);
+		assert_int_equal(b.manager->promoted, 12);
+		close_bench(&b);
+	}
+}
+
 /* The SA of a planned move goes, and another one gets its handle. */
 static void test_planned_move_is_of_one_sa(void **state)
 {
@@ -518,7 +631,7 @@ static void test_planned_move_is_of_one_sa(void **state)
 
 	(void)state;
 	open_half_way(&b, beliefs);
-	handle = b.manager->queue[b.manager->queue_position].sa;
+	handle = b.manager->queue[b.manager->queue_position + 2].sa;
 	for (unsigned i = 0; i < 12; i++)
 		if (entry(&b, beliefs[i])->handle == handle)
 			assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
@@ -550,6 +663,9 @@ int main(void)
 		cmocka_unit_test(test_stop_gives_up),
 		cmocka_unit_test(test_stop_at_once),
 		cmocka_unit_test(test_orders_hold_for_what_is_planned),
+		cmocka_unit_test(test_cancelled_moves),
+		cmocka_unit_test(test_hands_off_what_is_planned),
+		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_planned_move_is_of_one_sa),
 	};
 

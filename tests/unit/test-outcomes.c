@@ -1,0 +1,871 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What comes of one move, whole: what the kernel has, what the policy believes, what is counted and
+ * told, what is remembered of the SA, and what is left in locked memory; and that all is well again
+ * once the cause is gone.
+ */
+#include "manager-bench.h"
+
+#include <math.h>
+
+/* The program is linked with --wrap for these two. */
+void *__real_reallocarray(void *pointer, size_t n, size_t size);
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static size_t no_memory_for; /* elements of this size; 0: there is memory for all */
+
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
+{
+	return size == no_memory_for ? NULL : __real_reallocarray(pointer, n, size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return size == no_memory_for ? NULL : __real_calloc(n, size);
+}
+
+/* Messages of a move that the daemon sends, counted from the first of its group; an outbound SA is
+ * covered first (GETSA, ALLOCSPI) and policies are counted (GETSPDINFO). */
+enum {
+	AT_COVER = 0,
+	AT_POLICIES = 2,
+	AT_READ = 3,    /* GETSA, GETAE */
+	AT_REMOVE = 5,  /* ALLOCSPI, DELSA, ALLOCSPI */
+	AT_INSTALL = 8, /* GETSA, UPDSA */
+	AT_VERIFY = 10, /* GETSA */
+};
+
+/* In the kernel, while the daemon moves the SA. */
+typedef void (*happening)(struct bench *b, struct fake_belief *belief);
+
+struct scenario {
+	bool evict;
+	struct fake_fault fault;
+	unsigned at; /* before the buffer that begins with this message: */
+	happening happens;
+
+	const char *what, *reason; /* as it is told */
+	const char *text;
+	bool in_nic;  /* in the end */
+	bool is_gone; /* the kernel does not have it */
+	bool is_owed; /* ... and the daemon is to put it back */
+	bool is_kept; /* ... and its entry is, with what it can be restored from */
+	unsigned promoted, evicted, refused, failed;
+	int refusal;
+	const char *refusal_text; /* NULL: that of the error */
+	double retry;             /* s, since the policy knows that the NIC refused it */
+	enum hands_off hands_off;
+	enum candidacy candidacy;
+	bool stays; /* when the cause is gone, the SA is not where it was wanted */
+};
+
+struct stage {
+	struct bench *bench;
+	struct fake_belief *belief;
+	const struct scenario *scenario;
+	bool done;
+	size_t in_use; /* of locked memory, while the SA is in software */
+};
+
+static void run_happening(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+			  void *userdata)
+{
+	struct stage *stage = userdata;
+
+	(void)step;
+	if (stage->done || moment != FAKE_BEFORE_TRANSACT ||
+	    fake_kernel_messages(k) != stage->scenario->at)
+		return;
+	stage->done = true;
+	stage->scenario->happens(stage->bench, stage->belief);
+}
+
+static void ike_deletes(struct bench *b, struct fake_belief *belief)
+{
+	(void)fake_ike_delete(b->fake, belief);
+}
+
+/* The link message is read later. */
+static void nic_goes_down(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	(void)fake_kernel_link_down(b->fake, NIC);
+	b->network.nic.up = false;
+}
+
+static void packet_meets_gap(struct bench *b, struct fake_belief *belief)
+{
+	nic_goes_down(b, belief);
+	fake_kernel_config(b->fake)->templates_name_spi = true;
+	(void)fake_kernel_send(b->fake, belief, 1, 100);
+	assert_true(fake_kernel_view(b->fake, belief).larval);
+}
+
+static void events_are_lost(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	fake_kernel_overrun(b->fake);
+}
+
+static void protection_becomes_optional(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+}
+
+/* As nothing of the daemon's can restore it. */
+static void sa_changes(struct bench *b, struct fake_belief *belief)
+{
+	static const uint32_t padding = 64;
+
+	fake_kernel_plant(b->fake, belief, XFRMA_TFCPAD, &padding, sizeof(padding));
+}
+
+static void nic_is_full(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	fake_kernel_nic(b->fake, NIC)->capacity_in = 0;
+}
+
+static void nic_is_silent(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	fake_kernel_nic(b->fake, NIC)->unsupported = true;
+}
+
+static void nic_lies(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	(void)fake_kernel_add_nic(
+		b->fake,
+		&(struct fake_nic){.ifindex = OTHER_NIC, .name = "eth1", .capacity_in = 33});
+	fake_kernel_nic(b->fake, NIC)->lands_on = OTHER_NIC;
+}
+
+static void refuse(struct bench *b, int error)
+{
+	fake_kernel_nic(b->fake, NIC)->fail_adds = 1;
+	fake_kernel_nic(b->fake, NIC)->fail_error = error;
+	fake_kernel_nic(b->fake, NIC)->fail_text = "";
+}
+
+static void nic_refuses(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	refuse(b, -EINVAL);
+}
+
+static void nic_is_busy(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	refuse(b, -EBUSY);
+}
+
+/* Out of the way again, and everything looked at. */
+static void clear_up(struct bench *b, struct fake_belief *belief)
+{
+	struct fake_nic *nic = fake_kernel_nic(b->fake, NIC);
+
+	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
+	fake_kernel_set_hook(b->fake, NULL, NULL);
+	fake_kernel_delete_policy(b->fake, 1);
+	nic->capacity_in = 33;
+	nic->unsupported = false;
+	nic->lands_on = 0;
+	nic->fail_adds = 0;
+	if (!b->network.nic.up) {
+		b->network.nic.up = true;
+		tell_link(b, false);
+		tell_link(b, true);
+	}
+	work(b, 70.0, fake_belief_alive(belief) ? belief : NULL);
+}
+
+/* Read from the socket right before the move, as the event loop would. */
+static void open_stage(struct stage *stage, struct bench *b, const struct scenario *scenario)
+{
+	*stage = (struct stage){.bench = b, .scenario = scenario, .done = !scenario->happens};
+	open_bench(b);
+	manager_set_paused(b->manager, true);
+	stage->belief = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(b, 0.5, stage->belief);
+	stage->in_use = secret_arena_in_use(b->arena);
+	if (scenario->evict) {
+		manager_set_paused(b->manager, false);
+		work(b, 0.5, stage->belief);
+		assert_int_equal(fake_kernel_view(b->fake, stage->belief).ifindex, NIC);
+		assert_int_equal(manager_evacuate(b->manager, "eth0"), 0);
+	} else {
+		manager_set_paused(b->manager, false);
+	}
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &scenario->fault);
+	fake_kernel_set_hook(b->fake, run_happening, stage);
+}
+
+static const struct action *last_action(const struct manager *m)
+{
+	assert_true(m->n_actions > 0);
+	return &m->actions[(m->n_actions - 1) % ACTIONS_REMEMBERED];
+}
+
+static void check_told(const struct manager *m, const struct scenario *s)
+{
+	const struct action *action = last_action(m);
+
+	assert_string_equal(action->what, s->what);
+	assert_string_equal(action->reason, s->reason);
+	if (s->text)
+		assert_non_null(strstr(action->text, s->text));
+	assert_int_equal(m->promoted, s->promoted + s->evict);
+	assert_int_equal(m->evicted, s->evicted);
+	assert_int_equal(m->refused, s->refused);
+	assert_int_equal(m->failed, s->failed);
+}
+
+static void check_owed(const struct manager *m, const struct sa_id *id, bool owed)
+{
+	struct sa_id other = *id;
+
+	other.spi++;
+	assert_int_equal(m->n_restoring, owed);
+	assert_int_equal(manager_is_owed(m, id), owed);
+	assert_false(manager_is_owed(m, &other));
+	assert_int_equal(health_holds(m->health, HEALTH_OWED), owed);
+	assert_false(health_holds(m->health, HEALTH_NO_MEMORY));
+	assert_int_equal(schedule_is_pending(&m->schedule, MANAGER_RESTORE), owed);
+	if (owed)
+		assert_true(fabs(m->schedule.due[MANAGER_RESTORE] - manager_now(m) - 0.01) < 1e-9);
+}
+
+static bool is_pending(struct bench *b, struct fake_belief *belief)
+{
+	struct policy_sa_view view;
+
+	policy_sa_get(b->manager->policy, entry(b, belief)->handle, b->now, &view);
+	return view.pending;
+}
+
+static void check_refusal(struct manager *m, const struct sa *sa, const struct scenario *s)
+{
+	const char *expected = s->refusal_text ? s->refusal_text : strerror(-s->refusal);
+	const char *text;
+
+	assert_int_equal(manager_shape_is_refused(m, NIC, sa->shape, &text),
+			 s->candidacy == CANDIDACY_REFUSED_SHAPE);
+	if (s->candidacy == CANDIDACY_REFUSED_SHAPE)
+		assert_string_equal(text, expected);
+	if (strcmp(s->reason, "silent-software") != 0)
+		assert_string_equal(sa->refusal_text, expected);
+}
+
+/* The entry of an SA that the kernel has, and what the policy believes of it. */
+static void check_entry(struct stage *stage)
+{
+	const struct scenario *s = stage->scenario;
+	struct manager *m = stage->bench->manager;
+	struct sa *sa = entry(stage->bench, stage->belief);
+	struct policy_sa_view view;
+
+	assert_non_null(sa);
+	assert_int_equal(sa->ifindex, s->in_nic ? NIC : 0);
+	assert_false(sa->foreign);
+	assert_int_equal(sa->hands_off, s->hands_off);
+	assert_int_equal(sa->candidacy, s->candidacy);
+	assert_int_equal(sa->refusal, s->refusal);
+	assert_int_equal(sa->refusal_text != NULL, s->refusal != 0);
+	if (sa->refusal)
+		check_refusal(m, sa, s);
+	assert_int_equal(shadow_exists(&sa->shadow), s->in_nic);
+	assert_int_equal(sa->watch.until > 0, s->in_nic);
+	if (s->in_nic)
+		assert_true(placed_contains(m->environment.placed, &sa->description.id, NIC,
+					    sa->add_time));
+	else
+		assert_int_equal(sa->shadow.sampled_at, 0);
+	assert_false(placed_contains(m->environment.placed, &sa->description.id, 0, sa->add_time));
+	if (s->evicted)
+		assert_false(placed_contains(m->environment.placed, &sa->description.id, NIC,
+					     sa->add_time));
+	if (s->promoted || s->evicted)
+		assert_true(sa->moved_at == manager_now(m));
+	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
+	assert_false(view.pending);
+	assert_int_equal(view.resident, s->in_nic);
+	assert_true(fabs(view.retry_in - s->retry) < 1e-9);
+}
+
+/* Its entry is kept until the link message comes, in the NIC where it was, or goes. */
+static void check_entry_of_gone(struct stage *stage)
+{
+	struct sa *sa = entry(stage->bench, stage->belief);
+
+	assert_int_equal(sa != NULL, stage->scenario->is_kept || stage->scenario->is_owed);
+	if (!stage->scenario->is_kept)
+		return;
+	assert_int_equal(sa->ifindex, NIC);
+	assert_true(shadow_exists(&sa->shadow));
+	assert_true(sa->shadow.sampled_at > 0);
+	assert_false(is_pending(stage->bench, stage->belief));
+}
+
+static void check_scenario(const struct scenario *s)
+{
+	struct stage stage;
+	struct sa_id id;
+	struct bench b;
+
+	open_stage(&stage, &b, s);
+	id = fake_belief_id(stage.belief);
+	b.now += 0.003;
+	manager_plan(b.manager);
+	assert_true(stage.done);
+
+	assert_int_equal(fake_kernel_view(b.fake, stage.belief).exists &&
+				 !fake_kernel_view(b.fake, stage.belief).larval,
+			 !s->is_gone);
+	check_told(b.manager, s);
+	assert_int_equal(told(&b, "is full below its capacity"), s->refusal == -ENOSPC);
+	check_owed(b.manager, &id, s->is_owed);
+	if (s->is_gone)
+		check_entry_of_gone(&stage);
+	else
+		check_entry(&stage);
+	if (!s->is_owed && !s->is_kept && !s->in_nic)
+		assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	else
+		assert_true(secret_arena_in_use(b.arena) > stage.in_use);
+	assert_int_equal(b.manager->queue_position, b.manager->n_queue);
+	if (s->evict)
+		manager_end_evacuations(b.manager);
+	clear_up(&b, stage.belief);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	if (fake_belief_alive(stage.belief)) {
+		assert_true(fake_kernel_view(b.fake, stage.belief).exists);
+		assert_int_equal(fake_kernel_view(b.fake, stage.belief).ifindex,
+				 s->stays ? 0 : NIC);
+	} else {
+		assert_null(entry(&b, stage.belief));
+		assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	}
+	assert_int_equal(fake_kernel_check(b.fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+	close_bench(&b);
+}
+
+static void check_scenarios(const struct scenario *scenarios, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		print_message("scenario %zu: %s, %s\n", i, scenarios[i].what, scenarios[i].reason);
+		check_scenario(&scenarios[i]);
+	}
+}
+
+#define NO_MEMORY(at)                                                                         \
+	{                                                                                     \
+		.kind = FAKE_FAULT_REFUSE, .message = (at), .count = 100000, .error = -ENOMEM \
+	}
+#define UNSENT(at)                                                               \
+	{                                                                        \
+		.kind = FAKE_FAULT_SEND, .message = (at), .error = -ECONNREFUSED \
+	}
+
+static void test_promotions(void **state)
+{
+	static const struct scenario scenarios[] = {
+		{.what = "promoted", .reason = "free-slot", .promoted = 1, .in_nic = true},
+		/* The driver's answers. */
+		{.happens = nic_refuses,
+		 .what = "refused",
+		 .reason = "refused",
+		 .text = "Invalid argument",
+		 .refused = 1,
+		 .refusal = -EINVAL,
+		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .retry = 60},
+		{.happens = nic_is_busy,
+		 .what = "refused",
+		 .reason = "refused",
+		 .refused = 1,
+		 .refusal = -EBUSY,
+		 .retry = 60},
+		{.fault = {.kind = FAKE_FAULT_REFUSE,
+			   .message = AT_INSTALL + 1,
+			   .error = -EOPNOTSUPP,
+			   .text = "?"},
+		 .what = "refused",
+		 .reason = "refused",
+		 .text = ": ?",
+		 .refused = 1,
+		 .refusal = -EOPNOTSUPP,
+		 .refusal_text = "?",
+		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .retry = 60},
+		{.happens = nic_is_full,
+		 .what = "refused",
+		 .reason = "refused",
+		 .refused = 1,
+		 .refusal = -ENOSPC,
+		 .refusal_text = "No space for SA in Tx table!"},
+		{.happens = nic_is_silent,
+		 .what = "refused",
+		 .reason = "silent-software",
+		 .refused = 1,
+		 .refusal = -EOPNOTSUPP,
+		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .retry = 60},
+		{.happens = nic_lies,
+		 .what = "refused",
+		 .reason = "wrong-device",
+		 .refused = 1,
+		 .retry = 60},
+		/* The SA is not touched. */
+		{.at = AT_READ,
+		 .happens = sa_changes,
+		 .what = "hands-off",
+		 .reason = "tfc-padding",
+		 .hands_off = HANDS_OFF_TFC,
+		 .stays = true},
+		{.at = AT_POLICIES,
+		 .happens = protection_becomes_optional,
+		 .what = "hands-off",
+		 .reason = "optional-template",
+		 .hands_off = HANDS_OFF_OPTIONAL_TEMPLATE},
+		{.at = AT_POLICIES,
+		 .happens = events_are_lost,
+		 .what = "failed",
+		 .reason = "failed",
+		 .failed = 1},
+		{.fault = UNSENT(AT_READ), .what = "failed", .reason = "failed", .failed = 1},
+		/* Somebody deletes it. */
+		{.at = AT_READ,
+		 .happens = ike_deletes,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true},
+		{.at = AT_INSTALL,
+		 .happens = ike_deletes,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true},
+		{.at = AT_VERIFY,
+		 .happens = ike_deletes,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true},
+		{.at = AT_VERIFY,
+		 .happens = nic_goes_down,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true,
+		 .is_kept = true},
+		/* It cannot be put back yet. */
+		{.fault = NO_MEMORY(AT_INSTALL),
+		 .what = "failed",
+		 .reason = "lost",
+		 .failed = 1,
+		 .is_gone = true,
+		 .is_owed = true},
+	};
+
+	(void)state;
+	check_scenarios(scenarios, ELEMENTSOF(scenarios));
+}
+
+static void test_evictions(void **state)
+{
+	static const struct scenario scenarios[] = {
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .what = "evicted",
+		 .reason = "no-longer-allowed",
+		 .evicted = 1},
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .fault = UNSENT(AT_READ),
+		 .what = "failed",
+		 .reason = "failed",
+		 .failed = 1,
+		 .in_nic = true},
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .at = AT_POLICIES,
+		 .happens = events_are_lost,
+		 .what = "failed",
+		 .reason = "failed",
+		 .failed = 1,
+		 .in_nic = true},
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .at = AT_READ,
+		 .happens = ike_deletes,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true},
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .at = AT_READ,
+		 .happens = nic_goes_down,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true,
+		 .is_kept = true},
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .at = AT_READ,
+		 .happens = packet_meets_gap,
+		 .what = "gone",
+		 .reason = "gone",
+		 .is_gone = true,
+		 .is_kept = true},
+		{.evict = true,
+		 .candidacy = CANDIDACY_NIC_EVACUATED,
+		 .fault = NO_MEMORY(AT_INSTALL),
+		 .what = "failed",
+		 .reason = "lost",
+		 .failed = 1,
+		 .is_gone = true,
+		 .is_owed = true},
+	};
+
+	(void)state;
+	check_scenarios(scenarios, ELEMENTSOF(scenarios));
+}
+
+/* An inbound SA needs no cover, and no policy concerns it. In the end what its larval SA left is
+ * taken away. */
+static void test_inbound(void **state)
+{
+	static const uint16_t types[] = {XFRM_MSG_GETSA, XFRM_MSG_GETAE,    XFRM_MSG_ALLOCSPI,
+					 XFRM_MSG_DELSA, XFRM_MSG_ALLOCSPI, XFRM_MSG_GETSA,
+					 XFRM_MSG_UPDSA, XFRM_MSG_GETSA,    XFRM_MSG_ALLOCSPI,
+					 XFRM_MSG_DELSA};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_set_paused(b.manager, true);
+	belief = add(&b,
+		     (struct fake_sa_spec){.inbound = true, .spi = 0x1001, .peer = 10, .reqid = 1});
+	for (unsigned i = 0; i < 25; i++) {
+		for (unsigned j = 0; j < 50; j++)
+			(void)fake_kernel_receive_next(b.fake, belief, 1000);
+		pass(&b, 0.02);
+	}
+	manager_set_paused(b.manager, false);
+	fake_kernel_restart_counts(b.fake);
+	manager_plan(b.manager);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	assert_int_equal(fake_kernel_messages(b.fake), ELEMENTSOF(types));
+	for (unsigned i = 0; i < ELEMENTSOF(types); i++)
+		assert_int_equal(fake_kernel_message_type(b.fake, i), types[i]);
+	close_bench(&b);
+}
+
+/* ---- Moves that hang together ---- */
+
+#define NIC_OF_ONE                                                 \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 1}]"
+
+/* One in a NIC with one slot, and a hotter one that is to have it. */
+static void open_swap(struct bench *b, struct fake_belief **cold, struct fake_belief **hot)
+{
+	open_bench_with(b, NIC_OF_ONE);
+	*cold = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	for (unsigned i = 0; fake_kernel_view(b->fake, *cold).ifindex == 0; i++) {
+		assert_true(i < 500);
+		(void)fake_kernel_send(b->fake, *cold, 2, 1000);
+		work(b, 0.02, NULL);
+	}
+	manager_set_paused(b->manager, true);
+	*hot = add(b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	for (unsigned i = 0; i < 250; i++) {
+		(void)fake_kernel_send(b->fake, *cold, 2, 1000);
+		work(b, 0.02, *hot);
+	}
+	manager_set_paused(b->manager, false);
+	fake_kernel_restart_counts(b->fake);
+}
+
+/* A promotion is not tried when the eviction that it needs has failed. */
+static void test_swaps(void **state)
+{
+	/* GETSA and ALLOCSPI of both, GETSPDINFO; then the eviction: as above. */
+	static const struct {
+		struct fake_fault fault;
+		happening happens;
+		unsigned at;
+		unsigned promoted, evicted, failed;
+	} cases[] = {
+		{.promoted = 2, .evicted = 1},
+		{.fault = UNSENT(5), .promoted = 1, .failed = 1},
+		{.happens = sa_changes, .at = 5, .promoted = 1},
+		{.happens = ike_deletes, .at = 5, .promoted = 2},
+		{.fault = NO_MEMORY(10), .promoted = 1, .failed = 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct scenario scenario = {.at = cases[i].at, .happens = cases[i].happens};
+		struct fake_belief *cold, *hot;
+		struct bench b;
+		struct stage stage = {
+			.bench = &b, .scenario = &scenario, .done = !cases[i].happens};
+
+		open_swap(&b, &cold, &hot);
+		stage.belief = cold;
+		fake_kernel_set_fault(b.fake, &cases[i].fault);
+		fake_kernel_set_hook(b.fake, run_happening, &stage);
+		manager_plan(b.manager);
+		assert_true(stage.done);
+		assert_int_equal(b.manager->promoted, cases[i].promoted);
+		assert_int_equal(b.manager->evicted, cases[i].evicted);
+		assert_int_equal(b.manager->failed, cases[i].failed);
+		assert_int_equal(fake_kernel_view(b.fake, hot).ifindex == NIC,
+				 cases[i].promoted == 2);
+		assert_false(is_pending(&b, hot));
+		assert_true(!entry(&b, cold) || !is_pending(&b, cold));
+		assert_int_equal(b.manager->n_queue, b.manager->queue_position);
+		assert_int_equal(fake_kernel_count(b.fake, true) > 0, b.manager->n_restoring);
+		close_bench(&b);
+	}
+}
+
+/* ---- SAs that are owed to the kernel ---- */
+
+static void run_restore(struct bench *b)
+{
+	b->now = b->manager->schedule.due[MANAGER_RESTORE];
+	schedule_cancel(&b->manager->schedule, MANAGER_RESTORE);
+	manager_restore(b->manager);
+}
+
+/* Tried again after 10 ms, doubling up to a second; each of them until it is back. */
+static void test_owed(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct sa_id ids[3];
+	double wait = 0.01;
+	size_t in_use;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_set_paused(b.manager, true);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+		ids[i] = fake_belief_id(beliefs[i]);
+		work(&b, 0.5, beliefs[i]);
+	}
+	in_use = secret_arena_in_use(b.arena);
+	manager_set_paused(b.manager, false);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		work(&b, 0.5, beliefs[i]);
+		assert_int_equal(fake_kernel_view(b.fake, beliefs[i]).ifindex, NIC);
+	}
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0));
+	nic_goes_down(&b, NULL);
+	(void)manager_restore_lost(b.manager, NIC);
+	assert_int_equal(b.manager->n_restoring, 3);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_true(fabs(b.manager->schedule.due[MANAGER_RESTORE] - b.now - wait) < 1e-9);
+		assert_true(health_holds(b.manager->health, HEALTH_OWED));
+		run_restore(&b);
+		wait = fmin(2 * wait, 1);
+	}
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_true(manager_is_owed(b.manager, &ids[i]));
+
+	/* There is memory for a little more each time. */
+	for (unsigned n = 0; b.manager->n_restoring > 0; n++) {
+		unsigned back = 0;
+
+		assert_true(n < 100);
+		fake_kernel_restart_counts(b.fake);
+		fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(n));
+		run_restore(&b);
+		for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+			struct fake_view view = fake_kernel_view(b.fake, beliefs[i]);
+			bool is_back = view.exists && !view.larval;
+
+			assert_int_equal(manager_is_owed(b.manager, &ids[i]), !is_back);
+			back += is_back;
+		}
+		assert_int_equal(b.manager->n_restoring, ELEMENTSOF(beliefs) - back);
+		assert_int_equal(health_holds(b.manager->health, HEALTH_OWED), back < 3);
+	}
+	assert_false(schedule_is_pending(&b.manager->schedule, MANAGER_RESTORE));
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	settle(&b);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_int_equal(entry(&b, beliefs[i])->ifindex, 0);
+	assert_int_equal(secret_arena_in_use(b.arena), in_use);
+	/* Nor is there memory to take covers away. */
+	assert_int_equal(
+		fake_kernel_check(b.fake,
+				  FAKE_CHECK_COUNTERS_MAY_DIFFER | FAKE_CHECK_LARVALS_MAY_STAY,
+				  stderr),
+		0);
+	close_bench(&b);
+}
+
+/* The IKE daemon gives it up meanwhile. */
+static void test_owed_and_deleted(void **state)
+{
+	static const struct scenario scenario = {.fault = NO_MEMORY(AT_INSTALL)};
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_stage(&stage, &b, &scenario);
+	manager_plan(b.manager);
+	assert_int_equal(b.manager->n_restoring, 1);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	(void)fake_ike_delete(b.fake, stage.belief);
+	run_restore(&b);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_false(health_holds(b.manager->health, HEALTH_OWED));
+	assert_null(entry(&b, stage.belief));
+	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	close_bench(&b);
+}
+
+/* ---- In observe mode ---- */
+
+#define OBSERVE(more)                                              \
+	"mode: observe\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" more
+
+static void check_pretended(struct bench *b, struct fake_belief *belief, const char *what,
+			    bool resident, uint64_t n_actions)
+{
+	struct policy_sa_view view;
+
+	policy_sa_get(b->manager->policy, entry(b, belief)->handle, b->now, &view);
+	assert_string_equal(last_action(b->manager)->what, what);
+	assert_int_equal(b->manager->n_actions, n_actions);
+	assert_int_equal(entry(b, belief)->virtually_resident, resident);
+	assert_int_equal(view.resident, resident);
+	assert_false(view.pending);
+	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0);
+	assert_int_equal(entry(b, belief)->ifindex, 0);
+}
+
+/* The plan goes on as it would. */
+static void test_observe(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, OBSERVE(""));
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 1.0, belief);
+	check_pretended(&b, belief, "would-promote", true, 1);
+	apply(&b, OBSERVE("rules: [{offload: never}]"));
+	work(&b, 1.0, belief);
+	check_pretended(&b, belief, "would-evict", false, 2);
+	close_bench(&b);
+}
+
+/* ---- A NIC with fewer slots than it should have ---- */
+
+/* It is told what is planned with from then on, of the half that is full. */
+static void test_full(void **state)
+{
+	static const char text[] =
+		"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\nnics: [{match: {name: "
+		"eth0}, allow: true, trusted: true, capacity: {in: 8, out: 9}}]";
+
+	(void)state;
+	for (unsigned inbound = 0; inbound < 2; inbound++) {
+		struct fake_belief *belief;
+		struct fake_nic *nic;
+		struct bench b;
+
+		open_bench_with(&b, text);
+		nic = fake_kernel_nic(b.fake, NIC);
+		nic->split = true;
+		nic->capacity_in = inbound ? 0 : 8;
+		nic->capacity_out = inbound ? 9 : 0;
+		belief =
+			add(&b, (struct fake_sa_spec){
+					.inbound = inbound, .spi = 0x1001, .peer = 10, .reqid = 1});
+		for (unsigned i = 0; i < 50; i++) {
+			for (unsigned j = 0; inbound && j < 50; j++)
+				(void)fake_kernel_receive_next(b.fake, belief, 1000);
+			work(&b, 0.02, inbound ? NULL : belief);
+		}
+		assert_int_equal(b.manager->refused, 1);
+		assert_int_equal(told(&b, "is full below its capacity: planning with 0 slots"), 1);
+		close_bench(&b);
+	}
+}
+
+/* ---- Without memory ---- */
+
+/* What could not be kept if it were lost is not begun. */
+static void test_no_memory_to_owe(void **state)
+{
+	static const struct scenario scenario = {.fault = NO_MEMORY(AT_INSTALL)};
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_stage(&stage, &b, &scenario);
+	no_memory_for = sizeof(struct move);
+	manager_plan(b.manager);
+	no_memory_for = 0;
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_true(health_holds(b.manager->health, HEALTH_NO_MEMORY));
+	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	assert_false(is_pending(&b, stage.belief));
+	close_bench(&b);
+}
+
+/* What cannot be queued is planned again. */
+static void test_no_memory_to_queue(void **state)
+{
+	static const struct scenario scenario = {};
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_stage(&stage, &b, &scenario);
+	no_memory_for = sizeof(struct policy_move);
+	manager_plan(b.manager);
+	no_memory_for = 0;
+	assert_int_equal(b.manager->promoted, 0);
+	assert_false(is_pending(&b, stage.belief));
+	work(&b, 10, stage.belief);
+	assert_int_equal(b.manager->promoted, 1);
+	assert_int_equal(fake_kernel_view(b.fake, stage.belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_promotions),
+		cmocka_unit_test(test_evictions),
+		cmocka_unit_test(test_inbound),
+		cmocka_unit_test(test_swaps),
+		cmocka_unit_test(test_owed),
+		cmocka_unit_test(test_owed_and_deleted),
+		cmocka_unit_test(test_observe),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_no_memory_to_owe),
+		cmocka_unit_test(test_no_memory_to_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
