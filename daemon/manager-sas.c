@@ -22,7 +22,8 @@
 /* An SA without ESN that has fewer outbound numbers left is not promoted: 7 s at 100 Gbit/s. */
 #define PROMOTION_SEQUENCE_RESERVE (UINT32_C(1) << 30)
 
-/* What survives a rekey: everything in a description but the SPI. */
+/* What survives a rekey: everything in a description but the SPI. Without padding: compared as
+ * bytes. */
 struct lineage {
 	struct sa_address source, destination;
 	uint32_t reqid, mark_value, mark_mask, if_id, cpu, label;
@@ -31,26 +32,24 @@ struct lineage {
 	uint32_t direction;
 };
 
-_Static_assert(sizeof(struct lineage) <= 64, "policy_sa_add() takes no more");
+_Static_assert(sizeof(struct lineage) == 64, "policy_sa_add() takes no more");
 
 static struct lineage lineage_of(const struct sa_description *d)
 {
-	struct lineage lineage;
-
-	memset(&lineage, 0, sizeof(lineage));
-	lineage.source = d->source;
-	lineage.destination = d->id.destination;
-	lineage.reqid = d->reqid;
-	lineage.mark_value = d->id.mark_value;
-	lineage.mark_mask = d->id.mark_mask;
-	lineage.if_id = d->if_id;
-	lineage.cpu = d->cpu;
-	lineage.label = d->label;
-	lineage.family = d->id.family;
-	lineage.protocol = d->id.protocol;
-	lineage.mode = d->mode;
-	lineage.direction = d->direction;
-	return lineage;
+	return (struct lineage){
+		.source = d->source,
+		.destination = d->id.destination,
+		.reqid = d->reqid,
+		.mark_value = d->id.mark_value,
+		.mark_mask = d->id.mark_mask,
+		.if_id = d->if_id,
+		.cpu = d->cpu,
+		.label = d->label,
+		.family = d->id.family,
+		.protocol = d->id.protocol,
+		.mode = d->mode,
+		.direction = d->direction,
+	};
 }
 
 static void resolve_direction(struct manager *m, const struct sa *sa, struct sa_facts *facts)
@@ -128,7 +127,6 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 {
 	const struct config_rule *rule = sa->rule;
 	struct policy_sa_config config = {
-		.table = POLICY_NONE,
 		.weight = rule ? rule->weight : 1.0,
 		.min_rate = rule ? rule->min_rate : 0.0,
 		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
@@ -141,18 +139,13 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 		const char *reason;
 		enum hands_off driver = manager_check_driver(m, sa, &reason);
 
-		if (driver != sa->hands_off && sa->ifindex == 0)
-			sa->hands_off = driver;
+		sa->hands_off = sa->ifindex == 0 ? driver : HANDS_OFF_NONE;
 		/* A copy that the IKE daemon made (manager_adopt()) can have come to that. */
-		if (driver == HANDS_OFF_DRIVER && sa->ifindex != 0) {
-			sa->hands_off = HANDS_OFF_NONE;
+		if (driver == HANDS_OFF_DRIVER && sa->ifindex != 0)
 			config.table = POLICY_NONE;
-		}
 	}
+	/* Foreign SAs too: their slots are subtracted from the capacity. */
 	config.immovable = sa->hands_off != HANDS_OFF_NONE;
-	/* Foreign SAs are outside: their slots are subtracted from the capacity. */
-	if (sa->foreign)
-		config.table = POLICY_NONE;
 	return config;
 }
 
@@ -249,7 +242,6 @@ static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 	adopted = !manager_owns(m, sa) && manager_adopt(m, sa);
 	sa->foreign = !manager_owns(m, sa);
 	sa->moved_at = manager_now(m);
-	note_packet_mode(m, sa, facts);
 	sa->hands_off = find_hands_off(m, sa, facts);
 	/* In a NIC that may not hold it: there must be a table that it is to leave. */
 	if (is_resident(sa) && manager_nic(m, sa->ifindex) &&

@@ -1,0 +1,844 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is known of each SA after a dump or an event, and what the policy is told of it. */
+#include "manager-bench.h"
+#include "xfrm-compat.h"
+
+#include <math.h>
+#include <netlink/msg.h>
+
+/* The program is linked with --wrap for this one. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static size_t no_memory_for; /* elements of this size; 0: there is memory for all */
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return size == no_memory_for ? NULL : __real_calloc(n, size);
+}
+
+#define NIC_WITH(mode, more)                                        \
+	"mode: " mode "\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth*}, allow: true, trusted: true, capacity: 4}]\n" more
+
+/* Between two dumps. */
+static const char *const rarely = "mode: enforce\ninterval: 60s\nmoves-per-second: 1000\n"
+				  "nics: [{match: {name: eth0}, allow: true, trusted: true, "
+				  "capacity: 4}]\n";
+
+static struct policy_sa_view view_of(struct bench *b, struct fake_belief *belief)
+{
+	struct policy_sa_view view = {};
+
+	assert_non_null(entry(b, belief));
+	policy_sa_get(b->manager->policy, entry(b, belief)->handle, b->now, &view);
+	return view;
+}
+
+/* ---- Successors ---- */
+
+/* The SA that a rekey leaves: what differs from its predecessor makes it another tunnel's. */
+static void test_successors(void **state)
+{
+	static const struct {
+		struct fake_sa_spec spec;
+		bool succeeds;
+	} cases[] = {
+		{{.peer = 10, .reqid = 1}, true},
+		{{.peer = 11, .reqid = 1}, false},
+		{{.peer = 10, .reqid = 2}, false},
+		{{.peer = 10, .reqid = 1, .if_id = 1}, false},
+		{{.peer = 10, .reqid = 1, .mark = {.v = 1, .m = 1}}, false},
+		{{.peer = 10, .reqid = 1, .mark = {.m = 2}}, false},
+		{{.peer = 10, .reqid = 1, .transport = true}, false},
+	};
+
+	(void)state;
+	for (unsigned inbound = 0; inbound < 2; inbound++)
+		for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+			struct fake_sa_spec spec = cases[i].spec;
+			struct fake_belief *next;
+			struct bench b;
+
+			open_bench(&b);
+			(void)promoted(&b, (struct fake_sa_spec){.inbound = inbound,
+								 .spi = 0x1001,
+								 .peer = 10,
+								 .reqid = 1});
+			spec.inbound = inbound;
+			spec.spi = 0x1002;
+			next = add(&b, spec);
+			pass(&b, 0.15);
+			assert_int_equal(fake_kernel_view(b.fake, next).ifindex,
+					 cases[i].succeeds ? NIC : 0);
+			close_bench(&b);
+		}
+}
+
+/* ---- The same identity, another SA ---- */
+
+static void check_description(struct bench *b, struct fake_belief *belief,
+			      const struct fake_sa_spec *spec)
+{
+	const struct sa *sa = entry(b, belief);
+	struct fake_view view = fake_kernel_view(b->fake, belief);
+
+	assert_non_null(sa);
+	assert_int_equal(sa->description.reqid, spec->reqid);
+	assert_int_equal(sa->description.if_id, spec->if_id);
+	assert_int_equal(sa->description.cpu, spec->cpu);
+	assert_int_equal(sa->description.label != 0, spec->label != NULL);
+	assert_int_equal(sa->description.mode,
+			 spec->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL);
+	assert_int_equal(sa->description.source.bytes[3], 1 + spec->peer);
+	assert_int_equal(sa->shape->esn, spec->esn);
+	assert_int_equal(sa->packets, view.current.packets);
+	assert_int_equal(sa->bytes, view.current.bytes);
+	assert_int_equal(sa->add_time, view.current.add_time);
+}
+
+static void test_replaced(void **state)
+{
+	static const struct fake_sa_spec specs[] = {
+		{.peer = 10, .reqid = 1},
+		{.peer = 11, .reqid = 1}, /* inbound: its source */
+		{.peer = 10, .reqid = 2},
+		{.peer = 10, .reqid = 1, .if_id = 3},
+		{.peer = 10, .reqid = 1, .cpu = 4},
+		{.peer = 10, .reqid = 1, .label = "a:b:c:0"},
+		{.peer = 10, .reqid = 1, .transport = true},
+		{.peer = 10, .reqid = 1, .esn = true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(specs); i++) {
+		struct fake_sa_spec spec = {
+			.inbound = true, .peer = 10, .reqid = 1, .direction = true, .window = 64};
+		struct fake_belief *belief;
+		struct bench b;
+
+		open_bench_with(&b, rarely);
+		belief = add(&b, spec);
+		settle(&b);
+		check_description(&b, belief, &spec);
+		assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+		spec = specs[i];
+		spec.inbound = true;
+		spec.direction = true;
+		spec.window = 64;
+		belief = add(&b, spec);
+		assert_int_equal(fake_kernel_receive_next(b.fake, belief, 100), 0);
+		settle(&b);
+		assert_int_equal(b.manager->sas.n, 1);
+		check_description(&b, belief, &spec);
+		close_bench(&b);
+	}
+}
+
+/* ---- Why SAs are not moved ---- */
+
+/* Tells of the SA what no GETSA shows. */
+static void tell_event(struct bench *b, struct fake_belief *belief, uint16_t type, bool hard)
+{
+	struct sa_id id = fake_belief_id(belief);
+	struct xfrm_user_expire expire = {.hard = hard};
+	struct nl_msg *message = nlmsg_alloc();
+
+	assert_non_null(message);
+	memcpy(&expire.state.id.daddr, id.destination.bytes, sizeof(expire.state.id.daddr));
+	expire.state.id.spi = htonl(id.spi);
+	expire.state.id.proto = id.protocol;
+	expire.state.family = id.family;
+	assert_non_null(nlmsg_put(message, 0, 0, type, 0, 0));
+	assert_int_equal(nlmsg_append(message, &expire, sizeof(expire), NLMSG_ALIGNTO), 0);
+	assert_int_equal(manager_handle_event(nlmsg_hdr(message), false, b->manager), 0);
+	nlmsg_free(message);
+	settle(b);
+}
+
+/* Beyond so many outbound numbers an SA without ESN is not promoted; one that is in a NIC stays. */
+static void test_sequence_space(void **state)
+{
+	static const struct {
+		uint64_t sequence;
+		bool esn, inbound;
+		enum hands_off hands_off;
+	} cases[] = {
+		{.sequence = 0x90000000},
+		{.sequence = 0xbfffffff},
+		{.sequence = 0xc0000000, .hands_off = HANDS_OFF_SEQUENCE_SPACE},
+		{.sequence = 0xc0000000, .esn = true},
+	};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		open_bench_with(&b, rarely);
+		belief = add(&b, (struct fake_sa_spec){.peer = 10,
+						       .sequence = cases[i].sequence,
+						       .esn = cases[i].esn,
+						       .window = cases[i].esn ? 64 : 0});
+		settle(&b);
+		assert_int_equal(entry(&b, belief)->hands_off, cases[i].hands_off);
+		close_bench(&b);
+	}
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .sequence = 0xbffff000});
+	work(&b, 2.0, belief);
+	assert_true(fake_kernel_view(b.fake, belief).sequence_out > 0xc0000000);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
+/* An optional template of outbound policies concerns outbound SAs. */
+static void test_optional_inbound(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+	belief = promoted(&b, (struct fake_sa_spec){.inbound = true, .peer = 10, .reqid = 1});
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
+/* Known by an event alone, and told once; the policy leaves the SA where it is. */
+static void test_soft_expired(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_SOFT_EXPIRED);
+	assert_false(entry(&b, belief)->deleted_by_other);
+	assert_int_equal(view_of(&b, belief).reason, POLICY_REASON_IMMOVABLE);
+	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
+	work(&b, 1.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* What the driver would handle wrongly may be fit for another one. */
+static void test_driver(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+	double looked;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
+	work(&b, 0.5, belief);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_DRIVER);
+	assert_int_equal(told(&b, "promoted"), 0);
+	/* It stays so without being looked at each time. */
+	looked = b.network.lookups;
+	work(&b, 1.0, belief);
+	assert_true(b.network.lookups == looked);
+	/* Other reasons come first. */
+	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_SOFT_EXPIRED);
+	close_bench(&b);
+
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
+	work(&b, 0.5, belief);
+	strcpy(b.network.nic.driver, "another");
+	manager_look_anew(b.manager);
+	work(&b, 1.0, belief);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+
+	/* Where it may not go anyway, that is the reason. */
+	open_bench_with(&b, "mode: enforce\ninterval: 100ms\n"
+			    "nics: [{match: {name: eth0}, allow: true, trusted: false}]\n");
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
+	work(&b, 0.5, belief);
+	check_reason(&b, belief, "nic-not-trusted");
+	close_bench(&b);
+}
+
+/* The device has gone, and what is known of the NICs is of before. */
+static void test_device_gone(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_WITH("enforce", ""));
+	add_other_nic(&b);
+	b.network.by_other = true;
+	manager_look_anew(b.manager);
+	b.network.other_present = false;
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	settle(&b);
+	assert_int_equal(entry(&b, belief)->candidate, OTHER_NIC);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
+/* Known from then on, or still known when the own address goes. */
+static void test_direction(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	b.network.direction_unknown = true;
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	work(&b, 0.5, belief);
+	assert_int_equal(entry(&b, belief)->description.direction, SA_DIRECTION_UNKNOWN);
+	b.network.direction_unknown = false;
+	work(&b, 1.0, belief);
+	assert_int_equal(entry(&b, belief)->description.direction, SA_DIRECTION_OUT);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	b.network.direction_unknown = true;
+	work(&b, 1.0, belief);
+	assert_int_equal(entry(&b, belief)->description.direction, SA_DIRECTION_OUT);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
+/* ---- What the policy is told ---- */
+
+/* A rule that says nothing of it changes nothing: same weight, and no pin. */
+static void test_rules(void **state)
+{
+	struct fake_belief *with, *without, *idle;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_WITH("enforce", "rules: [{match: {reqid: 1}, nic: eth0}]\n"));
+	manager_set_paused(b.manager, true);
+	with = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	without = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	idle = add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 1});
+	for (unsigned i = 0; i < 50; i++) {
+		(void)fake_kernel_send(b.fake, with, 50, 1000);
+		work(&b, 0.02, without);
+	}
+	assert_true(view_of(&b, with).cost > 0);
+	assert_true(view_of(&b, with).cost == view_of(&b, without).cost);
+	manager_set_paused(b.manager, false);
+	pass(&b, 0.5);
+	assert_int_equal(fake_kernel_view(b.fake, with).ifindex, NIC);
+	assert_int_equal(fake_kernel_view(b.fake, without).ifindex, NIC);
+	assert_int_equal(fake_kernel_view(b.fake, idle).ifindex, 0);
+	close_bench(&b);
+}
+
+/* Of the second of two groups. */
+static void test_group(void **state)
+{
+	struct fake_belief *beliefs[2];
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b,
+			NIC_WITH("enforce", "groups: [{name: one, match: {reqid: 1}, ceiling: 2}, "
+					    "{name: two, match: {reqid: 2}, ceiling: 1}]\n"));
+	for (unsigned i = 0; i < 2; i++)
+		beliefs[i] = add(
+			&b, (struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 2});
+	for (unsigned i = 0; i < 50; i++) {
+		(void)fake_kernel_send(b.fake, beliefs[0], 50, 1000);
+		work(&b, 0.02, beliefs[1]);
+	}
+	assert_int_equal(b.manager->promoted, 1);
+	close_bench(&b);
+}
+
+static uint32_t capacity_of(struct bench *b)
+{
+	struct policy_table_view view;
+
+	policy_table_get(b->manager->policy, manager_nic(b->manager, NIC)->out, &view);
+	return view.capacity;
+}
+
+/* Somebody else's SA in the NIC: not ours to judge, and its slot is not ours to give, from the next
+ * plan on, which comes before the next dump. */
+static void test_foreign(void **state)
+{
+	struct fake_belief *foreign;
+	double moved_at;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	assert_int_equal(capacity_of(&b), 4);
+	foreign = add(&b,
+		      (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1, .ifindex = NIC});
+	pass(&b, 1.0);
+	assert_int_equal(capacity_of(&b), 3);
+	assert_int_equal(view_of(&b, foreign).reason, POLICY_REASON_IMMOVABLE);
+	assert_false(view_of(&b, foreign).resident);
+	assert_false(entry(&b, foreign)->virtually_resident);
+	assert_int_equal(told(&b, "Not touching SA"), 1);
+	/* Its entry stays what it is. */
+	moved_at = entry(&b, foreign)->moved_at;
+	b.now += 5;
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_true(entry(&b, foreign)->moved_at == moved_at);
+	/* The kernel takes it out of the NIC: it is like any other. */
+	fake_ike_migrate(b.fake, foreign, 10);
+	pass(&b, 1.0);
+	assert_false(entry(&b, foreign)->foreign);
+	assert_int_equal(entry(&b, foreign)->ifindex, 0);
+	assert_int_equal(entry(&b, foreign)->hands_off, HANDS_OFF_NONE);
+	assert_int_equal(capacity_of(&b), 4);
+	close_bench(&b);
+
+	open_bench_with(&b, rarely);
+	foreign = add(&b,
+		      (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1, .ifindex = NIC});
+	pass(&b, 1.0);
+	assert_int_equal(fake_ike_delete(b.fake, foreign), 0);
+	pass(&b, 1.0);
+	assert_int_equal(capacity_of(&b), 4);
+	assert_int_equal(told(&b, "Not touching SA"), 1);
+	close_bench(&b);
+}
+
+/* One that is not moved for a reason is told of, once; others are not. */
+static void test_told(void **state)
+{
+	static const uint32_t value = 1;
+	struct fake_belief *belief, *larval;
+	struct sa_id id;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){
+				 .spi = 0x1001, .peer = 10, .reqid = 1, .set_mark = {7, 0xff}});
+	pass(&b, 0.5);
+	assert_int_equal(entry(&b, belief)->output_mark, 7);
+	assert_int_equal(told(&b, "Not touching SA"), 0);
+	larval = add(&b,
+		     (struct fake_sa_spec){.inbound = true, .spi = 0x1002, .peer = 11, .reqid = 2});
+	assert_int_equal(fake_ike_reserve(b.fake, larval, 0x2002), 0);
+	pass(&b, 0.5);
+	id = fake_belief_id(larval);
+	id.spi = 0x2002;
+	assert_non_null(sa_table_find(&b.manager->sas, &id));
+	assert_int_equal(sa_table_find(&b.manager->sas, &id)->handle, POLICY_NONE);
+	assert_int_equal(told(&b, "Not touching SA"), 0);
+	/* A dump asks for nothing more, though there is a larval SA. */
+	fake_kernel_restart_counts(b.fake);
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 3});
+	fake_kernel_plant(b.fake, belief, 60, &value, sizeof(value));
+	pass(&b, 0.5);
+	assert_int_equal(entry(&b, belief)->unknown_attribute, 60);
+	assert_int_equal(told(&b, "Not touching SA"), 1);
+	close_bench(&b);
+}
+
+/* ---- Events and dumps ---- */
+
+/* Many at once are all read, each once. */
+static void test_many_events(void **state)
+{
+	static const unsigned counts[] = {1, 8, 11, 24, 150, 300};
+	static struct fake_belief *beliefs[300];
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(counts); i++) {
+		open_bench_with(&b, rarely);
+		fake_kernel_restart_counts(b.fake);
+		for (unsigned n = 0; n < counts[i]; n++)
+			beliefs[n] =
+				add(&b, (struct fake_sa_spec){
+						.spi = 0x1001 + n, .peer = 10 + n, .reqid = 1 + n});
+		manager_drain_events(b.manager);
+		assert_int_equal(b.manager->n_changed, counts[i]);
+		manager_read_changed(b.manager);
+		assert_int_equal(b.manager->n_changed, 0);
+		assert_int_equal(fake_kernel_messages(b.fake), counts[i]);
+		assert_int_equal(b.manager->sas.n, counts[i]);
+		for (unsigned n = 0; n < counts[i]; n++) {
+			assert_non_null(entry(&b, beliefs[n]));
+			assert_true(entry(&b, beliefs[n])->moved_at == b.now);
+			(void)fake_ike_delete(b.fake, beliefs[n]);
+		}
+		settle(&b);
+		assert_int_equal(b.manager->sas.n, 0);
+		assert_false(b.manager->stale);
+		close_bench(&b);
+	}
+}
+
+/* More than can be read one by one. */
+static void test_too_many_events(void **state)
+{
+	struct sa_id id = {.spi = 1};
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	for (id.spi = 1; id.spi <= 4096; id.spi++) {
+		manager_note_changed(b.manager, &id);
+		assert_false(b.manager->stale);
+	}
+	manager_note_changed(b.manager, &id);
+	assert_true(b.manager->stale);
+	assert_int_equal(b.manager->n_changed, 4096);
+	close_bench(&b);
+}
+
+/* Deleted unseen: one dump finds them all missing. */
+static void test_missing(void **state)
+{
+	struct fake_belief *beliefs[20];
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	pass(&b, 0.5);
+	assert_int_equal(b.manager->sas.n, ELEMENTSOF(beliefs));
+	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
+		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
+	fake_kernel_overrun(b.fake);
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(b.manager->sas.n, 1);
+	close_bench(&b);
+}
+
+/* Of an SA that we hold in a NIC: what the IKE daemon deletes in whatever way does not come back
+ * when the NIC goes down, and its key is not kept. */
+static void test_deleted(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 4; way++) {
+		struct fake_belief *belief;
+		struct sa_id id;
+		size_t in_use;
+		uint64_t add_time;
+		struct bench b;
+
+		open_bench(&b);
+		in_use = secret_arena_in_use(b.arena);
+		belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+		id = fake_belief_id(belief);
+		add_time = entry(&b, belief)->add_time;
+		assert_true(placed_contains(b.placed, &id, NIC, add_time));
+		if (way == 0)
+			assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+		else if (way == 1)
+			assert_int_equal(fake_ike_flush(b.fake), 0);
+		else if (way == 2)
+			assert_int_equal(fake_ike_expire(b.fake, belief), 0);
+		else
+			tell_event(&b, belief, XFRM_MSG_DELSA, false);
+		if (way < 3)
+			go_down(&b);
+		pass(&b, 2.0);
+		if (way < 3) {
+			assert_null(entry(&b, belief));
+			assert_int_equal(fake_kernel_count(b.fake, false), 0);
+			assert_int_equal(secret_arena_in_use(b.arena), in_use);
+			assert_false(placed_contains(b.placed, &id, NIC, add_time));
+		} else {
+			assert_false(entry(&b, belief)->deleted_by_other);
+		}
+		assert_int_equal(b.manager->resyncs, way == 1);
+		close_bench(&b);
+	}
+}
+
+/* Read between two dumps: counters, and the shadow that a restoration begins with. */
+static void test_sampled(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	b.now += 0.033;
+	(void)fake_kernel_send(b.fake, belief, 3, 100);
+	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
+	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
+	assert_true(entry(&b, belief)->carried_at == b.now);
+	assert_int_equal(entry(&b, belief)->packets,
+			 fake_kernel_view(b.fake, belief).current.packets);
+	assert_int_equal(entry(&b, belief)->bytes, fake_kernel_view(b.fake, belief).current.bytes);
+	close_bench(&b);
+}
+
+/* Each time that an SA goes down with its NIC the link message may be late. */
+static void test_missing_twice(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	for (unsigned i = 0; i < 2; i++) {
+		fall(&b);
+		pass(&b, 0.5);
+		assert_non_null(entry(&b, belief));
+		tell_link(&b, false);
+		assert_true(fake_kernel_view(b.fake, belief).exists);
+		tell_link(&b, true);
+		work(&b, 10.0, belief);
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	}
+	close_bench(&b);
+}
+
+/* In the place of an SA that is gone stands the larval SA of a packet. */
+static void test_larval_in_place(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned dumped = 0; dumped < 2; dumped++) {
+		open_bench_with(&b, rarely);
+		fake_kernel_config(b.fake)->templates_name_spi = true;
+		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+		settle(&b);
+		assert_int_equal(manager_dump(b.manager), 0);
+		assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+		if (dumped)
+			fake_kernel_overrun(b.fake);
+		(void)fake_kernel_send(b.fake, belief, 1, 100);
+		assert_true(fake_kernel_view(b.fake, belief).larval);
+		if (dumped)
+			assert_int_equal(manager_dump(b.manager), 0);
+		else
+			settle(&b);
+		assert_int_equal(b.manager->n_masked, 0);
+		assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_LARVAL);
+		assert_int_equal(entry(&b, belief)->handle, POLICY_NONE);
+		close_bench(&b);
+	}
+}
+
+/* Policies are read by the first dump, and when events were lost. */
+static void test_policies(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+	manager_free(b.manager);
+	start_manager(&b, rarely);
+	assert_int_equal(b.manager->spd.n_optional, 1);
+	assert_int_equal(b.manager->n_masked, 0);
+	close_bench(&b);
+
+	open_bench_with(&b, rarely);
+	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+	fake_kernel_overrun(b.fake);
+	settle(&b);
+	assert_true(b.manager->stale);
+	pass(&b, 0.2);
+	assert_false(b.manager->stale);
+	assert_int_equal(b.manager->spd.n_optional, 1);
+	close_bench(&b);
+
+	/* One that becomes optional. */
+	open_bench_with(&b, rarely);
+	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1});
+	settle(&b);
+	assert_int_equal(b.manager->spd.n_optional, 0);
+	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
+	settle(&b);
+	assert_int_equal(b.manager->spd.n_optional, 1);
+	close_bench(&b);
+}
+
+/* Nothing can be read: the next tick tries again. */
+static void test_no_kernel(void **state)
+{
+	struct fake_belief *belief;
+	uint64_t generation;
+	struct bench b;
+
+	(void)state;
+	for (unsigned stale = 0; stale < 2; stale++) {
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+		generation = b.manager->generation;
+		fake_kernel_kill(b.fake);
+		b.manager->stale = stale;
+		assert_int_equal(manager_dump(b.manager), -ESHUTDOWN);
+		assert_int_equal(b.manager->generation, generation + !stale);
+		assert_non_null(entry(&b, belief));
+		assert_false(b.manager->dumping);
+		close_bench(&b);
+	}
+}
+
+/* Once a second at most, whatever the interval. */
+static void test_history(void **state)
+{
+	struct fake_belief *belief;
+	const struct sa *sa;
+	uint64_t samples;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	samples = b.manager->samples;
+	work(&b, 9.9, belief);
+	assert_true(b.manager->samples >= samples + 9 && b.manager->samples <= samples + 10);
+	sa = entry(&b, belief);
+	for (uint64_t i = samples + 2; i <= b.manager->samples; i++)
+		assert_true(fabs(history_decode(sa->history[i % CONTROL_HISTORY_SAMPLES]) / 2.5e6 -
+				 1) < 0.2);
+	close_bench(&b);
+}
+
+/* ---- SAs that are in a NIC when the daemon starts ---- */
+
+static void test_found_in_nic(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	manager_free(b.manager);
+	start_manager(&b, rules);
+	assert_false(entry(&b, belief)->foreign);
+	assert_true(entry(&b, belief)->virtually_resident);
+	assert_true(entry(&b, belief)->moved_at == b.now);
+	assert_true(view_of(&b, belief).resident);
+	assert_int_equal(entry(&b, belief)->candidacy, CANDIDACY_OK);
+	work(&b, 1.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	assert_int_equal(told(&b, "Not touching SA"), 0);
+	close_bench(&b);
+}
+
+/* The same SA, whose time the kernel rewrote: it is watched on, and is where it was. */
+static void test_same_state(void **state)
+{
+	struct fake_belief *belief;
+	struct sa_watch watch;
+	double moved_at;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	watch = entry(&b, belief)->watch;
+	moved_at = entry(&b, belief)->moved_at;
+	assert_true(watch.until > 0);
+	b.now += 0.05;
+	fake_kernel_set_add_time(b.fake, belief, 12345);
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(entry(&b, belief)->add_time, 12345);
+	assert_memory_equal(&entry(&b, belief)->watch, &watch, sizeof(watch));
+	assert_true(entry(&b, belief)->moved_at == moved_at);
+	assert_int_equal(entry(&b, belief)->packets,
+			 fake_kernel_view(b.fake, belief).current.packets);
+	/* Another one in its stead is watched from its own beginning, in its own place. */
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 2});
+	settle(&b);
+	assert_true(entry(&b, belief)->watch.until == 0);
+	assert_true(entry(&b, belief)->moved_at == b.now);
+	close_bench(&b);
+}
+
+/* ---- Without memory ---- */
+
+/* It is taken with the next dump. */
+static void test_no_memory_for_entry(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	no_memory_for = sizeof(struct sa);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	settle(&b);
+	assert_null(entry(&b, belief));
+	no_memory_for = 0;
+	work(&b, 0.5, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* No room in locked memory: nothing is read, and nothing forgotten. */
+static void test_no_room_to_read(void **state)
+{
+	struct fake_belief *belief;
+	static void *rest[8192 + 1];
+	struct sa_id id;
+	size_t n = 0;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	settle(&b);
+	id = fake_belief_id(belief);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	while ((rest[n] = secret_alloc(b.arena, 16384)))
+		n++;
+	manager_read_again(b.manager, &id, 1);
+	assert_non_null(entry(&b, belief));
+	while (n > 0)
+		secret_free(b.arena, rest[--n]);
+	manager_read_again(b.manager, &id, 1);
+	assert_null(entry(&b, belief));
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_successors),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_sequence_space),
+		cmocka_unit_test(test_optional_inbound),
+		cmocka_unit_test(test_soft_expired),
+		cmocka_unit_test(test_driver),
+		cmocka_unit_test(test_device_gone),
+		cmocka_unit_test(test_direction),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_many_events),
+		cmocka_unit_test(test_too_many_events),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_missing_twice),
+		cmocka_unit_test(test_larval_in_place),
+		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_no_kernel),
+		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_found_in_nic),
+		cmocka_unit_test(test_same_state),
+		cmocka_unit_test(test_no_memory_for_entry),
+		cmocka_unit_test(test_no_room_to_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
