@@ -162,19 +162,12 @@ bool manager_is_owed(const struct manager *m, const struct sa_id *id)
 	return false;
 }
 
-static void tell_capacity(struct manager *m, const struct sa *sa, int ifindex)
+static void tell_capacity(struct manager *m, policy_table table)
 {
-	const struct manager_nic *n = manager_nic(m, ifindex);
 	struct policy_table_view view;
-	policy_table table;
 
-	if (!n)
-		return;
-	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
-	if (table == POLICY_NONE)
-		return;
 	policy_table_get(m->policy, table, &view);
-	manager_tell_capacity(m, n, view.capacity);
+	manager_tell_capacity(m, manager_nic_of_table(m, table), view.capacity);
 }
 
 static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
@@ -201,7 +194,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		late = no_space && manager_slots_are_late(m, move->target.ifindex);
 		report(m, sa, late ? POLICY_FAILED : no_space ? POLICY_NO_SPACE : POLICY_REFUSED);
 		if (no_space && !late)
-			tell_capacity(m, sa, move->target.ifindex);
+			tell_capacity(m, planned->table);
 		remember_refusal(m, move->target.ifindex, sa, move);
 		break;
 	case MOVE_RESULT_HANDS_OFF:
@@ -244,7 +237,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
 	manager_drain_events(m);
-	if (move->image.attributes && !sa->deleted_by_other) {
+	if (move->image.attributes) {
 		sa->ifindex = move->target.ifindex;
 		shadow_take(&sa->shadow, &move->image, begun);
 	}

@@ -13,6 +13,8 @@
 #include "placed.h"
 
 #include <errno.h>
+#include <linux/xfrm.h>
+#include <netlink/msg.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -361,6 +363,24 @@ static inline void apply(struct bench *b, const char *text)
 
 	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
 	manager_apply_config(b->manager, config);
+}
+
+/* Tells of the SA what no GETSA shows. */
+static inline void tell_event(struct bench *b, struct fake_belief *belief, uint16_t type, bool hard)
+{
+	struct sa_id id = fake_belief_id(belief);
+	struct xfrm_user_expire expire = {.hard = hard};
+	struct nl_msg *message = nlmsg_alloc();
+
+	assert_non_null(message);
+	memcpy(&expire.state.id.daddr, id.destination.bytes, sizeof(expire.state.id.daddr));
+	expire.state.id.spi = htonl(id.spi);
+	expire.state.id.proto = id.protocol;
+	expire.state.family = id.family;
+	assert_non_null(nlmsg_put(message, 0, 0, type, 0, 0));
+	assert_int_equal(nlmsg_append(message, &expire, sizeof(expire), NLMSG_ALIGNTO), 0);
+	assert_int_equal(manager_handle_event(nlmsg_hdr(message), false, b->manager), 0);
+	nlmsg_free(message);
 }
 
 static inline void check_reason(struct bench *b, const struct fake_belief *belief,

@@ -170,6 +170,31 @@ static void test_slot_not_yet_free(void **state)
 	close_bench(&b);
 }
 
+/* What the driver refuses for another reason it refuses. */
+static void test_refused_soon_after(void **state)
+{
+	struct fake_belief *one, *other;
+	struct policy_sa_view view;
+	struct fake_nic *nic;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, RULES(""));
+	nic = fake_kernel_nic(b.fake, NIC);
+	one = add_inbound(&b, 1);
+	receive(&b, one, 5, one, 0, 1.0);
+	other = add_inbound(&b, 2);
+	nic->fail_adds = 1;
+	nic->fail_error = -EBUSY;
+	for (unsigned i = 0; b.manager->refused == 0; i++) {
+		assert_true(i < 1000);
+		receive(&b, one, 0, other, 50, 0.02);
+	}
+	policy_sa_get(b.manager->policy, entry(&b, other)->handle, b.now, &view);
+	assert_true(view.retry_in > 50);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_does_not_wait),
 		cmocka_unit_test(test_no_fault_of_the_nic),
 		cmocka_unit_test(test_slot_not_yet_free),
+		cmocka_unit_test(test_refused_soon_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,9 +224,11 @@ static void check_waits(const char *retry, const double *waits, size_t n)
 
 static void test_waits(void **state)
 {
-	static const double seconds[] = {10, 20, 40}, minutes[] = {1500, 3000, 3600, 3600};
+	static const double least[] = {1, 2, 4}, seconds[] = {10, 20, 40};
+	static const double minutes[] = {1500, 3000, 3600, 3600};
 
 	(void)state;
+	check_waits("1s", least, ELEMENTSOF(least));
 	check_waits("10s", seconds, ELEMENTSOF(seconds));
 	check_waits("25min", minutes, ELEMENTSOF(minutes));
 }
@@ -282,6 +284,31 @@ static void test_refused_shapes(void **state)
 	}
 }
 
+static void test_ownership_is_full(void **state)
+{
+	struct fake_belief *belief;
+	struct sa_id id = {.family = AF_INET, .protocol = IPPROTO_ESP};
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, quick_retry);
+	for (id.spi = 1; id.spi <= PLACED_MAX; id.spi++)
+		assert_int_equal(placed_add(b.placed, &id, NIC, 1), 0);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	manager_drain_events(b.manager);
+	manager_read_changed(b.manager);
+	for (unsigned i = 0; i < 4; i++) {
+		(void)fake_kernel_send(b.fake, belief, 500, 1000);
+		b.now += 0.5;
+		manager_read_again(b.manager, &entry(&b, belief)->description.id, 1);
+	}
+	manager_plan(b.manager);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(health_holds(b.manager->health, HEALTH_OWNERSHIP));
+	assert_int_equal(b.manager->promoted, 0);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_ownership_cannot_be_written),
+		cmocka_unit_test(test_ownership_is_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,6 @@
 #include "xfrm-compat.h"
 
 #include <math.h>
-#include <netlink/msg.h>
 
 /* The program is linked with --wrap for this one. */
 void *__real_calloc(size_t n, size_t size);
@@ -137,25 +136,6 @@ static void test_replaced(void **state)
 
 /* ---- Why SAs are not moved ---- */
 
-/* Tells of the SA what no GETSA shows. */
-static void tell_event(struct bench *b, struct fake_belief *belief, uint16_t type, bool hard)
-{
-	struct sa_id id = fake_belief_id(belief);
-	struct xfrm_user_expire expire = {.hard = hard};
-	struct nl_msg *message = nlmsg_alloc();
-
-	assert_non_null(message);
-	memcpy(&expire.state.id.daddr, id.destination.bytes, sizeof(expire.state.id.daddr));
-	expire.state.id.spi = htonl(id.spi);
-	expire.state.id.proto = id.protocol;
-	expire.state.family = id.family;
-	assert_non_null(nlmsg_put(message, 0, 0, type, 0, 0));
-	assert_int_equal(nlmsg_append(message, &expire, sizeof(expire), NLMSG_ALIGNTO), 0);
-	assert_int_equal(manager_handle_event(nlmsg_hdr(message), false, b->manager), 0);
-	nlmsg_free(message);
-	settle(b);
-}
-
 /* Beyond so many outbound numbers an SA without ESN is not promoted; one that is in a NIC stays. */
 static void test_sequence_space(void **state)
 {
@@ -215,6 +195,7 @@ static void test_soft_expired(void **state)
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
+	settle(&b);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_SOFT_EXPIRED);
 	assert_false(entry(&b, belief)->deleted_by_other);
 	assert_int_equal(view_of(&b, belief).reason, POLICY_REASON_IMMOVABLE);
@@ -243,6 +224,7 @@ static void test_driver(void **state)
 	assert_true(b.network.lookups == looked);
 	/* Other reasons come first. */
 	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
+	settle(&b);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_SOFT_EXPIRED);
 	close_bench(&b);
 
@@ -572,6 +554,7 @@ static void test_sampled(void **state)
 	b.now += 0.033;
 	(void)fake_kernel_send(b.fake, belief, 3, 100);
 	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
+	settle(&b);
 	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
 	assert_true(entry(&b, belief)->carried_at == b.now);
 	assert_int_equal(entry(&b, belief)->packets,

@@ -473,9 +473,7 @@ static void open_twelve(struct bench *b, struct fake_belief *beliefs[12])
 	for (unsigned i = 0; i < 12; i++)
 		beliefs[i] = add(b, (struct fake_sa_spec){.spi = 0x1001 + i,
 							  .peer = (uint16_t)(10 + i),
-							  .reqid = 1 + i,
-							  .soft_seconds = 1000,
-							  .hard_seconds = 1000000});
+							  .reqid = 1 + i});
 	for (unsigned i = 0; i < 50; i++) {
 		for (unsigned j = 0; j < 12; j++)
 			(void)fake_kernel_send(b->fake, beliefs[j], 50, 1000);
@@ -555,8 +553,48 @@ static void test_cancelled_moves(void **state)
 		b.now += 10;
 		manager_plan(b.manager);
 		assert_int_equal(b.manager->promoted, stale ? KERNEL_BATCH_MESSAGES : 12);
+		b.manager->stale = false;
+		manager_plan(b.manager);
+		assert_int_equal(b.manager->promoted, 12);
 		close_bench(&b);
 	}
+}
+
+/* While an SA is owed no other one is moved, nor planned. */
+static void test_nothing_beside_what_is_owed(void **state)
+{
+	unsigned n_owed = 0;
+
+	(void)state;
+	/* Until the first one of the group is lost, and no longer. */
+	for (unsigned count = 1; count < 40; count++) {
+		struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
+					       .message = 8 + 8 + 1 + 5,
+					       .count = count,
+					       .error = -ENOMEM};
+		struct fake_belief *beliefs[12];
+		struct bench b;
+
+		open_twelve(&b, beliefs);
+		fake_kernel_restart_counts(b.fake);
+		fake_kernel_set_fault(b.fake, &no_memory);
+		manager_plan(b.manager);
+		if (b.manager->n_restoring > 0) {
+			n_owed++;
+			assert_int_equal(b.manager->promoted, 0);
+			assert_int_equal(n_pending(&b, beliefs), 0);
+			b.now += 10;
+			manager_plan(b.manager);
+			fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+			manager_restore(b.manager);
+			assert_int_equal(b.manager->n_restoring, 0);
+			manager_plan(b.manager);
+			/* It is not yet known how much the one carries. */
+			assert_int_equal(b.manager->promoted, 11);
+		}
+		close_bench(&b);
+	}
+	assert_true(n_owed > 0);
 }
 
 /* Of an SA that may not be moved any more: known since the plan, but not from the SA itself. */
@@ -568,8 +606,8 @@ static void test_hands_off_what_is_planned(void **state)
 	(void)state;
 	for (unsigned what = 0; what < 3; what++) {
 		open_half_way(&b, beliefs);
-		if (what == 0)
-			fake_kernel_advance(b.fake, 1001);
+		for (unsigned i = 0; what == 0 && i < 12; i++)
+			tell_event(&b, beliefs[i], XFRM_MSG_EXPIRE, false);
 		for (unsigned i = 0; what == 1 && i < 12; i++)
 			(void)add(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
 							    .peer = (uint16_t)(30 + i),
@@ -664,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_stop_at_once),
 		cmocka_unit_test(test_orders_hold_for_what_is_planned),
 		cmocka_unit_test(test_cancelled_moves),
+		cmocka_unit_test(test_nothing_beside_what_is_owed),
 		cmocka_unit_test(test_hands_off_what_is_planned),
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_planned_move_is_of_one_sa),

@@ -43,7 +43,8 @@ typedef void (*happening)(struct bench *b, struct fake_belief *belief);
 struct scenario {
 	bool evict;
 	struct fake_fault fault;
-	unsigned at; /* before the buffer that begins with this message: */
+	happening before; /* the plan */
+	unsigned at;      /* before the buffer that begins with this message: */
 	happening happens;
 
 	const char *what, *reason; /* as it is told */
@@ -142,6 +143,11 @@ static void nic_lies(struct bench *b, struct fake_belief *belief)
 		b->fake,
 		&(struct fake_nic){.ifindex = OTHER_NIC, .name = "eth1", .capacity_in = 33});
 	fake_kernel_nic(b->fake, NIC)->lands_on = OTHER_NIC;
+}
+
+static void packets_are_sent(struct bench *b, struct fake_belief *belief)
+{
+	(void)fake_kernel_send(b->fake, belief, 10, 100);
 }
 
 static void refuse(struct bench *b, int error)
@@ -319,8 +325,11 @@ static void check_scenario(const struct scenario *s)
 
 	open_stage(&stage, &b, s);
 	id = fake_belief_id(stage.belief);
+	if (s->before)
+		s->before(&b, stage.belief);
 	b.now += 0.003;
 	manager_plan(b.manager);
+	assert_int_equal(placed_save_if_changed(b.placed), 0);
 	assert_true(stage.done);
 
 	assert_int_equal(fake_kernel_view(b.fake, stage.belief).exists &&
@@ -417,6 +426,15 @@ static void test_promotions(void **state)
 		 .candidacy = CANDIDACY_REFUSED_SHAPE,
 		 .retry = 60},
 		{.happens = nic_lies,
+		 .what = "refused",
+		 .reason = "wrong-device",
+		 .refused = 1,
+		 .retry = 60},
+		/* On its way back the notification with its numbers is lost. */
+		{.before = nic_lies,
+		 .fault = {.kind = FAKE_FAULT_LOSE_NOTE, .message = 14},
+		 .at = 13,
+		 .happens = packets_are_sent,
 		 .what = "refused",
 		 .reason = "wrong-device",
 		 .refused = 1,
@@ -737,6 +755,28 @@ static void test_owed_and_deleted(void **state)
 	close_bench(&b);
 }
 
+/* Back from an eviction: its place is known at once. */
+static void test_owed_and_back(void **state)
+{
+	static const struct scenario scenario = {.evict = true, .fault = NO_MEMORY(AT_INSTALL)};
+	struct policy_sa_view view;
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_stage(&stage, &b, &scenario);
+	manager_plan(b.manager);
+	assert_int_equal(b.manager->n_restoring, 1);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	run_restore(&b);
+	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(entry(&b, stage.belief)->ifindex, 0);
+	policy_sa_get(b.manager->policy, entry(&b, stage.belief)->handle, b.now, &view);
+	assert_false(view.resident);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	close_bench(&b);
+}
+
 /* ---- In observe mode ---- */
 
 #define OBSERVE(more)                                              \
@@ -835,20 +875,46 @@ static void test_no_memory_to_owe(void **state)
 /* What cannot be queued is planned again. */
 static void test_no_memory_to_queue(void **state)
 {
-	static const struct scenario scenario = {};
+	struct fake_belief *beliefs[4];
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_set_paused(b.manager, true);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+		work(&b, 0.5, beliefs[i]);
+	}
+	manager_set_paused(b.manager, false);
+	no_memory_for = sizeof(struct policy_move);
+	manager_plan(b.manager);
+	no_memory_for = 0;
+	assert_int_equal(b.manager->promoted, 0);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_false(is_pending(&b, beliefs[i]));
+	work(&b, 10, beliefs[3]);
+	assert_int_equal(fake_kernel_view(b.fake, beliefs[3]).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* The SA is on another device, and its entry is lost: the next dump finds it there. */
+static void test_no_memory_for_entry(void **state)
+{
+	static const struct scenario scenario = {.at = AT_READ, .happens = nic_lies};
 	struct stage stage;
 	struct bench b;
 
 	(void)state;
 	open_stage(&stage, &b, &scenario);
-	no_memory_for = sizeof(struct policy_move);
+	no_memory_for = sizeof(struct sa);
 	manager_plan(b.manager);
 	no_memory_for = 0;
-	assert_int_equal(b.manager->promoted, 0);
-	assert_false(is_pending(&b, stage.belief));
-	work(&b, 10, stage.belief);
-	assert_int_equal(b.manager->promoted, 1);
-	assert_int_equal(fake_kernel_view(b.fake, stage.belief).ifindex, NIC);
+	assert_null(entry(&b, stage.belief));
+	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	fake_kernel_nic(b.fake, NIC)->lands_on = 0;
+	work(&b, 1.0, stage.belief);
+	assert_non_null(entry(&b, stage.belief));
 	close_bench(&b);
 }
 
@@ -861,10 +927,12 @@ int main(void)
 		cmocka_unit_test(test_swaps),
 		cmocka_unit_test(test_owed),
 		cmocka_unit_test(test_owed_and_deleted),
+		cmocka_unit_test(test_owed_and_back),
 		cmocka_unit_test(test_observe),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_no_memory_to_owe),
 		cmocka_unit_test(test_no_memory_to_queue),
+		cmocka_unit_test(test_no_memory_for_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
