@@ -649,6 +649,60 @@ static void test_policies(void **state)
 	close_bench(&b);
 }
 
+/* Those in packet offload, which vanish with their NIC unless somebody took them away before. */
+static void test_offloaded_policies(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned flushed = 0; flushed < 2; flushed++) {
+		open_bench_with(&b, rarely);
+		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+		fake_kernel_add_policy(b.fake,
+				       &(struct fake_policy_spec){.index = 1, .ifindex = NIC});
+		settle(&b);
+		assert_int_equal(b.manager->spd.n_offloaded, 1);
+		if (flushed)
+			tell_event(&b, belief, XFRM_MSG_FLUSHPOLICY, false);
+		else
+			fake_kernel_delete_policy(b.fake, 1);
+		settle(&b);
+		assert_int_equal(b.manager->spd.n_offloaded, 0);
+		assert_false(b.manager->stale);
+		assert_non_null(entry(&b, belief));
+		/* What a flush of SAs left, the next dump tells. */
+		tell_event(&b, belief, XFRM_MSG_FLUSHSA, false);
+		assert_true(b.manager->stale);
+		assert_true(entry(&b, belief)->deleted_by_other);
+		close_bench(&b);
+	}
+}
+
+/* That a tunnel moves holds at once for its other SAs, too. */
+static void test_tunnel_moves(void **state)
+{
+	static const struct fake_new_place place = {.peer = 11};
+	struct fake_belief *belief, *other;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	manager_set_paused(b.manager, true);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	other = add(&b,
+		    (struct fake_sa_spec){.inbound = true, .spi = 0x1002, .peer = 10, .reqid = 1});
+	(void)fake_kernel_send(b.fake, belief, 10, 100);
+	settle(&b);
+	assert_int_equal(entry(&b, other)->candidacy, CANDIDACY_OK);
+	assert_int_equal(fake_ike_move_read(b.fake, belief), 0);
+	assert_int_equal(fake_ike_move_delete(b.fake, belief), 0);
+	assert_int_equal(fake_ike_move_make(b.fake, belief, &place), 0);
+	settle(&b);
+	assert_int_equal(entry(&b, other)->candidacy, CANDIDACY_PEER_MOVES);
+	close_bench(&b);
+}
+
 /* Nothing can be read: the next tick tries again. */
 static void test_no_kernel(void **state)
 {
@@ -815,6 +869,8 @@ int main(void)
 		cmocka_unit_test(test_missing_twice),
 		cmocka_unit_test(test_larval_in_place),
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_offloaded_policies),
+		cmocka_unit_test(test_tunnel_moves),
 		cmocka_unit_test(test_no_kernel),
 		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_found_in_nic),
