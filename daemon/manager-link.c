@@ -207,7 +207,9 @@ static bool attempt(struct manager *m, struct manager_restoration *r)
 
 	if (!sas || !images || !results || !others)
 		return true;
-	manager_drain_events(m);
+	/* Among what was not read yet there may be an SA that is not to come back. */
+	if (manager_drain_events(m) > 0)
+		return true;
 	collect(m, r->ifindex, &lost);
 	r->found |= lost.n + lost.n_others > 0;
 	migrator_reinstate(m->migrator, images, lost.n, results);

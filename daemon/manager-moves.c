@@ -236,7 +236,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
  * had for a moment is kept until that is known. */
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
-	manager_drain_events(m);
+	(void)manager_drain_events(m);
 	if (move->image.attributes) {
 		sa->ifindex = move->target.ifindex;
 		shadow_take(&sa->shadow, &move->image, begun);
@@ -249,7 +249,8 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 static void run(struct manager *m, const struct sa *sa, struct move *move)
 {
 	/* A policy may have come that makes its protection optional. */
-	manager_drain_events(m);
+	if (!m->stale)
+		(void)manager_drain_events(m);
 	if (m->stale) {
 		move->result = MOVE_RESULT_FAILED;
 		return;

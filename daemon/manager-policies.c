@@ -40,7 +40,7 @@ int manager_read_policies(struct manager *m)
 	int r;
 
 	/* Deletions that happened before are known. */
-	manager_drain_events(m);
+	(void)manager_drain_events(m);
 	r = spd_read(m->environment.kernel, &spd);
 	if (r < 0)
 		return r;

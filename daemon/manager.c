@@ -22,6 +22,9 @@
  * spaced by so many times what the last one took. */
 #define LINK_DEBOUNCE_SECONDS 0.1
 #define LOOK_ANEW_SPACING 10.0
+/* Who sends events faster than they are read must not keep the daemon from its event loop. So much
+ * is more than the socket's buffer holds. */
+#define DRAIN_ROUNDS_MAX 64
 
 double manager_now(const struct manager *m)
 {
@@ -88,24 +91,24 @@ static void resync_soon(struct manager *m)
 	tick_soon(m);
 }
 
-void manager_drain_events(struct manager *m)
+int manager_drain_events(struct manager *m)
 {
 	struct kernel *kernel = m->environment.kernel;
 	bool was_stale = m->stale;
-	int r;
+	int r = 1;
 
-	do
+	for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && r > 0; i++)
 		r = kernel->ops->receive_events(kernel, manager_handle_event, m);
-	while (r > 0);
 	if (r == -ENOBUFS)
 		m->overruns++;
-	if (r < 0)
+	if (r != 0)
 		m->stale = true;
 	/* The queue of moves may be in use by the caller: manager_make_moves() cancels it. */
 	if (m->stale && !was_stale)
 		tick_soon(m);
 	if (m->n_changed > 0)
 		schedule_in(&m->schedule, MANAGER_CHANGES, 0);
+	return r;
 }
 
 int manager_read_events(struct manager *m)

@@ -221,7 +221,10 @@ void manager_plan_soon(struct manager *m);
 
 /* manager-sas.c */
 int manager_dump(struct manager *m);
-void manager_drain_events(struct manager *m); /* all that are waiting */
+/* Reads all events that are waiting. Otherwise what is known is out of date, and nothing is moved
+ * until the next dump: a negative errno when some are lost, 1 when they come faster than they are
+ * read. */
+int manager_drain_events(struct manager *m);
 int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
 void manager_note_changed(struct manager *m, const struct sa_id *id); /* is to be read again */
 void manager_read_changed(struct manager *m);

@@ -13,6 +13,8 @@
 /* The kernel fills at most 32 KiB with one part of a dump (netlink_dump(), net/netlink), and a
  * single message about a link, an address or a route is far smaller. */
 #define DATAGRAM_MAX (32u * 1024u)
+/* More than a receive buffer holds. */
+#define DRAINED_MAX 16384u
 
 int netlink_errno(int libnl_error)
 {
@@ -256,18 +258,14 @@ int netlink_request(struct nl_sock *sock, struct nl_msg *message, uint64_t timeo
 	return exchange.interrupted ? -EINTR : 0;
 }
 
-bool netlink_drain(struct nl_sock *sock)
+void netlink_drain(struct nl_sock *sock)
 {
-	bool any = false;
-
-	for (;;) {
+	for (unsigned i = 0; i < DRAINED_MAX; i++) {
 		uint8_t byte;
 
-		if (recv(nl_socket_get_fd(sock), &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) >=
-			    0 ||
-		    errno == ENOBUFS)
-			any = true;
-		else if (errno != EINTR)
-			return any;
+		if (recv(nl_socket_get_fd(sock), &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) <
+			    0 &&
+		    errno != ENOBUFS && errno != EINTR)
+			return;
 	}
 }

@@ -46,5 +46,5 @@ int netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t tim
 /* Sends without waiting. */
 int netlink_send(struct nl_sock *socket, struct nl_msg *message);
 
-/* Throws away what is waiting, unread; lost messages too. Returns whether there was anything. */
-bool netlink_drain(struct nl_sock *socket);
+/* Throws away what is waiting, unread; lost messages too. What arrives meanwhile may stay. */
+void netlink_drain(struct nl_sock *socket);

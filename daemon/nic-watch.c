@@ -185,7 +185,7 @@ static void read_routes(struct nic_watch *w)
 	if (r == 0)
 		return;
 	w->changes.all = true;
-	(void)netlink_drain(w->routes);
+	netlink_drain(w->routes);
 }
 
 static int on_debounce(sd_event_source *source, uint64_t usec, void *userdata)

@@ -461,11 +461,86 @@ static void test_events_lost_during_a_move(void **state)
 	(void)add(&b, (struct fake_sa_spec){.peer = 10});
 	pass(&b, 1.0);
 	fake_kernel_overrun(b.fake);
-	manager_drain_events(b.manager);
+	assert_int_equal(manager_drain_events(b.manager), -ENOBUFS);
 	assert_true(b.manager->stale);
 	pass(&b, 0.2);
 	assert_false(b.manager->stale);
 	assert_int_equal(b.manager->resyncs, 1);
+	close_bench(&b);
+}
+
+/* Somebody sends events faster than they are read. */
+static unsigned storm; /* events that are to come yet */
+
+static int receive_storm(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	(void)kernel;
+	(void)handler;
+	(void)userdata;
+	assert_true(storm > 0);
+	storm--;
+	return 1;
+}
+
+static void begin_storm(struct bench *b, struct kernel_ops *ops, const struct kernel_ops **ret_calm)
+{
+	struct kernel *kernel = b->manager->environment.kernel;
+
+	*ret_calm = kernel->ops;
+	*ops = *kernel->ops;
+	ops->receive_events = receive_storm;
+	kernel->ops = ops;
+	storm = 100000;
+}
+
+static void test_storm_before_a_move(void **state)
+{
+	const struct kernel_ops *calm;
+	struct fake_belief *belief;
+	struct kernel_ops stormy;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	manager_set_paused(b.manager, true);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10});
+	work(&b, 0.5, belief);
+	manager_set_paused(b.manager, false);
+	begin_storm(&b, &stormy, &calm);
+	manager_plan(b.manager);
+	b.manager->environment.kernel->ops = calm;
+	assert_true(storm < 100000);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_true(b.manager->stale);
+	work(&b, 20.0, belief);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* The IKE daemon deleted one of the two, which is known only when the storm is over. */
+static void test_storm_before_a_restore(void **state)
+{
+	struct fake_belief *kept, *deleted;
+	const struct kernel_ops *calm;
+	struct kernel_ops stormy;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	kept = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	deleted = promoted(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	begin_storm(&b, &stormy, &calm);
+	assert_int_equal(fake_ike_delete(b.fake, deleted), 0);
+	fall(&b);
+	b.network.nic.up = false;
+	(void)manager_restore_lost(b.manager, NIC);
+	b.manager->environment.kernel->ops = calm;
+	assert_false(fake_kernel_view(b.fake, kept).exists);
+	assert_true(is_due(&b, MANAGER_LOST));
+	pass(&b, 0.01);
+	assert_true(fake_kernel_view(b.fake, kept).exists);
+	pass(&b, 1.0);
+	assert_false(fake_kernel_view(b.fake, deleted).exists);
 	close_bench(&b);
 }
 
@@ -573,6 +648,8 @@ static void test_refused_is_tried_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_storm_before_a_move),
+		cmocka_unit_test(test_storm_before_a_restore),
 		cmocka_unit_test(test_vlan),
 		cmocka_unit_test(test_vrf_unclear),
 		cmocka_unit_test(test_vrf_change_matters),

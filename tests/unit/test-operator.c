@@ -673,10 +673,10 @@ static void test_planned_move_is_of_one_sa(void **state)
 	for (unsigned i = 0; i < 12; i++)
 		if (entry(&b, beliefs[i])->handle == handle)
 			assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
-	manager_drain_events(b.manager);
+	(void)manager_drain_events(b.manager);
 	manager_read_changed(b.manager);
 	other = add(&b, (struct fake_sa_spec){.spi = 0x2001, .peer = 30, .reqid = 30});
-	manager_drain_events(b.manager);
+	(void)manager_drain_events(b.manager);
 	manager_read_changed(b.manager);
 	pass(&b, 0);
 	assert_int_equal(entry(&b, other)->handle, handle);
