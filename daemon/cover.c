@@ -26,6 +26,27 @@ bool covers_has(const struct covers *covers, const struct sa_id *id)
 	return false;
 }
 
+void covers_forget_expired(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+{
+	size_t kept = 0;
+
+	for (size_t first = 0; first < covers->n_larvals; first += KERNEL_BATCH_MESSAGES) {
+		kernel_batch_clear(batch);
+		for (size_t i = first; i < covers->n_larvals && i - first < KERNEL_BATCH_MESSAGES;
+		     i++)
+			sa_id_write(&covers->larvals[i], batch, XFRM_MSG_GETSA);
+		(void)kernel_transact(kernel, batch, NULL, NULL);
+		for (unsigned i = 0; i < batch->n; i++)
+			if (batch->answers[i].error != -ESRCH)
+				covers->larvals[kept++] = covers->larvals[first + i];
+	}
+	kernel_batch_clear(batch);
+	/* Whose they were is not known. */
+	if (kept < covers->n_larvals)
+		covers->n_covered = 0;
+	covers->n_larvals = kept;
+}
+
 static int take_larval(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct covers *covers = userdata;

@@ -39,6 +39,9 @@ int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch
 /* The same for SAs as the kernel has them, but those that must not be touched. */
 void covers_add_by_id(struct covers *covers, struct kernel *kernel, struct secret_arena *arena,
 		      struct kernel_batch *batch, const struct sa_id *ids, size_t n);
+/* Covers that are held for long expire: SAs whose covers may be gone do not count as covered. */
+void covers_forget_expired(struct covers *covers, struct kernel *kernel,
+			   struct kernel_batch *batch);
 bool covers_has(const struct covers *covers, const struct sa_id *id);
 /* Gives an SPI to the larval SA that sa_image_write_larval() leaves if its SPI is taken, since it
  * takes one to delete it. */

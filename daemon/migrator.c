@@ -284,6 +284,8 @@ void migrator_restore(struct migrator *m, struct move *move)
 	const struct sa_image *image = &move->image;
 
 	/* Without waiting: it is wanted now. */
+	if (covers_has(&m->covers, &move->id))
+		covers_forget_expired(&m->covers, m->kernel, &m->batch);
 	if (move->target.direction == SA_DIRECTION_OUT && !covers_has(&m->covers, &move->id))
 		(void)covers_add(&m->covers, m->kernel, &m->batch, &image, 1);
 	move->attempts = 0;

@@ -500,6 +500,55 @@ static void test_slot_of_another(void **state)
 	assert_int_equal(rescue_load(rescue, b->arena, &image, &target), -ENOENT);
 }
 
+static unsigned count_messages(struct bench *b, uint16_t type)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < fake_kernel_messages(b->fake); i++)
+		n += fake_kernel_message_type(b->fake, i) == type;
+	return n;
+}
+
+/* One that cannot be put back for so long that its cover expires is covered again. */
+static void test_cover_expired(void **state)
+{
+	static const struct fake_fault no_memory = {
+		.kind = FAKE_FAULT_REFUSE, .message = 1, .count = 1000, .error = -ENOMEM};
+	struct bench *b = *state;
+	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
+	const struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
+	struct fake_belief *belief = prepare(b, true);
+	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
+	struct move move = {.id = fake_belief_id(belief),
+			    .target.direction = SA_DIRECTION_OUT,
+			    .result = MOVE_RESULT_LOST,
+			    .exact = true};
+
+	bench_get(b, belief);
+	assert_int_equal(sa_image_capture(&move.image, b->arena, (void *)b->first), 0);
+	assert_int_equal(fake_kernel_link_down(b->fake, BENCH_NIC), 1);
+	assert_int_equal(migrator_new(b->kernel, b->arena, NULL, &parameters, &migrator), 0);
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &no_memory);
+	migrator_restore(migrator, &move);
+	assert_int_equal(move.result, MOVE_RESULT_LOST);
+	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 1);
+	/* As long as its cover is there it gets no other. */
+	fake_kernel_restart_counts(b->fake);
+	migrator_restore(migrator, &move);
+	assert_int_equal(move.result, MOVE_RESULT_LOST);
+	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 0);
+
+	fake_kernel_advance(b->fake, 40);
+	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
+	migrator_restore(migrator, &move);
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 1);
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +565,7 @@ int main(void)
 		BENCH_TEST(test_spi_per_destination),
 		BENCH_TEST(test_interrupted_and_down),
 		BENCH_TEST(test_slot_of_another),
+		BENCH_TEST(test_cover_expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
