@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from mutation import equivalents, faults  # noqa: E402
+from mutation import equivalents, exploration, faults  # noqa: E402
 
 SAMPLE = r'''
 #include <stdbool.h>
@@ -214,6 +214,41 @@ daemon/x.c is_small compare
         for text in ("daemon/x.c f statement\n- a\n+ b\n", "daemon/x.c f\n", "- a\n", self.TEXT + "daemon/x.c f guard\n= why\n"):
             with self.assertRaises(ValueError):
                 equivalents.parse(text)
+
+
+class Exploration(unittest.TestCase):
+    TEXT = """\
+# comment
+bound daemon/x.c is_small
+- n < LIMIT
++ n <= LIMIT
+- n >= 0
++ n > 0
+= what it means
+"""
+
+    def test_apply(self):
+        entry, = exploration.parse(self.TEXT)
+        changed = entry.apply(SAMPLE)
+        self.assertIn("return n <= LIMIT && n > 0;", changed)
+        self.assertEqual(len(changed), len(SAMPLE))
+        # In that function only, and once.
+        for text in (SAMPLE.replace("n >= 0", "n"), SAMPLE.replace("is_small", "is_large"),
+                     SAMPLE.replace("n >= 0", "n >= 0 && n >= 0")):
+            with self.assertRaises(ValueError):
+                entry.apply(text)
+
+    def test_form(self):
+        for text in ("a daemon/x.c f\n= why\n", "a daemon/x.c\n", "- a\n", self.TEXT + "b daemon/x.c f\n- a\n+ b\n"):
+            with self.assertRaises(ValueError):
+                exploration.parse(text)
+
+    def test_list(self):
+        """Every entry has its place in the tree."""
+        top = pathlib.Path(__file__).resolve().parent.parent.parent
+        for entry in exploration.read(top / "tools/mutation/exploration"):
+            with self.subTest(entry.name):
+                entry.apply((top / entry.path).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

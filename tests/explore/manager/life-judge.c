@@ -85,6 +85,18 @@ static uint64_t allowed_to_skip(const struct life *life)
 				       0);
 }
 
+/* Packets always find their SA or its cover, if nothing but us took it away and templates do not
+ * name the SPI (docs/safety.md). */
+static bool may_acquire(const struct life *life)
+{
+	const struct life_scenario *s = life->scenario;
+
+	return s->world->templates_name_spi || life->was_down || life->was_killed ||
+	       life->stalled || s->fault.kind != FAKE_FAULT_NONE ||
+	       (s->first.event && s->first.event < _LIFE_IKE_MAX) ||
+	       (s->second.event && s->second.event < _LIFE_IKE_MAX);
+}
+
 static void judge_kernel(struct life *life)
 {
 	const struct life_scenario *s = life->scenario;
@@ -101,6 +113,9 @@ static void judge_kernel(struct life *life)
 	if (life->optional && fake_kernel_clear_texts(life->fake) > 0)
 		life_complain(life, "%u packets left in clear text",
 			      fake_kernel_clear_texts(life->fake));
+	if (!may_acquire(life) && fake_kernel_acquires(life->fake) > 0)
+		life_complain(life, "the IKE daemon was asked for %u SAs",
+			      fake_kernel_acquires(life->fake));
 	if (life->outcome->ike_errors > 0)
 		life_complain(life, "the IKE daemon did not find its SA");
 }
