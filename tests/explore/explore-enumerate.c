@@ -3,6 +3,7 @@
 #include "explore.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What the kernel might say: its own (xfrm_user.c, xfrm_state.c), drivers' (kernel-facts 5), those
  * of LSMs, memory and netlink; 512 is ERESTARTSYS, which xfrm_alloc_spi() lets out. */
@@ -91,18 +92,26 @@ static bool all_events(struct explore *explore, const struct explore_scenario *s
 	return true;
 }
 
+static bool is_selected(const char *selected, enum explore_event event)
+{
+	return !selected || strcmp(selected, explore_event_name(event)) == 0;
+}
+
 static bool all_second_events(struct explore *explore, const struct explore_scenario *scenario)
 {
 	struct explore_scenario s = *scenario;
 	struct explore_outcome o;
 
-	for (s.second.event = EVENT_DELETE; s.second.event <= EVENT_LINK_DOWN; s.second.event++)
+	for (s.second.event = EVENT_DELETE; s.second.event <= EVENT_LINK_DOWN; s.second.event++) {
+		if (!is_selected(explore->selection.second, s.second.event))
+			continue;
 		for (s.second.step = s.first.step + 1; s.second.step < STEPS_MAX; s.second.step++) {
 			if (!run(explore, &s, &o))
 				return false;
 			if (!o.second_happened)
 				break;
 		}
+	}
 	return true;
 }
 
@@ -111,7 +120,9 @@ static bool all_pairs_of_events(struct explore *explore, const struct explore_sc
 	struct explore_scenario s = *scenario;
 	struct explore_outcome o;
 
-	for (s.first.event = EVENT_DELETE; s.first.event <= EVENT_LINK_DOWN; s.first.event++)
+	for (s.first.event = EVENT_DELETE; s.first.event <= EVENT_LINK_DOWN; s.first.event++) {
+		if (!is_selected(explore->selection.event, s.first.event))
+			continue;
 		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
 			s.second.event = EVENT_NONE;
 			if (!run(explore, &s, &o))
@@ -121,6 +132,7 @@ static bool all_pairs_of_events(struct explore *explore, const struct explore_sc
 			if (!all_second_events(explore, &s))
 				return false;
 		}
+	}
 	return true;
 }
 
@@ -171,6 +183,8 @@ bool explore_world(struct explore *explore, const struct explore_world *world, b
 	struct each_fault faults = {.explore = explore, .scenario = quiet};
 	struct explore_outcome o;
 
+	if (explore->selection.event || explore->selection.second)
+		return all_pairs_of_events(explore, &busy);
 	if (!run(explore, &quiet, &o) || !run(explore, &busy, &o))
 		return false;
 	if (world->spi == SPI_SHARED_REFUSED)

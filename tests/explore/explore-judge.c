@@ -242,12 +242,10 @@ void explore_judge(struct run *run, size_t in_use)
 void explore_describe(FILE *report, const struct explore_scenario *s,
 		      const struct explore_outcome *o)
 {
-	const struct explore_world *w = s->world;
+	char name[EXPLORE_WORLD_NAME_SIZE];
 
-	(void)fprintf(report, "%s %s%s%s%s%s%s", w->evict ? "evict" : "promote", w->name,
-		      w->names_spi ? ", templates name the SPI" : "", explore_spi_name(w->spi),
-		      explore_migrate_name(w->migrate_state), w->evict ? "" : ", NIC ",
-		      w->evict ? "" : explore_answer_name(w->answer));
+	explore_world_name(s->world, name);
+	(void)fprintf(report, "%s", name);
 	if (s->fault.kind != FAKE_FAULT_NONE)
 		(void)fprintf(report, "; %s at message %u (%s), %u times",
 			      explore_fault_name(s->fault.kind), s->fault.message,

@@ -78,26 +78,19 @@ const struct explore_world *explore_worlds(size_t *ret_n)
 	return worlds;
 }
 
-const char *explore_answer_name(enum explore_answer answer)
+void explore_world_name(const struct explore_world *world, char name[EXPLORE_WORLD_NAME_SIZE])
 {
-	static const char *const names[] = {"accepts", "full",      "refuses",
-					    "silent",  "elsewhere", "out of memory"};
+	static const char *const answers[] = {", NIC accepts",   ", NIC full",
+					      ", NIC refuses",   ", NIC silent",
+					      ", NIC elsewhere", ", NIC out of memory"};
+	static const char *const spis[] = {"", ", SPI shared", ", SPI shared against the rules"};
+	static const char *const migrate_states[] = {"", ", MIGRATE_STATE evicts",
+						     ", MIGRATE_STATE"};
 
-	return names[answer];
-}
-
-const char *explore_spi_name(enum explore_spi spi)
-{
-	static const char *const names[] = {"", ", SPI shared", ", SPI shared against the rules"};
-
-	return names[spi];
-}
-
-const char *explore_migrate_name(enum fake_migrate_state migrate_state)
-{
-	static const char *const names[] = {"", ", MIGRATE_STATE evicts", ", MIGRATE_STATE"};
-
-	return names[migrate_state];
+	(void)snprintf(
+		name, EXPLORE_WORLD_NAME_SIZE, "%s %s%s%s%s%s", world->evict ? "evict" : "promote",
+		world->name, world->names_spi ? ", templates name the SPI" : "", spis[world->spi],
+		migrate_states[world->migrate_state], world->evict ? "" : answers[world->answer]);
 }
 
 const char *explore_event_name(enum explore_event event)

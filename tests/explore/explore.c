@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore [--quick | --all] [--first] [--report]: runs all scenarios, prints how many and what came
- * of them, then runs each mutation until it is noticed. Fails if a scenario goes wrong or a
- * mutation goes unnoticed. --first ends with the first scenario that goes wrong, and leaves out the
- * mutations: for tools/mutate and sanitizers.
+ * explore [--quick | --all] [--first] [--report] [--world=TEXT] [--event=NAME] [--second=NAME]:
+ * runs all scenarios, prints how many and what came of them, then runs each mutation until it is
+ * noticed. Fails if a scenario goes wrong or a mutation goes unnoticed. --first ends with the first
+ * scenario that goes wrong, and leaves out the mutations: for tools/mutate and sanitizers. --world
+ * runs the worlds whose name has TEXT in it, --event and --second the pairs of these events, as
+ * --report names them, and both leave out the mutations.
  */
 #include "explore.h"
 
@@ -28,13 +30,22 @@ static bool is_typical(const struct explore_world *world)
 	       (world->answer == ANSWER_ACCEPTS || world->answer == ANSWER_FULL);
 }
 
+static bool is_selected(const struct explore *explore, const struct explore_world *world)
+{
+	char name[EXPLORE_WORLD_NAME_SIZE];
+
+	explore_world_name(world, name);
+	return !explore->selection.world || strstr(name, explore->selection.world);
+}
+
 static void explore_all(struct explore *explore, enum thoroughness thoroughness)
 {
 	size_t n;
 	const struct explore_world *worlds = explore_worlds(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (!explore_world(explore, &worlds[i],
+		if (is_selected(explore, &worlds[i]) &&
+		    !explore_world(explore, &worlds[i],
 				   thoroughness == ALL_PAIRS || (thoroughness == TYPICAL_PAIRS &&
 								 is_typical(&worlds[i]))))
 			return;
@@ -69,6 +80,33 @@ static bool try_mutation(const struct explore *explore, const struct explore_mut
 	return mutated.wrong > 0;
 }
 
+static bool parse_selection(const char *argument, struct explore_selection *selection)
+{
+	const struct {
+		const char *prefix;
+		const char **value;
+	} options[] = {
+		{"--world=", &selection->world},
+		{"--event=", &selection->event},
+		{"--second=", &selection->second},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(options); i++) {
+		size_t length = strlen(options[i].prefix);
+
+		if (strncmp(argument, options[i].prefix, length) != 0)
+			continue;
+		*options[i].value = argument + length;
+		return true;
+	}
+	return false;
+}
+
+static bool selects(const struct explore_selection *selection)
+{
+	return selection->world || selection->event || selection->second;
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_(secret_arena_freep) struct secret_arena *arena = NULL;
@@ -88,9 +126,10 @@ int main(int argc, char **argv)
 			explore.limit = 1;
 		} else if (strcmp(argv[i], "--report") == 0) {
 			explore.report = stdout;
-		} else {
+		} else if (!parse_selection(argv[i], &explore.selection)) {
 			(void)fprintf(stderr,
-				      "usage: explore [--quick | --all] [--first] [--report]\n");
+				      "usage: explore [--quick | --all] [--first] [--report] "
+				      "[--world=TEXT] [--event=NAME] [--second=NAME]\n");
 			return 2;
 		}
 	}
@@ -102,7 +141,7 @@ int main(int argc, char **argv)
 	explore.rescue = rescue;
 	explore_all(&explore, thoroughness);
 	print(&explore);
-	if (explore.limit != 0)
+	if (explore.limit != 0 || selects(&explore.selection))
 		return explore.wrong > 0;
 
 	mutations = explore_mutations(&n);

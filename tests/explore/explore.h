@@ -130,8 +130,16 @@ struct explore_outcome {
 	unsigned lost_packets;
 };
 
+/* Which scenarios are run; NULL: all. */
+struct explore_selection {
+	const char *world;  /* a part of explore_world_name() */
+	const char *event;  /* pairs of events only, and those whose first is this one */
+	const char *second; /* ... and the second this one */
+};
+
 /* Kept over all scenarios. */
 struct explore {
+	struct explore_selection selection;
 	struct secret_arena *arena;
 	struct rescue *rescue;
 	fake_filter filter;   /* a mutation */
@@ -158,9 +166,8 @@ const char *explore_limit_name(enum explore_limit limit);
 
 /* explore-worlds.c */
 extern const struct explore_world *explore_worlds(size_t *ret_n);
-const char *explore_spi_name(enum explore_spi spi);
-const char *explore_migrate_name(enum fake_migrate_state migrate_state);
-const char *explore_answer_name(enum explore_answer answer);
+#define EXPLORE_WORLD_NAME_SIZE 128
+void explore_world_name(const struct explore_world *world, char name[EXPLORE_WORLD_NAME_SIZE]);
 const char *explore_event_name(enum explore_event event);
 const char *explore_fault_name(enum fake_fault_kind kind);
 
