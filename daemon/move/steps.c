@@ -312,18 +312,32 @@ static uint16_t install_type(const struct move *move)
 	return move->larval ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA;
 }
 
-/* Puts back what our UPDSA changed of an SA that somebody else made (xfrm_state_update()): limits,
- * encapsulation, marks. */
-static void undo_update(struct migrator *m, const struct sa_image *before)
+/*
+ * Puts back what our UPDSA changed of an SA that somebody else made (xfrm_state_update()): limits,
+ * encapsulation, marks.
+ *
+ * If the IKE daemon deleted that SA meanwhile, and a packet whose template names the SPI has a
+ * larval SA in its place, this UPDSA makes the SA again. No packet of that may use a number twice,
+ * so the numbers go past all that can have been used; a living SA keeps its own. Then it is
+ * deleted.
+ */
+static void undo_update(struct migrator *m, struct move *move, struct sa_image *before)
 {
 	static const struct sa_offload as_it_is = {};
+	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	bool undone = false, made = false;
 
-	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+	if (move->target.direction == SA_DIRECTION_OUT)
+		sa_image_advance(before, SEQUENCE_JUMP);
+	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && !undone; attempt++) {
 		kernel_batch_clear(&m->batch);
+		sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
 		sa_image_write(before, &m->batch, XFRM_MSG_UPDSA, &as_it_is);
-		if (write_only(m) >= 0 && m->batch.answers[0].error == 0)
-			break;
+		undone = exchange(m, &reading) >= 0 && m->batch.answers[1].error == 0;
+		made |= reading.found && reading.facts.hands_off == HANDS_OFF_LARVAL;
 	}
+	if (made)
+		discard_larval(m, move);
 }
 
 /*
@@ -350,7 +364,7 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 	*ret_answer = m->batch.answers[m->batch.n - 1];
 	if (reading.found && reading.facts.hands_off != HANDS_OFF_LARVAL) {
 		if (ret_answer->error == 0 && reading.error == 0)
-			undo_update(m, &before);
+			undo_update(m, move, &before);
 		r = 1;
 	}
 	sa_image_wipe(&before);

@@ -376,6 +376,36 @@ static void test_made_anew_before_the_update(void **state)
 	bench_assert_sound(b);
 }
 
+/* It sent packets, and one more finds it gone. */
+static bool send_expire_and_send(struct bench *b, struct fake_belief *belief)
+{
+	assert_int_equal(fake_kernel_send(b->fake, belief, 3, 100), 3);
+	assert_int_equal(fake_ike_expire(b->fake, belief), 0);
+	(void)fake_kernel_send(b->fake, belief, 1, 100);
+	assert_true(fake_kernel_view(b->fake, belief).acquired);
+	return true;
+}
+
+/* ... and then the new SA goes too, and what puts its limits back meets the larval SA of a packet:
+ * the SA is not left there, and no number is used again in the meantime. */
+static void test_made_anew_and_gone_before_it_is_put_back(void **state)
+{
+	struct happening packet = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, send_packet};
+	struct happening expiry = {XFRM_MSG_UPDSA, FAKE_BEFORE_TRANSACT, send_expire_and_send,
+				   .next = &packet};
+	struct happening anew = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, remake_if_away,
+				 .next = &expiry};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	packet.after_other = &expiry;
+	move = run(b, belief, false, &anew);
+	assert_int_equal(move.result, MOVE_RESULT_GONE);
+	assert_int_equal(fake_kernel_count(b->fake, false), 0);
+	bench_assert_sound(b);
+}
+
 /* The deletion before our DELSA, which then finds nothing: our larval SA is not in the way. */
 static bool delete_it(struct bench *b, struct fake_belief *belief)
 {
@@ -561,6 +591,7 @@ int main(void)
 		BENCH_TEST(test_death_after_deletion_behind_move),
 		BENCH_TEST(test_larval_that_is_deleted),
 		BENCH_TEST(test_made_anew_before_the_update),
+		BENCH_TEST(test_made_anew_and_gone_before_it_is_put_back),
 		BENCH_TEST(test_made_anew_around_the_deletion),
 		BENCH_TEST(test_spi_per_destination),
 		BENCH_TEST(test_interrupted_and_down),
