@@ -31,7 +31,8 @@
  * cover: __xfrm_state_destroy() overwrites the pointers (union of gclist and bydst; 14 ACQUIREs in
  * 80 moves on 6.12 with lookups slowed down to 3 ms). What it is for:
  *   - The IKE daemon that deletes the SA in the gap deletes the larval one, and our UPDSA answers
- *     ESRCH: an SA that it deleted is never resurrected.
+ *     ESRCH, or meets the larval SA of a packet, which the GETSA before it shows: an SA that it
+ *     deleted is never resurrected.
  *   - A packet whose template names the SPI, as charon's do, does not match the cover, which has
  *     another. It finds that the SPI is taken, and the kernel asks for nothing (-EEXIST).
  *   - Should this daemon die in the gap and never come back, the larval SA expires after

@@ -70,7 +70,9 @@ struct move {
 	uint64_t sequence_floor; /* outbound numbers up to here were used */
 	bool stored;             /* the rescue slot has it, and not another one */
 	bool larval;             /* a larval SA holds its place */
-	bool leftover;           /* there is one, but without SPI */
+	bool leftover;           /* there is one without SPI, or may be */
+	bool held;               /* ours did, and no SA of ours can have replaced it yet */
+	bool missed;             /* our DELSA met another larval SA: we did not delete the SA */
 	bool witness;            /* the witness has the SPI (step_remove()) */
 	bool acknowledged;       /* the kernel said that it did what is wanted */
 	bool offered;            /* the NIC may have it, or have had it */

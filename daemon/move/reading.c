@@ -43,6 +43,7 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	if ((reading->type == XFRM_MSG_DELSA || reading->dumped) &&
 	    facts.hands_off == HANDS_OFF_LARVAL) {
 		reading->larval = true;
+		reading->larval_is_ours |= sa_image_is_larval(image, &facts);
 		return 0;
 	}
 	reading->found = true;

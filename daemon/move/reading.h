@@ -15,8 +15,9 @@ struct reading {
 	bool capture;  /* keep the image, not only the facts */
 	bool dumped;   /* shown with larval SAs of the same identity, which do not count */
 	bool found;
-	bool larval; /* what was deleted, or was shown too, is a larval SA */
-	int error;   /* of capturing */
+	bool larval;         /* what was deleted, or was shown too, is a larval SA */
+	bool larval_is_ours; /* one that was shown is */
+	int error;           /* of capturing */
 	struct sa_facts facts;
 	bool timer_known;
 	uint32_t timer;

@@ -171,7 +171,7 @@ static void discard_larval(struct migrator *m, struct move *move)
 	kernel_batch_clear(&m->batch);
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
 	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
-	move->larval = false;
+	move->larval = move->held = false;
 }
 
 /* Before an SA is put back: if its final numbers are not known, because the notification was lost
@@ -184,11 +184,24 @@ static void make_safe(struct move *move)
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 }
 
+/* What bears the SA's identity, where a request meets the first in the chain only. What cannot be
+ * read is taken to be there. */
+static void find_bearers(struct migrator *m, struct move *move, bool *ret_sa, bool *ret_larval)
+{
+	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	bool unknown = reading_dump(m->kernel, &reading) < 0;
+
+	*ret_sa = unknown || reading.found;
+	*ret_larval = unknown || reading.larval_is_ours;
+}
+
 /* The DELSA met the larval SA of a packet whose template names the SPI. Either the SA had gone
- * before, and ALLOCSPI found the SPI free; or it is behind that one in the chain, and stays. */
+ * before, and ALLOCSPI found the SPI free, if no other packet was faster; or it is behind that one
+ * in the chain, and stays. */
 static void handle_larval_removed(struct migrator *m, struct move *move, bool spi_was_free)
 {
 	if (!spi_was_free) {
+		move->missed = true;
 		move->state = MOVE_PROBE;
 		return;
 	}
@@ -221,6 +234,11 @@ static int remove_sa(struct migrator *m, struct move *move, struct reading *read
 	r = exchange(m, reading);
 	*ret_removal = &answers[first];
 	*ret_larval = &answers[first + 1];
+	/* An answer that was lost was most likely a good one, and the probe finds out. If it was
+	 * none, there is a larval SA without an SPI, which nothing shows. */
+	move->held = (*ret_larval)->error == 0;
+	move->larval = move->held || (*ret_larval)->error == -ETIMEDOUT;
+	move->leftover |= !move->held;
 	if (first > 0) {
 		m->covers.witness = true;
 		move->witness = answers[0].error == 0 || answers[0].error == -ETIMEDOUT;
@@ -267,10 +285,6 @@ static void step_remove(struct migrator *m, struct move *move)
 	}
 
 	r = remove_sa(m, move, &reading, &removal, &larval);
-	/* An answer that was lost was most likely a good one, and the probe finds out. */
-	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
-	move->leftover = !move->larval;
-
 	if (r < 0 && removal->error == -ETIMEDOUT) {
 		/* It is not known whether the SA was deleted. */
 		note_error(move, r, "");
@@ -283,8 +297,6 @@ static void step_remove(struct migrator *m, struct move *move)
 		/* If its answer was lost, a DELSA could meet the SA itself. */
 		if (larval->error == 0)
 			discard_larval(m, move);
-		else
-			move->leftover = true;
 		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
 	}
@@ -341,9 +353,24 @@ static void undo_update(struct migrator *m, struct move *move, struct sa_image *
 }
 
 /*
+ * Whether the IKE daemon deleted the larval SA that held the place, or was told that it expired: it
+ * does not want the SA any more. A packet whose template names the SPI then leaves a larval SA of
+ * its own there. It may also have left that before ours, which then still exists.
+ */
+static bool has_lost_its_place(struct migrator *m, struct move *move, const struct sa_facts *larval)
+{
+	bool sa, ours;
+
+	if (!move->held || sa_image_is_larval(&move->image, larval))
+		return false;
+	find_bearers(m, move, &sa, &ours);
+	return !ours;
+}
+
+/*
  * Returns 1 when there is an SA in the larval one's place: the IKE daemon deleted that and made its
- * own. No request replaces larval SAs only, but what stands before the UPDSA in the same buffer
- * sees what that meets, and what it changed is put back.
+ * own. Finishes the move when it only deleted that. No request replaces larval SAs only, but what
+ * stands before the UPDSA in the same buffer sees what that meets, and what it changed is put back.
  */
 static int install(struct migrator *m, struct move *move, const struct sa_offload *offload,
 		   struct kernel_answer *ret_answer)
@@ -355,6 +382,7 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 				  .type = XFRM_MSG_NEWSA,
 				  .capture = true};
 	uint16_t type = install_type(move);
+	bool replaced_packet;
 	int r;
 
 	if (type == XFRM_MSG_UPDSA)
@@ -362,11 +390,19 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 	sa_image_write(&move->image, &m->batch, type, offload);
 	r = exchange(m, &reading);
 	*ret_answer = m->batch.answers[m->batch.n - 1];
+	/* There was nothing, and a packet came between the two messages. */
+	replaced_packet = type == XFRM_MSG_UPDSA && m->batch.answers[0].error == -ESRCH &&
+			  ret_answer->error == 0;
 	if (reading.found && reading.facts.hands_off != HANDS_OFF_LARVAL) {
 		if (ret_answer->error == 0 && reading.error == 0)
 			undo_update(m, move, &before);
 		r = 1;
+	} else if (reading.found ? has_lost_its_place(m, move, &reading.facts) : replaced_packet) {
+		discard_larval(m, move);
+		finish(move, MOVE_RESULT_GONE);
 	}
+	if (ret_answer->error == 0 || ret_answer->error == -ETIMEDOUT)
+		move->held = false;
 	sa_image_wipe(&before);
 	return r;
 }
@@ -379,6 +415,8 @@ static void step_install(struct migrator *m, struct move *move)
 	move->installs++;
 	move->offered = move->place.ifindex != 0 && r <= 0 &&
 			(answer.error == 0 || answer.error == -ETIMEDOUT);
+	if (move->state == MOVE_FINISHED)
+		return;
 	if (r > 0) {
 		move->state = MOVE_VERIFY;
 	} else if (r < 0 && answer.error == -ETIMEDOUT) {
@@ -402,6 +440,8 @@ static void step_software(struct migrator *m, struct move *move)
 	struct kernel_answer answer;
 	int r = install(m, move, &software, &answer);
 
+	if (move->state == MOVE_FINISHED)
+		return;
 	if (r > 0 || (r == 0 && answer.error == 0))
 		move->state = MOVE_VERIFY;
 	else
@@ -451,6 +491,27 @@ static bool find_hidden(struct migrator *m, struct move *move)
 	return true;
 }
 
+/* In the SA's place is a larval SA, ours or that of a packet whose template names the SPI. */
+static void handle_larval_found(struct migrator *m, struct move *move, const struct sa_facts *facts)
+{
+	bool sa, ours;
+
+	if (move->missed) {
+		find_bearers(m, move, &sa, &ours);
+		finish(move, sa ? MOVE_RESULT_FAILED : MOVE_RESULT_GONE);
+		return;
+	}
+	if (has_lost_its_place(m, move, facts)) {
+		finish(move, MOVE_RESULT_GONE);
+		return;
+	}
+	move->removed = true;
+	move->larval = true;
+	doubt_numbers(move, facts);
+	make_safe(move);
+	move->state = install_again(move);
+}
+
 static void step_probe(struct migrator *m, struct move *move)
 {
 	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
@@ -460,7 +521,7 @@ static void step_probe(struct migrator *m, struct move *move)
 	r = exchange(m, &reading);
 
 	if (++move->attempts > ATTEMPTS_MAX) {
-		finish(move, MOVE_RESULT_LOST);
+		finish(move, move->missed ? MOVE_RESULT_FAILED : MOVE_RESULT_LOST);
 		return;
 	}
 	if (r < 0 || (m->batch.answers[0].error < 0 && m->batch.answers[0].error != -ESRCH))
@@ -482,12 +543,7 @@ static void step_probe(struct migrator *m, struct move *move)
 		move->interrupted = false;
 		move->state = MOVE_UNMASK;
 	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
-		/* Ours, or that of a packet whose template names the SPI. */
-		move->removed = true;
-		move->larval = true;
-		doubt_numbers(move, &reading.facts);
-		make_safe(move);
-		move->state = install_again(move);
+		handle_larval_found(m, move, &reading.facts);
 	} else if (reading.facts.add_time != move->image.info.curlft.add_time) {
 		/* Neither the SA nor what we made of it: somebody made it anew in the larval SA's
 		 * place. */
@@ -606,8 +662,6 @@ static void step_unmask(struct migrator *m, struct move *move)
 		return;
 	}
 	(void)remove_sa(m, move, &reading, &removal, &larval);
-	move->larval = larval->error == 0 || larval->error == -ETIMEDOUT;
-	move->leftover |= !move->larval;
 	if (!reading.found) {
 		/* The SPI was free: the IKE daemon deleted the SA. */
 		if (larval->error == 0)

@@ -343,6 +343,155 @@ static void test_larval_that_is_deleted(void **state)
 	bench_assert_sound(b);
 }
 
+/* ... and so does another packet, before ours is there: what the SA's place has is no leave to put
+ * the SA back. */
+static void test_larval_that_is_deleted_and_another(void **state)
+{
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
+	struct happening expiry = {XFRM_MSG_GETAE, FAKE_BEFORE_TRANSACT, expire_and_send,
+				   .next = &packet};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &expiry);
+
+	assert_int_equal(move.result, MOVE_RESULT_GONE);
+	assert_false(fake_kernel_view(b->fake, belief).exists);
+	bench_assert_sound(b);
+}
+
+/* ---- The IKE daemon deletes the larval SA that holds the place, which it takes for the SA ---- */
+
+static bool delete_if_away(struct bench *b, struct fake_belief *belief)
+{
+	struct fake_view view = fake_kernel_view(b->fake, belief);
+
+	if (view.exists || !view.larval)
+		return false;
+	assert_int_equal(fake_ike_delete(b->fake, belief), 0);
+	return true;
+}
+
+static bool delete_if_away_and_send(struct bench *b, struct fake_belief *belief)
+{
+	if (!delete_if_away(b, belief))
+		return false;
+	(void)fake_kernel_send(b->fake, belief, 1, 100);
+	assert_true(fake_kernel_view(b->fake, belief).acquired);
+	return true;
+}
+
+static void check_gone(struct bench *b, struct fake_belief *belief, const struct move *move)
+{
+	assert_int_equal(move->result, MOVE_RESULT_GONE);
+	assert_false(fake_kernel_view(b->fake, belief).exists);
+	bench_assert_sound(b);
+}
+
+/* Our UPDSA meets the larval SA of a packet that came then. */
+static void test_deleted_and_a_packet(void **state)
+{
+	struct happening deletion = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT,
+				     delete_if_away_and_send};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &deletion);
+
+	check_gone(b, belief, &move);
+}
+
+/* ... or that comes between the GETSA and the UPDSA of one buffer. */
+static void test_deleted_and_a_packet_in_the_buffer(void **state)
+{
+	struct happening packet = {XFRM_MSG_GETSA, FAKE_BEFORE_MESSAGE, send_packet};
+	struct happening deletion = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, delete_if_away,
+				     .next = &packet};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	packet.after_other = &deletion;
+	move = run(b, belief, false, &deletion);
+	check_gone(b, belief, &move);
+}
+
+/* ... or that comes after the UPDSA, which found nothing. */
+static void test_deleted_and_a_packet_after_the_update(void **state)
+{
+	struct happening packet = {XFRM_MSG_UPDSA, FAKE_BEFORE_TRANSACT, send_packet};
+	struct happening deletion = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, delete_if_away,
+				     .next = &packet};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	packet.after_other = &deletion;
+	move = run(b, belief, false, &deletion);
+	check_gone(b, belief, &move);
+}
+
+static bool end_lookup(struct bench *b, struct fake_belief *belief)
+{
+	if (fake_kernel_view(b->fake, belief).exists)
+		return false;
+	fake_kernel_end_lookup(b->fake);
+	assert_true(fake_kernel_view(b->fake, belief).acquired);
+	return true;
+}
+
+/* Nobody deleted ours: it is behind the larval SA of a packet that was held up. */
+static void test_larval_before_ours(void **state)
+{
+	struct happening end = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, end_lookup};
+	struct happening begin = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, hold_packet, .next = &end};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move = run(b, belief, false, &begin);
+
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	assert_true(fake_kernel_view(b->fake, belief).exists);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, BENCH_NIC);
+}
+
+static bool go_down_and_send(struct bench *b, struct fake_belief *belief)
+{
+	assert_int_equal(fake_kernel_link_down(b->fake, BENCH_NIC), 1);
+	return send_packet(b, belief);
+}
+
+/* Ours was replaced by the SA, which went down with its NIC before the answer: nobody deleted it.
+ */
+static void test_down_before_the_answer(void **state)
+{
+	struct happening down = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, go_down_and_send};
+	struct fake_fault fault = {.kind = FAKE_FAULT_LOSE_ANSWER, .message = 9};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	fake_kernel_set_fault(b->fake, &fault);
+	move = run(b, belief, false, &down);
+	assert_int_equal(fake_kernel_message_type(b->fake, fault.message), XFRM_MSG_UPDSA);
+	assert_int_equal(move.result, MOVE_RESULT_REFUSED);
+	assert_true(fake_kernel_view(b->fake, belief).exists);
+	bench_assert_sound(b);
+}
+
+/* The SPI was taken, and nobody was told: the larval SA that got none is taken away. */
+static void test_larval_without_spi_and_answer(void **state)
+{
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
+	struct fake_fault fault = {.kind = FAKE_FAULT_LOSE_ANSWER, .message = 7};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+	struct move move;
+
+	fake_kernel_set_fault(b->fake, &fault);
+	move = run(b, belief, false, &packet);
+	assert_int_equal(fake_kernel_message_type(b->fake, fault.message), XFRM_MSG_ALLOCSPI);
+	assert_int_equal(move.result, MOVE_RESULT_DONE);
+	check_sound(b, belief, BENCH_NIC);
+}
+
 /* ---- The IKE daemon deletes an SA and makes it anew, as charon does for a peer that moves ---- */
 
 static bool remake(struct bench *b, struct fake_belief *belief)
@@ -590,6 +739,13 @@ int main(void)
 		BENCH_TEST(test_death_after_deletion_in_move),
 		BENCH_TEST(test_death_after_deletion_behind_move),
 		BENCH_TEST(test_larval_that_is_deleted),
+		BENCH_TEST(test_larval_that_is_deleted_and_another),
+		BENCH_TEST(test_deleted_and_a_packet),
+		BENCH_TEST(test_deleted_and_a_packet_in_the_buffer),
+		BENCH_TEST(test_deleted_and_a_packet_after_the_update),
+		BENCH_TEST(test_larval_before_ours),
+		BENCH_TEST(test_down_before_the_answer),
+		BENCH_TEST(test_larval_without_spi_and_answer),
 		BENCH_TEST(test_made_anew_before_the_update),
 		BENCH_TEST(test_made_anew_and_gone_before_it_is_put_back),
 		BENCH_TEST(test_made_anew_around_the_deletion),
