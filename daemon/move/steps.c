@@ -166,11 +166,36 @@ static void step_migrate(struct migrator *m, struct move *move)
 
 /* ---- 2. remove ---- */
 
+/* Takes away the larval SA with the SPI, if it is there and no SA is. */
 static void discard_larval(struct migrator *m, struct move *move)
 {
-	kernel_batch_clear(&m->batch);
-	sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
-	(void)kernel_transact(m->kernel, &m->batch, NULL, NULL);
+	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	int error = -EAGAIN;
+
+	/* An attempt takes two exchanges. */
+	for (unsigned attempt = 0; attempt < 2 * ATTEMPTS_MAX && error < 0; attempt++) {
+		kernel_batch_clear(&m->batch);
+		sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
+		reading.found = false;
+		(void)exchange(m, &reading);
+		if (m->batch.answers[0].error == -ESRCH)
+			break;
+		if (!reading.found)
+			continue;
+		if (reading.facts.hands_off != HANDS_OFF_LARVAL)
+			break;
+		kernel_batch_clear(&m->batch);
+		sa_id_write(&move->id, &m->batch, XFRM_MSG_DELSA);
+		(void)write_only(m);
+		error = m->batch.answers[0].error;
+	}
+	move->larval = move->held = false;
+}
+
+/* Deletes an SA that we made and nobody wants. */
+static void delete_made(struct migrator *m, struct move *move)
+{
+	covers_delete(m->kernel, &m->batch, &move->id);
 	move->larval = move->held = false;
 }
 
@@ -294,8 +319,7 @@ static void step_remove(struct migrator *m, struct move *move)
 	if (removal->error < 0) {
 		note_answer(move, removal);
 		r = move->error;
-		/* If its answer was lost, a DELSA could meet the SA itself. */
-		if (larval->error == 0)
+		if (move->larval)
 			discard_larval(m, move);
 		finish(move, r == -ESRCH ? MOVE_RESULT_GONE : MOVE_RESULT_FAILED);
 		return;
@@ -349,7 +373,7 @@ static void undo_update(struct migrator *m, struct move *move, struct sa_image *
 		made |= reading.found && reading.facts.hands_off == HANDS_OFF_LARVAL;
 	}
 	if (made)
-		discard_larval(m, move);
+		delete_made(m, move);
 }
 
 /*
@@ -398,7 +422,7 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 			undo_update(m, move, &before);
 		r = 1;
 	} else if (reading.found ? has_lost_its_place(m, move, &reading.facts) : replaced_packet) {
-		discard_larval(m, move);
+		delete_made(m, move);
 		finish(move, MOVE_RESULT_GONE);
 	}
 	if (ret_answer->error == 0 || ret_answer->error == -ETIMEDOUT)
