@@ -39,7 +39,8 @@ static void free_events(struct fake_socket *s)
 
 static void signal_event(struct fake_socket *s)
 {
-	(void)eventfd_write(s->event_fd, 1);
+	if (s->event_fd >= 0)
+		(void)eventfd_write(s->event_fd, 1);
 }
 
 /* netlink_overrun(): the receive buffer is full; until it was emptied nothing is added. */
@@ -102,7 +103,8 @@ static int fake_receive_events(struct kernel *kernel, kernel_handler handler, vo
 		eventfd_t value;
 
 		s->congested = false;
-		(void)eventfd_read(s->event_fd, &value);
+		if (s->event_fd >= 0)
+			(void)eventfd_read(s->event_fd, &value);
 	}
 	return r < 0 ? r : 0;
 }
@@ -324,9 +326,17 @@ static void fake_wait_for_lookups(struct kernel *kernel)
 	(void)fake_kernel_end_packet(s->fake); /* it is received under rcu_read_lock() */
 }
 
+/* Made when it is asked for: most that open a socket do not poll. */
 static int fake_event_fd(struct kernel *kernel)
 {
-	return ((struct fake_socket *)kernel)->event_fd;
+	struct fake_socket *s = (struct fake_socket *)kernel;
+
+	if (s->event_fd >= 0)
+		return s->event_fd;
+	s->event_fd = eventfd(s->events || s->overrun, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (s->event_fd < 0)
+		abort();
+	return s->event_fd;
 }
 
 static struct kernel *fake_close(struct kernel *kernel)
@@ -339,7 +349,8 @@ static struct kernel *fake_close(struct kernel *kernel)
 			break;
 		}
 	free_events(s);
-	(void)close(s->event_fd);
+	if (s->event_fd >= 0)
+		(void)close(s->event_fd);
 	free(s);
 	return NULL;
 }
@@ -357,11 +368,7 @@ int fake_kernel_open(struct fake_kernel *k, struct kernel **ret_kernel)
 {
 	struct fake_socket *s = fake_allocate(sizeof(*s));
 
-	s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (s->event_fd < 0) {
-		free(s);
-		return -errno;
-	}
+	s->event_fd = -1;
 	s->kernel.ops = &fake_ops;
 	s->fake = k;
 	s->port = k->next_port++;
