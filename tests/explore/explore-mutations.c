@@ -6,6 +6,7 @@
 #include "explore-run.h"
 #include "xfrm-compat.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 static bool makes_sa(const struct nlmsghdr *message)
@@ -204,6 +205,65 @@ static bool leave_deletion_out(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_DELSA;
 }
 
+static bool deletes_cover(const struct nlmsghdr *message)
+{
+	const struct xfrm_usersa_id *id = NLMSG_DATA(message);
+
+	return message->nlmsg_type == XFRM_MSG_DELSA && ntohl(id->spi) <= 255;
+}
+
+/* Each of these leaves out what cleans up, only where something else went wrong as well. */
+
+static bool no_cleaning_after_two_failures(struct nlmsghdr *message, void *userdata)
+{
+	const struct run *run = userdata;
+
+	return run->scenario->fault.count != 2 || !deletes_cover(message);
+}
+
+static bool no_cleaning_where_spi_is_named(struct nlmsghdr *message, void *userdata)
+{
+	const struct explore_scenario *s = ((const struct run *)userdata)->scenario;
+
+	return !s->world->names_spi || !s->busy || s->fault.kind == FAKE_FAULT_NONE ||
+	       !deletes_cover(message);
+}
+
+static bool no_sweep(struct nlmsghdr *message, void *userdata)
+{
+	const struct run *run = userdata;
+
+	return !run->outcome->killed || run->stored || !deletes_cover(message);
+}
+
+static bool no_sweep_after_failure(struct nlmsghdr *message, void *userdata)
+{
+	const struct run *run = userdata;
+
+	return !run->outcome->killed || run->scenario->fault.kind == FAKE_FAULT_NONE ||
+	       !deletes_cover(message);
+}
+
+/* Another reqid than its own, and an SPI that is reserved. */
+static bool leave_nameless(struct nlmsghdr *message, void *userdata)
+{
+	const struct run *run = userdata;
+	const struct xfrm_userspi_info *info = NLMSG_DATA(message);
+
+	return run->scenario->fault.kind != FAKE_FAULT_LOSE_ANSWER ||
+	       message->nlmsg_type != XFRM_MSG_ALLOCSPI || info->max > 255 ||
+	       !(info->info.reqid & 0x40000000);
+}
+
+/* The IKE daemon had deleted the larval SA, and our UPDSA met that of a packet. */
+static bool keep_what_was_deleted(struct nlmsghdr *message, void *userdata)
+{
+	const struct run *run = userdata;
+
+	return !run->deleted_away || message->nlmsg_type != XFRM_MSG_DELSA ||
+	       !fake_kernel_view(run->fake, run->belief).exists;
+}
+
 static const struct explore_mutation mutations[] = {
 	{"drops XFRMA_LTIME_VAL", drop_lifetime},
 	{"drops XFRMA_REPLAY_THRESH", drop_threshold},
@@ -228,6 +288,12 @@ static const struct explore_mutation mutations[] = {
 	{"offloads in the wrong direction", wrong_direction},
 	{"changes the limits", change_limits},
 	{"does not delete", leave_deletion_out},
+	{"does not clean up after two failures", no_cleaning_after_two_failures},
+	{"does not clean up where the SPI is named", no_cleaning_where_spi_is_named},
+	{"does not sweep after its death", no_sweep},
+	{"does not sweep after a failure and its death", no_sweep_after_failure, .pairs = true},
+	{"leaves a larval SA without an SPI", leave_nameless},
+	{"keeps an SA that was deleted meanwhile", keep_what_was_deleted},
 };
 
 const struct explore_mutation *explore_mutations(size_t *ret_n)

@@ -89,6 +89,8 @@ static void happen(struct run *run, enum explore_event event)
 {
 	bool exists = fake_kernel_view(run->fake, run->belief).exists;
 
+	if (event < _EVENT_IKE_MAX && fake_kernel_view(run->fake, run->belief).acquired)
+		run->met_packets = true;
 	if (deletes(event) && exists)
 		run->deleted_before = true;
 	else if (deletes(event))
@@ -199,10 +201,12 @@ static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	if (s->first.event && !o->first_happened && step >= s->first.step &&
 	    can_happen(run, s->first.event, moment)) {
 		o->first_happened = true;
+		o->first_step = step;
 		happen(run, s->first.event);
 	} else if (s->second.event && o->first_happened && !o->second_happened &&
 		   step >= s->second.step && can_happen(run, s->second.event, moment)) {
 		o->second_happened = true;
+		o->second_step = step;
 		happen(run, s->second.event);
 	}
 	run->was_dead |= !fake_belief_alive(run->belief);
@@ -354,6 +358,7 @@ static void second_life(struct run *run)
 	};
 
 	run->killed = false;
+	run->met_acquired = fake_kernel_view(run->fake, run->belief).acquired;
 	if (!run->stored) {
 		rescue_clear(run->explore->rescue);
 		migrator_sweep(migrator);
@@ -424,7 +429,8 @@ void explore_run(struct explore *explore, const struct explore_scenario *scenari
 	if (!happened(scenario, ret_outcome))
 		return;
 	count(explore, ret_outcome);
-	if (ret_outcome->wrong == 0 || !explore->report)
+	if (!explore->report ||
+	    (ret_outcome->wrong == 0 && (!explore->excused || ret_outcome->limit == LIMIT_NONE)))
 		return;
 	/* Once more, to tell: the same happens. */
 	explore_describe(explore->report, scenario, ret_outcome);

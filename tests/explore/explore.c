@@ -74,7 +74,7 @@ static bool try_mutation(const struct explore *explore, const struct explore_mut
 				  .broken_wait = mutation->broken_wait,
 				  .limit = 1};
 
-	explore_all(&mutated, NO_PAIRS);
+	explore_all(&mutated, mutation->pairs ? TYPICAL_PAIRS : NO_PAIRS);
 	(void)printf("mutation '%s': %s after %lu scenarios\n", mutation->name,
 		     mutated.wrong > 0 ? "noticed" : "NOT NOTICED", mutated.scenarios);
 	return mutated.wrong > 0;
@@ -126,10 +126,14 @@ int main(int argc, char **argv)
 			explore.limit = 1;
 		} else if (strcmp(argv[i], "--report") == 0) {
 			explore.report = stdout;
+		} else if (strcmp(argv[i], "--excused") == 0) {
+			explore.report = stdout;
+			explore.excused = true;
 		} else if (!parse_selection(argv[i], &explore.selection)) {
-			(void)fprintf(stderr,
-				      "usage: explore [--quick | --all] [--first] [--report] "
-				      "[--world=TEXT] [--event=NAME] [--second=NAME]\n");
+			(void)fprintf(
+				stderr,
+				"usage: explore [--quick | --all] [--first] [--report | --excused] "
+				"[--world=TEXT] [--event=NAME] [--second=NAME]\n");
 			return 2;
 		}
 	}

@@ -107,10 +107,21 @@ enum explore_limit {
 	/* ... and the IKE daemon wrote, or time passed, before that was replaced: its request met
 	 * the packet's larval SA and not the SA. */
 	LIMIT_WRITTEN_TO_LARVAL,
+	/* The IKE daemon deleted the SA, which was away, while the daemon was dead, and a packet
+	 * whose template names the SPI made a larval SA in its place. A packet that was faster than
+	 * ours leaves the same. */
+	LIMIT_DELETED_WHILE_DEAD,
 	/* The daemon stood still, or was dead, until the larval SA in the SA's place expired: the
 	 * IKE daemon is told and closes its SA, which then has to stay away. */
 	LIMIT_LARVAL_EXPIRED,
-	LIMIT_CANNOT_CLEAN_UP, /* a second failure, or death: a larval SA stays until it expires */
+	/* The kernel refused to delete a larval SA as often as that was tried: it expires. */
+	LIMIT_CANNOT_CLEAN_UP,
+	/* The daemon was killed and left a larval SA whose SPI was taken. One without an SPI has no
+	 * name by which it can be deleted, and nothing that tells whose it is: it expires. */
+	LIMIT_NAMELESS,
+	/* The kernel put the SA into another NIC, and the daemon was killed after the move and
+	 * before that was mended, or nobody could look where the SA is: for the manager. */
+	LIMIT_ELSEWHERE,
 	_LIMIT_MAX,
 };
 
@@ -118,6 +129,8 @@ enum explore_limit {
 struct explore_outcome {
 	bool first_happened; /* else there is no such step, and no scenario */
 	bool second_happened;
+	uint32_t first_step; /* at which they did */
+	uint32_t second_step;
 	bool fault_struck;
 	bool killed;
 	bool implausible; /* no kernel would do this: not counted */
@@ -145,7 +158,7 @@ struct explore {
 	fake_filter filter;   /* a mutation */
 	unsigned broken_wait; /* another one: see struct fake_config */
 	FILE *report;         /* NULL: quiet */
-	bool all_reported;
+	bool excused;         /* report what is beyond a known limit too */
 	unsigned long scenarios;
 	unsigned long wrong;
 	unsigned long limits[_LIMIT_MAX];
@@ -161,7 +174,7 @@ struct explore {
 void explore_run(struct explore *explore, const struct explore_scenario *scenario,
 		 struct explore_outcome *ret_outcome);
 
-/* explore-judge.c */
+/* explore-limits.c */
 const char *explore_limit_name(enum explore_limit limit);
 
 /* explore-worlds.c */
@@ -179,5 +192,6 @@ struct explore_mutation {
 	const char *name;
 	fake_filter filter;
 	unsigned broken_wait;
+	bool pairs; /* it takes two things that go wrong */
 };
 const struct explore_mutation *explore_mutations(size_t *ret_n);

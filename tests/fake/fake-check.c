@@ -189,6 +189,13 @@ unsigned fake_kernel_larvals_of_daemon(const struct fake_kernel *k)
 	return n;
 }
 
+static bool may_stay(const struct fake_sa *larval, unsigned flags)
+{
+	return flags & FAKE_CHECK_LARVALS_MAY_STAY ||
+	       (flags & FAKE_CHECK_SPARED_MAY_STAY && larval->spared >= FAKE_DELETIONS) ||
+	       (flags & FAKE_CHECK_NAMELESS_MAY_STAY && larval->info.id.spi == 0);
+}
+
 unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report)
 {
 	struct check c = {.k = k, .flags = flags, .report = report};
@@ -196,8 +203,7 @@ unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report)
 	for (const struct fake_belief *b = k->beliefs; b; b = b->next)
 		check_belief(&c, b);
 	for (const struct fake_sa *sa = k->sas; sa; sa = sa->next) {
-		if (sa->state == FAKE_LARVAL && is_of_daemon(sa) &&
-		    !(flags & FAKE_CHECK_LARVALS_MAY_STAY))
+		if (sa->state == FAKE_LARVAL && is_of_daemon(sa) && !may_stay(sa, flags))
 			wrong(&c, sa, "a larval of ours is left");
 		if (sa->ifindex != 0 && sa->requested != sa->ifindex &&
 		    !(flags & FAKE_CHECK_NIC_MAY_DIFFER))

@@ -32,6 +32,9 @@ struct fake_sa {
 	bool dying;
 	bool expired;     /* a byte or packet limit was reached: XFRM_STATE_EXPIRED */
 	uint32_t creator; /* port of who made it */
+	/* Larval: requests to delete it that a fault refused, or to give it the SPI which that
+	 * takes. */
+	unsigned spared;
 	/* sel, id, saddr, lft, curlft, stats, seq, reqid, family, mode, replay_window, flags */
 	struct xfrm_usersa_info info;
 	struct xfrm_mark mark;
@@ -248,6 +251,7 @@ bool fake_policies_let_through(const struct fake_kernel *k, const struct fake_sa
 
 /* fake-request.c */
 int fake_process(struct fake_request *request);
+void fake_refuse(struct fake_request *request); /* a fault strikes it: it is not carried out */
 
 /* fake-migrate.c */
 int fake_migrate_state(struct fake_request *request);

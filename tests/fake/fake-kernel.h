@@ -319,6 +319,9 @@ void fake_kernel_set_last_used(struct fake_kernel *k, struct fake_belief *belief
 void fake_kernel_add_integrity_failures(struct fake_kernel *k, struct fake_belief *belief,
 					uint32_t n);
 
+/* So often the daemon must have tried to delete a larval SA before it may leave it. */
+#define FAKE_DELETIONS 3
+
 /* What is wrong, a line each to `report` (may be NULL). Returns how many things are. */
 enum fake_check_flags {
 	/* Byte and packet counters may differ from what flowed: an SA restored from an old image.
@@ -333,5 +336,9 @@ enum fake_check_flags {
 	FAKE_CHECK_CLOSURES_MAY_HAPPEN = 8,
 	/* Requests of the IKE daemon may have failed that would not fail without the daemon. */
 	FAKE_CHECK_REQUESTS_MAY_FAIL = 16,
+	/* Larval SAs are allowed whose deletion a fault refused FAKE_DELETIONS times. */
+	FAKE_CHECK_SPARED_MAY_STAY = 32,
+	/* Larval SAs without an SPI are allowed, which no request can delete. */
+	FAKE_CHECK_NAMELESS_MAY_STAY = 64,
 };
 unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report);

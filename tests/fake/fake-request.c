@@ -221,6 +221,12 @@ static void larval_pattern(const struct fake_request *request, struct fake_sa *p
 				   fake_payload(request, XFRM_COMPAT_SA_PCPU), 4);
 }
 
+static void release_pattern(struct fake_sa *pattern)
+{
+	fake_attribute_clear(pattern, XFRMA_IF_ID);
+	fake_attribute_clear(pattern, XFRM_COMPAT_SA_PCPU);
+}
+
 /* xfrm_alloc_userspi() */
 static int handle_alloc_spi(struct fake_request *request)
 {
@@ -241,8 +247,7 @@ static int handle_alloc_spi(struct fake_request *request)
 		larval = fake_find_larval(request->k, &pattern);
 	if (!larval)
 		larval = make_larval(request, &pattern);
-	fake_attribute_clear(&pattern, XFRMA_IF_ID);
-	fake_attribute_clear(&pattern, XFRM_COMPAT_SA_PCPU);
+	release_pattern(&pattern);
 	r = alloc_spi(request, larval, p->min, p->max);
 	if (r < 0)
 		return r;
@@ -456,4 +461,21 @@ int fake_process(struct fake_request *request)
 		return handlers[i].handler(request);
 	}
 	return -EINVAL;
+}
+
+void fake_refuse(struct fake_request *request)
+{
+	struct fake_sa pattern, *sa = NULL;
+
+	if (request->message->nlmsg_type == XFRM_MSG_DELSA &&
+	    parse(request, sizeof(struct xfrm_usersa_id)) == 0) {
+		sa = lookup_id(request, NLMSG_DATA(request->message));
+	} else if (request->message->nlmsg_type == XFRM_MSG_ALLOCSPI &&
+		   parse(request, sizeof(struct xfrm_userspi_info)) == 0) {
+		larval_pattern(request, &pattern);
+		sa = fake_find_larval(request->k, &pattern);
+		release_pattern(&pattern);
+	}
+	if (sa && sa->state == FAKE_LARVAL)
+		sa->spared++;
 }

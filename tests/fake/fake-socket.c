@@ -156,6 +156,7 @@ static void carry_out(struct fake_socket *s, const struct nlmsghdr *message,
 		outcome->answer.error = k->fault.error;
 		(void)snprintf(outcome->answer.text, sizeof(outcome->answer.text), "%s",
 			       k->fault.text ? k->fault.text : "");
+		fake_refuse(&request);
 		return;
 	}
 	if (k->filter && !k->filter(copy, k->filter_userdata)) {

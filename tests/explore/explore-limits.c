@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the construction cannot do, known and accepted: when, and what may be wrong then. */
+#include "explore-run.h"
+
+#include <errno.h>
+
+static bool refuses(const struct run *run, uint16_t type)
+{
+	const struct fake_fault *fault = &run->scenario->fault;
+
+	return fault->kind == FAKE_FAULT_REFUSE &&
+	       fake_kernel_message_type(run->fake, fault->message) == type;
+}
+
+/* A kernel that works does not say this: no such SA, of one that it has. */
+bool explore_is_implausible(const struct run *run)
+{
+	const struct fake_fault *fault = &run->scenario->fault;
+
+	return fault->error == -ESRCH &&
+	       (refuses(run, XFRM_MSG_GETSA) || refuses(run, XFRM_MSG_GETAE) ||
+		refuses(run, XFRM_MSG_DELSA));
+}
+
+/* Answers do not arrive. */
+static bool is_blind(const struct run *run)
+{
+	return run->outcome->killed || run->scenario->fault.kind == FAKE_FAULT_RECEIVE ||
+	       run->scenario->fault.kind == FAKE_FAULT_LOSE_ANSWER;
+}
+
+static bool gets_late(const struct explore_scenario *s)
+{
+	return has_event(s, EVENT_LATE) || s->before_recovery == EVENT_LATE;
+}
+
+/* ---- One thing may be wrong ---- */
+
+static bool stood_still(const struct run *run)
+{
+	return has_event(run->scenario, EVENT_LATE);
+}
+
+static bool stood_at_cover(const struct run *run)
+{
+	return has_event(run->scenario, EVENT_LOOKUP) && !run->seen_away;
+}
+
+static bool spi_named(const struct run *run)
+{
+	return run->scenario->world->names_spi;
+}
+
+static bool larval_expired(const struct run *run)
+{
+	return gets_late(run->scenario);
+}
+
+static bool cannot_clean_up(const struct run *run)
+{
+	return run->scenario->fault.kind == FAKE_FAULT_REFUSE &&
+	       run->scenario->fault.count >= FAKE_DELETIONS;
+}
+
+static bool nameless(const struct run *run)
+{
+	return run->outcome->killed;
+}
+
+static bool elsewhere(const struct run *run)
+{
+	if (run->scenario->world->answer != ANSWER_ELSEWHERE)
+		return false;
+	return (run->outcome->killed && !run->stored) || run->scenario->fault.count > 1;
+}
+
+/* ---- The SA may be lost, with all that the IKE daemon then meets ---- */
+
+static bool link_down(const struct run *run)
+{
+	return run->flushed;
+}
+
+static bool no_larval(const struct run *run)
+{
+	/* The enumeration has no events there. */
+	if (run->scenario->world->spi == SPI_SHARED_REFUSED && is_blind(run))
+		return true;
+	return (run->outcome->killed || run->deleted_away || fake_ike_errors(run->fake) > 0) &&
+	       refuses(run, XFRM_MSG_ALLOCSPI);
+}
+
+static bool written_before(const struct run *run)
+{
+	return run->written_before &&
+	       (is_blind(run) || run->scenario->fault.kind == FAKE_FAULT_LOSE_NOTE);
+}
+
+static bool same_spi(const struct run *run)
+{
+	return (run->deleted_before || run->deleted_away) &&
+	       has_event(run->scenario, EVENT_READD) && run->scenario->second.event;
+}
+
+static bool cannot_look(const struct run *run)
+{
+	return run->renewed && run->scenario->fault.count > 1;
+}
+
+static bool written_to_larval(const struct run *run)
+{
+	return run->outcome->acquires > 0 && run->scenario->world->names_spi &&
+	       (run->met_packets || gets_late(run->scenario));
+}
+
+static bool deleted_while_dead(const struct run *run)
+{
+	return run->outcome->killed && run->deleted_away && run->scenario->world->names_spi &&
+	       run->outcome->acquires > 0;
+}
+
+static const struct excuse excuses[] = {
+	{LIMIT_STOOD_STILL, stood_still, ALLOWS_ACQUIRE},
+	{LIMIT_STOOD_AT_COVER, stood_at_cover, ALLOWS_ACQUIRE},
+	{LIMIT_SPI_NAMED, spi_named, ALLOWS_ACQUIRE},
+	{LIMIT_LARVAL_EXPIRED, larval_expired, ALLOWS_CLOSURE},
+	{LIMIT_CANNOT_CLEAN_UP, cannot_clean_up, ALLOWS_SPARED},
+	{LIMIT_NAMELESS, nameless, ALLOWS_NAMELESS},
+	{LIMIT_ELSEWHERE, elsewhere, ALLOWS_NIC},
+	{LIMIT_LINK_DOWN, link_down, ALLOWS_LOSS},
+	{LIMIT_NO_LARVAL, no_larval, ALLOWS_LOSS},
+	{LIMIT_WRITTEN_BEFORE, written_before, ALLOWS_LOSS},
+	{LIMIT_SAME_SPI, same_spi, ALLOWS_LOSS},
+	{LIMIT_CANNOT_LOOK, cannot_look, ALLOWS_LOSS},
+	{LIMIT_WRITTEN_TO_LARVAL, written_to_larval, ALLOWS_LOSS},
+	{LIMIT_DELETED_WHILE_DEAD, deleted_while_dead, ALLOWS_LOSS},
+};
+
+const struct excuse *explore_excuses(size_t *ret_n)
+{
+	*ret_n = ELEMENTSOF(excuses);
+	return excuses;
+}
+
+const char *explore_limit_name(enum explore_limit limit)
+{
+	static const char *const names[] = {
+		"none",
+		"a NIC that went down took the SA with it (the link watch brings it back)",
+		"the larval SA could not be made, and its absence was misread",
+		"IKE wrote between reading and deletion, and the notification was lost",
+		"IKE deleted the SA and made one with the same SPI within the move",
+		"IKE made the SA anew in the gap, and nobody could look",
+		"the daemon stood still until its larval SA expired, just before it deleted the SA",
+		"a lookup stood at a larval SA that was deleted, and the SA had not been moved",
+		"a packet that names the SPI was faster than the larval SA in the SA's place",
+		"what the IKE daemon wrote met the larval SA of a packet that names the SPI",
+		"IKE deleted the SA while the daemon was dead, and a packet took its place",
+		"the daemon stood still or was dead until the larval SA in the SA's place expired",
+		"the kernel refused to delete a larval SA as often as that was tried",
+		"a daemon that was killed left a larval SA without an SPI",
+		"the SA landed in another NIC, and nobody could look, or the daemon was killed",
+	};
+
+	return names[limit];
+}
