@@ -2,7 +2,7 @@
 /* `list [--limit N] [--filter TEXT]`: the SAs, hottest first. */
 #include "control-interface.h"
 #include "ctl.h"
-#include "sa-table.h"
+#include "sa-listing.h"
 
 #include <errno.h>
 #include <getopt.h>

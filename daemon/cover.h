@@ -14,8 +14,8 @@
  */
 #pragma once
 
-#include "kernel.h"
 #include "sa-image.h"
+#include "xfrm/kernel.h"
 
 /* SAs that are covered at once: one exchange makes the covers of all. */
 #define COVERED_MAX KERNEL_BATCH_MESSAGES

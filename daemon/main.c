@@ -4,11 +4,11 @@
  * loop. What makes it safe to hold keys comes first: no core dumps, no tracing, locked memory.
  */
 #include "base/failed-starts.h"
-#include "control.h"
-#include "journal.h"
+#include "control/control.h"
+#include "control/methods.h"
 #include "manager.h"
-#include "methods.h"
 #include "placed.h"
+#include "report/journal.h"
 #include "rescue.h"
 
 #include <errno.h>

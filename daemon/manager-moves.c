@@ -5,7 +5,7 @@
  * the shape of the SA. While an SA cannot be put back, no other is touched.
  */
 #include "manager.h"
-#include "nic-drivers.h"
+#include "network/drivers.h"
 #include "placed.h"
 #include "rescue.h"
 

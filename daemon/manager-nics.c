@@ -5,7 +5,7 @@
  * one that a rule names.
  */
 #include "manager.h"
-#include "nic-drivers.h"
+#include "network/drivers.h"
 
 #include <errno.h>
 #include <string.h>

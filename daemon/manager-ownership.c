@@ -6,7 +6,7 @@
  */
 #include "manager.h"
 #include "placed.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <netlink/msg.h>
 #include <string.h>

@@ -5,9 +5,9 @@
  * shows values that never were), what GETSA answers is true.
  */
 #include "manager.h"
-#include "nic-drivers.h"
+#include "network/drivers.h"
 #include "placed.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <errno.h>
 #include <math.h>

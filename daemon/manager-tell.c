@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the manager does, told to the journal and remembered for `explain` and `top`. */
-#include "journal.h"
 #include "manager.h"
+#include "report/journal.h"
 #include "units.h"
 
 #include <errno.h>

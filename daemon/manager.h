@@ -19,15 +19,15 @@
 #include "base/clock.h"
 #include "base/schedule.h"
 #include "config.h"
-#include "kernel.h"
 #include "migrator.h"
-#include "network.h"
+#include "network/network.h"
 #include "placement/orders.h"
 #include "policy.h"
 #include "report/health.h"
 #include "sa-table.h"
 #include "sa/peer-moves.h"
 #include "spd.h"
+#include "xfrm/kernel.h"
 
 #include <systemd/sd-event.h>
 

@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "cover.h"
-#include "kernel.h"
 #include "move/reinstate.h"
 #include "sa-image.h"
+#include "xfrm/kernel.h"
 
 struct rescue;
 

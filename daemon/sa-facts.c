@@ -5,7 +5,7 @@
  * survive a move.
  */
 #include "sa-facts.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "kernel.h"
 #include "sa-shape.h"
 #include "sa.h"
+#include "xfrm/kernel.h"
 
 #include <linux/xfrm.h>
 

@@ -9,7 +9,7 @@
  * and add XFRMA_LTIME_VAL, since NEWSA ignores the counters and times in the struct.
  */
 #include "sa-image.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <errno.h>
 #include <netlink/msg.h>

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "kernel.h"
 #include "sa-facts.h"
+#include "xfrm/kernel.h"
 
 struct sa_image {
 	struct secret_arena *arena;

@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "kernel.h"
 #include "sa.h"
+#include "xfrm/kernel.h"
 
 struct spd_template {
 	struct sa_address source; /* zero: any */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "failed-starts.h"
+#include "base/failed-starts.h"
 
+#include "base/state-file.h"
 #include "cleanup.h"
-#include "state-file.h"
 
 #include <math.h>
 

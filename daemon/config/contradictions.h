@@ -2,8 +2,8 @@
 /* Warnings: a file that is valid, and yet cannot do what it says. */
 #pragma once
 
-#include "config-schema.h"
 #include "config.h"
+#include "config/schema.h"
 
 /* Of a file without errors. */
 void config_warn_contradictions(struct config_reader *reader, const yaml_node_t *root,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "shadow.h"
+#include "move/shadow.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "peer-moves.h"
+#include "sa/peer-moves.h"
 
 #include <errno.h>
 #include <math.h>

@@ -18,7 +18,7 @@
  * A move costs what sim_account() charges: F + tau x the rate of the tick in which it holds first.
  * Leaving by deletion is free, as it is for a policy.
  */
-#include "bound.h"
+#include "sim/bound.h"
 
 #include "cleanup.h"
 

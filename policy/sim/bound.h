@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "run.h"
+#include "sim/run.h"
 
 struct sim_bound {
 	double net;   /* no policy wins more than this (first-come pays nothing for its slots) */

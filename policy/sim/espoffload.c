@@ -3,7 +3,7 @@
  * The policy of the daemon in the harness: the very library, told what the daemon would tell it.
  */
 #include "cleanup.h"
-#include "peers.h"
+#include "sim/peers.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * while there is one, and keeps it. ovs-rebalance is Open vSwitch's other_config:offload-rebalance.
  * The others are the textbook. All but first-come spend the same tokens as we do.
  */
-#include "peers.h"
+#include "sim/peers.h"
 #include "cleanup.h"
 
 #include <errno.h>

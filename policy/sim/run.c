@@ -2,7 +2,7 @@
 /*
  * The harness, see run.h. It keeps the books itself and lets no policy exceed the capacity.
  */
-#include "run.h"
+#include "sim/run.h"
 
 #include <errno.h>
 #include <math.h>

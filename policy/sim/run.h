@@ -9,7 +9,7 @@
 #pragma once
 
 #include "policy.h"
-#include "trace.h"
+#include "sim/trace.h"
 
 struct sim_options {
 	uint32_t capacity;

@@ -2,7 +2,7 @@
 /*
  * Building traces, see trace.h.
  */
-#include "trace.h"
+#include "sim/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,11 +7,11 @@
  * and the longest work without a return to the event loop (CPU time), in which no watchdog is
  * petted.
  */
-#include "journal.h"
 #include "manager.h"
+#include "network/route-cache.h"
 #include "placed.h"
-#include "route-cache.h"
-#include "xfrm-compat.h"
+#include "report/journal.h"
+#include "xfrm/compat.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

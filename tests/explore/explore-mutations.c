@@ -4,7 +4,7 @@
  * on their way to the kernel. The exploration must notice each of them.
  */
 #include "explore-run.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "fake-kernel.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #define FAKE_ATTRIBUTES 64
 #define FAKE_IKE_PORT 77

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A deterministic model of the kernel's XFRM, behind the boundary of daemon/kernel.h: netlink
+ * A deterministic model of the kernel's XFRM, behind the boundary of daemon/xfrm/kernel.h: netlink
  * messages in, netlink messages out, laid out as linux/xfrm.h says. It has SAs with every
  * attribute, NICs with a table of limited size, packets, a clock, other sockets that write, and
  * faults at any step. It also knows what is right: it records each sequence number that was sent
@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "xfrm/kernel.h"
 
 #include <linux/xfrm.h>
 #include <stdbool.h>

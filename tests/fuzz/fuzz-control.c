@@ -4,7 +4,7 @@
  * a request is answered with one JSON object and one NUL (with nothing if it is oneway), and a
  * method that changes something is never called for a peer that may not.
  */
-#include "control-service.h"
+#include "control/service.h"
 
 #include <errno.h>
 #include <string.h>

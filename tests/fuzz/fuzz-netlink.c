@@ -5,13 +5,13 @@
  * The kernel is no enemy, but a message that this code misreads must not cost more than the
  * message.
  */
-#include "ethtool.h"
-#include "nic-address.h"
-#include "nic-table.h"
-#include "route-cache.h"
+#include "network/address.h"
+#include "network/ethtool.h"
+#include "network/nic-table.h"
+#include "network/route-cache.h"
 #include "sa-image.h"
 #include "spd.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <netlink/msg.h>
 #include <string.h>

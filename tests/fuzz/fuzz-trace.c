@@ -4,7 +4,7 @@
  * that live when they carry, or refused with something to read.
  */
 #include "cleanup.h"
-#include "simulate-trace.h"
+#include "simulate/trace.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 /* What answers on the control socket may say anything: it is parsed, taken for each of the replies,
  * and drawn. */
 #include "explain-text.h"
-#include "top-render.h"
+#include "top/render.h"
 #include "varlink-client.h"
 
 #include <locale.h>

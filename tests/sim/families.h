@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "trace.h"
+#include "sim/trace.h"
 
 struct family_size {
 	uint32_t n_sas;

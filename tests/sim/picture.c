@@ -7,7 +7,7 @@
  */
 #include "cleanup.h"
 #include "families.h"
-#include "run.h"
+#include "sim/run.h"
 
 #include <math.h>
 #include <string.h>

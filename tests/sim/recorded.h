@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "trace.h"
+#include "sim/trace.h"
 
 /* `path` has rows "step,series,bytes" with a header. Steps last `step` seconds; when `interval` is
  * shorter they are interpolated and noise is added. At most `n_ticks` ticks (0: all). */

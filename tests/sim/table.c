@@ -5,11 +5,11 @@
  *
  * Bounds take most of the time and depend on the scenario alone: --bounds FILE remembers them.
  */
-#include "bound.h"
 #include "cleanup.h"
 #include "families.h"
 #include "recorded.h"
-#include "run.h"
+#include "sim/bound.h"
+#include "sim/run.h"
 
 #include <errno.h>
 #include <getopt.h>

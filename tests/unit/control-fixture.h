@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "../../daemon/control.h"
+#include "control/control.h"
 
 #include <errno.h>
 #include <fcntl.h>

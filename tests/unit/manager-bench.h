@@ -5,12 +5,12 @@
  */
 #pragma once
 
-#include "control.h"
+#include "control/control.h"
+#include "control/methods.h"
 #include "fake-kernel.h"
-#include "journal.h"
 #include "manager.h"
-#include "methods.h"
 #include "placed.h"
+#include "report/journal.h"
 
 #include <errno.h>
 #include <linux/xfrm.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The worlds that IKE daemons make in the fake kernel, and what they do there. */
 #include "fake-bench.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The fake kernel answers requests as Linux does (the functions are named in tests/fake/). */
 #include "fake-bench.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <errno.h>
 #include <string.h>

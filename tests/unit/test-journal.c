@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cleanup.h"
-#include "journal.h"
 #include "message-id.h"
+#include "report/journal.h"
 #include "text.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "fake-bench.h"
 #include "migrator.h"
 #include "rescue.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "cleanup.h"
-#include "nic-drivers.h"
+#include "network/drivers.h"
 
 #include <errno.h>
 #include <linux/xfrm.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The picture of the network when reading it is interrupted again and again by changes. */
-#include "netlink.h"
-#include "nic.h"
+#include "network/netlink.h"
+#include "network/nic.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "network.h"
-#include "nic.h"
-#include "route.h"
+#include "network/network.h"
+#include "network/nic.h"
+#include "network/route.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

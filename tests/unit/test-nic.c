@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-#include "ethtool.h"
-#include "netlink.h"
-#include "nic-address.h"
-#include "nic-table.h"
-#include "route-cache.h"
+#include "network/address.h"
+#include "network/ethtool.h"
+#include "network/netlink.h"
+#include "network/nic-table.h"
+#include "network/route-cache.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is known of each SA after a dump or an event, and what the policy is told of it. */
 #include "manager-bench.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <math.h>
 

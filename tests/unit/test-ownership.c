@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which SA is which: siblings, and SAs of ours that change under the daemon. */
 #include "manager-bench.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 /* Two SAs that differ in one attribute; the second is no successor of the first. */
 static void check_siblings(uint16_t type, const void *one, const void *other, size_t size)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which tunnels are known to move: bounds and times. */
-#include "../../daemon/sa/peer-moves.h"
+#include "sa/peer-moves.h"
 
 #include <errno.h>
 #include <setjmp.h>

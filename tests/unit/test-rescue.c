@@ -3,8 +3,8 @@
  * The slot that outlives a killed daemon: whole or empty at every instruction, and not believed
  * when it was damaged.
  */
-#include "../../daemon/rescue.h"
 #include "failing.h"
+#include "rescue.h"
 
 #include <dirent.h>
 #include <netlink/attr.h>

@@ -9,7 +9,7 @@
 
 #include "cleanup.h"
 #include "sa-facts.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

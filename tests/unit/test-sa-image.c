@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "sa-message.h"
-#include "xfrm-compat.h"
+#include "xfrm/compat.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "bound.h"
 #include "cleanup.h"
 #include "families.h"
 #include "random.h"
-#include "run.h"
+#include "sim/bound.h"
+#include "sim/run.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "simulate-trace.h"
+#include "simulate/trace.h"
 
 #include <errno.h>
 #include <string.h>

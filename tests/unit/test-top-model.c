@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Order, filter, selection and keys of `top`. */
 #include "cleanup.h"
-#include "sa-table.h"
+#include "sa-listing.h"
 #include "top-fixture.h"
-#include "top-ui.h"
+#include "top/ui.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Frames of `top` as they should look. */
 #include "top-fixture.h"
-#include "top-render.h"
+#include "top/render.h"
 
 #include <locale.h>
 #include <math.h>

@@ -5,8 +5,8 @@
  * --first stops at that one; --trace also prints what the daemon sent in it. --causes counts those
  * that go wrong by what was done and what was wrong. --life repeats one, as --report printed it.
  */
-#include "journal.h"
 #include "life.h"
+#include "report/journal.h"
 
 #include <string.h>
 #include <syslog.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One scenario: the story, what disturbs it, and the time after it. */
 #include "life.h"
-#include "methods.h"
+#include "control/methods.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sa-listing.h"
+
+#include "units.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+/* From here on a reason is readable as a sentence. */
+#define SENTENCE_WIDTH 36
+#define SPARKLINE_LEVELS 8
+
+struct column {
+	const char *title;
+	int least;
+	int most;     /* beyond this, content is cut */
+	int priority; /* 0 is always shown, then the smaller first */
+};
+
+static const struct column columns[_SA_COLUMN_MAX] = {
+	[SA_COLUMN_PLACE] = {"PLACE", 9, 11, 0},
+	[SA_COLUMN_DIRECTION] = {"DIR", 3, 3, 2},
+	[SA_COLUMN_SPI] = {"SPI", 8, 10, 0},
+	[SA_COLUMN_PEER] = {"PEER", 12, 39, 3},
+	[SA_COLUMN_SRC] = {"SOURCE", 12, 39, 7},
+	[SA_COLUMN_DST] = {"DESTINATION", 12, 39, 7},
+	[SA_COLUMN_RATE] = {"RATE", 12, 12, 1},
+	[SA_COLUMN_HISTORY] = {"LAST MINUTE", 8, CONTROL_HISTORY_SAMPLES, 4},
+	[SA_COLUMN_RANK] = {"RANK", 4, 7, 5},
+	[SA_COLUMN_NIC] = {"NIC", 4, 15, 8},
+	[SA_COLUMN_REASON] = {"REASON", 14, 200, 6},
+};
+
+/* The least width at which both addresses are shown instead of the peer's. */
+#define BOTH_ADDRESSES_WIDTH 110
+
+static bool is_inbound(const struct sa_view *sa)
+{
+	return strcmp(sa->direction, "in") == 0;
+}
+
+/* The text of a cell; `buffer` is used where there is none to point at. */
+static const char *cell_text(const struct sa_table *table, enum sa_column column,
+			     const struct sa_view *sa, char buffer[UNITS_TEXT_MAX])
+{
+	switch (column) {
+	case SA_COLUMN_PLACE:
+		return sa_place_word(sa->place);
+	case SA_COLUMN_DIRECTION:
+		return sa->direction;
+	case SA_COLUMN_SPI:
+		return sa->spi;
+	case SA_COLUMN_PEER:
+		return is_inbound(sa) ? sa->src : sa->dst;
+	case SA_COLUMN_SRC:
+		return sa->src;
+	case SA_COLUMN_DST:
+		return sa->dst;
+	case SA_COLUMN_RATE:
+		return units_format_rate(sa->rate, buffer);
+	case SA_COLUMN_RANK:
+		if (sa->rank <= 0)
+			return "-";
+		(void)snprintf(buffer, UNITS_TEXT_MAX, "%" PRId64, sa->rank);
+		return buffer;
+	case SA_COLUMN_NIC:
+		return sa->nic ? sa->nic : "-";
+	case SA_COLUMN_REASON:
+		return table->sentences && sa->text[0] ? sa->text : sa->reason;
+	case SA_COLUMN_HISTORY:
+	case _SA_COLUMN_MAX:
+		break;
+	}
+	return "";
+}
+
+/* A narrow column has the short word for the place and goes without the 0x of the SPI. */
+static const char *shortened(enum sa_column column, int width, const char *text)
+{
+	if (column == SA_COLUMN_SPI && frame_columns(text) > width && strncmp(text, "0x", 2) == 0)
+		return text + 2;
+	if (column == SA_COLUMN_PLACE && frame_columns(text) > width - 2)
+		return "h-off";
+	return text;
+}
+
+/* The title as far as a column has room for it. */
+static const char *title_of(enum sa_column column, int width)
+{
+	const char *title = columns[column].title;
+
+	return column == SA_COLUMN_HISTORY && frame_columns(title) > width ? "MINUTE" : title;
+}
+
+/* The width that the content of a column asks for. */
+static int content_width(const struct sa_table *table, enum sa_column column,
+			 const struct sa_view *const *sas, size_t n_sas)
+{
+	int width = frame_columns(columns[column].title);
+
+	for (size_t i = 0; i < n_sas; i++) {
+		char buffer[UNITS_TEXT_MAX];
+		int columns_needed = frame_columns(cell_text(table, column, sas[i], buffer));
+
+		if (column == SA_COLUMN_PLACE)
+			columns_needed += 2; /* the glyph */
+		if (columns_needed > width)
+			width = columns_needed;
+	}
+	if (width < columns[column].least)
+		width = columns[column].least;
+	return width < columns[column].most ? width : columns[column].most;
+}
+
+int sa_table_width(const struct sa_table *table)
+{
+	int width = -1;
+
+	for (int i = 0; i < _SA_COLUMN_MAX; i++)
+		if (table->width[i] > 0)
+			width += table->width[i] + 1;
+	return width > 0 ? width : 0;
+}
+
+static int smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Gives a column up to `most` columns while the width lasts. */
+static void widen(struct sa_table *table, enum sa_column column, int most, int width)
+{
+	int left = width - sa_table_width(table);
+
+	if (table->width[column] > 0 && left > 0 && most > table->width[column])
+		table->width[column] += smaller(left, most - table->width[column]);
+}
+
+static bool is_wanted(enum sa_column column, int width, bool history)
+{
+	bool both = width >= BOTH_ADDRESSES_WIDTH;
+
+	if (column == SA_COLUMN_HISTORY)
+		return history;
+	if (column == SA_COLUMN_PEER)
+		return !both;
+	if (column == SA_COLUMN_SRC || column == SA_COLUMN_DST)
+		return both;
+	return true;
+}
+
+/* Takes in columns at their least width, the important ones first. */
+static void choose_columns(struct sa_table *table, int width, bool history)
+{
+	for (int priority = 0; priority <= 8; priority++) {
+		for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
+			if (columns[i].priority != priority || !is_wanted(i, width, history))
+				continue;
+			table->width[i] = columns[i].least;
+			if (priority > 0 && sa_table_width(table) > width)
+				table->width[i] = 0;
+		}
+	}
+}
+
+struct sa_table sa_table_layout(const struct sa_view *const *sas, size_t n_sas, int width,
+				bool history)
+{
+	static const enum sa_column by_need[] = {
+		SA_COLUMN_RANK, SA_COLUMN_SPI, SA_COLUMN_PLACE, SA_COLUMN_NIC,
+		SA_COLUMN_PEER, SA_COLUMN_SRC, SA_COLUMN_DST,
+	};
+	struct sa_table table = {.sentences = width == 0};
+	int available = width > 0 ? width : INT_MAX / 2;
+	int reason;
+
+	choose_columns(&table, available, history);
+	/* An IPv4 address comes first, then the rest by what it needs. */
+	widen(&table, SA_COLUMN_PEER,
+	      smaller(15, content_width(&table, SA_COLUMN_PEER, sas, n_sas)), available);
+	for (size_t i = 0; i < ELEMENTSOF(by_need); i++)
+		widen(&table, by_need[i], content_width(&table, by_need[i], sas, n_sas), available);
+	widen(&table, SA_COLUMN_HISTORY, 12 + (available - 80) / 4, available);
+
+	table.sentences = available - sa_table_width(&table) + table.width[SA_COLUMN_REASON] >=
+			  SENTENCE_WIDTH;
+	reason = content_width(&table, SA_COLUMN_REASON, sas, n_sas);
+	widen(&table, SA_COLUMN_REASON, reason, available);
+	if (width > 0)
+		widen(&table, SA_COLUMN_HISTORY, CONTROL_HISTORY_SAMPLES, available);
+	return table;
+}
+
+static bool right_aligned(enum sa_column column)
+{
+	return column == SA_COLUMN_RATE || column == SA_COLUMN_RANK;
+}
+
+void sa_table_draw_head(const struct sa_table *table, struct frame *frame, int row, int marked)
+{
+	int x = 0;
+
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
+		uint32_t style = FRAME_BOLD | ((int)i == marked ? FRAME_UNDERLINE : 0);
+
+		if (table->width[i] == 0)
+			continue;
+		if (right_aligned(i))
+			(void)frame_text_right(frame, row, x, table->width[i], style,
+					       columns[i].title);
+		else
+			(void)frame_text(frame, row, x, table->width[i], style,
+					 title_of(i, table->width[i]));
+		x += table->width[i] + 1;
+	}
+}
+
+void sparkline(const double *samples, size_t n_samples, int width, int levels, int *ret_levels)
+{
+	double largest = 0;
+
+	for (size_t i = 0; i < n_samples; i++)
+		if (samples[i] > largest)
+			largest = samples[i];
+	for (int cell = 0; cell < width; cell++) {
+		/* Cells stand for equal parts of the full window: a young SA starts at the right.
+		 */
+		int first = cell * CONTROL_HISTORY_SAMPLES / width;
+		int end = (cell + 1) * CONTROL_HISTORY_SAMPLES / width;
+		int missing = CONTROL_HISTORY_SAMPLES - (int)n_samples;
+		double value = -1;
+
+		for (int i = first; i < end || i == first; i++)
+			if (i >= missing && samples[i - missing] > value)
+				value = samples[i - missing];
+		ret_levels[cell] = value < 0 ? -1 : 0;
+		if (value > 0)
+			ret_levels[cell] = (int)ceil(fmin(value / largest, 1) * levels);
+	}
+}
+
+static void draw_history(struct frame *frame, int row, int column, int width,
+			 const struct sa_view *sa)
+{
+	static const char ascii[SPARKLINE_LEVELS + 1] = {'_', '.', ':', '-', '=',
+							 '+', '*', '%', '#'};
+	int levels[CONTROL_HISTORY_SAMPLES];
+	uint32_t style = sa_place_style(sa->place);
+
+	if (width > CONTROL_HISTORY_SAMPLES)
+		width = CONTROL_HISTORY_SAMPLES;
+	sparkline(sa->history, sa->n_history, width, SPARKLINE_LEVELS, levels);
+	for (int i = 0; i < width; i++) {
+		uint32_t character = ' ';
+
+		if (levels[i] >= 0)
+			character = frame->ascii
+					    ? (uint32_t)ascii[levels[i]]
+					    : 0x2581 + (uint32_t)(levels[i] ? levels[i] - 1 : 0);
+		frame_put(frame, row, column + i, levels[i] > 0 ? style : style | FRAME_DIM,
+			  character);
+	}
+}
+
+static void draw_cell(const struct sa_table *table, struct frame *frame, int row, int x,
+		      enum sa_column column, const struct sa_view *sa)
+{
+	char buffer[UNITS_TEXT_MAX];
+	int width = table->width[column];
+	const char *text = shortened(column, width, cell_text(table, column, sa, buffer));
+
+	if (column == SA_COLUMN_PLACE) {
+		frame_put(frame, row, x, sa_place_style(sa->place),
+			  sa_place_glyph(sa->place, frame->ascii));
+		(void)frame_text(frame, row, x + 2, width - 2, sa_place_style(sa->place), text);
+	} else if (column == SA_COLUMN_HISTORY) {
+		draw_history(frame, row, x, width, sa);
+	} else if (column == SA_COLUMN_PEER || column == SA_COLUMN_SRC || column == SA_COLUMN_DST) {
+		(void)frame_text_middle(frame, row, x, width, FRAME_PLAIN, text);
+	} else if (right_aligned(column)) {
+		(void)frame_text_right(frame, row, x, width, FRAME_PLAIN, text);
+	} else {
+		(void)frame_text(frame, row, x, width,
+				 column == SA_COLUMN_REASON ? FRAME_DIM : FRAME_PLAIN, text);
+	}
+}
+
+void sa_table_draw_row(const struct sa_table *table, struct frame *frame, int row,
+		       const struct sa_view *sa)
+{
+	int x = 0;
+
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
+		if (table->width[i] == 0)
+			continue;
+		draw_cell(table, frame, row, x, i, sa);
+		x += table->width[i] + 1;
+	}
+}

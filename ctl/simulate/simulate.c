@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `simulate`: what the policy would do with a recorded trace, and what it would be worth. Needs
+ * neither the daemon nor privileges. */
+#include "config.h"
+#include "ctl.h"
+#include "sim/bound.h"
+#include "sim/run.h"
+#include "simulate/trace.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <string.h>
+
+/* policy.md's default costs of a move. */
+#define MIGRATION_BYTES (4.0 * 1024 * 1024)
+#define MIGRATION_SECONDS 0.25
+#define BOUND_ROUNDS 200
+
+struct arguments {
+	const char *trace;
+	const char *config;
+	const char *moves;
+	const struct sim_policy *policy;
+	double interval;
+	double capacity;
+	double reserve;
+	double migration_bytes;
+	double migration_seconds;
+	double moves_per_second;
+	double moves_burst;
+	struct policy_group_config group; /* of all SAs */
+	bool grouped;
+	bool bound;
+	bool per_sa;
+};
+
+enum long_option {
+	OPTION_TRACE = 256,
+	OPTION_CONFIG,
+	OPTION_MOVES,
+	OPTION_POLICY,
+	OPTION_INTERVAL,
+	OPTION_CAPACITY,
+	OPTION_RESERVE,
+	OPTION_MIGRATION_BYTES,
+	OPTION_MIGRATION_SECONDS,
+	OPTION_MOVES_PER_SECOND,
+	OPTION_MOVES_BURST,
+	OPTION_BOUND,
+	OPTION_PER_SA,
+};
+
+static const struct option options[] = {
+	{"trace", required_argument, NULL, OPTION_TRACE},
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"moves", required_argument, NULL, OPTION_MOVES},
+	{"policy", required_argument, NULL, OPTION_POLICY},
+	{"interval", required_argument, NULL, OPTION_INTERVAL},
+	{"capacity", required_argument, NULL, OPTION_CAPACITY},
+	{"reserve", required_argument, NULL, OPTION_RESERVE},
+	{"migration-bytes", required_argument, NULL, OPTION_MIGRATION_BYTES},
+	{"migration-seconds", required_argument, NULL, OPTION_MIGRATION_SECONDS},
+	{"moves-per-second", required_argument, NULL, OPTION_MOVES_PER_SECOND},
+	{"moves-burst", required_argument, NULL, OPTION_MOVES_BURST},
+	{"bound", no_argument, NULL, OPTION_BOUND},
+	{"per-sa", no_argument, NULL, OPTION_PER_SA},
+	{},
+};
+
+/* Every number of the command line, its variable and its limits. */
+static int parse_number(struct arguments *arguments, int option, const char *text)
+{
+	const struct {
+		int option;
+		double *value;
+		double min;
+		double max;
+	} numbers[] = {
+		{OPTION_INTERVAL, &arguments->interval, 0.1, 1e6},
+		{OPTION_CAPACITY, &arguments->capacity, 0, 1e6},
+		{OPTION_RESERVE, &arguments->reserve, 0, 1e6},
+		{OPTION_MIGRATION_BYTES, &arguments->migration_bytes, 0, 1e15},
+		{OPTION_MIGRATION_SECONDS, &arguments->migration_seconds, 0, 1e6},
+		{OPTION_MOVES_PER_SECOND, &arguments->moves_per_second, 0, 1e9},
+		{OPTION_MOVES_BURST, &arguments->moves_burst, 0, 1e9},
+	};
+	const char *name = "";
+	char *end;
+	double value = strtod(text, &end);
+
+	for (size_t i = 0; options[i].name; i++)
+		if (options[i].val == option)
+			name = options[i].name;
+	for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+		if (numbers[i].option != option)
+			continue;
+		if (end == text || *end || !(value >= numbers[i].min && value <= numbers[i].max))
+			return ctl_usage("simulate: --%s '%s' is not a number from %g to %g", name,
+					 text, numbers[i].min, numbers[i].max);
+		*numbers[i].value = value;
+	}
+	return CTL_OK;
+}
+
+static int parse_policy(struct arguments *arguments, const char *name)
+{
+	arguments->policy = sim_policy_find(name);
+	if (arguments->policy)
+		return CTL_OK;
+	for (const struct sim_policy *policy = sim_policies; policy->name; policy++)
+		(void)fprintf(stderr, "  %-16s %s\n", policy->name, policy->text);
+	return ctl_usage("simulate: there is no policy '%s'; see above for those there are", name);
+}
+
+static int parse_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case OPTION_TRACE:
+		arguments->trace = optarg;
+		return CTL_OK;
+	case OPTION_CONFIG:
+		arguments->config = optarg;
+		return CTL_OK;
+	case OPTION_MOVES:
+		arguments->moves = optarg;
+		return CTL_OK;
+	case OPTION_POLICY:
+		return parse_policy(arguments, optarg);
+	case OPTION_BOUND:
+		arguments->bound = true;
+		return CTL_OK;
+	case OPTION_PER_SA:
+		arguments->per_sa = true;
+		return CTL_OK;
+	default:
+		return parse_number(arguments, option, optarg);
+	}
+}
+
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+	int option, r;
+
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+		if (option == '?')
+			return ctl_usage("simulate: unknown option '%s'", argv[optind - 1]);
+		if (option == ':')
+			return ctl_usage("simulate: %s needs a value", argv[optind - 1]);
+		r = parse_option(arguments, option);
+		if (r != CTL_OK)
+			return r;
+	}
+	if (optind < argc)
+		return ctl_usage("simulate: what is '%s'?", argv[optind]);
+	if (!arguments->trace)
+		return ctl_usage("simulate: --trace FILE.csv is needed");
+	if (arguments->capacity < 0)
+		return ctl_usage("simulate: --capacity SLOTS is needed");
+	return CTL_OK;
+}
+
+/* The configuration's pace, where the command line does not say otherwise. An SA of a trace has no
+ * addresses to match: no rule holds for it, and of the groups only one without conditions. */
+static int apply_config(struct arguments *arguments)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	int r = arguments->config ? config_load(arguments->config, stderr, &config)
+				  : config_new_default(&config);
+	const struct config_group *group;
+
+	if (r < 0)
+		return r == -EBADMSG ? CTL_INVALID_CONFIG : CTL_FAILURE;
+	if (arguments->moves_per_second < 0)
+		arguments->moves_per_second = config->moves_per_second;
+	if (arguments->interval < 0)
+		arguments->interval = arguments->config ? config->interval : 0;
+	if (arguments->moves_burst < 0)
+		arguments->moves_burst =
+			arguments->config ? config->moves_burst : 2 * arguments->capacity;
+	group = config_match_group(config, NULL);
+	arguments->grouped = group;
+	if (group)
+		arguments->group = (struct policy_group_config){
+			.floor = group->floor,
+			.ceiling = group->ceiling,
+		};
+	return CTL_OK;
+}
+
+static json_t *describe_sas(const struct simulate_trace *trace, const struct sim_result *result)
+{
+	json_t *sas = json_array();
+
+	for (uint32_t i = 0; i < trace->trace->n_sas; i++) {
+		const struct sim_sa_result *sa = &result->sas[i];
+
+		(void)json_array_append_new(
+			sas, json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "sa", trace->names[i],
+				       "offeredBytes", (json_int_t)sa->offered, "offloadedBytes",
+				       (json_int_t)sa->offloaded, "promotions",
+				       (json_int_t)sa->promotions, "evictions",
+				       (json_int_t)sa->evictions, "residentSeconds",
+				       sa->ticks_resident * trace->trace->interval));
+	}
+	return sas;
+}
+
+static json_t *describe(const struct arguments *arguments, const struct simulate_trace *trace,
+			const struct sim_result *result, const struct sim_bound *bound)
+{
+	json_t *document = json_pack(
+		"{s:s, s:s, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "trace",
+		arguments->trace, "policy", arguments->policy->name, "capacity",
+		(json_int_t)arguments->capacity, "intervalSeconds", trace->trace->interval,
+		"seconds", result->seconds, "rows", (json_int_t)trace->n_rows, "sas",
+		(json_int_t)trace->trace->n_sas, "offeredBytes", (json_int_t)result->offered,
+		"offloadedBytes", (json_int_t)result->offloaded, "migrationCostBytes",
+		(json_int_t)result->cost, "netBytes", (json_int_t)result->net, "promotions",
+		(json_int_t)result->promotions, "evictions", (json_int_t)result->evictions,
+		"movesPerHour", result->moves_per_hour);
+
+	if (document && bound)
+		(void)json_object_set_new(
+			document, "bound",
+			json_pack("{s:I, s:f}", "netBytes", (json_int_t)bound->net, "ratio",
+				  bound->net > 0 ? result->net / bound->net : 1.0));
+	if (document && arguments->per_sa)
+		(void)json_object_set_new(document, "perSa", describe_sas(trace, result));
+	return document;
+}
+
+static double number(const json_t *document, const char *key)
+{
+	return json_number_value(json_object_get(document, key));
+}
+
+static void print_share(const char *label, const json_t *document, const char *key)
+{
+	double offered = number(document, "offeredBytes");
+
+	(void)printf("%-10s %18.0f bytes  %6.2f %%\n", label, number(document, key),
+		     offered > 0 ? 100 * number(document, key) / offered : 0);
+}
+
+static int print_text(const struct ctl *ctl, const json_t *document)
+{
+	const json_t *bound = json_object_get(document, "bound"), *sa;
+	size_t i;
+
+	(void)ctl;
+	(void)printf("%s: %.0f SAs, %.0f s in steps of %g s, %.0f slots, policy %s\n",
+		     json_string_value(json_object_get(document, "trace")), number(document, "sas"),
+		     number(document, "seconds"), number(document, "intervalSeconds"),
+		     number(document, "capacity"),
+		     json_string_value(json_object_get(document, "policy")));
+	print_share("offered", document, "offeredBytes");
+	print_share("offloaded", document, "offloadedBytes");
+	print_share("moves cost", document, "migrationCostBytes");
+	print_share("net", document, "netBytes");
+	if (bound)
+		(void)printf("%-10s %18.0f bytes  net is %.2f %% of it\n", "optimum",
+			     number(bound, "netBytes"), 100 * number(bound, "ratio"));
+	(void)printf("%-10s %.0f promotions, %.0f evictions, %.0f an hour\n", "moves",
+		     number(document, "promotions"), number(document, "evictions"),
+		     number(document, "movesPerHour"));
+	json_array_foreach(json_object_get(document, "perSa"), i, sa)(void) printf(
+		"%s: offloaded %.0f of %.0f bytes, %.0f promotions, %.0f evictions, %.0f s\n",
+		json_string_value(json_object_get(sa, "sa")), number(sa, "offloadedBytes"),
+		number(sa, "offeredBytes"), number(sa, "promotions"), number(sa, "evictions"),
+		number(sa, "residentSeconds"));
+	return 0;
+}
+
+struct recorder {
+	FILE *file;
+	char *const *names;
+};
+
+static void record_move(void *userdata, double time, uint32_t sa, bool promote)
+{
+	const struct recorder *recorder = userdata;
+
+	(void)fprintf(recorder->file, "%.10g,%s,%s\n", time, recorder->names[sa],
+		      promote ? "promote" : "evict");
+}
+
+static void join_group(void *userdata, uint32_t sa, struct policy_sa_config *config)
+{
+	(void)userdata;
+	(void)sa;
+	config->group = 1;
+}
+
+static int run(const struct arguments *arguments, const struct simulate_trace *trace,
+	       struct sim_result *ret_result)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	struct recorder recorder = {.names = trace->names};
+	struct sim_options run_options = {
+		.capacity = (uint32_t)arguments->capacity,
+		.reserve = (uint32_t)arguments->reserve,
+		.migration_bytes = arguments->migration_bytes,
+		.migration_seconds = arguments->migration_seconds,
+		.moves_per_second = arguments->moves_per_second,
+		.moves_burst = arguments->moves_burst,
+		.configure = arguments->grouped ? join_group : NULL,
+		.groups = &arguments->group,
+		.n_groups = arguments->grouped,
+		.userdata = &recorder,
+	};
+	int r;
+
+	if (arguments->moves) {
+		file = recorder.file = fopen(arguments->moves, "we");
+		if (!file) {
+			ctl_error("cannot write '%s': %m", arguments->moves);
+			return CTL_FAILURE;
+		}
+		(void)fputs("time,sa,action\n", file);
+		run_options.on_move = record_move;
+	}
+	r = sim_run(trace->trace, arguments->policy, &run_options, ret_result);
+	if (r < 0) {
+		ctl_error("simulate: %s", strerror(-r));
+		return CTL_FAILURE;
+	}
+	if (file && (fflush(file) != 0 || ferror(file))) {
+		ctl_error("cannot write '%s': %m", arguments->moves);
+		return CTL_FAILURE;
+	}
+	return CTL_OK;
+}
+
+static int find_bound(const struct arguments *arguments, const struct simulate_trace *trace,
+		      struct sim_bound *ret_bound)
+{
+	struct sim_options bound_options = {
+		.capacity = (uint32_t)arguments->capacity,
+		.migration_bytes = arguments->migration_bytes,
+		.migration_seconds = arguments->migration_seconds,
+		.moves_per_second = arguments->moves_per_second,
+		.moves_burst = arguments->moves_burst,
+	};
+	int r = sim_bound(trace->trace, &bound_options, BOUND_ROUNDS, ret_bound);
+
+	if (r < 0)
+		ctl_error("simulate: no bound: %s", strerror(-r));
+	return r < 0 ? CTL_FAILURE : CTL_OK;
+}
+
+int verb_simulate(const struct ctl *ctl, int argc, char **argv)
+{
+	struct arguments arguments = {
+		.policy = sim_policies,
+		.interval = -1,
+		.capacity = -1,
+		.migration_bytes = MIGRATION_BYTES,
+		.migration_seconds = MIGRATION_SECONDS,
+		.moves_per_second = -1,
+		.moves_burst = -1,
+	};
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
+	_cleanup_(sim_result_done) struct sim_result result = {};
+	struct sim_bound bound;
+	json_t *document;
+	int r = parse_arguments(argc, argv, &arguments);
+
+	if (r == CTL_OK)
+		r = apply_config(&arguments);
+	if (r != CTL_OK)
+		return r;
+	r = simulate_trace_load(arguments.trace, arguments.interval, stderr, &trace);
+	if (r < 0) {
+		if (r != -EBADMSG)
+			ctl_error("cannot read '%s': %s", arguments.trace, strerror(-r));
+		return CTL_FAILURE;
+	}
+	r = run(&arguments, trace, &result);
+	if (r == CTL_OK && arguments.bound)
+		r = find_bound(&arguments, trace, &bound);
+	if (r != CTL_OK)
+		return r;
+	document = describe(&arguments, trace, &result, arguments.bound ? &bound : NULL);
+	if (!document) {
+		ctl_error("simulate: the trace's name is not UTF-8");
+		return CTL_FAILURE;
+	}
+	r = ctl_show(ctl, document, print_text);
+	json_decref(document);
+	return r;
+}

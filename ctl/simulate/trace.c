@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a trace: one row an SA and interval, columns named by the header in any order.
+ *
+ *   time     seconds, the end of the interval; rows are in order of time
+ *   sa       any string
+ *   bytes    in that interval
+ *   event    optional: new, gone (after the interval), or nothing
+ *   lineage  optional: SAs with the same one are rekeys of each other
+ *
+ * Other columns (packets among them: SAs are ranked by bytes) are passed over. The file is read
+ * whole and cut in place; rows are kept until all are seen, because the interval may have to be
+ * found out first. Then they are dealt to ticks of that interval.
+ */
+#include "simulate/trace.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define ERRORS_MAX 20
+#define COLUMNS_MAX 64
+#define NAME_MAX_BYTES 255
+/* More would be a mistake in the interval: more than the second, or so many for each row. */
+#define TICKS_MAX 100e6
+#define TICKS_PLAUSIBLE 1e6
+#define TICKS_PER_ROW 100
+/* The daemon's is 60 s at most; rows so far apart say nothing of what it would do. */
+#define INTERVAL_MAX 3600.0
+/* Of all rows: what is added up stays below what an integer of 64 bits holds. */
+#define BYTES_MAX 0x1p62
+/* Times are sums of decimal fractions: what is this close to the end of a tick belongs to it. */
+#define TICK_TOLERANCE 1e-6
+
+enum column { COLUMN_TIME, COLUMN_SA, COLUMN_BYTES, COLUMN_EVENT, COLUMN_LINEAGE, _COLUMN_MAX };
+
+static const char *const column_names[] = {"time", "sa", "bytes", "event", "lineage"};
+
+enum event { EVENT_NONE, EVENT_NEW, EVENT_GONE };
+
+struct row {
+	double time;
+	double bytes;
+	uint32_t name;
+	uint32_t lineage; /* name of the lineage, UINT32_MAX: none */
+	uint32_t event;
+	uint32_t line;
+};
+
+/* Strings, numbered from 0 in the order they appear. They point into the text. */
+struct names {
+	const char **strings;
+	uint32_t *buckets; /* number + 1 */
+	uint32_t n_buckets;
+	uint32_t n;
+};
+
+struct reader {
+	const char *path;
+	FILE *errors;
+	unsigned n_errors;
+	int columns[COLUMNS_MAX]; /* enum column by position, -1: passed over */
+	unsigned n_columns;
+	struct names names;
+	struct names lineages;
+	struct row *rows;
+	size_t n_rows;
+	size_t allocated;
+	double step;  /* smallest seen, 0: none */
+	double bytes; /* of all rows */
+};
+
+static void reader_done(struct reader *reader)
+{
+	free(reader->names.strings);
+	free(reader->names.buckets);
+	free(reader->lineages.strings);
+	free(reader->lineages.buckets);
+	free(reader->rows);
+}
+
+/* What it quotes was written by others: nothing of it may reach the terminal as a command. */
+static _printf_(3, 4) void complain(struct reader *reader, uint32_t line, const char *format, ...)
+{
+	char reason[512], clean[512];
+	va_list arguments;
+
+	if (reader->n_errors++ >= ERRORS_MAX)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	(void)fprintf(reader->errors, "%s:%u: %s\n", reader->path, line,
+		      text_neutralise(clean, sizeof(clean), reason, strlen(reason)));
+}
+
+static uint32_t hash_of(const char *string)
+{
+	uint32_t hash = 2166136261; /* FNV-1a */
+
+	for (; *string; string++)
+		hash = (hash ^ (uint8_t)*string) * 16777619;
+	return hash ^ hash >> 15;
+}
+
+static int names_grow(struct names *names)
+{
+	uint32_t n_buckets = names->n_buckets ? 2 * names->n_buckets : 256;
+	uint32_t *buckets;
+	const char **strings;
+
+	if (2 * names->n < names->n_buckets)
+		return 0;
+	if (n_buckets == 0)
+		return -E2BIG;
+	strings = reallocarray(names->strings, n_buckets, sizeof(*strings));
+	if (!strings)
+		return -ENOMEM;
+	names->strings = strings;
+	buckets = calloc(n_buckets, sizeof(*buckets));
+	if (!buckets)
+		return -ENOMEM;
+	free(names->buckets);
+	names->buckets = buckets;
+	names->n_buckets = n_buckets;
+	for (uint32_t i = 0; i < names->n; i++) {
+		uint32_t bucket = hash_of(strings[i]);
+
+		while (buckets[bucket & (n_buckets - 1)])
+			bucket++;
+		buckets[bucket & (n_buckets - 1)] = i + 1;
+	}
+	return 0;
+}
+
+static int names_get(struct names *names, const char *string, uint32_t *ret_number)
+{
+	uint32_t bucket, *slot;
+	int r = names_grow(names);
+
+	if (r < 0)
+		return r;
+	for (bucket = hash_of(string);; bucket++) {
+		slot = &names->buckets[bucket & (names->n_buckets - 1)];
+		if (*slot == 0)
+			break;
+		if (strcmp(names->strings[*slot - 1], string) == 0) {
+			*ret_number = *slot - 1;
+			return 0;
+		}
+	}
+	names->strings[names->n++] = string;
+	*slot = names->n;
+	*ret_number = names->n - 1;
+	return 0;
+}
+
+static bool is_printable(const char *name)
+{
+	char clean[NAME_MAX_BYTES + 1];
+
+	return strcmp(text_neutralise(clean, sizeof(clean), name, strlen(name)), name) == 0;
+}
+
+/* Cuts the next line off; a carriage return before its end belongs to the end. */
+static char *next_line(char **text)
+{
+	char *line = *text, *end = strchrnul(line, '\n');
+
+	*text = *end ? end + 1 : end;
+	if (end > line && end[-1] == '\r')
+		end--;
+	*end = '\0';
+	return line;
+}
+
+/* Splits in place; returns the number of fields, COLUMNS_MAX + 1 if there are more. */
+static unsigned split(char *line, char *fields[COLUMNS_MAX])
+{
+	unsigned n = 0;
+
+	for (;;) {
+		char *comma = strchr(line, ',');
+
+		if (n == COLUMNS_MAX)
+			return COLUMNS_MAX + 1;
+		fields[n++] = line;
+		if (!comma)
+			return n;
+		*comma = '\0';
+		line = comma + 1;
+	}
+}
+
+static void read_header(struct reader *reader, char *line)
+{
+	char *fields[COLUMNS_MAX];
+	bool seen[_COLUMN_MAX] = {};
+
+	reader->n_columns = split(line, fields);
+	if (reader->n_columns > COLUMNS_MAX) {
+		complain(reader, 1, "more than %d columns", COLUMNS_MAX);
+		return;
+	}
+	for (unsigned i = 0; i < reader->n_columns; i++) {
+		reader->columns[i] = -1;
+		for (int c = 0; c < _COLUMN_MAX; c++)
+			if (strcmp(fields[i], column_names[c]) == 0)
+				reader->columns[i] = c;
+		if (reader->columns[i] < 0)
+			continue;
+		if (seen[reader->columns[i]])
+			complain(reader, 1, "column '%s' appears twice", fields[i]);
+		seen[reader->columns[i]] = true;
+	}
+	for (int c = COLUMN_TIME; c <= COLUMN_BYTES; c++)
+		if (!seen[c])
+			complain(reader, 1, "the header has no column '%s'", column_names[c]);
+}
+
+/* Digits with an optional fraction are the rule and quick to read; the rest is for strtod(). */
+static bool read_number(const char *text, double *ret_value)
+{
+	const char *p = text;
+	uint64_t digits = 0;
+	double value;
+	char *end;
+
+	while (*p >= '0' && *p <= '9' && p - text < 18)
+		digits = digits * 10 + (uint64_t)(*p++ - '0');
+	if (!*p && p > text) {
+		*ret_value = (double)digits;
+		return true;
+	}
+	if (*text == '-' || *text == '+' || *text == ' ')
+		return false;
+	value = strtod(text, &end);
+	if (end == text || *end || !isfinite(value))
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static bool read_event(const char *text, uint32_t *ret_event)
+{
+	if (!*text)
+		*ret_event = EVENT_NONE;
+	else if (strcmp(text, "new") == 0)
+		*ret_event = EVENT_NEW;
+	else if (strcmp(text, "gone") == 0)
+		*ret_event = EVENT_GONE;
+	else
+		return false;
+	return true;
+}
+
+static bool check_row(struct reader *reader, uint32_t line, char *const values[_COLUMN_MAX],
+		      struct row *row)
+{
+	const struct row *last = reader->n_rows ? &reader->rows[reader->n_rows - 1] : NULL;
+
+	if (!read_number(values[COLUMN_TIME], &row->time))
+		complain(reader, line, "time '%s' is not a number of seconds >= 0",
+			 values[COLUMN_TIME]);
+	else if (last && row->time < last->time)
+		complain(reader, line, "time %s is earlier than the row before",
+			 values[COLUMN_TIME]);
+	else if (!*values[COLUMN_SA])
+		complain(reader, line, "the SA has no name");
+	else if (strlen(values[COLUMN_SA]) > NAME_MAX_BYTES)
+		complain(reader, line, "the SA's name is longer than %d bytes", NAME_MAX_BYTES);
+	else if (!read_number(values[COLUMN_BYTES], &row->bytes) || row->bytes > BYTES_MAX)
+		complain(reader, line, "bytes '%s' is not a number from 0 to 2^62",
+			 values[COLUMN_BYTES]);
+	else if (reader->bytes + row->bytes > BYTES_MAX)
+		complain(reader, line, "the rows up to here add up to more than 2^62 bytes");
+	else if (!read_event(values[COLUMN_EVENT], &row->event))
+		complain(reader, line, "event '%s' is neither 'new' nor 'gone'",
+			 values[COLUMN_EVENT]);
+	else
+		return true;
+	return false;
+}
+
+static int keep_row(struct reader *reader, const struct row *row)
+{
+	if (reader->n_rows > 0) {
+		double step = row->time - reader->rows[reader->n_rows - 1].time;
+
+		if (step > 0 && (reader->step <= 0 || step < reader->step))
+			reader->step = step;
+	}
+	if (reader->n_rows == reader->allocated) {
+		size_t allocated = reader->allocated ? 2 * reader->allocated : 4096;
+		struct row *rows = reallocarray(reader->rows, allocated, sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		reader->rows = rows;
+		reader->allocated = allocated;
+	}
+	reader->rows[reader->n_rows++] = *row;
+	reader->bytes += row->bytes;
+	return 0;
+}
+
+static int read_row(struct reader *reader, uint32_t line, char *text)
+{
+	static char nothing[] = "";
+	char *fields[COLUMNS_MAX],
+		*values[_COLUMN_MAX] = {nothing, nothing, nothing, nothing, nothing};
+	struct row row = {.lineage = UINT32_MAX, .line = line};
+	uint32_t n_names = reader->names.n;
+	unsigned n = split(text, fields);
+	int r;
+
+	if (n != reader->n_columns) {
+		complain(reader, line, "%u fields, but the header has %u", n, reader->n_columns);
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (reader->columns[i] >= 0)
+			values[reader->columns[i]] = fields[i];
+	if (!check_row(reader, line, values, &row))
+		return 0;
+	r = names_get(&reader->names, values[COLUMN_SA], &row.name);
+	if (reader->names.n > n_names && !is_printable(values[COLUMN_SA]))
+		complain(reader, line, "the SA's name '%s' is not printable UTF-8",
+			 values[COLUMN_SA]);
+	if (r >= 0 && *values[COLUMN_LINEAGE])
+		r = names_get(&reader->lineages, values[COLUMN_LINEAGE], &row.lineage);
+	return r < 0 ? r : keep_row(reader, &row);
+}
+
+static int read_rows(struct reader *reader, char *text)
+{
+	read_header(reader, next_line(&text));
+	if (reader->n_errors > 0)
+		return 0;
+	for (uint32_t line = 2; *text && reader->n_errors <= ERRORS_MAX; line++) {
+		char *row = next_line(&text);
+		int r = *row ? read_row(reader, line, row) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	if (reader->n_rows == 0 && reader->n_errors == 0)
+		complain(reader, 1, "there are no rows");
+	return 0;
+}
+
+/* Rows on their way into a trace. */
+struct dealer {
+	struct reader *reader;
+	struct simulate_trace *made;
+	uint32_t *sas;      /* living SA + 1, by name; 0: not yet */
+	uint32_t *lineages; /* of the trace + 1, by name of the lineage */
+	bool *ended;        /* by name: no row may follow but a new one */
+	size_t allocated_names;
+};
+
+static void dealer_done(struct dealer *dealer)
+{
+	free(dealer->sas);
+	free(dealer->lineages);
+	free(dealer->ended);
+}
+
+static int deal_new_sa(struct dealer *dealer, const struct row *row)
+{
+	struct sim_trace *trace = dealer->made->trace;
+	uint32_t *old = &dealer->sas[row->name], *known = NULL;
+	uint32_t lineage, sa;
+	int r;
+
+	if (row->lineage != UINT32_MAX)
+		known = &dealer->lineages[row->lineage];
+	if (known && *known)
+		lineage = *known - 1;
+	else if (!known && *old)
+		lineage = trace->sas[*old - 1].lineage;
+	else
+		lineage = sim_trace_new_lineage(trace);
+	if (known)
+		*known = lineage + 1;
+	r = sim_trace_add_sa(trace, lineage, &sa);
+	if (r < 0)
+		return r;
+	if (sa == dealer->allocated_names) {
+		size_t allocated = sa ? 2 * (size_t)sa : 256;
+		char **names = reallocarray(dealer->made->names, allocated, sizeof(*names));
+
+		if (!names)
+			return -ENOMEM;
+		memset(names + sa, 0, (allocated - sa) * sizeof(*names));
+		dealer->made->names = names;
+		dealer->allocated_names = allocated;
+	}
+	dealer->made->names[sa] = strdup(dealer->reader->names.strings[row->name]);
+	*old = sa + 1;
+	dealer->ended[row->name] = false;
+	return dealer->made->names[sa] ? 0 : -ENOMEM;
+}
+
+static int deal_row(struct dealer *dealer, const struct row *row)
+{
+	const char *name = dealer->reader->names.strings[row->name];
+	bool living = dealer->sas[row->name] && !dealer->ended[row->name];
+	int r = 0;
+
+	if (row->event == EVENT_NEW && living) {
+		complain(dealer->reader, row->line, "'%s' is new, but it lives already", name);
+		return 0;
+	}
+	if (row->event != EVENT_NEW && dealer->ended[row->name]) {
+		complain(dealer->reader, row->line, "'%s' is gone, and this row is not 'new'",
+			 name);
+		return 0;
+	}
+	if (!living)
+		r = deal_new_sa(dealer, row);
+	if (r >= 0)
+		r = sim_trace_add_row(dealer->made->trace, dealer->sas[row->name] - 1, row->bytes);
+	if (r >= 0 && row->event == EVENT_GONE) {
+		sim_trace_end_sa(dealer->made->trace, dealer->sas[row->name] - 1);
+		dealer->ended[row->name] = true;
+	}
+	return r;
+}
+
+static int deal_rows(struct dealer *dealer, double interval)
+{
+	const struct reader *reader = dealer->reader;
+	struct sim_trace *trace = dealer->made->trace;
+	int r = sim_trace_next_tick(trace);
+
+	for (size_t i = 0; r >= 0 && i < reader->n_rows; i++) {
+		const struct row *row = &reader->rows[i];
+		double tick = ceil((row->time - trace->start) / interval - TICK_TOLERANCE);
+
+		while (r >= 0 && trace->n_ticks <= tick)
+			r = sim_trace_next_tick(trace);
+		if (r >= 0)
+			r = deal_row(dealer, row);
+	}
+	return r < 0 ? r : sim_trace_finish(trace);
+}
+
+static int make_trace(struct reader *reader, double interval, struct simulate_trace *made)
+{
+	_cleanup_(dealer_done) struct dealer dealer = {.reader = reader, .made = made};
+	const struct row *last = &reader->rows[reader->n_rows - 1];
+	double start = reader->rows[0].time, ticks;
+	int r;
+
+	if (interval <= 0)
+		interval = reader->step > 0 ? reader->step : 1;
+	ticks = (last->time - start) / interval;
+	if (ticks > TICKS_MAX ||
+	    ticks > fmax(TICKS_PLAUSIBLE, TICKS_PER_ROW * (double)reader->n_rows)) {
+		complain(reader, last->line, "%g intervals of %g s for %zu rows; use --interval",
+			 ticks, interval, reader->n_rows);
+		return 0;
+	}
+	if (interval > INTERVAL_MAX) {
+		complain(
+			reader, last->line,
+			"the rows are %g s apart, more than %g s; use --interval if they are right",
+			interval, INTERVAL_MAX);
+		return 0;
+	}
+	dealer.sas = calloc(reader->names.n + 1, sizeof(*dealer.sas));
+	dealer.lineages = calloc(reader->lineages.n + 1, sizeof(*dealer.lineages));
+	dealer.ended = calloc(reader->names.n + 1, sizeof(*dealer.ended));
+	if (!dealer.sas || !dealer.lineages || !dealer.ended)
+		return -ENOMEM;
+	r = sim_trace_new(start, interval, &made->trace);
+	if (r < 0)
+		return r;
+	made->n_rows = reader->n_rows;
+	return deal_rows(&dealer, interval);
+}
+
+int simulate_trace_parse(const char *path, char *text, double interval, FILE *errors,
+			 struct simulate_trace **ret_trace)
+{
+	_cleanup_(reader_done) struct reader reader = {.path = path, .errors = errors};
+	_cleanup_(simulate_trace_freep) struct simulate_trace *made = calloc(1, sizeof(*made));
+	int r;
+
+	/* Spreadsheets begin UTF-8 with a byte order mark. */
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	r = made ? read_rows(&reader, text) : -ENOMEM;
+
+	if (r >= 0 && reader.n_errors == 0)
+		r = make_trace(&reader, interval, made);
+	if (r < 0)
+		return r;
+	if (reader.n_errors > ERRORS_MAX)
+		(void)fprintf(errors, "%s: further errors are not shown\n", path);
+	if (reader.n_errors > 0)
+		return -EBADMSG;
+	*ret_trace = TAKE_PTR(made);
+	return 0;
+}
+
+static int read_file(const char *path, char **ret_text)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0, allocated = 0;
+
+	if (!file)
+		return -errno;
+	do {
+		if (allocated - size < 65536) {
+			char *bigger = realloc(text, allocated = 2 * allocated + 1048576);
+
+			if (!bigger)
+				return -ENOMEM;
+			text = bigger;
+		}
+		size += fread(text + size, 1, allocated - size - 1, file);
+		if (ferror(file))
+			return errno ? -errno : -EIO;
+	} while (!feof(file));
+	text[size] = '\0';
+	/* A NUL would end the text early, and silently. */
+	if (strlen(text) != size)
+		return -EILSEQ;
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
+int simulate_trace_load(const char *path, double interval, FILE *errors,
+			struct simulate_trace **ret_trace)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = read_file(path, &text);
+
+	return r < 0 ? r : simulate_trace_parse(path, text, interval, errors, ret_trace);
+}
+
+struct simulate_trace *simulate_trace_free(struct simulate_trace *trace)
+{
+	if (!trace)
+		return NULL;
+	for (uint32_t i = 0; trace->names && i < trace->trace->n_sas; i++)
+		free(trace->names[i]);
+	free(trace->names);
+	sim_trace_free(trace->trace);
+	free(trace);
+	return NULL;
+}

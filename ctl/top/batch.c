@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `top` as plain frames or as one JSON object a line. */
+#include "control-interface.h"
+#include "monotonic.h"
+#include "top/feed.h"
+#include "top/render.h"
+#include "top/top.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BATCH_WIDTH 100
+
+/* Both replies of one frame. */
+static int fetch(const struct ctl *ctl, const struct top_model *model, json_t **ret_status,
+		 json_t **ret_sas)
+{
+	json_t *status = NULL;
+	int r = ctl_call(ctl, CONTROL_INTERFACE ".GetStatus", NULL, &status);
+
+	if (r != CTL_OK)
+		return r;
+	r = ctl_call(ctl, CONTROL_INTERFACE ".ListSAs", top_list_parameters(model), ret_sas);
+	if (r == CTL_OK)
+		*ret_status = status;
+	else
+		json_decref(status);
+	return r;
+}
+
+static int print_json(const struct ctl *ctl, json_t *status, json_t *sas)
+{
+	struct ctl line = *ctl;
+	json_t *frame = json_pack("{s:f, s:O, s:O}", "time", clock_seconds(CLOCK_REALTIME),
+				  "status", status, "sas", json_object_get(sas, "sas"));
+
+	if (!frame)
+		return -EBADMSG;
+	line.json = CTL_JSON_SHORT; /* one line, on terminals too */
+	ctl_print_json(&line, frame);
+	json_decref(frame);
+	return 0;
+}
+
+static int print_frame(const struct ctl *ctl, const struct top_options *options,
+		       struct top_model *model, json_t *status, json_t *sas)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.batch = true, .delay = options->delay, .now = monotonic_now()};
+	int width = ctl->width > 0 ? ctl->width : BATCH_WIDTH;
+	int r = top_model_set_status(model, status);
+
+	if (r >= 0)
+		r = top_model_set_sas(model, sas, ui.now);
+	if (r >= 0)
+		r = top_render_batch(model, &ui, width, (size_t)options->rows, ctl->ascii, &frame);
+	if (r < 0)
+		return r;
+	frame_write(frame, ctl->color && !options->batch, stdout);
+	return 0;
+}
+
+static int run_once(const struct ctl *ctl, const struct top_options *options,
+		    struct top_model *model, bool first)
+{
+	json_t *status = NULL;
+	json_t *sas = NULL;
+	int r = fetch(ctl, model, &status, &sas);
+
+	if (r != CTL_OK)
+		return r;
+	if (!first && ctl->json == CTL_JSON_OFF)
+		(void)putchar('\n');
+	if (ctl->json != CTL_JSON_OFF)
+		r = print_json(ctl, status, sas);
+	else
+		r = print_frame(ctl, options, model, status, sas);
+	json_decref(status);
+	json_decref(sas);
+	return r < 0 ? ctl_tell_failure(ctl, r) : CTL_OK;
+}
+
+static void sleep_until(double time)
+{
+	struct timespec deadline = {.tv_sec = (time_t)time};
+
+	deadline.tv_nsec = (long)((time - (double)deadline.tv_sec) * 1e9);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) == EINTR)
+		continue;
+}
+
+int top_run_batch(const struct ctl *ctl, const struct top_options *options)
+{
+	_cleanup_(top_model_done) struct top_model model = top_make_model(options);
+	double next = monotonic_now();
+	bool printed = false;
+
+	for (long i = 0; options->iterations == 0 || i < options->iterations; i++) {
+		int r;
+
+		if (i > 0)
+			sleep_until(next);
+		next += options->delay;
+		r = run_once(ctl, options, &model, !printed);
+		/* A daemon that restarts is waited for, one that was never there is not. */
+		if (r != CTL_OK && (!printed || r != CTL_UNREACHABLE))
+			return r;
+		printed = true;
+		if (fflush(stdout) != 0) {
+			ctl_error("cannot write: %s", strerror(errno));
+			return CTL_FAILURE;
+		}
+	}
+	return CTL_OK;
+}

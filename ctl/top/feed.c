@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "top/feed.h"
+
+#include "control-interface.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+/* Seconds between attempts to connect: a daemon that restarts is seen at once, one that is gone
+ * costs nothing. */
+#define RECONNECT_DELAY 0.5
+
+void top_feed_done(struct top_feed *feed)
+{
+	feed->client = varlink_client_free(feed->client);
+}
+
+int top_feed_fd(const struct top_feed *feed, short *ret_events)
+{
+	if (!feed->client)
+		return -1;
+	*ret_events = varlink_client_events(feed->client);
+	return varlink_client_fd(feed->client);
+}
+
+double top_feed_timeout(const struct top_feed *feed, const struct top_ui *ui, double now)
+{
+	double until = feed->phase == TOP_FEED_RESTING ? feed->due : feed->deadline;
+
+	if (feed->client && feed->phase == TOP_FEED_RESTING) {
+		if (feed->explain)
+			return 0;
+		if (ui->frozen)
+			return INFINITY;
+	}
+	return fmax(until - now, 0);
+}
+
+json_t *top_list_parameters(const struct top_model *model)
+{
+	json_t *parameters = json_pack("{s:b, s:i}", "history", true, "limit", TOP_SAS_MAX);
+
+	if (parameters && model->filter[0] && model->total > model->n_rows)
+		(void)json_object_set_new(parameters, "filter", json_string(model->filter));
+	return parameters;
+}
+
+static json_t *explain_parameters(const struct top_model *model)
+{
+	if (!model->selected.spi)
+		return NULL;
+	return json_pack("{s:s, s:s}", "spi", model->selected.spi, "dst", model->selected.dst);
+}
+
+/* The connection is gone or of no use: say so, and try again. */
+static bool disconnect(struct top_feed *feed, struct top_ui *ui, int error, double now)
+{
+	const char *what = error == -EBADMSG     ? "the reply of espoffloadd is not understood"
+			   : error == -ETIMEDOUT ? "espoffloadd does not answer"
+			   : error == -EACCES    ? "no permission to connect to espoffloadd"
+						 : "connection to espoffloadd lost";
+
+	feed->client = varlink_client_free(feed->client);
+	feed->phase = TOP_FEED_RESTING;
+	feed->due = now + RECONNECT_DELAY;
+	(void)snprintf(ui->message, sizeof(ui->message), "%s (%s): reconnecting", what,
+		       strerror(-error));
+	return true;
+}
+
+static int call(struct top_feed *feed, enum top_feed_phase phase, const char *method,
+		json_t *parameters, double now)
+{
+	int r = varlink_client_send(feed->client, method, parameters);
+
+	if (r < 0)
+		return r;
+	feed->phase = phase;
+	feed->deadline = now + CTL_TIMEOUT;
+	return 0;
+}
+
+static int ask_for_explanation(struct top_feed *feed, const struct top_model *model, double now)
+{
+	feed->explain = false;
+	return call(feed, TOP_FEED_EXPLAIN, CONTROL_INTERFACE ".Explain", explain_parameters(model),
+		    now);
+}
+
+static void rest(struct top_feed *feed, const struct top_ui *ui, double now)
+{
+	feed->phase = TOP_FEED_RESTING;
+	feed->due += ui->delay;
+	if (feed->due < now) /* slower than asked for: do not try to catch up */
+		feed->due = now;
+	if (feed->due > now + ui->delay)
+		feed->due = now + ui->delay;
+}
+
+static int take_explanation(struct top_feed *feed, struct top_ui *ui,
+			    const struct varlink_reply *reply, double now)
+{
+	rest(feed, ui, now);
+	if (ui->pane != TOP_PANE_EXPLAIN)
+		return 0;
+	json_decref(ui->explain);
+	ui->explain = reply->error ? NULL : json_incref(reply->parameters);
+	if (reply->error)
+		(void)snprintf(ui->explain_note, sizeof(ui->explain_note), "%s",
+			       strcmp(reply->error, CONTROL_INTERFACE ".NoSuchSA") == 0
+				       ? "the SA is gone"
+				       : reply->error);
+	return 0;
+}
+
+static int take_reply(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
+		      const struct varlink_reply *reply, double now)
+{
+	int r;
+
+	if (feed->phase == TOP_FEED_EXPLAIN)
+		return take_explanation(feed, ui, reply, now);
+	if (reply->error)
+		return -EREMOTEIO;
+	if (feed->phase == TOP_FEED_STATUS) {
+		if (!ui->frozen) {
+			r = top_model_set_status(model, reply->parameters);
+			if (r < 0)
+				return r;
+		}
+		return call(feed, TOP_FEED_SAS, CONTROL_INTERFACE ".ListSAs",
+			    top_list_parameters(model), now);
+	}
+	if (!ui->frozen) {
+		r = top_model_set_sas(model, reply->parameters, now);
+		if (r < 0)
+			return r;
+	}
+	ui->message[0] = '\0';
+	if (ui->pane == TOP_PANE_EXPLAIN)
+		return ask_for_explanation(feed, model, now);
+	rest(feed, ui, now);
+	return 0;
+}
+
+/* Starts what is due. */
+static int start(struct top_feed *feed, struct top_model *model, const struct top_ui *ui,
+		 double now)
+{
+	int r;
+
+	if (!feed->client) {
+		if (now < feed->due)
+			return 0;
+		r = varlink_client_connect(feed->ctl->socket, &feed->client);
+		if (r < 0)
+			return r;
+		feed->phase = TOP_FEED_RESTING;
+		feed->due = now;
+	}
+	if (feed->phase != TOP_FEED_RESTING)
+		return 0;
+	if (feed->explain)
+		return ask_for_explanation(feed, model, now);
+	if (now < feed->due || ui->frozen)
+		return 0;
+	return call(feed, TOP_FEED_STATUS, CONTROL_INTERFACE ".GetStatus", NULL, now);
+}
+
+bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui *ui, double now)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	bool news = false;
+	int r = start(feed, model, ui, now);
+
+	if (r < 0)
+		return disconnect(feed, ui, r, now);
+	if (!feed->client)
+		return false;
+	r = varlink_client_process(feed->client, &reply);
+	if (r > 0) {
+		/* What is shown is whole: the status waits for its SAs. */
+		news = feed->phase != TOP_FEED_STATUS;
+		r = take_reply(feed, model, ui, &reply, now);
+	} else if (r == 0 && feed->phase != TOP_FEED_RESTING && now >= feed->deadline) {
+		r = -ETIMEDOUT;
+	}
+	return r < 0 ? disconnect(feed, ui, r, now) : news;
+}

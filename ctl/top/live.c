@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `top` on a terminal: one loop that waits for keys, signals, the daemon and the clock. Signals
+ * are read from a descriptor, so that the terminal is restored in one place and no resize is lost
+ * between two waits.
+ */
+#include "monotonic.h"
+#include "top/feed.h"
+#include "top/render.h"
+#include "top/screen.h"
+#include "top/top.h"
+#include "varlink-client.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+/* Drawn again at least this often, s: the highlight of rows that moved fades. */
+#define REDRAW_INTERVAL 1.0
+
+struct live {
+	const struct ctl *ctl;
+	struct top_screen *screen;
+	struct top_model model;
+	struct top_ui ui;
+	struct top_feed feed;
+	int signals;
+	bool quit;
+};
+
+static void draw(struct live *live)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	int width;
+	int height;
+
+	top_screen_size(live->screen, &width, &height);
+	live->ui.now = monotonic_now();
+	if (top_render(&live->model, &live->ui, width, height, live->ctl->ascii, &frame) >= 0)
+		top_screen_show(live->screen, frame);
+}
+
+static void take_keys(struct live *live)
+{
+	int key;
+
+	while (!live->quit && (key = top_screen_key(live->screen)) >= 0) {
+		switch (top_ui_key(&live->ui, &live->model, key)) {
+		case TOP_REQUEST_NONE:
+			break;
+		case TOP_REQUEST_EXPLAIN:
+			live->feed.explain = true;
+			break;
+		case TOP_REQUEST_QUIT:
+			live->quit = true;
+			break;
+		}
+	}
+}
+
+static void take_signals(struct live *live)
+{
+	struct signalfd_siginfo info;
+
+	while (read(live->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGWINCH)
+			top_screen_resize(live->screen);
+		else
+			live->quit = true;
+	}
+}
+
+/* Waits for something to do; returns whether the terminal is still there. */
+static bool wait_for_events(struct live *live, bool *ret_input)
+{
+	double timeout = top_feed_timeout(&live->feed, &live->ui, monotonic_now());
+	struct pollfd pollfds[] = {
+		{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = live->signals, .events = POLLIN},
+		{.fd = -1},
+	};
+
+	pollfds[2].fd = top_feed_fd(&live->feed, &pollfds[2].events);
+	timeout = fmin(timeout, REDRAW_INTERVAL);
+	if (poll(pollfds, ELEMENTSOF(pollfds), (int)ceil(timeout * 1000)) < 0)
+		return errno == EINTR;
+	*ret_input = timeout >= REDRAW_INTERVAL || pollfds[0].revents || pollfds[1].revents;
+	if (pollfds[1].revents)
+		take_signals(live);
+	return !(pollfds[0].revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+static void run(struct live *live)
+{
+	bool news = true;
+
+	while (!live->quit) {
+		bool input = false;
+
+		if (news)
+			draw(live);
+		if (!wait_for_events(live, &input))
+			return;
+		take_keys(live);
+		news = top_feed_run(&live->feed, &live->model, &live->ui, monotonic_now()) || input;
+	}
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGWINCH);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int top_run_live(const struct ctl *ctl, const struct top_options *options)
+{
+	_cleanup_(top_screen_closep) struct top_screen *screen = NULL;
+	_cleanup_close_ int signals = -1;
+	struct live live = {
+		.ctl = ctl,
+		.model = top_make_model(options),
+		.ui = {.delay = options->delay},
+		.feed = {.ctl = ctl, .due = monotonic_now()},
+	};
+	int r;
+
+	/* A daemon that is not there at all deserves an error, not an empty screen. */
+	r = varlink_client_connect(ctl->socket, &live.feed.client);
+	if (r < 0)
+		return ctl_tell_failure(ctl, r);
+	signals = open_signals();
+	if (signals >= 0)
+		r = top_screen_open(ctl->color, &screen);
+	if (signals < 0 || r < 0) {
+		top_feed_done(&live.feed);
+		if (r < 0)
+			return top_run_batch(ctl, options);
+		ctl_error("cannot receive signals: %s", strerror(errno));
+		return CTL_FAILURE;
+	}
+	live.screen = screen;
+	live.signals = signals;
+	run(&live);
+	top_feed_done(&live.feed);
+	top_ui_done(&live.ui);
+	top_model_done(&live.model);
+	return CTL_OK;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What lies over the table of `top`: the help and the explanation of an SA. */
+#include "explain-text.h"
+#include "top/render.h"
+
+#include <string.h>
+
+static const char *const help_keys[] = {
+	"Up Down PgUp PgDn Home End   select an SA; the selection follows the SA",
+	"e or Enter                   explain the selected SA",
+	"s                            sort by rate, rank, placement, direction, SPI, destination",
+	"r                            reverse the order",
+	"/                            filter: any text shown of an SA; Esc cancels",
+	"p or Space                   freeze the display",
+	"+ -                          longer or shorter delay between frames",
+	"? or h                       this help",
+	"q                            back, quit",
+};
+
+static const char *const place_help[_SA_PLACE_MAX] = {
+	[SA_PLACE_NIC] = "in the NIC's table: the NIC does its ESP",
+	[SA_PLACE_MOVING] = "on its way into the NIC or out of it",
+	[SA_PLACE_SOFTWARE] = "in software: the CPU does its ESP",
+	[SA_PLACE_REFUSED] = "in software because the driver refused it; explain tells its words",
+	[SA_PLACE_FOREIGN] = "put into the NIC by somebody else, counted and left alone",
+	[SA_PLACE_HANDS_OFF] = "left alone where it is; explain tells why",
+};
+
+static void draw_pane_title(struct frame *frame, int row, const char *text)
+{
+	frame_clear(frame, row, 0, 1, frame->width);
+	(void)frame_printf(frame, row, 0, FRAME_PLAIN, "%s", text);
+	frame_add_style(frame, row, 0, frame->width, FRAME_REVERSE);
+}
+
+/* Copies the part of a text that is scrolled into view. */
+static void draw_scrolled(struct frame *frame, int row, int height, const struct frame *text,
+			  struct top_ui *ui)
+{
+	size_t page = height > 0 ? (size_t)height : 0;
+	size_t last = (size_t)text->height > page ? (size_t)text->height - page : 0;
+
+	ui->page = page;
+	if (ui->scroll > last)
+		ui->scroll = last;
+	for (int y = 0; y < height; y++) {
+		int from = y + (int)ui->scroll;
+
+		frame_clear(frame, row + y, 0, 1, frame->width);
+		for (int x = 0; from < text->height && x < text->width; x++) {
+			struct frame_cell cell = text->cells[from * text->width + x];
+
+			frame_put(frame, row + y, x, cell.style, cell.character);
+		}
+	}
+}
+
+void top_draw_help(struct frame *frame, int row, int height, struct top_ui *ui)
+{
+	_cleanup_(frame_freep) struct frame *text = NULL;
+	int y = 0;
+
+	draw_pane_title(frame, row, "Help (q or Esc: back)");
+	if (frame_new(frame->width, (int)ELEMENTSOF(help_keys) + 1 + _SA_PLACE_MAX, frame->ascii,
+		      &text) < 0)
+		return;
+	for (size_t i = 0; i < ELEMENTSOF(help_keys); i++)
+		(void)frame_printf(text, y++, 1, FRAME_PLAIN, "%s", help_keys[i]);
+	y++;
+	for (enum sa_place i = 0; i < _SA_PLACE_MAX; i++, y++) {
+		frame_put(text, y, 1, sa_place_style(i), sa_place_glyph(i, frame->ascii));
+		(void)frame_printf(text, y, 3, sa_place_style(i), "%s", sa_place_word(i));
+		(void)frame_printf(text, y, 14, FRAME_PLAIN, "%s", place_help[i]);
+	}
+	draw_scrolled(frame, row + 1, height - 1, text, ui);
+}
+
+void top_draw_explain(struct frame *frame, int row, int height, struct top_ui *ui)
+{
+	_cleanup_(frame_freep) struct frame *text = NULL;
+
+	draw_pane_title(frame, row, "Explain (q or Esc: back, Up and Down: scroll)");
+	frame_clear(frame, row + 1, 0, height - 1, frame->width);
+	if (!ui->explain) {
+		(void)frame_printf(frame, row + 1, 1, FRAME_PLAIN, "%s",
+				   ui->explain_note[0] ? ui->explain_note : "asking espoffloadd");
+		return;
+	}
+	if (explain_layout(ui->explain, frame->width, frame->ascii, &text) < 0) {
+		(void)frame_printf(frame, row + 1, 1, FRAME_RED,
+				   "the reply of espoffloadd is not understood");
+		return;
+	}
+	draw_scrolled(frame, row + 1, height - 1, text, ui);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `top`: the SAs, live on a terminal, as plain frames otherwise. */
+#include "top/top.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <string.h>
+
+struct top_model top_make_model(const struct top_options *options)
+{
+	struct top_model model = {.sort = options->sort, .reverse = options->reverse};
+
+	if (options->filter)
+		(void)snprintf(model.filter, sizeof(model.filter), "%s", options->filter);
+	return model;
+}
+
+static int parse_delay(const char *text, double *ret_delay)
+{
+	char *end;
+	double delay = strtod(text, &end);
+
+	if (end == text || *end || !(delay >= TOP_DELAY_MIN && delay <= TOP_DELAY_MAX))
+		return ctl_usage("top: -d needs seconds from %g to %g, not '%s'", TOP_DELAY_MIN,
+				 TOP_DELAY_MAX, text);
+	*ret_delay = delay;
+	return CTL_OK;
+}
+
+static int parse_sort(const char *text, enum top_sort *ret_sort)
+{
+	for (enum top_sort i = 0; i < _TOP_SORT_MAX; i++) {
+		if (strcasecmp(text, top_sort_name(i)) == 0) {
+			*ret_sort = i;
+			return CTL_OK;
+		}
+	}
+	return ctl_usage("top: --sort is rate, rank, placement, direction, spi or destination, "
+			 "not '%s'",
+			 text);
+}
+
+static int parse_count(const char *option, const char *text, long *ret_count)
+{
+	if (ctl_parse_number(text, 1, INT_MAX, ret_count) < 0)
+		return ctl_usage("top: %s needs a number from 1 on, not '%s'", option, text);
+	return CTL_OK;
+}
+
+static int parse_option(int option, char **argv, struct top_options *options)
+{
+	switch (option) {
+	case 'b':
+		options->batch = true;
+		return CTL_OK;
+	case 'r':
+		options->reverse = true;
+		return CTL_OK;
+	case 'f':
+		options->filter = optarg;
+		return CTL_OK;
+	case 'n':
+		return parse_count("-n", optarg, &options->iterations);
+	case 'R':
+		return parse_count("--rows", optarg, &options->rows);
+	case 'd':
+		return parse_delay(optarg, &options->delay);
+	case 's':
+		return parse_sort(optarg, &options->sort);
+	case ':':
+		return ctl_usage("top: %s needs a value", argv[optind - 1]);
+	default:
+		return ctl_usage("top: unknown option %s", argv[optind - 1]);
+	}
+}
+
+static int parse_options(int argc, char **argv, struct top_options *ret_options)
+{
+	static const struct option long_options[] = {
+		{"batch", no_argument, NULL, 'b'},
+		{"iterations", required_argument, NULL, 'n'},
+		{"delay", required_argument, NULL, 'd'},
+		{"rows", required_argument, NULL, 'R'},
+		{"sort", required_argument, NULL, 's'},
+		{"reverse", no_argument, NULL, 'r'},
+		{"filter", required_argument, NULL, 'f'},
+		{},
+	};
+	struct top_options options = {.delay = 1};
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, ":bn:d:s:r", long_options, NULL)) >= 0) {
+		int r = parse_option(option, argv, &options);
+
+		if (r != CTL_OK)
+			return r;
+	}
+	if (optind < argc)
+		return ctl_usage("top: unexpected argument '%s' (to search: --filter %s)",
+				 argv[optind], argv[optind]);
+	*ret_options = options;
+	return CTL_OK;
+}
+
+int verb_top(const struct ctl *ctl, int argc, char **argv)
+{
+	struct top_options options = {};
+	const char *term = getenv("TERM");
+	bool dumb = !term || !*term || strcmp(term, "dumb") == 0;
+	bool terminal = ctl->terminal && isatty(STDIN_FILENO);
+	int r = parse_options(argc, argv, &options);
+
+	if (r != CTL_OK)
+		return r;
+	if (terminal && !dumb && !options.batch && ctl->json == CTL_JSON_OFF)
+		return top_run_live(ctl, &options);
+	/* Without a terminal nobody is there to end it: one frame, unless asked otherwise. */
+	if (!ctl->terminal && !options.batch && options.iterations == 0)
+		options.iterations = 1;
+	return top_run_batch(ctl, &options);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the two ways to run `top` share. */
+#pragma once
+
+#include "ctl.h"
+#include "top/ui.h"
+
+struct top_options {
+	bool batch;
+	long iterations; /* 0: until killed */
+	double delay;    /* seconds */
+	long rows;       /* of a plain frame, 0: all */
+	enum top_sort sort;
+	bool reverse;
+	const char *filter;
+};
+
+/* Both return an exit status. */
+int top_run_batch(const struct ctl *ctl, const struct top_options *options);
+int top_run_live(const struct ctl *ctl, const struct top_options *options);
+
+/* An empty model that looks the way the options say. */
+struct top_model top_make_model(const struct top_options *options);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "top/ui.h"
+
+#include <limits.h>
+#include <string.h>
+
+void top_ui_done(struct top_ui *ui)
+{
+	json_decref(ui->explain);
+	ui->explain = NULL;
+}
+
+static void close_pane(struct top_ui *ui)
+{
+	top_ui_done(ui);
+	ui->explain_note[0] = '\0';
+	ui->pane = TOP_PANE_TABLE;
+	ui->scroll = 0;
+}
+
+static void start_editing(struct top_ui *ui, const struct top_model *model)
+{
+	ui->editing = true;
+	ui->edit_cursor = strlen(model->filter);
+	memcpy(ui->filter_before, model->filter, sizeof(ui->filter_before));
+}
+
+static void insert_character(struct top_ui *ui, struct top_model *model, int key)
+{
+	size_t length = strlen(model->filter);
+
+	/* SPIs, addresses, words: what can be filtered is ASCII. */
+	if (key < 0x20 || key > 0x7e || length + 1 >= sizeof(model->filter))
+		return;
+	memmove(model->filter + ui->edit_cursor + 1, model->filter + ui->edit_cursor,
+		length - ui->edit_cursor + 1);
+	model->filter[ui->edit_cursor++] = (char)key;
+}
+
+static void delete_character(struct top_ui *ui, struct top_model *model, size_t at)
+{
+	size_t length = strlen(model->filter);
+
+	if (at >= length)
+		return;
+	memmove(model->filter + at, model->filter + at + 1, length - at);
+	if (at < ui->edit_cursor)
+		ui->edit_cursor--;
+}
+
+/* The table follows while the filter is typed. */
+static void edit_key(struct top_ui *ui, struct top_model *model, int key)
+{
+	switch (key) {
+	case TOP_KEY_ENTER:
+		ui->editing = false;
+		break;
+	case TOP_KEY_ESCAPE:
+		ui->editing = false;
+		memcpy(model->filter, ui->filter_before, sizeof(model->filter));
+		break;
+	case TOP_KEY_LEFT:
+		ui->edit_cursor -= ui->edit_cursor > 0;
+		break;
+	case TOP_KEY_RIGHT:
+		ui->edit_cursor += model->filter[ui->edit_cursor] != '\0';
+		break;
+	case TOP_KEY_HOME:
+		ui->edit_cursor = 0;
+		break;
+	case TOP_KEY_END:
+		ui->edit_cursor = strlen(model->filter);
+		break;
+	case TOP_KEY_BACKSPACE:
+		if (ui->edit_cursor > 0)
+			delete_character(ui, model, ui->edit_cursor - 1);
+		break;
+	case TOP_KEY_DELETE:
+		delete_character(ui, model, ui->edit_cursor);
+		break;
+	case 'u' & 0x1f: /* Ctrl-U */
+		model->filter[0] = '\0';
+		ui->edit_cursor = 0;
+		break;
+	default:
+		insert_character(ui, model, key);
+	}
+	top_model_arrange(model);
+}
+
+static enum top_request pane_key(struct top_ui *ui, int key)
+{
+	size_t page = ui->page > 1 ? ui->page - 1 : 1;
+
+	switch (key) {
+	case TOP_KEY_UP:
+	case 'k':
+		ui->scroll -= ui->scroll > 0;
+		break;
+	case TOP_KEY_DOWN:
+	case 'j':
+		ui->scroll++; /* the renderer stops at the end */
+		break;
+	case TOP_KEY_PAGE_UP:
+		ui->scroll = ui->scroll > page ? ui->scroll - page : 0;
+		break;
+	case TOP_KEY_PAGE_DOWN:
+	case ' ':
+		ui->scroll += page;
+		break;
+	case TOP_KEY_HOME:
+		ui->scroll = 0;
+		break;
+	case TOP_KEY_END:
+		ui->scroll = INT_MAX;
+		break;
+	case 'q':
+	case 'e':
+	case '?':
+	case 'h':
+	case TOP_KEY_ENTER:
+	case TOP_KEY_ESCAPE:
+		close_pane(ui);
+		break;
+	}
+	return TOP_REQUEST_NONE;
+}
+
+static void change_delay(struct top_ui *ui, bool longer)
+{
+	static const double steps[] = {TOP_DELAY_MIN, 0.2, 0.5, 1, 2, 3, 5, 10, 30, TOP_DELAY_MAX};
+	size_t n = sizeof(steps) / sizeof(steps[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		double step = longer ? steps[i] : steps[n - 1 - i];
+
+		if (longer ? step > ui->delay : step < ui->delay) {
+			ui->delay = step;
+			return;
+		}
+	}
+}
+
+static void move_key(struct top_ui *ui, struct top_model *model, int key)
+{
+	long page = ui->page > 1 ? (long)ui->page - 1 : 1;
+
+	switch (key) {
+	case TOP_KEY_UP:
+	case 'k':
+		top_model_move(model, -1);
+		break;
+	case TOP_KEY_DOWN:
+	case 'j':
+		top_model_move(model, 1);
+		break;
+	case TOP_KEY_PAGE_UP:
+		top_model_move(model, -page);
+		break;
+	case TOP_KEY_PAGE_DOWN:
+		top_model_move(model, page);
+		break;
+	case TOP_KEY_HOME:
+		top_model_move(model, LONG_MIN / 2);
+		break;
+	case TOP_KEY_END:
+		top_model_move(model, LONG_MAX / 2);
+		break;
+	}
+}
+
+static enum top_request open_explain(struct top_ui *ui, struct top_model *model)
+{
+	if (model->n_shown == 0)
+		return TOP_REQUEST_NONE;
+	top_model_move(model, 0); /* the row at the cursor becomes the selection */
+	close_pane(ui);
+	ui->pane = TOP_PANE_EXPLAIN;
+	return TOP_REQUEST_EXPLAIN;
+}
+
+static enum top_request table_key(struct top_ui *ui, struct top_model *model, int key)
+{
+	switch (key) {
+	case 'q':
+	case 'Q':
+		return TOP_REQUEST_QUIT;
+	case 'e':
+	case TOP_KEY_ENTER:
+		return open_explain(ui, model);
+	case '?':
+	case 'h':
+		ui->pane = TOP_PANE_HELP;
+		break;
+	case 'p':
+	case ' ':
+		ui->frozen = !ui->frozen;
+		break;
+	case '/':
+		start_editing(ui, model);
+		break;
+	case TOP_KEY_ESCAPE:
+		model->filter[0] = '\0';
+		top_model_arrange(model);
+		break;
+	case 's':
+		model->sort = (model->sort + 1) % _TOP_SORT_MAX;
+		top_model_arrange(model);
+		break;
+	case 'r':
+		model->reverse = !model->reverse;
+		top_model_arrange(model);
+		break;
+	case '+':
+	case '-':
+		change_delay(ui, key == '+');
+		break;
+	default:
+		move_key(ui, model, key);
+	}
+	return TOP_REQUEST_NONE;
+}
+
+enum top_request top_ui_key(struct top_ui *ui, struct top_model *model, int key)
+{
+	if (ui->editing) {
+		edit_key(ui, model, key);
+		return TOP_REQUEST_NONE;
+	}
+	return ui->pane == TOP_PANE_TABLE ? table_key(ui, model, key) : pane_key(ui, key);
+}

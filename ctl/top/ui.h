@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state of the screen of `top` besides its data, and what the keys do to it. Pure: keys come
+ * as values of this header, what needs I/O is returned as a request.
+ */
+#pragma once
+
+#include "top/model.h"
+
+#include <jansson.h>
+
+enum top_pane {
+	TOP_PANE_TABLE,
+	TOP_PANE_HELP,
+	TOP_PANE_EXPLAIN,
+};
+
+enum top_request {
+	TOP_REQUEST_NONE,
+	TOP_REQUEST_EXPLAIN, /* ask the daemon about the selected SA */
+	TOP_REQUEST_QUIT,
+};
+
+/* Keys that are not characters. */
+enum top_key {
+	TOP_KEY_UP = 0x110000, /* beyond Unicode */
+	TOP_KEY_DOWN,
+	TOP_KEY_PAGE_UP,
+	TOP_KEY_PAGE_DOWN,
+	TOP_KEY_HOME,
+	TOP_KEY_END,
+	TOP_KEY_ENTER,
+	TOP_KEY_ESCAPE,
+	TOP_KEY_BACKSPACE,
+	TOP_KEY_DELETE,
+	TOP_KEY_LEFT,
+	TOP_KEY_RIGHT,
+};
+
+struct top_ui {
+	enum top_pane pane;
+	bool frozen;       /* new data is not shown */
+	bool batch;        /* no keys, no selection: plain frames */
+	double delay;      /* seconds between frames */
+	double now;        /* of the frame to be drawn */
+	char message[128]; /* trouble with the daemon, "" when there is none */
+
+	bool editing; /* the filter line has the keys */
+	size_t edit_cursor;
+	char filter_before[TOP_FILTER_MAX]; /* what Esc restores */
+
+	json_t *explain;        /* newest reply for the pane, NULL while it is awaited */
+	char explain_note[128]; /* why there is none */
+	size_t scroll;          /* of the pane */
+	size_t page;            /* rows of the table or the pane, told by the renderer */
+};
+
+#define TOP_DELAY_MIN 0.1
+#define TOP_DELAY_MAX 60.0
+
+void top_ui_done(struct top_ui *ui);
+enum top_request top_ui_key(struct top_ui *ui, struct top_model *model, int key);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/keys.h"
+
+#include "cleanup.h"
+#include "config.h"
+
+#include <string.h>
+
+static const char *const mode_words[] = {
+	[CONFIG_MODE_OBSERVE] = "observe",
+	[CONFIG_MODE_ENFORCE] = "enforce",
+	NULL,
+};
+
+static const char *const link_down_words[] = {
+	[CONFIG_LINK_DOWN_RESTORE] = "restore",
+	[CONFIG_LINK_DOWN_RESTORE_OUTBOUND] = "restore-outbound",
+	[CONFIG_LINK_DOWN_LEAVE] = "leave",
+	NULL,
+};
+
+static void prepare_nic(void *entry, unsigned line)
+{
+	struct config_nic *nic = entry;
+
+	*nic = (struct config_nic){.line = line};
+}
+
+static void prepare_rule(void *entry, unsigned line)
+{
+	struct config_rule *rule = entry;
+
+	*rule = (struct config_rule){
+		.match = {.mark_mask = UINT32_MAX},
+		.weight = 1,
+		.line = line,
+	};
+}
+
+static void prepare_group(void *entry, unsigned line)
+{
+	struct config_group *group = entry;
+
+	*group = (struct config_group){.match = {.mark_mask = UINT32_MAX}, .line = line};
+}
+
+static const struct config_list nic_list = {
+	.section = &config_section_nic,
+	.entry_size = sizeof(struct config_nic),
+	.entries_max = CONFIG_NICS_MAX,
+	.count_offset = offsetof(struct config, n_nics) - offsetof(struct config, nics),
+	.prepare = prepare_nic,
+};
+
+static const struct config_list rule_list = {
+	.section = &config_section_rule,
+	.entry_size = sizeof(struct config_rule),
+	.entries_max = CONFIG_RULES_MAX,
+	.count_offset = offsetof(struct config, n_rules) - offsetof(struct config, rules),
+	.prepare = prepare_rule,
+};
+
+static const struct config_list group_list = {
+	.section = &config_section_group,
+	.entry_size = sizeof(struct config_group),
+	.entries_max = CONFIG_GROUPS_MAX,
+	.count_offset = offsetof(struct config, n_groups) - offsetof(struct config, groups),
+	.prepare = prepare_group,
+};
+
+static void read_version(struct config_reader *reader, const struct config_key *key,
+			 const yaml_node_t *node, void *member)
+{
+	const char *text = config_scalar(reader, key, node, "1");
+
+	(void)member; /* there is nothing to remember */
+	if (text && strcmp(text, "1") != 0) {
+		config_wrong(reader, key, node, "1");
+		config_remedy(reader->report, "this espoffloadd knows version 1 of the file only");
+	}
+}
+
+#define MEMBER(name) offsetof(struct config, name)
+
+static const struct config_key file_keys[] = {
+	{"version", read_version},
+	{"mode", config_read_word, MEMBER(mode), .words = mode_words},
+	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60},
+	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000},
+	{"moves-burst", config_read_double, MEMBER(moves_burst), 1, CONFIG_MOVES_BURST_MAX},
+	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600},
+	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words},
+	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},
+	{"rules", config_read_list, MEMBER(rules), .list = &rule_list},
+	{"groups", config_read_list, MEMBER(groups), .list = &group_list},
+};
+
+const struct config_section config_section_file = {
+	.name = "the configuration",
+	.keys = file_keys,
+	.n_keys = ELEMENTSOF(file_keys),
+	.check = config_check_groups,
+};

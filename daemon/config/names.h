@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Readers of the names that things have in Linux or in the file. Each stores a string of its own
+ * (char *). */
+#pragma once
+
+#include "config/schema.h"
+
+/* An interface name as the kernel takes it. */
+void config_read_interface(struct config_reader *reader, const struct config_key *key,
+			   const yaml_node_t *node, void *member);
+/* A pattern of fnmatch(3) for interface names. */
+void config_read_name_pattern(struct config_reader *reader, const struct config_key *key,
+			      const yaml_node_t *node, void *member);
+/* A kernel driver's name, exact. */
+void config_read_driver(struct config_reader *reader, const struct config_key *key,
+			const yaml_node_t *node, void *member);
+/* What an entry of the file is called. */
+void config_read_label(struct config_reader *reader, const struct config_key *key,
+		       const yaml_node_t *node, void *member);
+/* Patterns for "0000:3b:00.0" and "02:00:00:00:00:01", stored in lower case. */
+void config_read_pci_pattern(struct config_reader *reader, const struct config_key *key,
+			     const yaml_node_t *node, void *member);
+void config_read_mac_pattern(struct config_reader *reader, const struct config_key *key,
+			     const yaml_node_t *node, void *member);

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Connections. A client is in one of four states, and update() decides which:
+ *
+ *   reading   waits for a request: only then is anything read from it
+ *   queued    has a whole request: it is answered in the next turn of the event loop
+ *   waiting   has one, but too many bytes of replies wait to be read by others; root waits for
+ *             root only, and a change does not wait
+ *   writing   has not yet read the reply to its last request
+ *
+ * So a client that does not read cannot make the daemon keep more than one reply and one buffer of
+ * requests, and its one timer ends both idleness and slow reading.
+ */
+#include "control/control.h"
+#include "control/output.h"
+#include "control/service.h"
+#include "control/socket.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+
+#define USEC_PER_SEC UINT64_C(1000000)
+
+#define INPUT_FIRST 1024u
+#define INPUT_MAX (CONTROL_REQUEST_MAX + 1u) /* with its NUL */
+/* What the values of a larger reply took is given back to the system: glibc would keep it for ever
+ * (430 MB after a list of 100,000 SAs). */
+#define TRIM_SIZE (4u * 1024u * 1024u)
+/* Timers may be this late, so that they wake the machine up together with others. */
+#define TIMER_ACCURACY_USEC (USEC_PER_SEC / 4)
+/* Out of descriptors or memory: accept() would fail again at once, and the loop would spin. */
+#define ACCEPT_PAUSE_USEC USEC_PER_SEC
+
+struct client {
+	LIST_ENTRY(client) next;
+	struct control *control;
+	int fd;
+	struct ucred peer;
+	sd_event_source *io;
+	sd_event_source *turn;     /* answers one request; enabled when queued */
+	sd_event_source *deadline; /* of idleness or of reading the reply */
+	char *input;
+	size_t input_size;
+	size_t input_used;
+	size_t input_scanned; /* no NUL before this */
+	bool end_of_input;    /* the client shut down its side; it may still read */
+	bool waiting;
+	struct control_output output;
+};
+
+struct control {
+	sd_event *event;
+	struct control_service service;
+	struct control_settings settings;
+	struct control_socket socket;
+	sd_event_source *accept;
+	sd_event_source *accept_again;
+	LIST_HEAD(, client) clients;
+	unsigned n_clients;
+};
+
+static bool may_change(const struct ucred *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
+const struct control_settings control_settings_default = {
+	/* A few people with `top` and a metrics collector use five. */
+	.clients_max = 64,
+	.clients_root = 16,
+	.clients_per_user_max = 16,
+	.idle_usec = 300 * USEC_PER_SEC,
+	/* Slow enough for varlinkctl through ssh. */
+	.reply_usec = 10 * USEC_PER_SEC,
+	.reply_bytes_per_second = 1024 * 1024,
+	/* One list of 100,000 SAs is 60 MB. */
+	.pending_max = 64u * 1024u * 1024u,
+	.may_change = may_change,
+};
+
+static bool is_root(const struct client *client)
+{
+	return client->peer.uid == 0;
+}
+
+static bool has_room(const struct client *client)
+{
+	const struct control *control = client->control;
+	const struct client *other;
+	size_t pending = 0;
+
+	LIST_FOREACH(other, &control->clients, next)
+	if (is_root(other) == is_root(client))
+		pending += other->output.pending;
+	return pending <= control->settings.pending_max;
+}
+
+/* Those who waited get their turn when there is room for their replies. */
+static void wake_waiting(struct control *control)
+{
+	struct client *client;
+
+	LIST_FOREACH(client, &control->clients, next)
+	if (client->waiting && has_room(client))
+		(void)sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
+}
+
+static void client_free(struct client *client)
+{
+	struct control *control = client->control;
+
+	LIST_REMOVE(client, next);
+	control->n_clients--;
+	sd_event_source_disable_unref(client->io);
+	sd_event_source_disable_unref(client->turn);
+	sd_event_source_disable_unref(client->deadline);
+	closep(&client->fd);
+	free(client->input);
+	control_output_clear(&client->output);
+	free(client);
+	wake_waiting(control);
+}
+
+/* Each byte is looked at once, however small the pieces in which it comes. */
+static bool find_request(struct client *client, size_t *ret_size)
+{
+	const char *nul = NULL;
+
+	if (client->input_scanned < client->input_used)
+		nul = memchr(client->input + client->input_scanned, '\0',
+			     client->input_used - client->input_scanned);
+	if (!nul) {
+		client->input_scanned = client->input_used;
+		return false;
+	}
+	client->input_scanned = (size_t)(nul - client->input);
+	*ret_size = client->input_scanned;
+	return true;
+}
+
+static void consume_request(struct client *client, size_t size)
+{
+	client->input_used -= size + 1;
+	client->input_scanned = 0;
+	memmove(client->input, client->input + size + 1, client->input_used);
+	if (client->input_used == 0 && client->input_size > INPUT_FIRST) {
+		free(TAKE_PTR(client->input));
+		client->input_size = 0;
+	}
+}
+
+/* From the client's last request, or from the reply to it: neither a byte now and then nor a
+ * reader that trickles extends it. */
+static int set_deadline(struct client *client)
+{
+	const struct control_settings *settings = &client->control->settings;
+	size_t pending = client->output.pending;
+	uint64_t usec = settings->idle_usec;
+	int r;
+
+	if (pending > 0)
+		usec = settings->reply_usec +
+		       pending * USEC_PER_SEC / settings->reply_bytes_per_second;
+	r = sd_event_source_set_time_relative(client->deadline, usec);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(client->deadline, SD_EVENT_ONESHOT);
+	return r;
+}
+
+/* Chooses the state that the client is in. Frees it when nothing is to be expected any more. */
+static void update(struct client *client)
+{
+	uint32_t events = 0;
+	size_t size;
+
+	if (client->output.pending > 0) {
+		events = EPOLLOUT;
+	} else if (find_request(client, &size)) {
+		(void)sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
+	} else if (client->end_of_input || client->input_used == INPUT_MAX) {
+		client_free(client);
+		return;
+	} else {
+		events = EPOLLIN;
+	}
+	/* Off instead of no events: epoll reports a hangup even to those who ask for nothing. */
+	(void)sd_event_source_set_io_events(client->io, events);
+	(void)sd_event_source_set_enabled(client->io, events ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static int answer(struct client *client, size_t size)
+{
+	struct control_request request;
+	int r = control_request_parse(client->input, size, &request);
+
+	if (r < 0)
+		return r;
+	consume_request(client, size);
+	r = control_service_answer(&client->control->service, &request, &client->peer,
+				   &client->output);
+	control_request_done(&request);
+	if (r < 0)
+		return r;
+	if (client->output.pending > TRIM_SIZE)
+		(void)malloc_trim(0);
+	return set_deadline(client);
+}
+
+static bool is_change(const struct client *client, size_t size)
+{
+	struct control_request request;
+	bool result;
+
+	if (control_request_parse(client->input, size, &request) < 0)
+		return false;
+	result = control_service_is_change(&client->control->service, &request, &client->peer);
+	control_request_done(&request);
+	return result;
+}
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	struct client *client = userdata;
+	size_t size;
+
+	if (!find_request(client, &size))
+		return 0;
+	client->waiting = !has_room(client) && !is_change(client, size);
+	if (client->waiting)
+		return 0;
+	if (answer(client, size) < 0)
+		client_free(client);
+	else
+		update(client);
+	return 0;
+}
+
+static int read_input(struct client *client)
+{
+	ssize_t n;
+
+	if (client->input_used == client->input_size) {
+		size_t size = client->input_size ? client->input_size * 2 : INPUT_FIRST;
+		char *input;
+
+		if (size > INPUT_MAX)
+			size = INPUT_MAX;
+		input = realloc(client->input, size);
+		if (!input)
+			return -ENOMEM;
+		client->input = input;
+		client->input_size = size;
+	}
+	n = recv(client->fd, client->input + client->input_used,
+		 client->input_size - client->input_used, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	client->input_used += (size_t)n;
+	client->end_of_input = n == 0;
+	return 0;
+}
+
+static int write_output(struct client *client)
+{
+	int r = control_output_send(&client->output, client->fd);
+
+	if (r <= 0)
+		return r;
+	wake_waiting(client->control);
+	return set_deadline(client);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct client *client = userdata;
+	int r = client->output.pending > 0 ? write_output(client) : read_input(client);
+
+	if (r < 0)
+		client_free(client);
+	else
+		update(client);
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	client_free(userdata);
+	return 0;
+}
+
+static int client_watch(struct client *client)
+{
+	sd_event *event = client->control->event;
+	int r;
+
+	r = sd_event_add_io(event, &client->io, client->fd, EPOLLIN, on_io, client);
+	if (r < 0)
+		return r;
+	r = sd_event_add_defer(event, &client->turn, on_turn, client);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(client->turn, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	r = sd_event_add_time_relative(event, &client->deadline, CLOCK_MONOTONIC,
+				       client->control->settings.idle_usec, TIMER_ACCURACY_USEC,
+				       on_deadline, client);
+	return r;
+}
+
+static bool is_welcome(const struct control *control, const struct ucred *peer)
+{
+	const struct control_settings *settings = &control->settings;
+	const struct client *client;
+	unsigned others = 0, own = 0;
+
+	if (control->n_clients >= settings->clients_max)
+		return false;
+	if (peer->uid == 0)
+		return true;
+	LIST_FOREACH(client, &control->clients, next)
+	{
+		others += !is_root(client);
+		own += client->peer.uid == peer->uid;
+	}
+	return others + settings->clients_root < settings->clients_max &&
+	       own < settings->clients_per_user_max;
+}
+
+/* Takes the descriptor whatever happens. */
+static void client_new(struct control *control, int fd)
+{
+	_cleanup_close_ int owned = fd;
+	struct client *client;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    !is_welcome(control, &peer))
+		return;
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return;
+	client->control = control;
+	client->fd = TAKE_FD(owned);
+	client->peer = peer;
+	control_output_init(&client->output);
+	LIST_INSERT_HEAD(&control->clients, client, next);
+	control->n_clients++;
+	if (client_watch(client) < 0)
+		client_free(client);
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct control *control = userdata;
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client >= 0) {
+		client_new(control, client);
+		return 0;
+	}
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return 0;
+	(void)sd_event_source_set_enabled(control->accept, SD_EVENT_OFF);
+	(void)sd_event_source_set_time_relative(control->accept_again, ACCEPT_PAUSE_USEC);
+	(void)sd_event_source_set_enabled(control->accept_again, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int on_accept_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct control *control = userdata;
+
+	(void)sd_event_source_set_enabled(control->accept, SD_EVENT_ON);
+	return 0;
+}
+
+static int control_listen(struct control *control, const char *path)
+{
+	int r = control_socket_open(path, &control->socket);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(control->event, &control->accept, control->socket.fd, EPOLLIN,
+			    on_accept, control);
+	if (r < 0)
+		return r;
+	r = sd_event_add_time(control->event, &control->accept_again, CLOCK_MONOTONIC, 0,
+			      TIMER_ACCURACY_USEC, on_accept_again, control);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(control->accept_again, SD_EVENT_OFF);
+}
+
+int control_new_with(sd_event *event, const char *path, const struct control_method *methods,
+		     size_t n, void *userdata, const struct control_settings *settings,
+		     struct control **ret_control)
+{
+	_cleanup_(control_freep) struct control *control = calloc(1, sizeof(*control));
+	int r;
+
+	if (!control)
+		return -ENOMEM;
+	control->event = sd_event_ref(event);
+	control->settings = *settings;
+	control->service = (struct control_service){
+		.methods = methods,
+		.n_methods = n,
+		.userdata = userdata,
+		.may_change = settings->may_change,
+	};
+	control->socket.fd = -1;
+	LIST_INIT(&control->clients);
+	r = control_listen(control, path);
+	if (r < 0)
+		return r;
+	*ret_control = TAKE_PTR(control);
+	return 0;
+}
+
+int control_new(sd_event *event, const char *path, const struct control_method *methods, size_t n,
+		void *userdata, struct control **ret_control)
+{
+	return control_new_with(event, path, methods, n, userdata, &control_settings_default,
+				ret_control);
+}
+
+struct control *control_free(struct control *control)
+{
+	if (!control)
+		return NULL;
+	while (!LIST_EMPTY(&control->clients))
+		client_free(LIST_FIRST(&control->clients));
+	sd_event_source_disable_unref(control->accept);
+	sd_event_source_disable_unref(control->accept_again);
+	control_socket_close(&control->socket);
+	sd_event_unref(control->event);
+	free(control);
+	return NULL;
+}
+
+unsigned control_clients(const struct control *control)
+{
+	return control->n_clients;
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Explain: why an SA is where it is, first in sentences, then in numbers. */
+#include "control/methods.h"
+#include "units.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ACTIONS_SHOWN 20
+
+static void say(json_t *sentences, const char *format, ...) _printf_(2, 3);
+
+static void say(json_t *sentences, const char *format, ...)
+{
+	char sentence[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	json_array_append_new(sentences, json_string(sentence));
+}
+
+static void detail(json_t *details, const char *name, const char *format, ...) _printf_(3, 4);
+
+static void detail(json_t *details, const char *name, const char *format, ...)
+{
+	char value[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(value, sizeof(value), format, arguments);
+	va_end(arguments);
+	json_array_append_new(details, json_pack("{s:s, s:s}", "name", name, "value", value));
+}
+
+static void say_place(struct manager *m, json_t *sentences, const struct sa *sa)
+{
+	char time[UNITS_TEXT_MAX];
+
+	units_format_time(manager_now(m) - sa->moved_at, time);
+	if (sa->ifindex != 0)
+		say(sentences, "It is in the NIC %s, for at least %s.",
+		    manager_nic_name(m, sa->ifindex), time);
+	else
+		say(sentences, "It is in software, for at least %s.", time);
+}
+
+static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
+{
+	static const char *const offloads[] = {"auto", "always", "never"};
+
+	if (sa->rule)
+		say(sentences, "The rule at %s:%u matches it: offload %s.",
+		    m->config->path ? m->config->path : "", sa->rule->line,
+		    offloads[sa->rule->offload]);
+	else
+		say(sentences, "No rule matches it: it is offloaded by its rate.");
+}
+
+static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
+{
+	char ceiling[sizeof("ceiling 4294967295")] = "no ceiling";
+
+	if (sa->group && sa->group->ceiling > 0)
+		snprintf(ceiling, sizeof(ceiling), "ceiling %u", sa->group->ceiling);
+	if (sa->group)
+		say(sentences, "It belongs to the group '%s' at %s:%u: floor %u, %s.",
+		    sa->group->name, m->config->path ? m->config->path : "", sa->group->line,
+		    sa->group->floor, ceiling);
+	else if (m->config->n_groups > 0)
+		say(sentences, "It belongs to no group.");
+}
+
+static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa)
+{
+	const struct manager_nic *n = manager_nic(m, sa->candidate);
+	const char *name = manager_nic_name(m, sa->candidate);
+	const struct nic *below = manager_nic_below(m, sa->candidate);
+
+	if (sa->candidacy == CANDIDACY_OK)
+		say(sentences, "It competes for a slot of %s.", name);
+	else if (name[0])
+		say(sentences, "It cannot go to %s: %s.", name, candidacy_text(sa->candidacy));
+	else
+		say(sentences, "It has no NIC to go to: %s.", candidacy_text(sa->candidacy));
+	if (sa->candidacy == CANDIDACY_NIC_VLAN && below)
+		say(sentences, "%s is a VLAN of %s.", name, below->name);
+	if (n && n->config)
+		say(sentences, "The NIC entry at %s:%u: allow %s, trusted %s.",
+		    m->config->path ? m->config->path : "", n->config->line,
+		    n->config->allow ? "true" : "false", n->config->trusted ? "true" : "false");
+}
+
+static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
+			const struct policy_sa_view *view)
+{
+	char text[UNITS_TEXT_MAX];
+
+	if (view->rate_known) {
+		detail(details, "rate", "%s", units_format_rate(view->rate, text));
+		detail(details, "rate, at least", "%s", units_format_rate(view->rate_low, text));
+		detail(details, "rate, at most", "%s", units_format_rate(view->rate_high, text));
+		detail(details, "rate, last sample", "%s",
+		       units_format_rate(view->last_rate, text));
+	} else {
+		detail(details, "rate", "not known yet");
+	}
+	if (view->threshold > 0)
+		detail(details, view->resident ? "hottest SA outside" : "coldest SA inside", "%s",
+		       units_format_rate(view->threshold, text));
+	if (view->cost > 0) {
+		detail(details, "gain of a swap", "%s", units_format_bytes(view->gain, text));
+		detail(details, "gain that pays", "%s", units_format_bytes(view->needed, text));
+		detail(details, "cost of a swap", "%s", units_format_bytes(view->cost, text));
+	}
+	detail(details, "trust", "%.2f", view->trust);
+	if (view->retry_in > 0)
+		detail(details, "tried again in", "%s", units_format_time(view->retry_in, text));
+	if (sa->rule) {
+		detail(details, "weight", "%g", sa->rule->weight);
+		if (sa->rule->min_rate > 0)
+			detail(details, "minimum rate", "%s",
+			       units_format_rate(sa->rule->min_rate, text));
+	}
+	if (sa->unknown_attribute != 0)
+		detail(details, "unknown attribute", "%u", sa->unknown_attribute);
+	detail(details, "bytes", "%llu", (unsigned long long)sa->bytes);
+	detail(details, "packets", "%llu", (unsigned long long)sa->packets);
+	(void)m;
+}
+
+static json_t *actions_of(struct manager *m, const struct sa *sa)
+{
+	size_t first = m->n_actions > ACTIONS_REMEMBERED ? m->n_actions - ACTIONS_REMEMBERED : 0;
+	json_t *history = json_array();
+
+	for (size_t i = m->n_actions; i-- > first;) {
+		const struct action *action = &m->actions[i % ACTIONS_REMEMBERED];
+
+		if (memcmp(&action->sa.id, &sa->description.id, sizeof(action->sa.id)) != 0)
+			continue;
+		json_array_append_new(history, methods_action(m, action));
+		if (json_array_size(history) == ACTIONS_SHOWN)
+			break;
+	}
+	return history;
+}
+
+static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
+{
+	struct policy_sa_view view = {};
+	json_t *sentences = json_array(), *details = json_array();
+	struct explanation e;
+
+	if (sa->handle != POLICY_NONE)
+		policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
+	methods_explain(m, sa, &view, &e);
+	say_place(m, sentences, sa);
+	say(sentences, "Why: %s (%s).", e.text, e.reason);
+	say_rule(m, sentences, sa);
+	say_group(m, sentences, sa);
+	say_candidate(m, sentences, sa);
+	if (m->config->mode == CONFIG_MODE_OBSERVE)
+		say(sentences, "The daemon only observes; it would %s it.",
+		    sa->virtually_resident ? "offload" : "not offload");
+	if (orders_are_paused(m->orders))
+		say(sentences, "The daemon is paused: SAs only leave NICs that may not hold them.");
+	add_numbers(m, details, sa, &view);
+	return json_pack("{s:o, s:o, s:o, s:o}", "sa", methods_sa(m, sa, rank, true), "sentences",
+			 sentences, "details", details, "history", actions_of(m, sa));
+}
+
+int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
+{
+	struct manager *m = userdata;
+	_cleanup_free_ struct ranked_sa *ranked = NULL;
+	const char *spi_text = json_string_value(json_object_get(parameters, "spi"));
+	const char *dst = json_string_value(json_object_get(parameters, "dst"));
+	unsigned long spi;
+	char *end;
+	json_t *sas;
+	int r;
+
+	if (!spi_text)
+		return control_refuse_parameter("spi", ret_reply, ret_error);
+	errno = 0;
+	spi = strtoul(spi_text, &end, 0);
+	if (errno || *end || end == spi_text || spi > UINT32_MAX)
+		return control_refuse_parameter("spi", ret_reply, ret_error);
+
+	r = methods_rank(m, &ranked);
+	if (r < 0)
+		return r;
+	sas = json_array();
+	for (size_t i = 0; i < m->sas.n; i++) {
+		const struct sa_id *id = &ranked[i].sa->description.id;
+		char text[SA_ADDRESS_TEXT_SIZE];
+
+		if (id->spi != spi)
+			continue;
+		if (dst && strcmp(sa_address_format(id->family, &id->destination, text), dst) != 0)
+			continue;
+		json_array_append_new(sas, explain_one(m, ranked[i].sa, i + 1));
+	}
+	if (json_array_size(sas) == 0) {
+		json_decref(sas);
+		*ret_error = "NoSuchSA";
+		*ret_reply = json_pack("{s:s}", "spi", spi_text);
+		return *ret_reply ? 0 : -ENOMEM;
+	}
+	*ret_reply = json_pack("{s:o}", "sas", sas);
+	return *ret_reply ? 0 : -ENOMEM;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a request to its reply: finds the method, checks that the peer may call it, calls it, and
+ * writes what it said. Serves org.varlink.service itself. No sockets here.
+ */
+#pragma once
+
+#include "control/control.h"
+#include "control/output.h"
+#include "control/request.h"
+
+struct control_service {
+	const struct control_method *methods; /* the caller's */
+	size_t n_methods;
+	void *userdata;
+	bool (*may_change)(const struct ucred *peer);
+};
+
+/* Whether the request changes something and its peer may. Only such a method may be called while no
+ * more replies are to be made. */
+bool control_service_is_change(const struct control_service *service,
+			       const struct control_request *request, const struct ucred *peer);
+
+/* Appends the reply, with its NUL, unless none is wanted. After a failure (-EMSGSIZE, -ENOMEM) the
+ * output holds a part of a reply and the connection is of no use. */
+int control_service_answer(const struct control_service *service,
+			   const struct control_request *request, const struct ucred *peer,
+			   struct control_output *output);

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "report/journal.h"
+
+#include "message-id.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+/* The place in this file that sends says nothing about the event. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+/* s. journald itself drops what one service says beyond 10000 messages in 30 s (RateLimitBurst=),
+ * whatever it is: our bursts leave room for what matters. */
+#define WINDOW 30
+
+struct kind {
+	const char *message_id;
+	int priority;
+	unsigned burst; /* in one window; 0: no limit, for what cannot happen often */
+};
+
+static const struct kind kinds[_JOURNAL_KIND_MAX] = {
+	[JOURNAL_PLAIN] = {NULL, LOG_INFO, 200},
+	[JOURNAL_STARTED] = {MESSAGE_ID_STARTED, LOG_INFO, 0},
+	[JOURNAL_STOPPING] = {MESSAGE_ID_STOPPING, LOG_INFO, 0},
+	/* The default of 4 moves per second and NIC makes 120 in a window. */
+	[JOURNAL_PROMOTED] = {MESSAGE_ID_PROMOTED, LOG_INFO, 200},
+	[JOURNAL_EVICTED] = {MESSAGE_ID_EVICTED, LOG_INFO, 200},
+	[JOURNAL_REFUSED] = {MESSAGE_ID_REFUSED, LOG_NOTICE, 50},
+	[JOURNAL_MOVE_FAILED] = {MESSAGE_ID_MOVE_FAILED, LOG_WARNING, 50},
+	[JOURNAL_NIC_USABLE] = {MESSAGE_ID_NIC_USABLE, LOG_INFO, 50},
+	[JOURNAL_NIC_LOST] = {MESSAGE_ID_NIC_LOST, LOG_NOTICE, 50},
+	[JOURNAL_CAPACITY_LEARNED] = {MESSAGE_ID_CAPACITY_LEARNED, LOG_NOTICE, 20},
+	[JOURNAL_RESYNCHRONISED] = {MESSAGE_ID_RESYNCHRONISED, LOG_NOTICE, 10},
+	[JOURNAL_CONFIGURATION_LOADED] = {MESSAGE_ID_CONFIGURATION_LOADED, LOG_INFO, 0},
+	[JOURNAL_CONFIGURATION_REJECTED] = {MESSAGE_ID_CONFIGURATION_REJECTED, LOG_ERR, 0},
+	[JOURNAL_PAUSED] = {MESSAGE_ID_PAUSED, LOG_NOTICE, 20},
+	[JOURNAL_RESUMED] = {MESSAGE_ID_RESUMED, LOG_NOTICE, 20},
+	[JOURNAL_EVACUATED] = {MESSAGE_ID_EVACUATED, LOG_NOTICE, 20},
+	[JOURNAL_ORDERS_LOST] = {MESSAGE_ID_ORDERS_LOST, LOG_ERR, 0},
+	[JOURNAL_HANDS_OFF] = {MESSAGE_ID_HANDS_OFF, LOG_INFO, 50},
+	[JOURNAL_FOREIGN_OFFLOAD] = {MESSAGE_ID_FOREIGN_OFFLOAD, LOG_INFO, 50},
+	[JOURNAL_ADOPTED] = {MESSAGE_ID_ADOPTED, LOG_INFO, 50},
+	[JOURNAL_FOREIGN_NIC] = {MESSAGE_ID_FOREIGN_NIC, LOG_WARNING, 20},
+	[JOURNAL_SLOWED] = {MESSAGE_ID_SLOWED, LOG_WARNING, 50},
+	[JOURNAL_TRUST_LOST] = {MESSAGE_ID_TRUST_LOST, LOG_ERR, 0},
+	[JOURNAL_RESTORED] = {MESSAGE_ID_RESTORED, LOG_WARNING, 200},
+	[JOURNAL_POLICIES_LOST] = {MESSAGE_ID_POLICIES_LOST, LOG_ALERT, 0},
+	[JOURNAL_DEGRADED] = {MESSAGE_ID_DEGRADED, LOG_ERR, 20},
+};
+
+struct journal {
+	FILE *output;
+	int max_priority;
+	struct journal_budget budgets[_JOURNAL_KIND_MAX];
+	struct journal_record record; /* here and not on the stack for its size */
+	char message[JOURNAL_MESSAGE_MAX];
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+FILE *journal_default_output(void)
+{
+	if (isatty(STDERR_FILENO) || access("/run/systemd/journal/socket", F_OK) < 0)
+		return stderr;
+	return NULL;
+}
+
+int journal_new(FILE *output, int max_priority, struct journal **ret_journal)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (!journal)
+		return -ENOMEM;
+	journal->output = output;
+	journal->max_priority = max_priority;
+	*ret_journal = journal;
+	return 0;
+}
+
+struct journal *journal_free(struct journal *journal)
+{
+	free(journal);
+	return NULL;
+}
+
+bool journal_budget_take(struct journal_budget *budget, unsigned burst, double time,
+			 uint64_t *ret_suppressed)
+{
+	if (budget->told == 0 || time >= budget->window_start + WINDOW) {
+		budget->window_start = time;
+		budget->told = 0;
+	}
+	if (burst > 0 && budget->told >= burst) {
+		budget->suppressed++;
+		return false;
+	}
+	budget->told++;
+	*ret_suppressed = budget->suppressed;
+	budget->suppressed = 0;
+	return true;
+}
+
+/* Ends the field that began at `start`. */
+static void end_field(struct journal_record *record, size_t start)
+{
+	record->fields[record->n_fields++] =
+		(struct iovec){record->text + start, record->used - start};
+}
+
+static void add_field(struct journal_record *record, const char *name, const char *value)
+{
+	size_t start = record->used;
+
+	if (!value || value[0] == '\0')
+		return;
+	record->used += (size_t)sprintf(record->text + start, "%s=", name);
+	(void)text_neutralise(record->text + record->used, JOURNAL_VALUE_MAX, value, strlen(value));
+	record->used += strlen(record->text + record->used);
+	end_field(record, start);
+}
+
+static void add_number(struct journal_record *record, const char *name, uint64_t value)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, value);
+	add_field(record, name, text);
+}
+
+/* Keeps line breaks, which text_neutralise() would not: an error in the configuration has a line
+ * with a caret below it. */
+static void add_message(struct journal_record *record, const char *message, uint64_t suppressed)
+{
+	size_t start = record->used;
+	size_t end;
+	char suffix[64] = "";
+
+	if (suppressed > 0)
+		(void)snprintf(suffix, sizeof(suffix), " (%" PRIu64 " similar suppressed)",
+			       suppressed);
+	record->used += (size_t)sprintf(record->text + start, "MESSAGE=");
+	end = record->used + JOURNAL_MESSAGE_MAX - strlen(suffix);
+	for (;;) {
+		size_t length = strcspn(message, "\n");
+
+		(void)text_neutralise(record->text + record->used, end - record->used, message,
+				      length);
+		record->used += strlen(record->text + record->used);
+		message += length;
+		/* 4: the least that text_neutralise() can write "..." into. */
+		if (*message == '\0' || message[1] == '\0' || record->used + 1 + 4 >= end)
+			break;
+		record->text[record->used++] = *message++;
+	}
+	record->used += (size_t)sprintf(record->text + record->used, "%s", suffix);
+	end_field(record, start);
+}
+
+void journal_compose(struct journal_record *record, const struct journal_event *event,
+		     const char *message, uint64_t suppressed)
+{
+	const struct kind *kind = &kinds[event->kind];
+
+	record->n_fields = 0;
+	record->used = 0;
+	add_message(record, message, suppressed);
+	add_number(record, "PRIORITY",
+		   (uint64_t)(event->priority > 0 ? event->priority : kind->priority));
+	add_field(record, "MESSAGE_ID", kind->message_id);
+	add_field(record, "ESPOFFLOAD_SPI", event->spi);
+	add_field(record, "ESPOFFLOAD_SRC", event->source);
+	add_field(record, "ESPOFFLOAD_DST", event->destination);
+	add_field(record, "ESPOFFLOAD_DIRECTION", event->direction);
+	add_field(record, "ESPOFFLOAD_NIC", event->nic);
+	/* Below 2^63 and not NaN, so that the conversion is defined. */
+	if (event->rate_known && event->rate >= 0 && event->rate < 9e18)
+		add_number(record, "ESPOFFLOAD_RATE", (uint64_t)(event->rate + 0.5));
+	add_field(record, "ESPOFFLOAD_RULE", event->rule);
+	add_field(record, "ESPOFFLOAD_REASON", event->reason);
+	add_field(record, "ESPOFFLOAD_DRIVER_TEXT", event->driver_text);
+	if (event->error != 0)
+		add_number(record, "ERRNO",
+			   (uint64_t)(event->error < 0 ? -(int64_t)event->error : event->error));
+	if (suppressed > 0)
+		add_number(record, "ESPOFFLOAD_SUPPRESSED", suppressed);
+}
+
+/* Failing to tell is no reason to fail: there is nobody left to tell it to. */
+static void send_record(struct journal *journal, int priority)
+{
+	const struct iovec *message = &journal->record.fields[0];
+	const size_t skip = strlen("MESSAGE=");
+
+	if (!journal->output) {
+		(void)sd_journal_sendv(journal->record.fields, journal->record.n_fields);
+		return;
+	}
+	(void)fprintf(journal->output, "%s%.*s\n",
+		      priority <= LOG_ERR       ? "error: "
+		      : priority == LOG_WARNING ? "warning: "
+						: "",
+		      (int)(message->iov_len - skip), (const char *)message->iov_base + skip);
+	(void)fflush(journal->output);
+}
+
+static void tell(struct journal *journal, const struct journal_event *event, const char *format,
+		 va_list arguments) __attribute__((format(printf, 3, 0)));
+
+static void tell(struct journal *journal, const struct journal_event *event, const char *format,
+		 va_list arguments)
+{
+	const struct kind *kind = &kinds[event->kind];
+	int priority = event->priority > 0 ? event->priority : kind->priority;
+	uint64_t suppressed;
+
+	if (priority > journal->max_priority)
+		return;
+	if (!journal_budget_take(&journal->budgets[event->kind], kind->burst, now(), &suppressed))
+		return;
+	(void)vsnprintf(journal->message, sizeof(journal->message), format, arguments);
+	journal_compose(&journal->record, event, journal->message, suppressed);
+	send_record(journal, priority);
+}
+
+void journal_event(struct journal *journal, const struct journal_event *event, const char *format,
+		   ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	tell(journal, event, format, arguments);
+	va_end(arguments);
+}
+
+void journal_log(struct journal *journal, int priority, const char *format, ...)
+{
+	const struct journal_event event = {.kind = JOURNAL_PLAIN, .priority = priority};
+	va_list arguments;
+
+	va_start(arguments, format);
+	tell(journal, &event, format, arguments);
+	va_end(arguments);
+}
+
+void journal_flush(struct journal *journal)
+{
+	double time = now();
+
+	for (size_t i = 0; i < _JOURNAL_KIND_MAX; i++) {
+		struct journal_budget *budget = &journal->budgets[i];
+		const struct journal_event event = {.kind = (enum journal_kind)i};
+
+		if (budget->suppressed == 0 || time < budget->window_start + WINDOW)
+			continue;
+		journal_event(journal, &event, "More of these happened than were told");
+	}
+}

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * NETLINK_XFRM by two sockets: one for requests, one for events. The events socket may overrun and
+ * says so (ENOBUFS); the requests socket must not lose anything. It joins the group SA only while a
+ * batch is under way: the kernel then hands the sender the DELSA notification before the
+ * acknowledgement, on the same socket (kernel-facts: xfrm_del_sa(), km_state_notify()).
+ *
+ * Messages are received straight into the secret arena, not by nl_recv(), which would leave keys in
+ * the heap.
+ */
+#include "xfrm/kernel.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <linux/xfrm.h>
+#include <netlink/msg.h>
+#include <netlink/socket.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The kernel fills at most this much in one message of a dump (netlink_dump()). */
+#define RECEIVE_SIZE (60u * 1024u)
+/* 4 MiB hold some 5,000 event messages of 750 bytes; a burst beyond that is a resync. */
+#define EVENTS_RECEIVE_BUFFER (4 * 1024 * 1024)
+#define REQUESTS_RECEIVE_BUFFER (2 * 1024 * 1024)
+/* The kernel answers within send(): waiting means that something is wrong. */
+#define ANSWER_TIMEOUT_MS 5000
+/* Bounds the time away from the event loop during a storm of events. */
+#define EVENTS_AT_ONCE 256
+/* In place of a grace period: longer than anything but a virtual machine's host holds up a lookup.
+ */
+#define LOOKUPS_WAIT_NS (20 * 1000 * 1000)
+
+struct netlink_kernel {
+	struct kernel kernel;
+	struct secret_arena *arena;
+	struct nl_sock *requests;
+	struct nl_sock *events;
+	uint8_t *receive_buffer;
+	uint32_t sequence; /* of the last request */
+};
+
+static struct netlink_kernel *netlink_kernel(struct kernel *kernel)
+{
+	return (struct netlink_kernel *)kernel;
+}
+
+/* Receives one datagram into the buffer. Returns its size, 0 when none is waiting. */
+static ssize_t receive(struct netlink_kernel *k, struct nl_sock *socket, int timeout_ms)
+{
+	struct pollfd poll_fd = {.fd = nl_socket_get_fd(socket), .events = POLLIN};
+	struct sockaddr_nl from = {};
+	struct iovec iov = {.iov_base = k->receive_buffer, .iov_len = RECEIVE_SIZE};
+	struct msghdr header = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	ssize_t n;
+
+	for (;;) {
+		if (timeout_ms != 0) {
+			int r = poll(&poll_fd, 1, timeout_ms);
+
+			if (r < 0 && errno != EINTR)
+				return -errno;
+			if (r < 0)
+				continue;
+			if (r == 0)
+				return 0;
+		}
+		n = recvmsg(poll_fd.fd, &header, MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (header.msg_flags & MSG_TRUNC)
+			return -EMSGSIZE;
+		if (from.nl_pid == 0) /* only the kernel is believed */
+			return n;
+	}
+}
+
+static void wipe(struct netlink_kernel *k, ssize_t n)
+{
+	if (n > 0)
+		explicit_bzero(k->receive_buffer, (size_t)n);
+}
+
+static bool is_own(struct netlink_kernel *k, const struct nlmsghdr *message)
+{
+	return message->nlmsg_pid != 0 &&
+	       message->nlmsg_pid == nl_socket_get_local_port(k->requests);
+}
+
+static void read_extended_ack(const struct nlmsghdr *message, char text[KERNEL_TEXT_SIZE])
+{
+	const struct nlmsgerr *error = NLMSG_DATA(message);
+	size_t offset = sizeof(*error);
+	struct nlattr *attribute;
+
+	text[0] = '\0';
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(message->nlmsg_flags & NLM_F_CAPPED) && error->error != 0)
+		offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg);
+	attribute = nlmsg_find_attr((struct nlmsghdr *)message, (int)offset, NLMSGERR_ATTR_MSG);
+	if (attribute)
+		nla_strlcpy(text, attribute, KERNEL_TEXT_SIZE);
+}
+
+struct transaction {
+	uint32_t first;
+	unsigned n;
+	unsigned answered;
+	struct kernel_batch *batch; /* NULL for a dump */
+	bool dump_done;
+	int dump_error;
+	kernel_handler handler;
+	void *userdata;
+};
+
+static void take_answer(struct transaction *t, const struct nlmsghdr *message)
+{
+	uint32_t index = message->nlmsg_seq - t->first;
+	const struct nlmsgerr *error = NLMSG_DATA(message);
+
+	if (!nlmsg_valid_hdr((struct nlmsghdr *)message, sizeof(*error)))
+		return;
+	if (!t->batch) {
+		if (message->nlmsg_seq == t->first) {
+			t->dump_error = error->error;
+			t->dump_done = true;
+		}
+		return;
+	}
+	if (index >= t->n || t->batch->answers[index].error != -ETIMEDOUT)
+		return;
+	t->batch->answers[index].error = error->error;
+	read_extended_ack(message, t->batch->answers[index].text);
+	t->answered++;
+}
+
+static int take_datagram(struct netlink_kernel *k, struct transaction *t, ssize_t n)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)k->receive_buffer;
+	int remaining = (int)n;
+
+	for (; nlmsg_ok(message, remaining); message = nlmsg_next(message, &remaining)) {
+		bool own = is_own(k, message);
+		int r;
+
+		if (message->nlmsg_type == NLMSG_ERROR) {
+			take_answer(t, message);
+			continue;
+		}
+		if (message->nlmsg_type == NLMSG_DONE) {
+			if (!t->batch && message->nlmsg_seq == t->first)
+				t->dump_done = true;
+			continue;
+		}
+		/* Notifications about others' requests are for the events socket. */
+		if (!own || message->nlmsg_seq - t->first >= t->n)
+			continue;
+		if (!t->handler)
+			continue;
+		r = t->handler(message, own, t->userdata);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int collect(struct netlink_kernel *k, struct transaction *t)
+{
+	while (t->batch ? t->answered < t->n : !t->dump_done) {
+		ssize_t n = receive(k, k->requests, ANSWER_TIMEOUT_MS);
+		int r;
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return -ETIMEDOUT;
+		r = take_datagram(k, t, n);
+		wipe(k, n);
+		if (r < 0)
+			return r;
+	}
+	return t->dump_error;
+}
+
+static void drain(struct netlink_kernel *k)
+{
+	ssize_t n;
+
+	do {
+		n = receive(k, k->requests, 0);
+		wipe(k, n);
+	} while (n > 0 || n == -ENOBUFS);
+}
+
+static int send_all(struct netlink_kernel *k, const void *buffer, size_t size)
+{
+	struct sockaddr_nl to = {.nl_family = AF_NETLINK};
+	ssize_t n;
+
+	do
+		n = sendto(nl_socket_get_fd(k->requests), buffer, size, 0, (struct sockaddr *)&to,
+			   sizeof(to));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EIO;
+}
+
+static int netlink_transact(struct kernel *kernel, struct kernel_batch *batch,
+			    kernel_handler handler, void *userdata)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
+	struct transaction t = {
+		.first = k->sequence + 1,
+		.n = batch->n,
+		.batch = batch,
+		.handler = handler,
+		.userdata = userdata,
+	};
+	struct nlmsghdr *message = (struct nlmsghdr *)batch->buffer;
+	int remaining = (int)batch->used;
+	bool wants_notification = false;
+	int r;
+
+	if (batch->overflow)
+		return -EMSGSIZE;
+
+	for (; nlmsg_ok(message, remaining); message = nlmsg_next(message, &remaining)) {
+		message->nlmsg_seq = ++k->sequence;
+		message->nlmsg_pid = nl_socket_get_local_port(k->requests);
+		if (message->nlmsg_type == XFRM_MSG_DELSA)
+			wants_notification = true;
+	}
+	for (unsigned i = 0; i < batch->n; i++)
+		batch->answers[i] = (struct kernel_answer){.error = -ETIMEDOUT};
+
+	if (wants_notification) {
+		r = nl_socket_add_membership(k->requests, XFRMNLGRP_SA);
+		if (r < 0)
+			return -EIO;
+	}
+	drain(k);
+	r = send_all(k, batch->buffer, batch->used);
+	if (r >= 0)
+		r = collect(k, &t);
+	if (wants_notification) {
+		(void)nl_socket_drop_membership(k->requests, XFRMNLGRP_SA);
+		drain(k);
+	}
+	return r;
+}
+
+static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
+			void *userdata)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
+	/* Attributes of a dump request follow the header directly (xfrm_user_rcv_msg()). */
+	struct nlmsghdr request = {
+		.nlmsg_len = NLMSG_LENGTH(0),
+		.nlmsg_type = type,
+		.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		.nlmsg_seq = ++k->sequence,
+		.nlmsg_pid = nl_socket_get_local_port(k->requests),
+	};
+	struct transaction t = {
+		.first = k->sequence,
+		.n = 1,
+		.handler = handler,
+		.userdata = userdata,
+	};
+	int r;
+
+	drain(k);
+	r = send_all(k, &request, sizeof(request));
+	if (r < 0)
+		return r;
+	r = collect(k, &t);
+	if (r < 0)
+		drain(k);
+	return r;
+}
+
+/* The kernel's synchronize_rcu(), as membarrier() makes it: not with the isolated CPUs of nohz_full
+ * (EINVAL), nor with a single CPU, where a lookup can still be preempted. */
+static void netlink_wait_for_lookups(struct kernel *kernel)
+{
+	static const struct timespec wait = {.tv_nsec = LOOKUPS_WAIT_NS};
+
+	(void)kernel;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0 || get_nprocs() == 1)
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+}
+
+static int netlink_receive_events(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
+
+	for (unsigned i = 0; i < EVENTS_AT_ONCE; i++) {
+		ssize_t n = receive(k, k->events, 0);
+		struct nlmsghdr *message = (struct nlmsghdr *)k->receive_buffer;
+		int remaining = (int)n;
+		int r = 0;
+
+		if (n <= 0)
+			return (int)n;
+		for (; r >= 0 && nlmsg_ok(message, remaining);
+		     message = nlmsg_next(message, &remaining))
+			r = handler(message, is_own(k, message), userdata);
+		wipe(k, n);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+static int netlink_event_fd(struct kernel *kernel)
+{
+	return nl_socket_get_fd(netlink_kernel(kernel)->events);
+}
+
+static struct kernel *netlink_free(struct kernel *kernel)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
+
+	if (k->requests)
+		nl_socket_free(k->requests);
+	if (k->events)
+		nl_socket_free(k->events);
+	secret_free(k->arena, k->receive_buffer);
+	free(k);
+	return NULL;
+}
+
+static int open_socket(struct nl_sock **ret_socket, int receive_buffer)
+{
+	struct nl_sock *socket = nl_socket_alloc();
+	int one = 1;
+	int fd, r;
+
+	if (!socket)
+		return -ENOMEM;
+	r = nl_connect(socket, NETLINK_XFRM);
+	if (r < 0) {
+		nl_socket_free(socket);
+		/* libnl folds the errno; these are the two that an operator can act on. */
+		return r == -NLE_PERM ? -EPERM : -EPROTONOSUPPORT;
+	}
+	*ret_socket = socket;
+	fd = nl_socket_get_fd(socket);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof(receive_buffer)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
+				 sizeof(receive_buffer));
+	/* Keep the driver's words; do not echo requests (they hold keys) in acknowledgements. */
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)) < 0 ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one)) < 0)
+		return -errno;
+	return nl_socket_set_nonblocking(socket) < 0 ? -EIO : 0;
+}
+
+static const struct kernel_ops netlink_ops = {
+	.transact = netlink_transact,
+	.dump = netlink_dump,
+	.wait_for_lookups = netlink_wait_for_lookups,
+	.receive_events = netlink_receive_events,
+	.event_fd = netlink_event_fd,
+	.free = netlink_free,
+};
+
+int kernel_netlink_new(struct secret_arena *arena, struct kernel **ret_kernel)
+{
+	struct netlink_kernel *k = calloc(1, sizeof(*k));
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	k->kernel.ops = &netlink_ops;
+	k->arena = arena;
+	kernel = &k->kernel;
+
+	k->receive_buffer = secret_alloc(arena, RECEIVE_SIZE);
+	if (!k->receive_buffer)
+		return -ENOMEM;
+	r = open_socket(&k->requests, REQUESTS_RECEIVE_BUFFER);
+	if (r < 0)
+		return r;
+	r = open_socket(&k->events, EVENTS_RECEIVE_BUFFER);
+	if (r < 0)
+		return r;
+	if (nl_socket_add_memberships(k->events, XFRMNLGRP_SA, XFRMNLGRP_EXPIRE, XFRMNLGRP_POLICY,
+				      XFRMNLGRP_MIGRATE, 0) < 0)
+		return -EPERM;
+
+	*ret_kernel = TAKE_PTR(kernel);
+	return 0;
+}
