@@ -89,6 +89,8 @@ DEFINE_CLEANUP(struct fake_kernel *, fake_kernel_free);
 struct fake_config *fake_kernel_config(struct fake_kernel *k);
 struct fake_nic *fake_kernel_add_nic(struct fake_kernel *k, const struct fake_nic *nic);
 struct fake_nic *fake_kernel_nic(struct fake_kernel *k, int ifindex); /* NULL: none */
+/* NETDEV_UNREGISTER: what is offloaded to it is deleted as if it went down. */
+void fake_kernel_remove_nic(struct fake_kernel *k, int ifindex);
 /* Where the routing table would send packets: the NIC used for an unknown ifindex, 0: none. */
 void fake_kernel_set_route(struct fake_kernel *k, int ifindex);
 

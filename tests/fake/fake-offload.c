@@ -25,6 +25,17 @@ struct fake_nic *fake_kernel_nic(struct fake_kernel *k, int ifindex)
 	return NULL;
 }
 
+void fake_kernel_remove_nic(struct fake_kernel *k, int ifindex)
+{
+	(void)fake_kernel_link_down(k, ifindex);
+	for (size_t i = 0; i < k->n_nics; i++)
+		if (k->nics[i]->ifindex == ifindex) {
+			free(k->nics[i]);
+			k->nics[i] = k->nics[--k->n_nics];
+			return;
+		}
+}
+
 void fake_kernel_set_route(struct fake_kernel *k, int ifindex)
 {
 	k->route = ifindex;

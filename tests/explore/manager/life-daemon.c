@@ -42,12 +42,12 @@ static struct config *make_config(const struct life *life, bool trusted)
 struct life_network {
 	struct network network;
 	struct nic nic;
+	size_t n; /* 0: it is gone */
 };
 
 static size_t network_count(struct network *network)
 {
-	(void)network;
-	return 1;
+	return ((struct life_network *)network)->n;
 }
 
 static const struct nic *network_at(struct network *network, size_t index)
@@ -58,14 +58,14 @@ static const struct nic *network_at(struct network *network, size_t index)
 
 static const struct nic *network_get(struct network *network, int ifindex)
 {
-	return ifindex == LIFE_NIC ? network_at(network, 0) : NULL;
+	return network_count(network) > 0 && ifindex == LIFE_NIC ? network_at(network, 0) : NULL;
 }
 
 static const struct nic *network_find(struct network *network, const char *name)
 {
-	const struct nic *nic = network_at(network, 0);
+	const struct nic *nic = network_get(network, LIFE_NIC);
 
-	return strcmp(nic->name, name) == 0 ? nic : NULL;
+	return nic && strcmp(nic->name, name) == 0 ? nic : NULL;
 }
 
 /* The address of the fake kernel that its SAs begin or end at. */
@@ -82,9 +82,10 @@ static bool network_address_is_local(struct network *network, uint16_t family,
 static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
 			 int *ret_ifindex)
 {
-	(void)network;
 	(void)sa;
 	(void)mark;
+	if (network_count(network) == 0)
+		return -ENETUNREACH;
 	*ret_ifindex = LIFE_NIC;
 	return 0;
 }
@@ -105,13 +106,15 @@ static const struct network_ops network_ops = {
 	.free = network_close,
 };
 
-static struct life_network *open_network(bool up)
+static struct life_network *open_network(const struct life *life)
 {
 	struct life_network *n = calloc(1, sizeof(*n));
+	bool up = life->link_up;
 
 	if (!n)
 		abort();
 	n->network.ops = &network_ops;
+	n->n = !life->nic_removed;
 	n->nic = (struct nic){.ifindex = LIFE_NIC,
 			      .name = "eth0",
 			      .driver = "netdevsim",
@@ -127,6 +130,7 @@ static struct life_network *open_network(bool up)
 enum link_kind {
 	LINK_DOWN,
 	LINK_UP,
+	LINK_GONE,
 	LINK_RESYNCED,
 	LINK_FLUSH, /* the kernel deletes the SAs */
 	NO_MEMORY,  /* ... and cannot do what it is asked for next */
@@ -153,6 +157,14 @@ static void queue_message(struct life *life, double in_seconds, enum link_kind k
 void life_link(struct life *life, double in_seconds, bool up)
 {
 	queue_message(life, in_seconds, up ? LINK_UP : LINK_DOWN);
+}
+
+/* Of a NIC that is unregistered, nothing is heard any more. */
+void life_remove_nic(struct life *life, double in_seconds)
+{
+	life->nic_gone = true;
+	fake_kernel_remove_nic(life->fake, LIFE_NIC);
+	queue_message(life, in_seconds, LINK_GONE);
 }
 
 void life_trust(struct life *life, double in_seconds, bool trusted)
@@ -214,6 +226,10 @@ static void deliver(struct life *life, enum link_kind kind)
 						     .error = -ENOMEM});
 		return;
 	}
+	if (life->nic_removed)
+		return;
+	if (kind == LINK_GONE)
+		life->nic_removed = true;
 	if (kind != LINK_RESYNCED)
 		life->link_up = up;
 	if (life->killed)
@@ -223,6 +239,11 @@ static void deliver(struct life *life, enum link_kind kind)
 		return;
 	}
 	old = life->network->nic;
+	if (kind == LINK_GONE) {
+		life->network->n = 0;
+		manager_network_callbacks.link(&old, NULL, life->manager);
+		return;
+	}
 	life->network->nic.up = life->network->nic.carrier = up;
 	manager_network_callbacks.link(&old, &life->network->nic, life->manager);
 }
@@ -283,7 +304,7 @@ void life_start(struct life *life)
 	if (placed_new(life->explorer->placed_path, &life->placed) < 0 ||
 	    placed_load(life->placed) < 0 || fake_kernel_open(life->fake, &environment.kernel) < 0)
 		abort();
-	life->network = open_network(life->link_up);
+	life->network = open_network(life);
 	environment.network = &life->network->network;
 	environment.placed = life->placed;
 	if (manager_new(&environment, make_config(life, life->trusted), &life->manager) < 0)

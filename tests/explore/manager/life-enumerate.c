@@ -116,6 +116,26 @@ static bool all_pairs(struct life_explorer *explorer, const struct life_scenario
 	return true;
 }
 
+/* The NIC goes down and up, and soon again. */
+static bool all_flaps(struct life_explorer *explorer, const struct life_scenario *scenario)
+{
+	struct life_scenario s = *scenario;
+	struct life_outcome o;
+
+	s.first.event = s.second.event = LIFE_FLAP;
+	for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++)
+		for (unsigned later = 1; later <= SOON_STEPS; later++) {
+			s.second.step = s.first.step + later;
+			if (!run(explorer, &s, &o))
+				return false;
+			if (!o.first_happened)
+				return true;
+			if (!o.second_happened)
+				break;
+		}
+	return true;
+}
+
 /* The kernel has no memory for a while from the event on. */
 static bool all_events_without_memory(struct life_explorer *explorer,
 				      const struct life_scenario *scenario)
@@ -161,7 +181,7 @@ bool life_explore(struct life_explorer *explorer, const struct life_world *world
 	if (thoroughness == LIFE_QUICK)
 		return true;
 	if (!all_events(explorer, &quiet) || !all_faults(explorer, &quiet) ||
-	    !all_faults(explorer, &busy))
+	    !all_faults(explorer, &busy) || !all_flaps(explorer, &busy))
 		return false;
 	if (thoroughness != LIFE_ALL || !world->typical)
 		return true;

@@ -219,6 +219,15 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_DOWN_UNSEEN:
 		go_down(life, 0, 0, 0.05);
 		break;
+	case LIFE_GONE:
+		life_flush(life, 0);
+		life_link(life, 0, false);
+		life_remove_nic(life, 0.002);
+		break;
+	case LIFE_GONE_AT_ONCE:
+		life_flush(life, 0);
+		life_remove_nic(life, 0);
+		break;
 	case LIFE_DOWN_AND_LOOKUP:
 		go_down(life, 0, 0, 0);
 		fake_kernel_hold_lookup(life->fake, life->latest[0]);
@@ -301,6 +310,8 @@ const char *life_event_name(enum life_event event)
 		[LIFE_DOWN_SLOW] = "link down, deleted 0.2 s later",
 		[LIFE_FLAP] = "link down and up at once",
 		[LIFE_DOWN_UNSEEN] = "link down, its messages lost",
+		[LIFE_GONE] = "the NIC goes down, and away for good",
+		[LIFE_GONE_AT_ONCE] = "the NIC goes away for good",
 		[LIFE_DOWN_AND_LOOKUP] = "link down, and a lookup is held up",
 		[LIFE_BURST] = "packets at line rate",
 		[LIFE_BURST_AND_DOWN] = "packets at line rate, link down",

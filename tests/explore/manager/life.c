@@ -202,10 +202,10 @@ static void move_again(struct life *life)
 
 	manager_end_evacuations(life->manager);
 	life->manager->config->interval = 1.0;
-	while (!all_are(life, LIFE_NIC) && life->now < end)
+	while (!life->nic_gone && !all_are(life, LIFE_NIC) && life->now < end)
 		live(life, 10 * SLICE_SECONDS);
 	for (size_t i = 0; i < life->scenario->world->n; i++)
-		if (fake_belief_alive(life->latest[i]) &&
+		if (!life->nic_gone && fake_belief_alive(life->latest[i]) &&
 		    fake_kernel_view(life->fake, life->latest[i]).ifindex != LIFE_NIC)
 			explain(life, life->latest[i]);
 	(void)manager_evacuate(life->manager, "eth0");

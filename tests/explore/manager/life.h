@@ -50,6 +50,8 @@ enum life_event {
 	LIFE_FLAP,                 /* down and up, before the daemon reads either */
 	LIFE_DOWN_UNSEEN,          /* the messages are lost, and that is known */
 	LIFE_DOWN_NO_MEMORY,       /* the kernel has no memory for the first to be restored */
+	LIFE_GONE,                 /* down, and 2 ms later there is no NIC any more */
+	LIFE_GONE_AT_ONCE,         /* ... of which one message tells */
 	LIFE_DOWN_AND_LOOKUP,      /* a packet looks for its SA then, and is held up */
 	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
 	LIFE_BURST_AND_DOWN,
@@ -156,6 +158,8 @@ struct life {
 	struct link_message *messages;
 	size_t n_messages;
 	bool link_up; /* as the daemon was told last */
+	bool nic_gone; /* for good */
+	bool nic_removed; /* ... as the daemon was told */
 	bool trusted; /* the NIC */
 
 	/* After a kill, what outlives the daemon. */
@@ -193,6 +197,7 @@ void life_pass(struct life *life, double seconds);        /* the daemon does wha
 void life_stand_still(struct life *life, double seconds); /* it does not */
 void life_link(struct life *life, double in_seconds, bool up);
 void life_flush(struct life *life, double in_seconds);
+void life_remove_nic(struct life *life, double in_seconds); /* after the flush */
 void life_trust(struct life *life, double in_seconds, bool trusted);
 void life_resync(struct life *life, double in_seconds);
 /* The kernel has no memory for what the daemon sends next, when what was told so far is read. */
