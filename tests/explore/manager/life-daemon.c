@@ -109,6 +109,7 @@ static const struct network_ops network_ops = {
 static struct life_network *open_network(const struct life *life)
 {
 	struct life_network *n = calloc(1, sizeof(*n));
+	const char *driver = life->scenario->world->driver;
 	bool up = life->link_up;
 
 	if (!n)
@@ -117,11 +118,11 @@ static struct life_network *open_network(const struct life *life)
 	n->n = !life->nic_removed;
 	n->nic = (struct nic){.ifindex = LIFE_NIC,
 			      .name = "eth0",
-			      .driver = "netdevsim",
 			      .up = up,
 			      .carrier = up,
 			      .esp_offload_known = true,
 			      .esp_offload = true};
+	(void)strcpy(n->nic.driver, driver ? driver : "netdevsim");
 	return n;
 }
 

@@ -102,7 +102,7 @@ static void go_down(struct life *life, double message, double flush, double resy
 }
 
 /* As charon does it, which copies our offload too. */
-static void begin_move(struct life *life)
+static void begin_move(struct life *life, unsigned pace)
 {
 	struct fake_view view = fake_kernel_view(life->fake, life->first);
 
@@ -110,6 +110,8 @@ static void begin_move(struct life *life)
 		return;
 	life->has_moved = true;
 	life->read_larval |= view.larval;
+	life->read_in_nic |= view.ifindex != 0;
+	life->moving_pace = life->moving_wait = pace;
 	if (!view.exists && !view.larval)
 		life->outcome->ike_errors++;
 	else if (fake_ike_move_read(life->fake, life->first) >= 0)
@@ -118,17 +120,21 @@ static void begin_move(struct life *life)
 
 void life_go_on_moving(struct life *life)
 {
-	struct fake_new_place place = {.peer = 77, .ifindex = LIFE_NIC};
+	struct fake_new_place place = {
+		.peer = 77, .encap = life->scenario->world->nat, .ifindex = LIFE_NIC};
 	struct fake_view view;
 
-	if (!life->moving)
+	if (!life->moving || --life->moving_wait > 0)
 		return;
+	life->moving_wait = life->moving_pace;
 	view = fake_kernel_view(life->fake, life->first);
 	if (life->moving == LIFE_MOVING_READ) {
 		life->met_acquired |= view.acquired;
-		if (fake_ike_move_delete(life->fake, life->first) < 0)
-			life->outcome->ike_errors++;
 		life->moving = LIFE_MOVING_DELETED;
+		if (fake_ike_move_delete(life->fake, life->first) < 0) {
+			life->outcome->ike_errors++;
+			life->moving = LIFE_MOVING_NOT;
+		}
 	} else {
 		(void)fake_ike_move_make(life->fake, life->first, &place);
 		life->moving = LIFE_MOVING_NOT;
@@ -177,12 +183,15 @@ void life_happen(struct life *life, enum life_event event)
 		(void)fake_ike_flush(life->fake);
 		break;
 	case LIFE_MOVE:
-		begin_move(life);
+		begin_move(life, 1);
 		life_go_on_moving(life);
 		life_go_on_moving(life);
 		break;
 	case LIFE_MOVE_STEPS:
-		begin_move(life);
+		begin_move(life, 1);
+		break;
+	case LIFE_MOVE_SLOWLY:
+		begin_move(life, 4);
 		break;
 	case LIFE_OPTIONAL:
 		add_optional_policy(life);
@@ -299,6 +308,7 @@ const char *life_event_name(enum life_event event)
 		[LIFE_FLUSH] = "flush",
 		[LIFE_MOVE] = "the peer moves",
 		[LIFE_MOVE_STEPS] = "the peer moves, in steps",
+		[LIFE_MOVE_SLOWLY] = "the peer moves, slowly",
 		[LIFE_OPTIONAL] = "a policy with level use",
 		[LIFE_OPTIONAL_UNSEEN] = "a policy with level use, its event lost",
 		[LIFE_DELETE_AND_DOWN] = "IKE deletes, then link down",

@@ -125,12 +125,22 @@ static bool is_undone(const struct life *life)
 	return fake_kernel_view(life->fake, life->first).exists && !fake_belief_alive(life->first);
 }
 
+/* Nothing but that the last step of its update_sa() failed. */
+static bool is_refused_copy(const struct life *life)
+{
+	return life->scenario->world->nat && life->read_in_nic &&
+	       fake_ike_errors(life->fake) == 1 && life->outcome->ike_errors == 0 &&
+	       !fake_kernel_view(life->fake, life->first).exists;
+}
+
 static enum life_limit limit_of(const struct life *life)
 {
 	if (life->wrote_while_down)
 		return LIFE_LIMIT_WROTE_WHILE_DOWN;
 	if (life->read_larval)
 		return LIFE_LIMIT_READ_LARVAL;
+	if (is_refused_copy(life))
+		return LIFE_LIMIT_COPY_REFUSED;
 	if (life->has_moved && life->scenario->world->sas[0].inbound &&
 	    life->scenario->world->migrate_state != FAKE_MIGRATE_ABSENT)
 		return LIFE_LIMIT_MADE_BEFORE_MIGRATE;
@@ -207,6 +217,8 @@ const char *life_limit_name(enum life_limit limit)
 			"the IKE daemon's update was younger than the last sample at a link down",
 		[LIFE_LIMIT_COPY_UNSEEN] =
 			"the IKE daemon's copy of a moved SA was not yet read at a link down",
+		[LIFE_LIMIT_COPY_REFUSED] =
+			"the kernel refused the IKE daemon's copy with UDP encapsulation",
 		[LIFE_LIMIT_READ_LARVAL] = "the IKE daemon read the larval SA of a move",
 		[LIFE_LIMIT_MADE_BEFORE_MIGRATE] =
 			"the IKE daemon made the SA anew right before MIGRATE_STATE",

@@ -9,6 +9,10 @@
 	{                                                                                 \
 		.spi = 0x1002, .peer = 10, .reqid = 1, .inbound = true, .by_update = true \
 	}
+#define OUT_ENCAP                                                    \
+	{                                                            \
+		.spi = 0x1001, .peer = 10, .reqid = 1, .encap = true \
+	}
 #define OUT_ESN                                                    \
 	{                                                          \
 		.spi = 0x1001, .peer = 10, .reqid = 1, .esn = true \
@@ -36,6 +40,18 @@ static const struct life_world worlds[] = {
 	 .n = 1,
 	 .templates_name_spi = true,
 	 .migrate_state = FAKE_MIGRATE_EVICT_ONLY},
+	{.name = "out, charon, NAT",
+	 .sas = {OUT},
+	 .n = 1,
+	 .templates_name_spi = true,
+	 .driver = "unknown",
+	 .nat = true},
+	{.name = "out ENCAP, charon, NAT",
+	 .sas = {OUT_ENCAP},
+	 .n = 1,
+	 .templates_name_spi = true,
+	 .driver = "unknown",
+	 .nat = true},
 	{.name = "out ESN, MIGRATE_STATE",
 	 .sas = {OUT_ESN},
 	 .n = 1,

@@ -106,6 +106,7 @@ static void set_up(struct life *life)
 	config = fake_kernel_config(life->fake);
 	config->templates_name_spi = world->templates_name_spi;
 	config->migrate_state = world->migrate_state;
+	config->encap_refused = world->nat;
 	life->now = 1000;
 	life->seconds = 1000;
 	life->next_spi = 0x2000;
@@ -163,6 +164,13 @@ static void story(struct life *life)
 	life->is_over = true;
 }
 
+static bool is_encapsulated(const struct life *life)
+{
+	const struct life_world *world = life->scenario->world;
+
+	return world->nat && (life->has_moved || world->sas[0].encap);
+}
+
 static void explain(struct life *life, const struct fake_belief *belief)
 {
 	struct manager *m = life->manager;
@@ -179,6 +187,8 @@ static void explain(struct life *life, const struct fake_belief *belief)
 	methods_explain(m, sa, &view, &e);
 	/* As it should be. */
 	if (life->has_moved && strcmp(e.reason, "peer-moves") == 0)
+		return;
+	if (is_encapsulated(life) && strcmp(e.reason, "refused") == 0)
 		return;
 	life_complain(life, "SA %#x is hot and not promoted again: %s", id.spi, e.reason);
 }
@@ -198,7 +208,8 @@ static bool all_are(const struct life *life, int ifindex)
 /* It is moved again: nothing is pending for ever, nothing is taken for what it is not. */
 static void move_again(struct life *life)
 {
-	double end = life->now + (life->has_moved && !life->was_killed ? 1.0 : AGAIN_SECONDS);
+	bool may_stay = (life->has_moved && !life->was_killed) || is_encapsulated(life);
+	double end = life->now + (may_stay ? 1.0 : AGAIN_SECONDS);
 
 	manager_end_evacuations(life->manager);
 	life->manager->config->interval = 1.0;

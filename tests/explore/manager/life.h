@@ -25,6 +25,8 @@ struct life_world {
 	bool typical;            /* two events in one life */
 	bool always;             /* pinned by a rule: promoted at birth, without a rate */
 	enum fake_migrate_state migrate_state;
+	const char *driver; /* NULL: netdevsim */
+	bool nat;           /* peers move behind one; Linux up to 6.10 */
 };
 
 enum life_event {
@@ -38,6 +40,7 @@ enum life_event {
 	LIFE_FLUSH,
 	LIFE_MOVE,            /* the peer's address changes: charon's update_sa(), all at once */
 	LIFE_MOVE_STEPS,      /* ... it reads, deletes and makes the SA at different steps */
+	LIFE_MOVE_SLOWLY,     /* ... with others in between */
 	LIFE_OPTIONAL,        /* a policy comes that lets packets pass unprotected without an SA */
 	LIFE_OPTIONAL_UNSEEN, /* ... and its event is lost, which is known */
 	LIFE_DELETE_AND_DOWN, /* it deletes the SA, then the NIC goes down */
@@ -89,6 +92,8 @@ enum life_limit {
 	LIFE_LIMIT_UPDATE_LOST,
 	/* It copied our offload to new addresses, and the NIC went down before that was seen. */
 	LIFE_LIMIT_COPY_UNSEEN,
+	/* It read the SA in a NIC, and the kernel refused the copy with UDP encapsulation. */
+	LIFE_LIMIT_COPY_REFUSED,
 	/* It read the SA in the middle of a move: a larval SA, without keys. */
 	LIFE_LIMIT_READ_LARVAL,
 	/* It made the SA anew with another source between our reading and our MIGRATE_STATE. */
@@ -179,7 +184,8 @@ struct life {
 		LIFE_MOVING_READ,
 		LIFE_MOVING_DELETED,
 	} moving; /* how far the IKE daemon is with update_sa() */
-	bool has_moved, read_larval, optional, optional_within;
+	unsigned moving_pace, moving_wait; /* steps from one to the next of those */
+	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	bool was_updated, unknown_life;
 	double away_since; /* not all are there; 0: they are */
