@@ -424,6 +424,11 @@ static void track_away(struct life *life)
 		life->away_since = 0;
 }
 
+double life_larval_seconds(const struct life *life)
+{
+	return fake_kernel_config(life->fake)->acq_expires + 10;
+}
+
 /* What the loop would do now: read what came, and run what is due. */
 static void turn(struct life *life)
 {

@@ -5,8 +5,6 @@
 #define BYTES 1000
 #define BURST_PACKETS 200000
 #define BURST_SECONDS 0.01
-/* Longer than net.core.xfrm_acq_expires. */
-#define STALL_SECONDS 40
 
 static void receive(struct life *life, struct fake_belief *belief, unsigned packets, uint64_t known)
 {
@@ -260,14 +258,14 @@ void life_happen(struct life *life, enum life_event event)
 		break;
 	case LIFE_STALL:
 		life->stalled = true;
-		life_stand_still(life, STALL_SECONDS);
+		life_stand_still(life, life_larval_seconds(life));
 		break;
 	case LIFE_KILL:
 		life_kill(life, 0.25);
 		break;
 	case LIFE_KILL_LATE:
 		life->stalled = true;
-		life_kill(life, STALL_SECONDS);
+		life_kill(life, life_larval_seconds(life));
 		break;
 	case LIFE_KILL_AND_DOWN:
 		life_kill(life, 0.25);
@@ -327,9 +325,9 @@ const char *life_event_name(enum life_event event)
 		[LIFE_BURST_AND_DOWN] = "packets at line rate, link down",
 		[LIFE_LOOKUP] = "a lookup is held up",
 		[LIFE_OVERRUN] = "events are lost",
-		[LIFE_STALL] = "the daemon stands still for 40 s",
+		[LIFE_STALL] = "the daemon stands still until larval SAs expire",
 		[LIFE_KILL] = "kill",
-		[LIFE_KILL_LATE] = "kill, back 40 s later",
+		[LIFE_KILL_LATE] = "kill, back when larval SAs have expired",
 		[LIFE_KILL_AND_DOWN] = "kill, and link down before it is back",
 	};
 

@@ -13,9 +13,8 @@
 /* By then a hot SA has been promoted, and one that has to leave has left. */
 #define HOT_SECONDS 0.8
 #define LEAVE_SECONDS 0.3
-/* After the story, at the daemon's usual pace; and until all that expires has expired. */
+/* After the story. */
 #define AFTER_SECONDS 1.0
-#define LATE_SECONDS 40.0
 /* So long an SA may have to wait before it is moved again: what was refused is tried again after a
  * minute. */
 #define AGAIN_SECONDS 150.0
@@ -105,6 +104,8 @@ static void set_up(struct life *life)
 	(void)fake_kernel_add_nic(life->fake, &nic);
 	config = fake_kernel_config(life->fake);
 	config->templates_name_spi = world->templates_name_spi;
+	config->acq_expires =
+		world->templates_name_spi ? LIFE_LARVAL_SECONDS_CHARON : LIFE_LARVAL_SECONDS;
 	config->migrate_state = world->migrate_state;
 	config->encap_refused = world->nat;
 	life->now = 1000;
@@ -249,8 +250,9 @@ static void aftermath(struct life *life)
 	if (!life->link_up)
 		life_link(life, 0, true);
 	judge_soon(life);
-	life->manager->config->interval = 5.0;
-	life_pass(life, LATE_SECONDS);
+	/* Until all that expires has expired. */
+	life->manager->config->interval = life_larval_seconds(life) / 8;
+	life_pass(life, life_larval_seconds(life));
 	move_again(life);
 }
 

@@ -16,6 +16,9 @@
 
 #define LIFE_NIC 3
 #define LIFE_SAS_MAX 3
+/* net.core.xfrm_acq_expires: as the kernel has it, and as charon sets it. */
+#define LIFE_LARVAL_SECONDS 30
+#define LIFE_LARVAL_SECONDS_CHARON 165
 
 struct life_world {
 	const char *name;
@@ -162,10 +165,10 @@ struct life {
 
 	struct link_message *messages;
 	size_t n_messages;
-	bool link_up; /* as the daemon was told last */
-	bool nic_gone; /* for good */
+	bool link_up;     /* as the daemon was told last */
+	bool nic_gone;    /* for good */
 	bool nic_removed; /* ... as the daemon was told */
-	bool trusted; /* the NIC */
+	bool trusted;     /* the NIC */
 
 	/* After a kill, what outlives the daemon. */
 	bool killed;
@@ -183,7 +186,7 @@ struct life {
 		LIFE_MOVING_NOT,
 		LIFE_MOVING_READ,
 		LIFE_MOVING_DELETED,
-	} moving; /* how far the IKE daemon is with update_sa() */
+	} moving;                          /* how far the IKE daemon is with update_sa() */
 	unsigned moving_pace, moving_wait; /* steps from one to the next of those */
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
@@ -201,6 +204,7 @@ void life_start(struct life *life);
 void life_stop(struct life *life);
 void life_pass(struct life *life, double seconds);        /* the daemon does what is due */
 void life_stand_still(struct life *life, double seconds); /* it does not */
+double life_larval_seconds(const struct life *life);      /* and some more */
 void life_link(struct life *life, double in_seconds, bool up);
 void life_flush(struct life *life, double in_seconds);
 void life_remove_nic(struct life *life, double in_seconds); /* after the flush */
