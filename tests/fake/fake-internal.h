@@ -173,6 +173,11 @@ struct fake_kernel {
 	fake_filter filter;
 	void *filter_userdata;
 	struct fake_fault fault;
+	struct fake_dump_fault {
+		unsigned count;
+		int error;
+		bool halfway;
+	} dump_fault;
 	unsigned step;
 	unsigned message;
 	unsigned dumps;

@@ -72,6 +72,12 @@ void fake_kernel_set_fault(struct fake_kernel *k, const struct fake_fault *fault
 	k->fault = *fault;
 }
 
+void fake_kernel_fail_dumps(struct fake_kernel *k, unsigned count, int error, bool halfway)
+{
+	k->dump_fault =
+		(struct fake_dump_fault){.count = count, .error = error, .halfway = halfway};
+}
+
 void fake_kernel_restart_counts(struct fake_kernel *k)
 {
 	k->step = 0;

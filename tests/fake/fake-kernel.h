@@ -148,6 +148,9 @@ struct fake_fault {
 };
 void fake_kernel_set_fault(struct fake_kernel *k, const struct fake_fault *fault);
 
+/* The next dumps, of SAs or policies: at once, or after half of what there is. */
+void fake_kernel_fail_dumps(struct fake_kernel *k, unsigned count, int error, bool halfway);
+
 /* Restarts the counts of steps and messages; hook, filter and fault stay. */
 void fake_kernel_restart_counts(struct fake_kernel *k);
 unsigned fake_kernel_steps(const struct fake_kernel *k);

@@ -293,6 +293,23 @@ static int fake_transact(struct kernel *kernel, struct kernel_batch *batch, kern
 	return r;
 }
 
+/* Ends it where the error is met. */
+static int cut_dump(struct fake_kernel *k, struct fake_buffer *b)
+{
+	size_t offset = 0, n = 0;
+
+	if (k->dump_fault.count == 0)
+		return 0;
+	k->dump_fault.count--;
+	while (k->dump_fault.halfway && fake_message_at(b->data, b->used, &offset))
+		n++;
+	offset = 0;
+	for (size_t i = 0; i < n / 2; i++)
+		(void)fake_message_at(b->data, b->used, &offset);
+	b->used = offset;
+	return k->dump_fault.error;
+}
+
 static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
 {
 	struct fake_socket *s = (struct fake_socket *)kernel;
@@ -300,7 +317,7 @@ static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handle
 	struct fake_buffer b = {};
 	const struct nlmsghdr *message;
 	size_t offset = 0;
-	int r = 0;
+	int r = 0, error;
 
 	run_hook(k, FAKE_BEFORE_TRANSACT);
 	if (s->dead)
@@ -311,10 +328,11 @@ static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handle
 		fake_policies_dump(k, &b, s->sequence, s->port);
 	for (const struct fake_sa *sa = k->sas; sa && type == XFRM_MSG_GETSA; sa = sa->next)
 		fake_emit_state(k, &b, sa, s->sequence, s->port, NLM_F_MULTI);
+	error = cut_dump(k, &b);
 	while (r >= 0 && (message = fake_message_at(b.data, b.used, &offset)))
 		r = handler(message, true, userdata);
 	fake_buffer_release(&b);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : error;
 }
 
 static void fake_wait_for_lookups(struct kernel *kernel)

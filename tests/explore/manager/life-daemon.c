@@ -362,8 +362,10 @@ void life_kill(struct life *life, double dead_seconds)
 	life->back_at = life->now + dead_seconds;
 	fake_kernel_kill(life->fake);
 	life->rescued = rescue_load(explorer->rescue, explorer->arena, &life->image, &life->target);
-	if (life->rescued == 0)
+	if (life->rescued == 0) {
+		life->was_inexact = true;
 		life_lose_window(life);
+	}
 	keep_placed(life);
 }
 

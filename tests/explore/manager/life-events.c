@@ -2,6 +2,8 @@
 /* What happens between two steps of the daemon. */
 #include "life.h"
 
+#include <errno.h>
+
 #define BYTES 1000
 #define BURST_PACKETS 200000
 #define BURST_SECONDS 0.01
@@ -252,6 +254,28 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_OVERRUN:
 		fake_kernel_overrun(life->fake);
 		break;
+	case LIFE_DUMP_FAILS:
+		fake_kernel_fail_dumps(life->fake, 1, -EINTR, true);
+		break;
+	case LIFE_DUMPS_FAIL:
+		fake_kernel_fail_dumps(life->fake, 4, -ENOMEM, false);
+		break;
+	case LIFE_OPTIONAL_AND_DUMP_FAILS:
+		add_optional_policy(life);
+		fake_kernel_fail_dumps(life->fake, 1, -EINTR, true);
+		break;
+	case LIFE_OVERRUN_AND_DUMP_FAILS:
+		fake_kernel_overrun(life->fake);
+		fake_kernel_fail_dumps(life->fake, 1, -EINTR, true);
+		break;
+	case LIFE_DOWN_AND_DUMP_FAILS:
+		go_down(life, 0, 0, 0);
+		fake_kernel_fail_dumps(life->fake, 1, -EINTR, true);
+		break;
+	case LIFE_KILL_AND_DUMP_FAILS:
+		life_kill(life, 0.25);
+		fake_kernel_fail_dumps(life->fake, 2, -ENOMEM, false);
+		break;
 	case LIFE_DISTRUST:
 		life_trust(life, 0, false);
 		life_trust(life, 2.0, true);
@@ -289,6 +313,8 @@ bool life_can_happen(const struct life *life, enum life_event event, enum fake_m
 		return false;
 	if (moment == FAKE_WITHIN_MESSAGE)
 		return event == LIFE_BURST;
+	if (event == LIFE_OPTIONAL_AND_DUMP_FAILS && moment == FAKE_BEFORE_MESSAGE)
+		return false;
 	if (event == LIFE_STALL)
 		return moment == FAKE_BEFORE_TRANSACT;
 	return event >= _LIFE_IKE_MAX || moment != FAKE_BEFORE_MESSAGE;
@@ -325,6 +351,12 @@ const char *life_event_name(enum life_event event)
 		[LIFE_BURST_AND_DOWN] = "packets at line rate, link down",
 		[LIFE_LOOKUP] = "a lookup is held up",
 		[LIFE_OVERRUN] = "events are lost",
+		[LIFE_DUMP_FAILS] = "a dump fails halfway",
+		[LIFE_DUMPS_FAIL] = "four dumps fail",
+		[LIFE_OPTIONAL_AND_DUMP_FAILS] = "a policy with level use, and a dump fails",
+		[LIFE_OVERRUN_AND_DUMP_FAILS] = "events are lost, and a dump fails",
+		[LIFE_DOWN_AND_DUMP_FAILS] = "link down, and a dump fails",
+		[LIFE_KILL_AND_DUMP_FAILS] = "kill, and two dumps fail",
 		[LIFE_STALL] = "the daemon stands still until larval SAs expire",
 		[LIFE_KILL] = "kill",
 		[LIFE_KILL_LATE] = "kill, back when larval SAs have expired",

@@ -75,9 +75,8 @@ static uint64_t allowed_to_skip(const struct life *life)
 	const struct life_scenario *s = life->scenario;
 
 	if (s->world->sas[0].inbound || life->was_updated || life->has_moved ||
-	    s->fault.kind != FAKE_FAULT_NONE || life->unknown_life ||
-	    (life->was_killed && (life->rescued == 0 || life->was_down)) ||
-	    (life->was_down && s->second.event))
+	    s->fault.kind != FAKE_FAULT_NONE || life->unknown_life || life->was_inexact ||
+	    (life->was_killed && life->was_down) || (life->was_down && s->second.event))
 		return UINT64_MAX;
 	if (!life->was_down)
 		return 0;

@@ -61,8 +61,14 @@ enum life_event {
 	LIFE_DOWN_AND_LOOKUP,      /* a packet looks for its SA then, and is held up */
 	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
 	LIFE_BURST_AND_DOWN,
-	LIFE_LOOKUP,        /* a packet looks for its SA, and is held up */
-	LIFE_OVERRUN,       /* events were lost */
+	LIFE_LOOKUP,     /* a packet looks for its SA, and is held up */
+	LIFE_OVERRUN,    /* events were lost */
+	LIFE_DUMP_FAILS, /* the next, halfway: -EINTR */
+	LIFE_DUMPS_FAIL, /* the next four, at once: -ENOMEM */
+	LIFE_OPTIONAL_AND_DUMP_FAILS,
+	LIFE_OVERRUN_AND_DUMP_FAILS,
+	LIFE_DOWN_AND_DUMP_FAILS,
+	LIFE_KILL_AND_DUMP_FAILS,
 	LIFE_DISTRUST,      /* the NIC is not trusted any more, for two seconds */
 	LIFE_STALL,         /* the daemon stands still until larval SAs have expired */
 	LIFE_KILL,          /* the daemon is killed, and started again 250 ms later */
@@ -191,6 +197,7 @@ struct life {
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	bool was_updated, unknown_life;
+	bool was_inexact;  /* killed before it had the notification */
 	double away_since; /* not all are there; 0: they are */
 	double away_longest;
 	unsigned dumps;
