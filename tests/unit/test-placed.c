@@ -110,6 +110,7 @@ static void test_remembers(void **state)
 	assert_int_equal(placed_add(placed, &id, 5, 1700000009), 0); /* replaces */
 	assert_int_equal(placed_count(placed), 1);
 	assert_true(placed_contains(placed, &id, 5, 1700000009));
+	assert_int_equal(placed_save_if_changed(placed), 1);
 	assert_true(placed_remove(placed, &id));
 	assert_false(placed_remove(placed, &id));
 	assert_int_equal(placed_count(placed), 0);
@@ -268,7 +269,9 @@ static void test_no_memory(void **state)
 	assert_int_equal(placed_count(placed), 48);
 	id.spi--;
 	assert_false(placed_contains(placed, &id, 3, 1));
+	frees = 0;
 	assert_int_equal(placed_add(placed, &id, 3, 1), 0);
+	assert_int_equal(frees, 1);
 	assert_true(placed_contains(placed, &id, 3, 1));
 	placed_free(placed);
 }
