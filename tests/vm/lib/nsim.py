@@ -74,7 +74,7 @@ class Netdevsim:
             fcntl.ioctl(sock, SIOCSIFFLAGS, request)
 
     def raise_carrier(self):
-        """After its link was down, a netdevsim of newer kernels (7.x) has a carrier again only if it is linked to another one."""
+        """After its link was down, a netdevsim of Linux 6.12 or 7.x has a carrier again only if it is linked to another one."""
         if pathlib.Path(f"/sys/class/net/{self.name}/carrier").read_text().strip() == "1":
             return
         # In a network namespace of its own: what is sent to it must not come back.
