@@ -12,6 +12,7 @@ struct scripted_request {
 	uint16_t type;
 	struct xfrm_usersa_id id;
 	struct xfrm_userspi_info alloc; /* of ALLOCSPI */
+	const struct nlmsghdr *message; /* while it is served */
 };
 
 struct scripted {
@@ -20,6 +21,10 @@ struct scripted {
 	struct kernel_batch batch;
 	/* Returns the answer's error, and may hand messages to say(). */
 	int (*serve)(struct scripted *s, const struct scripted_request *request);
+	/* After the requests of a batch; returns what the exchange does. */
+	int (*finish)(struct scripted *s);
+	const char *text; /* of the next answer */
+	void *context;    /* of these */
 	/* Every SA, for a dump. */
 	void (*dump)(struct scripted *s);
 	kernel_handler handler;
@@ -51,7 +56,7 @@ static inline int scripted_transact(struct kernel *kernel, struct kernel_batch *
 	assert_true(batch->n > 0);
 	/* What no request stands for is never looked at. */
 	for (unsigned i = 0; i < KERNEL_BATCH_MESSAGES; i++)
-		batch->answers[i].error = -ETIMEDOUT;
+		batch->answers[i] = (struct kernel_answer){.error = -ETIMEDOUT};
 	s->handler = handler;
 	s->userdata = userdata;
 	for (unsigned i = 0; i < batch->n; i++, message = nlmsg_next(message, &left)) {
@@ -61,6 +66,7 @@ static inline int scripted_transact(struct kernel *kernel, struct kernel_batch *
 		assert_true(nlmsg_ok(message, left));
 		request->exchange = s->exchanges;
 		request->waits = s->waits;
+		request->message = message;
 		request->type = message->nlmsg_type;
 		switch (message->nlmsg_type) {
 		case XFRM_MSG_ALLOCSPI:
@@ -74,10 +80,14 @@ static inline int scripted_transact(struct kernel *kernel, struct kernel_batch *
 			memcpy(&request->alloc.info, nlmsg_data(message),
 			       sizeof(request->alloc.info));
 		}
+		s->text = NULL;
 		batch->answers[i].error = s->serve ? s->serve(s, request) : 0;
+		snprintf(batch->answers[i].text, sizeof(batch->answers[i].text), "%s",
+			 s->text ? s->text : "");
+		request->message = NULL;
 	}
 	s->exchanges++;
-	return 0;
+	return s->finish ? s->finish(s) : 0;
 }
 
 static inline int scripted_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
