@@ -132,6 +132,15 @@ static bool is_refused_copy(const struct life *life)
 	       !fake_kernel_view(life->fake, life->first).exists;
 }
 
+static bool is_any_missing(const struct life *life)
+{
+	for (size_t i = 0; i < life->scenario->world->n; i++)
+		if (fake_belief_alive(life->latest[i]) &&
+		    !fake_kernel_view(life->fake, life->latest[i]).exists)
+			return true;
+	return false;
+}
+
 static enum life_limit limit_of(const struct life *life)
 {
 	if (life->wrote_while_down)
@@ -149,7 +158,9 @@ static enum life_limit limit_of(const struct life *life)
 		return LIFE_LIMIT_UPDATE_LOST;
 	if (life->has_moved && life->was_down)
 		return LIFE_LIMIT_COPY_UNSEEN;
-	if (life->was_killed && (life->was_down || life->scenario->second.event))
+	/* Without a link down it costs no SA: larval ones are left, or what was just updated. */
+	if (life->was_killed &&
+	    (life->was_down || (life->scenario->second.event && !is_any_missing(life))))
 		return LIFE_LIMIT_TWO_FAULTS;
 	if (life->was_killed && life->scenario->fault.kind != FAKE_FAULT_NONE)
 		return LIFE_LIMIT_TWO_FAULTS;
