@@ -311,19 +311,23 @@ bool manager_restore_lost(struct manager *m, int ifindex)
 	return manager_run_restorations(m);
 }
 
-bool manager_may_be_lost(struct manager *m, struct sa *sa)
+bool manager_may_be_lost(const struct manager *m, const struct sa *sa)
 {
 	if (manager_is_owed(m, &sa->description.id))
 		return true;
 	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
-	if (!manager_nic_is_up(m, sa->ifindex)) {
-		if (!is_restorable(m, sa))
-			return false;
+	if (!manager_nic_is_up(m, sa->ifindex))
+		return is_restorable(m, sa);
+	return sa->missing_since == 0 || manager_now(m) - sa->missing_since < LINK_MESSAGE_SECONDS;
+}
+
+void manager_note_missing(struct manager *m, struct sa *sa)
+{
+	if (!manager_may_be_lost(m, sa) || manager_is_owed(m, &sa->description.id))
+		return;
+	if (!manager_nic_is_up(m, sa->ifindex))
 		manager_restore_soon(m, sa->ifindex);
-		return true;
-	}
-	if (sa->missing_since == 0)
+	else if (sa->missing_since == 0)
 		sa->missing_since = manager_now(m);
-	return manager_now(m) - sa->missing_since < LINK_MESSAGE_SECONDS;
 }

@@ -242,6 +242,7 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 		shadow_take(&sa->shadow, &move->image, begun);
 	}
 	sa_image_wipe(&move->image);
+	manager_note_missing(m, sa);
 	if (!manager_may_be_lost(m, sa))
 		manager_forget(m, sa);
 }
@@ -450,18 +451,18 @@ static void make_group_anew(struct manager *m, const struct sa_id *ids, size_t n
 		manager_keep_for_restoring(m, &lost);
 }
 
-static bool may_unmask(struct manager *m)
+static bool may_unmask(const struct manager *m)
 {
 	return m->config->mode != CONFIG_MODE_OBSERVE && !m->stale &&
-	       !orders_are_paused(m->orders) && m->n_restoring == 0 &&
-	       manager_reserve_restoring(m, LOST_IN_GROUP_MAX) == 0;
+	       !orders_are_paused(m->orders) && !m->stop.done && m->n_restoring == 0;
 }
 
 void manager_unmask(struct manager *m)
 {
 	size_t next = 0;
 
-	while (next < m->n_masked && may_unmask(m)) {
+	while (next < m->n_masked && may_unmask(m) &&
+	       manager_reserve_restoring(m, LOST_IN_GROUP_MAX) == 0) {
 		struct sa_id ids[COVERED_MAX];
 		size_t n = 0;
 

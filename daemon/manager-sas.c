@@ -322,6 +322,7 @@ static bool take_larval(struct manager *m, struct sa *sa)
 		sa->masked = m->generation;
 		return true;
 	}
+	manager_note_missing(m, sa);
 	return manager_may_be_lost(m, sa);
 }
 
@@ -412,7 +413,10 @@ void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n)
 		for (size_t j = 0; j < part; j++) {
 			struct sa *sa = sa_table_find(&m->sas, &ids[i + j]);
 
-			if (sa && batch.answers[j].error == -ESRCH && !manager_may_be_lost(m, sa))
+			if (!sa || batch.answers[j].error != -ESRCH)
+				continue;
+			manager_note_missing(m, sa);
+			if (!manager_may_be_lost(m, sa))
 				manager_forget(m, sa);
 		}
 		kernel_batch_clear(&batch);
@@ -428,7 +432,10 @@ static void confirm_missing(struct manager *m)
 
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 	{
-		if (sa->generation == m->generation || manager_may_be_lost(m, sa))
+		if (sa->generation == m->generation)
+			continue;
+		manager_note_missing(m, sa);
+		if (manager_may_be_lost(m, sa))
 			continue;
 		if (!ids)
 			ids = calloc(CONFIRM_MAX, sizeof(*ids));

@@ -326,7 +326,9 @@ bool manager_run_restorations(struct manager *m);
 /* Of an SA that the kernel does not have: whether its entry must stay, because it is going to be
  * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
  * message that its NIC is down may still come. */
-bool manager_may_be_lost(struct manager *m, struct sa *sa);
+bool manager_may_be_lost(const struct manager *m, const struct sa *sa);
+/* The kernel does not have it: brings it back if its NIC is down, else begins to wait for that. */
+void manager_note_missing(struct manager *m, struct sa *sa);
 
 /* manager-orders.c */
 void manager_load_orders(struct manager *m); /* those of the run before */

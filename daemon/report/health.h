@@ -15,7 +15,7 @@ enum health_condition {
 	HEALTH_NO_MEMORY,   /* none is moved, since it could not be noted as owed */
 	HEALTH_NO_DUMP,     /* the kernel does not show its SAs */
 	HEALTH_NO_NETWORK,  /* nor links and routes */
-	HEALTH_OWNERSHIP,   /* the file of the SAs in NICs cannot be written */
+	HEALTH_OWNERSHIP,   /* an SA in a NIC cannot be noted: file, memory, or full */
 	HEALTH_POLICY,      /* no memory for the rules in force */
 	HEALTH_ORDERS,      /* the file of the operator's orders cannot be written */
 	HEALTH_ORDERS_LOST, /* nor could it be read at the start: paused until 'resume' */

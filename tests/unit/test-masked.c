@@ -172,6 +172,30 @@ static void test_made_anew_and_down(void **state)
 	close_bench(&b);
 }
 
+static void note_stopped(void *userdata)
+{
+	*(bool *)userdata = true;
+}
+
+/* Nothing is done to it once the daemon is to stop. */
+static void test_stopping(void **state)
+{
+	struct fake_belief *belief;
+	bool stopped = false;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	b.manager->masked[b.manager->n_masked++] = fake_belief_id(belief);
+	manager_stop(b.manager, note_stopped, &stopped);
+	assert_true(stopped);
+	fake_kernel_restart_counts(b.fake);
+	manager_unmask(b.manager);
+	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	close_bench(&b);
+}
+
 /* The IKE daemon's own affair where this daemon only looks on. */
 static void test_observed(void **state)
 {
@@ -282,10 +306,10 @@ static void test_interrupted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_behind),      cmocka_unit_test(test_before),
-		cmocka_unit_test(test_together),    cmocka_unit_test(test_made_anew_and_down),
-		cmocka_unit_test(test_observed),    cmocka_unit_test(test_when),
-		cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_behind),   cmocka_unit_test(test_before),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_made_anew_and_down),
+		cmocka_unit_test(test_stopping), cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_when),     cmocka_unit_test(test_interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -515,6 +515,25 @@ static void test_deleted(void **state)
 	close_bench(&b);
 }
 
+/* To ask whether an SA may be lost changes nothing. */
+static void test_question(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_mode(&b, "restore");
+	belief = outbound(&b, 1);
+	assert_true(manager_may_be_lost(b.manager, entry(&b, belief)));
+	assert_true(entry(&b, belief)->missing_since == 0);
+	b.network.nic.up = false;
+	assert_true(manager_may_be_lost(b.manager, entry(&b, belief)));
+	assert_false(is_due(&b, MANAGER_LOST));
+	manager_note_missing(b.manager, entry(&b, belief));
+	assert_true(is_due(&b, MANAGER_LOST));
+	close_bench(&b);
+}
+
 static void ask_again(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct bench *b = userdata;
@@ -554,6 +573,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asked_again_meanwhile),
+		cmocka_unit_test(test_question),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_nothing_there),
