@@ -410,13 +410,15 @@ void life_stand_still(struct life *life, double seconds)
 	life->seconds = whole;
 }
 
-/* How long not all SAs were there: deleted with their NIC, or behind the larval SA of a packet. */
+/* How long not all SAs were there: deleted with their NIC, or behind the larval SA of a packet.
+ * Between the steps of the IKE daemon's update_sa() it is away by itself. */
 static void track_away(struct life *life)
 {
 	bool away = false;
 
 	for (size_t i = 0; i < life->scenario->world->n; i++)
 		away |= life->latest[i] && fake_belief_alive(life->latest[i]) &&
+			!(life->moving && life->latest[i] == life->first) &&
 			!fake_kernel_view(life->fake, life->latest[i]).exists;
 	if (away && life->away_since == 0)
 		life->away_since = life->now;
