@@ -186,6 +186,8 @@ static void remove_witness(struct covers *covers, struct kernel *kernel, struct 
 
 void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
 {
+	bool lost = false;
+
 	if (covers->witness)
 		remove_witness(covers, kernel, batch);
 	if (covers->n_larvals > 0) {
@@ -193,8 +195,8 @@ void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_b
 		delete_larvals(kernel, batch, covers->larvals, covers->n_larvals);
 	}
 	if (covers->lost)
-		covers_sweep(kernel, batch);
-	*covers = (struct covers){};
+		lost = covers_sweep(kernel, batch) < 0;
+	*covers = (struct covers){.lost = lost};
 }
 
 struct leftovers {
@@ -218,16 +220,18 @@ static int find_leftover(const struct nlmsghdr *message, bool own, void *userdat
 	return 0;
 }
 
-void covers_sweep(struct kernel *kernel, struct kernel_batch *batch)
+int covers_sweep(struct kernel *kernel, struct kernel_batch *batch)
 {
 	struct leftovers left = {};
 	struct covers covers = {};
+	int r;
 
-	(void)kernel->ops->dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
+	r = kernel->ops->dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
 	if (left.witness)
 		remove_witness(&covers, kernel, batch);
-	if (left.n == 0)
-		return;
-	kernel->ops->wait_for_lookups(kernel);
-	delete_larvals(kernel, batch, left.ids, left.n);
+	if (left.n > 0) {
+		kernel->ops->wait_for_lookups(kernel);
+		delete_larvals(kernel, batch, left.ids, left.n);
+	}
+	return r < 0 ? r : 0;
 }

@@ -49,7 +49,9 @@ void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct k
 			  const struct sa_image *image);
 /* Deletes a larval SA that no packet looks for. */
 void covers_delete(struct kernel *kernel, struct kernel_batch *batch, const struct sa_id *id);
-/* Waits, and takes them away. */
+/* Waits, and takes them away. If there is one of unknown SPI and the SAs cannot be read, it stays,
+ * and `lost` with it for the next call. */
 void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch);
-/* The same for whatever covers there are in the kernel: there must be no move under way. */
-void covers_sweep(struct kernel *kernel, struct kernel_batch *batch);
+/* The same for whatever covers there are in the kernel: there must be no move under way. A negative
+ * errno when not all SAs could be read. */
+int covers_sweep(struct kernel *kernel, struct kernel_batch *batch);

@@ -445,7 +445,9 @@ int manager_start(struct manager *m)
 	r = complete_interrupted(m);
 	if (r < 0)
 		return r;
-	migrator_sweep(m->migrator);
+	r = migrator_sweep(m->migrator);
+	if (r < 0)
+		return r;
 	manager_update_nics(m);
 	r = manager_dump(m);
 	if (r < 0)

@@ -297,7 +297,7 @@ void migrator_restore(struct migrator *m, struct move *move)
 	make_steps(m, move);
 }
 
-void migrator_sweep(struct migrator *m)
+int migrator_sweep(struct migrator *m)
 {
-	covers_sweep(m->kernel, &m->batch);
+	return covers_sweep(m->kernel, &m->batch);
 }

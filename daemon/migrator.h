@@ -125,8 +125,9 @@ void migrator_reinstate(struct migrator *migrator, const struct sa_image *const 
  * in software. The caller repeats it while the result is MOVE_RESULT_LOST. */
 void migrator_restore(struct migrator *migrator, struct move *move);
 
-/* Takes away the covering larval SAs that a run of the daemon which was killed has left. */
-void migrator_sweep(struct migrator *migrator);
+/* Takes away the covering larval SAs that a run of the daemon which was killed has left. A negative
+ * errno when there may be more of them. */
+int migrator_sweep(struct migrator *migrator);
 
 /* How SAs are moved on this kernel, as far as is known: "migrate-state" or "re-add". */
 const char *migrator_mechanism(const struct migrator *migrator, bool promote);

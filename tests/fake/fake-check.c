@@ -180,6 +180,21 @@ static bool is_of_daemon(const struct fake_sa *sa)
 	return sa->creator != 0 && sa->creator != FAKE_IKE_PORT;
 }
 
+/* In the place of an SA, but for the SPI, which another one has. */
+static bool is_nameless(const struct fake_sa *sa)
+{
+	return sa->info.id.spi == 0 && ntohl(sa->info.id.daddr.a4) != INADDR_LOOPBACK;
+}
+
+unsigned fake_kernel_nameless_larvals(const struct fake_kernel *k)
+{
+	unsigned n = 0;
+
+	for (const struct fake_sa *sa = k->sas; sa; sa = sa->next)
+		n += sa->state == FAKE_LARVAL && is_of_daemon(sa) && is_nameless(sa);
+	return n;
+}
+
 unsigned fake_kernel_larvals_of_daemon(const struct fake_kernel *k)
 {
 	unsigned n = 0;

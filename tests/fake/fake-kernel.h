@@ -317,6 +317,8 @@ bool fake_belief_alive(const struct fake_belief *belief);
 struct sa_id fake_belief_id(const struct fake_belief *belief);
 unsigned fake_kernel_count(const struct fake_kernel *k, bool larval);
 unsigned fake_kernel_larvals_of_daemon(const struct fake_kernel *k);
+/* Those of them that were to hold the place of an SA, and got no SPI. */
+unsigned fake_kernel_nameless_larvals(const struct fake_kernel *k);
 /* Gives the SA an attribute the daemon does not know, or takes a larval's place in a test. */
 void fake_kernel_plant(struct fake_kernel *k, struct fake_belief *belief, uint16_t type,
 		       const void *data, size_t size);

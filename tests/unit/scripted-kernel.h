@@ -27,6 +27,7 @@ struct scripted {
 	void *context;    /* of these */
 	/* Every SA, for a dump. */
 	void (*dump)(struct scripted *s);
+	int dump_error; /* after it */
 	kernel_handler handler;
 	void *userdata;
 	struct scripted_request requests[SCRIPT_REQUESTS];
@@ -99,7 +100,7 @@ static inline int scripted_dump(struct kernel *kernel, uint16_t type, kernel_han
 	s->handler = handler;
 	s->userdata = userdata;
 	s->dump(s);
-	return 0;
+	return s->dump_error;
 }
 
 static inline void scripted_wait(struct kernel *kernel)

@@ -431,6 +431,29 @@ static void test_sweep(void **state)
 	assert_int_equal(s->n, 255);
 }
 
+/* What a dump shows before it fails goes, and the caller knows that there may be more. */
+static void test_sweep_fails(void **state)
+{
+	struct scripted *s = *state;
+	struct covers covers = {.lost = true};
+
+	s->dump = show_leftovers;
+	s->dump_error = -ENOMEM;
+	assert_int_equal(covers_sweep(&s->kernel, &s->batch), -ENOMEM);
+	assert_int_equal(s->n, 2);
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_int_equal(s->n, 4);
+	assert_true(covers.lost);
+
+	s->dump = show_nothing;
+	assert_int_equal(covers_sweep(&s->kernel, &s->batch), -ENOMEM);
+
+	s->dump_error = 0;
+	assert_int_equal(covers_sweep(&s->kernel, &s->batch), 0);
+	covers_remove(&covers, &s->kernel, &s->batch);
+	assert_false(covers.lost);
+}
+
 /* What sa_image_write_witness() asks for. */
 static struct xfrm_usersa_info witness(uint32_t spi)
 {
@@ -547,17 +570,12 @@ static void test_sweep_witness(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SCRIPTED_TEST(test_add),
-		SCRIPTED_TEST(test_edges),
-		SCRIPTED_TEST(test_refused),
-		SCRIPTED_TEST(test_full),
-		SCRIPTED_TEST(test_add_by_id),
-		SCRIPTED_TEST(test_add_by_id_extremes),
-		SCRIPTED_TEST(test_leftover),
-		SCRIPTED_TEST(test_remove),
-		SCRIPTED_TEST(test_remove_again),
-		SCRIPTED_TEST(test_sweep),
-		SCRIPTED_TEST(test_remove_witness),
+		SCRIPTED_TEST(test_add),           SCRIPTED_TEST(test_edges),
+		SCRIPTED_TEST(test_refused),       SCRIPTED_TEST(test_full),
+		SCRIPTED_TEST(test_add_by_id),     SCRIPTED_TEST(test_add_by_id_extremes),
+		SCRIPTED_TEST(test_leftover),      SCRIPTED_TEST(test_remove),
+		SCRIPTED_TEST(test_remove_again),  SCRIPTED_TEST(test_sweep),
+		SCRIPTED_TEST(test_sweep_fails),   SCRIPTED_TEST(test_remove_witness),
 		SCRIPTED_TEST(test_sweep_witness),
 	};
 

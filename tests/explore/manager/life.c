@@ -231,10 +231,13 @@ static void move_again(struct life *life)
 static void judge_soon(struct life *life)
 {
 	const struct life_scenario *s = life->scenario;
+	unsigned larvals = fake_kernel_larvals_of_daemon(life->fake);
 
-	if (fake_kernel_larvals_of_daemon(life->fake) > 0 && s->fault.kind == FAKE_FAULT_NONE)
-		life_complain(life, "%u larval SAs of ours are left",
-			      fake_kernel_larvals_of_daemon(life->fake));
+	/* Killed, it does not come to give one an SPI that got none. */
+	if (life->was_killed)
+		larvals -= fake_kernel_nameless_larvals(life->fake);
+	if (larvals > 0 && s->fault.kind == FAKE_FAULT_NONE)
+		life_complain(life, "%u larval SAs of ours are left", larvals);
 	if (life->away_longest > life_allowed_away(s) + 1e-9 && !life->was_killed && !life->stalled)
 		life_complain(life, "SAs were away for %.3f s", life->away_longest);
 }
