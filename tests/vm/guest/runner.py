@@ -23,7 +23,7 @@ from lib.case import Failure  # noqa: E402
 
 OUTPUT = pathlib.Path("/vm/cases")
 DEFAULT_TIMEOUT = 120
-CLEANUP_TIMEOUT = 60
+CLEANUP_TIMEOUT = 120
 PR_SET_CHILD_SUBREAPER = 36
 
 

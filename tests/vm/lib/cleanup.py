@@ -6,9 +6,10 @@ import pathlib
 import signal
 import time
 
-from lib import nsim, service
+from lib import nsim, probes, service
 from lib.sh import attempt
 
+ACQUIRES_EXPIRE = pathlib.Path("/proc/sys/net/core/xfrm_acq_expires")
 OWN_LINKS = ("vp", "dummy", "bond", "ipsec", "xfrm", "vrf")
 _pristine = {}
 
@@ -17,6 +18,7 @@ def remember():
     """Called once, before the first case: what the machine looked like."""
     if service.CONFIGURATION.exists():
         _pristine["configuration"] = service.CONFIGURATION.read_bytes()
+    _pristine["acquires expire"] = ACQUIRES_EXPIRE.read_text()
 
 
 def descendants():
@@ -54,6 +56,7 @@ def kill_descendants():
 def everything():
     """Stop the service, end processes, and remove SAs, policies, devices and namespaces."""
     kill_descendants()
+    probes.release()
     if service.installed():
         attempt("systemctl", "stop", service.UNIT)
         attempt("systemctl", "reset-failed", service.UNIT)
@@ -65,6 +68,7 @@ def everything():
     attempt("ip", "-all", "netns", "delete")
     attempt("ip", "xfrm", "state", "flush")
     attempt("ip", "xfrm", "policy", "flush")
+    ACQUIRES_EXPIRE.write_text(_pristine["acquires expire"])
     nsim.delete_all()
     attempt("ip", "address", "flush", "dev", "lo", "scope", "global")
     for path in pathlib.Path("/sys/class/net").iterdir():
