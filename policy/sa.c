@@ -11,8 +11,6 @@
 /* Beyond these, products of weights and rates might leave what a double holds. */
 #define WEIGHT_MIN 1e-9
 #define WEIGHT_MAX 1e9
-/* Doublings of the wait after a refusal: 60 s reach the hour in six. */
-#define REFUSALS_MAX 30
 
 static struct sa *sa_get(const struct policy *policy, policy_sa handle)
 {
@@ -339,20 +337,6 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 	}
 	sa_sample(policy, sa, (double)carried / dt, dt);
 	sa_baseline(policy, sa, bytes, packets);
-}
-
-double policy_wait(const struct policy *policy, uint32_t times)
-{
-	double wait = policy->parameters.refused_wait * exp2(times - 1.0);
-
-	return fmin(wait, fmax(WAIT_SECONDS_MAX, policy->parameters.refused_wait));
-}
-
-void policy_sa_back_off(struct policy *policy, struct sa *sa)
-{
-	if (sa->heat.refusals < REFUSALS_MAX)
-		sa->heat.refusals++;
-	sa->retry_at = policy->now + policy_wait(policy, sa->heat.refusals);
 }
 
 /* Of those that are surely in the table; `sa` is not. */

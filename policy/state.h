@@ -183,7 +183,7 @@ static inline double sa_mean(const struct sa *sa)
 double policy_clock(struct policy *policy, double now);
 double policy_clock_peek(const struct policy *policy, double now);
 
-/* sa.c */
+/* back-off.c */
 /* Seconds to wait after so many failures in a row, doubling. */
 double policy_wait(const struct policy *policy, uint32_t times);
 /* Not to be promoted for a while, twice as long as the last time. */

@@ -18,6 +18,15 @@ static void forget_selection(struct top_model *model)
 	model->selected = (struct sa_view){};
 }
 
+struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter)
+{
+	struct top_model model = {.sort = sort, .reverse = reverse};
+
+	if (filter)
+		(void)snprintf(model.filter, sizeof(model.filter), "%s", filter);
+	return model;
+}
+
 void top_model_done(struct top_model *model)
 {
 	forget_selection(model);

@@ -52,6 +52,8 @@ struct top_model {
 	size_t first;            /* first visible row of `shown` */
 };
 
+/* An empty model that sorts and filters so; `filter` may be NULL. */
+struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter);
 void top_model_done(struct top_model *model);
 
 /* A new reply of GetStatus or ListSAs; takes a reference. On failure (-EBADMSG, -ENOMEM) the model

@@ -6,15 +6,6 @@
 #include <limits.h>
 #include <string.h>
 
-struct top_model top_make_model(const struct top_options *options)
-{
-	struct top_model model = {.sort = options->sort, .reverse = options->reverse};
-
-	if (options->filter)
-		(void)snprintf(model.filter, sizeof(model.filter), "%s", options->filter);
-	return model;
-}
-
 static int parse_delay(const char *text, double *ret_delay)
 {
 	char *end;

@@ -18,6 +18,3 @@ struct top_options {
 /* Both return an exit status. */
 int top_run_batch(const struct ctl *ctl, const struct top_options *options);
 int top_run_live(const struct ctl *ctl, const struct top_options *options);
-
-/* An empty model that looks the way the options say. */
-struct top_model top_make_model(const struct top_options *options);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct peer {
 	double *score;    /* by SA */
@@ -200,3 +201,11 @@ const struct sim_policy sim_policies[] = {
 	{"lru", "whoever sends, in place of the longest silent", peer_start, lru, peer_stop},
 	{},
 };
+
+const struct sim_policy *sim_policy_find(const char *name)
+{
+	for (const struct sim_policy *policy = sim_policies; policy->name; policy++)
+		if (strcmp(policy->name, name) == 0)
+			return policy;
+	return NULL;
+}

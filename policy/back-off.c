@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How long an SA waits before it may be promoted again. */
+#include "state.h"
+
+#include <math.h>
+
+/* Doublings of the wait after a refusal: 60 s reach the hour in six. */
+#define REFUSALS_MAX 30
+
+double policy_wait(const struct policy *policy, uint32_t times)
+{
+	double wait = policy->parameters.refused_wait * exp2(times - 1.0);
+
+	return fmin(wait, fmax(WAIT_SECONDS_MAX, policy->parameters.refused_wait));
+}
+
+void policy_sa_back_off(struct policy *policy, struct sa *sa)
+{
+	if (sa->heat.refusals < REFUSALS_MAX)
+		sa->heat.refusals++;
+	sa->retry_at = policy->now + policy_wait(policy, sa->heat.refusals);
+}
