@@ -26,11 +26,27 @@
 
 struct control;
 
+enum control_type {
+	CONTROL_TEXT,
+	CONTROL_COUNT, /* an integer, not negative */
+	CONTROL_FLAG,  /* true or false */
+};
+
+/* A parameter that a method reads. One that is not required may be left out or null. */
+struct control_parameter {
+	const char *name;
+	enum control_type type;
+	bool required;
+};
+
 struct control_method {
 	const char *name; /* without the interface: "GetStatus" */
-	bool changes;     /* for root and the daemon's own user only */
+	/* Ends with one that has no name; NULL: none is read. */
+	const struct control_parameter *parameters;
+	bool changes; /* for root and the daemon's own user only */
 	/*
-	 * `parameters` is an object, never NULL, and the caller's. Returns 0 with a new reference
+	 * `parameters` is an object, never NULL, and the caller's; those of the table have the type
+	 * that it says. Returns 0 with a new reference
 	 * in *ret_reply (NULL: no parameters), and for an error also its name in *ret_error, a
 	 * constant: "NoSuchSA" for one of io.espoffload, "org.varlink.service.InvalidParameter"
 	 * with the interface for others. A negative errno becomes the error io.systemd.System

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Explain: why an SA is where it is, first in sentences, then in numbers. */
+#include "control/describe.h"
 #include "control/methods.h"
 #include "units.h"
 
@@ -140,7 +141,7 @@ static json_t *actions_of(struct manager *m, const struct sa *sa)
 
 		if (memcmp(&action->sa.id, &sa->description.id, sizeof(action->sa.id)) != 0)
 			continue;
-		json_array_append_new(history, methods_action(m, action));
+		json_array_append_new(history, describe_action(m, action));
 		if (json_array_size(history) == ACTIONS_SHOWN)
 			break;
 	}
@@ -149,13 +150,11 @@ static json_t *actions_of(struct manager *m, const struct sa *sa)
 
 static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 {
-	struct policy_sa_view view = {};
+	struct policy_sa_view view = describe_view(m, sa);
 	json_t *sentences = json_array(), *details = json_array();
 	struct explanation e;
 
-	if (sa->handle != POLICY_NONE)
-		policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
-	methods_explain(m, sa, &view, &e);
+	describe_place(m, sa, &view, &e);
 	say_place(m, sentences, sa);
 	say(sentences, "Why: %s (%s).", e.text, e.reason);
 	say_rule(m, sentences, sa);
@@ -167,7 +166,7 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 	if (orders_are_paused(m->orders))
 		say(sentences, "The daemon is paused: SAs only leave NICs that may not hold them.");
 	add_numbers(m, details, sa, &view);
-	return json_pack("{s:o, s:o, s:o, s:o}", "sa", methods_sa(m, sa, rank, true), "sentences",
+	return json_pack("{s:o, s:o, s:o, s:o}", "sa", describe_sa(m, sa, rank, true), "sentences",
 			 sentences, "details", details, "history", actions_of(m, sa));
 }
 
@@ -182,14 +181,12 @@ int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const
 	json_t *sas;
 	int r;
 
-	if (!spi_text)
-		return control_refuse_parameter("spi", ret_reply, ret_error);
 	errno = 0;
 	spi = strtoul(spi_text, &end, 0);
 	if (errno || *end || end == spi_text || spi > UINT32_MAX)
 		return control_refuse_parameter("spi", ret_reply, ret_error);
 
-	r = methods_rank(m, &ranked);
+	r = describe_rank(m, &ranked);
 	if (r < 0)
 		return r;
 	sas = json_array();

@@ -180,6 +180,42 @@ static int refuse_peer(struct answer *answer, const struct control_method *metho
 	return refuse(answer, "PermissionDenied", "message", text);
 }
 
+static bool has_type(const json_t *value, enum control_type type)
+{
+	switch (type) {
+	case CONTROL_TEXT:
+		return json_is_string(value);
+	case CONTROL_COUNT:
+		return json_is_integer(value) && json_integer_value(value) >= 0;
+	case CONTROL_FLAG:
+		return json_is_boolean(value);
+	}
+	return false;
+}
+
+/* The first parameter that is not as the table has it, or NULL. */
+static const char *wrong_parameter(const struct control_method *method, const json_t *parameters)
+{
+	for (const struct control_parameter *p = method->parameters; p && p->name; p++) {
+		const json_t *value = json_object_get(parameters, p->name);
+		bool is_missing = !value || json_is_null(value);
+
+		if (is_missing ? p->required : !has_type(value, p->type))
+			return p->name;
+	}
+	return NULL;
+}
+
+static int call(const struct control_method *method, json_t *parameters, void *userdata,
+		struct answer *answer)
+{
+	const char *wrong = wrong_parameter(method, parameters);
+
+	if (wrong)
+		return control_refuse_parameter(wrong, &answer->reply, &answer->error);
+	return method->call(parameters, userdata, &answer->reply, &answer->error);
+}
+
 static int find_and_call(const struct control_service *service,
 			 const struct control_request *request, const struct ucred *peer,
 			 struct answer *answer)
@@ -205,7 +241,7 @@ static int find_and_call(const struct control_service *service,
 			      request->method);
 	if (method->changes && !service->may_change(peer))
 		return refuse_peer(answer, method, peer);
-	return method->call(request->parameters, service->userdata, &answer->reply, &answer->error);
+	return call(method, request->parameters, service->userdata, answer);
 }
 
 static int append_text(struct control_output *output, const char *text)

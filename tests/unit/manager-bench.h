@@ -6,6 +6,7 @@
 #pragma once
 
 #include "control/control.h"
+#include "control/describe.h"
 #include "control/methods.h"
 #include "fake-kernel.h"
 #include "manager.h"
@@ -392,7 +393,7 @@ static inline void check_reason(struct bench *b, const struct fake_belief *belie
 
 	assert_non_null(sa);
 	policy_sa_get(b->manager->policy, sa->handle, manager_now(b->manager), &view);
-	methods_explain(b->manager, sa, &view, &e);
+	describe_place(b->manager, sa, &view, &e);
 	assert_string_equal(e.reason, reason);
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, sa->foreign ? NIC : 0);
 	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);

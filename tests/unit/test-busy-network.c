@@ -181,7 +181,7 @@ static void test_ties(void **state)
 	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11});
 	pass(&b, 0.3);
-	assert_int_equal(methods_rank(b.manager, &ranked), 0);
+	assert_int_equal(describe_rank(b.manager, &ranked), 0);
 	assert_ptr_equal(ranked[0].sa, entry(&b, one));
 	assert_ptr_equal(ranked[1].sa, entry(&b, other));
 	free(ranked);

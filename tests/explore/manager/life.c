@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One scenario: the story, what disturbs it, and the time after it. */
 #include "life.h"
-#include "control/methods.h"
+#include "control/describe.h"
 
 #include <errno.h>
 #include <string.h>
@@ -185,7 +185,7 @@ static void explain(struct life *life, const struct fake_belief *belief)
 		return;
 	}
 	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
-	methods_explain(m, sa, &view, &e);
+	describe_place(m, sa, &view, &e);
 	/* As it should be. */
 	if (life->has_moved && strcmp(e.reason, "peer-moves") == 0)
 		return;

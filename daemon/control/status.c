@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GetStatus: the daemon, its NICs and what it did. */
+#include "control/describe.h"
+#include "control/methods.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What the SAs carry. */
+struct traffic {
+	double all, offloaded; /* bytes/s */
+	size_t n_offloaded;
+};
+
+/* Of all SAs, or of those in one NIC. */
+static struct traffic traffic_of(struct manager *m, int ifindex)
+{
+	struct traffic traffic = {};
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas.all, list)
+	{
+		struct policy_sa_view view;
+
+		if (ifindex != 0 && sa->ifindex != ifindex)
+			continue;
+		view = describe_view(m, sa);
+		traffic.n_offloaded += sa->ifindex != 0;
+		traffic.all += view.rate_known ? view.rate : 0;
+		traffic.offloaded += view.rate_known && sa->ifindex != 0 ? view.rate : 0;
+	}
+	return traffic;
+}
+
+static json_t *capacity_of(bool shared, uint32_t in, uint32_t out)
+{
+	if (shared)
+		return json_pack("{s:b, s:I}", "shared", 1, "total", (json_int_t)in);
+	return json_pack("{s:b, s:I, s:I}", "shared", 0, "in", (json_int_t)in, "out",
+			 (json_int_t)out);
+}
+
+static uint32_t capacity_in_force(struct manager *m, policy_table table, uint32_t configured,
+				  uint32_t foreign)
+{
+	struct policy_table_view view;
+
+	if (table == POLICY_NONE)
+		return configured;
+	policy_table_get(m->policy, table, &view);
+	return view.capacity + foreign < configured ? view.capacity + foreign : configured;
+}
+
+static json_t *slots_of(struct manager *m, const struct manager_nic *n)
+{
+	uint32_t foreign = n->foreign_in + n->foreign_out;
+
+	if (n->shared)
+		return json_pack(
+			"{s:o, s:o, s:o}", "capacity",
+			capacity_of(true, capacity_in_force(m, n->in, n->capacity_in, foreign), 0),
+			"used", capacity_of(true, n->used_in + n->used_out, 0), "foreign",
+			capacity_of(true, foreign, 0));
+	return json_pack("{s:o, s:o, s:o}", "capacity",
+			 capacity_of(false,
+				     capacity_in_force(m, n->in, n->capacity_in, n->foreign_in),
+				     capacity_in_force(m, n->out, n->capacity_out, n->foreign_out)),
+			 "used", capacity_of(false, n->used_in, n->used_out), "foreign",
+			 capacity_of(false, n->foreign_in, n->foreign_out));
+}
+
+/* What the device is. */
+static json_t *device_of(struct manager *m, const struct manager_nic *n)
+{
+	const struct nic *nic = m->network->ops->get(m->network, n->ifindex);
+
+	return json_pack("{s:s, s:i, s:s*, s:b, s:b}", "name", n->name, "index", n->ifindex,
+			 "driver", nic && nic->driver[0] ? nic->driver : NULL, "up", nic && nic->up,
+			 "espOffload", nic && nic->esp_offload);
+}
+
+/* What the configuration says of it. */
+static json_t *permission_of(const struct manager_nic *n)
+{
+	return json_pack("{s:b, s:b, s:o, s:s*}", "allowed", n->config && n->config->allow,
+			 "trusted", n->config && n->config->trusted, "line",
+			 n->config ? json_integer(n->config->line) : json_null(), "reason",
+			 n->candidacy == CANDIDACY_OK ? NULL : candidacy_name(n->candidacy));
+}
+
+/* NULL without memory. */
+static json_t *nic_object(struct manager *m, const struct manager_nic *n)
+{
+	json_t *object = device_of(m, n);
+	int r = describe_merge(object, permission_of(n));
+
+	r |= describe_merge(object, slots_of(m, n));
+	r |= json_object_set_new(object, "bytesPerSecond",
+				 json_real(traffic_of(m, n->ifindex).all));
+	if (r == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *last_action(struct manager *m)
+{
+	if (m->n_actions == 0)
+		return json_null();
+	return describe_action(m, &m->actions[(m->n_actions - 1) % ACTIONS_REMEMBERED]);
+}
+
+static json_t *conditions_of(const struct manager *m)
+{
+	json_t *conditions = json_array();
+
+	for (unsigned i = 0; i < _HEALTH_CONDITION_MAX; i++)
+		if (health_holds(m->health, i))
+			json_array_append_new(conditions,
+					      json_pack("{s:s, s:s}", "name", health_name(i),
+							"text", health_text(i)));
+	return conditions;
+}
+
+static json_t *evacuated_of(const struct manager *m)
+{
+	json_t *evacuated = json_array();
+
+	for (size_t i = 0; i < orders_n_evacuated(m->orders); i++)
+		json_array_append_new(evacuated, json_string(orders_evacuated(m->orders, i)));
+	return evacuated;
+}
+
+static json_t *nics_of(struct manager *m)
+{
+	json_t *nics = json_array();
+	int r = 0;
+
+	for (size_t i = 0; i < m->n_nics; i++)
+		r |= json_array_append_new(nics, nic_object(m, &m->nics[i]));
+	if (r == 0)
+		return nics;
+	json_decref(nics);
+	return NULL;
+}
+
+static json_t *mechanism_of(const struct manager *m)
+{
+	const char *in = migrator_mechanism(m->migrator, true);
+	const char *out = migrator_mechanism(m->migrator, false);
+
+	return strcmp(in, out) == 0 ? json_string(in)
+				    : json_sprintf("promote by %s, evict by %s", in, out);
+}
+
+static json_t *daemon_of(const struct manager *m)
+{
+	return json_pack("{s:s, s:s, s:o, s:f, s:f, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
+			 "mode", m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe",
+			 "mechanism", mechanism_of(m), "interval", m->config->interval, "uptime",
+			 manager_now(m) - m->started_at, "configuration",
+			 m->config->path ? json_string(m->config->path) : json_null(), "fips",
+			 m->environment.fips);
+}
+
+static json_t *health_of(const struct manager *m)
+{
+	char degraded[HEALTH_DESCRIPTION_SIZE];
+
+	return json_pack("{s:b, s:o, s:o, s:o}", "paused", orders_are_paused(m->orders),
+			 "evacuated", evacuated_of(m), "degraded",
+			 health_is_well(m->health)
+				 ? json_null()
+				 : json_string(health_describe(m->health, degraded)),
+			 "conditions", conditions_of(m));
+}
+
+static json_t *sums_of(struct manager *m)
+{
+	struct traffic traffic = traffic_of(m, 0);
+
+	return json_pack("{s:I, s:I, s:f, s:f}", "sas", (json_int_t)m->sas.n, "offloaded",
+			 (json_int_t)traffic.n_offloaded, "bytesPerSecond", traffic.all,
+			 "offloadedBytesPerSecond", traffic.offloaded);
+}
+
+static json_t *counters_of(struct manager *m)
+{
+	return json_pack("{s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:o}", "moves", "promoted",
+			 (json_int_t)m->promoted, "evicted", (json_int_t)m->evicted, "refused",
+			 (json_int_t)m->refused, "failed", (json_int_t)m->failed, "resyncs",
+			 (json_int_t)m->resyncs, "overruns", (json_int_t)m->overruns, "lastAction",
+			 last_action(m));
+}
+
+int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
+		      const char **ret_error)
+{
+	struct manager *m = userdata;
+	json_t *reply = daemon_of(m);
+	int r = describe_merge(reply, health_of(m));
+
+	(void)parameters;
+	(void)ret_error;
+	r |= describe_merge(reply, sums_of(m));
+	r |= describe_merge(reply, counters_of(m));
+	r |= json_object_set_new(reply, "nics", nics_of(m));
+	if (r == 0) {
+		*ret_reply = reply;
+		return 0;
+	}
+	json_decref(reply);
+	return -ENOMEM;
+}
