@@ -57,8 +57,6 @@ static inline int pause_all(json_t *parameters, void *userdata, json_t **ret_rep
 static inline int explain(json_t *parameters, void *userdata, json_t **ret_reply,
 			  const char **ret_error)
 {
-	if (!json_is_string(json_object_get(parameters, "spi")))
-		return control_refuse_parameter("spi", ret_reply, ret_error);
 	*ret_reply = json_pack("{s:O}", "spi", json_object_get(parameters, "spi"));
 	*ret_error = "NoSuchSA";
 	return 0;
@@ -83,9 +81,16 @@ static inline int get_large(json_t *parameters, void *userdata, json_t **ret_rep
 	return 0;
 }
 
+static const struct control_parameter explain_parameters[] = {
+	{"spi", CONTROL_TEXT, .required = true},
+	{"limit", CONTROL_COUNT},
+	{"history", CONTROL_FLAG},
+	{},
+};
+
 static const struct control_method methods[] = {
 	{.name = "Echo", .call = echo},
-	{.name = "Explain", .call = explain},
+	{.name = "Explain", .call = explain, .parameters = explain_parameters},
 	{.name = "Fail", .call = no_device},
 	{.name = "GetLarge", .call = get_large},
 	{.name = "Pause", .changes = true, .call = pause_all},

@@ -24,6 +24,49 @@ static void test_calls(void **state)
 	assert_int_equal(control_clients(fixture->control), 0);
 }
 
+/* What a method does not read may be anything; null is as good as nothing. */
+static void test_parameters(void **state)
+{
+	static const struct {
+		const char *parameters, *refused;
+	} cases[] = {
+		{"{\"spi\":\"0x1\"}", NULL},
+		{"{\"spi\":\"0x1\",\"limit\":0,\"history\":false,\"other\":[]}", NULL},
+		{"{\"spi\":\"0x1\",\"limit\":null,\"history\":null}", NULL},
+		{"{}", "spi"},
+		{"{\"spi\":null}", "spi"},
+		{"{\"spi\":1}", "spi"},
+		{"{\"spi\":\"0x1\",\"limit\":-1}", "limit"},
+		{"{\"spi\":\"0x1\",\"limit\":1.5}", "limit"},
+		{"{\"spi\":\"0x1\",\"limit\":\"1\"}", "limit"},
+		{"{\"spi\":\"0x1\",\"history\":1}", "history"},
+	};
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		char request[256], expected[256];
+
+		(void)snprintf(request, sizeof(request),
+			       "{\"method\":\"io.espoffload.Explain\",\"parameters\":%s}",
+			       cases[i].parameters);
+		if (cases[i].refused)
+			(void)snprintf(expected, sizeof(expected),
+				       "{\"error\":\"org.varlink.service.InvalidParameter\","
+				       "\"parameters\":{\"parameter\":\"%s\"}}",
+				       cases[i].refused);
+		else
+			(void)snprintf(expected, sizeof(expected),
+				       "{\"error\":\"io.espoffload.NoSuchSA\","
+				       "\"parameters\":{\"spi\":\"0x1\"}}");
+		ask(fd, request);
+		expect(fixture, fd, expected);
+	}
+	close(fd);
+}
+
 static void test_errors(void **state)
 {
 	static const char *const cases[][2] = {
@@ -270,9 +313,10 @@ static void test_oneway_and_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_calls),      TEST(test_errors),   TEST(test_introspection),
-		TEST(test_permission), TEST(test_garbage),  TEST(test_size_limit),
-		TEST(test_pieces),     TEST(test_pipeline), TEST(test_oneway_and_gone),
+		TEST(test_calls),           TEST(test_errors),     TEST(test_parameters),
+		TEST(test_introspection),   TEST(test_permission), TEST(test_garbage),
+		TEST(test_size_limit),      TEST(test_pieces),     TEST(test_pipeline),
+		TEST(test_oneway_and_gone),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
