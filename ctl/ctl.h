@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 
+#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -70,6 +71,12 @@ bool ctl_no_arguments(int argc, char **argv);
 int ctl_usage(const char *format, ...) _printf_(1, 2);
 /* A whole number in [min, max]; returns 0, -EINVAL or -ERANGE. */
 int ctl_parse_number(const char *text, long min, long max, long *ret_value);
+
+/* The options of those that have some, for getopt_long(). */
+extern const struct option list_options[];
+extern const struct option top_options[];
+#define TOP_SHORT_OPTIONS "bn:d:s:r"
+extern const struct option simulate_options[];
 
 /* The verbs; argv[0] is the verb's name, global options are taken out. */
 int verb_status(const struct ctl *ctl, int argc, char **argv);

@@ -5,7 +5,6 @@
 #include "sa-listing.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 
 /* Wide enough for every column at full length. */
@@ -46,18 +45,19 @@ static int print_table(const struct ctl *ctl, const json_t *reply)
 	return 0;
 }
 
+const struct option list_options[] = {
+	{"limit", required_argument, NULL, 'l'},
+	{"filter", required_argument, NULL, 'f'},
+	{},
+};
+
 static int parse_options(int argc, char **argv, json_t *parameters)
 {
-	static const struct option options[] = {
-		{"limit", required_argument, NULL, 'l'},
-		{"filter", required_argument, NULL, 'f'},
-		{},
-	};
 	long limit;
 	int option;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":", list_options, NULL)) >= 0) {
 		switch (option) {
 		case 'l':
 			if (ctl_parse_number(optarg, 1, INT_MAX, &limit) < 0)

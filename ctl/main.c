@@ -3,6 +3,7 @@
 #include "control-interface.h"
 #include "ctl.h"
 
+#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <string.h>
@@ -13,14 +14,18 @@ struct verb {
 	const char *arguments;
 	const char *summary;
 	int (*run)(const struct ctl *ctl, int argc, char **argv);
+	/* As getopt_long() takes them; NULL: it has none. */
+	const struct option *options;
+	const char *short_options;
 };
 
 static int verb_help(const struct ctl *ctl, int argc, char **argv);
 
 static const struct verb verbs[] = {
 	{"status", "", "What espoffloadd does, its NICs and its moves", verb_status},
-	{"list", "[--limit N] [--filter TEXT]", "The SAs, hottest first", verb_list},
-	{"top", "[-b] [-n N] [-d SECONDS] [--rows N]", "The SAs, live", verb_top},
+	{"list", "[--limit N] [--filter TEXT]", "The SAs, hottest first", verb_list, list_options},
+	{"top", "[-b] [-n N] [-d SECONDS] [--rows N]", "The SAs, live", verb_top, top_options,
+	 TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},
 	{"pause", "", "Leave every SA where it is", verb_pause},
 	{"evacuate", "NIC", "Empty a NIC and keep it empty until 'resume NIC'", verb_evacuate},
@@ -28,7 +33,7 @@ static const struct verb verbs[] = {
 	{"reload", "", "Read the configuration again", verb_reload},
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
 	{"simulate", "--trace FILE.csv --capacity SLOTS [--bound] [--policy NAME] [...]",
-	 "What the policy would do with a recorded trace", verb_simulate},
+	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},
 	{"help", "", "This text", verb_help},
 };
 
@@ -74,7 +79,7 @@ static int verb_help(const struct ctl *ctl, int argc, char **argv)
 	return CTL_OK;
 }
 
-/* What the command line says before the environment and the terminal have been asked. */
+/* The global options of the command line. */
 struct arguments {
 	const char *socket;
 	const char *json; /* "auto" for a bare --json */
@@ -86,59 +91,107 @@ struct arguments {
 	char **argv;
 };
 
-/* Matches "--name", "--name=VALUE", and, unless `optional`, "--name VALUE". Returns whether the
- * argument is this option; *ret_value is NULL when it has no value. */
-static bool match_option(char **argv, int *i, const char *name, bool optional,
-			 const char **ret_value)
-{
-	size_t length = strlen(name);
+enum {
+	OPTION_SOCKET = 4096, /* beyond the verbs' own */
+	OPTION_JSON,
+	OPTION_COLOR,
+	OPTION_ASCII,
+	OPTION_VERSION,
+	/* What getopt_long() returns for an argument that is no option. */
+	NO_OPTION = 1,
+};
 
-	if (strncmp(argv[*i], name, length) != 0)
-		return false;
-	if (argv[*i][length] == '=') {
-		*ret_value = argv[*i] + length + 1;
+static const struct option global_options[] = {
+	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"json", optional_argument, NULL, OPTION_JSON},
+	{"color", required_argument, NULL, OPTION_COLOR},
+	{"ascii", no_argument, NULL, OPTION_ASCII},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{},
+};
+
+#define OPTIONS_MAX 64
+#define SHORT_OPTIONS_MAX 64
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* Appends `options` to those that are there. */
+static void join_options(struct option *joined, const struct option *options)
+{
+	size_t n = 0;
+
+	while (joined[n].name)
+		n++;
+	for (size_t i = 0; options[i].name && n < OPTIONS_MAX - 1; i++)
+		joined[n++] = options[i];
+}
+
+/* Returns whether it is a global option. */
+static bool take_global_option(int option, struct arguments *arguments)
+{
+	switch (option) {
+	case OPTION_SOCKET:
+		arguments->socket = optarg;
 		return true;
-	}
-	if (argv[*i][length])
+	case OPTION_JSON:
+		arguments->json = optarg ? optarg : "auto";
+		return true;
+	case OPTION_COLOR:
+		arguments->color = optarg;
+		return true;
+	case OPTION_ASCII:
+		arguments->ascii = true;
+		return true;
+	case 'h':
+		arguments->help = true;
+		return true;
+	case OPTION_VERSION:
+		arguments->version = true;
+		return true;
+	default:
 		return false;
-	*ret_value = optional ? "auto" : NULL;
-	if (!optional && argv[*i + 1])
-		*ret_value = argv[++*i];
-	return true;
+	}
 }
 
-static bool is_flag(const char *argument, const char *flag)
-{
-	return strcmp(argument, flag) == 0;
-}
-
-/* Takes the global options out of argv, wherever they are; what is left is the verb's. */
+/* Takes the global options out of argv, wherever they are; what is left is the verb's, which reads
+ * it by itself. Which options have a value is known once the verb is. */
 static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
 	struct arguments arguments = {.color = "auto", .argv = argv};
+	struct option options[OPTIONS_MAX] = {};
+	char short_options[SHORT_OPTIONS_MAX] = "-:h"; /* in order, and nothing is printed */
+	int option, begin = 1;
 
-	for (int i = 1; i < argc; i++) {
-		if (is_flag(argv[i], "--")) {
-			while (i < argc)
-				argv[arguments.argc++] = argv[i++];
-		} else if (match_option(argv, &i, "--socket", false, &arguments.socket)) {
-			if (!arguments.socket || !*arguments.socket)
-				return ctl_usage("--socket needs a path");
-		} else if (match_option(argv, &i, "--color", false, &arguments.color)) {
-			if (!arguments.color)
-				return ctl_usage("--color needs auto, always or never");
-		} else if (match_option(argv, &i, "--json", true, &arguments.json)) {
-			continue;
-		} else if (is_flag(argv[i], "--ascii")) {
-			arguments.ascii = true;
-		} else if (is_flag(argv[i], "--help") || is_flag(argv[i], "-h")) {
-			arguments.help = true;
-		} else if (is_flag(argv[i], "--version")) {
-			arguments.version = true;
-		} else {
-			argv[arguments.argc++] = argv[i];
-		}
+	join_options(options, global_options);
+	optind = 1;
+	while ((option = getopt_long(argc, argv, short_options, options, NULL)) >= 0) {
+		const struct verb *verb =
+			option == NO_OPTION && arguments.argc == 0 ? find_verb(optarg) : NULL;
+
+		if (option == ':' && optopt >= OPTION_SOCKET)
+			return ctl_usage("%s needs a value", argv[optind - 1]);
+		if (option == '?' && arguments.argc == 0)
+			return ctl_usage("unknown option '%s'", argv[optind - 1]);
+		if (verb && verb->options)
+			join_options(options, verb->options);
+		if (verb && verb->short_options)
+			(void)snprintf(short_options, sizeof(short_options), "-:h%s",
+				       verb->short_options);
+		if (!take_global_option(option, &arguments))
+			while (begin < optind)
+				argv[arguments.argc++] = argv[begin++];
+		begin = optind;
 	}
+	/* Behind "--" all is the verb's, "--" included. */
+	while (begin < argc)
+		argv[arguments.argc++] = argv[begin++];
 	argv[arguments.argc] = NULL;
 	*ret_arguments = arguments;
 	return CTL_OK;
@@ -208,6 +261,7 @@ static int make_ctl(const struct arguments *arguments, struct ctl *ret_ctl)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {.color = "auto"};
+	const struct verb *verb;
 	struct ctl ctl;
 	int r;
 
@@ -227,8 +281,8 @@ int main(int argc, char **argv)
 	}
 	if (arguments.argc == 0)
 		return ctl_usage("a verb is needed");
-	for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-		if (strcmp(arguments.argv[0], verbs[i].name) == 0)
-			return verbs[i].run(&ctl, arguments.argc, arguments.argv);
+	verb = find_verb(arguments.argv[0]);
+	if (verb)
+		return verb->run(&ctl, arguments.argc, arguments.argv);
 	return ctl_usage("unknown verb '%s'", arguments.argv[0]);
 }

@@ -8,7 +8,6 @@
 #include "simulate/trace.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <string.h>
 
@@ -51,7 +50,7 @@ enum long_option {
 	OPTION_PER_SA,
 };
 
-static const struct option options[] = {
+const struct option simulate_options[] = {
 	{"trace", required_argument, NULL, OPTION_TRACE},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"moves", required_argument, NULL, OPTION_MOVES},
@@ -89,9 +88,9 @@ static int parse_number(struct arguments *arguments, int option, const char *tex
 	char *end;
 	double value = strtod(text, &end);
 
-	for (size_t i = 0; options[i].name; i++)
-		if (options[i].val == option)
-			name = options[i].name;
+	for (size_t i = 0; simulate_options[i].name; i++)
+		if (simulate_options[i].val == option)
+			name = simulate_options[i].name;
 	for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
 		if (numbers[i].option != option)
 			continue;
@@ -144,7 +143,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":", simulate_options, NULL)) >= 0) {
 		if (option == '?')
 			return ctl_usage("simulate: unknown option '%s'", argv[optind - 1]);
 		if (option == ':')

@@ -2,7 +2,6 @@
 /* `top`: the SAs, live on a terminal, as plain frames otherwise. */
 #include "top/top.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <string.h>
 
@@ -65,23 +64,20 @@ static int parse_option(int option, char **argv, struct top_options *options)
 	}
 }
 
+const struct option top_options[] = {
+	{"batch", no_argument, NULL, 'b'},        {"iterations", required_argument, NULL, 'n'},
+	{"delay", required_argument, NULL, 'd'},  {"rows", required_argument, NULL, 'R'},
+	{"sort", required_argument, NULL, 's'},   {"reverse", no_argument, NULL, 'r'},
+	{"filter", required_argument, NULL, 'f'}, {},
+};
+
 static int parse_options(int argc, char **argv, struct top_options *ret_options)
 {
-	static const struct option long_options[] = {
-		{"batch", no_argument, NULL, 'b'},
-		{"iterations", required_argument, NULL, 'n'},
-		{"delay", required_argument, NULL, 'd'},
-		{"rows", required_argument, NULL, 'R'},
-		{"sort", required_argument, NULL, 's'},
-		{"reverse", no_argument, NULL, 'r'},
-		{"filter", required_argument, NULL, 'f'},
-		{},
-	};
 	struct top_options options = {.delay = 1};
 	int option;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, ":bn:d:s:r", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":" TOP_SHORT_OPTIONS, top_options, NULL)) >= 0) {
 		int r = parse_option(option, argv, &options);
 
 		if (r != CTL_OK)
