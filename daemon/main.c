@@ -7,9 +7,9 @@
 #include "control/control.h"
 #include "control/methods.h"
 #include "manager.h"
-#include "placed.h"
+#include "move/rescue.h"
 #include "report/journal.h"
-#include "rescue.h"
+#include "sa/placed.h"
 
 #include <errno.h>
 #include <fcntl.h>

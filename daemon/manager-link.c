@@ -2,7 +2,7 @@
 /*
  * A NIC that goes down takes the SAs with it that were offloaded to it: xfrm_dev_down() deletes
  * every one and sends no message, neither to this daemon nor to the IKE daemon. Since this daemon
- * put them there, it brings them back in software, from the shadow of each (move/shadow.h), which
+ * put them there, it brings them back in software, from the shadow of each (sa/shadow.h), which
  * is renewed with every sample.
  *
  * Outbound the sequence number moves forward past everything that can have been sent since the
@@ -22,7 +22,7 @@
  * proof that it is there: packets that find no SA make the kernel insert one (move/reinstate.h).
  */
 #include "manager.h"
-#include "placed.h"
+#include "sa/placed.h"
 
 #include <errno.h>
 #include <math.h>

@@ -5,9 +5,9 @@
  * the shape of the SA. While an SA cannot be put back, no other is touched.
  */
 #include "manager.h"
+#include "move/rescue.h"
 #include "network/drivers.h"
-#include "placed.h"
-#include "rescue.h"
+#include "sa/placed.h"
 
 #include <errno.h>
 #include <string.h>

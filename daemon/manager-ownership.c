@@ -5,7 +5,7 @@
  * stay in its NIC, with its key, until the IKE daemon deletes it.
  */
 #include "manager.h"
-#include "placed.h"
+#include "sa/placed.h"
 #include "xfrm/compat.h"
 
 #include <netlink/msg.h>

@@ -6,7 +6,7 @@
  */
 #include "manager.h"
 #include "network/drivers.h"
-#include "placed.h"
+#include "sa/placed.h"
 #include "xfrm/compat.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ static enum hands_off find_hands_off(struct manager *m, const struct sa *sa,
 		return HANDS_OFF_SOFT_EXPIRED;
 	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&m->spd, d))
 		return HANDS_OFF_OPTIONAL_TEMPLATE;
-	/* A NIC that goes down costs an SA without ESN some of its numbers (move/shadow.h). */
+	/* A NIC that goes down costs an SA without ESN some of its numbers (sa/shadow.h). */
 	if (sa->ifindex == 0 && !facts->shape.esn &&
 	    facts->output_sequence > UINT32_MAX - PROMOTION_SEQUENCE_RESERVE)
 		return HANDS_OFF_SEQUENCE_SPACE;

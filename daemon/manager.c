@@ -7,7 +7,7 @@
  * events (ENOBUFS) nothing is moved until a dump has shown everything anew.
  */
 #include "manager.h"
-#include "rescue.h"
+#include "move/rescue.h"
 
 #include <errno.h>
 #include <math.h>

@@ -19,14 +19,14 @@
 #include "base/clock.h"
 #include "base/schedule.h"
 #include "config.h"
-#include "migrator.h"
+#include "move/migrator.h"
 #include "network/network.h"
 #include "placement/orders.h"
 #include "policy.h"
 #include "report/health.h"
-#include "sa-table.h"
 #include "sa/peer-moves.h"
-#include "spd.h"
+#include "sa/spd.h"
+#include "sa/table.h"
 #include "xfrm/kernel.h"
 
 #include <systemd/sd-event.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "sa-image.h"
+#include "sa/image.h"
 
 enum reinstatement {
 	REINSTATED,

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "cleanup.h"
-#include "sa-facts.h"
+#include "sa/facts.h"
 
 /* Then the oldest one gives way. */
 #define PEER_MOVES_MAX 4096u

@@ -9,8 +9,8 @@
  */
 #include "manager.h"
 #include "network/route-cache.h"
-#include "placed.h"
 #include "report/journal.h"
+#include "sa/placed.h"
 #include "xfrm/compat.h"
 
 #include <arpa/inet.h>

@@ -8,8 +8,8 @@
 #pragma once
 
 #include "fake-kernel.h"
-#include "migrator.h"
-#include "rescue.h"
+#include "move/migrator.h"
+#include "move/rescue.h"
 
 #define EXPLORE_NIC 3
 #define EXPLORE_OTHER_NIC 4

@@ -9,8 +9,8 @@
 #include "network/ethtool.h"
 #include "network/nic-table.h"
 #include "network/route-cache.h"
-#include "sa-image.h"
-#include "spd.h"
+#include "sa/image.h"
+#include "sa/spd.h"
 #include "xfrm/compat.h"
 
 #include <netlink/msg.h>

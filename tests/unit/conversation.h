@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "migrator.h"
-#include "rescue.h"
+#include "move/migrator.h"
+#include "move/rescue.h"
 #include "scripted-kernel.h"
 #include "xfrm/compat.h"
 

@@ -10,8 +10,8 @@
 #include "control/methods.h"
 #include "fake-kernel.h"
 #include "manager.h"
-#include "placed.h"
 #include "report/journal.h"
+#include "sa/placed.h"
 
 #include <errno.h>
 #include <linux/xfrm.h>

@@ -2,7 +2,7 @@
 /* Messages about an SA, made attribute by attribute; include cmocka first. */
 #pragma once
 
-#include "sa-image.h"
+#include "sa/image.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "cover.h"
+#include "move/cover.h"
 #include "scripted-kernel.h"
 
 static void images_of(struct scripted *s, struct sa_image *images, const struct sa_image **pointers,

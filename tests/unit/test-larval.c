@@ -5,8 +5,8 @@
  * identity and ask the IKE daemon for one.
  */
 #include "fake-bench.h"
-#include "migrator.h"
-#include "rescue.h"
+#include "move/migrator.h"
+#include "move/rescue.h"
 #include "xfrm/compat.h"
 
 #include <errno.h>

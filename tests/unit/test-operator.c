@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What an operator orders and reads: health, pause, evacuation, reload. */
 #include "manager-bench.h"
-#include "rescue.h"
+#include "move/rescue.h"
 
 #include <sys/stat.h>
 

@@ -4,7 +4,7 @@
  * when it was damaged.
  */
 #include "failing.h"
-#include "rescue.h"
+#include "move/rescue.h"
 
 #include <dirent.h>
 #include <netlink/attr.h>

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "cleanup.h"
-#include "sa-facts.h"
+#include "sa/facts.h"
 #include "xfrm/compat.h"
 
 #include <arpa/inet.h>

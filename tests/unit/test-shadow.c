@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "move/shadow.h"
 #include "sa-message.h"
+#include "sa/shadow.h"
 
 #include <math.h>
 

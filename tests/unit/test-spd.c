@@ -2,7 +2,7 @@
 /* What is read from policies. */
 #include "failing.h"
 #include "fake-bench.h"
-#include "spd.h"
+#include "sa/spd.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The list of faults that change nothing that matters. An entry:
 
-    daemon/rescue.c clear statement
+    daemon/move/rescue.c clear statement
     - atomic_thread_fence(memory_order_seq_cst);
     + ;
     = A test cannot see the order of two stores.

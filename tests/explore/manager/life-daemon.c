@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The daemon of a life: its network, its event loop, its death and its return. */
 #include "life.h"
-#include "placed.h"
 #include "report/journal.h"
+#include "sa/placed.h"
 
 #include <errno.h>
 #include <math.h>

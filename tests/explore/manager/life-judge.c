@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What must hold after a life, and what the daemon does not promise. */
 #include "life.h"
-#include "move/shadow.h"
+#include "sa/shadow.h"
 
 #include <errno.h>
 #include <stdarg.h>

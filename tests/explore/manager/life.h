@@ -12,7 +12,7 @@
 
 #include "fake-kernel.h"
 #include "manager.h"
-#include "rescue.h"
+#include "move/rescue.h"
 
 #define LIFE_NIC 3
 #define LIFE_SAS_MAX 3

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "sa-image.h"
+#include "sa/image.h"
 
 struct shadow {
 	struct sa_image image; /* no attributes: there is none */

@@ -3,7 +3,7 @@
  * A chained hash table over SPI and protocol alone, so that SAs that share an SPI meet in one
  * bucket, where they are looked for (sa_table_spi_is_shared()).
  */
-#include "sa-table.h"
+#include "sa/table.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,7 +4,7 @@
  * attribute. One that this code does not know makes the SA untouchable: its meaning might not
  * survive a move.
  */
-#include "sa-facts.h"
+#include "sa/facts.h"
 #include "xfrm/compat.h"
 
 #include <arpa/inet.h>

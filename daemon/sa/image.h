@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "sa-facts.h"
+#include "sa/facts.h"
 #include "xfrm/kernel.h"
 
 struct sa_image {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "move/shadow.h"
+#include "sa/shadow.h"
 
 #include <errno.h>
 

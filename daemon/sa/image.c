@@ -8,7 +8,7 @@
  *   - XFRMA_ALG_AUTH beside XFRMA_ALG_AUTH_TRUNC: the same key twice, the latter wins,
  * and add XFRMA_LTIME_VAL, since NEWSA ignores the counters and times in the struct.
  */
-#include "sa-image.h"
+#include "sa/image.h"
 #include "xfrm/compat.h"
 
 #include <errno.h>

@@ -9,9 +9,9 @@
 #include "cleanup.h"
 #include "config.h"
 #include "control-interface.h"
-#include "move/shadow.h"
 #include "policy.h"
-#include "sa-image.h"
+#include "sa/image.h"
+#include "sa/shadow.h"
 
 #include <sys/queue.h>
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "cover.h"
 #include "move/reinstate.h"
-#include "sa-image.h"
+#include "sa/image.h"
 #include "xfrm/kernel.h"
 
 struct rescue;

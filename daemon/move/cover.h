@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "sa-image.h"
+#include "sa/image.h"
 #include "xfrm/kernel.h"
 
 /* SAs that are covered at once: one exchange makes the covers of all. */

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "cleanup.h"
-#include "sa-image.h"
+#include "sa/image.h"
 
 #define RESCUE_FD_NAME "rescue"
 /* Two images, of which the largest is below 13 KiB. */
