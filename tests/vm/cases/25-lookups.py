@@ -96,9 +96,10 @@ def case_held_up_lookup_named():
     pathlib.Path("/proc/sys/net/core/xfrm_acq_expires").write_text("165")
     acquires = Acquires()
     probes.hold_up(LOOK)
-    # Between DELSA and ALLOCSPI; and between a packet's look at the SPI and the insertion of its larval SA.
+    # Between DELSA and ALLOCSPI; and between a packet's look at the SPI and the insertion of its larval SA:
+    # so long that it would come after all that the daemon does, if that did not wait.
     probes.hold_up("xfrm_alloc_userspi")
-    probes.hold_up("xfrm_send_acquire")
+    probes.hold_up("xfrm_send_acquire", 5 * probes.PROBES)
     spawn("python3", "-c", SENDER, *[flow.inner_dst for flow in flows])
     # A reload makes moves at once. Seldom samples, since those find a larval SA that the moves left, too.
     service.start(configuration(flows, 0, interval="3s"))

@@ -11,14 +11,14 @@ INSTANCE = TRACING / "instances/slow"
 PROBES = 200
 
 
-def hold_up(function):
+def hold_up(function, probes=PROBES):
     """Makes each call last long, until release()."""
     if not (TRACING / "kprobe_events").exists():
         run("mount", "-t", "tracefs", "none", TRACING)
     if not (TRACING / f"events/slow_{function}").exists():
         # Not by open(), which would seek to the end.
         events = os.open(TRACING / "kprobe_events", os.O_WRONLY | os.O_APPEND)
-        for number in range(PROBES):
+        for number in range(probes):
             os.write(events, f"p:slow_{function}/{function}{number} {function}\n".encode())
         os.close(events)
     INSTANCE.mkdir(exist_ok=True)
