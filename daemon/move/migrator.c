@@ -184,7 +184,6 @@ static bool unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct
 {
 	struct masked masked = {.ids = ids, .n = n};
 
-	kernel_batch_clear(&m->batch);
 	for (size_t i = 0; i < n; i++)
 		sa_id_write(&ids[i], &m->batch, XFRM_MSG_GETSA);
 	if (n > 0)
