@@ -353,13 +353,16 @@ static inline int finish_turns(struct scripted *s)
 	return take_turn(s->context, ".")->error;
 }
 
-/* A dump is a turn as well, "dump", which shows one SA. */
+/* A dump is a turn as well, "dump", which shows one SA; it may fail after that. */
 static inline void dump_turn(struct scripted *s)
 {
 	struct conversation *c = s->context;
+	const struct turn *turn;
 
 	take_waits(c);
-	tell(s, XFRM_MSG_GETSA, &take_turn(c, "dump")->told);
+	turn = take_turn(c, "dump");
+	tell(s, XFRM_MSG_GETSA, &turn->told);
+	s->dump_error = turn->error;
 }
 
 static inline double conversation_monotonic(void *userdata)

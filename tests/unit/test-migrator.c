@@ -72,6 +72,7 @@ static void check_outcome(const struct conversation *c, const struct move *move,
 	check_number(c, move->facts.offload_ifindex, wanted->ifindex);
 	check_number(c, move->facts.output_sequence, wanted->sequence);
 	check_number(c, move->leftover || move->witness, 0);
+	check_number(c, move->stored, wanted->stored != NULL);
 	check_number(c, sa_image_output_sequence(&move->image), wanted->image);
 	check_number(c, move->image.attributes != NULL, wanted->image != 0);
 	stored_text(c, text, sizeof(text));
@@ -450,6 +451,15 @@ static void test_migrate_state(void **state)
 
 /* ---- 2. remove ---- */
 
+/* clang-format off */
+/* The deletion met a packet's larval SA, and the SPI was not free. */
+#define MISSED READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {ACQUIRED}}, \
+		{"ALLOCSPI larval", -ENOENT}, {"."}
+#define GONE_BEFORE READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ESRCH}, \
+		{"ALLOCSPI larval"}, {"."}
+#define UNREAD {"GETSA", -ENOMEM}, {"."}
+/* clang-format on */
+
 static void test_removal(void **state)
 {
 	const struct talk talks[] = {
@@ -539,6 +549,70 @@ static void test_removal(void **state)
 				      {"DELSA", 0, {ACQUIRED}}, {"ALLOCSPI larval", -ENOENT}, {"."},
 				      ASKED(SA, 0, 101), LEFTOVER, WITNESS_AWAY, COVER_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 101},
+		},
+		{
+			.name = "a packet's larval SA before it, and then in its place",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", 0, {ACQUIRED}}, LEFTOVER,
+				       WITNESS_AWAY, COVER_AWAY),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 100},
+		},
+		{
+			.name = "two packets' larval SAs before it",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", 0, {SA}}, LEFTOVER,
+				       WITNESS_AWAY, COVER_AWAY),
+			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
+		},
+		{
+			.name = "a packet's larval SA before it, and nobody knows of what",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", -EIO, {ACQUIRED}},
+				       LEFTOVER, WITNESS_AWAY, COVER_AWAY),
+			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
+		},
+		{
+			.name = "a packet's larval SA before it, and no answer then",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(MISSED, UNREAD, UNREAD, UNREAD, UNREAD, LEFTOVER,
+				       WITNESS_AWAY, COVER_AWAY),
+			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
+		},
+		{
+			.name = "not answered and gone, and its SPI was taken",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
+				       {"ALLOCSPI larval", -ENOENT}, {".", -EIO}, GONE, LEFTOVER,
+				       WITNESS_AWAY, COVER_AWAY),
+			.outcome = {MOVE_RESULT_GONE, -EIO, .sequence = 100},
+		},
+		{
+			.name = "gone before, and made anew then",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(GONE_BEFORE, ASKED(SA, .later = 1), WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
+		},
+		{
+			.name = "gone before, and the larval SA, too",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(GONE_BEFORE, GONE, WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
+		},
+		{
+			.name = "gone before, and the larval SA is deleted at the last attempt",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(GONE_BEFORE, UNREAD, {"GETSA"}, {"."}, {"GETSA", -EINTR},
+				       {"."}, ASKED(LARVAL), {"DELSA", -ENOMEM}, {"."},
+				       ASKED(LARVAL), {"DELSA", -ENOMEM}, {"."}, ASKED(LARVAL),
+				       {"DELSA"}, {"."}, WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
+		},
+		{
+			.name = "gone before, and the larval SA cannot be deleted",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(GONE_BEFORE, ASKED(LARVAL), {"DELSA", -ENOMEM}, {"."},
+				       UNREAD, UNREAD, UNREAD, UNREAD, UNREAD, WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
 		},
 		{
 			.name = "without a notification, outbound",
@@ -692,6 +766,60 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
+			.name = "the IKE daemon deleted it, and a packet came between",
+			.move = INTO_NIC(OUT),
+			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH}, {"UPDSA NIC out #120"},
+				       {"."}, {"DELSA"}, {"."}, UNCOVERED),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
+			.name = "refused, the IKE daemon deleted it, and a packet came between",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(REMOVED_IN, UPDATED("UPDSA NIC in #120", -EINVAL),
+				       {"GETSA", -ESRCH}, {"UPDSA software #120"}, {"."}, {"DELSA"},
+				       {"."}, WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_GONE, -EINVAL, .sequence = 120},
+		},
+		{
+			.name = "not seen before, and there",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(REMOVED_IN, {"GETSA", -ENOMEM}, {"UPDSA NIC in #120"}, {"."},
+				       ASKED(SA, NIC, 121), WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
+		},
+		{
+			.name = "the IKE daemon deleted it, and a packet's larval SA is there",
+			.move = INTO_NIC(OUT),
+			.turns =
+				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
+				      {"."}, {"dump", 0, {ACQUIRED}}, {"DELSA"}, {"."}, UNCOVERED),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
+			.name = "a packet's larval SA before ours",
+			.move = INTO_NIC(OUT),
+			.turns =
+				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
+				      {"."}, {"dump", 0, {LARVAL}}, ASKED(SA, NIC, 121), UNCOVERED),
+			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
+		},
+		{
+			.name = "a packet's larval SA, and nobody knows whether ours is there",
+			.move = INTO_NIC(OUT),
+			.turns =
+				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
+				      {"."}, {"dump", -EIO}, ASKED(SA, NIC, 121), UNCOVERED),
+			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
+		},
+		{
+			.name = "a packet's larval SA is there, which is found out later",
+			.move = INTO_NIC(OUT),
+			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH},
+				       {"UPDSA NIC out #120", -ESRCH}, {"."}, ASKED(ACQUIRED),
+				       {"dump", 0, {ACQUIRED}}, UNCOVERED),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
 			.name = "a larval SA is there, although none was left",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(NO_LARVAL, {"NEWSA NIC in #120", -EEXIST}, {"."},
@@ -798,6 +926,26 @@ static void test_an_sa_in_its_place(void **state)
 				      {"UPDSA NIC in #120"}, {"."}, {"GETSA"},
 				      {"UPDSA software #5 threshold 0"}, {"."}, GONE, WITNESS_AWAY),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
+			.name = "deleted, and a packet's larval SA in its place when it is put "
+				"right",
+			.move = INTO_NIC(OUT),
+			.turns = TURNS(REMOVED_OUT, {"GETSA", 0, {SA, 0, 5, .later = 1}},
+				       {"UPDSA NIC out #120"}, {"."}, {"GETSA", 0, {ACQUIRED}},
+				       {"UPDSA software #1048581 threshold 0", -ENOMEM}, {"."},
+				       {"GETSA"}, {"UPDSA software #1048581 threshold 0"}, {"."},
+				       {"DELSA"}, {"."}, GONE, UNCOVERED),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
+			.name = "living when it is put right",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {SA, 0, 5, .later = 1}},
+				       {"UPDSA NIC in #120"}, {"."}, {"GETSA", 0, {SA, .later = 1}},
+				       {"UPDSA software #5 threshold 0"}, {"."},
+				       ASKED(SA, 0, 130, .later = 1), WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_FAILED, .sequence = 130},
 		},
 		{
 			.name = "when it goes to software",
@@ -1052,6 +1200,15 @@ static void test_masked(void **state)
 				       COVER_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .unread = true,
 				    .sequence = 126},
+		},
+		{
+			.name = "another one before the SA that was made anew where it is",
+			.move = anew,
+			.turns = TURNS(READ(NIC), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"},
+				       READ(NIC), REMOVED(NIC, 120), UPDATED("UPDSA NIC out #120"),
+				       ASKED(ACQUIRED), {"wait"}, UNMASKED(NIC),
+				       ASKED(SA, NIC, 126), LEFTOVER, TWO_AWAY),
+			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 126},
 		},
 		{
 			.name = "behind the SA, which is made anew where it is",
@@ -1326,6 +1483,14 @@ static void test_unmask(void **state)
 		     {"GETSA", 0, {ACQUIRED, .type = XFRM_MSG_UPDSA}}, {"."}));
 	assert_false(migrator_unmask(c.migrator, ids, ELEMENTSOF(ids), &lost));
 	expect_end(&c);
+
+	ids[0].spi++;
+	expect(&c, "the second one",
+	       TURNS({"wait"}, {"GETSA ?"}, {"GETSA", 0, {ACQUIRED}}, {"."}, UNMASKED(NIC),
+		     ASKED(SA, NIC, 126), LEFTOVER, WITNESS_AWAY, COVER_AWAY));
+	assert_false(migrator_unmask(c.migrator, ids, 2, &lost));
+	expect_end(&c);
+	ids[0].spi--;
 
 	/* The second one is not begun. */
 	expect(&c, "lost",
