@@ -232,8 +232,8 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 }
 
 /* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
- * the message may still be on its way. Unless the events tell of a deletion, an SA that the NIC
- * had for a moment is kept until that is known. */
+ * the message may still be on its way. One that the NIC had for a moment may be lost, too: what can
+ * restore it is its image. manager_may_be_lost() decides whether the entry is kept for that. */
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
 	(void)manager_drain_events(m);
