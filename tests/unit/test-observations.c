@@ -41,15 +41,24 @@ static void test_successors(void **state)
 {
 	static const struct {
 		struct fake_sa_spec spec;
+		struct xfrm_mark mark; /* of the predecessor */
 		bool succeeds;
 	} cases[] = {
-		{{.peer = 10, .reqid = 1}, true},
-		{{.peer = 11, .reqid = 1}, false},
-		{{.peer = 10, .reqid = 2}, false},
-		{{.peer = 10, .reqid = 1, .if_id = 1}, false},
-		{{.peer = 10, .reqid = 1, .mark = {.v = 1, .m = 1}}, false},
-		{{.peer = 10, .reqid = 1, .mark = {.m = 2}}, false},
-		{{.peer = 10, .reqid = 1, .transport = true}, false},
+		{.spec = {.peer = 10, .reqid = 1}, .succeeds = true},
+		{.spec = {.peer = 11, .reqid = 1}},
+		{.spec = {.peer = 10, .reqid = 2}},
+		{.spec = {.peer = 10, .reqid = 1, .if_id = 1}},
+		{.spec = {.peer = 10, .reqid = 1, .mark = {.v = 1, .m = 1}}},
+		{.spec = {.peer = 10, .reqid = 1, .mark = {.m = 2}}},
+		{.spec = {.peer = 10, .reqid = 1, .mark = {.v = 1, .m = 3}},
+		 .mark = {.v = 1, .m = 3},
+		 .succeeds = true},
+		{.spec = {.peer = 10, .reqid = 1, .mark = {.v = 2, .m = 3}},
+		 .mark = {.v = 1, .m = 3}},
+		{.spec = {.peer = 10, .reqid = 1, .direction = true}, .succeeds = true},
+		{.spec = {.peer = 10, .reqid = 1, .direction = true, .cpu = 2}},
+		{.spec = {.peer = 10, .reqid = 1, .label = "a:b:c:0"}},
+		{.spec = {.peer = 10, .reqid = 1, .transport = true}},
 	};
 
 	(void)state;
@@ -63,7 +72,8 @@ static void test_successors(void **state)
 			(void)promoted(&b, (struct fake_sa_spec){.inbound = inbound,
 								 .spi = 0x1001,
 								 .peer = 10,
-								 .reqid = 1});
+								 .reqid = 1,
+								 .mark = cases[i].mark});
 			spec.inbound = inbound;
 			spec.spi = 0x1002;
 			next = add(&b, spec);
@@ -500,6 +510,29 @@ static void test_missing(void **state)
 	close_bench(&b);
 }
 
+/* No dump confirms more than so many. */
+static void test_very_many_missing(void **state)
+{
+	static struct fake_belief *beliefs[4096 + 2];
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(
+			&b, (struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 1});
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(b.manager->sas.n, ELEMENTSOF(beliefs));
+	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
+		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
+	fake_kernel_overrun(b.fake);
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(b.manager->sas.n, 2);
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(b.manager->sas.n, 1);
+	close_bench(&b);
+}
+
 /* Of an SA that we hold in a NIC: what the IKE daemon deletes in whatever way does not come back
  * when the NIC goes down, and its key is not kept. */
 static void test_deleted(void **state)
@@ -649,6 +682,19 @@ static void test_policies(void **state)
 	close_bench(&b);
 }
 
+static void tell_policy_expired(struct bench *b, uint32_t index)
+{
+	struct xfrm_user_polexpire expiry = {
+		.pol.index = index, .pol.dir = XFRM_POLICY_OUT, .hard = true};
+	struct nl_msg *message = nlmsg_alloc();
+
+	assert_non_null(message);
+	assert_non_null(nlmsg_put(message, 0, 0, XFRM_MSG_POLEXPIRE, 0, 0));
+	assert_int_equal(nlmsg_append(message, &expiry, sizeof(expiry), NLMSG_ALIGNTO), 0);
+	assert_int_equal(manager_handle_event(nlmsg_hdr(message), false, b->manager), 0);
+	nlmsg_free(message);
+}
+
 /* Those in packet offload, which vanish with their NIC unless somebody took them away before. */
 static void test_offloaded_policies(void **state)
 {
@@ -656,17 +702,19 @@ static void test_offloaded_policies(void **state)
 	struct bench b;
 
 	(void)state;
-	for (unsigned flushed = 0; flushed < 2; flushed++) {
+	for (unsigned way = 0; way < 3; way++) {
 		open_bench_with(&b, rarely);
 		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 		fake_kernel_add_policy(b.fake,
 				       &(struct fake_policy_spec){.index = 1, .ifindex = NIC});
 		settle(&b);
 		assert_int_equal(b.manager->spd.n_offloaded, 1);
-		if (flushed)
+		if (way == 0)
+			fake_kernel_delete_policy(b.fake, 1);
+		else if (way == 1)
 			tell_event(&b, belief, XFRM_MSG_FLUSHPOLICY, false);
 		else
-			fake_kernel_delete_policy(b.fake, 1);
+			tell_policy_expired(&b, 1);
 		settle(&b);
 		assert_int_equal(b.manager->spd.n_offloaded, 0);
 		assert_false(b.manager->stale);
@@ -849,33 +897,20 @@ static void test_no_room_to_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_successors),
-		cmocka_unit_test(test_replaced),
-		cmocka_unit_test(test_sequence_space),
-		cmocka_unit_test(test_optional_inbound),
-		cmocka_unit_test(test_soft_expired),
-		cmocka_unit_test(test_driver),
-		cmocka_unit_test(test_device_gone),
-		cmocka_unit_test(test_direction),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_group),
-		cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_told),
-		cmocka_unit_test(test_many_events),
-		cmocka_unit_test(test_too_many_events),
-		cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_deleted),
-		cmocka_unit_test(test_sampled),
-		cmocka_unit_test(test_missing_twice),
-		cmocka_unit_test(test_larval_in_place),
-		cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_offloaded_policies),
-		cmocka_unit_test(test_tunnel_moves),
-		cmocka_unit_test(test_no_kernel),
-		cmocka_unit_test(test_history),
-		cmocka_unit_test(test_found_in_nic),
-		cmocka_unit_test(test_same_state),
-		cmocka_unit_test(test_no_memory_for_entry),
+		cmocka_unit_test(test_successors),      cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_sequence_space),  cmocka_unit_test(test_optional_inbound),
+		cmocka_unit_test(test_soft_expired),    cmocka_unit_test(test_driver),
+		cmocka_unit_test(test_device_gone),     cmocka_unit_test(test_direction),
+		cmocka_unit_test(test_rules),           cmocka_unit_test(test_group),
+		cmocka_unit_test(test_foreign),         cmocka_unit_test(test_told),
+		cmocka_unit_test(test_many_events),     cmocka_unit_test(test_too_many_events),
+		cmocka_unit_test(test_missing),         cmocka_unit_test(test_very_many_missing),
+		cmocka_unit_test(test_deleted),         cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_missing_twice),   cmocka_unit_test(test_larval_in_place),
+		cmocka_unit_test(test_policies),        cmocka_unit_test(test_offloaded_policies),
+		cmocka_unit_test(test_tunnel_moves),    cmocka_unit_test(test_no_kernel),
+		cmocka_unit_test(test_history),         cmocka_unit_test(test_found_in_nic),
+		cmocka_unit_test(test_same_state),      cmocka_unit_test(test_no_memory_for_entry),
 		cmocka_unit_test(test_no_room_to_read),
 	};
 

@@ -15,10 +15,11 @@ void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 
 static size_t no_memory_for; /* elements of this size; 0: there is memory for all */
+static bool no_growth;       /* of any array */
 
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
 {
-	return size == no_memory_for ? NULL : __real_reallocarray(pointer, n, size);
+	return no_growth || size == no_memory_for ? NULL : __real_reallocarray(pointer, n, size);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
@@ -163,6 +164,12 @@ static void nic_refuses(struct bench *b, struct fake_belief *belief)
 	refuse(b, -EINVAL);
 }
 
+static void nic_refuses_without_memory(struct bench *b, struct fake_belief *belief)
+{
+	nic_refuses(b, belief);
+	no_growth = true;
+}
+
 static void nic_is_busy(struct bench *b, struct fake_belief *belief)
 {
 	(void)belief;
@@ -177,6 +184,7 @@ static void clear_up(struct bench *b, struct fake_belief *belief)
 	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
 	fake_kernel_set_hook(b->fake, NULL, NULL);
 	fake_kernel_delete_policy(b->fake, 1);
+	no_growth = false;
 	nic->capacity_in = 33;
 	nic->unsupported = false;
 	nic->lands_on = 0;
@@ -393,6 +401,12 @@ static void test_promotions(void **state)
 		 .refused = 1,
 		 .refusal = -EINVAL,
 		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .retry = 60},
+		{.happens = nic_refuses_without_memory,
+		 .what = "refused",
+		 .reason = "refused",
+		 .refused = 1,
+		 .refusal = -EINVAL,
 		 .retry = 60},
 		{.happens = nic_is_busy,
 		 .what = "refused",
@@ -898,6 +912,35 @@ static void test_no_memory_to_queue(void **state)
 	close_bench(&b);
 }
 
+/* So many shapes are remembered, and no more. */
+static void test_many_refusals(void **state)
+{
+	static struct fake_belief *beliefs[256 + 2];
+	unsigned n = 0;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, ALWAYS);
+	strcpy(b.network.nic.driver, "another");
+	manager_look_anew(b.manager);
+	refuse(&b, -EINVAL);
+	fake_kernel_nic(b.fake, NIC)->fail_adds = 2 * ELEMENTSOF(beliefs);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		beliefs[i] = add(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
+							   .peer = 10 + i,
+							   .reqid = 1,
+							   .key_bits = 160 + 8 * (i % 17),
+							   .icv_bits = 8 * (1 + i / 17)});
+		pass(&b, 0.05);
+	}
+	pass(&b, 1.0);
+	assert_int_equal(b.manager->refused, ELEMENTSOF(beliefs));
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		n += manager_shape_is_refused(b.manager, NIC, entry(&b, beliefs[i])->shape, NULL);
+	assert_int_equal(n, 256);
+	close_bench(&b);
+}
+
 /* The SA is on another device, and its entry is lost: the next dump finds it there. */
 static void test_no_memory_for_entry(void **state)
 {
@@ -932,6 +975,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_no_memory_to_owe),
 		cmocka_unit_test(test_no_memory_to_queue),
+		cmocka_unit_test(test_many_refusals),
 		cmocka_unit_test(test_no_memory_for_entry),
 	};
 
