@@ -169,7 +169,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 /* Takes away the larval SA with the SPI, if it is there and no SA is. */
 static void discard_larval(struct migrator *m, struct move *move)
 {
-	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	struct reading reading = {.move = move, .type = XFRM_MSG_NEWSA};
 	int error = -EAGAIN;
 
 	/* An attempt takes two exchanges. */
@@ -213,7 +213,7 @@ static void make_safe(struct move *move)
  * read is taken to be there. */
 static void find_bearers(struct migrator *m, struct move *move, bool *ret_sa, bool *ret_larval)
 {
-	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	struct reading reading = {.move = move, .type = XFRM_MSG_NEWSA};
 	bool unknown = reading_dump(m->kernel, &reading) < 0;
 
 	*ret_sa = unknown || reading.found;
@@ -360,7 +360,7 @@ static uint16_t install_type(const struct move *move)
 static void undo_update(struct migrator *m, struct move *move, struct sa_image *before)
 {
 	static const struct sa_offload as_it_is = {};
-	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	struct reading reading = {.move = move, .type = XFRM_MSG_NEWSA};
 	bool undone = false, made = false;
 
 	if (move->target.direction == SA_DIRECTION_OUT)
@@ -538,7 +538,7 @@ static void handle_larval_found(struct migrator *m, struct move *move, const str
 
 static void step_probe(struct migrator *m, struct move *move)
 {
-	struct reading reading = {.move = move, .arena = m->arena, .type = XFRM_MSG_NEWSA};
+	struct reading reading = {.move = move, .type = XFRM_MSG_NEWSA};
 	int r;
 
 	sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
