@@ -232,6 +232,12 @@ static void test_what_is_read(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .unread = true},
 		},
 		{
+			.name = "an SA, and an error",
+			.move = INTO_NIC(IN),
+			.turns = TURNS({"GETSA", -ENOMEM, {SA}}, {"GETAE", 0, {THRESHOLDS}}, {"."}),
+			.outcome = {MOVE_RESULT_FAILED, -ENOMEM, .unread = true},
+		},
+		{
 			.name = "another SA",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(.fault = ANOTHER)),
@@ -587,6 +593,24 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_GONE, -EIO, .sequence = 100},
 		},
 		{
+			.name = "refused with the answer of a request that was not answered",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
+				       {"ALLOCSPI larval", -ENOENT}, {"."}, LEFTOVER, WITNESS_AWAY,
+				       COVER_AWAY),
+			.outcome = {MOVE_RESULT_FAILED, -ETIMEDOUT, .sequence = 100},
+		},
+		{
+			.name = "not answered, its place is held, and it is made again unanswered",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
+				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, ASKED(LARVAL),
+				       {"GETSA", 0, {LARVAL}}, {"UPDSA software #100", -ETIMEDOUT},
+				       {".", -EIO}, ASKED(SA, 0, 100), ASKED(SA, 0, 101), LEFTOVER,
+				       WITNESS_AWAY, COVER_AWAY),
+			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 101},
+		},
+		{
 			.name = "gone before, and made anew then",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(GONE_BEFORE, ASKED(SA, .later = 1), WITNESS_AWAY),
@@ -779,6 +803,33 @@ static void test_installation(void **state)
 				       {"GETSA", -ESRCH}, {"UPDSA software #120"}, {"."}, {"DELSA"},
 				       {"."}, WITNESS_AWAY),
 			.outcome = {MOVE_RESULT_GONE, -EINVAL, .sequence = 120},
+		},
+		{
+			.name = "refused with the answer of a request that was not answered",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(REMOVED_IN,
+				       UPDATED("UPDSA NIC in #120", -ETIMEDOUT, .text = "firmware"),
+				       UPDATED("UPDSA software #120"), ASKED(SA, 0, 120),
+				       WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_REFUSED, -ETIMEDOUT, "firmware", .sequence = 120},
+		},
+		{
+			.name = "evicted without an answer, and a packet was there",
+			.move = OUT_OF_NIC(OUT),
+			.turns = TURNS(READ(NIC), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"},
+				       READ(NIC), REMOVED(NIC, 120), {"GETSA", 0, {LARVAL}},
+				       {"UPDSA software #120", -ETIMEDOUT}, {".", -EIO},
+				       ASKED(ACQUIRED), UPDATED("UPDSA software #120"),
+				       ASKED(SA, 0, 120), UNCOVERED),
+			.outcome = {MOVE_RESULT_DONE, .sequence = 120},
+		},
+		{
+			.name = "acknowledged, not there, and a packet's larval SA then",
+			.move = INTO_NIC(IN),
+			.turns = TURNS(REMOVED_IN, UPDATED("UPDSA NIC in #120"), ASKED(LARVAL),
+				       ASKED(ACQUIRED), UPDATED("UPDSA NIC in #120"),
+				       ASKED(SA, NIC, 121), WITNESS_AWAY),
+			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
 			.name = "not seen before, and there",
@@ -1186,6 +1237,20 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
+			.name = "not all SAs are told",
+			.move = INTO_NIC(OUT),
+			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
+				       {"dump", -EIO, {SA, NIC, 125}}, UNCOVERED),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
+			.name = "the SA is too large",
+			.move = INTO_NIC(OUT),
+			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
+				       {"dump", 0, {SA, NIC, 125, .fault = TOO_LARGE}}, UNCOVERED),
+			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
+		},
+		{
 			.name = "the SA cannot be made again",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
@@ -1521,6 +1586,11 @@ static void test_no_witness(void **state)
 	(void)state;
 	open_conversation(&c, -EINVAL, TIMER);
 	check_mechanism(&c, "re-add", "re-add");
+	move = move_it(&c, "gone before, so that it was free", (struct move)INTO_NIC(IN),
+		       TURNS(READ(), {"ALLOCSPI witness"}, {"DELSA", -ESRCH},
+			     {"ALLOCSPI larval", -ENOENT}, {"."}, LEFTOVER, {"DELSA witness"},
+			     {"."}, WITNESS_AWAY, COVER_AWAY));
+	check_number(&c, move.result, MOVE_RESULT_GONE);
 	move = move_it(&c, "with the witness", (struct move)INTO_NIC(IN),
 		       TURNS(READ(), {"ALLOCSPI witness"}, {"DELSA", 0, {SA, .sequence = 120}},
 			     {"ALLOCSPI larval"}, {"."}, UPDATED("UPDSA NIC in #120"),
@@ -1640,6 +1710,12 @@ static void test_rescue_is_taken(void **state)
 	check_number(&c, move.result, MOVE_RESULT_FAILED);
 	check_number(&c, move.error, -EBUSY);
 	check_text(&c, move.text, "the rescue slot does not take it");
+	move = move_it(&c, "taken, and masked",
+		       (struct move){.target = {NIC, SA_DIRECTION_OUT},
+				     .expected_ifindex = NIC,
+				     .anew = true},
+		       TURNS({"GETSA", 0, {ACQUIRED}}, {"GETAE"}, {"."}, HIDDEN(NIC)));
+	check_number(&c, move.result, MOVE_RESULT_GONE);
 	/* By another SA, whose image stays. */
 	stored_text(&c, text, sizeof(text));
 	check_text(&c, text, "#7 0");
@@ -1666,6 +1742,10 @@ static void test_without_rescue(void **state)
 			     {"DELSA", 0, {SA, .sequence = 120}}, {"ALLOCSPI larval"}, {"."},
 			     {"GETSA", 0, {LARVAL}, .stored = "nothing"}, {"UPDSA NIC in #120"},
 			     {"."}, ASKED(SA, NIC, 120), WITNESS_AWAY));
+	check_number(&c, move.result, MOVE_RESULT_DONE);
+	move = move_it(&c, "masked", (struct move)INTO_NIC(OUT),
+		       TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, UNMASKED(NIC),
+			     ASKED(SA, NIC, 126), LEFTOVER, TWO_AWAY));
 	check_number(&c, move.result, MOVE_RESULT_DONE);
 	close_conversation(&c);
 }
