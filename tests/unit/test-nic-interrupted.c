@@ -4,14 +4,17 @@
 #include "network/nic.h"
 
 #include <errno.h>
+#include <netlink/netlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 static unsigned interruptions;
+static struct nl_sock *links; /* the first that a request was made on */
 
 /* The program is linked with --wrap. */
 int __real_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
@@ -24,13 +27,17 @@ int __wrap_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint6
 {
 	int r = __real_netlink_request(socket, message, timeout_usec, handler, userdata);
 
+	if (!links)
+		links = socket;
 	if (interruptions == 0)
 		return r;
 	interruptions--;
 	return -EINTR;
 }
 
-static unsigned storm; /* messages that are to come yet */
+static unsigned storm;       /* messages that are to come yet */
+static struct timespec late; /* the clock of the code under test; tv_sec 0: the real one */
+#define RECEIVE_NSEC 1000000
 
 ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
@@ -42,6 +49,31 @@ ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
 	storm--;
 	assert_true(storm > 0);
 	return 1;
+}
+
+ssize_t __real_recvmsg(int fd, struct msghdr *header, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *header, int flags);
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *header, int flags)
+{
+	if (storm == 0)
+		return __real_recvmsg(fd, header, flags);
+	storm--;
+	assert_true(storm > 0);
+	late.tv_nsec += RECEIVE_NSEC;
+	return 1;
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+/* Nothing takes time but to receive, once it has a time of its own. */
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (late.tv_sec == 0)
+		return __real_clock_gettime(clock, now);
+	*now = late;
+	return 0;
 }
 
 /* Messages come faster than they are thrown away. */
@@ -84,11 +116,39 @@ static void test_start_goes_on(void **state)
 	sd_event_unref(event);
 }
 
+/* Link messages that take their time: the others get their turn after some milliseconds, and what
+ * is left is read in the next turn. */
+static void test_reading_ends_by_time(void **state)
+{
+	_cleanup_(nic_watch_freep) struct nic_watch *watch = NULL;
+	static const struct nic_watch_callbacks callbacks = {};
+	struct rtgenmsg all = {.rtgen_family = AF_UNSPEC};
+	sd_event *event;
+
+	(void)state;
+	links = NULL;
+	assert_true(sd_event_new(&event) >= 0);
+	assert_int_equal(nic_watch_new(event, &callbacks, NULL, &watch), 0);
+	/* An answer that nobody waits for makes the socket readable. */
+	assert_true(nl_send_simple(links, RTM_GETLINK, NLM_F_DUMP, &all, sizeof(all)) >= 0);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		storm = 1000000;
+		late = (struct timespec){.tv_sec = 1};
+		assert_true(sd_event_run(event, 10000000) >= 0);
+		assert_in_range(1000000 - storm, 2, 100);
+	}
+	storm = 0;
+	late = (struct timespec){};
+	watch = nic_watch_free(watch);
+	sd_event_unref(event);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_goes_on),
 		cmocka_unit_test(test_drain_ends),
+		cmocka_unit_test(test_reading_ends_by_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
