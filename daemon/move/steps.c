@@ -708,11 +708,14 @@ static void step_unmask(struct migrator *m, struct move *move)
  * SA): never let a sequence number be used twice. */
 static void step_advance(struct migrator *m, struct move *move)
 {
+	uint64_t known = sa_image_output_sequence(&move->image);
+	uint64_t behind = known < move->sequence_floor ? move->sequence_floor - known : 0;
 	int r;
 
-	/* Numbers were used since it was read: go past them, never back. */
+	/* Numbers were used since it was read: go past them, never back. An image that is kept is
+	 * that of the SA as it was made anew, far behind them. */
 	if (move->target.direction == SA_DIRECTION_OUT)
-		sa_image_advance(&move->image, SEQUENCE_JUMP);
+		sa_image_advance(&move->image, behind + SEQUENCE_JUMP);
 	sa_image_write_sequence(&move->image, &m->batch);
 	r = kernel_transact(m->kernel, &m->batch, NULL, NULL);
 	if (r >= 0)
