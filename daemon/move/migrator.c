@@ -291,6 +291,8 @@ void migrator_restore(struct migrator *m, struct move *move)
 	move->attempts = 0;
 	move->installs = INSTALLS_MAX;
 	move->removed = true;
+	/* The daemon may have died before it gave the larval SA an SPI. */
+	move->leftover |= move->interrupted;
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 	move->state = MOVE_PROBE;
 	make_steps(m, move);

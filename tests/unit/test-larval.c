@@ -317,6 +317,29 @@ static void test_death_after_deletion_behind_move(void **state)
 	check_death(*state, false);
 }
 
+/* A packet's larval SA has the SPI, so the one that should hold the place has none, and the daemon
+ * dies before it gives it one. */
+static void test_death_with_a_larval_without_spi(void **state)
+{
+	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
+	struct death death = {};
+	struct happening end = {0, FAKE_AFTER_TRANSACT, is_away, .death = &death};
+	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet, .next = &end};
+	struct bench *b = *state;
+	struct fake_belief *belief = prepare(b, false);
+
+	assert_int_equal(rescue_open(-1, &rescue), 0);
+	death.rescue = rescue;
+	end.after_other = &packet;
+	(void)run_with(b, rescue, belief, false, &packet);
+	assert_true(death.loaded >= 0);
+	rescue_clear(rescue);
+	restart(b, belief, &death);
+	assert_true(is_real(b, belief));
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+	bench_assert_sound(b);
+}
+
 static bool expire_and_send(struct bench *b, struct fake_belief *belief)
 {
 	/* The cover is there: what follows is the second reading. */
@@ -738,6 +761,7 @@ int main(void)
 		BENCH_TEST(test_refused_and_deletion_that_meets_the_sa),
 		BENCH_TEST(test_death_after_deletion_in_move),
 		BENCH_TEST(test_death_after_deletion_behind_move),
+		BENCH_TEST(test_death_with_a_larval_without_spi),
 		BENCH_TEST(test_larval_that_is_deleted),
 		BENCH_TEST(test_larval_that_is_deleted_and_another),
 		BENCH_TEST(test_deleted_and_a_packet),

@@ -54,7 +54,8 @@ static const int64_t no_default = -1, zero_default;
 		{"DELSA witness reserved"}, {"."}
 #define LEFTOVER {"ALLOCSPI larval reserved", 0, {COVER}}, {"."}
 #define COVER_AWAY {"wait"}, {"DELSA cover"}, {"."}
-#define TWO_AWAY WITNESS_AWAY, {"wait"}, {"DELSA cover"}, {"DELSA cover"}, {"."}, ASKED(SA)
+#define COVERS_AWAY {"wait"}, {"DELSA cover"}, {"DELSA cover"}, {"."}, ASKED(SA)
+#define TWO_AWAY WITNESS_AWAY, COVERS_AWAY
 #define UNCOVERED WITNESS_AWAY, COVER_AWAY, ASKED(SA)
 /* clang-format on */
 
@@ -1394,7 +1395,7 @@ static void test_restoration(void **state)
 			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(ACQUIRED),
 				       {"dump"}, UPDATED("UPDSA software #268435576", -ESRCH),
 				       ASKED(LARVAL), UPDATED("UPDSA software #268435576"),
-				       ASKED(SA, 0, 268435576), COVER_AWAY, ASKED(SA)),
+				       ASKED(SA, 0, 268435576), LEFTOVER, COVERS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 268435576},
 		},
 		{
@@ -1406,7 +1407,7 @@ static void test_restoration(void **state)
 			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(ACQUIRED),
 				       {"dump"}, UPDATED("UPDSA software #269484152", -ESRCH),
 				       ASKED(ACQUIRED), UPDATED("UPDSA software #269484152"),
-				       ASKED(SA, 0, 269484152), COVER_AWAY, ASKED(SA)),
+				       ASKED(SA, 0, 269484152), LEFTOVER, COVERS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 269484152},
 		},
 		{
@@ -1419,7 +1420,7 @@ static void test_restoration(void **state)
 			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(LARVAL),
 				       UPDATED("UPDSA software #120", -ESRCH), ASKED(ACQUIRED),
 				       {"dump"}, UPDATED("UPDSA software #268435576"),
-				       ASKED(SA, 0, 268435576), COVER_AWAY, ASKED(SA)),
+				       ASKED(SA, 0, 268435576), LEFTOVER, COVERS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 268435576},
 		},
 		{
@@ -1445,7 +1446,7 @@ static void test_restoration(void **state)
 				       {"ALLOCSPI larval"}, {"."},
 				       UPDATED("UPDSA software #130", -ESRCH), ASKED(ACQUIRED),
 				       {"dump", 0, {LARVAL}}, UPDATED("UPDSA software #130"),
-				       ASKED(SA, 0, 130), UNCOVERED),
+				       ASKED(SA, 0, 130), LEFTOVER, TWO_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 130},
 		},
 		{
@@ -1455,7 +1456,7 @@ static void test_restoration(void **state)
 				 .interrupted = true},
 			.restored = 120,
 			.turns = TURNS(ASKED(ACQUIRED), {"dump"}, UPDATED("UPDSA software #120"),
-				       ASKED(SA, 0, 120)),
+				       ASKED(SA, 0, 120), LEFTOVER, COVER_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 120},
 		},
 		{
@@ -1477,7 +1478,7 @@ static void test_restoration(void **state)
 				 .interrupted = true},
 			.restored = 120,
 			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(SA, 0, 121),
-				       ASKED(SA, 0, 122), COVER_AWAY, ASKED(SA)),
+				       ASKED(SA, 0, 122), LEFTOVER, COVERS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 122},
 		},
 		{

@@ -362,6 +362,9 @@ void life_kill(struct life *life, double dead_seconds)
 	life->back_at = life->now + dead_seconds;
 	fake_kernel_kill(life->fake);
 	life->rescued = rescue_load(explorer->rescue, explorer->arena, &life->image, &life->target);
+	/* Its next start hears nothing of a move that was done with but for its larval SA. */
+	if (life->rescued == -ENOENT)
+		life->nameless = fake_kernel_nameless_larvals(life->fake);
 	if (life->rescued == 0) {
 		life->was_inexact = true;
 		life_lose_window(life);

@@ -232,10 +232,9 @@ static void judge_soon(struct life *life)
 {
 	const struct life_scenario *s = life->scenario;
 	unsigned larvals = fake_kernel_larvals_of_daemon(life->fake);
+	unsigned nameless = fake_kernel_nameless_larvals(life->fake);
 
-	/* Killed, it does not come to give one an SPI that got none. */
-	if (life->was_killed)
-		larvals -= fake_kernel_nameless_larvals(life->fake);
+	larvals -= nameless < life->nameless ? nameless : life->nameless;
 	if (larvals > 0 && s->fault.kind == FAKE_FAULT_NONE)
 		life_complain(life, "%u larval SAs of ours are left", larvals);
 	if (life->away_longest > life_allowed_away(s) + 1e-9 && !life->was_killed && !life->stalled)

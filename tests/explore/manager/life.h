@@ -179,7 +179,8 @@ struct life {
 	/* After a kill, what outlives the daemon. */
 	bool killed;
 	double back_at;
-	int rescued; /* what rescue_load() said */
+	int rescued;       /* what rescue_load() said */
+	unsigned nameless; /* larval SAs that no rescue slot told of then */
 	struct sa_image image;
 	struct sa_offload target;
 	char *placed_text;
