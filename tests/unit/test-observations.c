@@ -575,7 +575,8 @@ static void test_deleted(void **state)
 	}
 }
 
-/* Read between two dumps: counters, and the shadow that a restoration begins with. */
+/* Read between two dumps: counters, and the shadow that a restoration begins with. Its time is that
+ * of the question, as it is in a dump. */
 static void test_sampled(void **state)
 {
 	struct fake_belief *belief;
@@ -593,6 +594,9 @@ static void test_sampled(void **state)
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
 	assert_int_equal(entry(&b, belief)->bytes, fake_kernel_view(b.fake, belief).current.bytes);
+	b.now += 0.033;
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
 	close_bench(&b);
 }
 
