@@ -9,6 +9,17 @@
 
 #include <cmocka.h>
 
+/* The program is linked with --wrap for this one. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static bool no_memory;
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
+}
+
 #define BORN 1700000000
 
 static struct sa_facts make_facts(uint32_t reqid)
@@ -209,6 +220,18 @@ static void test_full(void **state)
 	assert_false(peer_moves_expire(moves, 2 * PEER_MOVES_SECONDS));
 }
 
+static void test_no_memory(void **state)
+{
+	struct peer_moves *moves = NULL;
+
+	(void)state;
+	no_memory = true;
+	assert_int_equal(peer_moves_new(&moves), -ENOMEM);
+	no_memory = false;
+	assert_null(moves);
+	assert_null(peer_moves_free(moves));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_deletions),
 		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
