@@ -403,9 +403,11 @@ void life_stand_still(struct life *life, double seconds)
 {
 	int64_t whole;
 
-	/* No packet takes so long to find its SA. */
-	if (seconds > 0)
+	/* No packet takes so long to find its SA, or to be decrypted. */
+	if (seconds > 0) {
 		fake_kernel_end_lookup(life->fake);
+		(void)fake_kernel_end_packet(life->fake);
+	}
 	life->now += seconds;
 	whole = (int64_t)life->now;
 	if (whole > life->seconds)

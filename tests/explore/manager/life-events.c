@@ -3,6 +3,7 @@
 #include "life.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #define BYTES 1000
 #define BURST_PACKETS 200000
@@ -149,6 +150,21 @@ static void add_optional_policy(struct life *life)
 		life->fake, &(struct fake_policy_spec){.index = 1, .reqid = 1, .optional = true});
 }
 
+/* The next packet that the peer sends. */
+static void enter_crypto(struct life *life, unsigned steps)
+{
+	uint64_t last = fake_kernel_last_sequence(life->fake, life->first);
+
+	(void)fake_kernel_hold_packet(life->fake, life->first, last + 1, BYTES);
+	life->packet_wait = steps;
+}
+
+void life_go_on_in_crypto(struct life *life)
+{
+	if (life->packet_wait > 0 && --life->packet_wait == 0)
+		(void)fake_kernel_end_packet(life->fake);
+}
+
 static bool is_down_now(const struct life *life)
 {
 	return life->was_down && !fake_kernel_view(life->fake, life->first).exists;
@@ -251,6 +267,12 @@ void life_happen(struct life *life, enum life_event event)
 	case LIFE_LOOKUP:
 		fake_kernel_hold_lookup(life->fake, life->latest[0]);
 		break;
+	case LIFE_PACKET:
+		enter_crypto(life, 2);
+		break;
+	case LIFE_PACKET_SLOW:
+		enter_crypto(life, UINT_MAX);
+		break;
 	case LIFE_OVERRUN:
 		fake_kernel_overrun(life->fake);
 		break;
@@ -305,8 +327,11 @@ void life_happen(struct life *life, enum life_event event)
 bool life_can_happen(const struct life *life, enum life_event event, enum fake_moment moment)
 {
 	if (!life->first)
-		return event >= _LIFE_IKE_MAX && event != LIFE_LOOKUP &&
-		       event != LIFE_DOWN_AND_LOOKUP && event != LIFE_STALL;
+		return event >= _LIFE_IKE_MAX && event != LIFE_LOOKUP && event != LIFE_PACKET &&
+		       event != LIFE_PACKET_SLOW && event != LIFE_DOWN_AND_LOOKUP &&
+		       event != LIFE_STALL;
+	if (event == LIFE_PACKET || event == LIFE_PACKET_SLOW)
+		return is_inbound(life, 0);
 	if (event == LIFE_LOOKUP)
 		return !is_inbound(life, 0);
 	if (event == LIFE_DOWN_AND_LOOKUP && is_inbound(life, 0))
@@ -350,6 +375,8 @@ const char *life_event_name(enum life_event event)
 		[LIFE_BURST] = "packets at line rate",
 		[LIFE_BURST_AND_DOWN] = "packets at line rate, link down",
 		[LIFE_LOOKUP] = "a lookup is held up",
+		[LIFE_PACKET] = "a packet is inside crypto",
+		[LIFE_PACKET_SLOW] = "a packet is inside crypto for long",
 		[LIFE_OVERRUN] = "events are lost",
 		[LIFE_DUMP_FAILS] = "a dump fails halfway",
 		[LIFE_DUMPS_FAIL] = "four dumps fail",

@@ -109,6 +109,8 @@ static void judge_kernel(struct life *life)
 	if (fake_kernel_skipped(life->fake, life->first) > allowed_to_skip(life))
 		life_complain(life, "%llu sequence numbers were skipped",
 			      (unsigned long long)fake_kernel_skipped(life->fake, life->first));
+	if (fake_kernel_late_replays(life->fake, life->first) > 1)
+		life_complain(life, "packets inside crypto were accepted more than twice");
 	if (life->optional && fake_kernel_clear_texts(life->fake) > 0)
 		life_complain(life, "%u packets left in clear text",
 			      fake_kernel_clear_texts(life->fake));

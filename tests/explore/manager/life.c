@@ -58,6 +58,7 @@ static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	track_dumps(life);
 	if (moment == FAKE_BEFORE_TRANSACT || moment == FAKE_AFTER_TRANSACT)
 		life_go_on_moving(life);
+	life_go_on_in_crypto(life);
 	if (s->busy)
 		life_traffic(life, 2);
 	track_accepted(life);

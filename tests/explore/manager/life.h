@@ -61,10 +61,12 @@ enum life_event {
 	LIFE_DOWN_AND_LOOKUP,      /* a packet looks for its SA then, and is held up */
 	LIFE_BURST,                /* as many packets as a link can carry in 10 ms */
 	LIFE_BURST_AND_DOWN,
-	LIFE_LOOKUP,     /* a packet looks for its SA, and is held up */
-	LIFE_OVERRUN,    /* events were lost */
-	LIFE_DUMP_FAILS, /* the next, halfway: -EINTR */
-	LIFE_DUMPS_FAIL, /* the next four, at once: -ENOMEM */
+	LIFE_LOOKUP,      /* a packet looks for its SA, and is held up */
+	LIFE_PACKET,      /* an inbound packet is inside crypto, and comes out some steps later */
+	LIFE_PACKET_SLOW, /* ... many steps later, or when the daemon waits for it */
+	LIFE_OVERRUN,     /* events were lost */
+	LIFE_DUMP_FAILS,  /* the next, halfway: -EINTR */
+	LIFE_DUMPS_FAIL,  /* the next four, at once: -ENOMEM */
 	LIFE_OPTIONAL_AND_DUMP_FAILS,
 	LIFE_OVERRUN_AND_DUMP_FAILS,
 	LIFE_DOWN_AND_DUMP_FAILS,
@@ -198,8 +200,9 @@ struct life {
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	bool was_updated, unknown_life;
-	bool was_inexact;  /* killed before it had the notification */
-	double away_since; /* not all are there; 0: they are */
+	bool was_inexact;     /* killed before it had the notification */
+	unsigned packet_wait; /* steps until the packet inside crypto comes out */
+	double away_since;    /* not all are there; 0: they are */
 	double away_longest;
 	unsigned dumps;
 	/* Inbound: the last number accepted as of the last step, and of the last dump. */
@@ -227,6 +230,7 @@ void life_lose_window(struct life *life);
 
 /* life-events.c */
 void life_go_on_moving(struct life *life);
+void life_go_on_in_crypto(struct life *life);
 bool life_can_happen(const struct life *life, enum life_event event, enum fake_moment moment);
 void life_happen(struct life *life, enum life_event event);
 void life_traffic(struct life *life, unsigned packets);
