@@ -142,12 +142,16 @@ void life_go_on_moving(struct life *life)
 	}
 }
 
-static void add_optional_policy(struct life *life)
+static void add_optional_policy(struct life *life, bool socket)
 {
 	life->optional = true;
 	life->optional_within |= fake_kernel_count(life->fake, true) > 0;
 	fake_kernel_add_policy(
-		life->fake, &(struct fake_policy_spec){.index = 1, .reqid = 1, .optional = true});
+		life->fake,
+		&(struct fake_policy_spec){.index = socket ? LIFE_POLICY_OF_SOCKET : LIFE_POLICY,
+					   .socket = socket,
+					   .reqid = 1,
+					   .optional = true});
 }
 
 /* The next packet that the peer sends. */
@@ -210,10 +214,13 @@ void life_happen(struct life *life, enum life_event event)
 		begin_move(life, 4);
 		break;
 	case LIFE_OPTIONAL:
-		add_optional_policy(life);
+		add_optional_policy(life, false);
+		break;
+	case LIFE_OPTIONAL_SOCKET:
+		add_optional_policy(life, true);
 		break;
 	case LIFE_OPTIONAL_UNSEEN:
-		add_optional_policy(life);
+		add_optional_policy(life, false);
 		fake_kernel_overrun(life->fake);
 		break;
 	case LIFE_DELETE_AND_DOWN:
@@ -283,7 +290,7 @@ void life_happen(struct life *life, enum life_event event)
 		fake_kernel_fail_dumps(life->fake, 4, -ENOMEM, false);
 		break;
 	case LIFE_OPTIONAL_AND_DUMP_FAILS:
-		add_optional_policy(life);
+		add_optional_policy(life, false);
 		fake_kernel_fail_dumps(life->fake, 1, -EINTR, true);
 		break;
 	case LIFE_OVERRUN_AND_DUMP_FAILS:
@@ -359,6 +366,7 @@ const char *life_event_name(enum life_event event)
 		[LIFE_MOVE_STEPS] = "the peer moves, in steps",
 		[LIFE_MOVE_SLOWLY] = "the peer moves, slowly",
 		[LIFE_OPTIONAL] = "a policy with level use",
+		[LIFE_OPTIONAL_SOCKET] = "a policy of a socket with level use",
 		[LIFE_OPTIONAL_UNSEEN] = "a policy with level use, its event lost",
 		[LIFE_DELETE_AND_DOWN] = "IKE deletes, then link down",
 		[LIFE_DOWN_NO_MEMORY] = "link down, and no memory at first",

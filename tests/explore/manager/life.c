@@ -109,6 +109,8 @@ static void set_up(struct life *life)
 		world->templates_name_spi ? LIFE_LARVAL_SECONDS_CHARON : LIFE_LARVAL_SECONDS;
 	config->migrate_state = world->migrate_state;
 	config->encap_refused = world->nat;
+	for (size_t i = 0; i < LIFE_POLICIES_MAX && world->policies[i].index; i++)
+		fake_kernel_add_policy(life->fake, &world->policies[i]);
 	life->now = 1000;
 	life->seconds = 1000;
 	life->next_spi = 0x2000;
@@ -159,7 +161,8 @@ static void story(struct life *life)
 	}
 	while (life->moving)
 		life_go_on_moving(life);
-	fake_kernel_delete_policy(life->fake, 1);
+	fake_kernel_delete_policy(life->fake, LIFE_POLICY);
+	fake_kernel_delete_policy(life->fake, LIFE_POLICY_OF_SOCKET);
 	fake_kernel_set_hook(life->fake, NULL, NULL);
 	fake_kernel_set_fault(life->fake, &(struct fake_fault){});
 	fake_kernel_end_lookup(life->fake);

@@ -16,6 +16,10 @@
 
 #define LIFE_NIC 3
 #define LIFE_SAS_MAX 3
+#define LIFE_POLICIES_MAX 5
+/* Which the events make or change. */
+#define LIFE_POLICY 1
+#define LIFE_POLICY_OF_SOCKET 2
 /* net.core.xfrm_acq_expires: as the kernel has it, and as charon sets it. */
 #define LIFE_LARVAL_SECONDS 30
 #define LIFE_LARVAL_SECONDS_CHARON 165
@@ -24,9 +28,10 @@ struct life_world {
 	const char *name;
 	struct fake_sa_spec sas[LIFE_SAS_MAX];
 	size_t n;
-	bool templates_name_spi; /* as charon writes its policies */
-	bool typical;            /* two events in one life */
-	bool always;             /* pinned by a rule: promoted at birth, without a rate */
+	struct fake_policy_spec policies[LIFE_POLICIES_MAX]; /* index 0: no more of them */
+	bool templates_name_spi;                             /* as charon writes its policies */
+	bool typical;                                        /* two events in one life */
+	bool always; /* pinned by a rule: promoted at birth, without a rate */
 	enum fake_migrate_state migrate_state;
 	const char *driver; /* NULL: netdevsim */
 	bool nat;           /* peers move behind one; Linux up to 6.10 */
@@ -45,6 +50,7 @@ enum life_event {
 	LIFE_MOVE_STEPS,      /* ... it reads, deletes and makes the SA at different steps */
 	LIFE_MOVE_SLOWLY,     /* ... with others in between */
 	LIFE_OPTIONAL,        /* a policy comes that lets packets pass unprotected without an SA */
+	LIFE_OPTIONAL_SOCKET, /* ... of a socket, of which nobody is told */
 	LIFE_OPTIONAL_UNSEEN, /* ... and its event is lost, which is known */
 	LIFE_DELETE_AND_DOWN, /* it deletes the SA, then the NIC goes down */
 	_LIFE_IKE_MAX,        /* these want xfrm_cfg_mutex; those below do not */
