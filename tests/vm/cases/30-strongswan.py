@@ -5,7 +5,7 @@ import collections
 import re
 
 from lib import falls, roaming
-from lib.case import timeout
+from lib.case import check, timeout
 from lib.ike import HERE, SIDES, IkeWorld, inner, outer, tunnels
 from lib.sh import run, spawn, wait_until
 
@@ -75,8 +75,12 @@ ike-t{tunnel} {{
 
 class StrongSwan(IkeWorld):
     errors = (r"(?i)unable to (add|query|delete|install|update)|received netlink error|failed to establish CHILD_SA|"
-              r"creating acquire job|no acceptable|integrity check failed|duplicate|giving up|retransmit [2-9]|"
+              r"no acceptable|integrity check failed|duplicate|giving up|retransmit [2-9]|"
               r"unable to handle|inbound and outbound IPsec SA|SAD entry.*fail|DPD check timed out")
+
+    # Of moves, in which a packet falls between DELSA and ALLOCSPI (docs/safety.md): charon's templates name the SPI. One in 119 was seen
+    # on an emulated 6.12.118.
+    acquires_share = 1 / 20
 
     # Who initiates. The peer as initiator is a roadwarrior, whose address the gateway does not know before.
     initiator = "gw"
@@ -111,6 +115,11 @@ class StrongSwan(IkeWorld):
         for tunnel in tunnels():
             self._swanctl(self.initiator, "--initiate", "--child", f"t{tunnel}", "--timeout", "30")
 
+    def check_acquires(self, moves):
+        acquires = self.log("gw").count("creating acquire job")
+        print(f"{acquires} ACQUIREs in {moves} moves", flush=True)
+        check(acquires <= moves * self.acquires_share, f"{acquires} ACQUIREs in {moves} moves")
+
     def children(self):
         text = self._swanctl("gw", "--list-sas", "--raw")
         found = collections.Counter(int(tunnel) for tunnel, state in
@@ -127,7 +136,7 @@ def case_strongswan():
 
 class FallingStrongSwan(StrongSwan):
     # The kernel asks for an SA in the gap, and charon says that it has no trap policy to answer by.
-    errors = StrongSwan.errors.replace("creating acquire job|", "") + "|closing expired|hard expire|closing CHILD_SA"
+    errors = StrongSwan.errors + "|closing expired|hard expire|closing CHILD_SA"
 
 
 @timeout(240)
@@ -138,7 +147,7 @@ def case_strongswan_link_down():
 
 class RoamingStrongSwan(StrongSwan):
     # Between two addresses requests are sent again, and the kernel may ask for an SA.
-    errors = StrongSwan.errors.replace("creating acquire job|", "").replace("retransmit [2-9]|", "") + "|closing expired|hard expire"
+    errors = StrongSwan.errors.replace("retransmit [2-9]|", "") + "|closing expired|hard expire"
 
 
 class Roadwarrior(RoamingStrongSwan):

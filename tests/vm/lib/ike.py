@@ -178,6 +178,9 @@ class IkeWorld:
         except Failure as failure:
             raise Failure(f"{failure}: tunnels {sorted(waiting)} have {self.children()} and {sas_of_tunnels()}") from None
 
+    def check_acquires(self, moves):
+        """The kernel asked the IKE daemon for SAs no more often than so many moves explain."""
+
     def check_logs(self):
         for side in SIDES:
             wrong = [line for line in self.log(side).splitlines() if re.search(self.errors, line)]
@@ -223,7 +226,9 @@ class IkeWorld:
         foreign = [hex(spi) for spi, sa in listed().items() if sa["state"] == "foreign"]
         check(not foreign, f"foreign: {foreign}")
         moves = service.ctl_json("status")["moves"]
-        check(moves["promoted"] + moves["evicted"] >= 10 * TUNNELS, f"too few moves: {moves}")
+        made = moves["promoted"] + moves["evicted"]
+        check(made >= 10 * TUNNELS, f"too few moves: {moves}")
+        self.check_acquires(made)
         service.stop()
         self.check_traffic()
         for sender in self.senders:
