@@ -90,8 +90,7 @@ static void add_details(struct page *page, const json_t *details)
 	size_t i;
 	int indent = 0;
 
-	json_array_foreach(details, i, detail)
-	{
+	json_array_foreach(details, i, detail) {
 		int columns = frame_columns(json_text_or(detail, "name", ""));
 
 		if (columns > indent)
@@ -115,8 +114,7 @@ static void add_history(struct page *page, const json_t *history)
 		page->row++;
 		add_text(page, 0, FRAME_BOLD, "History");
 	}
-	json_array_foreach(history, i, entry)
-	{
+	json_array_foreach(history, i, entry) {
 		struct action_view action;
 		char ago[UNITS_TEXT_MAX + 8];
 		char time[UNITS_TEXT_MAX];
@@ -134,8 +132,7 @@ static int add_sas(struct page *page, const json_t *sas)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(sas, i, entry)
-	{
+	json_array_foreach(sas, i, entry) {
 		const json_t *sentence;
 		struct sa_view sa;
 		size_t j;

@@ -110,8 +110,7 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 {
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		/* One that the IKE daemon deleted is not lost: its event has it looked up. */
 		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex) ||
 		    sa->deleted_by_other || manager_is_owed(m, &sa->description.id))

@@ -272,8 +272,7 @@ static void count_sas(struct manager *m)
 		n->competing_in = n->competing_out = 0;
 		n->rate_in = n->rate_out = 0;
 	}
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		count_holder(m, sa);
 		count_competitor(m, sa);
 	}

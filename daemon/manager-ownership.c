@@ -108,8 +108,7 @@ static void note_migrate(struct manager *m, const struct xfrm_user_migrate *migr
 {
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		const struct sa_description *d = &sa->description;
 
 		if (d->id.family == migrate->old_family && d->id.protocol == migrate->proto &&
@@ -153,8 +152,7 @@ void manager_note_migrated(struct manager *m, const struct nlmsghdr *message)
 			note_migrate_state(m, nlmsg_data(message));
 		return;
 	}
-	nlmsg_for_each_attr(attribute, p, (int)sizeof(struct xfrm_userpolicy_id), remaining)
-	{
+	nlmsg_for_each_attr(attribute, p, (int)sizeof(struct xfrm_userpolicy_id), remaining) {
 		if (nla_type(attribute) == XFRMA_MIGRATE &&
 		    nla_len(attribute) >= (int)sizeof(struct xfrm_user_migrate))
 			note_migrate(m, nla_data(attribute));
@@ -180,8 +178,8 @@ void manager_start_ownership(struct manager *m)
 		foreign = calloc(m->sas.n + 1, sizeof(*foreign));
 	if (foreign) {
 		TAILQ_FOREACH(sa, &m->sas.all, list)
-		if (sa->foreign)
-			foreign[n++] = sa->description.id;
+			if (sa->foreign)
+				foreign[n++] = sa->description.id;
 		manager_read_again(m, foreign, n);
 	}
 	manager_save_ownership(m);

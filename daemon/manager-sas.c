@@ -193,7 +193,7 @@ void manager_configure_all(struct manager *m)
 	struct sa *sa;
 
 	TAILQ_FOREACH(sa, &m->sas.all, list)
-	manager_configure_sa(m, sa);
+		manager_configure_sa(m, sa);
 }
 
 static void drop(struct manager *m, struct sa *sa)
@@ -430,8 +430,7 @@ static void confirm_missing(struct manager *m)
 	size_t n = 0;
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		if (sa->generation == m->generation)
 			continue;
 		manager_note_missing(m, sa);
@@ -457,8 +456,7 @@ static void record_history(struct manager *m)
 		return;
 	m->history_at = manager_now(m);
 	m->samples++;
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		struct policy_sa_view view = {};
 
 		if (sa->handle != POLICY_NONE)
@@ -528,7 +526,7 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	case XFRM_MSG_FLUSHSA:
 		TAILQ_FOREACH(sa, &m->sas.all, list)
-		sa->deleted_by_other = true;
+			sa->deleted_by_other = true;
 		m->stale = true;
 		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:

@@ -314,7 +314,7 @@ static void drop_policy(struct manager *m)
 	for (size_t i = 0; i < m->n_nics; i++)
 		m->nics[i].in = m->nics[i].out = POLICY_NONE;
 	TAILQ_FOREACH(sa, &m->sas.all, list)
-	sa->handle = POLICY_NONE;
+		sa->handle = POLICY_NONE;
 	memset(m->sas.by_handle, 0, m->sas.n_by_handle * sizeof(*m->sas.by_handle));
 }
 
@@ -327,8 +327,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 	/* The entries that NICs and SAs point to are gone. */
 	for (size_t i = 0; i < m->n_nics; i++)
 		m->nics[i].config = NULL;
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		sa->rule = NULL;
 		sa->group = NULL;
 	}

@@ -265,11 +265,13 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	(void)printf("%-10s %.0f promotions, %.0f evictions, %.0f an hour\n", "moves",
 		     number(document, "promotions"), number(document, "evictions"),
 		     number(document, "movesPerHour"));
-	json_array_foreach(json_object_get(document, "perSa"), i, sa)(void) printf(
-		"%s: offloaded %.0f of %.0f bytes, %.0f promotions, %.0f evictions, %.0f s\n",
-		json_string_value(json_object_get(sa, "sa")), number(sa, "offloadedBytes"),
-		number(sa, "offeredBytes"), number(sa, "promotions"), number(sa, "evictions"),
-		number(sa, "residentSeconds"));
+	json_array_foreach(json_object_get(document, "perSa"), i, sa)
+		(void)printf("%s: offloaded %.0f of %.0f bytes, %.0f promotions, %.0f evictions, "
+			     "%.0f s\n",
+			     json_string_value(json_object_get(sa, "sa")),
+			     number(sa, "offloadedBytes"), number(sa, "offeredBytes"),
+			     number(sa, "promotions"), number(sa, "evictions"),
+			     number(sa, "residentSeconds"));
 	return 0;
 }
 

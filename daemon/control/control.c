@@ -93,8 +93,8 @@ static bool has_room(const struct client *client)
 	size_t pending = 0;
 
 	LIST_FOREACH(other, &control->clients, next)
-	if (is_root(other) == is_root(client))
-		pending += other->output.pending;
+		if (is_root(other) == is_root(client))
+			pending += other->output.pending;
 	return pending <= control->settings.pending_max;
 }
 
@@ -104,8 +104,8 @@ static void wake_waiting(struct control *control)
 	struct client *client;
 
 	LIST_FOREACH(client, &control->clients, next)
-	if (client->waiting && has_room(client))
-		(void)sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
+		if (client->waiting && has_room(client))
+			(void)sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
 }
 
 static void client_free(struct client *client)
@@ -321,8 +321,7 @@ static bool is_welcome(const struct control *control, const struct ucred *peer)
 		return false;
 	if (peer->uid == 0)
 		return true;
-	LIST_FOREACH(client, &control->clients, next)
-	{
+	LIST_FOREACH(client, &control->clients, next) {
 		others += !is_root(client);
 		own += client->peer.uid == peer->uid;
 	}

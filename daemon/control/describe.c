@@ -194,8 +194,7 @@ int describe_rank(struct manager *m, struct ranked_sa **ret_ranked)
 
 	if (!ranked)
 		return -ENOMEM;
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		struct policy_sa_view view = describe_view(m, sa);
 
 		ranked[n++] = (struct ranked_sa){sa, view.rate_known ? view.rate : -1.0};

@@ -11,8 +11,7 @@ static bool matches(const json_t *object, const char *filter)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value)
-	{
+	json_object_foreach((json_t *)object, key, value) {
 		if (json_is_string(value) && strcasestr(json_string_value(value), filter))
 			return true;
 	}

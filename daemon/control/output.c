@@ -133,8 +133,7 @@ int control_output_send(struct control_output *output, int fd)
 	size_t skip = output->sent;
 	ssize_t n;
 
-	TAILQ_FOREACH(chunk, &output->chunks, next)
-	{
+	TAILQ_FOREACH(chunk, &output->chunks, next) {
 		if (message.msg_iovlen == SEND_CHUNKS)
 			break;
 		parts[message.msg_iovlen++] = (struct iovec){

@@ -44,8 +44,9 @@ int control_request_parse(const char *text, size_t size, struct control_request 
 		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
 	if (!json_is_object(message))
 		return -EBADMSG;
-	json_object_foreach(message, name,
-			    value) if (!read_member(&request, name, value)) return -EBADMSG;
+	json_object_foreach(message, name, value)
+		if (!read_member(&request, name, value))
+			return -EBADMSG;
 	if (!request.method || request.oneway + request.more + request.upgrade > 1)
 		return -EBADMSG;
 

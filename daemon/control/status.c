@@ -18,8 +18,7 @@ static struct traffic traffic_of(struct manager *m, int ifindex)
 	struct traffic traffic = {};
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list)
-	{
+	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		struct policy_sa_view view;
 
 		if (ifindex != 0 && sa->ifindex != ifindex)

@@ -85,8 +85,7 @@ static int bitset_has(struct nlattr *bitset, const char *feature)
 	    !attributes[ETHTOOL_A_BITSET_BITS])
 		return -EBADMSG;
 
-	nla_for_each_nested(item, attributes[ETHTOOL_A_BITSET_BITS], left)
-	{
+	nla_for_each_nested(item, attributes[ETHTOOL_A_BITSET_BITS], left) {
 		if (nla_parse_nested(bit, ETHTOOL_A_BITSET_BIT_MAX, item, bit_policy) < 0 ||
 		    !bit[ETHTOOL_A_BITSET_BIT_NAME])
 			return -EBADMSG;

@@ -361,8 +361,7 @@ int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts)
 		return -EBADMSG;
 
 	facts_from_info(&facts, &info);
-	nlmsg_for_each_attr(attribute, m, (int)sa_facts_attributes_offset(message), remaining)
-	{
+	nlmsg_for_each_attr(attribute, m, (int)sa_facts_attributes_offset(message), remaining) {
 		if (attribute_is_known(nla_type(attribute))) {
 			read_attribute(&facts, attribute);
 		} else {

@@ -52,8 +52,7 @@ static size_t copy_attributes(struct nlmsghdr *m, int offset, uint8_t *copy)
 	size_t used = 0;
 	int remaining;
 
-	nlmsg_for_each_attr(attribute, m, offset, remaining)
-	{
+	nlmsg_for_each_attr(attribute, m, offset, remaining) {
 		if (!attribute_is_copied(nla_type(attribute), has_auth_trunc))
 			continue;
 		if (copy) {

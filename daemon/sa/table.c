@@ -131,8 +131,7 @@ static void grow(struct sa_table *table)
 	free(table->buckets);
 	table->buckets = buckets;
 	table->n_buckets = n;
-	TAILQ_FOREACH(sa, &table->all, list)
-	{
+	TAILQ_FOREACH(sa, &table->all, list) {
 		const struct sa_id *id = &sa->description.id;
 		struct sa **bucket = &buckets[bucket_of(table, id->spi, id->protocol)];
 

@@ -50,8 +50,9 @@ static void judge_daemon(struct life *life)
 	if (m->n_restorations > 0)
 		life_complain(life, "a NIC that went down is not done with");
 	TAILQ_FOREACH(sa, &m->sas.all, list)
-	if (sa->foreign)
-		life_complain(life, "SA %#x has become somebody else's", sa->description.id.spi);
+		if (sa->foreign)
+			life_complain(life, "SA %#x has become somebody else's",
+				      sa->description.id.spi);
 	if (slot_is_used(life))
 		life_complain(life, "the rescue slot is not empty");
 }
