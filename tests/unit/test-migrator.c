@@ -1538,12 +1538,14 @@ static void test_group(void **state)
 	move = move_it(&c, "move", (struct move)INTO_NIC(OUT),
 		       TURNS(COVERED, REMOVED(.sequence = 120), UPDATED("UPDSA NIC out #120"),
 			     ASKED(SA, NIC, 121)));
+	check_number(&c, move.result, MOVE_RESULT_DONE);
 	expect(&c, "uncover", TURNS(UNCOVERED));
 	assert_false(migrator_uncover(c.migrator, &lost));
 	expect_end(&c);
 
 	move = move_it(&c, "alone", (struct move)INTO_NIC(OUT),
 		       TURNS(PROMOTED_OUT, ASKED(SA, NIC, 121), UNCOVERED));
+	check_number(&c, move.result, MOVE_RESULT_DONE);
 	close_conversation(&c);
 }
 

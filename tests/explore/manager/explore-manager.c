@@ -32,21 +32,40 @@ struct options {
 	const char *life; /* NULL: all */
 };
 
+#define LIFE_NUMBERS 9
+
 /* As life_describe() writes it. */
+static int parse_life(const char *text, struct life_scenario *s)
+{
+	long n[LIFE_NUMBERS];
+
+	for (size_t i = 0; i < LIFE_NUMBERS; i++) {
+		char *end;
+
+		n[i] = strtol(text, &end, 10);
+		if (end == text || *end != (i + 1 < LIFE_NUMBERS ? ',' : '\0'))
+			return -1;
+		text = end + 1;
+	}
+	s->busy = n[0] != 0;
+	s->fault.kind = (int)n[1];
+	s->fault.message = (unsigned)n[2];
+	s->fault.error = (int)n[3];
+	s->fault.count = (unsigned)n[4];
+	s->first.event = (int)n[5];
+	s->first.step = (unsigned)n[6];
+	s->second.event = (int)n[7];
+	s->second.step = (unsigned)n[8];
+	return 0;
+}
+
 static int explore_life(struct life_explorer *e, const struct life_world *world, const char *text)
 {
 	struct life_scenario s = {.world = world, .fault.text = "injected"};
-	int busy, kind, first, second;
 	struct life_outcome outcome;
 
-	if (sscanf(text, "%d,%d,%u,%d,%u,%d,%u,%d,%u", &busy, &kind, &s.fault.message,
-		   &s.fault.error, &s.fault.count, &first, &s.first.step, &second,
-		   &s.second.step) != 9)
+	if (parse_life(text, &s) < 0)
 		return -1;
-	s.busy = busy;
-	s.fault.kind = kind;
-	s.first.event = first;
-	s.second.event = second;
 	e->tell_all = true;
 	life_run(e, &s, &outcome);
 	return 0;

@@ -122,7 +122,7 @@ static struct life_network *open_network(const struct life *life)
 			      .carrier = up,
 			      .esp_offload_known = true,
 			      .esp_offload = true};
-	(void)strcpy(n->nic.driver, driver ? driver : "netdevsim");
+	(void)snprintf(n->nic.driver, sizeof(n->nic.driver), "%s", driver ? driver : "netdevsim");
 	return n;
 }
 
