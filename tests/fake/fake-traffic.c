@@ -251,9 +251,14 @@ static bool enter_accepted(struct fake_wire *wire, uint64_t sequence)
 		i--;
 	if (i > 0 && wire->accepted[i - 1] == sequence)
 		return false;
-	wire->accepted = realloc(wire->accepted, (wire->n_accepted + 1) * sizeof(sequence));
-	if (!wire->accepted)
-		abort();
+	/* There is room up to the next power of two. */
+	if ((wire->n_accepted & (wire->n_accepted - 1)) == 0) {
+		size_t n = wire->n_accepted == 0 ? 1 : 2 * wire->n_accepted;
+
+		wire->accepted = realloc(wire->accepted, n * sizeof(sequence));
+		if (!wire->accepted)
+			abort();
+	}
 	memmove(wire->accepted + i + 1, wire->accepted + i,
 		(wire->n_accepted - i) * sizeof(sequence));
 	wire->accepted[i] = sequence;
