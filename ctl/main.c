@@ -160,8 +160,9 @@ static bool take_global_option(int option, struct arguments *arguments)
 	}
 }
 
-/* Takes the global options out of argv, wherever they are; what is left is the verb's, which reads
- * it by itself. Which options have a value is known once the verb is. */
+/* Takes the global options out of argv, wherever they are. What is left is the verb's, which reads
+ * it by itself. The options of the verb are known once its name was read, and so is which of them
+ * have a value. */
 static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
 	struct arguments arguments = {.color = "auto", .argv = argv};
@@ -177,6 +178,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
 
 		if (option == ':' && optopt >= OPTION_SOCKET)
 			return ctl_usage("%s needs a value", argv[optind - 1]);
+		if (option == OPTION_SOCKET && !*optarg)
+			return ctl_usage("--socket needs a path");
 		if (option == '?' && arguments.argc == 0)
 			return ctl_usage("unknown option '%s'", argv[optind - 1]);
 		if (verb && verb->options)

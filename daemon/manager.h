@@ -12,7 +12,6 @@
  *   manager-watch.c  whether an SA fares well where it was put
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
  *   manager-tell.c   what is told to the journal and remembered for `explain` and `top`
- *   methods.c        what the control socket answers
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Traces for `simulate`, read from CSV, see simulate-trace.c.
+ * Traces for `simulate`, read from CSV, see simulate/trace.c.
  */
 #pragma once
 

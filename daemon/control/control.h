@@ -45,12 +45,12 @@ struct control_method {
 	const struct control_parameter *parameters;
 	bool changes; /* for root and the daemon's own user only */
 	/*
-	 * `parameters` is an object, never NULL, and the caller's; those of the table have the type
-	 * that it says. Returns 0 with a new reference
-	 * in *ret_reply (NULL: no parameters), and for an error also its name in *ret_error, a
-	 * constant: "NoSuchSA" for one of io.espoffload, "org.varlink.service.InvalidParameter"
-	 * with the interface for others. A negative errno becomes the error io.systemd.System
-	 * (what varlinkctl shows as an errno). Must not free the control.
+	 * `parameters` is an object, never NULL, and the caller's. Those in the list above have
+	 * their type. Returns 0 with a new reference in *ret_reply (NULL: no parameters), and for
+	 * an error also its name in *ret_error, a constant: "NoSuchSA" for one of io.espoffload,
+	 * "org.varlink.service.InvalidParameter" with the interface for others. A negative errno
+	 * becomes the error io.systemd.System (what varlinkctl shows as an errno). Must not free
+	 * the control.
 	 */
 	int (*call)(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 };

@@ -3,7 +3,7 @@
  * The daemon's picture of the network devices and local addresses of its network namespace.
  *
  * nic_watch fills it from rtnetlink and ethtool netlink and tells what changed; the picture itself
- * (nic-table.h, nic-address.h) and the knowledge about drivers (nic-drivers.h) do no I/O.
+ * (nic-table.h, address.h) and the knowledge about drivers (drivers.h) do no I/O.
  *
  * Functions return 0 or a positive value on success and a negative errno on failure; outputs named
  * ret_ are untouched on failure.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The daemon's only way to the kernel's XFRM state, as a struct of functions with two
- * implementations: netlink (kernel-netlink.c) and the deterministic fake of the tests, which can
+ * implementations: netlink (netlink.c) and the deterministic fake of the tests, which can
  * fail any step. The boundary lies at the level of netlink messages, so that what the tests
  * exercise is the very bytes a kernel would see.
  *

@@ -116,7 +116,7 @@ void fake_emit_state(struct fake_kernel *k, struct fake_buffer *b, const struct 
 }
 
 /* To every socket's events and, as the requests socket has joined the group while a buffer with a
- * DELSA is under way (kernel-netlink.c), to the sender before its acknowledgement. */
+ * DELSA is under way (daemon/xfrm/netlink.c), to the sender before its acknowledgement. */
 void fake_notify(struct fake_request *request, const struct nlmsghdr *message)
 {
 	if (request->lose_notes)

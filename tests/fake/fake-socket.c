@@ -168,7 +168,7 @@ static void carry_out(struct fake_socket *s, const struct nlmsghdr *message,
 	outcome->lost = fault_strikes(k, FAKE_FAULT_LOSE_ANSWER, number);
 }
 
-/* kernel-netlink.c joins the group SA only for a buffer with a DELSA. */
+/* daemon/xfrm/netlink.c joins the group SA only for a buffer with a DELSA. */
 static bool wants_notes(const struct kernel_batch *batch)
 {
 	const struct nlmsghdr *message;
