@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The way of a configuration: the bytes of the file -> yaml.c, which lets only harmless YAML
- * through
- * -> schema.c, which walks it by the tables of keys.c, nics.c, rules.c, conditions.c and groups.c
- * -> a struct config, given out only when not one error was reported.
+ * through -> schema.c, which walks it by the tables of keys.c, nics.c, rules.c, conditions.c and
+ * groups.c -> a struct config, given out only when not one error was reported.
  */
 #include "config.h"
 
