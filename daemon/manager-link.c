@@ -316,7 +316,7 @@ bool manager_may_be_lost(const struct manager *m, const struct sa *sa)
 		return true;
 	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
-	if (!manager_nic_is_up(m, sa->ifindex))
+	if (!network_is_up(m->network, sa->ifindex))
 		return is_restorable(m, sa);
 	return sa->missing_since == 0 || manager_now(m) - sa->missing_since < LINK_MESSAGE_SECONDS;
 }
@@ -325,7 +325,7 @@ void manager_note_missing(struct manager *m, struct sa *sa)
 {
 	if (!manager_may_be_lost(m, sa) || manager_is_owed(m, &sa->description.id))
 		return;
-	if (!manager_nic_is_up(m, sa->ifindex))
+	if (!network_is_up(m->network, sa->ifindex))
 		manager_restore_soon(m, sa->ifindex);
 	else if (sa->missing_since == 0)
 		sa->missing_since = manager_now(m);

@@ -48,13 +48,6 @@ struct manager_nic *manager_nic(struct manager *m, int ifindex)
 	return i < m->n_nics && m->nics[i].ifindex == ifindex ? &m->nics[i] : NULL;
 }
 
-bool manager_nic_is_up(const struct manager *m, int ifindex)
-{
-	const struct nic *nic = m->network->ops->get(m->network, ifindex);
-
-	return nic && nic->up;
-}
-
 struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table)
 {
 	for (size_t i = 0; i < m->n_nics; i++)
@@ -70,7 +63,7 @@ static const struct nic_driver *driver_of(struct manager *m, const struct nic *n
 
 	if (!nic->is_bond)
 		return nic_driver_find(nic->driver);
-	slave = m->network->ops->get(m->network, nic->bond_active_slave);
+	slave = network_get(m->network, nic->bond_active_slave);
 	return slave ? nic_driver_find(slave->driver) : NULL;
 }
 
@@ -91,25 +84,11 @@ static enum candidacy judge_permission(struct manager *m, const struct nic *nic,
 	return CANDIDACY_OK;
 }
 
-/* VLANs within VLANs: more are not to be expected. */
-#define VLANS_MAX 8
-
-const struct nic *manager_nic_below(struct manager *m, int ifindex)
-{
-	const struct nic *nic = m->network->ops->get(m->network, ifindex);
-
-	if (!nic || !nic->is_vlan)
-		return NULL;
-	for (unsigned i = 0; nic && nic->is_vlan && i < VLANS_MAX; i++)
-		nic = m->network->ops->get(m->network, nic->lower_ifindex);
-	return nic;
-}
-
 /* The egress device of a packet must be the device that has the SA (xfrm_dev_offload_ok()), so that
  * the NIC below a VLAN is of no use. */
 static enum candidacy judge_without_offload(struct manager *m, int ifindex)
 {
-	const struct nic *below = manager_nic_below(m, ifindex);
+	const struct nic *below = network_below_vlan(m->network, ifindex);
 
 	return below && below->esp_offload ? CANDIDACY_NIC_VLAN : CANDIDACY_NIC_NO_OFFLOAD;
 }
@@ -353,7 +332,7 @@ static void drop_missing(struct manager *m)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < m->n_nics; i++) {
-		if (m->network->ops->get(m->network, m->nics[i].ifindex))
+		if (network_get(m->network, m->nics[i].ifindex))
 			m->nics[kept++] = m->nics[i];
 		else
 			drop_tables(m, &m->nics[i]);
@@ -364,8 +343,8 @@ static void drop_missing(struct manager *m)
 void manager_update_nics(struct manager *m)
 {
 	drop_missing(m);
-	for (size_t i = 0; i < m->network->ops->count(m->network); i++)
-		update_nic(m, m->network->ops->at(m->network, i));
+	for (size_t i = 0; i < network_count(m->network); i++)
+		update_nic(m, network_at(m->network, i));
 	count_sas(m);
 	for (size_t i = 0; i < m->n_nics; i++)
 		set_tables(m, &m->nics[i]);
@@ -428,13 +407,13 @@ static enum candidacy find_nic(struct manager *m, const struct sa *sa, int *ret_
 	int ifindex, r;
 
 	if (sa->rule && sa->rule->nic) {
-		nic = m->network->ops->find(m->network, sa->rule->nic);
+		nic = network_find(m->network, sa->rule->nic);
 		if (!nic)
 			return CANDIDACY_NO_NIC;
 		*ret_ifindex = nic->ifindex;
 		return CANDIDACY_OK;
 	}
-	r = m->network->ops->route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex);
+	r = network_route_for_sa(m->network, &sa->description, sa->output_mark, &ifindex);
 	if (r < 0)
 		return r == -ENOTUNIQ ? CANDIDACY_VRF_UNCLEAR : CANDIDACY_NO_ROUTE;
 	note_egress(m, ifindex);

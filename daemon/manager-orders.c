@@ -40,7 +40,7 @@ int manager_evacuate(struct manager *m, const char *name)
 {
 	int r;
 
-	if (!m->network->ops->find(m->network, name))
+	if (!network_find(m->network, name))
 		return -ENODEV;
 	if (orders_are_to_evacuate(m->orders, name))
 		return 0;

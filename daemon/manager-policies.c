@@ -27,7 +27,7 @@ static void raise_alarms(struct manager *m, const struct spd *before)
 			first &= before->offloaded[j].ifindex != ifindex;
 		n = first ? spd_count_missing(before, &m->spd, ifindex) : 0;
 		/* If events were lost, somebody may have deleted them. */
-		if (n > 0 && (!m->stale || !manager_nic_is_up(m, ifindex)))
+		if (n > 0 && (!m->stale || !network_is_up(m->network, ifindex)))
 			manager_tell_policies_lost(m, ifindex, n);
 	}
 }

@@ -58,9 +58,8 @@ static void resolve_direction(struct manager *m, const struct sa *sa, struct sa_
 	bool from, to;
 
 	if (d->direction == SA_DIRECTION_UNKNOWN) {
-		from = m->network->ops->address_is_local(m->network, d->id.family, &d->source);
-		to = m->network->ops->address_is_local(m->network, d->id.family,
-						       &d->id.destination);
+		from = network_address_is_local(m->network, d->id.family, &d->source);
+		to = network_address_is_local(m->network, d->id.family, &d->id.destination);
 		if (from != to)
 			d->direction = from ? SA_DIRECTION_OUT : SA_DIRECTION_IN;
 		else if (sa)
@@ -112,11 +111,10 @@ enum hands_off manager_check_again(struct manager *m, const struct sa *sa)
 
 enum hands_off manager_check_driver(struct manager *m, const struct sa *sa, const char **ret_reason)
 {
-	const struct nic *nic =
-		sa->candidate ? m->network->ops->get(m->network, sa->candidate) : NULL;
+	const struct nic *nic = sa->candidate ? network_get(m->network, sa->candidate) : NULL;
 
 	if (nic && nic->is_bond)
-		nic = m->network->ops->get(m->network, nic->bond_active_slave);
+		nic = network_get(m->network, nic->bond_active_slave);
 	if (sa->candidacy != CANDIDACY_OK || !nic)
 		return HANDS_OFF_NONE;
 	return nic_driver_check(nic->driver, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
@@ -478,8 +476,7 @@ int manager_dump(struct manager *m)
 	m->asked_at = manager_now(m);
 	m->n_masked = 0;
 	m->dumping = true;
-	r = m->environment.kernel->ops->dump(m->environment.kernel, XFRM_MSG_GETSA, take_message,
-					     m);
+	r = kernel_dump(m->environment.kernel, XFRM_MSG_GETSA, take_message, m);
 	m->dumping = false;
 	if (r < 0)
 		return r;

@@ -8,13 +8,6 @@
 #include <string.h>
 #include <syslog.h>
 
-const char *manager_nic_name(struct manager *m, int ifindex)
-{
-	const struct nic *nic = ifindex ? m->network->ops->get(m->network, ifindex) : NULL;
-
-	return nic ? nic->name : "";
-}
-
 const char *sa_direction_name(enum sa_direction direction)
 {
 	switch (direction) {
@@ -134,8 +127,9 @@ void manager_tell_move(struct manager *m, const struct sa *sa, const struct poli
 {
 	struct verdict verdict = judge(planned, move);
 	bool promote = planned->action == POLICY_PROMOTE;
-	const char *nic = manager_nic_name(
-		m, promote ? sa->candidate : (move ? move->expected_ifindex : sa->ifindex));
+	const char *nic =
+		network_name(m->network, promote ? sa->candidate
+						 : (move ? move->expected_ifindex : sa->ifindex));
 	struct journal_event event = {
 		.kind = verdict.kind,
 		.nic = nic[0] ? nic : NULL,
@@ -171,7 +165,7 @@ void manager_tell_move(struct manager *m, const struct sa *sa, const struct poli
 void manager_tell_hands_off(struct manager *m, const struct sa *sa)
 {
 	bool foreign = sa->hands_off == HANDS_OFF_FOREIGN;
-	const char *nic = manager_nic_name(m, sa->ifindex);
+	const char *nic = network_name(m->network, sa->ifindex);
 	struct journal_event event = {
 		.kind = foreign ? JOURNAL_FOREIGN_OFFLOAD : JOURNAL_HANDS_OFF,
 		.nic = nic[0] ? nic : NULL,
@@ -206,7 +200,7 @@ void manager_tell_foreign(struct manager *m, const struct manager_nic *n)
 void manager_tell_adopted(struct manager *m, const struct sa *sa)
 {
 	const struct manager_nic *n = manager_nic(m, sa->ifindex);
-	const char *nic = manager_nic_name(m, sa->ifindex);
+	const char *nic = network_name(m->network, sa->ifindex);
 	bool wrong = !n || n->candidacy != CANDIDACY_OK;
 	struct journal_event event = {
 		.kind = JOURNAL_ADOPTED,
@@ -278,7 +272,7 @@ void manager_tell_capacity(struct manager *m, const struct manager_nic *n, uint3
 
 void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault)
 {
-	const char *nic = manager_nic_name(m, sa->ifindex);
+	const char *nic = network_name(m->network, sa->ifindex);
 	struct journal_event event = {
 		.kind = JOURNAL_REFUSED,
 		.priority = LOG_WARNING,
@@ -362,7 +356,7 @@ void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size
 
 void manager_tell_policies_lost(struct manager *m, int ifindex, size_t n)
 {
-	const char *nic = manager_nic_name(m, ifindex);
+	const char *nic = network_name(m->network, ifindex);
 	struct journal_event event = {
 		.kind = JOURNAL_POLICIES_LOST,
 		.nic = nic[0] ? nic : NULL,

@@ -98,7 +98,7 @@ int manager_drain_events(struct manager *m)
 	int r = 1;
 
 	for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && r > 0; i++)
-		r = kernel->ops->receive_events(kernel, manager_handle_event, m);
+		r = kernel_receive_events(kernel, manager_handle_event, m);
 	if (r == -ENOBUFS)
 		m->overruns++;
 	if (r != 0)
@@ -115,7 +115,7 @@ int manager_read_events(struct manager *m)
 {
 	struct kernel *kernel = m->environment.kernel;
 	bool was_stale = m->stale;
-	int r = kernel->ops->receive_events(kernel, manager_handle_event, m);
+	int r = kernel_receive_events(kernel, manager_handle_event, m);
 
 	if (r == -ENOBUFS)
 		m->overruns++;
@@ -362,7 +362,7 @@ int manager_reload(struct manager *m, char **ret_messages)
 int manager_attach(struct manager *m, sd_event *event)
 {
 	struct kernel *kernel = m->environment.kernel;
-	int r = sd_event_add_io(event, &m->kernel_source, kernel->ops->event_fd(kernel), EPOLLIN,
+	int r = sd_event_add_io(event, &m->kernel_source, kernel_event_fd(kernel), EPOLLIN,
 				on_kernel, m);
 
 	return r < 0 ? r : schedule_attach(&m->schedule, event);

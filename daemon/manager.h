@@ -370,7 +370,3 @@ void manager_tell_stopping(struct manager *m, bool now); /* now, or as soon as i
 void manager_tell_evacuated(struct manager *m, const char *nic, bool evacuated);
 void manager_tell_completed(struct manager *m, const struct move *move);
 const char *sa_direction_name(enum sa_direction direction); /* "in", "out", "unknown" */
-/* The device below a VLAN, or NULL. */
-const struct nic *manager_nic_below(struct manager *m, int ifindex);
-bool manager_nic_is_up(const struct manager *m, int ifindex); /* false too if it is not there */
-const char *manager_nic_name(struct manager *m, int ifindex); /* "" if it is not there */

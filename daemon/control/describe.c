@@ -65,7 +65,7 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 /* The name, or null if there is no such NIC. */
 static json_t *nic_or_null(struct manager *m, int ifindex)
 {
-	const char *name = manager_nic_name(m, ifindex);
+	const char *name = network_name(m->network, ifindex);
 
 	return name[0] ? json_string(name) : json_null();
 }

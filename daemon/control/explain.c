@@ -42,7 +42,7 @@ static void say_place(struct manager *m, json_t *sentences, const struct sa *sa)
 	units_format_time(manager_now(m) - sa->moved_at, time);
 	if (sa->ifindex != 0)
 		say(sentences, "It is in the NIC %s, for at least %s.",
-		    manager_nic_name(m, sa->ifindex), time);
+		    network_name(m->network, sa->ifindex), time);
 	else
 		say(sentences, "It is in software, for at least %s.", time);
 }
@@ -76,8 +76,8 @@ static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
 static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	const struct manager_nic *n = manager_nic(m, sa->candidate);
-	const char *name = manager_nic_name(m, sa->candidate);
-	const struct nic *below = manager_nic_below(m, sa->candidate);
+	const char *name = network_name(m->network, sa->candidate);
+	const struct nic *below = network_below_vlan(m->network, sa->candidate);
 
 	if (sa->candidacy == CANDIDACY_OK)
 		say(sentences, "It competes for a slot of %s.", name);

@@ -71,7 +71,7 @@ static json_t *slots_of(struct manager *m, const struct manager_nic *n)
 /* What the device is. */
 static json_t *device_of(struct manager *m, const struct manager_nic *n)
 {
-	const struct nic *nic = m->network->ops->get(m->network, n->ifindex);
+	const struct nic *nic = network_get(m->network, n->ifindex);
 
 	return json_pack("{s:s, s:i, s:s*, s:b, s:b}", "name", n->name, "index", n->ifindex,
 			 "driver", nic && nic->driver[0] ? nic->driver : NULL, "up", nic && nic->up,

@@ -191,7 +191,7 @@ void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_b
 	if (covers->witness)
 		remove_witness(covers, kernel, batch);
 	if (covers->n_larvals > 0) {
-		kernel->ops->wait_for_lookups(kernel);
+		kernel_wait_for_lookups(kernel);
 		delete_larvals(kernel, batch, covers->larvals, covers->n_larvals);
 	}
 	if (covers->lost)
@@ -226,11 +226,11 @@ int covers_sweep(struct kernel *kernel, struct kernel_batch *batch)
 	struct covers covers = {};
 	int r;
 
-	r = kernel->ops->dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
+	r = kernel_dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
 	if (left.witness)
 		remove_witness(&covers, kernel, batch);
 	if (left.n > 0) {
-		kernel->ops->wait_for_lookups(kernel);
+		kernel_wait_for_lookups(kernel);
 		delete_larvals(kernel, batch, left.ids, left.n);
 	}
 	return r < 0 ? r : 0;

@@ -131,7 +131,7 @@ void migrator_cover(struct migrator *m, const struct sa_id *ids, size_t n)
 	if (n == 0)
 		return;
 	covers_add_by_id(&m->covers, m->kernel, m->arena, &m->batch, ids, n);
-	m->kernel->ops->wait_for_lookups(m->kernel);
+	kernel_wait_for_lookups(m->kernel);
 }
 
 static void hold_covers(struct migrator *m, struct move *move, bool hold)
@@ -212,7 +212,7 @@ bool migrator_unmask(struct migrator *m, const struct sa_id *ids, size_t n, stru
 {
 	if (n == 0)
 		return false;
-	m->kernel->ops->wait_for_lookups(m->kernel);
+	kernel_wait_for_lookups(m->kernel);
 	for (size_t i = 0; i < n; i += COVERED_MAX)
 		if (unmask(m, ids + i, n - i < COVERED_MAX ? n - i : COVERED_MAX, ret_lost))
 			return true;

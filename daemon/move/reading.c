@@ -65,5 +65,5 @@ int reading_exchange(struct kernel *kernel, struct kernel_batch *batch, struct r
 int reading_dump(struct kernel *kernel, struct reading *reading)
 {
 	reading->dumped = true;
-	return kernel->ops->dump(kernel, XFRM_MSG_GETSA, read_message, reading);
+	return kernel_dump(kernel, XFRM_MSG_GETSA, read_message, reading);
 }

@@ -132,7 +132,7 @@ static void step_cover(struct migrator *m, struct move *move)
 		finish(move, MOVE_RESULT_FAILED);
 		return;
 	}
-	m->kernel->ops->wait_for_lookups(m->kernel);
+	kernel_wait_for_lookups(m->kernel);
 	/* It sent packets in the meantime, or the IKE daemon was here. */
 	move->state = MOVE_READ;
 }
@@ -680,7 +680,7 @@ static void step_unmask(struct migrator *m, struct move *move)
 	}
 	/* There may be more of them to come, if the SA was away just now. */
 	if (!move->anew || move->removed)
-		m->kernel->ops->wait_for_lookups(m->kernel);
+		kernel_wait_for_lookups(m->kernel);
 	if (!find_hidden(m, move) || store_anew(m, move) < 0) {
 		finish(move, MOVE_RESULT_GONE);
 		return;

@@ -5,6 +5,9 @@
 
 #include <errno.h>
 
+/* VLANs within VLANs: more are not to be expected. */
+#define VLANS_MAX 8
+
 struct watched_network {
 	struct network network;
 	struct nic_watch *watch;
@@ -157,4 +160,29 @@ int network_new(sd_event *event, const struct nic_watch_callbacks *callbacks, vo
 		return r;
 	*ret_network = TAKE_PTR(network);
 	return 0;
+}
+
+const char *network_name(struct network *network, int ifindex)
+{
+	const struct nic *nic = ifindex ? network_get(network, ifindex) : NULL;
+
+	return nic ? nic->name : "";
+}
+
+bool network_is_up(struct network *network, int ifindex)
+{
+	const struct nic *nic = network_get(network, ifindex);
+
+	return nic && nic->up;
+}
+
+const struct nic *network_below_vlan(struct network *network, int ifindex)
+{
+	const struct nic *nic = network_get(network, ifindex);
+
+	if (!nic || !nic->is_vlan)
+		return NULL;
+	for (unsigned i = 0; nic && nic->is_vlan && i < VLANS_MAX; i++)
+		nic = network_get(network, nic->lower_ifindex);
+	return nic;
 }

@@ -32,8 +32,45 @@ struct network {
 int network_new(sd_event *event, const struct nic_watch_callbacks *callbacks, void *userdata,
 		struct network **ret_network);
 
+static inline size_t network_count(struct network *network)
+{
+	return network->ops->count(network);
+}
+
+static inline const struct nic *network_at(struct network *network, size_t index)
+{
+	return network->ops->at(network, index);
+}
+
+static inline const struct nic *network_get(struct network *network, int ifindex)
+{
+	return network->ops->get(network, ifindex);
+}
+
+static inline const struct nic *network_find(struct network *network, const char *name)
+{
+	return network->ops->find(network, name);
+}
+
+static inline bool network_address_is_local(struct network *network, uint16_t family,
+					    const struct sa_address *address)
+{
+	return network->ops->address_is_local(network, family, address);
+}
+
+static inline int network_route_for_sa(struct network *network, const struct sa_description *sa,
+				       uint32_t mark, int *ret_ifindex)
+{
+	return network->ops->route_for_sa(network, sa, mark, ret_ifindex);
+}
+
 static inline struct network *network_free(struct network *network)
 {
 	return network ? network->ops->free(network) : NULL;
 }
 DEFINE_CLEANUP(struct network *, network_free);
+
+const char *network_name(struct network *network, int ifindex); /* "" if it is not there */
+bool network_is_up(struct network *network, int ifindex);       /* false too if it is not there */
+/* The device below a VLAN, or NULL. */
+const struct nic *network_below_vlan(struct network *network, int ifindex);

@@ -163,7 +163,7 @@ static int take_dumped(const struct nlmsghdr *message, bool own, void *userdata)
 int spd_read(struct kernel *kernel, struct spd *ret_spd)
 {
 	struct spd spd = {};
-	int r = kernel->ops->dump(kernel, XFRM_MSG_GETPOLICY, take_dumped, &spd);
+	int r = kernel_dump(kernel, XFRM_MSG_GETPOLICY, take_dumped, &spd);
 
 	if (r < 0) {
 		spd_clear(&spd);

@@ -91,6 +91,28 @@ static inline int kernel_transact(struct kernel *kernel, struct kernel_batch *ba
 	return kernel->ops->transact(kernel, batch, handler, userdata);
 }
 
+static inline int kernel_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
+			      void *userdata)
+{
+	return kernel->ops->dump(kernel, type, handler, userdata);
+}
+
+static inline void kernel_wait_for_lookups(struct kernel *kernel)
+{
+	kernel->ops->wait_for_lookups(kernel);
+}
+
+static inline int kernel_receive_events(struct kernel *kernel, kernel_handler handler,
+					void *userdata)
+{
+	return kernel->ops->receive_events(kernel, handler, userdata);
+}
+
+static inline int kernel_event_fd(struct kernel *kernel)
+{
+	return kernel->ops->event_fd(kernel);
+}
+
 static inline struct kernel *kernel_free(struct kernel *kernel)
 {
 	return kernel ? kernel->ops->free(kernel) : NULL;

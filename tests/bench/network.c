@@ -67,7 +67,7 @@ static void write_sa(uint8_t *buffer, uint32_t i)
 	memset(p + sizeof(algorithm), 1, KEY_SIZE);
 }
 
-static int kernel_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
+static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
 {
 	_Alignas(8) uint8_t buffer[1024];
 
@@ -117,7 +117,7 @@ static struct kernel *kernel_release(struct kernel *kernel)
 
 static const struct kernel_ops kernel_ops = {
 	.transact = kernel_answer,
-	.dump = kernel_dump,
+	.dump = fake_dump,
 	.wait_for_lookups = kernel_wait,
 	.receive_events = kernel_events,
 	.event_fd = kernel_fd,
@@ -135,17 +135,17 @@ struct bench_network {
 	struct route_cache *cache;
 };
 
-static size_t network_count(struct network *network)
+static size_t fake_count(struct network *network)
 {
 	return ((struct bench_network *)network)->n_nics;
 }
 
-static const struct nic *network_at(struct network *network, size_t index)
+static const struct nic *fake_at(struct network *network, size_t index)
 {
 	return &((struct bench_network *)network)->nics[index];
 }
 
-static const struct nic *network_get(struct network *network, int ifindex)
+static const struct nic *fake_get(struct network *network, int ifindex)
 {
 	const struct bench_network *n = (struct bench_network *)network;
 
@@ -153,7 +153,7 @@ static const struct nic *network_get(struct network *network, int ifindex)
 								     : NULL;
 }
 
-static const struct nic *network_find(struct network *network, const char *name)
+static const struct nic *fake_find(struct network *network, const char *name)
 {
 	(void)name;
 	return &((struct bench_network *)network)->nics[0];
@@ -191,10 +191,10 @@ static struct network *network_release(struct network *network)
 }
 
 static const struct network_ops network_ops = {
-	.count = network_count,
-	.at = network_at,
-	.get = network_get,
-	.find = network_find,
+	.count = fake_count,
+	.at = fake_at,
+	.get = fake_get,
+	.find = fake_find,
 	.address_is_local = network_is_local,
 	.route_for_sa = network_route,
 	.free = network_release,

@@ -44,19 +44,19 @@ static struct test_network *test_network(struct network *network)
 	return (struct test_network *)network;
 }
 
-static size_t network_count(struct network *network)
+static size_t fake_count(struct network *network)
 {
 	return test_network(network)->present + test_network(network)->other_present;
 }
 
-static const struct nic *network_at(struct network *network, size_t index)
+static const struct nic *fake_at(struct network *network, size_t index)
 {
 	struct test_network *n = test_network(network);
 
 	return n->present && index == 0 ? &n->nic : &n->other;
 }
 
-static const struct nic *network_get(struct network *network, int ifindex)
+static const struct nic *fake_get(struct network *network, int ifindex)
 {
 	struct test_network *n = test_network(network);
 
@@ -65,7 +65,7 @@ static const struct nic *network_get(struct network *network, int ifindex)
 	return n->present && ifindex == NIC ? &n->nic : NULL;
 }
 
-static const struct nic *network_find(struct network *network, const char *name)
+static const struct nic *fake_find(struct network *network, const char *name)
 {
 	struct test_network *n = test_network(network);
 
@@ -75,8 +75,8 @@ static const struct nic *network_find(struct network *network, const char *name)
 }
 
 /* The address of the fake kernel that its SAs begin or end at. */
-static bool network_address_is_local(struct network *network, uint16_t family,
-				     const struct sa_address *address)
+static bool fake_address_is_local(struct network *network, uint16_t family,
+				  const struct sa_address *address)
 {
 	static const uint8_t gateway[] = {10, 0, 255, 255};
 
@@ -107,11 +107,11 @@ static struct network *network_release(struct network *network)
 }
 
 static const struct network_ops test_network_ops = {
-	.count = network_count,
-	.at = network_at,
-	.get = network_get,
-	.find = network_find,
-	.address_is_local = network_address_is_local,
+	.count = fake_count,
+	.at = fake_at,
+	.get = fake_get,
+	.find = fake_find,
+	.address_is_local = fake_address_is_local,
 	.route_for_sa = network_route,
 	.free = network_release,
 };

@@ -163,7 +163,7 @@ static void test_packet_inside_crypto(void **state)
 	assert_int_equal(fake_kernel_end_packet(b->fake), 0);
 	assert_int_equal(fake_kernel_late_replays(b->fake, in), 2);
 	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 14, 100), 0);
-	b->kernel->ops->wait_for_lookups(b->kernel);
+	kernel_wait_for_lookups(b->kernel);
 	bench_remake(b, in, NULL, true);
 	assert_int_equal(fake_kernel_receive(b->fake, in, 14, 100), -EALREADY);
 	bench_assert_sound(b);
@@ -259,7 +259,7 @@ static void test_several_policies(void **state)
 	fake_kernel_add_policy(b->fake,
 			       &(struct fake_policy_spec){.index = 1, .reqid = 5, .spi = 0x1000});
 	b->n_messages = 0;
-	assert_int_equal(b->kernel->ops->dump(b->kernel, XFRM_MSG_GETPOLICY, bench_take, b), 0);
+	assert_int_equal(kernel_dump(b->kernel, XFRM_MSG_GETPOLICY, bench_take, b), 0);
 	assert_int_equal(b->n_messages, 1);
 	memcpy(&template, bench_payload(b, sizeof(struct xfrm_userpolicy_info), XFRMA_TMPL),
 	       sizeof(template));

@@ -185,30 +185,30 @@ static void test_hooks_and_kill(void **state)
 static void test_events(void **state)
 {
 	struct bench *b = *state;
-	struct pollfd fd = {.fd = b->kernel->ops->event_fd(b->kernel), .events = POLLIN};
+	struct pollfd fd = {.fd = kernel_event_fd(b->kernel), .events = POLLIN};
 	struct fake_belief *belief;
 
 	assert_int_equal(poll(&fd, 1, 0), 0);
 	belief = bench_install(b, &(struct fake_sa_spec){});
 	assert_int_equal(poll(&fd, 1, 0), 1);
-	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), 0);
+	assert_int_equal(kernel_receive_events(b->kernel, bench_take, b), 0);
 	assert_int_equal(b->types[0], XFRM_MSG_NEWSA);
 	assert_false(b->own);
 	assert_int_equal(poll(&fd, 1, 0), 0);
 	bench_add(b, XFRM_MSG_DELSA, belief);
 	assert_int_equal(bench_transact(b), 0);
 	b->own = false;
-	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), 0);
+	assert_int_equal(kernel_receive_events(b->kernel, bench_take, b), 0);
 	assert_true(b->own);
 
 	fake_kernel_config(b->fake)->event_queue = 2;
 	b->n_messages = 0;
 	for (uint32_t spi = 1; spi <= 5; spi++)
 		(void)bench_install(b, &(struct fake_sa_spec){.spi = spi, .peer = spi});
-	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), -ENOBUFS);
-	assert_int_equal(b->kernel->ops->receive_events(b->kernel, bench_take, b), 0);
+	assert_int_equal(kernel_receive_events(b->kernel, bench_take, b), -ENOBUFS);
+	assert_int_equal(kernel_receive_events(b->kernel, bench_take, b), 0);
 	assert_int_equal(b->n_messages, 2);
-	assert_int_equal(b->kernel->ops->dump(b->kernel, XFRM_MSG_GETSA, bench_take, b), 0);
+	assert_int_equal(kernel_dump(b->kernel, XFRM_MSG_GETSA, bench_take, b), 0);
 	assert_int_equal(b->n_messages, 7);
 }
 

@@ -498,7 +498,7 @@ static int device_of(struct network *network, const char *source, const char *pe
 		.source = address(source),
 		.direction = SA_DIRECTION_OUT,
 	};
-	int ifindex = 0, r = network->ops->route_for_sa(network, &sa, 0, &ifindex);
+	int ifindex = 0, r = network_route_for_sa(network, &sa, 0, &ifindex);
 
 	return r < 0 ? r : ifindex;
 }
@@ -522,14 +522,14 @@ static void test_address_of_an_sa(void **state)
 		start = now_usec(f->event);
 		while (now_usec(f->event) - start < 2 * NIC_WATCH_DEBOUNCE_USEC)
 			assert_true(sd_event_run(f->event, NIC_WATCH_DEBOUNCE_USEC) >= 0);
-		assert_int_equal(network->ops->address_is_local(network, AF_INET6, &link), i == 0);
+		assert_int_equal(network_address_is_local(network, AF_INET6, &link), i == 0);
 	}
 	assert_int_equal(seen.routes + seen.addresses, 0);
 
 	run("ip address add 203.0.113.5/32 dev right0");
 	wait_for(f, &seen.routes, 1);
 	assert_int_equal(seen.addresses, 0);
-	assert_true(network->ops->address_is_local(network, AF_INET, &own));
+	assert_true(network_address_is_local(network, AF_INET, &own));
 	assert_int_equal(device_of(network, "203.0.113.5", "10.4.0.1"), left);
 
 	run("ip address del 203.0.113.5/32 dev right0");
@@ -548,7 +548,7 @@ static void test_reroute_after_carrier_loss(void **state)
 
 	assert_int_equal(device_of(network, "192.0.2.1", "10.4.0.1"), left);
 	run("ip link set left1 down");
-	while (network->ops->get(network, left)->carrier)
+	while (network_get(network, left)->carrier)
 		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
 	seen.routes = 0;
 	run("ip route add 10.4.0.0/24 dev right0");
@@ -573,14 +573,14 @@ static void test_next_hop_lives_again(void **state)
 	    "ip route add 10.5.0.0/16 nexthop via 192.0.2.2 nexthop via 198.51.100.2");
 	network = open_network(f, &seen);
 	run("ip link set right0 down");
-	while (network->ops->get(network, right)->up)
+	while (network_get(network, right)->up)
 		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
 	for (unsigned i = 1; i <= 64; i++) {
 		(void)snprintf(peer, sizeof(peer), "10.5.0.%u", i);
 		assert_int_equal(device_of(network, "203.0.113.1", peer), left);
 	}
 	run("ip link set right0 up");
-	while (!network->ops->get(network, right)->up)
+	while (!network_get(network, right)->up)
 		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
 	for (unsigned i = 1; i <= 64; i++) {
 		(void)snprintf(peer, sizeof(peer), "10.5.0.%u", i);

@@ -45,32 +45,32 @@ struct life_network {
 	size_t n; /* 0: it is gone */
 };
 
-static size_t network_count(struct network *network)
+static size_t fake_count(struct network *network)
 {
 	return ((struct life_network *)network)->n;
 }
 
-static const struct nic *network_at(struct network *network, size_t index)
+static const struct nic *fake_at(struct network *network, size_t index)
 {
 	(void)index;
 	return &((struct life_network *)network)->nic;
 }
 
-static const struct nic *network_get(struct network *network, int ifindex)
+static const struct nic *fake_get(struct network *network, int ifindex)
 {
-	return network_count(network) > 0 && ifindex == LIFE_NIC ? network_at(network, 0) : NULL;
+	return fake_count(network) > 0 && ifindex == LIFE_NIC ? fake_at(network, 0) : NULL;
 }
 
-static const struct nic *network_find(struct network *network, const char *name)
+static const struct nic *fake_find(struct network *network, const char *name)
 {
-	const struct nic *nic = network_get(network, LIFE_NIC);
+	const struct nic *nic = fake_get(network, LIFE_NIC);
 
 	return nic && strcmp(nic->name, name) == 0 ? nic : NULL;
 }
 
 /* The address of the fake kernel that its SAs begin or end at. */
-static bool network_address_is_local(struct network *network, uint16_t family,
-				     const struct sa_address *address)
+static bool fake_address_is_local(struct network *network, uint16_t family,
+				  const struct sa_address *address)
 {
 	static const uint8_t gateway[] = {10, 0, 255, 255};
 
@@ -84,7 +84,7 @@ static int network_route(struct network *network, const struct sa_description *s
 {
 	(void)sa;
 	(void)mark;
-	if (network_count(network) == 0)
+	if (fake_count(network) == 0)
 		return -ENETUNREACH;
 	*ret_ifindex = LIFE_NIC;
 	return 0;
@@ -97,11 +97,11 @@ static struct network *network_close(struct network *network)
 }
 
 static const struct network_ops network_ops = {
-	.count = network_count,
-	.at = network_at,
-	.get = network_get,
-	.find = network_find,
-	.address_is_local = network_address_is_local,
+	.count = fake_count,
+	.at = fake_at,
+	.get = fake_get,
+	.find = fake_find,
+	.address_is_local = fake_address_is_local,
 	.route_for_sa = network_route,
 	.free = network_close,
 };
