@@ -243,7 +243,8 @@ static size_t packet_bucket_of(const struct sa_table *table, const struct sa_des
 		memcpy(&destination, d->id.destination.bytes + i, sizeof(destination));
 		h = mix(table, h ^ (source + destination));
 	}
-	return h % PACKET_BUCKETS;
+	/* The last bytes of an address change the upper bits only. */
+	return mix(table, h) % PACKET_BUCKETS;
 }
 
 static bool same_address(const struct sa_address *a, const struct sa_address *b)

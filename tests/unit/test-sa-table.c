@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the table of SAs finds, what it does without memory, and what it gives back. */
+#include "sa/table.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "failing.h"
+
+#define N 3000u
+
+/* Of each test, so that what shares a bucket is the same in each run. */
+static const struct spi_hash_seed seed = {
+	{UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f)}};
+
+static unsigned live; /* allocations of the table */
+
+/* The program is linked with --wrap of these. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+void __real_free(void *pointer);
+void __wrap_free(void *pointer);
+ssize_t __real_getrandom(void *buffer, size_t size, unsigned flags);
+ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags);
+
+static void *counted(void *pointer)
+{
+	live += pointer != NULL;
+	return pointer;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return failing_now() ? NULL : counted(__real_calloc(n, size));
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return failing_now() ? NULL : counted(__real_malloc(size));
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return counted(__real_strdup(text));
+}
+
+void __wrap_free(void *pointer)
+{
+	live -= pointer != NULL;
+	__real_free(pointer);
+}
+
+/* Always elsewhere, and what is new in it is not zero. */
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
+{
+	size_t old = pointer ? malloc_usable_size(pointer) : 0;
+	uint8_t *grown;
+
+	if (failing_now())
+		return NULL;
+	grown = counted(__real_malloc(n * size));
+	assert_non_null(grown);
+	memset(grown, 0xa5, n * size);
+	if (pointer)
+		memcpy(grown, pointer, old < n * size ? old : n * size);
+	__wrap_free(pointer);
+	return grown;
+}
+
+ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags)
+{
+	return failing_now() ? -1 : __real_getrandom(buffer, size, flags);
+}
+
+static int setup(void **state)
+{
+	struct sa_table *table = __real_malloc(sizeof(*table));
+
+	assert_non_null(table);
+	memset(table, 0xa5, sizeof(*table));
+	live = 0;
+	assert_int_equal(sa_table_init(table), 0);
+	table->seed = seed;
+	*state = table;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const struct sa_table empty;
+	struct sa_table *table = *state;
+
+	sa_table_release(table);
+	assert_memory_equal(table, &empty, sizeof(empty));
+	assert_int_equal(live, 0);
+	__real_free(table);
+	return 0;
+}
+
+static const struct sa_shape shape = {.family = AF_INET, .protocol = IPPROTO_ESP, .key_bits = 160};
+
+static struct sa_description make(uint32_t spi)
+{
+	return (struct sa_description){
+		.id = {.destination.bytes = {10, 0, 0, 2},
+		       .spi = spi,
+		       .family = AF_INET,
+		       .protocol = IPPROTO_ESP},
+		.source.bytes = {10, 0, 0, 1},
+		.reqid = 1,
+	};
+}
+
+static struct sa *add(struct sa_table *table, struct sa_description description)
+{
+	struct sa *sa = NULL;
+
+	assert_int_equal(sa_table_add(table, &description, &shape, &sa), 0);
+	assert_non_null(sa);
+	return sa;
+}
+
+static struct sa *find(const struct sa_table *table, uint32_t spi)
+{
+	struct sa_description description = make(spi);
+
+	return sa_table_find(table, &description.id);
+}
+
+static void test_candidacies(void **state)
+{
+	(void)state;
+	for (enum candidacy i = 0; i < _CANDIDACY_MAX; i++) {
+		assert_non_null(candidacy_name(i));
+		assert_true(strlen(candidacy_text(i)) > strlen(candidacy_name(i)));
+		for (enum candidacy j = 0; j < i; j++) {
+			assert_string_not_equal(candidacy_name(i), candidacy_name(j));
+			assert_string_not_equal(candidacy_text(i), candidacy_text(j));
+		}
+	}
+	assert_string_equal(candidacy_name(CANDIDACY_NO_ROUTE), "no-route");
+	assert_string_equal(candidacy_name(CANDIDACY_PEER_MOVES), "peer-moves");
+}
+
+/* By its whole identity, however many there are, in the order in which they came. */
+static void test_find(void **state)
+{
+	struct sa_table *table = *state;
+	struct sa_description again = make(7);
+	struct sa *sa, *other = NULL;
+	uint32_t spi = 0;
+
+	assert_null(find(table, 1));
+	for (uint32_t i = 0; i < N; i++) {
+		sa = add(table, make(i));
+		assert_int_equal(sa->description.id.spi, i);
+		assert_int_equal(sa->handle, POLICY_NONE);
+		assert_int_equal(sa->ifindex, 0);
+		assert_memory_equal(sa->shape, &shape, sizeof(shape));
+		assert_int_equal(table->n, i + 1);
+		/* Not fuller than one SA a bucket, and the mask reaches each of them. */
+		assert_true(table->n <= table->n_buckets);
+		assert_int_equal(table->n_buckets & (table->n_buckets - 1), 0);
+		assert_true(table->n_buckets == 1024 || table->n_buckets < 2 * table->n);
+	}
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(find(table, i)->description.id.spi, i);
+	assert_null(find(table, N));
+	TAILQ_FOREACH(sa, &table->all, list)
+		assert_int_equal(sa->description.id.spi, spi++);
+	assert_int_equal(spi, N);
+
+	assert_int_equal(sa_table_add(table, &again, &shape, &other), -EEXIST);
+	assert_null(other);
+	again.id.mark_value = 1;
+	assert_null(sa_table_find(table, &again.id));
+	add(table, again);
+	assert_ptr_equal(sa_table_find(table, &again.id), TAILQ_LAST(&table->all, sa_list));
+	assert_int_equal(table->n, N + 1);
+}
+
+static void test_remove(void **state)
+{
+	struct sa_table *table = *state;
+	struct sa *sa;
+
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(sa_table_set_handle(table, add(table, make(i)), i), 0);
+	/* Each bucket loses some of the middle, of the front and of the end. */
+	for (uint32_t i = 0; i < N; i += 3)
+		sa_table_remove(table, find(table, i));
+	assert_int_equal(table->n, N - N / 3);
+	for (uint32_t i = 0; i < N; i++) {
+		sa = find(table, i);
+		assert_int_equal(sa != NULL, i % 3 != 0);
+		assert_ptr_equal(sa_table_by_handle(table, i), sa);
+	}
+	TAILQ_FOREACH(sa, &table->all, list)
+		assert_true(sa->description.id.spi % 3 != 0);
+	add(table, make(0));
+	assert_int_equal(find(table, 0)->handle, POLICY_NONE);
+}
+
+/* What hangs from an entry goes with it. */
+static void test_remove_all_of_it(void **state)
+{
+	struct sa_table *table = *state;
+	struct secret_arena *arena;
+	struct sa *sa = add(table, make(1)), *other = add(table, make(2));
+	unsigned before;
+
+	assert_int_equal(secret_arena_new(1 << 16, &arena), 0);
+	before = live;
+	sa->refusal_text = strdup("refused");
+	sa->shadow.image = (struct sa_image){
+		.arena = arena, .attributes = secret_alloc(arena, 64), .size = 64};
+	assert_true(secret_arena_in_use(arena) > 0);
+	sa_table_set_packet(table, sa, true);
+	assert_true(sa_table_has_packet_partner(table, other, 0));
+	sa_table_remove(table, sa);
+	assert_int_equal(secret_arena_in_use(arena), 0);
+	assert_int_equal(live, before - 1); /* the entry */
+	assert_false(sa_table_has_packet_partner(table, other, 0));
+	secret_arena_free(arena);
+}
+
+static void test_handles(void **state)
+{
+	static const policy_sa handles[] = {3, 0, 100, 4, 2000, 2001};
+	struct sa_table *table = *state;
+	struct sa *sas[ELEMENTSOF(handles)];
+
+	assert_null(sa_table_by_handle(table, 0));
+	assert_null(sa_table_by_handle(table, POLICY_NONE));
+	for (unsigned i = 0; i < ELEMENTSOF(handles); i++) {
+		sas[i] = add(table, make(i));
+		assert_int_equal(sa_table_set_handle(table, sas[i], handles[i]), 0);
+		for (unsigned j = 0; j < ELEMENTSOF(handles); j++)
+			assert_ptr_equal(sa_table_by_handle(table, handles[j]),
+					 j <= i ? sas[j] : NULL);
+		assert_int_equal(sas[i]->handle, handles[i]);
+	}
+	for (policy_sa handle = 5; handle < 100; handle++)
+		assert_null(sa_table_by_handle(table, handle));
+	/* The first that lies behind what is known. */
+	assert_null(sa_table_by_handle(table, (policy_sa)table->n_by_handle));
+	assert_int_equal(sa_table_set_handle(table, sas[0], (policy_sa)table->n_by_handle), 0);
+	assert_ptr_equal(sa_table_by_handle(table, sas[0]->handle), sas[0]);
+	sa_table_remove(table, sas[0]);
+
+	failing_in = 1;
+	assert_int_equal(sa_table_set_handle(table, sas[1], 100000), -ENOMEM);
+	assert_int_equal(sas[1]->handle, 0);
+	assert_ptr_equal(sa_table_by_handle(table, 0), sas[1]);
+	assert_null(sa_table_by_handle(table, 100000));
+}
+
+static void test_shapes(void **state)
+{
+	struct sa_table *table = *state;
+	const struct sa_shape *shapes[5];
+
+	for (uint32_t i = 0; i < ELEMENTSOF(shapes); i++) {
+		shapes[i] = sa_table_shape(table, &(struct sa_shape){.icv_bits = i});
+		assert_non_null(shapes[i]);
+		assert_int_equal(shapes[i]->icv_bits, i);
+	}
+	for (uint32_t i = 0; i < ELEMENTSOF(shapes); i++)
+		assert_ptr_equal(sa_table_shape(table, &(struct sa_shape){.icv_bits = i}),
+				 shapes[i]);
+	assert_int_equal(table->n_shapes, ELEMENTSOF(shapes));
+	for (unsigned calls = 1; calls <= 2; calls++) {
+		failing_in = calls;
+		assert_null(sa_table_shape(table, &(struct sa_shape){.icv_bits = 77}));
+	}
+	for (uint32_t i = 0; i < ELEMENTSOF(shapes); i++)
+		assert_ptr_equal(sa_table_shape(table, &(struct sa_shape){.icv_bits = i}),
+				 shapes[i]);
+	assert_int_equal(table->n_shapes, ELEMENTSOF(shapes));
+	assert_int_equal(sa_table_shape(table, &(struct sa_shape){.icv_bits = 77})->icv_bits, 77);
+}
+
+static void test_no_memory(void **state)
+{
+	struct sa_table *table = *state, other;
+	struct sa_description description = make(N);
+	struct sa *sa = NULL;
+
+	for (unsigned calls = 1; calls <= 3; calls++) {
+		memset(&other, 0xa5, sizeof(other));
+		failing_in = calls;
+		assert_int_equal(sa_table_init(&other), calls == 1 ? -FAILING_ERRNO : -ENOMEM);
+		sa_table_release(&other);
+	}
+	/* The array of shapes, the shape, the entry. */
+	for (unsigned calls = 1; calls <= 3; calls++) {
+		failing_in = calls;
+		assert_int_equal(sa_table_add(table, &description, &shape, &sa), -ENOMEM);
+		assert_null(sa);
+		assert_null(find(table, N));
+		assert_int_equal(table->n, 0);
+		assert_true(TAILQ_EMPTY(&table->all));
+	}
+	/* Without larger buckets it finds them all the same. */
+	for (uint32_t i = 0; i < 1100; i++) {
+		failing_in = i < 1024 ? 0 : 2; /* the first is the entry */
+		add(table, make(i));
+		assert_int_equal(failing_in, 0);
+	}
+	assert_int_equal(table->n_buckets, 1024);
+	for (uint32_t i = 0; i < 1100; i++)
+		assert_int_equal(find(table, i)->description.id.spi, i);
+}
+
+static void test_shared_spi(void **state)
+{
+	struct sa_table *table = *state;
+	struct sa_description description, other;
+	struct sa *sa;
+
+	/* Those of other SPIs in its bucket do not count. */
+	for (uint32_t i = 0; i < N; i++)
+		add(table, make(i));
+	for (uint32_t i = 0; i < N; i++) {
+		description = make(i);
+		assert_false(sa_table_spi_is_shared(table, &description.id));
+	}
+	description = make(N);
+	assert_false(sa_table_spi_is_shared(table, &description.id));
+	description = make(7);
+	description.id.destination.bytes[3] = 99;
+	sa = add(table, description);
+	assert_true(sa_table_spi_is_shared(table, &description.id));
+	description = make(7);
+	assert_true(sa_table_spi_is_shared(table, &description.id));
+	sa_table_remove(table, sa);
+	assert_false(sa_table_spi_is_shared(table, &description.id));
+
+	/* Nor the one of another protocol, wherever it is. */
+	other = description = make(N);
+	other.id.protocol = IPPROTO_AH;
+	while ((spi_hash(&seed, other.id.spi, IPPROTO_AH) ^
+		spi_hash(&seed, other.id.spi, IPPROTO_ESP)) %
+	       table->n_buckets)
+		other.id.spi++;
+	description.id.spi = other.id.spi;
+	add(table, description);
+	add(table, other);
+	assert_false(sa_table_spi_is_shared(table, &description.id));
+	assert_false(sa_table_spi_is_shared(table, &other.id));
+}
+
+/* Either direction of a tunnel in packet offload is a partner, whatever else differs. */
+static void test_packet_partners(void **state)
+{
+	struct sa_table *table = *state;
+	struct sa_description description = make(1), mirrored = make(2);
+	struct sa *sa, *same, *mirror;
+
+	for (unsigned i = 0; i < 16; i++) {
+		description.source.bytes[i] = (uint8_t)(17 * i);
+		description.id.destination.bytes[i] = (uint8_t)(200 - 3 * i);
+	}
+	sa = add(table, description);
+	mirrored.source = description.id.destination;
+	mirrored.id.destination = description.source;
+	mirrored.id.protocol = IPPROTO_AH;
+	mirrored.id.mark_value = mirrored.id.mark_mask = 0x12345;
+	mirrored.if_id = 3;
+	mirror = add(table, mirrored);
+	description.id.spi = 3;
+	description.id.mark_mask = 0x7fffffff;
+	same = add(table, description);
+
+	assert_false(sa_table_has_packet_partner(table, sa, 0));
+	sa_table_set_packet(table, sa, true);
+	assert_true(sa->packet);
+	assert_false(sa_table_has_packet_partner(table, sa, 0)); /* not its own */
+	assert_true(sa_table_has_packet_partner(table, same, 0));
+	assert_true(sa_table_has_packet_partner(table, mirror, 0));
+	sa->ifindex = 7;
+	assert_true(sa_table_has_packet_partner(table, same, 0));
+	assert_true(sa_table_has_packet_partner(table, same, 8));
+	assert_false(sa_table_has_packet_partner(table, same, 7));
+
+	/* Out of the middle, the front and the end of the bucket; more than once is once. */
+	for (unsigned i = 0; i < 2; i++) {
+		sa_table_set_packet(table, same, true);
+		sa_table_set_packet(table, mirror, true);
+	}
+	assert_true(sa_table_has_packet_partner(table, sa, 7));
+	sa_table_set_packet(table, same, false);
+	assert_false(same->packet);
+	sa_table_set_packet(table, same, false);
+	assert_true(sa_table_has_packet_partner(table, sa, 0));
+	assert_true(sa_table_has_packet_partner(table, mirror, 0));
+	sa_table_set_packet(table, mirror, false);
+	assert_false(sa_table_has_packet_partner(table, sa, 0));
+	assert_true(sa_table_has_packet_partner(table, mirror, 0));
+	sa_table_set_packet(table, mirror, true);
+	sa_table_set_packet(table, sa, false);
+	assert_true(sa_table_has_packet_partner(table, sa, 0));
+	assert_false(sa_table_has_packet_partner(table, mirror, 0));
+}
+
+static void vary(struct sa_address *address, uint32_t n, unsigned from)
+{
+	address->bytes[from] = (uint8_t)n;
+	address->bytes[from + 1] = (uint8_t)(n >> 8);
+}
+
+/* The description that differs from others of the kind in one respect. */
+static struct sa_description make_kind(unsigned kind, uint32_t n)
+{
+	struct sa_description description = make(n);
+	struct sa_description mirrored = description;
+
+	switch (kind) {
+	case 0:
+		description.reqid = n;
+		return description;
+	case 1:
+		vary(&description.source, n, 2);
+		return description;
+	case 2:
+		vary(&description.source, n, 14);
+		return description;
+	case 3:
+		vary(&description.id.destination, n, 2);
+		return description;
+	case 4:
+		vary(&description.id.destination, n, 14);
+		return description;
+	case 5: /* half of each direction, and no two of a tunnel */
+		vary(&description.id.destination, n, 2);
+		break;
+	default:
+		vary(&description.source, n, 2);
+	}
+	if (n % 2 == 0)
+		return description;
+	mirrored.source = description.id.destination;
+	mirrored.id.destination = description.source;
+	return mirrored;
+}
+
+/* Those that only share a bucket are none; and SAs of all kinds are spread over the buckets, as no
+ * peer can know who has no seed. */
+static void test_packet_buckets(void **state)
+{
+	struct sa_table *table = *state;
+	struct sa *sa;
+
+	for (unsigned kind = 0; kind < 7; kind++) {
+		size_t used = 0;
+
+		for (uint32_t i = 0; i < N; i++)
+			sa_table_set_packet(table, add(table, make_kind(kind, i)), true);
+		TAILQ_FOREACH(sa, &table->all, list)
+			assert_false(sa_table_has_packet_partner(table, sa, 0));
+		for (size_t i = 0; i < 4096; i++)
+			used += table->packet[i] != NULL;
+		/* What is random uses 2127 on average. */
+		assert_true(used > 2000);
+		while ((sa = TAILQ_FIRST(&table->all)))
+			sa_table_remove(table, sa);
+		for (size_t i = 0; i < 4096; i++)
+			assert_null(table->packet[i]);
+	}
+}
+
+static void test_packet_families(void **state)
+{
+	struct sa_table *table = *state;
+
+	for (uint32_t reqid = 0; reqid < 30000; reqid++) {
+		struct sa four = {.description = {.reqid = reqid, .id.family = AF_INET}};
+		struct sa six = {.description = {.reqid = reqid, .id.family = AF_INET6}};
+
+		sa_table_set_packet(table, &four, true);
+		assert_false(sa_table_has_packet_partner(table, &six, 0));
+		sa_table_set_packet(table, &four, false);
+	}
+}
+
+static size_t packet_bucket(struct sa_table *table, uint32_t reqid)
+{
+	struct sa sa = {.description = {.reqid = reqid, .id.family = AF_INET}};
+	size_t i = 0;
+
+	sa_table_set_packet(table, &sa, true);
+	while (table->packet[i] != &sa)
+		i++;
+	sa_table_set_packet(table, &sa, false);
+	return i;
+}
+
+/* Both words of the seed decide where they are. */
+static void test_packet_seed(void **state)
+{
+	struct sa_table *table = *state;
+
+	for (unsigned word = 0; word < 2; word++) {
+		unsigned moved = 0;
+
+		for (uint32_t reqid = 0; reqid < 100; reqid++) {
+			size_t before = packet_bucket(table, reqid);
+
+			table->seed.words[word] ^= UINT64_C(0x5bd1e9955bd1e994);
+			moved += packet_bucket(table, reqid) != before;
+			table->seed = seed;
+		}
+		assert_true(moved > 90);
+	}
+}
+
+static void test_history(void **state)
+{
+	static const struct {
+		double rate;
+		uint8_t sample;
+	} cases[] = {{0, 0},       {-5, 0},     {0.99, 0},      {NAN, 0},   {1, 1},
+		     {1.09, 1},    {1.1, 2},    {2, 9},         {1024, 81}, {4e9, 255},
+		     {3.5e9, 254}, {1e12, 255}, {INFINITY, 255}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+		assert_int_equal(history_encode(cases[i].rate), cases[i].sample);
+	assert_true(history_decode(0) == 0);
+	assert_true(history_decode(1) > 1 && history_decode(1) < 1.09);
+	for (unsigned i = 1; i < 256; i++) {
+		assert_int_equal(history_encode(history_decode((uint8_t)i)), i);
+		/* In the middle of the step. */
+		assert_int_equal(history_encode(history_decode((uint8_t)i) * exp2(0.49 / 8)), i);
+		assert_int_equal(history_encode(history_decode((uint8_t)i) * exp2(-0.49 / 8)), i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_candidacies),
+		cmocka_unit_test_setup_teardown(test_find, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_all_of_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handles, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared_spi, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_packet_partners, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_packet_buckets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_packet_families, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_packet_seed, setup, teardown),
+		cmocka_unit_test(test_history),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
