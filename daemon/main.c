@@ -381,7 +381,7 @@ static int run(struct daemon *d, const struct arguments *arguments)
 	failed_starts_forget(FAILED_STARTS_PATH);
 	(void)sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);
-	manager_tell_stopping(d->manager, true);
+	report_stopping(d->manager->reporter, manager_owes(d->manager), 0);
 	return r;
 }
 

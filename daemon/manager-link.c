@@ -82,6 +82,13 @@ static uint32_t speed_of(struct manager *m, int ifindex)
 	return n ? n->speed : 0;
 }
 
+static const char *name_of(struct manager *m, int ifindex)
+{
+	const struct manager_nic *n = manager_nic(m, ifindex);
+
+	return n ? n->name : "";
+}
+
 static bool prepare(struct manager *m, struct sa *sa)
 {
 	if (!is_restorable(m, sa))
@@ -228,7 +235,8 @@ static bool proceed(struct manager *m, struct manager_restoration *r)
 		return false;
 	}
 	if (r->restored > 0 || r->gone > 0)
-		manager_tell_restored(m, r->ifindex, r->restored, r->gone, r->seconds);
+		report_restored(m->reporter, name_of(m, r->ifindex), r->restored, r->gone,
+				r->seconds);
 	return true;
 }
 

@@ -167,7 +167,7 @@ static void tell_capacity(struct manager *m, policy_table table)
 	struct policy_table_view view;
 
 	policy_table_get(m->policy, table, &view);
-	manager_tell_capacity(m, manager_nic_of_table(m, table), view.capacity);
+	report_capacity(m->reporter, manager_nic_of_table(m, table)->name, view.capacity);
 }
 
 static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
@@ -279,6 +279,16 @@ static bool is_still_allowed(struct manager *m, const struct sa *sa,
 	return planned->table == (sa->description.direction == SA_DIRECTION_IN ? n->in : n->out);
 }
 
+static void report_outcome(struct manager *m, const struct sa *sa,
+			   const struct policy_move *planned, const struct move *move)
+{
+	int ifindex = planned->action == POLICY_PROMOTE ? sa->candidate
+		      : move                            ? move->expected_ifindex
+							: sa->ifindex;
+
+	report_move(m->reporter, network_name(m->network, ifindex), sa, planned, move);
+}
+
 static void make_move(struct manager *m, const struct policy_move *planned)
 {
 	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
@@ -321,13 +331,13 @@ static void make_move(struct manager *m, const struct policy_move *planned)
 		m->without_slot = planned->other;
 
 	if (move.result == MOVE_RESULT_GONE) {
-		manager_tell_move(m, sa, planned, &move);
+		report_outcome(m, sa, planned, &move);
 		report(m, sa, POLICY_FAILED);
 		handle_gone(m, sa, &move, begun);
 		return;
 	}
 	take_outcome(m, sa, planned, &move);
-	manager_tell_move(m, sa, planned, &move);
+	report_outcome(m, sa, planned, &move);
 	/* The kernel may have rewritten the time when it was added meanwhile. */
 	if (planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
 		(void)placed_add(m->environment.placed, &id, move.facts.offload_ifindex,
@@ -358,7 +368,7 @@ static void pretend(struct manager *m, const struct policy_move *planned)
 		return;
 	sa->virtually_resident = planned->action == POLICY_PROMOTE;
 	report(m, sa, POLICY_PRETENDED);
-	manager_tell_move(m, sa, planned, NULL);
+	report_outcome(m, sa, planned, NULL);
 }
 
 void manager_cancel_moves_of(struct manager *m, policy_sa handle)

@@ -266,7 +266,8 @@ static void tell_foreign(struct manager *m, struct manager_nic *n)
 	    (n->foreign_told_at > 0 && now - n->foreign_told_at < FOREIGN_TOLD_SECONDS))
 		return;
 	n->foreign_told_at = now;
-	manager_tell_foreign(m, n);
+	report_foreign(m->reporter, n->name, n->config && n->config->allow && n->config->trusted,
+		       n->foreign_in + n->foreign_out);
 }
 
 static struct manager_nic *add_nic(struct manager *m, int ifindex)

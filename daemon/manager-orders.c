@@ -17,9 +17,14 @@ void manager_load_orders(struct manager *m)
 	int r = orders_load(m->orders);
 
 	manager_set_health(m, HEALTH_ORDERS_LOST, r < 0);
-	manager_tell_orders(m, r);
-	if (r < 0)
+	for (size_t i = 0; i < orders_n_evacuated(m->orders); i++)
+		report_evacuated(m->reporter, orders_evacuated(m->orders, i), true);
+	if (r < 0) {
+		report_orders_lost(m->reporter, m->environment.orders_path, r);
 		save(m);
+	} else if (orders_are_paused(m->orders)) {
+		report_still_paused(m->reporter);
+	}
 }
 
 void manager_set_paused(struct manager *m, bool paused)
@@ -33,7 +38,7 @@ void manager_set_paused(struct manager *m, bool paused)
 		manager_cancel_moves(m);
 	else
 		manager_plan_soon(m);
-	manager_tell_paused(m);
+	report_paused(m->reporter, paused);
 }
 
 int manager_evacuate(struct manager *m, const char *name)
@@ -48,7 +53,7 @@ int manager_evacuate(struct manager *m, const char *name)
 	if (r < 0)
 		return r;
 	save(m);
-	manager_tell_evacuated(m, name, true);
+	report_evacuated(m->reporter, name, true);
 	manager_look_anew(m);
 	return 0;
 }
@@ -58,7 +63,7 @@ int manager_end_evacuation(struct manager *m, const char *name)
 	if (!orders_end_evacuation(m->orders, name))
 		return -ENOENT;
 	save(m);
-	manager_tell_evacuated(m, name, false);
+	report_evacuated(m->reporter, name, false);
 	manager_look_anew(m);
 	return 0;
 }
@@ -104,6 +109,6 @@ void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdat
 	};
 	manager_cancel_moves(m);
 	if (manager_owes(m))
-		manager_tell_stopping(m, false);
+		report_stopping(m->reporter, true, MANAGER_STOP_SECONDS);
 	manager_stop_if_settled(m);
 }

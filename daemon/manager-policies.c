@@ -28,7 +28,7 @@ static void raise_alarms(struct manager *m, const struct spd *before)
 		n = first ? spd_count_missing(before, &m->spd, ifindex) : 0;
 		/* If events were lost, somebody may have deleted them. */
 		if (n > 0 && (!m->stale || !network_is_up(m->network, ifindex)))
-			manager_tell_policies_lost(m, ifindex, n);
+			report_policies_lost(m->reporter, network_name(m->network, ifindex), n);
 	}
 }
 

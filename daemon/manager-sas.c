@@ -228,6 +228,7 @@ static void note_packet_mode(struct manager *m, struct sa *sa, const struct sa_f
 
 static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 {
+	const struct manager_nic *nic;
 	bool adopted;
 	struct sa *sa;
 
@@ -248,13 +249,15 @@ static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 	manager_configure_sa(m, sa);
 	if (adopted) {
 		manager_watch_begin(m, sa, facts);
-		manager_tell_adopted(m, sa);
+		nic = manager_nic(m, sa->ifindex);
+		report_adopted(m->reporter, network_name(m->network, sa->ifindex), sa,
+			       nic ? nic->candidacy : CANDIDACY_NO_NIC);
 		schedule_in(&m->schedule, MANAGER_PLAN, 0);
 	}
 	if (sa->foreign)
 		m->nics_changed = true;
 	if (sa->hands_off != HANDS_OFF_NONE && sa->hands_off != HANDS_OFF_LARVAL)
-		manager_tell_hands_off(m, sa);
+		report_hands_off(m->reporter, network_name(m->network, sa->ifindex), sa);
 	return sa;
 }
 

@@ -72,7 +72,7 @@ static void strike(struct manager *m, struct manager_nic *n)
 	if (n->distrust > DISTRUST_SECONDS_MAX)
 		n->distrust = DISTRUST_SECONDS_MAX;
 	n->distrusted_until = now + n->distrust;
-	manager_tell_distrusted(m, n);
+	report_distrusted(m->reporter, n->name, n->distrust);
 	m->look_anew = true;
 }
 
@@ -95,7 +95,7 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 	if (!fault)
 		return;
 	sa->watch = (struct sa_watch){};
-	manager_tell_fault(m, sa, fault);
+	report_fault(m->reporter, network_name(m->network, sa->ifindex), sa, fault);
 	if (sa->handle != POLICY_NONE)
 		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
 	n = manager_nic(m, sa->ifindex);
@@ -113,7 +113,7 @@ void manager_watch_verdict(struct manager *m, struct sa *sa)
 	n = manager_nic_of_table(m, verdict.table);
 	if (!n)
 		return;
-	manager_tell_verdict(m, sa, n, &verdict);
+	report_verdict(m->reporter, n->name, sa, &verdict);
 	if (verdict.slower && verdict.stopped)
 		strike(m, n);
 }

@@ -31,6 +31,12 @@ double manager_now(const struct manager *m)
 	return clock_monotonic(&m->environment.clock);
 }
 
+void manager_set_health(struct manager *m, enum health_condition condition, bool holds)
+{
+	if (health_set(m->health, condition, holds))
+		report_health(m->reporter, condition, holds);
+}
+
 void manager_tick(struct manager *m)
 {
 	bool was_stale = m->stale;
@@ -40,13 +46,15 @@ void manager_tick(struct manager *m)
 		if (r == -ENOBUFS)
 			m->overruns++;
 		m->stale = true;
-		manager_tell_dump_failed(m, r);
+		(void)health_set(m->health, HEALTH_NO_DUMP, true);
+		report_dump_failed(m->reporter, r);
 		return;
 	}
 	if (was_stale) {
 		m->stale = false;
 		m->resyncs++;
-		manager_tell_resynchronised(m);
+		(void)health_set(m->health, HEALTH_NO_DUMP, false);
+		report_resynchronised(m->reporter, m->sas.n);
 	}
 	manager_save_ownership(m);
 	(void)manager_run_restorations(m);
@@ -219,6 +227,17 @@ void manager_look_anew_if_due(struct manager *m)
 	manager_look_anew(m);
 }
 
+static void report_link(struct manager *m, const struct nic *old, const struct nic *new)
+{
+	bool lost = old && (!new || (old->up && !new->up));
+	bool came = new &&new->up &&new->esp_offload && (!old || !old->up || !old->esp_offload);
+
+	if (lost && (old->esp_offload || manager_nic(m, old->ifindex)))
+		report_nic_lost(m->reporter, old->name, !new);
+	else if (came)
+		report_nic_usable(m->reporter, new->name);
+}
+
 static void on_link(const struct nic *old, const struct nic *new, void *userdata)
 {
 	struct manager *m = userdata;
@@ -229,7 +248,7 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 		manager_rename_evacuation(m, old->name, new->name);
 	if (!matters)
 		return;
-	manager_tell_link(m, old, new);
+	report_link(m, old, new);
 	m->nics_changed = true;
 	if (lost && manager_nic(m, old->ifindex)) {
 		manager_cancel_moves(m);
@@ -324,6 +343,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 	struct sa *sa;
 
 	m->config = (config_free(m->config), config);
+	reporter_set_config_path(m->reporter, config->path);
 	/* The entries that NICs and SAs point to are gone. */
 	for (size_t i = 0; i < m->n_nics; i++)
 		m->nics[i].config = NULL;
@@ -353,7 +373,7 @@ int manager_reload(struct manager *m, char **ret_messages)
 	(void)fclose(stream);
 	if (r >= 0)
 		manager_apply_config(m, config);
-	manager_tell_reload(m, r, messages);
+	report_reload(m->reporter, m->environment.config_path, m->config, r, messages);
 	if (ret_messages)
 		*ret_messages = TAKE_PTR(messages);
 	return r;
@@ -387,17 +407,16 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	parameters.clock = &m->environment.clock;
 	schedule_init(&m->schedule, &m->environment.clock, work, _MANAGER_WORK_MAX, m);
 	TAILQ_INIT(&m->sas.all);
-	m->actions = calloc(ACTIONS_REMEMBERED, sizeof(*m->actions));
-	if (!m->actions)
-		return -ENOMEM;
-	if ((r = sa_table_init(&m->sas)) < 0 || (r = health_new(&m->health)) < 0 ||
-	    (r = peer_moves_new(&m->peer_moves)) < 0 ||
+	if ((r = sa_table_init(&m->sas)) < 0 ||
+	    (r = reporter_new(&m->environment.clock, environment->journal, &m->reporter)) < 0 ||
+	    (r = health_new(&m->health)) < 0 || (r = peer_moves_new(&m->peer_moves)) < 0 ||
 	    (r = orders_new(environment->orders_path, &m->orders)) < 0 || (r = new_policy(m)) < 0)
 		return r;
 	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
 			 &m->migrator);
 	if (r < 0)
 		return r;
+	reporter_set_config_path(m->reporter, config->path);
 	m->started_at = manager_now(m);
 	*ret_manager = TAKE_PTR(m);
 	return 0;
@@ -429,7 +448,7 @@ static int complete_interrupted(struct manager *m)
 	move.interrupted = true;
 	move.exact = r > 0;
 	migrator_restore(m->migrator, &move);
-	manager_tell_completed(m, &move);
+	report_completed(m->reporter, &move);
 	if (move.result == MOVE_RESULT_LOST)
 		manager_keep_for_restoring(m, &move);
 	return 0;
@@ -470,10 +489,10 @@ struct manager *manager_free(struct manager *m)
 	free(m->queue);
 	free(m->changed);
 	free(m->refusals);
-	free(m->actions);
 	orders_free(m->orders);
 	free(m->nics);
 	health_free(m->health);
+	reporter_free(m->reporter);
 	peer_moves_free(m->peer_moves);
 	spd_clear(&m->spd);
 	policy_free(m->policy);

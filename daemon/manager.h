@@ -11,7 +11,6 @@
  *   manager-link.c   SAs that went down with a NIC come back
  *   manager-watch.c  whether an SA fares well where it was put
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
- *   manager-tell.c   what is told to the journal and remembered for `explain` and `top`
  */
 #pragma once
 
@@ -22,7 +21,7 @@
 #include "network/network.h"
 #include "placement/orders.h"
 #include "policy.h"
-#include "report/health.h"
+#include "report/reporter.h"
 #include "sa/peer-moves.h"
 #include "sa/spd.h"
 #include "sa/table.h"
@@ -69,18 +68,6 @@ struct manager_restoration {
 	size_t restored, gone;
 	bool found; /* there were SAs to look after */
 };
-
-/* What was done, for `explain` and `top`. */
-struct action {
-	double time; /* s, monotonic */
-	struct sa_description sa;
-	char nic[IFNAMSIZ];
-	const char *what;   /* "promoted", "evicted", "refused", ...: static */
-	const char *reason; /* static */
-	char text[160];
-};
-
-#define ACTIONS_REMEMBERED 1024
 
 #define MANAGER_EGRESS_MAX 64
 
@@ -129,6 +116,7 @@ struct manager {
 	size_t n_egress;                        /* MANAGER_EGRESS_MAX: there may be more */
 	double looked_anew_at, looked_anew_for; /* s */
 
+	struct reporter *reporter;
 	struct health *health;
 	struct orders *orders;
 	struct stop stop;
@@ -167,9 +155,6 @@ struct manager {
 
 	struct spd spd;
 	double policies_read_at, policies_took; /* s */
-
-	struct action *actions; /* ring of ACTIONS_REMEMBERED */
-	size_t n_actions;       /* ever */
 
 	uint64_t promoted, evicted, refused, failed;
 	uint64_t resyncs;  /* full dumps because events were lost */
@@ -344,29 +329,5 @@ bool manager_owes(const struct manager *m); /* an SA to the kernel */
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
 void manager_stop_if_settled(struct manager *m); /* MANAGER_STOP */
 
-/* manager-tell.c */
-/* Sets or clears one condition, and reports it when it begins. */
+/* Sets or clears one condition, and reports it when it begins or ends. */
 void manager_set_health(struct manager *m, enum health_condition condition, bool holds);
-void manager_tell_move(struct manager *m, const struct sa *sa, const struct policy_move *planned,
-		       const struct move *move);
-void manager_tell_hands_off(struct manager *m, const struct sa *sa);
-void manager_tell_adopted(struct manager *m, const struct sa *sa);
-void manager_tell_foreign(struct manager *m, const struct manager_nic *n);
-void manager_tell_dump_failed(struct manager *m, int error);
-void manager_tell_resynchronised(struct manager *m);
-void manager_tell_capacity(struct manager *m, const struct manager_nic *n, uint32_t capacity);
-void manager_tell_fault(struct manager *m, const struct sa *sa, const char *fault);
-void manager_tell_verdict(struct manager *m, const struct sa *sa, const struct manager_nic *n,
-			  const struct policy_verdict *verdict);
-void manager_tell_distrusted(struct manager *m, const struct manager_nic *n);
-void manager_tell_restored(struct manager *m, int ifindex, size_t restored, size_t left,
-			   double seconds);
-void manager_tell_policies_lost(struct manager *m, int ifindex, size_t n);
-void manager_tell_link(struct manager *m, const struct nic *old, const struct nic *new);
-void manager_tell_reload(struct manager *m, int result, const char *messages);
-void manager_tell_paused(struct manager *m);
-void manager_tell_orders(struct manager *m, int error);  /* what a start found */
-void manager_tell_stopping(struct manager *m, bool now); /* now, or as soon as it can */
-void manager_tell_evacuated(struct manager *m, const char *nic, bool evacuated);
-void manager_tell_completed(struct manager *m, const struct move *move);
-const char *sa_direction_name(enum sa_direction direction); /* "in", "out", "unknown" */

@@ -133,12 +133,10 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 
 static json_t *actions_of(struct manager *m, const struct sa *sa)
 {
-	size_t first = m->n_actions > ACTIONS_REMEMBERED ? m->n_actions - ACTIONS_REMEMBERED : 0;
 	json_t *history = json_array();
+	const struct action *action;
 
-	for (size_t i = m->n_actions; i-- > first;) {
-		const struct action *action = &m->actions[i % ACTIONS_REMEMBERED];
-
+	for (size_t i = 0; (action = reporter_action(m->reporter, i)); i++) {
 		if (memcmp(&action->sa.id, &sa->description.id, sizeof(action->sa.id)) != 0)
 			continue;
 		json_array_append_new(history, describe_action(m, action));

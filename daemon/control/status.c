@@ -104,9 +104,9 @@ static json_t *nic_object(struct manager *m, const struct manager_nic *n)
 
 static json_t *last_action(struct manager *m)
 {
-	if (m->n_actions == 0)
-		return json_null();
-	return describe_action(m, &m->actions[(m->n_actions - 1) % ACTIONS_REMEMBERED]);
+	const struct action *action = reporter_action(m->reporter, 0);
+
+	return action ? describe_action(m, action) : json_null();
 }
 
 static json_t *conditions_of(const struct manager *m)

@@ -48,6 +48,19 @@ static const struct text candidacies[_CANDIDACY_MAX] = {
 				  "lost if that refuses"},
 };
 
+const char *sa_direction_name(enum sa_direction direction)
+{
+	switch (direction) {
+	case SA_DIRECTION_IN:
+		return "in";
+	case SA_DIRECTION_OUT:
+		return "out";
+	case SA_DIRECTION_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
 const char *candidacy_name(enum candidacy candidacy)
 {
 	return candidacies[candidacy].name;

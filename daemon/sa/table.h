@@ -37,6 +37,7 @@ enum candidacy {
 	_CANDIDACY_MAX,
 };
 
+const char *sa_direction_name(enum sa_direction direction); /* "in", "out", "unknown" */
 const char *candidacy_name(enum candidacy candidacy);
 const char *candidacy_text(enum candidacy candidacy);
 

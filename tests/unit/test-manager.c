@@ -546,16 +546,18 @@ static void test_storm_before_a_restore(void **state)
 
 static const struct action *last_action(const struct manager *m)
 {
-	assert_true(m->n_actions > 0);
-	return &m->actions[(m->n_actions - 1) % ACTIONS_REMEMBERED];
+	assert_non_null(reporter_action(m->reporter, 0));
+	return reporter_action(m->reporter, 0);
 }
 
 /* The reason of the last one, "": none. */
 static const char *find_action(const struct manager *m, const char *what)
 {
-	for (size_t i = m->n_actions; i > 0; i--)
-		if (strcmp(m->actions[i - 1].what, what) == 0)
-			return m->actions[i - 1].reason;
+	const struct action *action;
+
+	for (size_t i = 0; (action = reporter_action(m->reporter, i)); i++)
+		if (strcmp(action->what, what) == 0)
+			return action->reason;
 	return "";
 }
 

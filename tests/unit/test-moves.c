@@ -180,7 +180,7 @@ static double offer(struct bench *b, struct fake_belief *belief, uint64_t refuse
 		assert_true(i < 1000);
 		work(b, 0.1, belief);
 	}
-	return b->manager->actions[(b->manager->n_actions - 1) % ACTIONS_REMEMBERED].time;
+	return reporter_action(b->manager->reporter, 0)->time;
 }
 
 /* The wait doubles, an hour at most, and ends to the moment; what it is of is looked at then, once.

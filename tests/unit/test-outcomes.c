@@ -221,8 +221,8 @@ static void open_stage(struct stage *stage, struct bench *b, const struct scenar
 
 static const struct action *last_action(const struct manager *m)
 {
-	assert_true(m->n_actions > 0);
-	return &m->actions[(m->n_actions - 1) % ACTIONS_REMEMBERED];
+	assert_non_null(reporter_action(m->reporter, 0));
+	return reporter_action(m->reporter, 0);
 }
 
 static void check_told(const struct manager *m, const struct scenario *s)
@@ -804,7 +804,7 @@ static void check_pretended(struct bench *b, struct fake_belief *belief, const c
 
 	policy_sa_get(b->manager->policy, entry(b, belief)->handle, b->now, &view);
 	assert_string_equal(last_action(b->manager)->what, what);
-	assert_int_equal(b->manager->n_actions, n_actions);
+	assert_int_equal(reporter_n_actions(b->manager->reporter), n_actions);
 	assert_int_equal(entry(b, belief)->virtually_resident, resident);
 	assert_int_equal(view.resident, resident);
 	assert_false(view.pending);

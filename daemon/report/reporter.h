@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the daemon does and finds, written to the journal (report/journal.h) and, for SAs,
+ * remembered for `explain` and `top`. It changes nothing else. NICs are given by name; "" is one
+ * that is not there.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "move/migrator.h"
+#include "policy.h"
+#include "report/health.h"
+#include "report/journal.h"
+#include "sa/table.h"
+
+#include <net/if.h>
+
+struct config;
+
+/* What was done with an SA. */
+struct action {
+	double time; /* s, monotonic */
+	struct sa_description sa;
+	char nic[IFNAMSIZ];
+	const char *what;   /* "promoted", "evicted", "refused", ...: static */
+	const char *reason; /* static */
+	char text[160];
+};
+
+struct reporter;
+
+/* Neither is owned. */
+int reporter_new(const struct clock *clock, struct journal *journal,
+		 struct reporter **ret_reporter);
+struct reporter *reporter_free(struct reporter *reporter); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct reporter *, reporter_free);
+/* Of the file that the rules come from, may be NULL. Not copied: valid until it is set again. */
+void reporter_set_config_path(struct reporter *reporter, const char *path);
+
+size_t reporter_n_actions(const struct reporter *reporter); /* ever */
+/* 0: the last one. NULL: there is none, or it is so old that it was dropped. */
+const struct action *reporter_action(const struct reporter *reporter, size_t back);
+
+/* A condition begins or ends. */
+void report_health(struct reporter *reporter, enum health_condition condition, bool holds);
+void report_dump_failed(struct reporter *reporter, int error);   /* HEALTH_NO_DUMP, each time */
+void report_resynchronised(struct reporter *reporter, size_t n); /* SAs that there are */
+
+/* `nic` is the one it goes to or leaves. No `move`: it was planned only. */
+void report_move(struct reporter *reporter, const char *nic, const struct sa *sa,
+		 const struct policy_move *planned, const struct move *move);
+void report_completed(struct reporter *reporter, const struct move *move); /* of the run before */
+void report_hands_off(struct reporter *reporter, const char *nic, const struct sa *sa);
+void report_adopted(struct reporter *reporter, const char *nic, const struct sa *sa,
+		    enum candidacy candidacy);
+void report_fault(struct reporter *reporter, const char *nic, const struct sa *sa,
+		  const char *fault);
+void report_verdict(struct reporter *reporter, const char *nic, const struct sa *sa,
+		    const struct policy_verdict *verdict);
+void report_restored(struct reporter *reporter, const char *nic, size_t restored, size_t left,
+		     double seconds);
+
+void report_nic_usable(struct reporter *reporter, const char *nic);
+void report_nic_lost(struct reporter *reporter, const char *nic, bool gone); /* else down */
+void report_foreign(struct reporter *reporter, const char *nic, bool trusted, unsigned n);
+void report_capacity(struct reporter *reporter, const char *nic, uint32_t capacity);
+void report_distrusted(struct reporter *reporter, const char *nic, double seconds);
+void report_policies_lost(struct reporter *reporter, const char *nic, size_t n);
+
+/* `config` is what is in force afterwards. */
+void report_reload(struct reporter *reporter, const char *path, const struct config *config,
+		   int result, const char *messages);
+void report_paused(struct reporter *reporter, bool paused);
+void report_still_paused(struct reporter *reporter);
+void report_evacuated(struct reporter *reporter, const char *nic, bool evacuated);
+void report_orders_lost(struct reporter *reporter, const char *path, int error);
+/* `owed`: an SA could not be put back yet, which is tried for so many seconds more. */
+void report_stopping(struct reporter *reporter, bool owed, double seconds);
