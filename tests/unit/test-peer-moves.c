@@ -9,16 +9,7 @@
 
 #include <cmocka.h>
 
-/* The program is linked with --wrap for this one. */
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static bool no_memory;
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return no_memory ? NULL : __real_calloc(n, size);
-}
+#include "counting.h"
 
 #define BORN 1700000000
 
@@ -128,7 +119,7 @@ static void test_copies(void **state)
 /* charon gives the copy a new reqid: both are known from then on, whichever of them is new. */
 static void test_new_reqid(void **state)
 {
-	static const struct sa_facts nothing = {.packets = 1};
+	static const struct sa_facts nothing = {.description.reqid = 7, .packets = 1};
 	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
 	struct sa_facts facts = make_facts(1);
 
@@ -197,7 +188,13 @@ static void test_tunnels(void **state)
 	}
 }
 
-/* The oldest ones give way, some more than once, and the others end in their time. */
+static uint32_t nth_reqid(uint32_t n)
+{
+	return 1 + n % (2 * PEER_MOVES_MAX);
+}
+
+/* The oldest ones give way, some more than once, to themselves at last, and the others end in their
+ * time. */
 static void test_full(void **state)
 {
 	static const uint32_t n = 2 * PEER_MOVES_MAX + 100;
@@ -205,31 +202,63 @@ static void test_full(void **state)
 
 	(void)state;
 	assert_int_equal(peer_moves_new(&moves), 0);
-	for (uint32_t i = 1; i <= n; i++)
-		assert_true(move(moves, i, i));
-	for (uint32_t i = 1; i <= n; i++)
-		assert_int_equal(knows(moves, i, n), i > n - PEER_MOVES_MAX);
+	for (uint32_t i = 0; i < n; i++)
+		assert_true(move(moves, nth_reqid(i), i));
+	for (uint32_t i = 100; i < n; i++)
+		assert_int_equal(knows(moves, nth_reqid(i), n - 1), i >= n - PEER_MOVES_MAX);
 	/* What gave way ends no more. */
-	assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - PEER_MOVES_MAX));
-	assert_false(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - PEER_MOVES_MAX));
-	for (uint32_t i = n - PEER_MOVES_MAX + 1; i <= n; i++) {
+	assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - 1 - PEER_MOVES_MAX));
+	assert_false(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - 1 - PEER_MOVES_MAX));
+	for (uint32_t i = n - PEER_MOVES_MAX; i < n; i++) {
 		assert_false(peer_moves_expire(moves, PEER_MOVES_SECONDS + i - 0.5));
 		assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + i));
-		assert_false(knows(moves, i, PEER_MOVES_SECONDS + i));
+		assert_false(knows(moves, nth_reqid(i), PEER_MOVES_SECONDS + i));
 	}
 	assert_false(peer_moves_expire(moves, 2 * PEER_MOVES_SECONDS));
 }
 
+/* When all are over, there is nothing to end. */
+static void test_few(void **state)
+{
+	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
+
+	(void)state;
+	assert_int_equal(peer_moves_new(&moves), 0);
+	assert_true(move(moves, 1, 1));
+	assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + 1));
+	assert_false(peer_moves_expire(moves, 100 * PEER_MOVES_SECONDS));
+}
+
+/* What is not learned without memory is learned the next time, and what was before stays. */
 static void test_no_memory(void **state)
 {
 	struct peer_moves *moves = NULL;
+	unsigned failures = 0;
 
 	(void)state;
-	no_memory = true;
-	assert_int_equal(peer_moves_new(&moves), -ENOMEM);
-	no_memory = false;
-	assert_null(moves);
 	assert_null(peer_moves_free(moves));
+	live = 0;
+	failing_in = 1;
+	assert_int_equal(peer_moves_new(&moves), -ENOMEM);
+	assert_null(moves);
+	assert_int_equal(peer_moves_new(&moves), 0);
+	for (uint32_t i = 1; i <= 100; i++) {
+		struct sa_facts facts = make_facts(i);
+		bool learned;
+
+		failing_in = 1;
+		learned = peer_moves_learn(moves, &facts.description, 1);
+		failures += failing_in == 0;
+		assert_int_equal(learned, failing_in);
+		assert_int_equal(knows(moves, i, 1), learned);
+		failing_in = 0;
+		assert_int_equal(peer_moves_learn(moves, &facts.description, 1), !learned);
+	}
+	for (uint32_t i = 1; i <= 100; i++)
+		assert_true(knows(moves, i, 1));
+	assert_int_equal(failures, 4); /* room for 16, 32, 64, 128 */
+	assert_null(peer_moves_free(moves));
+	assert_int_equal(live, 0);
 }
 
 int main(void)
@@ -241,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_deletions),
 		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_no_memory),
 	};
 

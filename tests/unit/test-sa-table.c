@@ -3,7 +3,6 @@
 #include "sa/table.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "failing.h"
+#include "counting.h"
 
 #define N 3000u
 
@@ -19,69 +18,8 @@
 static const struct spi_hash_seed seed = {
 	{UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f)}};
 
-static unsigned live; /* allocations of the table */
-
-/* The program is linked with --wrap of these. */
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-void __real_free(void *pointer);
-void __wrap_free(void *pointer);
-ssize_t __real_getrandom(void *buffer, size_t size, unsigned flags);
-ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags);
-
-static void *counted(void *pointer)
-{
-	live += pointer != NULL;
-	return pointer;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return failing_now() ? NULL : counted(__real_calloc(n, size));
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return failing_now() ? NULL : counted(__real_malloc(size));
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return counted(__real_strdup(text));
-}
-
-void __wrap_free(void *pointer)
-{
-	live -= pointer != NULL;
-	__real_free(pointer);
-}
-
-/* Always elsewhere, and what is new in it is not zero. */
-void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
-{
-	size_t old = pointer ? malloc_usable_size(pointer) : 0;
-	uint8_t *grown;
-
-	if (failing_now())
-		return NULL;
-	grown = counted(__real_malloc(n * size));
-	assert_non_null(grown);
-	memset(grown, 0xa5, n * size);
-	if (pointer)
-		memcpy(grown, pointer, old < n * size ? old : n * size);
-	__wrap_free(pointer);
-	return grown;
-}
-
-ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned flags)
-{
-	return failing_now() ? -1 : __real_getrandom(buffer, size, flags);
-}
+/* The program is linked with --wrap for this one, too. */
+FAILING(ssize_t, getrandom, -1, (void *buffer, size_t size, unsigned flags), (buffer, size, flags))
 
 static int setup(void **state)
 {
@@ -420,6 +358,8 @@ static void vary(struct sa_address *address, uint32_t n, unsigned from)
 	address->bytes[from + 1] = (uint8_t)(n >> 8);
 }
 
+#define KINDS 7
+
 /* The description that differs from others of the kind in one respect. */
 static struct sa_description make_kind(unsigned kind, uint32_t n)
 {
@@ -457,27 +397,39 @@ static struct sa_description make_kind(unsigned kind, uint32_t n)
 
 /* Those that only share a bucket are none; and SAs of all kinds are spread over the buckets, as no
  * peer can know who has no seed. */
-static void test_packet_buckets(void **state)
+static void check_packet_buckets(struct sa_table *table, unsigned kind)
 {
-	struct sa_table *table = *state;
+	size_t used = 0;
 	struct sa *sa;
 
-	for (unsigned kind = 0; kind < 7; kind++) {
-		size_t used = 0;
+	for (uint32_t i = 0; i < N; i++)
+		sa_table_set_packet(table, add(table, make_kind(kind, i)), true);
+	TAILQ_FOREACH(sa, &table->all, list)
+		assert_false(sa_table_has_packet_partner(table, sa, 0));
+	for (size_t i = 0; i < 4096; i++)
+		used += table->packet[i] != NULL;
+	/* What is random uses 2127 on average. */
+	assert_true(used > 2000);
+	while ((sa = TAILQ_FIRST(&table->all)))
+		sa_table_remove(table, sa);
+	for (size_t i = 0; i < 4096; i++)
+		assert_null(table->packet[i]);
+}
 
-		for (uint32_t i = 0; i < N; i++)
-			sa_table_set_packet(table, add(table, make_kind(kind, i)), true);
-		TAILQ_FOREACH(sa, &table->all, list)
-			assert_false(sa_table_has_packet_partner(table, sa, 0));
-		for (size_t i = 0; i < 4096; i++)
-			used += table->packet[i] != NULL;
-		/* What is random uses 2127 on average. */
-		assert_true(used > 2000);
-		while ((sa = TAILQ_FIRST(&table->all)))
-			sa_table_remove(table, sa);
-		for (size_t i = 0; i < 4096; i++)
-			assert_null(table->packet[i]);
-	}
+static void test_packet_buckets(void **state)
+{
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		check_packet_buckets(*state, kind);
+}
+
+/* A factor that is even loses bits. */
+static void test_even_seed(void **state)
+{
+	struct sa_table *table = *state;
+
+	table->seed.words[1] &= ~UINT64_C(0xff);
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		check_packet_buckets(table, kind);
 }
 
 static void test_packet_families(void **state)
@@ -530,9 +482,9 @@ static void test_history(void **state)
 	static const struct {
 		double rate;
 		uint8_t sample;
-	} cases[] = {{0, 0},       {-5, 0},     {0.99, 0},      {NAN, 0},   {1, 1},
-		     {1.09, 1},    {1.1, 2},    {2, 9},         {1024, 81}, {4e9, 255},
-		     {3.5e9, 254}, {1e12, 255}, {INFINITY, 255}};
+	} cases[] = {{0, 0},     {-5, 0},      {0.5, 0},    {0.99, 0},      {NAN, 0},
+		     {1, 1},     {1.09, 1},    {1.1, 2},    {2, 9},         {1024, 81},
+		     {4e9, 255}, {3.5e9, 254}, {1e12, 255}, {INFINITY, 255}};
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++)
@@ -560,6 +512,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shared_spi, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_partners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_buckets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_even_seed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_families, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_seed, setup, teardown),
 		cmocka_unit_test(test_history),
