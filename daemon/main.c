@@ -163,8 +163,8 @@ static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
 	struct manager *m = d->manager;
 	uint64_t used = 0;
 
-	for (size_t i = 0; i < m->n_nics; i++)
-		used += m->nics[i].used_in + m->nics[i].used_out;
+	for (size_t i = 0; i < nics_count(m->nics); i++)
+		used += nics_at(m->nics, i)->used_in + nics_at(m->nics, i)->used_out;
 	(void)sd_notifyf(0, "STATUS=%s%s: %llu of %zu SAs in NICs, %llu moves",
 			 m->config->mode == CONFIG_MODE_ENFORCE ? "Enforcing" : "Observing",
 			 orders_are_paused(m->orders) ? " (paused)" : "", (unsigned long long)used,

@@ -77,14 +77,14 @@ static bool is_restorable(const struct manager *m, const struct sa *sa)
 /* Mbit/s, 0: unknown. The NIC may be gone, and is then forgotten only after its SAs are back. */
 static uint32_t speed_of(struct manager *m, int ifindex)
 {
-	const struct manager_nic *n = manager_nic(m, ifindex);
+	const struct placement_nic *n = nics_get(m->nics, ifindex);
 
 	return n ? n->speed : 0;
 }
 
 static const char *name_of(struct manager *m, int ifindex)
 {
-	const struct manager_nic *n = manager_nic(m, ifindex);
+	const struct placement_nic *n = nics_get(m->nics, ifindex);
 
 	return n ? n->name : "";
 }

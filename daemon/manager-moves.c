@@ -20,85 +20,18 @@
 #define LOST_IN_GROUP_MAX 2
 #define RESTORE_WAIT_MIN 0.01
 #define RESTORE_WAIT_MAX 1.0
-#define REFUSALS_MAX 256
-#define REFUSAL_WAIT_MAX 3600.0
-
-struct refusal {
-	int ifindex;
-	const struct sa_shape *shape; /* of the SA table, which never frees one */
-	char text[KERNEL_TEXT_SIZE];
-	double until;
-	double wait;
-	bool over; /* the SAs of the shape were configured since */
-};
-
-static struct refusal *find_refusal(struct manager *m, int ifindex, const struct sa_shape *shape)
-{
-	for (size_t i = 0; i < m->n_refusals; i++)
-		if (m->refusals[i].ifindex == ifindex && m->refusals[i].shape == shape)
-			return &m->refusals[i];
-	return NULL;
-}
-
-bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
-			      const char **ret_text)
-{
-	const struct refusal *refusal = find_refusal(m, ifindex, shape);
-
-	if (!refusal || manager_now(m) >= refusal->until)
-		return false;
-	if (ret_text)
-		*ret_text = refusal->text;
-	return true;
-}
 
 /* The shape is at fault when the kernel says EINVAL or EOPNOTSUPP, or nothing at all and leaves the
  * SA in software; other errors (ENOSPC, ENOMEM, EBUSY) say something of the moment. */
 static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
 			     const struct move *move)
 {
-	struct refusal *refusal = find_refusal(m, ifindex, sa->shape);
-
 	if (move->result != MOVE_RESULT_SILENT && move->error != -EINVAL &&
 	    move->error != -EOPNOTSUPP)
 		return;
-	if (!refusal) {
-		struct refusal *grown;
-
-		if (m->n_refusals == REFUSALS_MAX)
-			return;
-		grown = reallocarray(m->refusals, m->n_refusals + 1, sizeof(*grown));
-		if (!grown)
-			return;
-		m->refusals = grown;
-		refusal = &grown[m->n_refusals++];
-		*refusal = (struct refusal){.ifindex = ifindex, .shape = sa->shape};
-	}
-	refusal->wait = refusal->wait > 0 ? 2 * refusal->wait : m->config->retry_refused;
-	if (refusal->wait > REFUSAL_WAIT_MAX)
-		refusal->wait = REFUSAL_WAIT_MAX;
-	refusal->until = manager_now(m) + refusal->wait;
-	refusal->over = false;
-	snprintf(refusal->text, sizeof(refusal->text), "%s",
-		 move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP));
-}
-
-/* What was refused long enough ago competes again. */
-void manager_end_refusals(struct manager *m)
-{
-	for (size_t i = 0; i < m->n_refusals; i++)
-		if (!m->refusals[i].over && manager_now(m) >= m->refusals[i].until) {
-			m->refusals[i].over = true;
-			m->look_anew = true;
-		}
-}
-
-static void forget_refusal(struct manager *m, int ifindex, const struct sa *sa)
-{
-	struct refusal *refusal = find_refusal(m, ifindex, sa->shape);
-
-	if (refusal)
-		*refusal = m->refusals[--m->n_refusals];
+	refusals_add(nics_refusals(m->nics), ifindex, sa->shape, m->config->retry_refused,
+		     move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP),
+		     manager_now(m));
 }
 
 static void set_refusal_text(struct sa *sa, const struct move *move)
@@ -167,7 +100,7 @@ static void tell_capacity(struct manager *m, policy_table table)
 	struct policy_table_view view;
 
 	policy_table_get(m->policy, table, &view);
-	report_capacity(m->reporter, manager_nic_of_table(m, table)->name, view.capacity);
+	report_capacity(m->reporter, nics_of_table(m->nics, table)->name, view.capacity);
 }
 
 static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
@@ -181,7 +114,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		*(promote ? &m->promoted : &m->evicted) += 1;
 		if (promote) {
 			clear_refusal_text(sa);
-			forget_refusal(m, move->target.ifindex, sa);
+			refusals_remove(nics_refusals(m->nics), move->target.ifindex, sa->shape);
 		}
 		report(m, sa, POLICY_DONE);
 		break;
@@ -271,7 +204,7 @@ static void run(struct manager *m, const struct sa *sa, struct move *move)
 static bool is_still_allowed(struct manager *m, const struct sa *sa,
 			     const struct policy_move *planned)
 {
-	const struct manager_nic *n = manager_nic(m, sa->candidate);
+	const struct placement_nic *n = nics_get(m->nics, sa->candidate);
 
 	if (sa->candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
 	    (sa->rule && sa->rule->offload == CONFIG_OFFLOAD_NEVER))

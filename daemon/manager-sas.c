@@ -5,7 +5,6 @@
  * shows values that never were), what GETSA answers is true.
  */
 #include "manager.h"
-#include "network/drivers.h"
 #include "sa/placed.h"
 #include "xfrm/compat.h"
 
@@ -109,18 +108,6 @@ enum hands_off manager_check_again(struct manager *m, const struct sa *sa)
 	return HANDS_OFF_NONE;
 }
 
-enum hands_off manager_check_driver(struct manager *m, const struct sa *sa, const char **ret_reason)
-{
-	const struct nic *nic = sa->candidate ? network_get(m->network, sa->candidate) : NULL;
-
-	if (nic && nic->is_bond)
-		nic = network_get(m->network, nic->bond_active_slave);
-	if (sa->candidacy != CANDIDACY_OK || !nic)
-		return HANDS_OFF_NONE;
-	return nic_driver_check(nic->driver, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
-									: HANDS_OFF_NONE;
-}
-
 static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 {
 	const struct config_rule *rule = sa->rule;
@@ -132,10 +119,10 @@ static struct policy_sa_config policy_config(struct manager *m, struct sa *sa)
 		.group = sa->group ? 1 + (uint32_t)(sa->group - m->config->groups) : 0,
 	};
 
-	manager_resolve_candidate(m, sa, &config.table);
+	nics_resolve(m->nics, sa, &config.table);
 	if (sa->hands_off == HANDS_OFF_NONE || sa->hands_off == HANDS_OFF_DRIVER) {
 		const char *reason;
-		enum hands_off driver = manager_check_driver(m, sa, &reason);
+		enum hands_off driver = nics_check_driver(m->nics, sa, &reason);
 
 		sa->hands_off = sa->ifindex == 0 ? driver : HANDS_OFF_NONE;
 		/* A copy that the IKE daemon made (manager_adopt()) can have come to that. */
@@ -172,7 +159,7 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 	/* Where it is first, where it may be then: so that the policy sees one that has to leave.
 	 */
 	if (is_resident(sa))
-		config.table = manager_table_of_residence(m, sa);
+		config.table = nics_table_of_residence(m->nics, sa);
 	if (policy_sa_add(m->policy, &config, &lineage, sizeof(lineage), is_resident(sa),
 			  manager_now(m), &handle) < 0)
 		return; /* without memory it stays where it is, and is tried again at the next dump
@@ -228,7 +215,7 @@ static void note_packet_mode(struct manager *m, struct sa *sa, const struct sa_f
 
 static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 {
-	const struct manager_nic *nic;
+	const struct placement_nic *nic;
 	bool adopted;
 	struct sa *sa;
 
@@ -243,13 +230,13 @@ static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 	sa->moved_at = manager_now(m);
 	sa->hands_off = find_hands_off(m, sa, facts);
 	/* In a NIC that may not hold it: there must be a table that it is to leave. */
-	if (is_resident(sa) && manager_nic(m, sa->ifindex) &&
-	    manager_table_of_residence(m, sa) == POLICY_NONE)
+	if (is_resident(sa) && nics_get(m->nics, sa->ifindex) &&
+	    nics_table_of_residence(m->nics, sa) == POLICY_NONE)
 		manager_update_nics(m);
 	manager_configure_sa(m, sa);
 	if (adopted) {
 		manager_watch_begin(m, sa, facts);
-		nic = manager_nic(m, sa->ifindex);
+		nic = nics_get(m->nics, sa->ifindex);
 		report_adopted(m->reporter, network_name(m->network, sa->ifindex), sa,
 			       nic ? nic->candidacy : CANDIDACY_NO_NIC);
 		schedule_in(&m->schedule, MANAGER_PLAN, 0);

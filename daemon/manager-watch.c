@@ -30,11 +30,6 @@
 #define QUIET_SECONDS 5.0
 #define QUIET_SAMPLES 2.0
 
-#define STRIKES_MAX 3
-#define STRIKES_SECONDS 600.0
-#define DISTRUST_SECONDS 600.0
-#define DISTRUST_SECONDS_MAX 86400.0
-
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
 	double now = manager_now(m), from = now;
@@ -58,27 +53,17 @@ static const char *find_fault(const struct sa *sa, const struct sa_facts *facts)
 	return NULL;
 }
 
-static void strike(struct manager *m, struct manager_nic *n)
+static void strike(struct manager *m, struct placement_nic *n)
 {
-	double now = manager_now(m);
-
-	if (now - n->struck_at > STRIKES_SECONDS)
-		n->strikes = 0;
-	n->struck_at = now;
-	if (++n->strikes < STRIKES_MAX)
+	if (!trust_strike(&n->trust, manager_now(m)))
 		return;
-	n->strikes = 0;
-	n->distrust = n->distrust > 0 ? 2 * n->distrust : DISTRUST_SECONDS;
-	if (n->distrust > DISTRUST_SECONDS_MAX)
-		n->distrust = DISTRUST_SECONDS_MAX;
-	n->distrusted_until = now + n->distrust;
-	report_distrusted(m->reporter, n->name, n->distrust);
+	report_distrusted(m->reporter, n->name, n->trust.lost_for);
 	m->look_anew = true;
 }
 
 void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
-	struct manager_nic *n;
+	struct placement_nic *n;
 	const char *fault;
 
 	if (sa->ifindex == 0 || facts->offload_ifindex != sa->ifindex ||
@@ -98,7 +83,7 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 	report_fault(m->reporter, network_name(m->network, sa->ifindex), sa, fault);
 	if (sa->handle != POLICY_NONE)
 		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
-	n = manager_nic(m, sa->ifindex);
+	n = nics_get(m->nics, sa->ifindex);
 	if (n)
 		strike(m, n);
 }
@@ -106,11 +91,11 @@ void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *fact
 void manager_watch_verdict(struct manager *m, struct sa *sa)
 {
 	struct policy_verdict verdict;
-	struct manager_nic *n;
+	struct placement_nic *n;
 
 	if (!policy_sa_take_verdict(m->policy, sa->handle, &verdict))
 		return;
-	n = manager_nic_of_table(m, verdict.table);
+	n = nics_of_table(m->nics, verdict.table);
 	if (!n)
 		return;
 	report_verdict(m->reporter, n->name, sa, &verdict);
@@ -135,7 +120,7 @@ static bool is_urgent(enum policy_reason reason)
 
 bool manager_evict_later(struct manager *m, const struct sa *sa, const struct policy_move *planned)
 {
-	const struct manager_nic *n = manager_nic(m, sa->ifindex);
+	const struct placement_nic *n = nics_get(m->nics, sa->ifindex);
 	double quiet = QUIET_SAMPLES * m->config->interval;
 
 	if (planned->action != POLICY_EVICT || !n || !n->frees_late ||
@@ -146,14 +131,14 @@ bool manager_evict_later(struct manager *m, const struct sa *sa, const struct po
 
 bool manager_slots_are_late(struct manager *m, int ifindex)
 {
-	const struct manager_nic *n = manager_nic(m, ifindex);
+	const struct placement_nic *n = nics_get(m->nics, ifindex);
 
 	return n && n->frees_late && n->left_at != 0 && manager_now(m) - n->left_at < LATE_SECONDS;
 }
 
 void manager_note_left(struct manager *m, struct sa *sa, int ifindex)
 {
-	struct manager_nic *n = manager_nic(m, ifindex);
+	struct placement_nic *n = nics_get(m->nics, ifindex);
 
 	if (!n || !n->frees_late)
 		return;
@@ -162,22 +147,9 @@ void manager_note_left(struct manager *m, struct sa *sa, int ifindex)
 		sa->left_late_at = manager_now(m);
 }
 
-bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n)
-{
-	return n && manager_now(m) < n->distrusted_until;
-}
-
-/* Trust comes back with time. */
 void manager_watch_tick(struct manager *m)
 {
-	for (size_t i = 0; i < m->n_nics; i++) {
-		struct manager_nic *n = &m->nics[i];
-
-		if (n->distrusted_until != 0 && manager_now(m) >= n->distrusted_until) {
-			n->distrusted_until = 0;
-			m->look_anew = true;
-		}
-	}
+	m->look_anew |= nics_expire(m->nics);
 	m->look_anew |= peer_moves_expire(m->peer_moves, manager_now(m));
 	manager_look_anew_if_due(m);
 }

@@ -25,6 +25,7 @@
 /* Who sends events faster than they are read must not keep the daemon from its event loop. So much
  * is more than the socket's buffer holds. */
 #define DRAIN_ROUNDS_MAX 64
+#define FOREIGN_REPORT_SECONDS 86400.0
 
 double manager_now(const struct manager *m)
 {
@@ -58,7 +59,6 @@ void manager_tick(struct manager *m)
 	}
 	manager_save_ownership(m);
 	(void)manager_run_restorations(m);
-	manager_end_refusals(m);
 	manager_watch_tick(m);
 	manager_unmask(m);
 	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */
@@ -76,6 +76,31 @@ static void run_tick(void *userdata)
 		schedule_at(&m->schedule, MANAGER_TICK,
 			    fmax(begun, manager_now(m) - m->config->interval) +
 				    m->config->interval);
+}
+
+/* Once, and again if it is still so the next day. */
+static void report_foreign_sas(struct manager *m)
+{
+	double now = manager_now(m);
+
+	for (size_t i = 0; i < nics_count(m->nics); i++) {
+		struct placement_nic *n = nics_at(m->nics, i);
+
+		if (n->foreign_in + n->foreign_out == 0 ||
+		    (n->foreign_reported_at > 0 &&
+		     now - n->foreign_reported_at < FOREIGN_REPORT_SECONDS))
+			continue;
+		n->foreign_reported_at = now;
+		report_foreign(m->reporter, n->name,
+			       n->config && n->config->allow && n->config->trusted,
+			       n->foreign_in + n->foreign_out);
+	}
+}
+
+void manager_update_nics(struct manager *m)
+{
+	nics_update(m->nics, &m->sas);
+	report_foreign_sas(m);
 }
 
 void manager_plan_soon(struct manager *m)
@@ -201,7 +226,7 @@ void manager_look_anew(struct manager *m)
 	double begun = manager_now(m);
 
 	schedule_cancel(&m->schedule, MANAGER_LOOK_ANEW);
-	m->n_egress = 0;
+	nics_forget_routes(m->nics);
 	manager_update_nics(m);
 	manager_configure_all(m);
 	manager_plan_soon(m);
@@ -232,7 +257,7 @@ static void report_link(struct manager *m, const struct nic *old, const struct n
 	bool lost = old && (!new || (old->up && !new->up));
 	bool came = new &&new->up &&new->esp_offload && (!old || !old->up || !old->esp_offload);
 
-	if (lost && (old->esp_offload || manager_nic(m, old->ifindex)))
+	if (lost && (old->esp_offload || nics_get(m->nics, old->ifindex)))
 		report_nic_lost(m->reporter, old->name, !new);
 	else if (came)
 		report_nic_usable(m->reporter, new->name);
@@ -242,7 +267,7 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 {
 	struct manager *m = userdata;
 	bool lost = old && (!new || (old->up && !new->up));
-	bool matters = manager_nic_change_matters(m, old, new);
+	bool matters = nics_change_matters(m->nics, old, new);
 
 	if (old && new &&strcmp(old->name, new->name) != 0)
 		manager_rename_evacuation(m, old->name, new->name);
@@ -250,7 +275,7 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 		return;
 	report_link(m, old, new);
 	m->nics_changed = true;
-	if (lost && manager_nic(m, old->ifindex)) {
+	if (lost && nics_get(m->nics, old->ifindex)) {
 		manager_cancel_moves(m);
 		if (manager_restore_lost(m, old->ifindex)) {
 			/* Then look at all SAs. */
@@ -321,6 +346,7 @@ static int new_policy(struct manager *m)
 
 	parameters.refused_wait = m->config->retry_refused;
 	r = policy_new(&parameters, &m->policy);
+	nics_set_policy(m->nics, m->policy);
 	return r < 0 ? r : set_groups(m);
 }
 
@@ -330,8 +356,7 @@ static void drop_policy(struct manager *m)
 
 	manager_cancel_moves(m);
 	m->policy = policy_free(m->policy);
-	for (size_t i = 0; i < m->n_nics; i++)
-		m->nics[i].in = m->nics[i].out = POLICY_NONE;
+	nics_set_policy(m->nics, NULL);
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 		sa->handle = POLICY_NONE;
 	memset(m->sas.by_handle, 0, m->sas.n_by_handle * sizeof(*m->sas.by_handle));
@@ -345,13 +370,11 @@ void manager_apply_config(struct manager *m, struct config *config)
 	m->config = (config_free(m->config), config);
 	reporter_set_config_path(m->reporter, config->path);
 	/* The entries that NICs and SAs point to are gone. */
-	for (size_t i = 0; i < m->n_nics; i++)
-		m->nics[i].config = NULL;
+	nics_set_config(m->nics, config);
 	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		sa->rule = NULL;
 		sa->group = NULL;
 	}
-	m->n_refusals = 0; /* a reload is also the way to say "try again" */
 	/* In observe mode the policy's residents are imagined. */
 	if (mode_changed)
 		drop_policy(m);
@@ -388,6 +411,22 @@ int manager_attach(struct manager *m, sd_event *event)
 	return r < 0 ? r : schedule_attach(&m->schedule, event);
 }
 
+static int new_nics(struct manager *m)
+{
+	const struct nics_parameters parameters = {
+		.clock = &m->environment.clock,
+		.orders = m->orders,
+		.peer_moves = m->peer_moves,
+		.kernel_release = m->environment.kernel_release,
+		.fips = m->environment.fips,
+	};
+	int r = nics_new(&parameters, &m->nics);
+
+	if (r >= 0)
+		nics_set_config(m->nics, m->config);
+	return r;
+}
+
 int manager_new(const struct manager_environment *environment, struct config *config,
 		struct manager **ret_manager)
 {
@@ -410,7 +449,8 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	if ((r = sa_table_init(&m->sas)) < 0 ||
 	    (r = reporter_new(&m->environment.clock, environment->journal, &m->reporter)) < 0 ||
 	    (r = health_new(&m->health)) < 0 || (r = peer_moves_new(&m->peer_moves)) < 0 ||
-	    (r = orders_new(environment->orders_path, &m->orders)) < 0 || (r = new_policy(m)) < 0)
+	    (r = orders_new(environment->orders_path, &m->orders)) < 0 || (r = new_nics(m)) < 0 ||
+	    (r = new_policy(m)) < 0)
 		return r;
 	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
 			 &m->migrator);
@@ -459,6 +499,7 @@ int manager_start(struct manager *m)
 	int r;
 
 	m->network = m->environment.network;
+	nics_set_network(m->nics, m->network);
 	manager_load_orders(m);
 	r = complete_interrupted(m);
 	if (r < 0)
@@ -488,9 +529,8 @@ struct manager *manager_free(struct manager *m)
 	free(m->restorations);
 	free(m->queue);
 	free(m->changed);
-	free(m->refusals);
 	orders_free(m->orders);
-	free(m->nics);
+	nics_free(m->nics);
 	health_free(m->health);
 	reporter_free(m->reporter);
 	peer_moves_free(m->peer_moves);

@@ -6,7 +6,6 @@
  *   manager-sas.c    observations: dumps and events become entries of the SA table
  *   manager-policies.c  policies that make a move unsafe, and those that went down with a NIC
  *   manager-ownership.c  which SAs in NICs are ours
- *   manager-nics.c   NICs become tables; which table an SA competes in
  *   manager-orders.c what the operator ordered: pause, evacuation
  *   manager-link.c   SAs that went down with a NIC come back
  *   manager-watch.c  whether an SA fares well where it was put
@@ -18,8 +17,7 @@
 #include "base/schedule.h"
 #include "config.h"
 #include "move/migrator.h"
-#include "network/network.h"
-#include "placement/orders.h"
+#include "placement/nics.h"
 #include "policy.h"
 #include "report/reporter.h"
 #include "sa/peer-moves.h"
@@ -34,30 +32,6 @@ struct journal;
 struct placed;
 struct rescue;
 
-/* A NIC as the manager sees it. */
-struct manager_nic {
-	int ifindex;
-	char name[IFNAMSIZ];
-	enum candidacy candidacy;        /* CANDIDACY_OK: usable */
-	const struct config_nic *config; /* the entry that matches, NULL: none */
-	bool vacate; /* it may hold no keys (any more): SAs leave it even while paused */
-	bool shared;
-	policy_table in, out;               /* the same where slots are shared; POLICY_NONE: none */
-	uint32_t capacity_in, capacity_out; /* configured or by driver; of both in `in` if shared */
-	uint32_t used_in, used_out;         /* all SAs that it holds */
-	uint32_t foreign_in, foreign_out;   /* of these, somebody else's */
-	double foreign_told_at;             /* s, monotonic; 0: not */
-	uint32_t competing_in, competing_out; /* SAs with traffic that leave by it */
-	unsigned strikes;                     /* SAs that fared worse there, of late */
-	double struck_at;                     /* s, monotonic */
-	double distrusted_until;              /* 0: not */
-	double distrust;                      /* s, how long it was last time */
-	double rate_in, rate_out;             /* bytes/s of these */
-	uint32_t speed;                       /* Mbit/s, as last known; 0: unknown */
-	bool frees_late;                      /* as struct nic_driver */
-	double left_at;                       /* s, monotonic; when an SA last left it, 0: never */
-};
-
 /* A NIC went down, and its SAs are being brought back. */
 struct manager_restoration {
 	int ifindex;    /* 0: any NIC */
@@ -69,12 +43,8 @@ struct manager_restoration {
 	bool found; /* there were SAs to look after */
 };
 
-#define MANAGER_EGRESS_MAX 64
-
 /* SAs beside which a larval SA is found in one dump; more of them wait for the next. */
 #define MASKED_MAX 16
-
-struct refusal; /* of a shape by a NIC: manager-moves.c */
 
 /* The daemon was told to stop. */
 struct stop {
@@ -109,11 +79,7 @@ struct manager {
 	struct sa_table sas;
 	struct peer_moves *peer_moves;
 
-	struct manager_nic *nics; /* in the order of ifindex */
-	size_t n_nics;
-	/* Devices that SAs leave by, as their routes say. */
-	int egress[MANAGER_EGRESS_MAX];
-	size_t n_egress;                        /* MANAGER_EGRESS_MAX: there may be more */
+	struct nics *nics;
 	double looked_anew_at, looked_anew_for; /* s */
 
 	struct reporter *reporter;
@@ -149,9 +115,6 @@ struct manager {
 
 	struct sa_id masked[MASKED_MAX]; /* of the last dump; see manager_unmask() */
 	size_t n_masked;
-
-	struct refusal *refusals;
-	size_t n_refusals;
 
 	struct spd spd;
 	double policies_read_at, policies_took; /* s */
@@ -191,6 +154,7 @@ enum manager_work {
 };
 
 /* manager.c */
+void manager_update_nics(struct manager *m);
 void manager_tick(struct manager *m);
 /* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. A pass
  * over all SAs. */
@@ -219,10 +183,6 @@ void manager_take_facts(struct manager *m, const struct sa_facts *facts);
 void manager_forget(struct manager *m, struct sa *sa);
 /* Tells the policy what follows from the entry: table, rule, hands off. */
 void manager_configure_sa(struct manager *m, struct sa *sa);
-/* HANDS_OFF_DRIVER, with the reason for people, when the driver of the NIC that it competes for
- * would accept it and handle it wrongly. */
-enum hands_off manager_check_driver(struct manager *m, const struct sa *sa,
-				    const char **ret_reason);
 void manager_configure_all(struct manager *m);
 /* Right before a move: what may have come since the plan and does not show in the SA itself. */
 enum hands_off manager_check_again(struct manager *m, const struct sa *sa);
@@ -248,16 +208,6 @@ void manager_note_migrated(struct manager *m, const struct nlmsghdr *message);
 void manager_start_ownership(struct manager *m);
 void manager_save_ownership(struct manager *m);
 
-/* manager-nics.c */
-void manager_update_nics(struct manager *m);
-/* Whether this change of a device can change a table, or what an SA competes for. */
-bool manager_nic_change_matters(struct manager *m, const struct nic *old, const struct nic *new);
-struct manager_nic *manager_nic(struct manager *m, int ifindex);
-struct manager_nic *manager_nic_of_table(struct manager *m, policy_table table);
-/* The table of the NIC that holds it, when we put it there; else POLICY_NONE. */
-policy_table manager_table_of_residence(struct manager *m, const struct sa *sa);
-void manager_resolve_candidate(struct manager *m, struct sa *sa, policy_table *ret_table);
-
 /* manager-moves.c */
 void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
@@ -274,10 +224,6 @@ int manager_reserve_restoring(struct manager *m, size_t n);
 void manager_keep_for_restoring(struct manager *m, struct move *move);
 /* Whether it could not be put back yet. */
 bool manager_is_owed(const struct manager *m, const struct sa_id *id);
-bool manager_shape_is_refused(struct manager *m, int ifindex, const struct sa_shape *shape,
-			      const char **ret_text);
-
-void manager_end_refusals(struct manager *m); /* at each tick: of those whose time is over */
 
 /* manager-watch.c */
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts);
@@ -290,7 +236,6 @@ bool manager_evict_later(struct manager *m, const struct sa *sa, const struct po
 bool manager_slots_are_late(struct manager *m, int ifindex);
 /* The SA is not in the NIC any more in which it was. */
 void manager_note_left(struct manager *m, struct sa *sa, int ifindex);
-bool manager_nic_is_distrusted(const struct manager *m, const struct manager_nic *n);
 void manager_watch_tick(struct manager *m);
 
 /* manager-link.c */

@@ -44,14 +44,15 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 		e->reason = hands_off_name(sa->hands_off);
 		e->text = hands_off_text(sa->hands_off);
 		if (sa->hands_off == HANDS_OFF_DRIVER)
-			(void)manager_check_driver(m, sa, &e->text);
+			(void)nics_check_driver(m->nics, sa, &e->text);
 	} else if (sa->ifindex != 0) {
 		return;
 	} else if (sa->refusal_text && (sa->candidacy == CANDIDACY_REFUSED_SHAPE ||
 					view->reason == POLICY_REASON_REFUSED)) {
 		explain_refused(e, sa->refusal_text);
 	} else if (sa->candidacy == CANDIDACY_REFUSED_SHAPE) {
-		(void)manager_shape_is_refused(m, sa->candidate, sa->shape, &refusal);
+		(void)refusals_hold(nics_refusals(m->nics), sa->candidate, sa->shape,
+				    manager_now(m), &refusal);
 		if (refusal)
 			explain_refused(e, refusal);
 	} else if (sa->rule && sa->rule->offload == CONFIG_OFFLOAD_NEVER) {

@@ -75,7 +75,7 @@ static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
 
 static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa)
 {
-	const struct manager_nic *n = manager_nic(m, sa->candidate);
+	const struct placement_nic *n = nics_get(m->nics, sa->candidate);
 	const char *name = network_name(m->network, sa->candidate);
 	const struct nic *below = network_below_vlan(m->network, sa->candidate);
 

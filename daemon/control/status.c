@@ -50,7 +50,7 @@ static uint32_t capacity_in_force(struct manager *m, policy_table table, uint32_
 	return view.capacity + foreign < configured ? view.capacity + foreign : configured;
 }
 
-static json_t *slots_of(struct manager *m, const struct manager_nic *n)
+static json_t *slots_of(struct manager *m, const struct placement_nic *n)
 {
 	uint32_t foreign = n->foreign_in + n->foreign_out;
 
@@ -69,7 +69,7 @@ static json_t *slots_of(struct manager *m, const struct manager_nic *n)
 }
 
 /* What the device is. */
-static json_t *device_of(struct manager *m, const struct manager_nic *n)
+static json_t *device_of(struct manager *m, const struct placement_nic *n)
 {
 	const struct nic *nic = network_get(m->network, n->ifindex);
 
@@ -79,7 +79,7 @@ static json_t *device_of(struct manager *m, const struct manager_nic *n)
 }
 
 /* What the configuration says of it. */
-static json_t *permission_of(const struct manager_nic *n)
+static json_t *permission_of(const struct placement_nic *n)
 {
 	return json_pack("{s:b, s:b, s:o, s:s*}", "allowed", n->config && n->config->allow,
 			 "trusted", n->config && n->config->trusted, "line",
@@ -88,7 +88,7 @@ static json_t *permission_of(const struct manager_nic *n)
 }
 
 /* NULL without memory. */
-static json_t *nic_object(struct manager *m, const struct manager_nic *n)
+static json_t *nic_object(struct manager *m, const struct placement_nic *n)
 {
 	json_t *object = device_of(m, n);
 	int r = describe_merge(object, permission_of(n));
@@ -135,8 +135,8 @@ static json_t *nics_of(struct manager *m)
 	json_t *nics = json_array();
 	int r = 0;
 
-	for (size_t i = 0; i < m->n_nics; i++)
-		r |= json_array_append_new(nics, nic_object(m, &m->nics[i]));
+	for (size_t i = 0; i < nics_count(m->nics); i++)
+		r |= json_array_append_new(nics, nic_object(m, nics_at(m->nics, i)));
 	if (r == 0)
 		return nics;
 	json_decref(nics);

@@ -101,9 +101,9 @@ static void receive_after_update(struct fake_kernel *k, enum fake_moment moment,
 			(void)fake_kernel_receive_next(k, userdata, 1000);
 }
 
-static const struct manager_nic *nic_of(struct bench *b)
+static const struct placement_nic *nic_of(struct bench *b)
 {
-	return manager_nic(b->manager, NIC);
+	return nics_get(b->manager->nics, NIC);
 }
 
 /* Broken packets right after an eviction, and after the SA came back soon, are no fault of the NIC.
@@ -125,13 +125,13 @@ static void test_no_fault_of_the_nic(void **state)
 	fake_kernel_set_hook(b.fake, NULL, NULL);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
 	assert_true(fake_kernel_lost(b.fake) >= 10);
-	assert_int_equal(nic_of(&b)->strikes, 0);
+	assert_int_equal(nic_of(&b)->trust.strikes, 0);
 
 	apply(&b, RULES("rules: [{match: {reqid: 1}, offload: always}]"));
 	work(&b, 2.0, NULL);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	receive(&b, belief, 5, belief, 0, 1.0);
-	assert_int_equal(nic_of(&b)->strikes, 0);
+	assert_int_equal(nic_of(&b)->trust.strikes, 0);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 
 	/* What comes long after is. */
@@ -139,7 +139,7 @@ static void test_no_fault_of_the_nic(void **state)
 	work(&b, 10.0, NULL);
 	fake_kernel_add_integrity_failures(b.fake, belief, 10);
 	work(&b, 0.3, NULL);
-	assert_int_equal(nic_of(&b)->strikes, 1);
+	assert_int_equal(nic_of(&b)->trust.strikes, 1);
 	close_bench(&b);
 }
 

@@ -348,11 +348,11 @@ static void test_vrf_change_matters(void **state)
 
 	(void)state;
 	open_bench(&b);
-	assert_false(manager_nic_change_matters(b.manager, &old, &new));
+	assert_false(nics_change_matters(b.manager->nics, &old, &new));
 	new.up = false;
-	assert_false(manager_nic_change_matters(b.manager, &old, &new));
+	assert_false(nics_change_matters(b.manager->nics, &old, &new));
 	new.vrf_ifindex = 9;
-	assert_true(manager_nic_change_matters(b.manager, &old, &new));
+	assert_true(nics_change_matters(b.manager->nics, &old, &new));
 	close_bench(&b);
 }
 
@@ -444,7 +444,7 @@ static void test_capacity_is_learned(void **state)
 	assert_int_equal(fake_kernel_view(b.fake, first).ifindex, NIC);
 	assert_int_equal(fake_kernel_view(b.fake, second).ifindex, 0);
 	assert_int_equal(b.manager->refused, 1);
-	policy_table_get(b.manager->policy, manager_nic(b.manager, NIC)->out, &view);
+	policy_table_get(b.manager->policy, nics_get(b.manager->nics, NIC)->out, &view);
 	assert_int_equal(view.capacity, 1);
 	assert_int_equal(fake_kernel_check(b.fake, 0, stderr), 0);
 	close_bench(&b);
@@ -586,13 +586,13 @@ static void check_slower(unsigned in_nic, unsigned after, const char *verdict, u
 	}
 	assert_string_equal(last_action(b.manager)->reason, "doubted");
 	/* No verdict before it has been seen in software. */
-	assert_int_equal(manager_nic(b.manager, NIC)->strikes, 0);
+	assert_int_equal(nics_get(b.manager->nics, NIC)->trust.strikes, 0);
 	for (unsigned i = 0; strcmp(find_action(b.manager, "compared"), verdict) != 0; i++) {
 		assert_true(i < 200);
 		send_some(&b, belief, after);
 	}
-	assert_int_equal(manager_nic(b.manager, NIC)->strikes, strikes);
-	assert_int_equal(manager_nic(b.manager, NIC)->candidacy, CANDIDACY_OK);
+	assert_int_equal(nics_get(b.manager->nics, NIC)->trust.strikes, strikes);
+	assert_int_equal(nics_get(b.manager->nics, NIC)->candidacy, CANDIDACY_OK);
 	close_bench(&b);
 }
 
@@ -622,7 +622,7 @@ static void test_trust_is_lost(void **state)
 	work(&b, 3.0, NULL);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[i]).ifindex, 0);
-	assert_int_equal(manager_nic(b.manager, NIC)->candidacy, CANDIDACY_NIC_DISTRUSTED);
+	assert_int_equal(nics_get(b.manager->nics, NIC)->candidacy, CANDIDACY_NIC_DISTRUSTED);
 	close_bench(&b);
 }
 

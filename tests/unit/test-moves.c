@@ -16,7 +16,8 @@ static const char *const quick_retry = "mode: enforce\n"
 
 static bool is_refused(struct bench *b, struct fake_belief *belief, const char **ret_text)
 {
-	return manager_shape_is_refused(b->manager, NIC, entry(b, belief)->shape, ret_text);
+	return refusals_hold(nics_refusals(b->manager->nics), NIC, entry(b, belief)->shape,
+			     manager_now(b->manager), ret_text);
 }
 
 /* The driver's words and the time until it is asked again, which doubles. */
@@ -48,7 +49,8 @@ static void test_refused(void **state)
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2, .esn = true});
 	pass(&b, 0.3);
 	assert_false(is_refused(&b, other, NULL));
-	assert_false(manager_shape_is_refused(b.manager, NIC + 1, entry(&b, belief)->shape, NULL));
+	assert_false(refusals_hold(nics_refusals(b.manager->nics), NIC + 1,
+				   entry(&b, belief)->shape, manager_now(b.manager), NULL));
 	assert_int_equal(fake_ike_delete(b.fake, other), 0);
 
 	/* After 10, 20 and 40 seconds. */
@@ -208,15 +210,11 @@ static void check_waits(const char *retry, const double *waits, size_t n)
 		assert_true(end - 0.01 > b.now);
 		b.now = end - 0.01;
 		assert_true(is_refused(&b, belief, NULL));
-		manager_end_refusals(b.manager);
-		assert_false(b.manager->look_anew);
+		assert_false(nics_expire(b.manager->nics));
 		b.now = end;
 		assert_false(is_refused(&b, belief, NULL));
-		manager_end_refusals(b.manager);
-		assert_true(b.manager->look_anew);
-		b.manager->look_anew = false;
-		manager_end_refusals(b.manager);
-		assert_false(b.manager->look_anew);
+		assert_true(nics_expire(b.manager->nics));
+		assert_false(nics_expire(b.manager->nics));
 		manager_look_anew(b.manager);
 	}
 	close_bench(&b);
@@ -231,6 +229,18 @@ static void test_waits(void **state)
 	check_waits("1s", least, ELEMENTSOF(least));
 	check_waits("10s", seconds, ELEMENTSOF(seconds));
 	check_waits("25min", minutes, ELEMENTSOF(minutes));
+}
+
+/* Another refusal would be its first, with the wait of a first one. */
+static void check_forgotten(struct bench *b, struct fake_belief *belief)
+{
+	struct refusals *refusals = nics_refusals(b->manager->nics);
+	const struct sa_shape *shape = entry(b, belief)->shape;
+
+	refusals_add(refusals, NIC, shape, 1.0, "", b->now);
+	assert_true(refusals_hold(refusals, NIC, shape, b->now + 0.9, NULL));
+	assert_false(refusals_hold(refusals, NIC, shape, b->now + 1.0, NULL));
+	refusals_remove(refusals, NIC, shape);
 }
 
 /* Three shapes: the one that is taken at last is forgotten, the others are not. */
@@ -260,17 +270,14 @@ static void test_refused_shapes(void **state)
 		/* Each ends in its own time. */
 		for (unsigned i = 0; i < 3; i++) {
 			b.now = at[i] + 9.999;
-			manager_end_refusals(b.manager);
-			assert_false(b.manager->look_anew);
+			assert_false(nics_expire(b.manager->nics));
 			b.now = at[i] + 10;
-			manager_end_refusals(b.manager);
-			assert_true(b.manager->look_anew);
-			b.manager->look_anew = false;
+			assert_true(nics_expire(b.manager->nics));
 		}
 		manager_look_anew(b.manager);
 		work(&b, 1.0, beliefs[taken]);
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[taken]).ifindex, NIC);
-		assert_int_equal(b.manager->n_refusals, 2);
+		check_forgotten(&b, beliefs[taken]);
 		/* So the next refusal of another one is its second. */
 		nic->fail_adds = 1000;
 		for (unsigned i = 0, n = 3; i < 3; i++) {

@@ -352,7 +352,7 @@ static uint32_t capacity_of(struct bench *b)
 {
 	struct policy_table_view view;
 
-	policy_table_get(b->manager->policy, manager_nic(b->manager, NIC)->out, &view);
+	policy_table_get(b->manager->policy, nics_get(b->manager->nics, NIC)->out, &view);
 	return view.capacity;
 }
 

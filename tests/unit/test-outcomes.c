@@ -267,8 +267,9 @@ static void check_refusal(struct manager *m, const struct sa *sa, const struct s
 	const char *expected = s->refusal_text ? s->refusal_text : strerror(-s->refusal);
 	const char *text;
 
-	assert_int_equal(manager_shape_is_refused(m, NIC, sa->shape, &text),
-			 s->candidacy == CANDIDACY_REFUSED_SHAPE);
+	assert_int_equal(
+		refusals_hold(nics_refusals(m->nics), NIC, sa->shape, manager_now(m), &text),
+		s->candidacy == CANDIDACY_REFUSED_SHAPE);
 	if (s->candidacy == CANDIDACY_REFUSED_SHAPE)
 		assert_string_equal(text, expected);
 	if (strcmp(s->reason, "silent-software") != 0)
@@ -936,7 +937,8 @@ static void test_many_refusals(void **state)
 	pass(&b, 1.0);
 	assert_int_equal(b.manager->refused, ELEMENTSOF(beliefs));
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
-		n += manager_shape_is_refused(b.manager, NIC, entry(&b, beliefs[i])->shape, NULL);
+		n += refusals_hold(nics_refusals(b.manager->nics), NIC,
+				   entry(&b, beliefs[i])->shape, manager_now(b.manager), NULL);
 	assert_int_equal(n, 256);
 	close_bench(&b);
 }

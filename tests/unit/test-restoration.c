@@ -352,7 +352,7 @@ static void test_speed(void **state)
 			b.network.present = false;
 			manager_network_callbacks.link(&old, NULL, b.manager);
 			pass(&b, 0.35);
-			assert_null(manager_nic(b.manager, NIC));
+			assert_null(nics_get(b.manager->nics, NIC));
 			b.now += 0.05;
 		}
 		shadow = entry(&b, belief)->shadow;

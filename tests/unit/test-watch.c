@@ -21,9 +21,9 @@ static struct sa *open_with_sa(struct bench *b, bool inbound)
 	return entry(b, belief);
 }
 
-static struct manager_nic *nic_of(struct bench *b)
+static struct placement_nic *nic_of(struct bench *b)
 {
-	return manager_nic(b->manager, NIC);
+	return nics_get(b->manager->nics, NIC);
 }
 
 static void test_faults(void **state)
@@ -56,15 +56,15 @@ static void test_faults(void **state)
 		facts.replayed += cases[i].replays;
 		manager_watch(b.manager, sa, &facts);
 		assert_int_equal(sa->watch.until == 0, cases[i].ends);
-		assert_int_equal(nic_of(&b)->strikes, cases[i].fault != NULL);
-		assert_int_equal(manager_nic(b.manager, OTHER_NIC)->strikes, 0);
+		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
+		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
 		if (cases[i].fault)
 			assert_int_equal(told(&b, cases[i].fault), 1);
 		/* A second time is not counted. */
 		facts.integrity_failures += 100;
 		if (cases[i].ends)
 			manager_watch(b.manager, sa, &facts);
-		assert_int_equal(nic_of(&b)->strikes, cases[i].fault != NULL);
+		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
 		assert_int_equal(told(&b, "fares worse"), cases[i].fault != NULL);
 		manager_plan(b.manager);
 		assert_int_equal(sa->ifindex, cases[i].fault ? 0 : NIC);
@@ -97,7 +97,7 @@ static void test_faults_of_nobody(void **state)
 		facts.integrity_failures += 5;
 		manager_watch(b.manager, sa, &facts);
 		assert_int_equal(told(&b, "integrity-failures"), cases[i].told);
-		assert_int_equal(nic_of(&b)->strikes, cases[i].strikes);
+		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].strikes);
 		sa->ifindex = NIC;
 		sa->handle = handle;
 		close_bench(&b);
@@ -135,10 +135,10 @@ static void test_faults_while_the_nic_is_late(void **state)
 		facts.integrity_failures += 4;
 		facts.replayed += 32;
 		manager_watch(b.manager, sa, &facts);
-		assert_int_equal(nic_of(&b)->strikes, 0);
+		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		facts.integrity_failures++;
 		manager_watch(b.manager, sa, &facts);
-		assert_int_equal(nic_of(&b)->strikes, 1);
+		assert_int_equal(nic_of(&b)->trust.strikes, 1);
 		close_bench(&b);
 	}
 }
@@ -154,7 +154,7 @@ static void harm(struct bench *b, struct sa *sa)
 
 static bool is_distrusted(struct bench *b)
 {
-	return manager_nic_is_distrusted(b->manager, nic_of(b));
+	return trust_is_lost(&nic_of(b)->trust, b->now);
 }
 
 /* Three in ten minutes cost it its trust, for ten minutes, and then twice as long each time, to a
@@ -167,7 +167,6 @@ static void test_trust(void **state)
 
 	(void)state;
 	sa = open_with_sa(&b, false);
-	assert_false(manager_nic_is_distrusted(b.manager, NULL));
 	for (size_t i = 0; i < ELEMENTSOF(minutes); i++) {
 		double until;
 
@@ -175,20 +174,19 @@ static void test_trust(void **state)
 		harm(&b, sa);
 		b.now += 600;
 		harm(&b, sa);
-		assert_int_equal(nic_of(&b)->strikes, 2);
+		assert_int_equal(nic_of(&b)->trust.strikes, 2);
 		b.now += 601;
 		harm(&b, sa); /* the first of them, after so long */
-		assert_int_equal(nic_of(&b)->strikes, 1);
+		assert_int_equal(nic_of(&b)->trust.strikes, 1);
 		harm(&b, sa);
 		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i);
 		assert_false(is_distrusted(&b) || b.manager->look_anew);
 		harm(&b, sa);
-		assert_int_equal(nic_of(&b)->strikes, 0);
+		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i + 1);
 		assert_true(is_distrusted(&b));
 		assert_true(b.manager->look_anew);
-		assert_false(
-			manager_nic_is_distrusted(b.manager, manager_nic(b.manager, OTHER_NIC)));
+		assert_false(trust_is_lost(&nics_get(b.manager->nics, OTHER_NIC)->trust, b.now));
 
 		until = b.now + 60 * minutes[i];
 		manager_watch_tick(b.manager);
@@ -201,7 +199,7 @@ static void test_trust(void **state)
 		b.now = until;
 		assert_false(is_distrusted(&b));
 		manager_watch_tick(b.manager);
-		assert_true(nic_of(&b)->distrusted_until == 0);
+		assert_true(nic_of(&b)->trust.lost_until == 0);
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_OK);
 		assert_false(b.manager->look_anew);
 		b.now += 1000; /* what counted before is over */
@@ -217,9 +215,9 @@ static void test_trust_comes_back_to_each(void **state)
 	(void)state;
 	(void)open_with_sa(&b, false);
 	for (int ifindex = NIC; ifindex <= OTHER_NIC; ifindex++) {
-		struct manager_nic *n = manager_nic(b.manager, ifindex);
+		struct placement_nic *n = nics_get(b.manager->nics, ifindex);
 
-		n->distrusted_until = b.now + 5;
+		n->trust.lost_until = b.now + 5;
 		manager_look_anew(b.manager);
 		assert_int_equal(n->candidacy, CANDIDACY_NIC_DISTRUSTED);
 		b.now += 5;

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From NICs and rules to tables: a NIC that is up, has ESP offload, and is both allowed and trusted
+ * becomes one policy table or two; an SA competes in that of the NIC its packets leave by, or the
+ * one that a rule names.
+ */
+#include "placement/nics.h"
+
+#include "network/drivers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where neither the configuration nor the driver tells the size: a start, from which ENOSPC
+ * teaches less. */
+#define CAPACITY_ASSUMED 1024
+/* Cost of a move until it is measured per driver: docs/policy.md. A fixed number of bytes would
+ * keep a gateway with little traffic from ever moving anything, so it is at most what an SA in the
+ * NIC carries in a fraction of a second: on a gateway with 5 GB/s in 128 slots both come to 4 MiB.
+ */
+#define MIGRATION_BYTES_MAX (4.0 * 1024.0 * 1024.0)
+#define MIGRATION_BYTES_SECONDS 0.15
+#define MIGRATION_SECONDS 0.25
+/* Slots kept free for the overlap of a rekey, and never more than this share of the table. */
+#define RESERVE_SLOTS 4
+#define RESERVE_SHARE 64
+
+/* Devices that SAs leave by. */
+#define EGRESS_MAX 64
+
+struct nics {
+	struct nics_parameters parameters;
+	struct network *network;
+	const struct config *config;
+	struct policy *policy;
+	struct refusals *refusals;
+	struct placement_nic *entries; /* in the order of ifindex */
+	size_t n;
+	int egress[EGRESS_MAX]; /* as the routes of SAs say */
+	size_t n_egress;        /* EGRESS_MAX: there may be more */
+};
+
+int nics_new(const struct nics_parameters *parameters, struct nics **ret_nics)
+{
+	_cleanup_(nics_freep) struct nics *nics = calloc(1, sizeof(*nics));
+	int r;
+
+	if (!nics)
+		return -ENOMEM;
+	nics->parameters = *parameters;
+	r = refusals_new(&nics->refusals);
+	if (r < 0)
+		return r;
+	*ret_nics = TAKE_PTR(nics);
+	return 0;
+}
+
+struct nics *nics_free(struct nics *nics)
+{
+	if (!nics)
+		return NULL;
+	refusals_free(nics->refusals);
+	free(nics->entries);
+	free(nics);
+	return NULL;
+}
+
+static double now_of(const struct nics *nics)
+{
+	return clock_monotonic(nics->parameters.clock);
+}
+
+void nics_set_network(struct nics *nics, struct network *network)
+{
+	nics->network = network;
+}
+
+void nics_set_config(struct nics *nics, const struct config *config)
+{
+	nics->config = config;
+	for (size_t i = 0; i < nics->n; i++)
+		nics->entries[i].config = NULL;
+	refusals_clear(nics->refusals);
+}
+
+void nics_set_policy(struct nics *nics, struct policy *policy)
+{
+	nics->policy = policy;
+	for (size_t i = 0; i < nics->n; i++)
+		nics->entries[i].in = nics->entries[i].out = POLICY_NONE;
+}
+
+struct refusals *nics_refusals(struct nics *nics)
+{
+	return nics->refusals;
+}
+
+size_t nics_count(const struct nics *nics)
+{
+	return nics->n;
+}
+
+struct placement_nic *nics_at(struct nics *nics, size_t i)
+{
+	return &nics->entries[i];
+}
+
+/* Where it is, or would be. */
+static size_t position(const struct nics *nics, int ifindex)
+{
+	size_t first = 0, last = nics->n;
+
+	while (first < last) {
+		size_t middle = (first + last) / 2;
+
+		if (nics->entries[middle].ifindex < ifindex)
+			first = middle + 1;
+		else
+			last = middle;
+	}
+	return first;
+}
+
+struct placement_nic *nics_get(struct nics *nics, int ifindex)
+{
+	size_t i = position(nics, ifindex);
+
+	return i < nics->n && nics->entries[i].ifindex == ifindex ? &nics->entries[i] : NULL;
+}
+
+struct placement_nic *nics_of_table(struct nics *nics, policy_table table)
+{
+	for (size_t i = 0; i < nics->n; i++)
+		if (nics->entries[i].in == table || nics->entries[i].out == table)
+			return &nics->entries[i];
+	return NULL;
+}
+
+/* A bond holds what its active slave's driver holds. */
+static const struct nic_driver *driver_of(struct nics *nics, const struct nic *nic)
+{
+	const struct nic *slave;
+
+	if (!nic->is_bond)
+		return nic_driver_find(nic->driver);
+	slave = network_get(nics->network, nic->bond_active_slave);
+	return slave ? nic_driver_find(slave->driver) : NULL;
+}
+
+/* Whether it may hold keys at all. */
+static enum candidacy judge_permission(struct nics *nics, const struct nic *nic,
+				       const struct config_nic *config)
+{
+	const struct placement_nic *n = nics_get(nics, nic->ifindex);
+
+	if (!config || !config->allow)
+		return CANDIDACY_NIC_NOT_ALLOWED;
+	if (!config->trusted)
+		return CANDIDACY_NIC_NOT_TRUSTED;
+	if (nics->parameters.fips && !config->fips)
+		return CANDIDACY_NIC_FIPS;
+	if (n && trust_is_lost(&n->trust, now_of(nics)))
+		return CANDIDACY_NIC_DISTRUSTED;
+	if (orders_are_to_evacuate(nics->parameters.orders, nic->name))
+		return CANDIDACY_NIC_EVACUATED;
+	return CANDIDACY_OK;
+}
+
+/* The egress device of a packet must be the device that has the SA (xfrm_dev_offload_ok()), so that
+ * the NIC below a VLAN is of no use. */
+static enum candidacy judge_without_offload(struct nics *nics, int ifindex)
+{
+	const struct nic *below = network_below_vlan(nics->network, ifindex);
+
+	return below && below->esp_offload ? CANDIDACY_NIC_VLAN : CANDIDACY_NIC_NO_OFFLOAD;
+}
+
+static enum candidacy judge(struct nics *nics, const struct nic *nic,
+			    const struct config_nic *config, const struct nic_driver *driver)
+{
+	enum candidacy permission = judge_permission(nics, nic, config);
+
+	if (!nic->esp_offload)
+		return judge_without_offload(nics, nic->ifindex);
+	if (permission != CANDIDACY_OK)
+		return permission;
+	if (nic->is_bond && !nic_bond_allowed(nics->parameters.kernel_release))
+		return CANDIDACY_NIC_BOND;
+	if (!nic->up)
+		return CANDIDACY_NIC_DOWN;
+	if (driver && !driver->has_table && !config->capacity.set)
+		return CANDIDACY_NIC_NO_TABLE;
+	return CANDIDACY_OK;
+}
+
+static void choose_capacity(struct placement_nic *n, const struct config_nic *config,
+			    const struct nic_driver *driver)
+{
+	if (config && config->capacity.set) {
+		n->shared = config->capacity.shared;
+		n->capacity_in = config->capacity.in;
+		n->capacity_out = config->capacity.out;
+	} else if (driver) {
+		n->shared = driver->shared;
+		n->capacity_in = driver->in ? driver->in : CAPACITY_ASSUMED;
+		n->capacity_out = driver->out ? driver->out : CAPACITY_ASSUMED;
+	} else {
+		n->shared = false;
+		n->capacity_in = CAPACITY_ASSUMED;
+		n->capacity_out = CAPACITY_ASSUMED;
+	}
+	if (driver && !(driver->directions & NIC_DIRECTION_IN))
+		n->capacity_in = 0;
+	if (driver && !(driver->directions & NIC_DIRECTION_OUT))
+		n->capacity_out = 0;
+}
+
+static uint32_t subtract(uint32_t a, uint32_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* `rate` is that of all SAs that compete in the table. */
+static double migration_bytes(uint32_t capacity, double rate, size_t n)
+{
+	double slots = n < capacity ? (double)n : (double)capacity;
+	double bytes = slots > 0 ? rate / slots * MIGRATION_BYTES_SECONDS : 0;
+
+	return bytes < MIGRATION_BYTES_MAX ? bytes : MIGRATION_BYTES_MAX;
+}
+
+static struct policy_table_config table_config(struct nics *nics, const struct placement_nic *nic,
+					       uint32_t capacity, double rate, size_t n)
+{
+	uint32_t reserve = capacity / RESERVE_SHARE;
+
+	return (struct policy_table_config){
+		.capacity = capacity,
+		.reserve = reserve < RESERVE_SLOTS ? reserve : RESERVE_SLOTS,
+		.budget = (uint32_t)nic->ifindex,
+		.vacate = nic->vacate,
+		.moves_per_second = nics->config->moves_per_second,
+		.moves_burst = nics->config->moves_burst,
+		.migration_bytes = migration_bytes(capacity, rate, n),
+		.migration_seconds = MIGRATION_SECONDS,
+		.max_rate = nic->config ? nic->config->max_rate : 0,
+	};
+}
+
+static void set_table(struct nics *nics, const struct placement_nic *nic, policy_table *table,
+		      uint32_t capacity, double rate, size_t n)
+{
+	struct policy_table_config config = table_config(nics, nic, capacity, rate, n);
+
+	if (*table != POLICY_NONE)
+		(void)policy_table_configure(nics->policy, *table, &config);
+	else if (policy_table_add(nics->policy, &config, table) < 0)
+		*table = POLICY_NONE;
+}
+
+static void drop_tables(struct nics *nics, struct placement_nic *n)
+{
+	double now = now_of(nics);
+
+	if (n->in != POLICY_NONE)
+		policy_table_remove(nics->policy, n->in, now);
+	if (n->out != POLICY_NONE && n->out != n->in)
+		policy_table_remove(nics->policy, n->out, now);
+	n->in = n->out = POLICY_NONE;
+}
+
+static void set_tables(struct nics *nics, struct placement_nic *n)
+{
+	uint32_t foreign = n->foreign_in + n->foreign_out;
+
+	/* A NIC that lost its trust keeps its tables until what we put there has left. */
+	if (n->candidacy != CANDIDACY_OK && n->used_in + n->used_out <= foreign) {
+		drop_tables(nics, n);
+		return;
+	}
+	/* From one kind of table to the other: start afresh. */
+	if ((n->in != POLICY_NONE || n->out != POLICY_NONE) && (n->in == n->out) != n->shared)
+		drop_tables(nics, n);
+	if (n->shared) {
+		set_table(nics, n, &n->in, subtract(n->capacity_in, foreign),
+			  n->rate_in + n->rate_out, n->competing_in + n->competing_out);
+		n->out = n->in;
+		return;
+	}
+	if (n->capacity_in > 0)
+		set_table(nics, n, &n->in, subtract(n->capacity_in, n->foreign_in), n->rate_in,
+			  n->competing_in);
+	if (n->capacity_out > 0)
+		set_table(nics, n, &n->out, subtract(n->capacity_out, n->foreign_out), n->rate_out,
+			  n->competing_out);
+}
+
+static void count_holder(struct nics *nics, const struct sa *sa)
+{
+	struct placement_nic *n = sa->ifindex ? nics_get(nics, sa->ifindex) : NULL;
+	bool in = sa->description.direction == SA_DIRECTION_IN;
+
+	if (!n)
+		return;
+	*(in ? &n->used_in : &n->used_out) += 1;
+	if (sa->foreign)
+		*(in ? &n->foreign_in : &n->foreign_out) += 1;
+}
+
+static void count_competitor(struct nics *nics, const struct sa *sa)
+{
+	struct placement_nic *n = sa->candidate ? nics_get(nics, sa->candidate) : NULL;
+	bool in = sa->description.direction == SA_DIRECTION_IN;
+	struct policy_sa_view view;
+
+	if (!n || sa->foreign || sa->handle == POLICY_NONE)
+		return;
+	policy_sa_get(nics->policy, sa->handle, now_of(nics), &view);
+	if (!view.rate_known || view.rate <= 0)
+		return;
+	*(in ? &n->rate_in : &n->rate_out) += view.rate;
+	*(in ? &n->competing_in : &n->competing_out) += 1;
+}
+
+static void count_sas(struct nics *nics, const struct sa_table *sas)
+{
+	struct sa *sa;
+
+	for (size_t i = 0; i < nics->n; i++) {
+		struct placement_nic *n = &nics->entries[i];
+
+		n->used_in = n->used_out = n->foreign_in = n->foreign_out = 0;
+		n->competing_in = n->competing_out = 0;
+		n->rate_in = n->rate_out = 0;
+	}
+	TAILQ_FOREACH(sa, &sas->all, list) {
+		count_holder(nics, sa);
+		count_competitor(nics, sa);
+	}
+}
+
+static struct placement_nic *add_nic(struct nics *nics, int ifindex)
+{
+	struct placement_nic *entries = reallocarray(nics->entries, nics->n + 1, sizeof(*entries));
+	size_t i;
+
+	if (!entries)
+		return NULL;
+	nics->entries = entries;
+	i = position(nics, ifindex);
+	memmove(&entries[i + 1], &entries[i], (nics->n - i) * sizeof(*entries));
+	nics->n++;
+	entries[i] = (struct placement_nic){
+		.ifindex = ifindex,
+		.in = POLICY_NONE,
+		.out = POLICY_NONE,
+	};
+	return &entries[i];
+}
+
+/* Worth showing and remembering: it can offload, or somebody wrote it into the configuration. */
+static bool is_of_interest(const struct nic *nic, const struct config_nic *config)
+{
+	return nic->esp_offload || (config && config->allow && (config->name || config->pci));
+}
+
+static const struct config_nic *match_config(const struct nics *nics, const struct nic *nic)
+{
+	const struct config_nic_identity identity = {
+		.name = nic->name,
+		.driver = nic->driver[0] ? nic->driver : NULL,
+		.pci = nic->pci[0] ? nic->pci : NULL,
+		.mac = nic->mac[0] ? nic->mac : NULL,
+	};
+
+	return config_match_nic(nics->config, &identity);
+}
+
+static void update_nic(struct nics *nics, const struct nic *nic)
+{
+	const struct config_nic *config = match_config(nics, nic);
+	const struct nic_driver *driver = driver_of(nics, nic);
+	struct placement_nic *n = nics_get(nics, nic->ifindex);
+
+	if (!n && !is_of_interest(nic, config))
+		return;
+	if (!n)
+		n = add_nic(nics, nic->ifindex);
+	if (!n)
+		return;
+	memcpy(n->name, nic->name, sizeof(n->name));
+	n->speed = nic->speed;
+	n->config = config;
+	n->frees_late = driver && driver->frees_late;
+	n->candidacy = judge(nics, nic, config, driver);
+	n->vacate = judge_permission(nics, nic, config) != CANDIDACY_OK;
+	choose_capacity(n, config, driver);
+}
+
+static void drop_missing(struct nics *nics)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nics->n; i++) {
+		if (network_get(nics->network, nics->entries[i].ifindex))
+			nics->entries[kept++] = nics->entries[i];
+		else
+			drop_tables(nics, &nics->entries[i]);
+	}
+	nics->n = kept;
+}
+
+void nics_update(struct nics *nics, const struct sa_table *sas)
+{
+	drop_missing(nics);
+	for (size_t i = 0; i < network_count(nics->network); i++)
+		update_nic(nics, network_at(nics->network, i));
+	count_sas(nics, sas);
+	for (size_t i = 0; i < nics->n; i++)
+		set_tables(nics, &nics->entries[i]);
+}
+
+static bool is_named_by_rule(const struct nics *nics, const char *name)
+{
+	for (size_t i = 0; i < nics->config->n_rules; i++)
+		if (nics->config->rules[i].nic && strcmp(nics->config->rules[i].nic, name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_egress(const struct nics *nics, int ifindex)
+{
+	for (size_t i = 0; i < nics->n_egress; i++)
+		if (nics->egress[i] == ifindex)
+			return true;
+	return nics->n_egress == EGRESS_MAX;
+}
+
+static void note_egress(struct nics *nics, int ifindex)
+{
+	if (!is_egress(nics, ifindex))
+		nics->egress[nics->n_egress++] = ifindex;
+}
+
+static bool concerns_us(struct nics *nics, const struct nic *nic)
+{
+	return nics_get(nics, nic->ifindex) || is_egress(nics, nic->ifindex) ||
+	       is_of_interest(nic, match_config(nics, nic)) || is_named_by_rule(nics, nic->name);
+}
+
+/* Carrier and speed do not matter: SAs stay in the NIC. */
+static bool differs(const struct nic *before, const struct nic *after)
+{
+	return before->up != after->up || before->esp_offload != after->esp_offload ||
+	       before->is_bond != after->is_bond ||
+	       before->bond_active_slave != after->bond_active_slave ||
+	       before->is_vlan != after->is_vlan || before->lower_ifindex != after->lower_ifindex ||
+	       before->vrf_ifindex != after->vrf_ifindex ||
+	       strcmp(before->name, after->name) != 0 ||
+	       strcmp(before->driver, after->driver) != 0 || strcmp(before->pci, after->pci) != 0 ||
+	       strcmp(before->mac, after->mac) != 0;
+}
+
+bool nics_change_matters(struct nics *nics, const struct nic *before, const struct nic *after)
+{
+	if (before && after && !differs(before, after))
+		return false;
+	/* The device may only have the SAs' local address. */
+	if (before && after && before->vrf_ifindex != after->vrf_ifindex)
+		return true;
+	return (before && concerns_us(nics, before)) || (after && concerns_us(nics, after));
+}
+
+static enum candidacy find_nic(struct nics *nics, const struct sa *sa, int *ret_ifindex)
+{
+	const struct nic *nic;
+	int ifindex, r;
+
+	if (sa->rule && sa->rule->nic) {
+		nic = network_find(nics->network, sa->rule->nic);
+		if (!nic)
+			return CANDIDACY_NO_NIC;
+		*ret_ifindex = nic->ifindex;
+		return CANDIDACY_OK;
+	}
+	r = network_route_for_sa(nics->network, &sa->description, sa->output_mark, &ifindex);
+	if (r < 0)
+		return r == -ENOTUNIQ ? CANDIDACY_VRF_UNCLEAR : CANDIDACY_NO_ROUTE;
+	note_egress(nics, ifindex);
+	*ret_ifindex = ifindex;
+	return CANDIDACY_OK;
+}
+
+policy_table nics_table_of_residence(struct nics *nics, const struct sa *sa)
+{
+	const struct placement_nic *n = sa->foreign ? NULL : nics_get(nics, sa->ifindex);
+
+	if (!n)
+		return POLICY_NONE;
+	return sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
+}
+
+void nics_resolve(struct nics *nics, struct sa *sa, policy_table *ret_table)
+{
+	const struct placement_nic *n;
+	policy_table table;
+
+	*ret_table = POLICY_NONE;
+	sa->candidate = 0;
+	sa->candidacy = find_nic(nics, sa, &sa->candidate);
+	if (sa->candidacy != CANDIDACY_OK)
+		return;
+	n = nics_get(nics, sa->candidate);
+	if (!n) {
+		sa->candidacy = judge_without_offload(nics, sa->candidate);
+		return;
+	}
+	sa->candidacy = n->candidacy;
+	if (sa->candidacy != CANDIDACY_OK)
+		return;
+	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
+	if (table == POLICY_NONE)
+		sa->candidacy = CANDIDACY_NIC_DIRECTION;
+	else if (sa->ifindex == 0 &&
+		 refusals_hold(nics->refusals, sa->candidate, sa->shape, now_of(nics), NULL))
+		sa->candidacy = CANDIDACY_REFUSED_SHAPE;
+	else if (peer_moves_knows(nics->parameters.peer_moves, &sa->description, now_of(nics)))
+		sa->candidacy = CANDIDACY_PEER_MOVES;
+	else
+		*ret_table = table;
+}
+
+enum hands_off nics_check_driver(struct nics *nics, const struct sa *sa, const char **ret_reason)
+{
+	const struct nic *nic = sa->candidate ? network_get(nics->network, sa->candidate) : NULL;
+
+	if (nic && nic->is_bond)
+		nic = network_get(nics->network, nic->bond_active_slave);
+	if (sa->candidacy != CANDIDACY_OK || !nic)
+		return HANDS_OFF_NONE;
+	return nic_driver_check(nic->driver, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
+									: HANDS_OFF_NONE;
+}
+
+void nics_forget_routes(struct nics *nics)
+{
+	nics->n_egress = 0;
+}
+
+bool nics_expire(struct nics *nics)
+{
+	bool any = refusals_expire(nics->refusals, now_of(nics));
+
+	for (size_t i = 0; i < nics->n; i++)
+		any |= trust_expire(&nics->entries[i].trust, now_of(nics));
+	return any;
+}
