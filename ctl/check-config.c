@@ -3,53 +3,47 @@
 #include "config.h"
 #include "ctl.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <string.h>
 
-/* What follows the path: ":LINE:COLUMN: warning: ", or without a place. */
-static bool is_warning(const char *text)
+/* As it is printed, without the newline at its end; the source line and the caret belong to it. */
+static json_t *describe_diagnostic(const struct config_report *report,
+				   const struct config_diagnostic *diagnostic)
 {
-	static const char mark[] = ": warning: ";
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
 
-	for (unsigned i = 0; i < 2 && text[0] == ':' && isdigit((unsigned char)text[1]); i++)
-		text += 1 + strspn(text + 1, "0123456789");
-	return strncmp(text, mark, strlen(mark)) == 0;
+	if (!out)
+		return NULL;
+	config_diagnostic_print(report, diagnostic, out);
+	if (fclose(out) != 0)
+		return NULL;
+	return json_stringn(text, size - 1);
 }
 
-/* One diagnostic starts with "PATH:" in the first column; the source line and the caret that
- * follow belong to it. */
-static int split_diagnostics(const char *path, const char *text, json_t *errors, json_t *warnings)
+static int describe_diagnostics(const struct config_report *report, json_t *errors,
+				json_t *warnings)
 {
-	size_t path_length = strlen(path);
+	size_t omitted = config_report_omitted(report);
 	int r = 0;
 
-	while (*text) {
-		const char *end = text;
-		size_t length;
+	for (size_t i = 0; i < report->n_diagnostics; i++) {
+		const struct config_diagnostic *diagnostic = &report->diagnostics[i];
 
-		do {
-			end = strchrnul(end, '\n');
-			end += *end == '\n';
-		} while (*end &&
-			 !(strncmp(end, path, path_length) == 0 && end[path_length] == ':'));
-		length = (size_t)(end - text);
-		while (length > 0 && text[length - 1] == '\n')
-			length--;
-		if (length > 0)
-			r |= json_array_append_new(is_warning(text + path_length) ? warnings
-										  : errors,
-						   json_stringn(text, length));
-		text = end;
+		r |= json_array_append_new(diagnostic->warning ? warnings : errors,
+					   describe_diagnostic(report, diagnostic));
 	}
+	if (omitted > 0)
+		r |= json_array_append_new(errors, json_sprintf("%s: and %lld more", report->path,
+								(long long)omitted));
 	return r;
 }
 
-static json_t *describe(const char *path, int result, const char *diagnostics,
+static json_t *describe(const char *path, int result, const struct config_report *report,
 			const struct config *config)
 {
 	json_t *errors = json_array(), *warnings = json_array();
-	int r = split_diagnostics(path, diagnostics, errors, warnings);
+	int r = describe_diagnostics(report, errors, warnings);
 	json_t *document = json_pack("{s:s, s:b, s:o, s:o}", "path", path, "valid", result >= 0,
 				     "errors", errors, "warnings", warnings);
 
@@ -103,24 +97,15 @@ int verb_check_config(const struct ctl *ctl, int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : CONFIG_PATH_DEFAULT;
 	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_free_ char *diagnostics = NULL;
+	_cleanup_(config_report_done) struct config_report report = {0};
 	json_t *document;
-	FILE *errors;
-	size_t size;
 	int result;
 	int r;
 
 	if (argc > 2)
 		return ctl_usage("check-config: one file at a time");
-	errors = open_memstream(&diagnostics, &size);
-	if (!errors) {
-		ctl_error("out of memory");
-		return CTL_FAILURE;
-	}
-	result = config_load(path, errors, &config);
-	(void)fclose(errors);
-
-	document = describe(path, result, diagnostics, config);
+	result = config_load(path, &report, &config);
+	document = describe(path, result, &report, config);
 	if (!document) {
 		ctl_error("the path or the diagnostics of '%s' are not UTF-8", path);
 		return CTL_FAILURE;

@@ -242,21 +242,20 @@ static int open_placed(struct daemon *d, const char *path)
 
 static int load_config(struct daemon *d, const char *path, struct config **ret_config)
 {
+	_cleanup_(config_report_done) struct config_report report = {0};
+	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_free_ char *messages = NULL;
-	size_t size = 0;
-	FILE *stream;
-	int r;
+	int r, printed;
 
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
 		journal_log(d->journal, LOG_NOTICE,
 			    "There is no %s: observing, nothing is offloaded", path);
 		return config_new_default(ret_config);
 	}
-	stream = open_memstream(&messages, &size);
-	if (!stream)
-		return -ENOMEM;
-	r = config_load(path, stream, ret_config);
-	(void)fclose(stream);
+	r = config_load(path, &report, &config);
+	printed = config_report_text(&report, &messages);
+	if (printed < 0)
+		return printed;
 	if (r < 0) {
 		struct journal_event event = {.kind = JOURNAL_CONFIGURATION_REJECTED, .error = r};
 
@@ -269,6 +268,8 @@ static int load_config(struct daemon *d, const char *path, struct config **ret_c
 
 		journal_event(d->journal, &event, "Loaded %s:\n%s", path, messages);
 	}
+	if (r >= 0)
+		*ret_config = TAKE_PTR(config);
 	return r;
 }
 

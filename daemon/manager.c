@@ -384,18 +384,17 @@ void manager_apply_config(struct manager *m, struct config *config)
 
 int manager_reload(struct manager *m, char **ret_messages)
 {
-	struct config *config;
+	_cleanup_(config_report_done) struct config_report report = {0};
+	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_free_ char *messages = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&messages, &size);
-	int r;
+	int r, printed;
 
-	if (!stream)
-		return -ENOMEM;
-	r = config_load(m->environment.config_path, stream, &config);
-	(void)fclose(stream);
+	r = config_load(m->environment.config_path, &report, &config);
+	printed = config_report_text(&report, &messages);
+	if (printed < 0)
+		return printed;
 	if (r >= 0)
-		manager_apply_config(m, config);
+		manager_apply_config(m, TAKE_PTR(config));
 	report_reload(m->reporter, m->environment.config_path, m->config, r, messages);
 	if (ret_messages)
 		*ret_messages = TAKE_PTR(messages);

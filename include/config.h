@@ -9,10 +9,10 @@
 #pragma once
 
 #include "cleanup.h"
+#include "config-report.h"
 #include "sa.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 #define CONFIG_PATH_DEFAULT "/etc/espoffloadd.conf"
 
@@ -117,14 +117,13 @@ struct config *config_free(struct config *config); /* accepts NULL, returns NULL
 DEFINE_CLEANUP(struct config *, config_free);
 
 /*
- * Reads a file. Errors are written to `errors` as people read them: path:line:column, what is
- * wrong, the source line and a caret, and the remedy; all errors of a file at once (up to 20).
- * Warnings (an entry that nothing can reach, for example) are written there too, and the file is
- * taken.
- * Returns 0, -EBADMSG when the file has errors, or the errno of reading it (also told in `errors`).
+ * Reads a file. `ret_report` is always set, and config_report_done() always called for it: all
+ * errors of the file at once, and warnings (an entry that nothing can reach, for example), with
+ * which the file is taken. Returns 0, -EBADMSG when the file has errors, or the errno of reading it
+ * (also in the report).
  */
-int config_load(const char *path, FILE *errors, struct config **ret_config);
-int config_parse(const char *path, const char *text, size_t size, FILE *errors,
+int config_load(const char *path, struct config_report *ret_report, struct config **ret_config);
+int config_parse(const char *path, const char *text, size_t size, struct config_report *ret_report,
 		 struct config **ret_config);
 
 /* What a NIC is known by when entries are matched. Any string may be NULL (unknown). */

@@ -166,10 +166,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 static int apply_config(struct arguments *arguments)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
-	int r = arguments->config ? config_load(arguments->config, stderr, &config)
+	_cleanup_(config_report_done) struct config_report report = {0};
+	int r = arguments->config ? config_load(arguments->config, &report, &config)
 				  : config_new_default(&config);
 	const struct config_group *group;
 
+	config_report_print(&report, stderr);
 	if (r < 0)
 		return r == -EBADMSG ? CTL_INVALID_CONFIG : CTL_FAILURE;
 	if (arguments->moves_per_second < 0)

@@ -149,7 +149,7 @@ static int read_document(struct config_report *report, yaml_document_t *document
 	return 0;
 }
 
-static int build(struct config_report *report, yaml_document_t *document,
+static int build(struct config_report *report, const char *path, yaml_document_t *document,
 		 struct config **ret_config)
 {
 	struct config *config;
@@ -158,7 +158,7 @@ static int build(struct config_report *report, yaml_document_t *document,
 	r = config_new_default(&config);
 	if (r < 0)
 		return r;
-	config->path = strdup(report->path);
+	config->path = strdup(path);
 	r = config->path ? read_document(report, document, config) : -ENOMEM;
 	if (r < 0) {
 		config_free(config);
@@ -168,41 +168,50 @@ static int build(struct config_report *report, yaml_document_t *document,
 	return 0;
 }
 
-static int parse(struct config_report *report, const char *text, size_t size,
-		 struct config **ret_config)
+static int parse(struct config_report *report, const char *path, struct config **ret_config)
 {
 	yaml_document_t document;
 	int r;
 
-	r = config_yaml_load(report, text, size, &document);
+	r = config_yaml_load(report, report->text, report->size, &document);
 	if (r < 0)
 		return r;
-	r = build(report, &document, ret_config);
+	r = build(report, path, &document, ret_config);
 	yaml_document_delete(&document);
 	return r;
 }
 
-int config_parse(const char *path, const char *text, size_t size, FILE *errors,
-		 struct config **ret_config)
+/* Takes the text. */
+static int parse_text(const char *path, char *text, size_t size, struct config_report *ret_report,
+		      struct config **ret_config)
 {
-	_cleanup_free_ struct config_report *report = calloc(1, sizeof(*report));
 	int r;
 
-	if (!report)
-		return -ENOMEM;
 	if (size >= sizeof(byte_order_mark) &&
 	    memcmp(text, byte_order_mark, sizeof(byte_order_mark)) == 0) {
-		text += sizeof(byte_order_mark);
 		size -= sizeof(byte_order_mark);
+		memmove(text, text + sizeof(byte_order_mark), size);
 	}
-	report->path = path;
-	report->text = text;
-	report->size = size;
-	r = parse(report, text, size, ret_config);
+	config_report_init(ret_report, path, text, size);
+	r = parse(ret_report, path, ret_config);
 	if (r < 0 && r != -EBADMSG)
-		config_error(report, NULL, "%s", strerror(-r));
-	config_report_print(report, errors);
+		config_error(ret_report, NULL, "%s", strerror(-r));
+	config_report_sort(ret_report);
 	return r;
+}
+
+int config_parse(const char *path, const char *text, size_t size, struct config_report *ret_report,
+		 struct config **ret_config)
+{
+	char *copy = malloc(size > 0 ? size : 1);
+
+	if (!copy) {
+		config_report_init(ret_report, path, NULL, 0);
+		config_error(ret_report, NULL, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	memcpy(copy, text, size);
+	return parse_text(path, copy, size, ret_report, ret_config);
 }
 
 /* Reads one byte more than is allowed, so that the parser sees that there is more. */
@@ -241,20 +250,18 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size)
 	return 0;
 }
 
-int config_load(const char *path, FILE *errors, struct config **ret_config)
+int config_load(const char *path, struct config_report *ret_report, struct config **ret_config)
 {
-	_cleanup_free_ char *text = NULL;
+	char *text = NULL;
 	size_t size = 0;
 	int r;
 
 	r = read_file(path, &text, &size);
 	if (r < 0) {
-		struct config_report report = {.path = path};
-
-		config_error(&report, NULL, "cannot be read: %s",
+		config_report_init(ret_report, path, NULL, 0);
+		config_error(ret_report, NULL, "cannot be read: %s",
 			     r == -EINVAL ? "not a regular file" : strerror(-r));
-		config_report_print(&report, errors);
 		return r;
 	}
-	return config_parse(path, text, size, errors, ret_config);
+	return parse_text(path, text, size, ret_report, ret_config);
 }

@@ -3,6 +3,7 @@
 
 #include "text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,46 +14,57 @@
 #define WINDOW_LEAD 40
 #define TAB_COLUMNS 8
 
-static struct config_record *add(struct config_report *report, const struct config_place *place,
-				 bool warning)
+void config_report_init(struct config_report *report, const char *path, char *text, size_t size)
 {
-	struct config_record *record = NULL;
+	*report = (struct config_report){.text = text, .size = size};
+	(void)text_neutralise(report->path, sizeof(report->path), path, strlen(path));
+}
 
-	if (report->n_records < CONFIG_REPORT_MAX) {
-		record = &report->records[report->n_records++];
-		*record = (struct config_record){.placed = place, .warning = warning};
+void config_report_done(struct config_report *report)
+{
+	free(report->text);
+}
+
+static struct config_diagnostic *add(struct config_report *report, const struct config_place *place,
+				     bool warning)
+{
+	struct config_diagnostic *diagnostic = NULL;
+
+	if (report->n_diagnostics < CONFIG_DIAGNOSTICS_MAX) {
+		diagnostic = &report->diagnostics[report->n_diagnostics++];
+		*diagnostic = (struct config_diagnostic){.placed = place, .warning = warning};
 		if (place)
-			record->place = *place;
+			diagnostic->place = *place;
 	}
-	report->last = record;
-	return record;
+	report->last = diagnostic;
+	return diagnostic;
 }
 
 void config_error(struct config_report *report, const struct config_place *place,
 		  const char *format, ...)
 {
-	struct config_record *record = add(report, place, false);
+	struct config_diagnostic *diagnostic = add(report, place, false);
 	va_list arguments;
 
 	report->n_errors++;
-	if (!record)
+	if (!diagnostic)
 		return;
 	va_start(arguments, format);
-	(void)vsnprintf(record->text, sizeof(record->text), format, arguments);
+	(void)vsnprintf(diagnostic->text, sizeof(diagnostic->text), format, arguments);
 	va_end(arguments);
 }
 
 void config_warning(struct config_report *report, const struct config_place *place,
 		    const char *format, ...)
 {
-	struct config_record *record = add(report, place, true);
+	struct config_diagnostic *diagnostic = add(report, place, true);
 	va_list arguments;
 
 	report->n_warnings++;
-	if (!record)
+	if (!diagnostic)
 		return;
 	va_start(arguments, format);
-	(void)vsnprintf(record->text, sizeof(record->text), format, arguments);
+	(void)vsnprintf(diagnostic->text, sizeof(diagnostic->text), format, arguments);
 	va_end(arguments);
 }
 
@@ -188,46 +200,71 @@ static void print_source(FILE *out, const struct config_report *report,
 	(void)fputc('\n', out);
 }
 
-static void print_record(FILE *out, const struct config_report *report, const char *path,
-			 const struct config_record *record)
+void config_diagnostic_print(const struct config_report *report,
+			     const struct config_diagnostic *diagnostic, FILE *out)
 {
-	const char *kind = record->warning ? "warning" : "error";
+	const char *kind = diagnostic->warning ? "warning" : "error";
 
-	if (record->placed) {
-		(void)fprintf(out, "%s:%zu:%zu: %s: %s\n", path, record->place.line + 1,
-			      record->place.column + 1, kind, record->text);
-		print_source(out, report, &record->place);
+	if (diagnostic->placed) {
+		(void)fprintf(out, "%s:%zu:%zu: %s: %s\n", report->path, diagnostic->place.line + 1,
+			      diagnostic->place.column + 1, kind, diagnostic->text);
+		print_source(out, report, &diagnostic->place);
 	} else {
-		(void)fprintf(out, "%s: %s: %s\n", path, kind, record->text);
+		(void)fprintf(out, "%s: %s: %s\n", report->path, kind, diagnostic->text);
 	}
-	if (record->remedy[0] != '\0')
-		(void)fprintf(out, "      = help: %s\n", record->remedy);
+	if (diagnostic->remedy[0] != '\0')
+		(void)fprintf(out, "      = help: %s\n", diagnostic->remedy);
 }
 
-static bool before(const struct config_record *a, const struct config_record *b)
+static bool before(const struct config_diagnostic *a, const struct config_diagnostic *b)
 {
 	if (a->place.line != b->place.line)
 		return a->place.line < b->place.line;
 	return a->place.column < b->place.column;
 }
 
-void config_report_print(struct config_report *report, FILE *out)
+/* Insertion sort: diagnostics of one place keep the order in which they were found. */
+void config_report_sort(struct config_report *report)
 {
-	size_t order[CONFIG_REPORT_MAX] = {0};
-	size_t dropped = report->n_errors + report->n_warnings - report->n_records;
-	char path[256];
+	struct config_diagnostic *all = report->diagnostics;
 
-	(void)text_neutralise(path, sizeof(path), report->path, strlen(report->path));
-	/* Insertion sort: records with one place keep the order in which they were found. */
-	for (size_t i = 0; i < report->n_records; i++) {
+	report->last = NULL;
+	for (size_t i = 1; i < report->n_diagnostics; i++) {
+		struct config_diagnostic moved = all[i];
 		size_t j = i;
 
-		for (; j > 0 && before(&report->records[i], &report->records[order[j - 1]]); j--)
-			order[j] = order[j - 1];
-		order[j] = i;
+		for (; j > 0 && before(&moved, &all[j - 1]); j--)
+			all[j] = all[j - 1];
+		all[j] = moved;
 	}
-	for (size_t i = 0; i < report->n_records; i++)
-		print_record(out, report, path, &report->records[order[i]]);
-	if (dropped > 0)
-		(void)fprintf(out, "%s: and %zu more\n", path, dropped);
+}
+
+size_t config_report_omitted(const struct config_report *report)
+{
+	return report->n_errors + report->n_warnings - report->n_diagnostics;
+}
+
+void config_report_print(const struct config_report *report, FILE *out)
+{
+	size_t omitted = config_report_omitted(report);
+
+	for (size_t i = 0; i < report->n_diagnostics; i++)
+		config_diagnostic_print(report, &report->diagnostics[i], out);
+	if (omitted > 0)
+		(void)fprintf(out, "%s: and %zu more\n", report->path, omitted);
+}
+
+int config_report_text(const struct config_report *report, char **ret_text)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return -ENOMEM;
+	config_report_print(report, out);
+	if (fclose(out) != 0)
+		return -ENOMEM;
+	*ret_text = TAKE_PTR(text);
+	return 0;
 }

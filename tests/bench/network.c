@@ -7,6 +7,7 @@
  * and the longest work without a return to the event loop (CPU time), in which no watchdog is
  * petted. Without an argument, also what a pass costs for each of many NICs.
  */
+#include "config-of.h"
 #include "manager.h"
 #include "network/route-cache.h"
 #include "report/journal.h"
@@ -277,7 +278,8 @@ static void open_bench(struct bench *b, uint32_t n, size_t n_nics)
 	need(journal_new(b->log, 3, &b->journal), "journal");
 	need(placed_new("/nonexistent/placed", &b->placed), "ownership");
 	need(route_cache_new(1u << 18, &b->network.cache), "route cache");
-	need(config_parse("bench", text, strlen(text), stderr, &config), "configuration");
+	config = config_of(text);
+	need(config ? 0 : -EBADMSG, "configuration");
 	environment.clock = (struct clock){
 		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
 	environment.arena = b->arena;

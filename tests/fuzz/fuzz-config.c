@@ -73,16 +73,13 @@ static void check_errors(const char *text, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
+	_cleanup_(config_report_done) struct config_report report = {0};
 	_cleanup_free_ char *errors = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&errors, &length);
 	int r;
 
-	if (!out)
-		return 0;
-	r = config_parse("fuzz", (const char *)data, size, out, &config);
-	check(fclose(out) == 0);
-	check_errors(errors, length);
+	r = config_parse("fuzz", (const char *)data, size, &report, &config);
+	check(config_report_text(&report, &errors) == 0);
+	check_errors(errors, strlen(errors));
 	if (r < 0) {
 		check(r == -EBADMSG && !config && strstr(errors, "error: "));
 	} else {

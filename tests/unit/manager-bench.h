@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config-of.h"
 #include "control/control.h"
 #include "control/describe.h"
 #include "control/methods.h"
@@ -173,7 +174,8 @@ static void start_manager(struct bench *b, const char *text)
 						  .orders_path = b->orders_path};
 	struct config *config;
 
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	config = config_of(text);
+	assert_non_null(config);
 	environment.clock = (struct clock){
 		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
 	environment.arena = b->arena;
@@ -362,7 +364,8 @@ static inline void apply(struct bench *b, const char *text)
 {
 	struct config *config;
 
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	config = config_of(text);
+	assert_non_null(config);
 	manager_apply_config(b->manager, config);
 }
 

@@ -15,13 +15,11 @@
 /* Parses, and keeps what was told. */
 static int parse(const char *text, size_t size, char **ret_errors, struct config **ret_config)
 {
-	size_t length = 0;
-	FILE *errors = open_memstream(ret_errors, &length);
+	_cleanup_(config_report_done) struct config_report report = {0};
 	int r;
 
-	assert_non_null(errors);
-	r = config_parse("f.conf", text, size, errors, ret_config);
-	assert_int_equal(fclose(errors), 0);
+	r = config_parse("f.conf", text, size, &report, ret_config);
+	assert_int_equal(config_report_text(&report, ret_errors), 0);
 	return r;
 }
 
@@ -516,23 +514,63 @@ static void test_limits(void **state)
 		"      = help: match several SAs with one rule: by prefix, mark or if_id\n");
 }
 
-static void test_load(void **state)
+static void cannot_load(const char *path, int result, const char *expected)
 {
+	_cleanup_(config_report_done) struct config_report report = {0};
 	_cleanup_free_ char *errors = NULL;
 	struct config *config = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&errors, &length);
 
-	assert_non_null(out);
-	assert_int_equal(config_load("/nonexistent/f.conf", out, &config), -ENOENT);
-	assert_int_equal(config_load("/", out, &config), -EISDIR);
-	assert_int_equal(config_load("/dev/null", out, &config), -EINVAL);
-	assert_int_equal(fclose(out), 0);
-	assert_string_equal(errors, "/nonexistent/f.conf: error: cannot be read: No such file or "
-				    "directory\n"
-				    "/: error: cannot be read: Is a directory\n"
-				    "/dev/null: error: cannot be read: not a regular file\n");
+	assert_int_equal(config_load(path, &report, &config), result);
+	assert_int_equal(config_report_text(&report, &errors), 0);
+	assert_string_equal(errors, expected);
 	assert_null(config);
+}
+
+static void test_load(void **state)
+{
+	cannot_load("/nonexistent/f.conf", -ENOENT,
+		    "/nonexistent/f.conf: error: cannot be read: No such file or directory\n");
+	cannot_load("/", -EISDIR, "/: error: cannot be read: Is a directory\n");
+	cannot_load("/dev/null", -EINVAL, "/dev/null: error: cannot be read: not a regular file\n");
+}
+
+static void diagnosed(const struct config_report *report, size_t i, size_t line, size_t column,
+		      bool warning, const char *text)
+{
+	const struct config_diagnostic *diagnostic = &report->diagnostics[i];
+
+	assert_true(i < report->n_diagnostics && diagnostic->placed);
+	assert_int_equal(diagnostic->place.line, line);
+	assert_int_equal(diagnostic->place.column, column);
+	assert_int_equal(diagnostic->warning, warning);
+	assert_string_equal(diagnostic->text, text);
+}
+
+/* What is wrong is there as data: in the order of the file, counted from 0. */
+static void test_report(void **state)
+{
+	static const char bad_text[] = "interval: x\nno-such: 1\n";
+	static const char dubious_text[] =
+		"mode: observe\nrules: [{offload: never}, {offload: auto}]\n";
+	_cleanup_(config_report_done) struct config_report bad_report = {0};
+	_cleanup_(config_report_done) struct config_report dubious = {0};
+	_cleanup_(config_freep) struct config *config = NULL;
+
+	assert_int_equal(
+		config_parse("f\033.conf", bad_text, strlen(bad_text), &bad_report, &config),
+		-EBADMSG);
+	assert_string_equal(bad_report.path, "f?.conf");
+	assert_int_equal(bad_report.n_errors, 2);
+	assert_int_equal(bad_report.n_warnings, 0);
+	diagnosed(&bad_report, 0, 0, 10, false, "'interval' takes a time with its unit, not 'x'");
+	diagnosed(&bad_report, 1, 1, 0, false, "unknown key 'no-such' in the configuration");
+	assert_int_equal(
+		config_parse("f.conf", dubious_text, strlen(dubious_text), &dubious, &config), 0);
+	assert_int_equal(dubious.n_errors, 0);
+	assert_int_equal(dubious.n_warnings, 1);
+	diagnosed(&dubious, 0, 1, 26, true, "this entry is never used");
+	assert_string_equal(dubious.diagnostics[0].remedy, "the one in line 2 matches first");
+	assert_int_equal(config_report_omitted(&dubious), 0);
 }
 
 /* The example, as it is installed, says nothing but the defaults; with its settings uncommented it
@@ -596,7 +634,7 @@ int main(void)
 		cmocka_unit_test(test_syntax),         cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_bytes),          cmocka_unit_test(test_caret),
 		cmocka_unit_test(test_limits),         cmocka_unit_test(test_example),
-		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_load),           cmocka_unit_test(test_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

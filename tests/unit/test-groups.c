@@ -19,14 +19,12 @@
 static struct config *parse(const char *text, const char *expected)
 {
 	_cleanup_free_ char *errors = NULL;
+	_cleanup_(config_report_done) struct config_report report = {0};
 	struct config *config = NULL;
-	size_t length = 0;
-	FILE *stream = open_memstream(&errors, &length);
 	int r;
 
-	assert_non_null(stream);
-	r = config_parse("f.conf", text, strlen(text), stream, &config);
-	assert_int_equal(fclose(stream), 0);
+	r = config_parse("f.conf", text, strlen(text), &report, &config);
+	assert_int_equal(config_report_text(&report, &errors), 0);
 	assert_string_equal(errors, expected);
 	assert_int_equal(r, config ? 0 : -EBADMSG);
 	return config;

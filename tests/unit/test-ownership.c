@@ -220,7 +220,8 @@ static void start_again(struct bench *b)
 	placed_free(b->placed);
 	assert_int_equal(placed_new(b->path, &b->placed), 0);
 	assert_true(placed_load(b->placed) >= 0);
-	assert_int_equal(config_parse("test", rules, strlen(rules), stderr, &config), 0);
+	config = config_of(rules);
+	assert_non_null(config);
 	environment.placed = b->placed;
 	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
 	assert_int_equal(manager_new(&environment, config, &b->manager), 0);

@@ -15,9 +15,10 @@
 
 static struct config *load(const char *text)
 {
+	_cleanup_(config_report_done) struct config_report report = {0};
 	struct config *config = NULL;
 
-	assert_int_equal(config_parse("test", text, strlen(text), stderr, &config), 0);
+	assert_int_equal(config_parse("test", text, strlen(text), &report, &config), 0);
 	return config;
 }
 

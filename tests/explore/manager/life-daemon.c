@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The daemon of a life: its network, its event loop, its death and its return. */
+#include "config-of.h"
 #include "life.h"
 #include "report/journal.h"
 #include "sa/placed.h"
@@ -32,7 +33,8 @@ static struct config *make_config(const struct life *life, bool trusted)
 
 	(void)snprintf(text, sizeof(text), rules, trusted ? "true" : "false",
 		       life->scenario->world->always ? always : "");
-	if (config_parse("rules", text, strlen(text), life->explorer->log, &config) < 0)
+	config = config_of(text);
+	if (!config)
 		abort();
 	return config;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "config.h"
+
+#include <string.h>
+
+/* The configuration that a text says. NULL, and printed why, if it is not one. */
+static inline struct config *config_of(const char *text)
+{
+	_cleanup_(config_report_done) struct config_report report = {0};
+	struct config *config = NULL;
+
+	(void)config_parse("test", text, strlen(text), &report, &config);
+	config_report_print(&report, stderr);
+	return config;
+}
