@@ -963,6 +963,74 @@ static void test_no_memory_for_entry(void **state)
 	close_bench(&b);
 }
 
+/* ---- SAs that are made anew, since a larval one stands beside them ---- */
+
+/* An SA in the NIC, of which the last dump showed a larval one, too. */
+static void open_masked_stage(struct stage *stage, struct bench *b, const struct scenario *scenario)
+{
+	open_stage(stage, b, scenario);
+	b->manager->masked[0] = fake_belief_id(stage->belief);
+	b->manager->n_masked = 1;
+}
+
+/* It is another SA by what is read then, and its entry is lost until the next dump. */
+static void test_no_memory_for_entry_anew(void **state)
+{
+	static const struct scenario scenario = {.evict = true};
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_masked_stage(&stage, &b, &scenario);
+	fake_kernel_set_add_time(b.fake, stage.belief, 12345);
+	no_memory_for = sizeof(struct sa);
+	manager_unmask(b.manager);
+	no_memory_for = 0;
+	assert_null(entry(&b, stage.belief));
+	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	work(&b, 1.0, stage.belief);
+	assert_non_null(entry(&b, stage.belief));
+	close_bench(&b);
+}
+
+/* Nothing is known of it then that was not known before. */
+static void test_not_made_anew(void **state)
+{
+	static const struct scenario scenarios[] = {
+		{.evict = true, .at = 0, .happens = events_are_lost},
+		{.evict = true, .fault = UNSENT(2)},
+		{.evict = true, .at = 0, .happens = protection_becomes_optional},
+		{.evict = true, .at = AT_READ - 1, .happens = ike_deletes},
+		{.evict = true, .at = AT_INSTALL - 1, .happens = ike_deletes},
+		{.evict = true, .at = AT_VERIFY - 1, .happens = ike_deletes},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(scenarios); i++) {
+		struct stage stage;
+		uint64_t packets;
+		struct sa *sa;
+		struct bench b;
+		size_t n;
+
+		open_masked_stage(&stage, &b, &scenarios[i]);
+		sa = entry(&b, stage.belief);
+		n = b.manager->sas.n;
+		packets = sa->packets;
+		(void)fake_kernel_send(b.fake, stage.belief, 10, 100);
+		manager_unmask(b.manager);
+		assert_true(stage.done);
+		assert_int_equal(b.manager->sas.n, n);
+		assert_ptr_equal(entry(&b, stage.belief), sa);
+		assert_int_equal(sa->packets, packets);
+		assert_int_equal(sa->ifindex, NIC);
+		assert_true(shadow_exists(&sa->shadow));
+		assert_int_equal(b.manager->n_restoring, 0);
+		assert_int_equal(b.manager->n_masked, 0);
+		close_bench(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -979,6 +1047,8 @@ int main(void)
 		cmocka_unit_test(test_no_memory_to_queue),
 		cmocka_unit_test(test_many_refusals),
 		cmocka_unit_test(test_no_memory_for_entry),
+		cmocka_unit_test(test_no_memory_for_entry_anew),
+		cmocka_unit_test(test_not_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
