@@ -120,7 +120,7 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		/* One that the IKE daemon deleted is not lost: its event has it looked up. */
 		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex) ||
-		    sa->deleted_by_other || manager_is_owed(m, &sa->description.id))
+		    sa->deleted_by_other || executor_owes(m->executor, &sa->description.id))
 			continue;
 		if (prepare(m, sa)) {
 			lost->images[lost->n] = &sa->shadow.image;
@@ -142,9 +142,9 @@ static void owe(struct manager *m, struct sa *sa)
 	};
 
 	/* Then the shadow stays, and the next dump finds the SA missing. */
-	if (manager_reserve_restoring(m, 1) < 0)
+	if (executor_reserve(m->executor, 1) < 0)
 		return;
-	manager_keep_for_restoring(m, &move);
+	executor_keep(m->executor, &move);
 	sa->shadow = (struct shadow){};
 }
 
@@ -188,10 +188,10 @@ static void look_again(struct manager *m, struct manager_restoration *r, const s
 
 	/* Packets that met the gap may insert their larval SAs only now; or the next dump shows
 	 * them. */
-	if (manager_reserve_restoring(m, 1) == 0 &&
+	if (executor_reserve(m->executor, 1) == 0 &&
 	    migrator_unmask(m->migrator, lost->others + lost->n_others, lost->n_back_outbound,
 			    &again))
-		manager_keep_for_restoring(m, &again);
+		executor_keep(m->executor, &again);
 	manager_read_again(m, lost->others, lost->n_others + lost->n_back);
 	for (size_t i = 0; i < lost->n_others; i++)
 		r->gone += !sa_table_find(&m->sas, &lost->others[i]);
@@ -320,7 +320,7 @@ bool manager_restore_lost(struct manager *m, int ifindex)
 
 bool manager_may_be_lost(const struct manager *m, const struct sa *sa)
 {
-	if (manager_is_owed(m, &sa->description.id))
+	if (executor_owes(m->executor, &sa->description.id))
 		return true;
 	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
@@ -331,7 +331,7 @@ bool manager_may_be_lost(const struct manager *m, const struct sa *sa)
 
 void manager_note_missing(struct manager *m, struct sa *sa)
 {
-	if (!manager_may_be_lost(m, sa) || manager_is_owed(m, &sa->description.id))
+	if (!manager_may_be_lost(m, sa) || executor_owes(m->executor, &sa->description.id))
 		return;
 	if (!network_is_up(m->network, sa->ifindex))
 		manager_restore_soon(m, sa->ifindex);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The plan becomes a queue of moves; moves are made one after the other, a few in each turn of the
- * event loop, and each outcome is reported to the policy. What a driver refused is remembered by
- * the shape of the SA. While an SA cannot be put back, no other is touched.
+ * The plan goes to the executor, a few moves in each turn of the event loop, and each outcome is
+ * reported to the policy. What a driver refused is remembered by the shape of the SA.
  */
 #include "manager.h"
 #include "move/rescue.h"
@@ -16,10 +15,6 @@
  * millisecond, and where one of the group is outbound, the group two grace periods of the kernel.
  */
 #define MOVES_TURN_SECONDS 0.02
-/* A group ends with the first SA that is lost; one more can be when its covers are taken away. */
-#define LOST_IN_GROUP_MAX 2
-#define RESTORE_WAIT_MIN 0.01
-#define RESTORE_WAIT_MAX 1.0
 
 /* The shape is at fault when the kernel says EINVAL or EOPNOTSUPP, or nothing at all and leaves the
  * SA in software; other errors (ENOSPC, ENOMEM, EBUSY) say something of the moment. */
@@ -60,42 +55,7 @@ static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome
 		policy_report(m->policy, sa->handle, outcome, manager_now(m));
 }
 
-int manager_reserve_restoring(struct manager *m, size_t n)
-{
-	size_t wanted = m->n_restoring + n;
-	struct move *grown;
-
-	if (wanted > m->n_restoring_allocated) {
-		grown = reallocarray(m->restoring, wanted, sizeof(*grown));
-		if (!grown) {
-			manager_set_health(m, HEALTH_NO_MEMORY, true);
-			return -ENOMEM;
-		}
-		m->restoring = grown;
-		m->n_restoring_allocated = wanted;
-	}
-	manager_set_health(m, HEALTH_NO_MEMORY, false);
-	return 0;
-}
-
-void manager_keep_for_restoring(struct manager *m, struct move *move)
-{
-	m->restoring[m->n_restoring++] = *move;
-	move->image = (struct sa_image){};
-	m->restore_wait = RESTORE_WAIT_MIN;
-	manager_set_health(m, HEALTH_OWED, true);
-	schedule_in(&m->schedule, MANAGER_RESTORE, m->restore_wait);
-}
-
-bool manager_is_owed(const struct manager *m, const struct sa_id *id)
-{
-	for (size_t i = 0; i < m->n_restoring; i++)
-		if (memcmp(&m->restoring[i].id, id, sizeof(*id)) == 0)
-			return true;
-	return false;
-}
-
-static void tell_capacity(struct manager *m, policy_table table)
+static void report_learned_capacity(struct manager *m, policy_table table)
 {
 	struct policy_table_view view;
 
@@ -127,7 +87,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		late = no_space && manager_slots_are_late(m, move->target.ifindex);
 		report(m, sa, late ? POLICY_FAILED : no_space ? POLICY_NO_SPACE : POLICY_REFUSED);
 		if (no_space && !late)
-			tell_capacity(m, planned->table);
+			report_learned_capacity(m, planned->table);
 		remember_refusal(m, move->target.ifindex, sa, move);
 		break;
 	case MOVE_RESULT_HANDS_OFF:
@@ -137,7 +97,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 	case MOVE_RESULT_LOST:
 		m->failed++;
 		report(m, sa, POLICY_FAILED);
-		manager_keep_for_restoring(m, move);
+		executor_keep(m->executor, move);
 		break;
 	case MOVE_RESULT_GONE:
 	case MOVE_RESULT_FAILED:
@@ -159,7 +119,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 
 	migrator_run(m->migrator, &undo);
 	if (undo.result == MOVE_RESULT_LOST)
-		manager_keep_for_restoring(m, &undo);
+		executor_keep(m->executor, &undo);
 	if (undo.facts_known)
 		manager_take_facts(m, &undo.facts);
 }
@@ -178,25 +138,6 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 	manager_note_missing(m, sa);
 	if (!manager_may_be_lost(m, sa))
 		manager_forget(m, sa);
-}
-
-static void run(struct manager *m, const struct sa *sa, struct move *move)
-{
-	/* A policy may have come that makes its protection optional. */
-	if (!m->stale)
-		(void)manager_drain_events(m);
-	if (m->stale) {
-		move->result = MOVE_RESULT_FAILED;
-		return;
-	}
-	move->hands_off = manager_check_again(m, sa);
-	if (move->hands_off == HANDS_OFF_NONE)
-		migrator_run(m->migrator, move);
-	else
-		move->result = MOVE_RESULT_HANDS_OFF;
-	/* A larval SA in its place: a packet found none. */
-	if (move->hands_off == HANDS_OFF_LARVAL)
-		move->result = MOVE_RESULT_GONE;
 }
 
 /* Between the plan and the move the operator, the route or the driver can have ruled the NIC out.
@@ -222,75 +163,159 @@ static void report_outcome(struct manager *m, const struct sa *sa,
 	report_move(m->reporter, network_name(m->network, ifindex), sa, planned, move);
 }
 
-static void make_move(struct manager *m, const struct policy_move *planned)
+/* What is not remembered would be foreign after a restart. */
+static bool save_ownership(struct manager *m, const struct sa *sa)
 {
-	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
-	struct move move = {};
-	struct sa_id id;
-	double begun;
+	bool saved = placed_add(m->environment.placed, &sa->description.id, sa->candidate,
+				sa->add_time) >= 0 &&
+		     placed_save_if_changed(m->environment.placed) >= 0;
 
-	if (!sa)
-		return; /* it went since the plan was made */
-	if (planned->action == POLICY_PROMOTE &&
-	    (planned->sa == m->without_slot || !is_still_allowed(m, sa, planned))) {
-		report(m, sa, POLICY_FAILED);
-		return;
-	}
-	if (manager_evict_later(m, sa, planned)) {
-		m->without_slot = planned->other;
-		report(m, sa, POLICY_FAILED);
-		return;
-	}
-	id = sa->description.id;
-	move.id = id;
-	move.expected_ifindex = sa->ifindex;
-	move.target.direction = sa->description.direction;
-	if (planned->action == POLICY_PROMOTE) {
-		move.target.ifindex = sa->candidate;
-		if (placed_add(m->environment.placed, &id, sa->candidate, sa->add_time) < 0 ||
-		    placed_save_if_changed(m->environment.placed) < 0) {
-			/* What is not remembered would be foreign after a restart. */
-			manager_set_health(m, HEALTH_OWNERSHIP, true);
-			report(m, sa, POLICY_FAILED);
-			return;
-		}
-		manager_set_health(m, HEALTH_OWNERSHIP, false);
-	}
-	move.keep_image = true;
-	begun = manager_now(m);
-	run(m, sa, &move);
-	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
-	    move.result != MOVE_RESULT_GONE)
-		m->without_slot = planned->other;
+	manager_set_health(m, HEALTH_OWNERSHIP, !saved);
+	return saved;
+}
 
-	if (move.result == MOVE_RESULT_GONE) {
-		report_outcome(m, sa, planned, &move);
+static bool may_be_made(struct manager *m, const struct sa *sa, const struct policy_move *planned)
+{
+	if (planned->action == POLICY_PROMOTE)
+		return is_still_allowed(m, sa, planned) && save_ownership(m, sa);
+	return !manager_evict_later(m, sa, planned);
+}
+
+static bool prepare(struct sa *sa, const struct policy_move *planned, struct move *move,
+		    void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (!may_be_made(m, sa, planned)) {
 		report(m, sa, POLICY_FAILED);
-		handle_gone(m, sa, &move, begun);
-		return;
+		return false;
 	}
-	take_outcome(m, sa, planned, &move);
-	report_outcome(m, sa, planned, &move);
-	/* The kernel may have rewritten the time when it was added meanwhile. */
-	if (planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
-		(void)placed_add(m->environment.placed, &id, move.facts.offload_ifindex,
-				 move.facts.add_time);
-	if (move.facts_known)
-		manager_take_facts(m, &move.facts);
-	sa = sa_table_find(&m->sas, &id);
-	if (sa && planned->action == POLICY_PROMOTE && move.result == MOVE_RESULT_DONE)
-		manager_watch_begin(m, sa, &move.facts);
+	move->id = sa->description.id;
+	move->expected_ifindex = sa->ifindex;
+	move->target.direction = sa->description.direction;
+	if (planned->action == POLICY_PROMOTE)
+		move->target.ifindex = sa->candidate;
+	return true;
+}
+
+static void keep_shadow(struct manager *m, struct move *move, double begun)
+{
+	struct sa *sa = sa_table_find(&m->sas, &move->id);
+
 	if (sa)
-		manager_keep_shadow(sa, &move.image, begun);
+		manager_keep_shadow(sa, &move->image, begun);
 	else
-		sa_image_wipe(&move.image);
-	if (sa && move.result == MOVE_RESULT_ELSEWHERE) {
-		undo_elsewhere(m, sa, &move);
-		sa = sa_table_find(&m->sas, &id);
+		sa_image_wipe(&move->image);
+}
+
+static void done(struct sa *sa, const struct policy_move *planned, struct move *move, double begun,
+		 void *userdata)
+{
+	bool promoted = planned->action == POLICY_PROMOTE && move->result == MOVE_RESULT_DONE;
+	struct manager *m = userdata;
+
+	if (move->result == MOVE_RESULT_GONE) {
+		report_outcome(m, sa, planned, move);
+		report(m, sa, POLICY_FAILED);
+		handle_gone(m, sa, move, begun);
+		return;
 	}
-	if (sa && move.result != MOVE_RESULT_DONE)
+	take_outcome(m, sa, planned, move);
+	report_outcome(m, sa, planned, move);
+	/* The kernel may have rewritten the time when it was added meanwhile. */
+	if (promoted)
+		(void)placed_add(m->environment.placed, &move->id, move->facts.offload_ifindex,
+				 move->facts.add_time);
+	if (move->facts_known)
+		manager_take_facts(m, &move->facts);
+	sa = sa_table_find(&m->sas, &move->id);
+	if (sa && promoted)
+		manager_watch_begin(m, sa, &move->facts);
+	keep_shadow(m, move, begun);
+	if (sa && move->result == MOVE_RESULT_ELSEWHERE) {
+		undo_elsewhere(m, sa, move);
+		sa = sa_table_find(&m->sas, &move->id);
+	}
+	if (sa && move->result != MOVE_RESULT_DONE)
 		manager_configure_sa(m, sa);
 }
+
+static void made_anew(struct move *move, double begun, void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (move->result == MOVE_RESULT_LOST)
+		executor_keep(m->executor, move);
+	else if (move->facts_known && move->result != MOVE_RESULT_GONE)
+		manager_take_facts(m, &move->facts);
+	/* Its numbers may have jumped. */
+	keep_shadow(m, move, begun);
+}
+
+static void cancelled(struct sa *sa, const struct policy_move *planned, void *userdata)
+{
+	(void)planned;
+	report(userdata, sa, POLICY_FAILED);
+}
+
+/* An SA that was owed is back, or was deleted by the IKE daemon meanwhile. */
+static void settled(struct move *move, void *userdata)
+{
+	struct manager *m = userdata;
+
+	/* Wherever it is now, the next sample takes its shadow. */
+	sa_image_wipe(&move->image);
+	if (move->result == MOVE_RESULT_GONE)
+		manager_read_again(m, &move->id, 1);
+	else if (move->facts_known)
+		manager_take_facts(m, &move->facts);
+}
+
+static bool refresh(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (!m->stale)
+		(void)manager_drain_events(m);
+	return !m->stale;
+}
+
+static void refresh_policies(void *userdata)
+{
+	manager_refresh_policies(userdata);
+}
+
+static enum hands_off check(const struct sa *sa, void *userdata)
+{
+	return manager_check_again(userdata, sa);
+}
+
+static void owing(double wait, void *userdata)
+{
+	struct manager *m = userdata;
+
+	manager_set_health(m, HEALTH_OWED, wait > 0);
+	if (wait > 0)
+		schedule_in(&m->schedule, MANAGER_RESTORE, wait);
+}
+
+static void no_memory(bool holds, void *userdata)
+{
+	manager_set_health(userdata, HEALTH_NO_MEMORY, holds);
+}
+
+const struct executor_callbacks manager_executor_callbacks = {
+	.refresh = refresh,
+	.refresh_policies = refresh_policies,
+	.prepare = prepare,
+	.check = check,
+	.done = done,
+	.made_anew = made_anew,
+	.cancelled = cancelled,
+	.settled = settled,
+	.owing = owing,
+	.no_memory = no_memory,
+};
 
 /* In observe mode the plan is told, and taken for done, so that it goes on as it would. */
 static void pretend(struct manager *m, const struct policy_move *planned)
@@ -304,108 +329,17 @@ static void pretend(struct manager *m, const struct policy_move *planned)
 	report_outcome(m, sa, planned, NULL);
 }
 
-void manager_cancel_moves_of(struct manager *m, policy_sa handle)
-{
-	for (size_t i = m->queue_position; i < m->n_queue; i++)
-		if (m->queue[i].sa == handle)
-			m->queue[i].sa = POLICY_NONE;
-}
-
-void manager_cancel_moves(struct manager *m)
-{
-	for (; m->queue_position < m->n_queue; m->queue_position++) {
-		struct sa *sa = sa_table_by_handle(&m->sas, m->queue[m->queue_position].sa);
-
-		if (sa)
-			report(m, sa, POLICY_FAILED);
-	}
-	m->n_queue = m->queue_position = 0;
-}
-
-/* The next moves of the queue, as many as are covered at once. */
-static void make_group(struct manager *m)
-{
-	struct sa_id outbound[COVERED_MAX] = {};
-	size_t n = 0, size = m->n_queue - m->queue_position;
-	struct move lost;
-
-	if (manager_reserve_restoring(m, LOST_IN_GROUP_MAX) < 0) {
-		manager_cancel_moves(m);
-		return;
-	}
-	if (size > COVERED_MAX)
-		size = COVERED_MAX;
-	for (size_t i = 0; i < size; i++) {
-		const struct policy_move *planned = &m->queue[m->queue_position + i];
-		const struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
-
-		if (sa && sa->description.direction == SA_DIRECTION_OUT)
-			outbound[n++] = sa->description.id;
-	}
-	migrator_cover(m->migrator, outbound, n);
-	if (n > 0)
-		manager_refresh_policies(m);
-	for (size_t i = 0; i < size && m->n_restoring == 0; i++) {
-		const struct policy_move planned = m->queue[m->queue_position++];
-
-		make_move(m, &planned);
-	}
-	if (migrator_uncover(m->migrator, &lost))
-		manager_keep_for_restoring(m, &lost);
-}
-
-/* Where it is now. Whatever comes of it, the next sample shows. */
-static void make_anew(struct manager *m, struct sa *sa)
-{
-	double begun = manager_now(m);
-	struct move move = {
-		.id = sa->description.id,
-		.target = {.ifindex = sa->ifindex, .direction = SA_DIRECTION_OUT},
-		.expected_ifindex = sa->ifindex,
-		.keep_image = true,
-		.anew = true,
-	};
-
-	run(m, sa, &move);
-	if (move.result == MOVE_RESULT_LOST)
-		manager_keep_for_restoring(m, &move);
-	else if (move.facts_known && move.result != MOVE_RESULT_GONE)
-		manager_take_facts(m, &move.facts);
-	/* Its numbers may have jumped. */
-	sa = sa_table_find(&m->sas, &move.id);
-	if (sa)
-		manager_keep_shadow(sa, &move.image, begun);
-	else
-		sa_image_wipe(&move.image);
-}
-
-static void make_group_anew(struct manager *m, const struct sa_id *ids, size_t n)
-{
-	struct move lost;
-
-	migrator_cover(m->migrator, ids, n);
-	for (size_t i = 0; i < n && m->n_restoring == 0; i++) {
-		struct sa *sa = sa_table_find(&m->sas, &ids[i]);
-
-		if (sa && !sa->foreign)
-			make_anew(m, sa);
-	}
-	if (migrator_uncover(m->migrator, &lost))
-		manager_keep_for_restoring(m, &lost);
-}
-
 static bool may_unmask(const struct manager *m)
 {
 	return m->config->mode != CONFIG_MODE_OBSERVE && !m->stale &&
-	       !orders_are_paused(m->orders) && !m->stop.done && m->n_restoring == 0;
+	       !orders_are_paused(m->orders) && !m->stop.done && executor_owed(m->executor) == 0;
 }
 
 void manager_unmask(struct manager *m)
 {
 	size_t next = 0;
 
-	while (next < m->n_masked && may_unmask(m) &&
-	       manager_reserve_restoring(m, LOST_IN_GROUP_MAX) == 0) {
+	while (next < m->n_masked && may_unmask(m)) {
 		struct sa_id ids[COVERED_MAX];
 		size_t n = 0;
 
@@ -415,7 +349,8 @@ void manager_unmask(struct manager *m)
 			if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
 				ids[n++] = m->masked[next];
 		}
-		make_group_anew(m, ids, n);
+		if (executor_make_anew(m->executor, ids, n) < 0)
+			break;
 	}
 	m->n_masked = 0;
 }
@@ -423,21 +358,19 @@ void manager_unmask(struct manager *m)
 void manager_make_moves(struct manager *m)
 {
 	double deadline = manager_now(m) + MOVES_TURN_SECONDS;
+	struct policy_move planned;
 
 	do {
-		if (m->stale || m->n_restoring > 0)
-			manager_cancel_moves(m);
-		if (m->queue_position == m->n_queue)
+		if (m->stale || executor_owed(m->executor) > 0)
+			executor_cancel(m->executor);
+		if (executor_queued(m->executor) == 0)
 			break;
-		if (m->config->mode == CONFIG_MODE_OBSERVE) {
-			const struct policy_move planned = m->queue[m->queue_position++];
-
+		if (m->config->mode != CONFIG_MODE_OBSERVE)
+			executor_make_group(m->executor);
+		else if (executor_take(m->executor, &planned))
 			pretend(m, &planned);
-		} else {
-			make_group(m);
-		}
 	} while (manager_now(m) < deadline);
-	if (m->queue_position < m->n_queue)
+	if (executor_queued(m->executor) > 0)
 		schedule_in(&m->schedule, MANAGER_MOVES, 0);
 	else
 		(void)placed_save_if_changed(m->environment.placed);
@@ -446,9 +379,10 @@ void manager_make_moves(struct manager *m)
 void manager_plan(struct manager *m)
 {
 	const struct policy_move *moves;
-	size_t n;
+	size_t n, planned;
 
-	if (m->stale || m->stop.done || m->n_restoring > 0 || m->queue_position < m->n_queue)
+	if (m->stale || m->stop.done || executor_owed(m->executor) > 0 ||
+	    executor_queued(m->executor) > 0)
 		return;
 	if (m->nics_changed) {
 		m->nics_changed = false;
@@ -457,73 +391,10 @@ void manager_plan(struct manager *m)
 	/* A key leaves a NIC that may not hold it, paused or not. */
 	n = orders_are_paused(m->orders) ? policy_plan_vacating(m->policy, manager_now(m), &moves)
 					 : policy_plan(m->policy, manager_now(m), &moves);
-	if (n > m->n_queue_allocated) {
-		struct policy_move *grown = reallocarray(m->queue, n, sizeof(*grown));
-
-		if (grown) {
-			m->queue = grown;
-			m->n_queue_allocated = n;
-		}
-	}
+	planned = executor_plan(m->executor, moves, n);
 	/* Without memory for them they are planned again. */
-	for (; n > m->n_queue_allocated; n--)
-		policy_report(m->policy, moves[n - 1].sa, POLICY_FAILED, manager_now(m));
-	if (n > 0)
-		memcpy(m->queue, moves, n * sizeof(*moves));
-	m->n_queue = n;
-	m->queue_position = 0;
-	m->without_slot = POLICY_NONE;
-	if (n > 0)
+	for (size_t i = planned; i < n; i++)
+		policy_report(m->policy, moves[i].sa, POLICY_FAILED, manager_now(m));
+	if (planned > 0)
 		manager_make_moves(m);
-}
-
-/* An SA that was owed is back, or was deleted by the IKE daemon meanwhile. */
-static void settle(struct manager *m, struct move *move)
-{
-	/* Wherever it is now, the next sample takes its shadow. */
-	sa_image_wipe(&move->image);
-	if (move->result == MOVE_RESULT_GONE)
-		manager_read_again(m, &move->id, 1);
-	else if (move->facts_known)
-		manager_take_facts(m, &move->facts);
-}
-
-/* The first that are owed, as many as are covered at once. Those that stay owed go to the end. */
-static void restore_group(struct manager *m, size_t n)
-{
-	struct move group[COVERED_MAX], lost;
-
-	memcpy(group, m->restoring, n * sizeof(*group));
-	m->n_restoring -= n;
-	memmove(m->restoring, m->restoring + n, m->n_restoring * sizeof(*group));
-	migrator_begin_group(m->migrator);
-	for (size_t i = 0; i < n; i++) {
-		migrator_restore(m->migrator, &group[i]);
-		if (group[i].result == MOVE_RESULT_LOST)
-			m->restoring[m->n_restoring++] = group[i];
-	}
-	/* Only if all are back, so there is room. */
-	if (migrator_uncover(m->migrator, &lost))
-		manager_keep_for_restoring(m, &lost);
-	/* What is restored is not owed any more when its facts are taken. */
-	for (size_t i = 0; i < n; i++)
-		if (group[i].result != MOVE_RESULT_LOST)
-			settle(m, &group[i]);
-}
-
-void manager_restore(struct manager *m)
-{
-	size_t n;
-
-	for (size_t left = m->n_restoring; left > 0; left -= n) {
-		n = left < COVERED_MAX ? left : COVERED_MAX;
-		restore_group(m, n);
-	}
-	manager_set_health(m, HEALTH_OWED, m->n_restoring > 0);
-	if (m->n_restoring == 0)
-		return;
-	m->restore_wait *= 2;
-	if (m->restore_wait > RESTORE_WAIT_MAX)
-		m->restore_wait = RESTORE_WAIT_MAX;
-	schedule_in(&m->schedule, MANAGER_RESTORE, m->restore_wait);
 }

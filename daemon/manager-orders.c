@@ -35,7 +35,7 @@ void manager_set_paused(struct manager *m, bool paused)
 	orders_set_paused(m->orders, paused);
 	save(m);
 	if (paused)
-		manager_cancel_moves(m);
+		executor_cancel(m->executor);
 	else
 		manager_plan_soon(m);
 	report_paused(m->reporter, paused);
@@ -88,7 +88,7 @@ void manager_end_evacuations(struct manager *m)
 
 bool manager_owes(const struct manager *m)
 {
-	return m->n_restoring > 0 || schedule_is_pending(&m->schedule, MANAGER_LOST);
+	return executor_owed(m->executor) > 0 || schedule_is_pending(&m->schedule, MANAGER_LOST);
 }
 
 void manager_stop_if_settled(struct manager *m)
@@ -107,7 +107,7 @@ void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdat
 		.userdata = userdata,
 		.at_last = manager_now(m) + MANAGER_STOP_SECONDS,
 	};
-	manager_cancel_moves(m);
+	executor_cancel(m->executor);
 	if (manager_owes(m))
 		report_stopping(m->reporter, true, MANAGER_STOP_SECONDS);
 	manager_stop_if_settled(m);

@@ -184,7 +184,7 @@ void manager_configure_all(struct manager *m)
 static void drop(struct manager *m, struct sa *sa)
 {
 	if (sa->handle != POLICY_NONE) {
-		manager_cancel_moves_of(m, sa->handle);
+		executor_cancel_of(m->executor, sa->handle);
 		policy_sa_remove(m->policy, sa->handle, manager_now(m));
 	}
 	sa_table_remove(&m->sas, sa);

@@ -120,7 +120,7 @@ static void tick_soon(struct manager *m)
 
 static void resync_soon(struct manager *m)
 {
-	manager_cancel_moves(m);
+	executor_cancel(m->executor);
 	tick_soon(m);
 }
 
@@ -196,7 +196,9 @@ static void run_plan(void *userdata)
 
 static void run_restore(void *userdata)
 {
-	manager_restore(userdata);
+	struct manager *m = userdata;
+
+	executor_restore(m->executor);
 }
 
 static void run_moves(void *userdata)
@@ -276,7 +278,7 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 	report_link(m, old, new);
 	m->nics_changed = true;
 	if (lost && nics_get(m->nics, old->ifindex)) {
-		manager_cancel_moves(m);
+		executor_cancel(m->executor);
 		if (manager_restore_lost(m, old->ifindex)) {
 			/* Then look at all SAs. */
 			m->stale = true;
@@ -354,7 +356,7 @@ static void drop_policy(struct manager *m)
 {
 	struct sa *sa;
 
-	manager_cancel_moves(m);
+	executor_cancel(m->executor);
 	m->policy = policy_free(m->policy);
 	nics_set_policy(m->nics, NULL);
 	TAILQ_FOREACH(sa, &m->sas.all, list)
@@ -410,6 +412,19 @@ int manager_attach(struct manager *m, sd_event *event)
 	return r < 0 ? r : schedule_attach(&m->schedule, event);
 }
 
+static int new_executor(struct manager *m)
+{
+	const struct executor_parameters parameters = {
+		.clock = &m->environment.clock,
+		.migrator = m->migrator,
+		.sas = &m->sas,
+		.callbacks = &manager_executor_callbacks,
+		.userdata = m,
+	};
+
+	return executor_new(&parameters, &m->executor);
+}
+
 static int new_nics(struct manager *m)
 {
 	const struct nics_parameters parameters = {
@@ -455,6 +470,9 @@ int manager_new(const struct manager_environment *environment, struct config *co
 			 &m->migrator);
 	if (r < 0)
 		return r;
+	r = new_executor(m);
+	if (r < 0)
+		return r;
 	reporter_set_config_path(m->reporter, config->path);
 	m->started_at = manager_now(m);
 	*ret_manager = TAKE_PTR(m);
@@ -469,7 +487,7 @@ static int complete_interrupted(struct manager *m)
 
 	if (!m->environment.rescue)
 		return 0;
-	r = manager_reserve_restoring(m, 1);
+	r = executor_reserve(m->executor, 1);
 	if (r < 0)
 		return r;
 	r = rescue_load(m->environment.rescue, m->environment.arena, &move.image, &move.target);
@@ -489,7 +507,7 @@ static int complete_interrupted(struct manager *m)
 	migrator_restore(m->migrator, &move);
 	report_completed(m->reporter, &move);
 	if (move.result == MOVE_RESULT_LOST)
-		manager_keep_for_restoring(m, &move);
+		executor_keep(m->executor, &move);
 	return 0;
 }
 
@@ -522,11 +540,8 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	schedule_release(&m->schedule);
 	sd_event_source_unref(m->kernel_source);
-	for (size_t i = 0; i < m->n_restoring; i++)
-		sa_image_wipe(&m->restoring[i].image);
-	free(m->restoring);
+	executor_free(m->executor);
 	free(m->restorations);
-	free(m->queue);
 	free(m->changed);
 	orders_free(m->orders);
 	nics_free(m->nics);

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/schedule.h"
 #include "config.h"
-#include "move/migrator.h"
+#include "move/executor.h"
 #include "placement/nics.h"
 #include "policy.h"
 #include "report/reporter.h"
@@ -76,6 +76,7 @@ struct manager {
 	struct config *config;
 	struct policy *policy;
 	struct migrator *migrator;
+	struct executor *executor;
 	struct sa_table sas;
 	struct peer_moves *peer_moves;
 
@@ -103,15 +104,8 @@ struct manager {
 	struct sa_id *changed; /* named by events, to be read again */
 	size_t n_changed, n_changed_allocated;
 
-	struct policy_move *queue; /* planned, not yet made */
-	size_t n_queue, n_queue_allocated, queue_position;
-	policy_sa without_slot; /* its slot's eviction failed: not to be promoted */
-
 	struct manager_restoration *restorations;
 	size_t n_restorations;
-	struct move *restoring; /* SAs that are owed to the kernel */
-	size_t n_restoring, n_restoring_allocated;
-	double restore_wait; /* s */
 
 	struct sa_id masked[MASKED_MAX]; /* of the last dump; see manager_unmask() */
 	size_t n_masked;
@@ -211,19 +205,9 @@ void manager_save_ownership(struct manager *m);
 /* manager-moves.c */
 void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
-void manager_cancel_moves(struct manager *m);
-/* The handle is given back, and may soon be another SA's. */
-void manager_cancel_moves_of(struct manager *m, policy_sa handle);
 /* Takes away the larval SAs that the last dump showed beside outbound SAs, in enforce mode. */
 void manager_unmask(struct manager *m);
-void manager_restore(struct manager *m);
-/* Makes room for so many more moves that may be lost, before they begin: afterwards it is too late.
- * -ENOMEM: they are not to begin. */
-int manager_reserve_restoring(struct manager *m, size_t n);
-/* Takes the image of a move that is lost, for which there is room. */
-void manager_keep_for_restoring(struct manager *m, struct move *move);
-/* Whether it could not be put back yet. */
-bool manager_is_owed(const struct manager *m, const struct sa_id *id);
+extern const struct executor_callbacks manager_executor_callbacks;
 
 /* manager-watch.c */
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts);

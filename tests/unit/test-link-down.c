@@ -493,18 +493,18 @@ static void check_no_memory(bool for_moves)
 	fake_kernel_set_fault(b.fake, &no_memory);
 	no_array_of = for_moves ? 0 : sizeof(struct move);
 	tell_link(&b, false);
-	owed = b.manager->n_restoring;
+	owed = executor_owed(b.manager->executor);
 	assert_int_equal(owed == ELEMENTSOF(beliefs), for_moves);
 	if (for_moves)
-		assert_true(manager_is_owed(b.manager, &id));
+		assert_true(executor_owes(b.manager->executor, &id));
 	assert_int_equal(health_holds(b.manager->health, HEALTH_NO_MEMORY), !for_moves);
 	assert_false(is_due(&b, MANAGER_LOST));
 	pass(&b, 1.5);
-	assert_int_equal(b.manager->n_restoring, owed);
+	assert_int_equal(executor_owed(b.manager->executor), owed);
 	no_array_of = 0;
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	pass(&b, 2.0);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(health_is_well(b.manager->health));
 	/* Numbers are passed over for the time until it was owed, and once. */
 	if (for_moves)
@@ -556,11 +556,11 @@ static void test_many_owed(void **state)
 	fake_kernel_set_fault(b.fake, &no_memory);
 	tell_link(&b, false);
 	/* One that stood still may have left the NIC. */
-	assert_in_range(b.manager->n_restoring, 17, ELEMENTSOF(beliefs));
+	assert_in_range(executor_owed(b.manager->executor), 17, ELEMENTSOF(beliefs));
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	waits = fake_kernel_waits(b.fake);
-	manager_restore(b.manager);
-	assert_int_equal(b.manager->n_restoring, 0);
+	executor_restore(b.manager->executor);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_int_equal(fake_kernel_waits(b.fake) - waits, 3);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		check_back(&b, beliefs[i]);
@@ -592,19 +592,19 @@ static size_t check_some_owed(unsigned first)
 	no_memory.count = 30;
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
-	manager_restore(b.manager);
+	executor_restore(b.manager->executor);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
 		struct sa_id id = fake_belief_id(beliefs[i]);
 
-		assert_int_not_equal(manager_is_owed(b.manager, &id),
+		assert_int_not_equal(executor_owes(b.manager->executor, &id),
 				     fake_kernel_view(b.fake, beliefs[i]).exists);
-		n += manager_is_owed(b.manager, &id);
+		n += executor_owes(b.manager->executor, &id);
 	}
-	assert_int_equal(b.manager->n_restoring, n);
+	assert_int_equal(executor_owed(b.manager->executor), n);
 	assert_true(n < ELEMENTSOF(beliefs));
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	pass(&b, 2.0);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_kernel_send(b.fake, beliefs[i], 10, 100), 10);
 	/* The covers whose deletion was refused expire. */
@@ -731,7 +731,7 @@ static void test_held_up_after_a_refusal(void **state)
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &refusal);
 	tell_link(&b, false);
-	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b.manager->executor), 1);
 	assert_false(is_due(&b, MANAGER_LOST));
 	assert_int_equal(fake_kernel_count(b.fake, true), 0);
 	assert_int_equal(told(&b, "2 back in software after 0.0 ms, 0 not"), 1);
@@ -830,9 +830,9 @@ static void test_owed_and_in_the_nic(void **state)
 	in_use = secret_arena_in_use(b.arena);
 	move.id = fake_belief_id(belief);
 	shadow_copy(&b, entry(&b, belief), &move.image);
-	manager_keep_for_restoring(b.manager, &move);
+	executor_keep(b.manager->executor, &move);
 	pass(&b, 0.5);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	assert_int_equal(secret_arena_in_use(b.arena), in_use);
 	close_bench(&b);

@@ -105,7 +105,7 @@ static void test_one_loss_at_a_time(void **state)
 	fake_kernel_set_fault(b.fake, &no_memory);
 	manager_set_paused(b.manager, false);
 	send_both(&b, one, other, 0.3);
-	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b.manager->executor), 1);
 	assert_int_equal(deletions(b.fake), 1);
 	/* Whichever it is. */
 	assert_true(fake_kernel_view(b.fake, one).larval != fake_kernel_view(b.fake, other).larval);
@@ -113,7 +113,7 @@ static void test_one_loss_at_a_time(void **state)
 
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	send_both(&b, one, other, 2.0);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_false(fake_kernel_view(b.fake, one).larval ||
 		     fake_kernel_view(b.fake, other).larval);
 	assert_int_equal(fake_kernel_count(b.fake, true), 0);
@@ -144,12 +144,12 @@ static void test_lost_on_the_way_back(void **state)
 	fake_kernel_set_fault(b.fake, &no_memory);
 	manager_set_paused(b.manager, false);
 	work(&b, 0.3, belief);
-	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b.manager->executor), 1);
 	assert_true(fake_kernel_view(b.fake, belief).larval);
 
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	work(&b, 2.0, belief);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(fake_kernel_view(b.fake, belief).exists);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
 	assert_int_equal(fake_kernel_acquires(b.fake), 0);

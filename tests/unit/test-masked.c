@@ -251,14 +251,16 @@ static void test_when(void **state)
 		if (i == PAUSED)
 			manager_set_paused(m, true);
 		m->stale = i == STALE;
-		m->n_restoring = i == OWING;
+		if (i == OWING) {
+			assert_int_equal(executor_reserve(m->executor, 1), 0);
+			executor_keep(m->executor, &(struct move){.id = {.spi = 0x9999}});
+		}
 		if (i == UNKNOWN)
 			m->masked[0].spi++;
 		if (i == INBOUND)
 			entry(&b, belief)->description.direction = SA_DIRECTION_IN;
 		entry(&b, belief)->foreign = i == FOREIGN;
 		manager_unmask(m);
-		m->n_restoring = 0;
 		assert_int_equal(fake_kernel_count(b.fake, true), i != NOW);
 		if (i == NOW) {
 			assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
@@ -291,11 +293,11 @@ static void test_interrupted(void **state)
 		fake_kernel_set_fault(b.fake, &no_memory);
 		manager_unmask(b.manager);
 		view = fake_kernel_view(b.fake, belief);
-		assert_int_equal(b.manager->n_restoring, !view.exists || view.larval);
-		was_owed = was_owed || b.manager->n_restoring > 0;
+		assert_int_equal(executor_owed(b.manager->executor), !view.exists || view.larval);
+		was_owed = was_owed || executor_owed(b.manager->executor) > 0;
 		fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 		work(&b, 40.0, belief);
-		assert_int_equal(b.manager->n_restoring, 0);
+		assert_int_equal(executor_owed(b.manager->executor), 0);
 		assert_true(fake_kernel_view(b.fake, belief).exists);
 		assert_int_equal(fake_kernel_count(b.fake, false), 1);
 		close_bench(&b);

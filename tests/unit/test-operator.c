@@ -52,7 +52,7 @@ static void test_conditions_do_not_hide_each_other(void **state)
 	fake_kernel_set_fault(b.fake, &no_memory);
 	manager_set_paused(b.manager, false);
 	work(&b, 0.3, busy);
-	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b.manager->executor), 1);
 	assert_true(is_degraded(&b, "could not be put back"));
 	manager_network_callbacks.failed(-ENOBUFS, b.manager);
 	assert_true(is_degraded(&b, "could not be put back"));
@@ -63,7 +63,7 @@ static void test_conditions_do_not_hide_each_other(void **state)
 
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	work(&b, 2.0, busy);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_false(is_degraded(&b, "could not be put back"));
 	assert_true(is_degraded(&b, "links and routes"));
 	manager_network_callbacks.resynced(b.manager);
@@ -368,7 +368,7 @@ static struct fake_belief *owe(struct bench *b)
 	fake_kernel_set_fault(b->fake, &no_memory);
 	call(b, "Resume", NULL, NULL);
 	work(b, 0.3, busy);
-	assert_int_equal(b->manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b->manager->executor), 1);
 	return busy;
 }
 
@@ -490,7 +490,7 @@ static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
 	manager_plan(b->manager);
 	fake_kernel_set_hook(b->fake, NULL, NULL);
 	assert_int_equal(b->manager->promoted, KERNEL_BATCH_MESSAGES);
-	assert_true(b->manager->queue_position < b->manager->n_queue);
+	assert_true(executor_queued(b->manager->executor) > 0);
 }
 
 /* What the operator says meanwhile holds for them. */
@@ -545,8 +545,7 @@ static void test_cancelled_moves(void **state)
 			manager_set_paused(b.manager, true);
 		}
 		assert_int_equal(n_pending(&b, beliefs), 0);
-		assert_int_equal(b.manager->n_queue, 0);
-		assert_int_equal(b.manager->queue_position, 0);
+		assert_int_equal(executor_queued(b.manager->executor), 0);
 		assert_int_equal(b.manager->promoted, KERNEL_BATCH_MESSAGES);
 		/* Nothing is planned on what is out of date. */
 		manager_set_paused(b.manager, false);
@@ -579,15 +578,15 @@ static void test_nothing_beside_what_is_owed(void **state)
 		fake_kernel_restart_counts(b.fake);
 		fake_kernel_set_fault(b.fake, &no_memory);
 		manager_plan(b.manager);
-		if (b.manager->n_restoring > 0) {
+		if (executor_owed(b.manager->executor) > 0) {
 			n_owed++;
 			assert_int_equal(b.manager->promoted, 0);
 			assert_int_equal(n_pending(&b, beliefs), 0);
 			b.now += 10;
 			manager_plan(b.manager);
 			fake_kernel_set_fault(b.fake, &(struct fake_fault){});
-			manager_restore(b.manager);
-			assert_int_equal(b.manager->n_restoring, 0);
+			executor_restore(b.manager->executor);
+			assert_int_equal(executor_owed(b.manager->executor), 0);
 			manager_plan(b.manager);
 			/* It is not yet known how much the one carries. */
 			assert_int_equal(b.manager->promoted, 11);
@@ -620,7 +619,7 @@ static void test_hands_off_what_is_planned(void **state)
 							    .packet = true,
 							    .ifindex = NIC});
 		pass(&b, 0);
-		assert_int_equal(b.manager->n_queue, b.manager->queue_position);
+		assert_int_equal(executor_queued(b.manager->executor), 0);
 		assert_int_equal(b.manager->promoted, KERNEL_BATCH_MESSAGES);
 		assert_int_equal(n_pending(&b, beliefs), 0);
 		close_bench(&b);
@@ -665,14 +664,17 @@ static void test_planned_move_is_of_one_sa(void **state)
 {
 	struct fake_belief *beliefs[12], *other;
 	struct bench b;
+	struct policy_sa_view view = {};
+	unsigned i = 0;
 	policy_sa handle;
 
 	(void)state;
 	open_half_way(&b, beliefs);
-	handle = b.manager->queue[b.manager->queue_position + 2].sa;
-	for (unsigned i = 0; i < 12; i++)
-		if (entry(&b, beliefs[i])->handle == handle)
-			assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
+	for (; !view.pending; i++) {
+		handle = entry(&b, beliefs[i])->handle;
+		policy_sa_get(b.manager->policy, handle, b.now, &view);
+	}
+	assert_int_equal(fake_ike_delete(b.fake, beliefs[i - 1]), 0);
 	(void)manager_drain_events(b.manager);
 	manager_read_changed(b.manager);
 	other = add(&b, (struct fake_sa_spec){.spi = 0x2001, .peer = 30, .reqid = 30});

@@ -244,9 +244,9 @@ static void check_owed(const struct manager *m, const struct sa_id *id, bool owe
 	struct sa_id other = *id;
 
 	other.spi++;
-	assert_int_equal(m->n_restoring, owed);
-	assert_int_equal(manager_is_owed(m, id), owed);
-	assert_false(manager_is_owed(m, &other));
+	assert_int_equal(executor_owed(m->executor), owed);
+	assert_int_equal(executor_owes(m->executor, id), owed);
+	assert_false(executor_owes(m->executor, &other));
 	assert_int_equal(health_holds(m->health, HEALTH_OWED), owed);
 	assert_false(health_holds(m->health, HEALTH_NO_MEMORY));
 	assert_int_equal(schedule_is_pending(&m->schedule, MANAGER_RESTORE), owed);
@@ -355,11 +355,11 @@ static void check_scenario(const struct scenario *s)
 		assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	else
 		assert_true(secret_arena_in_use(b.arena) > stage.in_use);
-	assert_int_equal(b.manager->queue_position, b.manager->n_queue);
+	assert_int_equal(executor_queued(b.manager->executor), 0);
 	if (s->evict)
 		manager_end_evacuations(b.manager);
 	clear_up(&b, stage.belief);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_int_equal(fake_kernel_count(b.fake, true), 0);
 	if (fake_belief_alive(stage.belief)) {
 		assert_true(fake_kernel_view(b.fake, stage.belief).exists);
@@ -662,8 +662,9 @@ static void test_swaps(void **state)
 				 cases[i].promoted == 2);
 		assert_false(is_pending(&b, hot));
 		assert_true(!entry(&b, cold) || !is_pending(&b, cold));
-		assert_int_equal(b.manager->n_queue, b.manager->queue_position);
-		assert_int_equal(fake_kernel_count(b.fake, true) > 0, b.manager->n_restoring);
+		assert_int_equal(executor_queued(b.manager->executor), 0);
+		assert_int_equal(fake_kernel_count(b.fake, true) > 0,
+				 executor_owed(b.manager->executor));
 		close_bench(&b);
 	}
 }
@@ -674,7 +675,7 @@ static void run_restore(struct bench *b)
 {
 	b->now = b->manager->schedule.due[MANAGER_RESTORE];
 	schedule_cancel(&b->manager->schedule, MANAGER_RESTORE);
-	manager_restore(b->manager);
+	executor_restore(b->manager->executor);
 }
 
 /* Tried again after 10 ms, doubling up to a second; each of them until it is back. */
@@ -705,7 +706,7 @@ static void test_owed(void **state)
 	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0));
 	nic_goes_down(&b, NULL);
 	(void)manager_restore_lost(b.manager, NIC);
-	assert_int_equal(b.manager->n_restoring, 3);
+	assert_int_equal(executor_owed(b.manager->executor), 3);
 	for (unsigned i = 0; i < 10; i++) {
 		assert_true(fabs(b.manager->schedule.due[MANAGER_RESTORE] - b.now - wait) < 1e-9);
 		assert_true(health_holds(b.manager->health, HEALTH_OWED));
@@ -713,10 +714,10 @@ static void test_owed(void **state)
 		wait = fmin(2 * wait, 1);
 	}
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
-		assert_true(manager_is_owed(b.manager, &ids[i]));
+		assert_true(executor_owes(b.manager->executor, &ids[i]));
 
 	/* There is memory for a little more each time. */
-	for (unsigned n = 0; b.manager->n_restoring > 0; n++) {
+	for (unsigned n = 0; executor_owed(b.manager->executor) > 0; n++) {
 		unsigned back = 0;
 
 		assert_true(n < 100);
@@ -727,10 +728,10 @@ static void test_owed(void **state)
 			struct fake_view view = fake_kernel_view(b.fake, beliefs[i]);
 			bool is_back = view.exists && !view.larval;
 
-			assert_int_equal(manager_is_owed(b.manager, &ids[i]), !is_back);
+			assert_int_equal(executor_owes(b.manager->executor, &ids[i]), !is_back);
 			back += is_back;
 		}
-		assert_int_equal(b.manager->n_restoring, ELEMENTSOF(beliefs) - back);
+		assert_int_equal(executor_owed(b.manager->executor), ELEMENTSOF(beliefs) - back);
 		assert_int_equal(health_holds(b.manager->health, HEALTH_OWED), back < 3);
 	}
 	assert_false(schedule_is_pending(&b.manager->schedule, MANAGER_RESTORE));
@@ -758,11 +759,11 @@ static void test_owed_and_deleted(void **state)
 	(void)state;
 	open_stage(&stage, &b, &scenario);
 	manager_plan(b.manager);
-	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b.manager->executor), 1);
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	(void)fake_ike_delete(b.fake, stage.belief);
 	run_restore(&b);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_false(health_holds(b.manager->health, HEALTH_OWED));
 	assert_null(entry(&b, stage.belief));
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
@@ -781,10 +782,10 @@ static void test_owed_and_back(void **state)
 	(void)state;
 	open_stage(&stage, &b, &scenario);
 	manager_plan(b.manager);
-	assert_int_equal(b.manager->n_restoring, 1);
+	assert_int_equal(executor_owed(b.manager->executor), 1);
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	run_restore(&b);
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_int_equal(entry(&b, stage.belief)->ifindex, 0);
 	policy_sa_get(b.manager->policy, entry(&b, stage.belief)->handle, b.now, &view);
 	assert_false(view.resident);
@@ -879,7 +880,7 @@ static void test_no_memory_to_owe(void **state)
 	no_memory_for = sizeof(struct move);
 	manager_plan(b.manager);
 	no_memory_for = 0;
-	assert_int_equal(b.manager->n_restoring, 0);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(health_holds(b.manager->health, HEALTH_NO_MEMORY));
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	assert_int_equal(fake_kernel_messages(b.fake), 0);
@@ -1025,7 +1026,7 @@ static void test_not_made_anew(void **state)
 		assert_int_equal(sa->packets, packets);
 		assert_int_equal(sa->ifindex, NIC);
 		assert_true(shadow_exists(&sa->shadow));
-		assert_int_equal(b.manager->n_restoring, 0);
+		assert_int_equal(executor_owed(b.manager->executor), 0);
 		assert_int_equal(b.manager->n_masked, 0);
 		close_bench(&b);
 	}

@@ -451,7 +451,7 @@ static void test_owed(void **state)
 	move.image.attributes = secret_alloc(b.arena, move.image.size);
 	memcpy(move.image.attributes, entry(&b, belief)->shadow.image.attributes, move.image.size);
 	sa_image_advance(&move.image, 1000000);
-	manager_keep_for_restoring(b.manager, &move);
+	executor_keep(b.manager->executor, &move);
 	go_down(&b);
 	assert_false(fake_kernel_view(b.fake, belief).exists);
 	assert_false(b.manager->stale);

@@ -45,8 +45,8 @@ static void judge_daemon(struct life *life)
 	struct manager *m = life->manager;
 	const struct sa *sa;
 
-	if (m->n_restoring > 0)
-		life_complain(life, "%zu SAs are owed to the kernel", m->n_restoring);
+	if (executor_owed(m->executor) > 0)
+		life_complain(life, "%zu SAs are owed to the kernel", executor_owed(m->executor));
 	if (m->n_restorations > 0)
 		life_complain(life, "a NIC that went down is not done with");
 	TAILQ_FOREACH(sa, &m->sas.all, list)

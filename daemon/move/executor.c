@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "move/executor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A group ends with the first SA that is lost; one more can be when its covers are taken away. */
+#define LOST_IN_GROUP_MAX 2
+#define RESTORE_WAIT_MIN 0.01
+#define RESTORE_WAIT_MAX 1.0
+
+struct executor {
+	struct executor_parameters parameters;
+	const struct executor_callbacks *callbacks;
+	void *userdata;
+	struct migrator *migrator;
+	struct sa_table *sas;
+
+	struct policy_move *queue; /* planned, not yet made */
+	size_t n_queue, n_queue_allocated, position;
+	policy_sa without_slot; /* its slot's eviction failed: not to be promoted */
+
+	struct move *owed;
+	size_t n_owed, n_owed_allocated;
+	double wait; /* s */
+};
+
+int executor_new(const struct executor_parameters *parameters, struct executor **ret_executor)
+{
+	struct executor *executor = calloc(1, sizeof(*executor));
+
+	if (!executor)
+		return -ENOMEM;
+	*executor = (struct executor){
+		.parameters = *parameters,
+		.callbacks = parameters->callbacks,
+		.userdata = parameters->userdata,
+		.migrator = parameters->migrator,
+		.sas = parameters->sas,
+		.without_slot = POLICY_NONE,
+	};
+	*ret_executor = executor;
+	return 0;
+}
+
+struct executor *executor_free(struct executor *executor)
+{
+	if (!executor)
+		return NULL;
+	for (size_t i = 0; i < executor->n_owed; i++)
+		sa_image_wipe(&executor->owed[i].image);
+	free(executor->owed);
+	free(executor->queue);
+	free(executor);
+	return NULL;
+}
+
+/* ---- what is owed ---- */
+
+int executor_reserve(struct executor *executor, size_t n)
+{
+	size_t wanted = executor->n_owed + n;
+	struct move *grown;
+
+	if (wanted > executor->n_owed_allocated) {
+		grown = reallocarray(executor->owed, wanted, sizeof(*grown));
+		if (!grown) {
+			executor->callbacks->no_memory(true, executor->userdata);
+			return -ENOMEM;
+		}
+		executor->owed = grown;
+		executor->n_owed_allocated = wanted;
+	}
+	executor->callbacks->no_memory(false, executor->userdata);
+	return 0;
+}
+
+void executor_keep(struct executor *executor, struct move *move)
+{
+	executor->owed[executor->n_owed++] = *move;
+	move->image = (struct sa_image){};
+	executor->wait = RESTORE_WAIT_MIN;
+	executor->callbacks->owing(executor->wait, executor->userdata);
+}
+
+size_t executor_owed(const struct executor *executor)
+{
+	return executor->n_owed;
+}
+
+bool executor_owes(const struct executor *executor, const struct sa_id *id)
+{
+	for (size_t i = 0; i < executor->n_owed; i++)
+		if (memcmp(&executor->owed[i].id, id, sizeof(*id)) == 0)
+			return true;
+	return false;
+}
+
+static void uncover(struct executor *executor)
+{
+	struct move lost;
+
+	if (migrator_uncover(executor->migrator, &lost))
+		executor_keep(executor, &lost);
+}
+
+/* The first that are owed, as many as are covered at once. Those that stay owed go to the end. */
+static void restore_group(struct executor *executor, size_t n)
+{
+	struct move group[COVERED_MAX];
+
+	memcpy(group, executor->owed, n * sizeof(*group));
+	executor->n_owed -= n;
+	memmove(executor->owed, executor->owed + n, executor->n_owed * sizeof(*group));
+	migrator_begin_group(executor->migrator);
+	for (size_t i = 0; i < n; i++) {
+		migrator_restore(executor->migrator, &group[i]);
+		if (group[i].result == MOVE_RESULT_LOST)
+			executor->owed[executor->n_owed++] = group[i];
+	}
+	/* Only if all are back, so there is room. */
+	uncover(executor);
+	/* What is restored is not owed any more when its facts are taken. */
+	for (size_t i = 0; i < n; i++)
+		if (group[i].result != MOVE_RESULT_LOST)
+			executor->callbacks->settled(&group[i], executor->userdata);
+}
+
+void executor_restore(struct executor *executor)
+{
+	size_t n;
+
+	for (size_t left = executor->n_owed; left > 0; left -= n) {
+		n = left < COVERED_MAX ? left : COVERED_MAX;
+		restore_group(executor, n);
+	}
+	if (executor->n_owed == 0) {
+		executor->callbacks->owing(0, executor->userdata);
+		return;
+	}
+	executor->wait *= 2;
+	if (executor->wait > RESTORE_WAIT_MAX)
+		executor->wait = RESTORE_WAIT_MAX;
+	executor->callbacks->owing(executor->wait, executor->userdata);
+}
+
+/* ---- moves ---- */
+
+static void run(struct executor *executor, const struct sa *sa, struct move *move)
+{
+	/* A policy may have come that makes its protection optional. */
+	if (!executor->callbacks->refresh(executor->userdata)) {
+		move->result = MOVE_RESULT_FAILED;
+		return;
+	}
+	move->hands_off = executor->callbacks->check(sa, executor->userdata);
+	if (move->hands_off == HANDS_OFF_NONE)
+		migrator_run(executor->migrator, move);
+	else
+		move->result = MOVE_RESULT_HANDS_OFF;
+	/* A larval SA in its place: a packet found none. */
+	if (move->hands_off == HANDS_OFF_LARVAL)
+		move->result = MOVE_RESULT_GONE;
+}
+
+static void make_move(struct executor *executor, const struct policy_move *planned)
+{
+	const struct executor_callbacks *callbacks = executor->callbacks;
+	struct sa *sa = sa_table_by_handle(executor->sas, planned->sa);
+	struct move move = {.keep_image = true};
+	double begun;
+
+	if (!sa)
+		return; /* it went since the plan was made */
+	if (planned->action == POLICY_PROMOTE && planned->sa == executor->without_slot) {
+		callbacks->cancelled(sa, planned, executor->userdata);
+		return;
+	}
+	if (!callbacks->prepare(sa, planned, &move, executor->userdata)) {
+		if (planned->action == POLICY_EVICT)
+			executor->without_slot = planned->other;
+		return;
+	}
+	begun = clock_monotonic(executor->parameters.clock);
+	run(executor, sa, &move);
+	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
+	    move.result != MOVE_RESULT_GONE)
+		executor->without_slot = planned->other;
+	callbacks->done(sa, planned, &move, begun, executor->userdata);
+}
+
+size_t executor_plan(struct executor *executor, const struct policy_move *moves, size_t n)
+{
+	if (n > executor->n_queue_allocated) {
+		struct policy_move *grown = reallocarray(executor->queue, n, sizeof(*grown));
+
+		if (grown) {
+			executor->queue = grown;
+			executor->n_queue_allocated = n;
+		} else {
+			n = executor->n_queue_allocated;
+		}
+	}
+	if (n > 0)
+		memcpy(executor->queue, moves, n * sizeof(*moves));
+	executor->n_queue = n;
+	executor->position = 0;
+	executor->without_slot = POLICY_NONE;
+	return n;
+}
+
+size_t executor_queued(const struct executor *executor)
+{
+	return executor->n_queue - executor->position;
+}
+
+bool executor_take(struct executor *executor, struct policy_move *ret_planned)
+{
+	if (executor->position == executor->n_queue)
+		return false;
+	*ret_planned = executor->queue[executor->position++];
+	return true;
+}
+
+void executor_cancel_of(struct executor *executor, policy_sa handle)
+{
+	for (size_t i = executor->position; i < executor->n_queue; i++)
+		if (executor->queue[i].sa == handle)
+			executor->queue[i].sa = POLICY_NONE;
+}
+
+void executor_cancel(struct executor *executor)
+{
+	for (; executor->position < executor->n_queue; executor->position++) {
+		const struct policy_move *planned = &executor->queue[executor->position];
+		struct sa *sa = sa_table_by_handle(executor->sas, planned->sa);
+
+		if (sa)
+			executor->callbacks->cancelled(sa, planned, executor->userdata);
+	}
+	executor->n_queue = executor->position = 0;
+}
+
+static void cover_next(struct executor *executor, size_t size)
+{
+	struct sa_id outbound[COVERED_MAX] = {};
+	size_t n = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		const struct policy_move *planned = &executor->queue[executor->position + i];
+		const struct sa *sa = sa_table_by_handle(executor->sas, planned->sa);
+
+		if (sa && sa->description.direction == SA_DIRECTION_OUT)
+			outbound[n++] = sa->description.id;
+	}
+	migrator_cover(executor->migrator, outbound, n);
+	if (n > 0)
+		executor->callbacks->refresh_policies(executor->userdata);
+}
+
+void executor_make_group(struct executor *executor)
+{
+	size_t size = executor_queued(executor);
+
+	if (executor_reserve(executor, LOST_IN_GROUP_MAX) < 0) {
+		executor_cancel(executor);
+		return;
+	}
+	if (size > COVERED_MAX)
+		size = COVERED_MAX;
+	cover_next(executor, size);
+	for (size_t i = 0; i < size && executor->n_owed == 0; i++) {
+		const struct policy_move planned = executor->queue[executor->position++];
+
+		make_move(executor, &planned);
+	}
+	uncover(executor);
+}
+
+/* Where it is now. Whatever comes of it, the next sample shows. */
+static void make_one_anew(struct executor *executor, const struct sa *sa)
+{
+	double begun = clock_monotonic(executor->parameters.clock);
+	struct move move = {
+		.id = sa->description.id,
+		.target = {.ifindex = sa->ifindex, .direction = SA_DIRECTION_OUT},
+		.expected_ifindex = sa->ifindex,
+		.keep_image = true,
+		.anew = true,
+	};
+
+	run(executor, sa, &move);
+	executor->callbacks->made_anew(&move, begun, executor->userdata);
+}
+
+int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n)
+{
+	int r = executor_reserve(executor, LOST_IN_GROUP_MAX);
+
+	if (r < 0)
+		return r;
+	migrator_cover(executor->migrator, ids, n);
+	for (size_t i = 0; i < n && executor->n_owed == 0; i++) {
+		const struct sa *sa = sa_table_find(executor->sas, &ids[i]);
+
+		if (sa && !sa->foreign)
+			make_one_anew(executor, sa);
+	}
+	uncover(executor);
+	return 0;
+}
