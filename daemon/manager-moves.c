@@ -126,7 +126,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 
 /* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
  * the message may still be on its way. One that the NIC had for a moment may be lost, too: what can
- * restore it is its image. manager_may_be_lost() decides whether the entry is kept for that. */
+ * restore it is its image. shadows_may_be_lost() decides whether the entry is kept for that. */
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
 	(void)manager_drain_events(m);
@@ -135,8 +135,8 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 		shadow_take(&sa->shadow, &move->image, begun);
 	}
 	sa_image_wipe(&move->image);
-	manager_note_missing(m, sa);
-	if (!manager_may_be_lost(m, sa))
+	shadows_note_missing(m->shadows, sa);
+	if (!shadows_may_be_lost(m->shadows, sa))
 		manager_forget(m, sa);
 }
 
@@ -203,7 +203,7 @@ static void keep_shadow(struct manager *m, struct move *move, double begun)
 	struct sa *sa = sa_table_find(&m->sas, &move->id);
 
 	if (sa)
-		manager_keep_shadow(sa, &move->image, begun);
+		shadows_keep(sa, &move->image, begun);
 	else
 		sa_image_wipe(&move->image);
 }

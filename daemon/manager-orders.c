@@ -88,7 +88,7 @@ void manager_end_evacuations(struct manager *m)
 
 bool manager_owes(const struct manager *m)
 {
-	return executor_owed(m->executor) > 0 || schedule_is_pending(&m->schedule, MANAGER_LOST);
+	return executor_owed(m->executor) > 0 || shadows_restoring(m->shadows) > 0;
 }
 
 void manager_stop_if_settled(struct manager *m)

@@ -310,8 +310,8 @@ static bool take_larval(struct manager *m, struct sa *sa)
 		sa->masked = m->generation;
 		return true;
 	}
-	manager_note_missing(m, sa);
-	return manager_may_be_lost(m, sa);
+	shadows_note_missing(m->shadows, sa);
+	return shadows_may_be_lost(m->shadows, sa);
 }
 
 void manager_take_facts(struct manager *m, const struct sa_facts *told)
@@ -380,7 +380,7 @@ static int take_message(const struct nlmsghdr *message, bool own, void *userdata
 		manager_take_facts(m, &facts);
 		sa = sa_table_find(&m->sas, &facts.description.id);
 		if (sa && facts.hands_off != HANDS_OFF_LARVAL)
-			manager_shadow(m, sa, message, m->asked_at);
+			shadows_sample(m->shadows, sa, message, m->asked_at);
 	}
 	return 0;
 }
@@ -403,8 +403,8 @@ void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n)
 
 			if (!sa || batch.answers[j].error != -ESRCH)
 				continue;
-			manager_note_missing(m, sa);
-			if (!manager_may_be_lost(m, sa))
+			shadows_note_missing(m->shadows, sa);
+			if (!shadows_may_be_lost(m->shadows, sa))
 				manager_forget(m, sa);
 		}
 		kernel_batch_clear(&batch);
@@ -421,8 +421,8 @@ static void confirm_missing(struct manager *m)
 	TAILQ_FOREACH(sa, &m->sas.all, list) {
 		if (sa->generation == m->generation)
 			continue;
-		manager_note_missing(m, sa);
-		if (manager_may_be_lost(m, sa))
+		shadows_note_missing(m->shadows, sa);
+		if (shadows_may_be_lost(m->shadows, sa))
 			continue;
 		if (!ids)
 			ids = calloc(CONFIRM_MAX, sizeof(*ids));

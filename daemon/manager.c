@@ -58,7 +58,7 @@ void manager_tick(struct manager *m)
 		report_resynchronised(m->reporter, m->sas.n);
 	}
 	manager_save_ownership(m);
-	(void)manager_run_restorations(m);
+	(void)shadows_run(m->shadows);
 	manager_watch_tick(m);
 	manager_unmask(m);
 	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */
@@ -177,7 +177,9 @@ static void run_look_anew(void *userdata)
 
 static void run_lost(void *userdata)
 {
-	(void)manager_run_restorations(userdata);
+	struct manager *m = userdata;
+
+	(void)shadows_run(m->shadows);
 }
 
 static void run_changes(void *userdata)
@@ -279,7 +281,7 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 	m->nics_changed = true;
 	if (lost && nics_get(m->nics, old->ifindex)) {
 		executor_cancel(m->executor);
-		if (manager_restore_lost(m, old->ifindex)) {
+		if (shadows_restore_lost(m->shadows, old->ifindex)) {
 			/* Then look at all SAs. */
 			m->stale = true;
 			resync_soon(m);
@@ -307,7 +309,7 @@ static void on_network_resynced(void *userdata)
 
 	manager_set_health(m, HEALTH_NO_NETWORK, false);
 	/* A NIC may have been down and up again unseen. */
-	(void)manager_restore_lost(m, 0);
+	(void)shadows_restore_lost(m->shadows, 0);
 	m->stale = true;
 	m->overruns++;
 	resync_soon(m);
@@ -371,6 +373,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 
 	m->config = (config_free(m->config), config);
 	reporter_set_config_path(m->reporter, config->path);
+	shadows_set_mode(m->shadows, config->on_link_down);
 	/* The entries that NICs and SAs point to are gone. */
 	nics_set_config(m->nics, config);
 	TAILQ_FOREACH(sa, &m->sas.all, list) {
@@ -425,6 +428,65 @@ static int new_executor(struct manager *m)
 	return executor_new(&parameters, &m->executor);
 }
 
+static int drain_for_shadows(void *userdata)
+{
+	return manager_drain_events(userdata);
+}
+
+static void read_again(const struct sa_id *ids, size_t n, void *userdata)
+{
+	manager_read_again(userdata, ids, n);
+}
+
+static uint32_t speed_of(int ifindex, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct placement_nic *n = nics_get(m->nics, ifindex);
+
+	return n ? n->speed : 0;
+}
+
+static void restored(int ifindex, size_t n, size_t left, double seconds, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct placement_nic *nic = nics_get(m->nics, ifindex);
+
+	report_restored(m->reporter, nic ? nic->name : "", n, left, seconds);
+}
+
+static void lost_due(double time, void *userdata)
+{
+	struct manager *m = userdata;
+
+	schedule_at(&m->schedule, MANAGER_LOST, time);
+}
+
+static const struct shadows_callbacks shadows_callbacks = {
+	.drain_events = drain_for_shadows,
+	.read_again = read_again,
+	.speed = speed_of,
+	.restored = restored,
+	.due = lost_due,
+};
+
+static int new_shadows(struct manager *m)
+{
+	const struct shadows_parameters parameters = {
+		.clock = &m->environment.clock,
+		.arena = m->environment.arena,
+		.sas = &m->sas,
+		.migrator = m->migrator,
+		.executor = m->executor,
+		.callbacks = &shadows_callbacks,
+		.userdata = m,
+	};
+	int r = shadows_new(&parameters, &m->shadows);
+
+	if (r >= 0)
+		shadows_set_mode(m->shadows, m->config->on_link_down);
+	return r;
+}
+
 static int new_nics(struct manager *m)
 {
 	const struct nics_parameters parameters = {
@@ -473,6 +535,9 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	r = new_executor(m);
 	if (r < 0)
 		return r;
+	r = new_shadows(m);
+	if (r < 0)
+		return r;
 	reporter_set_config_path(m->reporter, config->path);
 	m->started_at = manager_now(m);
 	*ret_manager = TAKE_PTR(m);
@@ -517,6 +582,7 @@ int manager_start(struct manager *m)
 
 	m->network = m->environment.network;
 	nics_set_network(m->nics, m->network);
+	shadows_set_network(m->shadows, m->network);
 	manager_load_orders(m);
 	r = complete_interrupted(m);
 	if (r < 0)
@@ -540,8 +606,8 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	schedule_release(&m->schedule);
 	sd_event_source_unref(m->kernel_source);
+	shadows_free(m->shadows);
 	executor_free(m->executor);
-	free(m->restorations);
 	free(m->changed);
 	orders_free(m->orders);
 	nics_free(m->nics);

@@ -7,7 +7,6 @@
  *   manager-policies.c  policies that make a move unsafe, and those that went down with a NIC
  *   manager-ownership.c  which SAs in NICs are ours
  *   manager-orders.c what the operator ordered: pause, evacuation
- *   manager-link.c   SAs that went down with a NIC come back
  *   manager-watch.c  whether an SA fares well where it was put
  *   manager-moves.c  the plan becomes moves, moves become reports to the policy
  */
@@ -16,7 +15,7 @@
 #include "base/clock.h"
 #include "base/schedule.h"
 #include "config.h"
-#include "move/executor.h"
+#include "move/shadows.h"
 #include "placement/nics.h"
 #include "policy.h"
 #include "report/reporter.h"
@@ -31,17 +30,6 @@ struct control;
 struct journal;
 struct placed;
 struct rescue;
-
-/* A NIC went down, and its SAs are being brought back. */
-struct manager_restoration {
-	int ifindex;    /* 0: any NIC */
-	double started; /* s, monotonic */
-	double next;    /* attempt */
-	double wait;    /* s, until the one after that */
-	double seconds; /* until the last one that was brought back */
-	size_t restored, gone;
-	bool found; /* there were SAs to look after */
-};
 
 /* SAs beside which a larval SA is found in one dump; more of them wait for the next. */
 #define MASKED_MAX 16
@@ -77,6 +65,7 @@ struct manager {
 	struct policy *policy;
 	struct migrator *migrator;
 	struct executor *executor;
+	struct shadows *shadows;
 	struct sa_table sas;
 	struct peer_moves *peer_moves;
 
@@ -103,9 +92,6 @@ struct manager {
 
 	struct sa_id *changed; /* named by events, to be read again */
 	size_t n_changed, n_changed_allocated;
-
-	struct manager_restoration *restorations;
-	size_t n_restorations;
 
 	struct sa_id masked[MASKED_MAX]; /* of the last dump; see manager_unmask() */
 	size_t n_masked;
@@ -171,7 +157,7 @@ int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 void manager_note_changed(struct manager *m, const struct sa_id *id); /* is to be read again */
 void manager_read_changed(struct manager *m);
 /* Reads SAs by their identity. Those that the kernel does not have are forgotten, unless
- * manager_may_be_lost(). */
+ * shadows_may_be_lost(). */
 void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n);
 void manager_take_facts(struct manager *m, const struct sa_facts *facts);
 void manager_forget(struct manager *m, struct sa *sa);
@@ -221,27 +207,6 @@ bool manager_slots_are_late(struct manager *m, int ifindex);
 /* The SA is not in the NIC any more in which it was. */
 void manager_note_left(struct manager *m, struct sa *sa, int ifindex);
 void manager_watch_tick(struct manager *m);
-
-/* manager-link.c */
-/* Keeps what an SA that we hold in a NIC is to be restored from. `sampled_at` is a time before the
- * kernel was asked for it. */
-void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message,
-		    double sampled_at);
-/* The same from the image that a move left, which it takes (or wipes, if there is none to keep). */
-void manager_keep_shadow(struct sa *sa, struct sa_image *image, double sampled_at);
-/* Brings back the SAs that went down with a NIC (0: with any): now, and again for a while those
- * that the kernel has not deleted yet. Returns whether the NIC held any. */
-bool manager_restore_lost(struct manager *m, int ifindex);
-/* The same in the next turn. */
-void manager_restore_soon(struct manager *m, int ifindex);
-/* Returns whether there was anything to look after. */
-bool manager_run_restorations(struct manager *m);
-/* Of an SA that the kernel does not have: whether its entry must stay, because it is going to be
- * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
- * message that its NIC is down may still come. */
-bool manager_may_be_lost(const struct manager *m, const struct sa *sa);
-/* The kernel does not have it: brings it back if its NIC is down, else begins to wait for that. */
-void manager_note_missing(struct manager *m, struct sa *sa);
 
 /* manager-orders.c */
 void manager_load_orders(struct manager *m); /* those of the run before */

@@ -11,11 +11,13 @@ FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
 void *__real_reallocarray(void *pointer, size_t n, size_t size);
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
 
-static size_t no_array_of; /* elements of this size */
+static size_t no_array_of; /* elements of this size, SIZE_MAX: of any */
 
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
 {
-	return size == no_array_of ? NULL : __real_reallocarray(pointer, n, size);
+	return no_array_of == SIZE_MAX || size == no_array_of
+		       ? NULL
+		       : __real_reallocarray(pointer, n, size);
 }
 
 static void check_back(struct bench *b, struct fake_belief *belief)
@@ -646,7 +648,7 @@ static void test_no_memory_for_an_attempt(void **state)
 		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 		fall(&b);
 		failing_in = n;
-		no_array_of = n == 0 ? sizeof(struct manager_restoration) : 0;
+		no_array_of = n == 0 ? SIZE_MAX : 0;
 		tell_link(&b, false);
 		assert_int_equal(failing_in, 0);
 		assert_int_equal(is_due(&b, MANAGER_LOST), n > 0);

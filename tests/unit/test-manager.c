@@ -533,7 +533,7 @@ static void test_storm_before_a_restore(void **state)
 	assert_int_equal(fake_ike_delete(b.fake, deleted), 0);
 	fall(&b);
 	b.network.nic.up = false;
-	(void)manager_restore_lost(b.manager, NIC);
+	(void)shadows_restore_lost(b.manager->shadows, NIC);
 	b.manager->environment.kernel->ops = calm;
 	assert_false(fake_kernel_view(b.fake, kept).exists);
 	assert_true(is_due(&b, MANAGER_LOST));

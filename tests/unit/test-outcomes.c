@@ -705,7 +705,7 @@ static void test_owed(void **state)
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0));
 	nic_goes_down(&b, NULL);
-	(void)manager_restore_lost(b.manager, NIC);
+	(void)shadows_restore_lost(b.manager->shadows, NIC);
 	assert_int_equal(executor_owed(b.manager->executor), 3);
 	for (unsigned i = 0; i < 10; i++) {
 		assert_true(fabs(b.manager->schedule.due[MANAGER_RESTORE] - b.now - wait) < 1e-9);

@@ -253,7 +253,7 @@ static void test_when_attempts_are_made(void **state)
 		settle(&b);
 	}
 	assert_false(is_due(&b, MANAGER_LOST));
-	assert_int_equal(b.manager->n_restorations, 0);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 0);
 	assert_int_equal(told(&b, "SAs that went down"), 0);
 	close_bench(&b);
 }
@@ -280,7 +280,7 @@ static void test_two_nics(void **state)
 	due = b.manager->schedule.due[MANAGER_LOST];
 	b.now += 0.0005;
 	tell_link_of(&b, &n->other, false);
-	assert_int_equal(b.manager->n_restorations, 2);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 2);
 	assert_true(b.manager->schedule.due[MANAGER_LOST] == due);
 	tell_link_of(&b, &n->other, true);
 	tell_link_of(&b, &n->other, false);
@@ -292,7 +292,7 @@ static void test_two_nics(void **state)
 	assert_int_equal(fake_kernel_messages(b.fake), 3);
 	assert_true(is_back(&b, one));
 	assert_int_equal(told(&b, "NIC eth0: 1 back in software after 0.5 ms, 0 not"), 1);
-	assert_int_equal(b.manager->n_restorations, 1);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 1);
 	pass(&b, 0.005);
 	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, OTHER_NIC);
 	(void)fake_kernel_link_down(b.fake, OTHER_NIC);
@@ -300,7 +300,7 @@ static void test_two_nics(void **state)
 	assert_true(is_back(&b, other));
 	assert_int_equal(told(&b, "NIC eth1: 1 back in software after"), 1);
 	assert_int_equal(told(&b, "SAs that went down"), 2);
-	assert_int_equal(b.manager->n_restorations, 0);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 0);
 	close_bench(&b);
 }
 
@@ -321,7 +321,7 @@ static void test_unknown_nic(void **state)
 	assert_true(is_back(&b, one));
 	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, OTHER_NIC);
 	assert_int_equal(told(&b, "1 back in software after 0.0 ms, 0 not"), 1);
-	assert_int_equal(b.manager->n_restorations, 0);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 0);
 	assert_false(is_due(&b, MANAGER_LOST));
 	close_bench(&b);
 }
@@ -524,12 +524,12 @@ static void test_question(void **state)
 	(void)state;
 	open_mode(&b, "restore");
 	belief = outbound(&b, 1);
-	assert_true(manager_may_be_lost(b.manager, entry(&b, belief)));
+	assert_true(shadows_may_be_lost(b.manager->shadows, entry(&b, belief)));
 	assert_true(entry(&b, belief)->missing_since == 0);
 	b.network.nic.up = false;
-	assert_true(manager_may_be_lost(b.manager, entry(&b, belief)));
+	assert_true(shadows_may_be_lost(b.manager->shadows, entry(&b, belief)));
 	assert_false(is_due(&b, MANAGER_LOST));
-	manager_note_missing(b.manager, entry(&b, belief));
+	shadows_note_missing(b.manager->shadows, entry(&b, belief));
 	assert_true(is_due(&b, MANAGER_LOST));
 	close_bench(&b);
 }
@@ -541,8 +541,8 @@ static void ask_again(struct fake_kernel *k, enum fake_moment moment, unsigned s
 	(void)step;
 	fake_kernel_set_hook(k, NULL, NULL);
 	assert_int_equal(moment, FAKE_BEFORE_TRANSACT);
-	manager_restore_soon(b->manager, OTHER_NIC);
-	manager_restore_soon(b->manager, NIC);
+	shadows_restore_soon(b->manager->shadows, OTHER_NIC);
+	shadows_restore_soon(b->manager->shadows, NIC);
 }
 
 /* An SA is found missing in the middle of an attempt for its NIC: there is another. */
@@ -556,15 +556,14 @@ static void test_asked_again_meanwhile(void **state)
 	belief = outbound(&b, 1);
 	fall(&b);
 	b.network.nic.up = false;
-	manager_restore_soon(b.manager, NIC);
+	shadows_restore_soon(b.manager->shadows, NIC);
 	fake_kernel_set_hook(b.fake, ask_again, &b);
-	assert_true(manager_run_restorations(b.manager));
+	assert_true(shadows_run(b.manager->shadows));
 	assert_true(is_back(&b, belief));
-	assert_int_equal(b.manager->n_restorations, 1);
-	assert_int_equal(b.manager->restorations[0].ifindex, NIC);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 1);
 	assert_true(is_due(&b, MANAGER_LOST));
 	settle(&b);
-	assert_int_equal(b.manager->n_restorations, 0);
+	assert_int_equal(shadows_restoring(b.manager->shadows), 0);
 	assert_int_equal(told(&b, "SAs that went down"), 1);
 	close_bench(&b);
 }

@@ -47,7 +47,7 @@ static void judge_daemon(struct life *life)
 
 	if (executor_owed(m->executor) > 0)
 		life_complain(life, "%zu SAs are owed to the kernel", executor_owed(m->executor));
-	if (m->n_restorations > 0)
+	if (shadows_restoring(m->shadows) > 0)
 		life_complain(life, "a NIC that went down is not done with");
 	TAILQ_FOREACH(sa, &m->sas.all, list)
 		if (sa->foreign)

@@ -21,12 +21,11 @@
  * forgotten only when no link message has come for a while. A larval SA with its identity is no
  * proof that it is there: packets that find no SA make the kernel insert one (move/reinstate.h).
  */
-#include "manager.h"
-#include "sa/placed.h"
+#include "move/shadows.h"
 
 #include <errno.h>
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 /* The kernel tells of the link before it deletes the SAs (__dev_notify_flags()), on another CPU
  * than this daemon runs on. Those that are still there are tried again after so many seconds,
@@ -36,12 +35,85 @@
 /* How late a link message can be after SAs were found missing. */
 #define LINK_MESSAGE_SECONDS 1.0
 
+/* A NIC went down, and its SAs are being brought back. */
+struct restoration {
+	int ifindex;    /* 0: any NIC */
+	double started; /* s, monotonic */
+	double next;    /* attempt */
+	double wait;    /* s, until the one after that */
+	double seconds; /* until the last one that was brought back */
+	size_t restored, gone;
+	bool found; /* there were SAs to look after */
+};
+
+struct shadows {
+	const struct clock *clock;
+	struct secret_arena *arena;
+	struct sa_table *sas;
+	struct migrator *migrator;
+	struct executor *executor;
+	const struct shadows_callbacks *callbacks;
+	void *userdata;
+	struct network *network;
+	enum config_link_down on_link_down;
+	struct restoration *restorations;
+	size_t n;
+};
+
+int shadows_new(const struct shadows_parameters *parameters, struct shadows **ret_shadows)
+{
+	struct shadows *shadows = calloc(1, sizeof(*shadows));
+
+	if (!shadows)
+		return -ENOMEM;
+	*shadows = (struct shadows){
+		.clock = parameters->clock,
+		.arena = parameters->arena,
+		.sas = parameters->sas,
+		.migrator = parameters->migrator,
+		.executor = parameters->executor,
+		.callbacks = parameters->callbacks,
+		.userdata = parameters->userdata,
+	};
+	*ret_shadows = shadows;
+	return 0;
+}
+
+struct shadows *shadows_free(struct shadows *shadows)
+{
+	if (!shadows)
+		return NULL;
+	free(shadows->restorations);
+	free(shadows);
+	return NULL;
+}
+
+void shadows_set_network(struct shadows *shadows, struct network *network)
+{
+	shadows->network = network;
+}
+
+void shadows_set_mode(struct shadows *shadows, enum config_link_down on_link_down)
+{
+	shadows->on_link_down = on_link_down;
+}
+
+size_t shadows_restoring(const struct shadows *shadows)
+{
+	return shadows->n;
+}
+
+static double now_of(const struct shadows *shadows)
+{
+	return clock_monotonic(shadows->clock);
+}
+
 static bool is_ours(const struct sa *sa)
 {
 	return sa->ifindex != 0 && !sa->foreign && sa->hands_off != HANDS_OFF_PACKET_MODE;
 }
 
-void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *message,
+void shadows_sample(struct shadows *shadows, struct sa *sa, const struct nlmsghdr *message,
 		    double sampled_at)
 {
 	if (!is_ours(sa)) {
@@ -49,10 +121,10 @@ void manager_shadow(struct manager *m, struct sa *sa, const struct nlmsghdr *mes
 		return;
 	}
 	/* Without room in the arena the older image stays; its age is known. */
-	(void)shadow_capture(&sa->shadow, m->environment.arena, message, sampled_at);
+	(void)shadow_capture(&sa->shadow, shadows->arena, message, sampled_at);
 }
 
-void manager_keep_shadow(struct sa *sa, struct sa_image *image, double sampled_at)
+void shadows_keep(struct sa *sa, struct sa_image *image, double sampled_at)
 {
 	/* In software nothing is to be restored: its key is kept no longer. */
 	if (!is_ours(sa)) {
@@ -63,38 +135,29 @@ void manager_keep_shadow(struct sa *sa, struct sa_image *image, double sampled_a
 	}
 }
 
-static bool is_restorable(const struct manager *m, const struct sa *sa)
+static bool is_restorable(const struct shadows *shadows, const struct sa *sa)
 {
-	if (!shadow_exists(&sa->shadow) || m->config->on_link_down == CONFIG_LINK_DOWN_LEAVE)
+	if (!shadow_exists(&sa->shadow) || shadows->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
 	/* It could cost another SA its life, one that came later than its promotion. */
-	if (sa_table_has_packet_partner(&m->sas, sa, sa->ifindex))
+	if (sa_table_has_packet_partner(shadows->sas, sa, sa->ifindex))
 		return false;
 	return sa->description.direction == SA_DIRECTION_OUT ||
-	       m->config->on_link_down == CONFIG_LINK_DOWN_RESTORE;
+	       shadows->on_link_down == CONFIG_LINK_DOWN_RESTORE;
 }
 
-/* Mbit/s, 0: unknown. The NIC may be gone, and is then forgotten only after its SAs are back. */
-static uint32_t speed_of(struct manager *m, int ifindex)
+/* Mbit/s, 0: unknown. */
+static uint32_t speed_of(const struct shadows *shadows, int ifindex)
 {
-	const struct placement_nic *n = nics_get(m->nics, ifindex);
-
-	return n ? n->speed : 0;
+	return shadows->callbacks->speed(ifindex, shadows->userdata);
 }
 
-static const char *name_of(struct manager *m, int ifindex)
+static bool prepare(struct shadows *shadows, struct sa *sa)
 {
-	const struct placement_nic *n = nics_get(m->nics, ifindex);
-
-	return n ? n->name : "";
-}
-
-static bool prepare(struct manager *m, struct sa *sa)
-{
-	if (!is_restorable(m, sa))
+	if (!is_restorable(shadows, sa))
 		return false;
 	if (sa->description.direction != SA_DIRECTION_OUT ||
-	    shadow_advance(&sa->shadow, manager_now(m), speed_of(m, sa->ifindex)) == 0)
+	    shadow_advance(&sa->shadow, now_of(shadows), speed_of(shadows, sa->ifindex)) == 0)
 		return true;
 	/* Only a new sample helps. With this shadow the SA would count as restorable for ever. */
 	shadow_wipe(&sa->shadow);
@@ -113,16 +176,16 @@ struct lost {
 	size_t n_others, n_back, n_back_outbound;
 };
 
-static void collect(struct manager *m, int ifindex, struct lost *lost)
+static void collect(struct shadows *shadows, int ifindex, struct lost *lost)
 {
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list) {
+	TAILQ_FOREACH(sa, &shadows->sas->all, list) {
 		/* One that the IKE daemon deleted is not lost: its event has it looked up. */
 		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex) ||
-		    sa->deleted_by_other || executor_owes(m->executor, &sa->description.id))
+		    sa->deleted_by_other || executor_owes(shadows->executor, &sa->description.id))
 			continue;
-		if (prepare(m, sa)) {
+		if (prepare(shadows, sa)) {
 			lost->images[lost->n] = &sa->shadow.image;
 			lost->sas[lost->n++] = sa;
 		} else {
@@ -132,7 +195,7 @@ static void collect(struct manager *m, int ifindex, struct lost *lost)
 }
 
 /* The kernel does not take it now: it is tried again until it does. */
-static void owe(struct manager *m, struct sa *sa)
+static void owe(struct shadows *shadows, struct sa *sa)
 {
 	struct move move = {
 		.id = sa->description.id,
@@ -142,9 +205,9 @@ static void owe(struct manager *m, struct sa *sa)
 	};
 
 	/* Then the shadow stays, and the next dump finds the SA missing. */
-	if (executor_reserve(m->executor, 1) < 0)
+	if (executor_reserve(shadows->executor, 1) < 0)
 		return;
-	executor_keep(m->executor, &move);
+	executor_keep(shadows->executor, &move);
 	sa->shadow = (struct shadow){};
 }
 
@@ -161,7 +224,7 @@ static void note_back(struct lost *lost, const struct sa *sa)
 }
 
 /* Returns whether some are still where they were. */
-static bool take_results(struct manager *m, struct lost *lost)
+static bool take_results(struct shadows *shadows, struct lost *lost)
 {
 	bool alive = false;
 
@@ -174,7 +237,7 @@ static bool take_results(struct manager *m, struct lost *lost)
 			alive = true;
 			break;
 		case REINSTATE_FAILED:
-			owe(m, lost->sas[i]);
+			owe(shadows, lost->sas[i]);
 			break;
 		}
 	}
@@ -182,28 +245,29 @@ static bool take_results(struct manager *m, struct lost *lost)
 }
 
 /* Looks at what the kernel has now: entries of SAs that are back change their place, others go. */
-static void look_again(struct manager *m, struct manager_restoration *r, const struct lost *lost)
+static void look_again(struct shadows *shadows, struct restoration *r, const struct lost *lost)
 {
 	struct move again;
 
 	/* Packets that met the gap may insert their larval SAs only now; or the next dump shows
 	 * them. */
-	if (executor_reserve(m->executor, 1) == 0 &&
-	    migrator_unmask(m->migrator, lost->others + lost->n_others, lost->n_back_outbound,
+	if (executor_reserve(shadows->executor, 1) == 0 &&
+	    migrator_unmask(shadows->migrator, lost->others + lost->n_others, lost->n_back_outbound,
 			    &again))
-		executor_keep(m->executor, &again);
-	manager_read_again(m, lost->others, lost->n_others + lost->n_back);
+		executor_keep(shadows->executor, &again);
+	shadows->callbacks->read_again(lost->others, lost->n_others + lost->n_back,
+				       shadows->userdata);
 	for (size_t i = 0; i < lost->n_others; i++)
-		r->gone += !sa_table_find(&m->sas, &lost->others[i]);
+		r->gone += !sa_table_find(shadows->sas, &lost->others[i]);
 	r->restored += lost->n_back;
 	if (lost->n_back > 0)
-		r->seconds = manager_now(m) - r->started;
+		r->seconds = now_of(shadows) - r->started;
 }
 
 /* Returns whether another is needed. */
-static bool attempt(struct manager *m, struct manager_restoration *r)
+static bool attempt(struct shadows *shadows, struct restoration *r)
 {
-	size_t room = m->sas.n + 1; /* none is no failure */
+	size_t room = shadows->sas->n + 1; /* none is no failure */
 	_cleanup_free_ struct sa **sas = calloc(room, sizeof(*sas));
 	_cleanup_free_ const struct sa_image **images = calloc(room, sizeof(*images));
 	_cleanup_free_ enum reinstatement *results = calloc(room, sizeof(*results));
@@ -214,47 +278,46 @@ static bool attempt(struct manager *m, struct manager_restoration *r)
 	if (!sas || !images || !results || !others)
 		return true;
 	/* Among what was not read yet there may be an SA that is not to come back. */
-	if (manager_drain_events(m) > 0)
+	if (shadows->callbacks->drain_events(shadows->userdata) > 0)
 		return true;
-	collect(m, r->ifindex, &lost);
+	collect(shadows, r->ifindex, &lost);
 	r->found |= lost.n + lost.n_others > 0;
-	migrator_reinstate(m->migrator, images, lost.n, results);
-	alive = take_results(m, &lost);
-	look_again(m, r, &lost);
+	migrator_reinstate(shadows->migrator, images, lost.n, results);
+	alive = take_results(shadows, &lost);
+	look_again(shadows, r, &lost);
 	return alive;
 }
 
 /* Whether it is over. */
-static bool proceed(struct manager *m, struct manager_restoration *r)
+static bool proceed(struct shadows *shadows, struct restoration *r)
 {
-	bool alive = attempt(m, r);
+	bool alive = attempt(shadows, r);
 
 	if (r->ifindex != 0 && alive && r->wait <= FLUSH_WAIT_MAX) {
-		r->next = manager_now(m) + r->wait;
+		r->next = now_of(shadows) + r->wait;
 		r->wait *= 2;
 		return false;
 	}
 	if (r->restored > 0 || r->gone > 0)
-		report_restored(m->reporter, name_of(m, r->ifindex), r->restored, r->gone,
-				r->seconds);
+		shadows->callbacks->restored(r->ifindex, r->restored, r->gone, r->seconds,
+					     shadows->userdata);
 	return true;
 }
 
 /* The attempt may find more SAs lost: of another NIC, so that the array grows and moves, or of this
  * one, so that there is another attempt. Returns whether there were SAs to look after. */
-static bool run_restoration(struct manager *m, size_t i)
+static bool run_restoration(struct shadows *shadows, size_t i)
 {
-	struct manager_restoration r = m->restorations[i], *kept;
+	struct restoration r = shadows->restorations[i], *kept;
 	bool found, over;
 
-	m->restorations[i].next = INFINITY;
-	over = proceed(m, &r);
+	shadows->restorations[i].next = INFINITY;
+	over = proceed(shadows, &r);
 	found = r.found;
-	kept = &m->restorations[i];
+	kept = &shadows->restorations[i];
 	if (isfinite(kept->next)) {
 		if (over)
-			r = (struct manager_restoration){.ifindex = r.ifindex,
-							 .started = kept->next};
+			r = (struct restoration){.ifindex = r.ifindex, .started = kept->next};
 		r.next = kept->next;
 		r.wait = kept->wait;
 	} else if (over) {
@@ -264,77 +327,79 @@ static bool run_restoration(struct manager *m, size_t i)
 	return found;
 }
 
-bool manager_run_restorations(struct manager *m)
+bool shadows_run(struct shadows *shadows)
 {
 	size_t kept = 0;
 	double next = INFINITY;
 	bool found = false;
 
-	for (size_t i = 0; i < m->n_restorations; i++)
-		found |= m->restorations[i].next <= manager_now(m) ? run_restoration(m, i)
-								   : m->restorations[i].found;
-	for (size_t i = 0; i < m->n_restorations; i++) {
-		const struct manager_restoration r = m->restorations[i];
+	for (size_t i = 0; i < shadows->n; i++)
+		found |= shadows->restorations[i].next <= now_of(shadows)
+				 ? run_restoration(shadows, i)
+				 : shadows->restorations[i].found;
+	for (size_t i = 0; i < shadows->n; i++) {
+		const struct restoration r = shadows->restorations[i];
 
 		if (!isfinite(r.next))
 			continue; /* it is over */
 		next = fmin(next, r.next);
-		m->restorations[kept++] = r;
+		shadows->restorations[kept++] = r;
 	}
-	m->n_restorations = kept;
-	schedule_at(&m->schedule, MANAGER_LOST, next);
+	shadows->n = kept;
+	shadows->callbacks->due(next, shadows->userdata);
 	return found;
 }
 
-static struct manager_restoration *find_restoration(struct manager *m, int ifindex)
+static struct restoration *find_restoration(struct shadows *shadows, int ifindex)
 {
-	for (size_t i = 0; i < m->n_restorations; i++)
-		if (m->restorations[i].ifindex == ifindex)
-			return &m->restorations[i];
+	for (size_t i = 0; i < shadows->n; i++)
+		if (shadows->restorations[i].ifindex == ifindex)
+			return &shadows->restorations[i];
 	return NULL;
 }
 
-void manager_restore_soon(struct manager *m, int ifindex)
+void shadows_restore_soon(struct shadows *shadows, int ifindex)
 {
-	struct manager_restoration *r = find_restoration(m, ifindex), *grown;
-	double now = manager_now(m);
+	struct restoration *r = find_restoration(shadows, ifindex), *grown;
+	double now = now_of(shadows);
 
 	if (!r) {
-		grown = reallocarray(m->restorations, m->n_restorations + 1, sizeof(*grown));
+		grown = reallocarray(shadows->restorations, shadows->n + 1, sizeof(*grown));
 		if (!grown)
 			return; /* the next dump sees what is missing */
-		m->restorations = grown;
-		r = &grown[m->n_restorations++];
-		*r = (struct manager_restoration){.ifindex = ifindex, .started = now};
+		shadows->restorations = grown;
+		r = &grown[shadows->n++];
+		*r = (struct restoration){.ifindex = ifindex, .started = now};
 	}
 	r->wait = FLUSH_WAIT_MIN;
 	r->next = now;
-	schedule_at(&m->schedule, MANAGER_LOST, now);
+	shadows->callbacks->due(now, shadows->userdata);
 }
 
-bool manager_restore_lost(struct manager *m, int ifindex)
+bool shadows_restore_lost(struct shadows *shadows, int ifindex)
 {
-	manager_restore_soon(m, ifindex);
-	return manager_run_restorations(m);
+	shadows_restore_soon(shadows, ifindex);
+	return shadows_run(shadows);
 }
 
-bool manager_may_be_lost(const struct manager *m, const struct sa *sa)
+bool shadows_may_be_lost(const struct shadows *shadows, const struct sa *sa)
 {
-	if (executor_owes(m->executor, &sa->description.id))
+	if (executor_owes(shadows->executor, &sa->description.id))
 		return true;
 	if (!is_ours(sa) || sa->deleted_by_other)
 		return false;
-	if (!network_is_up(m->network, sa->ifindex))
-		return is_restorable(m, sa);
-	return sa->missing_since == 0 || manager_now(m) - sa->missing_since < LINK_MESSAGE_SECONDS;
+	if (!network_is_up(shadows->network, sa->ifindex))
+		return is_restorable(shadows, sa);
+	return sa->missing_since == 0 || now_of(shadows) - sa->missing_since < LINK_MESSAGE_SECONDS;
 }
 
-void manager_note_missing(struct manager *m, struct sa *sa)
+void shadows_note_missing(struct shadows *shadows, struct sa *sa)
 {
-	if (!manager_may_be_lost(m, sa) || executor_owes(m->executor, &sa->description.id))
+	if (!shadows_may_be_lost(shadows, sa) ||
+	    executor_owes(shadows->executor, &sa->description.id))
 		return;
-	if (!network_is_up(m->network, sa->ifindex))
-		manager_restore_soon(m, sa->ifindex);
+	if (!network_is_up(shadows->network, sa->ifindex))
+		shadows_restore_soon(shadows, sa->ifindex);
 	else if (sa->missing_since == 0)
-		sa->missing_since = manager_now(m);
+		sa->missing_since = now_of(shadows);
 }
