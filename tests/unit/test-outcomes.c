@@ -125,6 +125,11 @@ static void sa_changes(struct bench *b, struct fake_belief *belief)
 	fake_kernel_plant(b->fake, belief, XFRMA_TFCPAD, &padding, sizeof(padding));
 }
 
+static void clock_is_stepped(struct bench *b, struct fake_belief *belief)
+{
+	fake_kernel_set_add_time(b->fake, belief, 12345);
+}
+
 static void nic_is_full(struct bench *b, struct fake_belief *belief)
 {
 	(void)belief;
@@ -964,6 +969,26 @@ static void test_no_memory_for_entry(void **state)
 	close_bench(&b);
 }
 
+/* By its time it is another SA. The next dump finds it, and that it is ours. */
+static void test_no_memory_for_entry_of_promoted(void **state)
+{
+	static const struct scenario scenario = {.at = AT_READ, .happens = clock_is_stepped};
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_stage(&stage, &b, &scenario);
+	no_memory_for = sizeof(struct sa);
+	manager_plan(b.manager);
+	no_memory_for = 0;
+	assert_int_equal(b.manager->promoted, 1);
+	assert_null(entry(&b, stage.belief));
+	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	work(&b, 1.0, stage.belief);
+	assert_false(entry(&b, stage.belief)->foreign);
+	close_bench(&b);
+}
+
 /* ---- SAs that are made anew, since a larval one stands beside them ---- */
 
 /* An SA in the NIC, of which the last dump showed a larval one, too. */
@@ -983,7 +1008,7 @@ static void test_no_memory_for_entry_anew(void **state)
 
 	(void)state;
 	open_masked_stage(&stage, &b, &scenario);
-	fake_kernel_set_add_time(b.fake, stage.belief, 12345);
+	clock_is_stepped(&b, stage.belief);
 	no_memory_for = sizeof(struct sa);
 	manager_unmask(b.manager);
 	no_memory_for = 0;
@@ -1048,6 +1073,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory_to_queue),
 		cmocka_unit_test(test_many_refusals),
 		cmocka_unit_test(test_no_memory_for_entry),
+		cmocka_unit_test(test_no_memory_for_entry_of_promoted),
 		cmocka_unit_test(test_no_memory_for_entry_anew),
 		cmocka_unit_test(test_not_made_anew),
 	};
