@@ -84,6 +84,41 @@ static void test_successors(void **state)
 		}
 }
 
+/* The same of what no two SAs of a peer differ in by a rekey, told by facts alone: a successor is
+ * planned for at once. */
+static void test_kin(void **state)
+{
+	enum { SUCCESSOR, FAMILY, PROTOCOL, DIRECTION, _CASES };
+
+	(void)state;
+	for (unsigned i = 0; i < _CASES; i++) {
+		struct sa_facts facts = {};
+		struct fake_belief *belief;
+		size_t n_actions;
+		struct bench b;
+
+		open_bench(&b);
+		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		n_actions = reporter_n_actions(b.manager->reporter);
+		facts.description = entry(&b, belief)->description;
+		facts.shape = *entry(&b, belief)->shape;
+		facts.add_time = entry(&b, belief)->add_time;
+		facts.description.id.spi++;
+		if (i == FAMILY)
+			facts.description.id.family = AF_INET6;
+		if (i == PROTOCOL)
+			facts.description.id.protocol = IPPROTO_AH;
+		if (i == DIRECTION)
+			facts.description.direction = SA_DIRECTION_IN;
+		manager_take_facts(b.manager, &facts);
+		assert_int_equal(b.manager->sas.n, 2);
+		manager_plan(b.manager);
+		assert_int_equal(reporter_n_actions(b.manager->reporter),
+				 n_actions + (i == SUCCESSOR));
+		close_bench(&b);
+	}
+}
+
 /* ---- The same identity, another SA ---- */
 
 static void check_description(struct bench *b, struct fake_belief *belief,
@@ -294,6 +329,16 @@ static void test_direction(void **state)
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	b.network.direction_unknown = true;
 	work(&b, 1.0, belief);
+	assert_int_equal(entry(&b, belief)->description.direction, SA_DIRECTION_OUT);
+	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+
+	/* In software the kernel tells no direction either. */
+	open_bench_with(&b, rarely);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	settle(&b);
+	b.network.direction_unknown = true;
+	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(entry(&b, belief)->description.direction, SA_DIRECTION_OUT);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
 	close_bench(&b);
@@ -901,20 +946,35 @@ static void test_no_room_to_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_successors),      cmocka_unit_test(test_replaced),
-		cmocka_unit_test(test_sequence_space),  cmocka_unit_test(test_optional_inbound),
-		cmocka_unit_test(test_soft_expired),    cmocka_unit_test(test_driver),
-		cmocka_unit_test(test_device_gone),     cmocka_unit_test(test_direction),
-		cmocka_unit_test(test_rules),           cmocka_unit_test(test_group),
-		cmocka_unit_test(test_foreign),         cmocka_unit_test(test_told),
-		cmocka_unit_test(test_many_events),     cmocka_unit_test(test_too_many_events),
-		cmocka_unit_test(test_missing),         cmocka_unit_test(test_very_many_missing),
-		cmocka_unit_test(test_deleted),         cmocka_unit_test(test_sampled),
-		cmocka_unit_test(test_missing_twice),   cmocka_unit_test(test_larval_in_place),
-		cmocka_unit_test(test_policies),        cmocka_unit_test(test_offloaded_policies),
-		cmocka_unit_test(test_tunnel_moves),    cmocka_unit_test(test_no_kernel),
-		cmocka_unit_test(test_history),         cmocka_unit_test(test_found_in_nic),
-		cmocka_unit_test(test_same_state),      cmocka_unit_test(test_no_memory_for_entry),
+		cmocka_unit_test(test_successors),
+		cmocka_unit_test(test_kin),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_sequence_space),
+		cmocka_unit_test(test_optional_inbound),
+		cmocka_unit_test(test_soft_expired),
+		cmocka_unit_test(test_driver),
+		cmocka_unit_test(test_device_gone),
+		cmocka_unit_test(test_direction),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_many_events),
+		cmocka_unit_test(test_too_many_events),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_very_many_missing),
+		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_missing_twice),
+		cmocka_unit_test(test_larval_in_place),
+		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_offloaded_policies),
+		cmocka_unit_test(test_tunnel_moves),
+		cmocka_unit_test(test_no_kernel),
+		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_found_in_nic),
+		cmocka_unit_test(test_same_state),
+		cmocka_unit_test(test_no_memory_for_entry),
 		cmocka_unit_test(test_no_room_to_read),
 	};
 
