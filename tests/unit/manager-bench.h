@@ -169,7 +169,7 @@ static uint64_t bench_realtime(void *userdata)
 static void start_manager(struct bench *b, const char *text)
 {
 	struct manager_environment environment = {.event_timer_default = 10,
-						  .kernel_release = "6.12.1",
+						  .kernel_release = "6.18.1",
 						  .config_path = "/nonexistent",
 						  .orders_path = b->orders_path};
 	struct config *config;

@@ -292,6 +292,31 @@ static void test_driver(void **state)
 	close_bench(&b);
 }
 
+/* A bond hands its SAs to the NIC that is active, whose driver it is that counts. */
+static void test_driver_of_bond(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	for (unsigned fit = 0; fit < 2; fit++) {
+		open_bench(&b);
+		add_other_nic(&b);
+		strcpy(b.network.nic.driver, "bonding");
+		b.network.nic.is_bond = true;
+		b.network.nic.bond_active_slave = OTHER_NIC;
+		if (fit)
+			strcpy(b.network.other.driver, "another");
+		manager_look_anew(b.manager);
+		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
+		work(&b, 0.5, belief);
+		assert_int_equal(entry(&b, belief)->candidacy, CANDIDACY_OK);
+		assert_int_equal(entry(&b, belief)->hands_off,
+				 fit ? HANDS_OFF_NONE : HANDS_OFF_DRIVER);
+		close_bench(&b);
+	}
+}
+
 /* The device has gone, and what is known of the NICs is of before. */
 static void test_device_gone(void **state)
 {
@@ -953,6 +978,7 @@ int main(void)
 		cmocka_unit_test(test_optional_inbound),
 		cmocka_unit_test(test_soft_expired),
 		cmocka_unit_test(test_driver),
+		cmocka_unit_test(test_driver_of_bond),
 		cmocka_unit_test(test_device_gone),
 		cmocka_unit_test(test_direction),
 		cmocka_unit_test(test_rules),

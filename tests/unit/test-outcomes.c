@@ -117,6 +117,14 @@ static void protection_becomes_optional(struct bench *b, struct fake_belief *bel
 	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 1, .optional = true});
 }
 
+static void spi_is_shared(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	(void)add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11, .reqid = 2});
+	manager_drain_events(b->manager);
+	manager_read_changed(b->manager);
+}
+
 /* As nothing of the daemon's can restore it. */
 static void sa_changes(struct bench *b, struct fake_belief *belief)
 {
@@ -471,6 +479,11 @@ static void test_promotions(void **state)
 		 .what = "hands-off",
 		 .reason = "optional-template",
 		 .hands_off = HANDS_OFF_OPTIONAL_TEMPLATE},
+		{.before = spi_is_shared,
+		 .what = "hands-off",
+		 .reason = "shared-spi",
+		 .hands_off = HANDS_OFF_SHARED_SPI,
+		 .stays = true},
 		{.at = AT_POLICIES,
 		 .happens = events_are_lost,
 		 .what = "failed",
