@@ -214,6 +214,9 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 	bool promoted = planned->action == POLICY_PROMOTE && move->result == MOVE_RESULT_DONE;
 	struct manager *m = userdata;
 
+	/* The NIC may have had it for a moment: until the IKE daemon's SA was met, say. */
+	if (move->result != MOVE_RESULT_DONE && move->result != MOVE_RESULT_REFUSED)
+		manager_note_left(m, move->target.ifindex);
 	if (move->result == MOVE_RESULT_GONE) {
 		report_outcome(m, sa, planned, move);
 		report(m, sa, POLICY_FAILED);

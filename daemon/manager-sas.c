@@ -187,6 +187,8 @@ static void drop(struct manager *m, struct sa *sa)
 		executor_cancel_of(m->executor, sa->handle);
 		policy_sa_remove(m->policy, sa->handle, manager_now(m));
 	}
+	if (sa->ifindex != 0)
+		manager_note_left(m, sa->ifindex);
 	sa_table_remove(&m->sas, sa);
 	m->nics_changed = true;
 }
@@ -235,6 +237,7 @@ static struct sa *take_new(struct manager *m, const struct sa_facts *facts)
 		manager_update_nics(m);
 	manager_configure_sa(m, sa);
 	if (adopted) {
+		manager_note_left(m, sa->ifindex); /* what it is a copy of */
 		manager_watch_begin(m, sa, facts);
 		nic = nics_get(m->nics, sa->ifindex);
 		report_adopted(m->reporter, network_name(m->network, sa->ifindex), sa,
@@ -259,7 +262,7 @@ static void take_placement(struct manager *m, struct sa *sa, const struct sa_fac
 	bool was_resident = is_resident(sa);
 
 	if (sa->ifindex != 0)
-		manager_note_left(m, sa, sa->ifindex);
+		manager_note_left(m, sa->ifindex);
 	sa->ifindex = facts->offload_ifindex;
 	sa->foreign = !manager_owns(m, sa);
 	sa->moved_at = manager_now(m);

@@ -11,7 +11,8 @@
  * packets until the last reference to it is gone, up to seconds later. The SA in software receives
  * what is decrypted already: every packet of that time fails its integrity check (10 of 10 on a
  * simulated NIC). So there an inbound SA is evicted when it is quiet, if it can wait; and failures
- * of that time are no fault of the NIC, not even after the SA is back in it.
+ * of that time are no fault of the NIC, not even after the SA is back in it. The IKE daemon may
+ * have made it anew meanwhile, so the time of the last SA that left counts for every inbound one.
  *
  * Somebody who sends forged packets to an inbound SA can raise its integrity failures, and so keep
  * it in software: that is where it would be without this daemon.
@@ -32,10 +33,11 @@
 
 void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
-	double now = manager_now(m), from = now;
+	bool late = sa->description.direction == SA_DIRECTION_IN &&
+		    manager_slots_are_late(m, facts->offload_ifindex);
+	double from = late ? nics_get(m->nics, facts->offload_ifindex)->left_at + LATE_SECONDS
+			   : manager_now(m);
 
-	if (sa->left_late_at != 0 && sa->left_late_at + LATE_SECONDS > now)
-		from = sa->left_late_at + LATE_SECONDS;
 	sa->watch = (struct sa_watch){
 		.from = from,
 		.until = from + WATCH_SECONDS,
@@ -133,18 +135,15 @@ bool manager_slots_are_late(struct manager *m, int ifindex)
 {
 	const struct placement_nic *n = nics_get(m->nics, ifindex);
 
-	return n && n->frees_late && n->left_at != 0 && manager_now(m) - n->left_at < LATE_SECONDS;
+	return n && n->frees_late && manager_now(m) - n->left_at < LATE_SECONDS;
 }
 
-void manager_note_left(struct manager *m, struct sa *sa, int ifindex)
+void manager_note_left(struct manager *m, int ifindex)
 {
 	struct placement_nic *n = nics_get(m->nics, ifindex);
 
-	if (!n || !n->frees_late)
-		return;
-	n->left_at = manager_now(m);
-	if (sa->description.direction == SA_DIRECTION_IN)
-		sa->left_late_at = manager_now(m);
+	if (n && n->frees_late)
+		n->left_at = manager_now(m);
 }
 
 void manager_watch_tick(struct manager *m)

@@ -204,8 +204,8 @@ void manager_watch_verdict(struct manager *m, struct sa *sa);
 bool manager_evict_later(struct manager *m, const struct sa *sa, const struct policy_move *planned);
 /* ... and whether a slot may not be free yet, of an SA that left a moment ago. */
 bool manager_slots_are_late(struct manager *m, int ifindex);
-/* The SA is not in the NIC any more in which it was. */
-void manager_note_left(struct manager *m, struct sa *sa, int ifindex);
+/* An SA is not in the NIC any more in which it was, if only for a moment. */
+void manager_note_left(struct manager *m, int ifindex);
 void manager_watch_tick(struct manager *m);
 
 /* manager-orders.c */

@@ -355,6 +355,7 @@ static struct placement_nic *add_nic(struct nics *nics, int ifindex)
 		.ifindex = ifindex,
 		.in = POLICY_NONE,
 		.out = POLICY_NONE,
+		.left_at = now_of(nics), /* what left it before is not known */
 	};
 	return &entries[i];
 }

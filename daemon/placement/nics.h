@@ -32,7 +32,7 @@ struct placement_nic {
 	struct trust trust;
 	uint32_t speed;  /* Mbit/s, as last known; 0: unknown */
 	bool frees_late; /* as struct nic_driver */
-	double left_at;  /* s, monotonic; when an SA last left it, 0: never */
+	double left_at;  /* s, monotonic; when an SA last left it, or it was first seen */
 };
 
 struct nics;

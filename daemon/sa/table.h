@@ -77,8 +77,7 @@ struct sa {
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
 
-	double carried_at;   /* s, monotonic; when a sample last showed new packets */
-	double left_late_at; /* when it left a NIC that frees late, inbound; 0: it did not */
+	double carried_at; /* s, monotonic; when a sample last showed new packets */
 
 	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
 	int refusal;     /* negative errno of the driver's last refusal, 0: none */

@@ -143,6 +143,155 @@ static void test_no_fault_of_the_nic(void **state)
 	close_bench(&b);
 }
 
+#define ALWAYS_RULES RULES("rules: [{match: {reqid: 1}, offload: always}]")
+#define NEVER_RULES RULES("rules: [{match: {reqid: 1}, offload: never}]")
+
+/* It is in the NIC, whose late packets are not held against that. */
+static void check_not_blamed(struct bench *b, struct fake_belief *belief)
+{
+	receive(b, belief, 5, belief, 0, 1.0);
+	assert_true(fake_kernel_lost(b->fake) >= 10);
+	assert_int_equal(nic_of(b)->trust.strikes, 0);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
+}
+
+/* The IKE daemon makes the SA anew after it left the NIC: its entry is a new one. */
+static void test_made_anew_after_it_left(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, ALWAYS_RULES);
+	work(&b, 20.0, NULL);
+	belief = add_inbound(&b, 1);
+	work(&b, 1.0, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	apply(&b, NEVER_RULES);
+	work(&b, 0.5, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	work(&b, 0.5, NULL);
+	belief = add_inbound(&b, 1);
+	apply(&b, ALWAYS_RULES);
+	work(&b, 0.5, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	check_not_blamed(&b, belief);
+	close_bench(&b);
+}
+
+/* ... or in the NIC, from which it deletes it. */
+static void test_made_anew_in_the_nic(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, ALWAYS_RULES);
+	work(&b, 20.0, NULL);
+	belief = add_inbound(&b, 1);
+	work(&b, 1.0, NULL);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	fake_kernel_advance(b.fake, 1);
+	belief = add_inbound(&b, 1);
+	work(&b, 0.5, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	check_not_blamed(&b, belief);
+	close_bench(&b);
+}
+
+static void update_in_gap(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+			  void *userdata)
+{
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (moment == FAKE_AFTER_TRANSACT && n > 1 &&
+	    fake_kernel_message_type(k, n - 2) == XFRM_MSG_DELSA &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_ALLOCSPI) {
+		fake_kernel_set_hook(k, NULL, NULL);
+		assert_int_equal(fake_ike_update(k, userdata, 5000, 0), 0);
+	}
+}
+
+/* A promotion that meets the IKE daemon's SA takes it out of the NIC again. */
+static void test_updated_within_promotion(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, ALWAYS_RULES);
+	work(&b, 20.0, NULL);
+	belief = add_inbound(&b, 1);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_hook(b.fake, update_in_gap, belief);
+	for (unsigned i = 0; i < 100 && fake_kernel_view(b.fake, belief).ifindex != NIC; i++)
+		work(&b, 0.1, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	check_not_blamed(&b, belief);
+	close_bench(&b);
+}
+
+static void move_after_update(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+			      void *userdata)
+{
+	const struct fake_new_place place = {.peer = 77, .ifindex = NIC};
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (moment == FAKE_AFTER_TRANSACT && n > 0 &&
+	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_UPDSA) {
+		fake_kernel_set_hook(k, NULL, NULL);
+		assert_int_equal(fake_ike_move_read(k, userdata), 0);
+		assert_int_equal(fake_ike_move_delete(k, userdata), 0);
+		assert_int_equal(fake_ike_move_make(k, userdata, &place), 0);
+	}
+}
+
+/* The IKE daemon copies it to a new address right after its promotion, and the copy is ours. */
+static void test_copied_after_promotion(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, ALWAYS_RULES);
+	work(&b, 20.0, NULL);
+	belief = add_inbound(&b, 1);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_hook(b.fake, move_after_update, belief);
+	manager_read_changed(b.manager);
+	while (manager_read_events(b.manager) > 0)
+		;
+	manager_read_changed(b.manager);
+	manager_plan(b.manager);
+	manager_make_moves(b.manager);
+	assert_true(entry(&b, belief)->watch.from == b.now + 10);
+	close_bench(&b);
+}
+
+/* A daemon does not know what left the NIC before it came. */
+static void test_left_before_the_start(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_late(&b, ALWAYS_RULES);
+	work(&b, 20.0, NULL);
+	belief = add_inbound(&b, 1);
+	work(&b, 1.0, NULL);
+	apply(&b, NEVER_RULES);
+	work(&b, 0.5, NULL);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
+	manager_free(b.manager);
+	start_manager(&b, ALWAYS_RULES);
+	work(&b, 0.5, NULL);
+	check_not_blamed(&b, belief);
+	close_bench(&b);
+}
+
 /* The slot of the one that left is not free yet: nothing is learned from that. */
 static void test_slot_not_yet_free(void **state)
 {
@@ -201,6 +350,11 @@ int main(void)
 		cmocka_unit_test(test_waits_until_quiet),
 		cmocka_unit_test(test_does_not_wait),
 		cmocka_unit_test(test_no_fault_of_the_nic),
+		cmocka_unit_test(test_made_anew_after_it_left),
+		cmocka_unit_test(test_made_anew_in_the_nic),
+		cmocka_unit_test(test_updated_within_promotion),
+		cmocka_unit_test(test_copied_after_promotion),
+		cmocka_unit_test(test_left_before_the_start),
 		cmocka_unit_test(test_slot_not_yet_free),
 		cmocka_unit_test(test_refused_soon_after),
 	};

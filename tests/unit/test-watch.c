@@ -109,9 +109,11 @@ static void test_faults_of_nobody(void **state)
 static void test_faults_while_the_nic_is_late(void **state)
 {
 	static const struct {
-		double left_ago; /* before it came back; 0: it never left */
-		double from, now;
-	} cases[] = {{0, 0, 5}, {4, 6, 1000}, {9.5, 0.5, 1000}, {10, 0, 1000}, {11, 0, 1000}};
+		double left_ago; /* before it came back */
+		double from;
+		bool inbound, frees_late;
+	} cases[] = {{4, 6, true, true},  {9.5, 0.5, true, true}, {10, 0, true, true},
+		     {11, 0, true, true}, {4, 0, false, true},    {4, 0, true, false}};
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -120,9 +122,10 @@ static void test_faults_while_the_nic_is_late(void **state)
 		struct sa *sa;
 		double begun;
 
-		sa = open_with_sa(&b, true);
-		begun = b.now = cases[i].now;
-		sa->left_late_at = cases[i].left_ago > 0 ? b.now - cases[i].left_ago : 0;
+		sa = open_with_sa(&b, cases[i].inbound);
+		begun = b.now;
+		nic_of(&b)->frees_late = cases[i].frees_late;
+		nic_of(&b)->left_at = b.now - cases[i].left_ago;
 		manager_watch_begin(b.manager, sa, &facts);
 		assert_true(sa->watch.from == begun + cases[i].from);
 		assert_true(sa->watch.until == begun + cases[i].from + 10);
@@ -290,26 +293,23 @@ static void test_slots_that_are_late(void **state)
 {
 	static const struct {
 		int ifindex;
-		bool frees_late, inbound, late, left_late;
-	} cases[] = {{NIC, true, true, true, true},
-		     {NIC, true, false, true, false},
-		     {NIC, false, true, false, false},
-		     {99, true, true, false, false}};
+		bool frees_late, late;
+	} cases[] = {{NIC, true, true}, {NIC, false, false}, {99, true, false}};
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
 		struct bench b;
-		struct sa *sa;
 		double left;
 
-		sa = open_with_sa(&b, cases[i].inbound);
+		(void)open_with_sa(&b, true);
 		nic_of(&b)->frees_late = cases[i].frees_late;
-		b.now = 5; /* the machine has not been up for long */
+		/* It was seen first a moment ago. */
+		assert_int_equal(manager_slots_are_late(b.manager, NIC), cases[i].frees_late);
+		b.now += 10;
 		assert_false(manager_slots_are_late(b.manager, NIC));
-		manager_note_left(b.manager, sa, cases[i].ifindex);
+		manager_note_left(b.manager, cases[i].ifindex);
 		left = b.now;
-		assert_true(nic_of(&b)->left_at == (cases[i].late ? left : 0));
-		assert_true(sa->left_late_at == (cases[i].left_late ? left : 0));
+		assert_int_equal(nic_of(&b)->left_at == left, cases[i].late);
 		b.now = left + 9.9;
 		assert_int_equal(manager_slots_are_late(b.manager, NIC), cases[i].late);
 		assert_false(manager_slots_are_late(b.manager, OTHER_NIC));
