@@ -12,6 +12,8 @@
 
 /* More turns without time passing than any honest work takes. */
 #define TURNS_MAX 10000
+/* So often the kernel lets go of SAs that were deleted, and a NIC that frees late of them. */
+#define GARBAGE_SECONDS 4
 
 static const char rules[] = "mode: enforce\n"
 			    "interval: 100ms\n"
@@ -414,6 +416,8 @@ void life_stand_still(struct life *life, double seconds)
 	whole = (int64_t)life->now;
 	if (whole > life->seconds)
 		fake_kernel_advance(life->fake, whole - life->seconds);
+	if (whole / GARBAGE_SECONDS > life->seconds / GARBAGE_SECONDS)
+		fake_kernel_gc(life->fake);
 	life->seconds = whole;
 }
 

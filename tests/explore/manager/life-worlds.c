@@ -66,6 +66,12 @@ static const struct life_world worlds[] = {
 	 .sas = {OUT_ESN},
 	 .n = 1,
 	 .migrate_state = FAKE_MIGRATE_WORKS},
+	{.name = "in, always, frees late",
+	 .sas = {IN},
+	 .n = 1,
+	 .always = true,
+	 .driver = "mlx5_core",
+	 .frees_late = true},
 	{.name = "in, MIGRATE_STATE", .sas = {IN}, .n = 1, .migrate_state = FAKE_MIGRATE_WORKS},
 };
 

@@ -35,6 +35,7 @@ struct life_world {
 	enum fake_migrate_state migrate_state;
 	const char *driver; /* NULL: netdevsim */
 	bool nat;           /* peers move behind one; Linux up to 6.10 */
+	bool frees_late;    /* the NIC, which decrypts for a while after DELSA (mlx5) */
 };
 
 enum life_event {
