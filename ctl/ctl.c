@@ -156,7 +156,7 @@ static const char *member(const json_t *parameters, const char *key)
 	return text ? text : "?";
 }
 
-int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
+static int tell_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
 {
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchNic") == 0) {
 		ctl_error("there is no NIC of this name; see 'espoffloadctl status'");
@@ -213,7 +213,7 @@ int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json
 	if (r < 0)
 		return ctl_tell_failure(ctl, r);
 	if (reply.error)
-		return ctl_tell_error_reply(ctl, reply.error, reply.parameters);
+		return tell_error_reply(ctl, reply.error, reply.parameters);
 	*ret_reply = TAKE_PTR(reply.parameters);
 	return CTL_OK;
 }

@@ -55,8 +55,6 @@ int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json
 /* Tells why a connection or a call failed (a negative errno of varlink-client.h), returns the exit
  * status that goes with it. */
 int ctl_tell_failure(const struct ctl *ctl, int error);
-/* The same for an error reply. */
-int ctl_tell_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters);
 
 /* Prints the document, as JSON or by `text`. Returns CTL_OK, or CTL_FAILURE if stdout is full or
  * gone. */

@@ -114,7 +114,8 @@ static int content_width(const struct sa_table *table, enum sa_column column,
 	return width < columns[column].most ? width : columns[column].most;
 }
 
-int sa_table_width(const struct sa_table *table)
+/* Columns the table takes. */
+static int table_width(const struct sa_table *table)
 {
 	int width = -1;
 
@@ -132,7 +133,7 @@ static int smaller(int a, int b)
 /* Gives a column up to `most` columns while the width lasts. */
 static void widen(struct sa_table *table, enum sa_column column, int most, int width)
 {
-	int left = width - sa_table_width(table);
+	int left = width - table_width(table);
 
 	if (table->width[column] > 0 && left > 0 && most > table->width[column])
 		table->width[column] += smaller(left, most - table->width[column]);
@@ -159,7 +160,7 @@ static void choose_columns(struct sa_table *table, int width, bool history)
 			if (columns[i].priority != priority || !is_wanted(i, width, history))
 				continue;
 			table->width[i] = columns[i].least;
-			if (priority > 0 && sa_table_width(table) > width)
+			if (priority > 0 && table_width(table) > width)
 				table->width[i] = 0;
 		}
 	}
@@ -184,8 +185,8 @@ struct sa_table sa_table_layout(const struct sa_view *const *sas, size_t n_sas, 
 		widen(&table, by_need[i], content_width(&table, by_need[i], sas, n_sas), available);
 	widen(&table, SA_COLUMN_HISTORY, 12 + (available - 80) / 4, available);
 
-	table.sentences = available - sa_table_width(&table) + table.width[SA_COLUMN_REASON] >=
-			  SENTENCE_WIDTH;
+	table.sentences =
+		available - table_width(&table) + table.width[SA_COLUMN_REASON] >= SENTENCE_WIDTH;
 	reason = content_width(&table, SA_COLUMN_REASON, sas, n_sas);
 	widen(&table, SA_COLUMN_REASON, reason, available);
 	if (width > 0)

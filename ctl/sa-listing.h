@@ -34,8 +34,6 @@ struct sa_table {
 /* `width` 0 asks for everything at full length. */
 struct sa_table sa_table_layout(const struct sa_view *const *sas, size_t n_sas, int width,
 				bool history);
-/* Columns the table takes. */
-int sa_table_width(const struct sa_table *table);
 /* `marked` is underlined: the column the rows are sorted by, or -1. */
 void sa_table_draw_head(const struct sa_table *table, struct frame *frame, int row, int marked);
 void sa_table_draw_row(const struct sa_table *table, struct frame *frame, int row,

@@ -14,7 +14,7 @@ const char *json_text_or(const json_t *object, const char *key, const char *fall
 	return text ? text : fallback;
 }
 
-double json_real_or(const json_t *object, const char *key, double fallback)
+static double json_real_or(const json_t *object, const char *key, double fallback)
 {
 	const json_t *number = json_object_get(object, key);
 
@@ -85,7 +85,6 @@ int sa_view_read(const json_t *object, struct sa_view *ret_view)
 		.if_id = json_whole_or(object, "ifId", 0),
 		.rank = json_whole_or(object, "rank", 0),
 		.rate = json_real_or(object, "bytesPerSecond", NAN),
-		.seconds_in_place = json_real_or(object, "secondsInPlace", NAN),
 	};
 
 	if (!view.spi || !view.src || !view.dst || !view.placement)

@@ -43,7 +43,6 @@ struct sa_view {
 	int64_t if_id;
 	int64_t rank; /* 0: none */
 	double rate;
-	double seconds_in_place;
 	double history[CONTROL_HISTORY_SAMPLES]; /* oldest first, NaN: not sampled */
 	size_t n_history;
 };
@@ -116,7 +115,6 @@ struct status_view {
 
 /* Members with a default for those that are absent, null or of another type. */
 const char *json_text_or(const json_t *object, const char *key, const char *fallback);
-double json_real_or(const json_t *object, const char *key, double fallback);
 int64_t json_whole_or(const json_t *object, const char *key, int64_t fallback);
 
 /* Return 0, or -EBADMSG when the reply lacks what the interface promises. */

@@ -134,9 +134,8 @@ struct policy_sa_view {
 	double gain;      /* of the best swap it could take part in, weighted bytes */
 	double needed;    /* the gain above which that swap pays */
 	double cost;
-	double trust;            /* 0..1, halves with every speculative move that did not pay */
-	double seconds_in_place; /* since its last move, or since it was added */
-	double retry_in;         /* seconds until a refused SA is tried again, else 0 */
+	double trust;    /* 0..1, halves with every speculative move that did not pay */
+	double retry_in; /* seconds until a refused SA is tried again, else 0 */
 };
 
 struct policy_table_view {

@@ -31,7 +31,7 @@ uint32_t policy_sa_group(const struct policy *policy, const struct sa *sa)
 	return sa->config.group <= policy->n_groups ? sa->config.group : 0;
 }
 
-struct group *policy_group_of(const struct policy *policy, struct table *table, const struct sa *sa)
+static struct group *group_of(const struct policy *policy, struct table *table, const struct sa *sa)
 {
 	return &table->groups[policy_sa_group(policy, sa)];
 }
@@ -51,7 +51,7 @@ static bool sa_is_forbidden(const struct sa *sa)
 	return sa->config.banned || sa->config.table != sa->placed || sa->made_worse;
 }
 
-bool policy_sa_must_leave(const struct sa *sa)
+static bool must_leave(const struct sa *sa)
 {
 	if (sa->placed == POLICY_NONE || sa->config.immovable)
 		return false;
@@ -65,7 +65,7 @@ bool policy_sa_is_candidate(const struct sa *sa)
 
 double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 {
-	if (policy_sa_must_leave(sa))
+	if (must_leave(sa))
 		/* One that its IKE daemon is about to delete is not worth a move. */
 		return sa_is_forbidden(sa) || policy_sa_is_doubted(sa)
 			       ? sa->retry_at
@@ -77,7 +77,7 @@ double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 
 static enum queue queue_of_resident(const struct sa *sa, double *ret_key)
 {
-	if (policy_sa_must_leave(sa)) {
+	if (must_leave(sa)) {
 		if (sa_is_forbidden(sa))
 			*ret_key = FORCED_EVICTION;
 		else
@@ -131,9 +131,9 @@ static struct heap *heap_of(const struct policy *policy, const struct sa *sa, en
 
 	switch (queue) {
 	case QUEUE_RESIDENTS:
-		return &policy_group_of(policy, table, sa)->residents;
+		return &group_of(policy, table, sa)->residents;
 	case QUEUE_OUTSIDERS:
-		return &policy_group_of(policy, table, sa)->outsiders;
+		return &group_of(policy, table, sa)->outsiders;
 	case QUEUE_WAITING:
 		return &table->waiting;
 	case QUEUE_FORCED:
@@ -180,7 +180,7 @@ static void table_count(struct policy *policy, const struct sa *sa, int sign)
 		return;
 	}
 	table->held += sign;
-	policy_group_of(policy, table, sa)->held += sign;
+	group_of(policy, table, sa)->held += sign;
 	/* The difference of large sums leaves crumbs: start anew when it should be nothing. */
 	table->rate = table->held == 0 ? 0 : fmax(0, table->rate + sign * sa->heat.rate.mean);
 }

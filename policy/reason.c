@@ -197,7 +197,6 @@ void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
 		.rate_high = sa->heat.rate.high,
 		.last_rate = sa->heat.rate.last,
 		.trust = sa->heat.trust,
-		.seconds_in_place = now - fmax(sa->moved, sa->added),
 	};
 	if (sa->heat.refusals > 0 && !sa->resident)
 		view.retry_in = fmax(0, sa->retry_at - now);

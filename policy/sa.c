@@ -110,7 +110,6 @@ int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, 
 	*sa = (struct sa){
 		.heat = {.born = policy->now, .trust = 1},
 		.config = *config,
-		.added = policy->now,
 		.moved = -INFINITY,
 		.retry_at = -INFINITY,
 		.placed = resident ? config->table : POLICY_NONE,

@@ -58,7 +58,6 @@ struct sa {
 	struct heat heat;
 	struct comparison comparison;
 	struct policy_sa_config config;
-	double added;
 	double moved;     /* last move, planned or found */
 	double retry_at;  /* not moved before, after a refusal or failure */
 	double sampled;   /* time of the counters below */
@@ -192,13 +191,10 @@ void policy_sa_back_off(struct policy *policy, struct sa *sa);
 /* queue.c */
 /* The table whose slots and queues the SA belongs to now, or NULL. */
 struct table *policy_table_of(const struct policy *policy, const struct sa *sa);
-struct group *policy_group_of(const struct policy *policy, struct table *table,
-			      const struct sa *sa);
 /* Its successor carries the traffic; its slot is the reserve of the next rekey. */
 bool policy_sa_is_superseded(const struct sa *sa);
 /* It goes back to software, to see whether the NIC slows it down. */
 bool policy_sa_is_doubted(const struct sa *sa);
-bool policy_sa_must_leave(const struct sa *sa);
 bool policy_sa_is_candidate(const struct sa *sa);
 double policy_sa_ready_at(const struct policy *policy, const struct sa *sa);
 /* Puts the SA where its state says, after its rates or times changed. */

@@ -170,13 +170,6 @@ void secret_free(struct secret_arena *arena, void *pointer)
 	arena->in_use -= (size_t)1 << shift;
 }
 
-int secret_arena_contains(const struct secret_arena *arena, const void *pointer, size_t size)
-{
-	const uint8_t *p = pointer;
-
-	return p >= arena->start && p + size <= arena->start + arena->limit;
-}
-
 size_t secret_arena_in_use(const struct secret_arena *arena)
 {
 	return arena->in_use;

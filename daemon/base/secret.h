@@ -25,6 +25,5 @@ DEFINE_CLEANUP(struct secret_arena *, secret_arena_free);
 void *secret_alloc(struct secret_arena *arena, size_t size);
 void secret_free(struct secret_arena *arena, void *pointer); /* accepts NULL */
 
-/* Whether an address range lies within the arena: tests search the rest of memory for keys. */
-int secret_arena_contains(const struct secret_arena *arena, const void *pointer, size_t size);
+/* Bytes that are not given back yet: tests look for what is forgotten. */
 size_t secret_arena_in_use(const struct secret_arena *arena);

@@ -441,8 +441,3 @@ struct control *control_free(struct control *control)
 	free(control);
 	return NULL;
 }
-
-unsigned control_clients(const struct control *control)
-{
-	return control->n_clients;
-}

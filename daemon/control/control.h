@@ -92,6 +92,3 @@ extern const struct control_settings control_settings_default;
 int control_new_with(sd_event *event, const char *path, const struct control_method *methods,
 		     size_t n, void *userdata, const struct control_settings *settings,
 		     struct control **ret_control);
-
-/* Connections at the moment. */
-unsigned control_clients(const struct control *control);

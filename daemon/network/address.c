@@ -185,11 +185,6 @@ bool nic_addresses_contain(const struct nic_addresses *addresses, int family, co
 	return nic_addresses_next_device(addresses, family, bytes, &cursor, &ifindex);
 }
 
-size_t nic_addresses_count(const struct nic_addresses *addresses)
-{
-	return addresses->count;
-}
-
 void nic_addresses_begin(struct nic_addresses *addresses)
 {
 	addresses->epoch++;

@@ -35,7 +35,6 @@ bool nic_addresses_contain(const struct nic_addresses *addresses, int family, co
  * *cursor 0. */
 bool nic_addresses_next_device(const struct nic_addresses *addresses, int family, const void *bytes,
 			       size_t *cursor, int *ret_ifindex);
-size_t nic_addresses_count(const struct nic_addresses *addresses);
 
 /* Reading everything anew: after begin(), addresses that are not added again are stale.
  * remove_stale() returns how many it removed. */

@@ -21,15 +21,15 @@ static const struct nic_driver drivers[] = {
 		.in = 33,
 	},
 	{
-		/* ethernet/intel/ixgbe/ixgbe_ipsec.h: IXGBE_IPSEC_MAX_SA_COUNT and
-		 * IXGBE_IPSEC_MAX_RX_IP_COUNT. With VFs and a bridge mode other than VEPA,
-		 * ixgbe_ipsec_add_sa() answers outbound SAs with EOPNOTSUPP: silently software. */
+		/* ethernet/intel/ixgbe/ixgbe_ipsec.h: IXGBE_IPSEC_MAX_SA_COUNT. Inbound SAs with
+		 * more than 128 local addresses (IXGBE_IPSEC_MAX_RX_IP_COUNT) get ENOSPC. With VFs
+		 * and a bridge mode other than VEPA, ixgbe_ipsec_add_sa() answers outbound SAs with
+		 * EOPNOTSUPP: silently software. */
 		.name = "ixgbe",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
 		.in = 1024,
 		.out = 1024,
-		.inbound_destinations = 128,
 	},
 	{
 		/* ethernet/intel/ixgbevf/ipsec.h: as many, but they are the PF's and shared with
@@ -38,7 +38,6 @@ static const struct nic_driver drivers[] = {
 		.directions = NIC_DIRECTION_IN,
 		.has_table = true,
 		.in = 1024,
-		.inbound_destinations = 128,
 	},
 	{
 		/* ethernet/mellanox/mlx5/core/en_accel/ipsec_fs.c: NUM_IPSEC_FTE, BIT(15) per
@@ -79,7 +78,6 @@ static const struct nic_driver drivers[] = {
 		.name = "bonding",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
-		.is_bond = true,
 	},
 };
 

@@ -26,9 +26,7 @@ struct nic_driver {
 	bool shared;    /* both directions share `in` slots, `out` is unused */
 	uint32_t in;    /* slots; 0: no constant in the driver, the device decides */
 	uint32_t out;
-	uint32_t inbound_destinations; /* distinct local addresses of inbound SAs; 0: no limit */
 	bool frees_late; /* a slot is freed when the last reference to the SA goes, maybe never */
-	bool is_bond;    /* everything is that of the active slave */
 };
 
 /* The driver's entry, or NULL: a driver that is not known to have ESP offload. */

@@ -65,10 +65,8 @@ struct nic_watch {
 	bool ready;   /* nic_watch_new() is done: callbacks may be called */
 	bool reading; /* a dump of everything is under way */
 	bool begun;   /* the first part of the dump was received */
-	bool current;
 	bool addresses_removed;
 	struct nic_route_changes changes;
-	struct nic_watch_statistics statistics;
 };
 
 /* The callback comes later, once for all that happens until then. The time is not extended by
@@ -302,7 +300,6 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 	struct nic nic;
 	int r;
 
-	w->statistics.messages++;
 	if (reply)
 		begin(w);
 
@@ -337,7 +334,6 @@ static int on_ethtool_message(const struct nlmsghdr *message, bool reply, void *
 	int ifindex = 0, r;
 	bool active = false;
 
-	w->statistics.messages++;
 	r = ethtool_parse_features(message, w->ethtool_family, &ifindex, &active);
 	if (r == ETHTOOL_FEATURES_CHANGED)
 		return request_features(w, ifindex);
@@ -418,9 +414,7 @@ static int repeat(struct nic_watch *w, int (*read)(struct nic_watch *w))
 
 	for (unsigned attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
 		r = read(w);
-		if (r == -ENOBUFS)
-			w->statistics.overruns++;
-		else if (r != -EINTR)
+		if (r != -ENOBUFS && r != -EINTR)
 			break;
 	}
 	return r;
@@ -452,17 +446,13 @@ static int resync(struct nic_watch *w)
 {
 	int r;
 
-	w->current = false;
 	r = read_everything(w);
 	if (r < 0) {
-		w->statistics.failures++;
 		if (w->callbacks.failed)
 			w->callbacks.failed(r, w->userdata);
 		return retry_later(w);
 	}
 
-	w->current = true;
-	w->statistics.resyncs++;
 	if (w->callbacks.resynced)
 		w->callbacks.resynced(w->userdata);
 	return sd_event_source_set_enabled(w->retry_source, SD_EVENT_OFF);
@@ -483,11 +473,8 @@ static int handle(struct nic_watch *w, struct nl_sock *socket, netlink_handler h
 
 		if (r == 0)
 			break;
-		if (r < 0) {
-			if (r == -ENOBUFS)
-				w->statistics.overruns++;
+		if (r < 0)
 			return resync(w);
-		}
 	} while (now_usec() < end);
 	return 0;
 }
@@ -613,7 +600,6 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 
 	w->addresses_removed = false;
 	w->changes = (struct nic_route_changes){};
-	w->current = complete;
 	w->ready = true;
 	*ret_watch = TAKE_PTR(w);
 	return 0;
@@ -686,15 +672,4 @@ int nic_watch_vrf_of_address(const struct nic_watch *watch, int family, const vo
 	}
 	*ret_ifindex = vrf;
 	return 0;
-}
-
-bool nic_watch_is_current(const struct nic_watch *watch)
-{
-	return watch->current;
-}
-
-void nic_watch_get_statistics(const struct nic_watch *watch,
-			      struct nic_watch_statistics *ret_statistics)
-{
-	*ret_statistics = watch->statistics;
 }

@@ -96,19 +96,12 @@ struct nic_watch_callbacks {
 #define NIC_WATCH_REMOVED_USEC (10 * UINT64_C(1000))
 #define NIC_WATCH_RETRY_USEC UINT64_C(1000000)
 
-struct nic_watch_statistics {
-	uint64_t messages; /* links, addresses and features; routes are not looked at */
-	uint64_t overruns; /* ENOBUFS on any socket */
-	uint64_t resyncs;  /* complete */
-	uint64_t failures;
-};
-
 /*
  * Opens the sockets, reads everything (synchronously), and hooks into the event loop, whose
- * reference it keeps. If what it reads changes under it again and again, the picture is incomplete
- * (nic_watch_is_current()), and is read again after NIC_WATCH_RETRY_USEC. Any callback may be NULL;
- * `callbacks` is copied. A kernel without ethtool netlink (before 5.6; its features: 5.7) is no
- * error: esp_offload_known stays false.
+ * reference it keeps. If what it reads changes under it again and again, the picture is incomplete,
+ * and is read again after NIC_WATCH_RETRY_USEC: resynced() is called then. Any callback may be
+ * NULL; `callbacks` is copied. A kernel without ethtool netlink (before 5.6; its features: 5.7) is
+ * no error: esp_offload_known stays false.
  */
 int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, void *userdata,
 		  struct nic_watch **ret_watch);
@@ -131,9 +124,3 @@ bool nic_watch_address_is_local(const struct nic_watch *watch, int family, const
  * more than one, or in one and outside too. */
 int nic_watch_vrf_of_address(const struct nic_watch *watch, int family, const void *address,
 			     int *ret_ifindex);
-
-/* False while the picture is stale: messages were lost and reading anew failed so far. */
-bool nic_watch_is_current(const struct nic_watch *watch);
-
-void nic_watch_get_statistics(const struct nic_watch *watch,
-			      struct nic_watch_statistics *ret_statistics);

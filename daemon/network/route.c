@@ -17,8 +17,6 @@
 struct route_resolver {
 	struct nl_sock *socket;
 	struct route_cache *cache;
-	uint64_t lookups;
-	uint64_t hits;
 };
 
 int route_new(struct route_resolver **ret_resolver)
@@ -114,7 +112,6 @@ static int ask(struct route_resolver *resolver, const struct route_key *key, int
 	if (r < 0)
 		return r;
 
-	resolver->lookups++;
 	r = netlink_request(resolver->socket, message, LOOKUP_TIMEOUT_USEC, on_message, &answer);
 	switch (r) {
 	case 0:
@@ -166,10 +163,8 @@ static int resolve(struct route_resolver *resolver, const struct route_key *key,
 {
 	int result = 0, r;
 
-	if (route_cache_get(resolver->cache, key, ret_result)) {
-		resolver->hits++;
+	if (route_cache_get(resolver->cache, key, ret_result))
 		return 0;
-	}
 
 	r = ask(resolver, key, &result);
 	if (r >= 0 && result == -ENETUNREACH)
@@ -242,14 +237,4 @@ bool route_expire_changes(struct route_resolver *resolver, const struct nic_rout
 void route_expire(struct route_resolver *resolver)
 {
 	route_cache_expire(resolver->cache);
-}
-
-void route_get_statistics(const struct route_resolver *resolver,
-			  struct route_statistics *ret_statistics)
-{
-	*ret_statistics = (struct route_statistics){
-		.lookups = resolver->lookups,
-		.hits = resolver->hits,
-		.entries = (uint32_t)route_cache_count(resolver->cache),
-	};
 }

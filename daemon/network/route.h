@@ -57,12 +57,3 @@ void route_invalidate(struct route_resolver *resolver);
 bool route_expire_changes(struct route_resolver *resolver, const struct nic_route_changes *changes);
 /* Everything is asked again when it is needed, and it stays known what was asked. */
 void route_expire(struct route_resolver *resolver);
-
-struct route_statistics {
-	uint64_t lookups; /* asked of the kernel */
-	uint64_t hits;    /* answered from memory */
-	uint32_t entries;
-};
-
-void route_get_statistics(const struct route_resolver *resolver,
-			  struct route_statistics *ret_statistics);

@@ -162,7 +162,6 @@ static void read_replay_esn(struct sa_facts *facts, const struct nlattr *attribu
 		return;
 	/* Present also for large windows without ESN; the halves are zero then. */
 	facts->output_sequence = (uint64_t)esn->oseq_hi << 32 | esn->oseq;
-	facts->input_sequence = (uint64_t)esn->seq_hi << 32 | esn->seq;
 }
 
 static uint32_t get_u32(const struct nlattr *attribute)
@@ -231,7 +230,6 @@ static void read_attribute(struct sa_facts *facts, const struct nlattr *attribut
 			const struct xfrm_replay_state *replay = data;
 
 			facts->output_sequence = replay->oseq;
-			facts->input_sequence = replay->seq;
 		}
 		break;
 	case XFRMA_REPLAY_ESN_VAL:

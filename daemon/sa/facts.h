@@ -48,7 +48,6 @@ struct sa_facts {
 	uint64_t add_time, use_time; /* s, CLOCK_REALTIME */
 	struct xfrm_lifetime_cfg limits;
 	uint64_t output_sequence;    /* last used outbound (with the high half for ESN) */
-	uint64_t input_sequence;     /* highest received */
 	uint32_t integrity_failures; /* since the state was made */
 	uint32_t replayed;
 	uint32_t output_mark;

@@ -172,11 +172,6 @@ bool placed_contains(const struct placed *placed, const struct sa_id *id, int if
 	       record->left_at == 0;
 }
 
-size_t placed_count(const struct placed *placed)
-{
-	return placed->n;
-}
-
 static bool leave(struct record *record, double now)
 {
 	if (record->ifindex == 0 || record->left_at != 0)

@@ -47,7 +47,6 @@ int placed_add(struct placed *placed, const struct sa_id *id, int ifindex, uint6
 bool placed_remove(struct placed *placed, const struct sa_id *id);
 bool placed_contains(const struct placed *placed, const struct sa_id *id, int ifindex,
 		     uint64_t add_time);
-size_t placed_count(const struct placed *placed);
 
 /* The SA went: placed_contains() does not find the record any more, placed_find_same() does, for
  * PLACED_DEPARTED_SECONDS. `now`: s, monotonic. */

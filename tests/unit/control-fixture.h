@@ -7,8 +7,10 @@
 
 #include "control/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -28,14 +30,37 @@ static inline bool may_change(const struct ucred *peer)
 	return peer->uid == geteuid() && allowed;
 }
 
+/* Of this process, which has both ends of each connection. */
+static inline unsigned count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		n++;
+	closedir(directory);
+	return n;
+}
+
+/* Whether the server has closed the connection, read or not. */
+static inline bool is_cut_off(int fd)
+{
+	struct pollfd connection = {.fd = fd};
+
+	assert_true(poll(&connection, 1, 0) >= 0);
+	return connection.revents & POLLHUP;
+}
+
 struct fixture {
 	char directory[64];
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	sd_event *event;
 	struct control *control;
 	struct control_settings settings;
-	unsigned paused; /* calls of Pause */
-	size_t large;    /* bytes of the reply to GetLarge */
+	unsigned paused;      /* calls of Pause */
+	size_t large;         /* bytes of the reply to GetLarge */
+	unsigned descriptors; /* without a connection */
 };
 
 static inline int echo(json_t *parameters, void *userdata, json_t **ret_reply,
@@ -102,6 +127,7 @@ static inline void start(struct fixture *fixture)
 					  ELEMENTSOF(methods), fixture, &fixture->settings,
 					  &fixture->control),
 			 0);
+	fixture->descriptors = count_descriptors();
 }
 
 static inline int setup(void **state)

@@ -28,7 +28,6 @@ static void test_find(void **state)
 	assert_false(d->shared);
 	assert_int_equal(d->in, 1024);
 	assert_int_equal(d->out, 1024);
-	assert_int_equal(d->inbound_destinations, 128);
 
 	d = nic_driver_find("nfp");
 	assert_non_null(d);
@@ -41,7 +40,7 @@ static void test_find(void **state)
 
 	assert_int_equal(nic_driver_find("ixgbevf")->directions, NIC_DIRECTION_IN);
 	assert_false(nic_driver_find("cxgb4")->has_table);
-	assert_true(nic_driver_find("bonding")->is_bond);
+	assert_true(nic_driver_find("bonding")->has_table);
 
 	/* As ethtool tells it, and as the PCI bus does. */
 	assert_non_null(nic_driver_find("rvu-nicpf"));

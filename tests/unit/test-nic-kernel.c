@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "network/netlink.h"
 #include "network/network.h"
 #include "network/nic.h"
 #include "network/route.h"
@@ -38,6 +39,21 @@ static void run(const char *command)
 {
 	if (sh(command) != 0)
 		fail_msg("failed: %s", command);
+}
+
+static unsigned requests;
+
+/* The program is linked with --wrap. */
+int __real_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
+			   netlink_handler handler, void *userdata);
+int __wrap_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
+			   netlink_handler handler, void *userdata);
+
+int __wrap_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
+			   netlink_handler handler, void *userdata)
+{
+	requests++;
+	return __real_netlink_request(socket, message, timeout_usec, handler, userdata);
 }
 
 struct seen {
@@ -184,7 +200,6 @@ static void test_initial(void **state)
 	assert_true(is_local(f, "2001:db8:2::1"));
 	assert_true(is_local(f, "127.0.0.1"));
 	assert_false(is_local(f, "192.0.2.2"));
-	assert_true(nic_watch_is_current(f->watch));
 	/* Nothing was told while reading. */
 	assert_int_equal(f->seen.added, 0);
 }
@@ -345,7 +360,6 @@ static void set_receive_buffers(int bytes)
 static void test_overrun(void **state)
 {
 	struct fixture *f = *state;
-	struct nic_watch_statistics statistics;
 
 	/* Of what follows, the socket holds the first message or two. */
 	set_receive_buffers(2048);
@@ -356,10 +370,7 @@ static void test_overrun(void **state)
 	set_receive_buffers(4 * 1024 * 1024);
 
 	wait_for(f, &f->seen.resynced, 1);
-	nic_watch_get_statistics(f->watch, &statistics);
-	assert_true(statistics.overruns >= 1);
-	assert_int_equal(statistics.failures, 0);
-	assert_true(nic_watch_is_current(f->watch));
+	assert_int_equal(f->seen.failed, 0);
 	assert_null(nic_watch_find(f->watch, "lost0"));
 	assert_non_null(nic_watch_find(f->watch, "kept0"));
 	assert_true(nic_watch_find(f->watch, "kept0")->esp_offload_known);
@@ -463,17 +474,14 @@ static void test_cache(void **state)
 {
 	_cleanup_(route_freep) struct route_resolver *resolver = NULL;
 	int left = (int)if_nametoindex("left0"), right = (int)if_nametoindex("right0");
-	struct route_statistics statistics;
 
 	assert_int_equal(route_new(&resolver), 0);
+	requests = 0;
 	for (unsigned i = 0; i < 1000; i++) {
 		assert_int_equal(egress(resolver, "192.0.2.1", "10.4.0.1", 0), left);
 		assert_int_equal(egress(resolver, "192.0.2.1", "10.1.0.1", 0), -EHOSTUNREACH);
 	}
-	route_get_statistics(resolver, &statistics);
-	assert_int_equal(statistics.lookups, 2);
-	assert_int_equal(statistics.hits, 1998);
-	assert_int_equal(statistics.entries, 2);
+	assert_int_equal(requests, 2);
 
 	run("ip route add 10.4.0.0/24 dev right0");
 	assert_int_equal(egress(resolver, "192.0.2.1", "10.4.0.1", 0), left);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which SA is which: siblings, and SAs of ours that change under the daemon. */
 #include "manager-bench.h"
+#include "placed-count.h"
 #include "xfrm/compat.h"
 
 /* Two SAs that differ in one attribute; the second is no successor of the first. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is remembered, forgotten, and read back; and files that somebody damaged. */
-#include "sa/placed.h"
+#include "placed-count.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -464,8 +464,7 @@ static void check_views(struct model *model)
 		policy_sa_get(model->policy, sa->handle, model->now, &view);
 		assert_true(isfinite(view.rate) && isfinite(view.rate_low) &&
 			    isfinite(view.rate_high) && isfinite(view.gain) &&
-			    isfinite(view.cost) && isfinite(view.trust) &&
-			    isfinite(view.seconds_in_place));
+			    isfinite(view.cost) && isfinite(view.trust));
 		assert_true(0 <= view.rate_low && view.rate_low <= view.rate_high);
 		assert_true(view.reason < _POLICY_REASON_MAX);
 		assert_int_equal(view.pending, sa->pending);
