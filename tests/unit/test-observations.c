@@ -263,6 +263,7 @@ static void test_driver(void **state)
 	work(&b, 0.5, belief);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_DRIVER);
 	assert_int_equal(told(&b, "promoted"), 0);
+	assert_int_equal(told(&b, "Not touching SA"), 1);
 	/* It stays so without being looked at each time. */
 	looked = b.network.lookups;
 	work(&b, 1.0, belief);
@@ -470,6 +471,31 @@ static void test_foreign(void **state)
 	close_bench(&b);
 }
 
+/* Somebody puts an SA that is known into the NIC, in the second in which it was made. */
+static void test_becomes_foreign(void **state)
+{
+	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10, .reqid = 1};
+	struct fake_belief *belief;
+	policy_sa handle;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	belief = add(&b, spec);
+	pass(&b, 1.0);
+	handle = entry(&b, belief)->handle;
+	assert_int_equal(capacity_of(&b), 4);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	spec.ifindex = NIC;
+	belief = add(&b, spec);
+	pass(&b, 1.0);
+	assert_int_equal(entry(&b, belief)->handle, handle);
+	assert_true(entry(&b, belief)->foreign);
+	manager_plan(b.manager);
+	assert_int_equal(capacity_of(&b), 3);
+	close_bench(&b);
+}
+
 /* One that is not moved for a reason is told of, once; others are not. */
 static void test_told(void **state)
 {
@@ -670,6 +696,25 @@ static void test_sampled(void **state)
 	close_bench(&b);
 }
 
+/* Where it would leave is looked for once, not with each sample. */
+static void test_looked_at_once(void **state)
+{
+	struct fake_belief *belief, *other;
+	unsigned lookups;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	work(&b, 0.5, belief);
+	lookups = b.network.lookups;
+	work(&b, 1.0, belief);
+	assert_int_equal(b.network.lookups, lookups);
+	assert_int_equal(entry(&b, other)->hands_off, HANDS_OFF_NONE);
+	close_bench(&b);
+}
+
 /* Each time that an SA goes down with its NIC the link message may be late. */
 static void test_missing_twice(void **state)
 {
@@ -719,6 +764,79 @@ static void test_larval_in_place(void **state)
 		assert_int_equal(entry(&b, belief)->handle, POLICY_NONE);
 		close_bench(&b);
 	}
+}
+
+/* No more larval SAs of a dump are remembered than there is room for. */
+static void test_many_larvals(void **state)
+{
+	struct sa_facts facts = {.hands_off = HANDS_OFF_LARVAL};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	settle(&b);
+	facts.description = entry(&b, belief)->description;
+	b.manager->dumping = true;
+	for (size_t i = 0; i < ELEMENTSOF(b.manager->masked) + 2; i++) {
+		manager_take_facts(b.manager, &facts);
+		assert_int_equal(b.manager->n_masked, i < ELEMENTSOF(b.manager->masked)
+							      ? i + 1
+							      : ELEMENTSOF(b.manager->masked));
+	}
+	b.manager->dumping = false;
+	close_bench(&b);
+}
+
+/* A dump shows it before its SA; what is read of that later shows it no more. */
+static void test_larval_before(void **state)
+{
+	struct sa_facts facts = {}, larval;
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	settle(&b);
+	facts.description = entry(&b, belief)->description;
+	facts.shape = *entry(&b, belief)->shape;
+	facts.add_time = entry(&b, belief)->add_time;
+	larval = facts;
+	larval.hands_off = HANDS_OFF_LARVAL;
+	b.manager->generation++;
+	b.manager->dumping = true;
+	manager_take_facts(b.manager, &larval);
+	assert_int_equal(b.manager->n_masked, 0);
+	manager_take_facts(b.manager, &facts);
+	assert_int_equal(b.manager->n_masked, 1);
+	b.manager->dumping = false;
+	manager_take_facts(b.manager, &facts);
+	assert_int_equal(b.manager->n_masked, 1);
+	close_bench(&b);
+}
+
+/* The larval SA stands where one was that went down with its NIC, of which no message tells yet. */
+static void test_larval_of_missing(void **state)
+{
+	struct fake_belief *belief;
+	struct sa_id id;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	fake_kernel_config(b.fake)->templates_name_spi = true;
+	fall(&b);
+	(void)fake_kernel_send(b.fake, belief, 1, 100);
+	assert_true(fake_kernel_view(b.fake, belief).larval);
+	id = fake_belief_id(belief);
+	assert_true(entry(&b, belief)->missing_since == 0);
+	manager_read_again(b.manager, &id, 1);
+	assert_int_equal(entry(&b, belief)->ifindex, NIC);
+	assert_true(entry(&b, belief)->missing_since == b.now);
+	close_bench(&b);
 }
 
 /* Policies are read by the first dump, and when events were lost. */
@@ -913,6 +1031,10 @@ static void test_same_state(void **state)
 	assert_true(entry(&b, belief)->moved_at == moved_at);
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
+	/* It is no copy of itself: its tunnel is not said to move. */
+	pass(&b, 0.05);
+	assert_int_equal(entry(&b, belief)->candidacy, CANDIDACY_OK);
+	assert_int_equal(told(&b, "made it anew from a copy"), 0);
 	/* Another one in its stead is watched from its own beginning, in its own place. */
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 2});
@@ -984,6 +1106,7 @@ int main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_becomes_foreign),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_many_events),
 		cmocka_unit_test(test_too_many_events),
@@ -991,8 +1114,12 @@ int main(void)
 		cmocka_unit_test(test_very_many_missing),
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_looked_at_once),
 		cmocka_unit_test(test_missing_twice),
 		cmocka_unit_test(test_larval_in_place),
+		cmocka_unit_test(test_many_larvals),
+		cmocka_unit_test(test_larval_before),
+		cmocka_unit_test(test_larval_of_missing),
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_offloaded_policies),
 		cmocka_unit_test(test_tunnel_moves),

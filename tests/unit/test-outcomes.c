@@ -962,6 +962,40 @@ static void test_many_refusals(void **state)
 	close_bench(&b);
 }
 
+/* An SA that is not known to the policy for want of memory is known when it is read again, and so
+ * often only as it has an entry. */
+static void test_no_memory_for_policy(void **state)
+{
+	struct sa_facts facts = {};
+	struct fake_belief *belief;
+	unsigned failures = 0;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	settle(&b);
+	facts.description = entry(&b, belief)->description;
+	facts.shape = *entry(&b, belief)->shape;
+	for (policy_sa n = 1; n < 300; n++) {
+		const struct sa *sa;
+
+		facts.description.id.spi++;
+		facts.description.reqid++;
+		no_growth = true;
+		manager_take_facts(b.manager, &facts);
+		no_growth = false;
+		sa = sa_table_find(&b.manager->sas, &facts.description.id);
+		assert_non_null(sa);
+		failures += sa->handle == POLICY_NONE;
+		assert_true(sa->handle == POLICY_NONE || sa->handle == n);
+		manager_take_facts(b.manager, &facts);
+		assert_int_equal(sa->handle, n);
+	}
+	assert_true(failures > 10);
+	close_bench(&b);
+}
+
 /* The SA is on another device, and its entry is lost: the next dump finds it there. */
 static void test_no_memory_for_entry(void **state)
 {
@@ -1085,6 +1119,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory_to_owe),
 		cmocka_unit_test(test_no_memory_to_queue),
 		cmocka_unit_test(test_many_refusals),
+		cmocka_unit_test(test_no_memory_for_policy),
 		cmocka_unit_test(test_no_memory_for_entry),
 		cmocka_unit_test(test_no_memory_for_entry_of_promoted),
 		cmocka_unit_test(test_no_memory_for_entry_anew),
