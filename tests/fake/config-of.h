@@ -12,6 +12,7 @@ static inline struct config *config_of(const char *text)
 	struct config *config = NULL;
 
 	(void)config_parse("test", text, strlen(text), &report, &config);
-	config_report_print(&report, stderr);
+	if (!config)
+		config_report_print(&report, stderr);
 	return config;
 }
