@@ -178,7 +178,7 @@ bool life_explore(struct life_explorer *explorer, const struct life_world *world
 		return all_pairs(explorer, &busy) && all_events_without_memory(explorer, &quiet);
 	if (!run(explorer, &quiet, &o) || !run(explorer, &busy, &o) || !all_events(explorer, &busy))
 		return false;
-	if (thoroughness == LIFE_QUICK)
+	if (thoroughness == LIFE_QUICK || world->quick)
 		return true;
 	if (!all_events(explorer, &quiet) || !all_faults(explorer, &quiet) ||
 	    !all_faults(explorer, &busy) || !all_flaps(explorer, &busy))

@@ -227,6 +227,9 @@ void life_happen(struct life *life, enum life_event event)
 		delete (life);
 		go_down(life, 0, 0, 0);
 		break;
+	case LIFE_SIBLING:
+		(void)fake_ike_add(life->fake, &life->scenario->world->sibling, &life->sibling);
+		break;
 	case LIFE_DOWN:
 		go_down(life, 0, 0, 0);
 		break;
@@ -337,6 +340,8 @@ bool life_can_happen(const struct life *life, enum life_event event, enum fake_m
 		return event >= _LIFE_IKE_MAX && event != LIFE_LOOKUP && event != LIFE_PACKET &&
 		       event != LIFE_PACKET_SLOW && event != LIFE_DOWN_AND_LOOKUP &&
 		       event != LIFE_STALL;
+	if (event == LIFE_SIBLING && life->scenario->world->sibling.spi == 0)
+		return false;
 	if (event == LIFE_PACKET || event == LIFE_PACKET_SLOW)
 		return is_inbound(life, 0);
 	if (event == LIFE_LOOKUP)
@@ -369,6 +374,7 @@ const char *life_event_name(enum life_event event)
 		[LIFE_OPTIONAL_SOCKET] = "a policy of a socket with level use",
 		[LIFE_OPTIONAL_UNSEEN] = "a policy with level use, its event lost",
 		[LIFE_DELETE_AND_DOWN] = "IKE deletes, then link down",
+		[LIFE_SIBLING] = "an SA for another CPU or label",
 		[LIFE_DOWN_NO_MEMORY] = "link down, and no memory at first",
 		[LIFE_DISTRUST] = "the NIC is not trusted any more",
 		[LIFE_DOWN] = "link down",

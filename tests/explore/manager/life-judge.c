@@ -53,6 +53,8 @@ static void judge_daemon(struct life *life)
 		if (sa->foreign)
 			life_complain(life, "SA %#x has become somebody else's",
 				      sa->description.id.spi);
+	if (life->sibling_moved)
+		life_complain(life, "an SA without packets was promoted");
 	if (slot_is_used(life))
 		life_complain(life, "the rescue slot is not empty");
 }

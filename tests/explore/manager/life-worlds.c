@@ -22,6 +22,14 @@
 		.spi = 0x1002, .peer = 10, .reqid = 1, .esn = true, .inbound = true, \
 		.by_update = true                                                    \
 	}
+#define OUT_LABEL(SPI, LABEL)                                      \
+	{                                                          \
+		.spi = SPI, .peer = 10, .reqid = 1, .label = LABEL \
+	}
+#define OUT_CPU(SPI, CPU)                                                         \
+	{                                                                         \
+		.spi = SPI, .peer = 10, .reqid = 1, .direction = true, .cpu = CPU \
+	}
 
 static const struct life_world worlds[] = {
 	{.name = "out", .sas = {OUT}, .n = 1},
@@ -72,6 +80,17 @@ static const struct life_world worlds[] = {
 	 .always = true,
 	 .driver = "mlx5_core",
 	 .frees_late = true},
+	/* SAs of one tunnel side by side. */
+	{.name = "out, label",
+	 .sas = {OUT_LABEL(0x1001, "a")},
+	 .n = 1,
+	 .sibling = OUT_LABEL(0x1003, "b"),
+	 .quick = true},
+	{.name = "out, CPU",
+	 .sas = {OUT_CPU(0x1001, 1)},
+	 .n = 1,
+	 .sibling = OUT_CPU(0x1003, 2),
+	 .quick = true},
 	{.name = "in, MIGRATE_STATE", .sas = {IN}, .n = 1, .migrate_state = FAKE_MIGRATE_WORKS},
 };
 

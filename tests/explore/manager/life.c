@@ -38,6 +38,13 @@ static void track_accepted(struct life *life)
 			life->accepted[i] = fake_kernel_last_sequence(life->fake, life->latest[i]);
 }
 
+/* Only packets of its own make it hot. */
+static void track_sibling(struct life *life)
+{
+	if (life->sibling && fake_kernel_view(life->fake, life->sibling).ifindex != 0)
+		life->sibling_moved = true;
+}
+
 static void tell_event(const struct life *life, enum life_event event, enum fake_moment moment)
 {
 	static const char *const moments[] = {"before an exchange", "before a message",
@@ -58,6 +65,7 @@ static void at_step(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	if (life->killed)
 		return;
 	track_dumps(life);
+	track_sibling(life);
 	if (moment == FAKE_BEFORE_TRANSACT || moment == FAKE_AFTER_TRANSACT)
 		life_go_on_moving(life);
 	life_go_on_in_crypto(life);

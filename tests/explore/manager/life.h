@@ -28,9 +28,11 @@ struct life_world {
 	const char *name;
 	struct fake_sa_spec sas[LIFE_SAS_MAX];
 	size_t n;
+	struct fake_sa_spec sibling;                         /* of the first; SPI 0: none */
 	struct fake_policy_spec policies[LIFE_POLICIES_MAX]; /* index 0: no more of them */
 	bool templates_name_spi;                             /* as charon writes its policies */
 	bool typical;                                        /* two events in one life */
+	bool quick;  /* like others, but for what one event shows: LIFE_QUICK */
 	bool always; /* pinned by a rule: promoted at birth, without a rate */
 	enum fake_migrate_state migrate_state;
 	const char *driver; /* NULL: netdevsim */
@@ -54,6 +56,7 @@ enum life_event {
 	LIFE_OPTIONAL_SOCKET, /* ... of a socket, of which nobody is told */
 	LIFE_OPTIONAL_UNSEEN, /* ... and its event is lost, which is known */
 	LIFE_DELETE_AND_DOWN, /* it deletes the SA, then the NIC goes down */
+	LIFE_SIBLING,         /* an SA comes beside it, for another CPU or label, without packets */
 	_LIFE_IKE_MAX,        /* these want xfrm_cfg_mutex; those below do not */
 	/* The NIC goes down, and is up again half a second after the daemon was told. */
 	LIFE_DOWN = _LIFE_IKE_MAX, /* the SAs are deleted, and the message waits */
@@ -176,6 +179,7 @@ struct life {
 
 	struct fake_belief *latest[LIFE_SAS_MAX]; /* the IKE daemon's newest of each */
 	struct fake_belief *first;                /* what its writes are about */
+	struct fake_belief *sibling;              /* NULL: none yet */
 	uint32_t next_spi;
 
 	struct link_message *messages;
@@ -206,7 +210,7 @@ struct life {
 	unsigned moving_pace, moving_wait; /* steps from one to the next of those */
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
-	bool was_updated, unknown_life;
+	bool was_updated, unknown_life, sibling_moved;
 	bool was_inexact;     /* killed before it had the notification */
 	unsigned packet_wait; /* steps until the packet inside crypto comes out */
 	double away_since;    /* not all are there; 0: they are */
