@@ -601,8 +601,65 @@ static void test_missing(void **state)
 	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
 	fake_kernel_overrun(b.fake);
+	/* Without memory for them they are found by another dump. */
+	no_memory_for = sizeof(struct sa_id);
+	assert_int_equal(manager_dump(b.manager), 0);
+	no_memory_for = 0;
+	assert_int_equal(b.manager->sas.n, ELEMENTSOF(beliefs));
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(b.manager->sas.n, 1);
+	close_bench(&b);
+}
+
+/* What the kernel did not find says nothing of an SA that was not asked for, which stands behind it
+ * in the same place of the next batch. */
+static void test_not_asked_for(void **state)
+{
+	struct sa_id ids[KERNEL_BATCH_MESSAGES + 2];
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	settle(&b);
+	for (uint32_t i = 0; i < ELEMENTSOF(ids); i++) {
+		ids[i] = fake_belief_id(belief);
+		if (i + 1 < ELEMENTSOF(ids))
+			ids[i].spi = 0x2000 + i;
+	}
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+	manager_read_again(b.manager, ids, ELEMENTSOF(ids) - 1);
+	assert_non_null(entry(&b, belief));
+	manager_read_again(b.manager, ids, ELEMENTSOF(ids));
+	assert_null(entry(&b, belief));
+	close_bench(&b);
+}
+
+static int dump_too_short(struct kernel *kernel, uint16_t type, kernel_handler handler,
+			  void *userdata)
+{
+	struct nlmsghdr message = {.nlmsg_len = sizeof(message), .nlmsg_type = XFRM_MSG_NEWSA};
+
+	(void)kernel;
+	return type == XFRM_MSG_GETSA ? handler(&message, false, userdata) : 0;
+}
+
+/* What cannot be read is no SA. */
+static void test_unreadable(void **state)
+{
+	struct kernel_ops ops;
+	struct kernel *kernel;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, rarely);
+	kernel = b.manager->environment.kernel;
+	ops = *kernel->ops;
+	ops.dump = dump_too_short;
+	kernel->ops = &ops;
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(b.manager->sas.n, 0);
 	close_bench(&b);
 }
 
@@ -676,6 +733,7 @@ static void test_deleted(void **state)
 static void test_sampled(void **state)
 {
 	struct fake_belief *belief;
+	struct sa_id id;
 	struct bench b;
 
 	(void)state;
@@ -692,6 +750,10 @@ static void test_sampled(void **state)
 	assert_int_equal(entry(&b, belief)->bytes, fake_kernel_view(b.fake, belief).current.bytes);
 	b.now += 0.033;
 	assert_int_equal(manager_dump(b.manager), 0);
+	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
+	b.now += 0.033;
+	id = fake_belief_id(belief);
+	manager_read_again(b.manager, &id, 1);
 	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
 	close_bench(&b);
 }
@@ -727,6 +789,10 @@ static void test_missing_twice(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		fall(&b);
 		pass(&b, 0.5);
+		/* Until it comes nothing more is asked of it. */
+		fake_kernel_restart_counts(b.fake);
+		assert_int_equal(manager_dump(b.manager), 0);
+		assert_int_equal(fake_kernel_messages(b.fake), 0);
 		assert_non_null(entry(&b, belief));
 		tell_link(&b, false);
 		assert_true(fake_kernel_view(b.fake, belief).exists);
@@ -814,6 +880,9 @@ static void test_larval_before(void **state)
 	b.manager->dumping = false;
 	manager_take_facts(b.manager, &facts);
 	assert_int_equal(b.manager->n_masked, 1);
+	/* The next one does not show it. */
+	assert_int_equal(manager_dump(b.manager), 0);
+	assert_int_equal(b.manager->n_masked, 0);
 	close_bench(&b);
 }
 
@@ -821,6 +890,7 @@ static void test_larval_before(void **state)
 static void test_larval_of_missing(void **state)
 {
 	struct fake_belief *belief;
+	double sampled_at;
 	struct sa_id id;
 	struct bench b;
 
@@ -833,9 +903,13 @@ static void test_larval_of_missing(void **state)
 	assert_true(fake_kernel_view(b.fake, belief).larval);
 	id = fake_belief_id(belief);
 	assert_true(entry(&b, belief)->missing_since == 0);
+	sampled_at = entry(&b, belief)->shadow.sampled_at;
+	b.now += 0.01;
 	manager_read_again(b.manager, &id, 1);
 	assert_int_equal(entry(&b, belief)->ifindex, NIC);
 	assert_true(entry(&b, belief)->missing_since == b.now);
+	/* What it is restored from is not of the larval one. */
+	assert_true(entry(&b, belief)->shadow.sampled_at == sampled_at);
 	close_bench(&b);
 }
 
@@ -1111,6 +1185,8 @@ int main(void)
 		cmocka_unit_test(test_many_events),
 		cmocka_unit_test(test_too_many_events),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_not_asked_for),
+		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_very_many_missing),
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_sampled),

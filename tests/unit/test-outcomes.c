@@ -996,6 +996,24 @@ static void test_no_memory_for_policy(void **state)
 	close_bench(&b);
 }
 
+/* What cannot be remembered to be read again is found by a dump of all. */
+static void test_no_memory_for_changes(void **state)
+{
+	struct sa_id id = {.spi = 1};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	no_growth = true;
+	while (b.manager->n_changed < b.manager->n_changed_allocated)
+		manager_note_changed(b.manager, &id);
+	assert_false(b.manager->stale);
+	manager_note_changed(b.manager, &id);
+	no_growth = false;
+	assert_true(b.manager->stale);
+	close_bench(&b);
+}
+
 /* The SA is on another device, and its entry is lost: the next dump finds it there. */
 static void test_no_memory_for_entry(void **state)
 {
@@ -1120,6 +1138,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory_to_queue),
 		cmocka_unit_test(test_many_refusals),
 		cmocka_unit_test(test_no_memory_for_policy),
+		cmocka_unit_test(test_no_memory_for_changes),
 		cmocka_unit_test(test_no_memory_for_entry),
 		cmocka_unit_test(test_no_memory_for_entry_of_promoted),
 		cmocka_unit_test(test_no_memory_for_entry_anew),
