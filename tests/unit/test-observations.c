@@ -993,27 +993,61 @@ static void test_offloaded_policies(void **state)
 	}
 }
 
-/* That a tunnel moves holds at once for its other SAs, too. */
+/* That a tunnel moves holds at once for its other SAs, too. It does if an SA is deleted and made
+ * again, and neither alone. */
 static void test_tunnel_moves(void **state)
 {
+	enum { MOVED, DELETED, MADE, _CASES };
 	static const struct fake_new_place place = {.peer = 11};
-	struct fake_belief *belief, *other;
+
+	(void)state;
+	for (unsigned i = 0; i < _CASES; i++) {
+		struct fake_belief *belief, *other;
+		struct bench b;
+
+		open_bench_with(&b, rarely);
+		manager_set_paused(b.manager, true);
+		belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		other = add(&b, (struct fake_sa_spec){
+					.inbound = true, .spi = 0x1002, .peer = 10, .reqid = 1});
+		(void)fake_kernel_send(b.fake, belief, 10, 100);
+		settle(&b);
+		assert_int_equal(entry(&b, other)->candidacy, CANDIDACY_OK);
+		assert_int_equal(fake_ike_move_read(b.fake, belief), 0);
+		if (i != MADE)
+			assert_int_equal(fake_ike_move_delete(b.fake, belief), 0);
+		if (i != DELETED)
+			assert_int_equal(fake_ike_move_make(b.fake, belief, &place), 0);
+		settle(&b);
+		assert_int_equal(entry(&b, other)->candidacy,
+				 i == MOVED ? CANDIDACY_PEER_MOVES : CANDIDACY_OK);
+		close_bench(&b);
+	}
+}
+
+/* What is too short says nothing of an SA, and what this daemon does it knows. */
+static void test_events_without_news(void **state)
+{
+	struct nlmsghdr message = {.nlmsg_len = sizeof(message)};
+	struct fake_belief *belief;
 	struct bench b;
 
 	(void)state;
 	open_bench_with(&b, rarely);
-	manager_set_paused(b.manager, true);
-	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-	other = add(&b,
-		    (struct fake_sa_spec){.inbound = true, .spi = 0x1002, .peer = 10, .reqid = 1});
-	(void)fake_kernel_send(b.fake, belief, 10, 100);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
-	assert_int_equal(entry(&b, other)->candidacy, CANDIDACY_OK);
-	assert_int_equal(fake_ike_move_read(b.fake, belief), 0);
-	assert_int_equal(fake_ike_move_delete(b.fake, belief), 0);
-	assert_int_equal(fake_ike_move_make(b.fake, belief, &place), 0);
-	settle(&b);
-	assert_int_equal(entry(&b, other)->candidacy, CANDIDACY_PEER_MOVES);
+	message.nlmsg_type = XFRM_MSG_NEWSA;
+	assert_int_equal(manager_handle_event(&message, false, b.manager), 0);
+	assert_int_equal(b.manager->n_changed, 0);
+	message.nlmsg_type = XFRM_MSG_MIGRATE;
+	assert_int_equal(manager_handle_event(&message, true, b.manager), 0);
+	assert_false(b.manager->stale);
+	assert_int_equal(manager_handle_event(&message, false, b.manager), 0);
+	assert_true(b.manager->stale);
+	assert_int_equal(manager_handle_event(&message, true, b.manager), 0);
+	assert_true(b.manager->stale);
+	assert_int_equal(b.manager->n_changed, 0);
+	assert_non_null(entry(&b, belief));
 	close_bench(&b);
 }
 
@@ -1199,6 +1233,7 @@ int main(void)
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_offloaded_policies),
 		cmocka_unit_test(test_tunnel_moves),
+		cmocka_unit_test(test_events_without_news),
 		cmocka_unit_test(test_no_kernel),
 		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_found_in_nic),
