@@ -55,6 +55,13 @@ struct sa_facts {
 	uint8_t offload_flags;
 };
 
+/* Keeps the reason that comes first. */
+static inline void sa_facts_set_hands_off(struct sa_facts *facts, enum hands_off reason)
+{
+	if (facts->hands_off == HANDS_OFF_NONE || reason < facts->hands_off)
+		facts->hands_off = reason;
+}
+
 /* Reads an SA out of any message that kernel_message_sa() understands. -EBADMSG when it has none.
  */
 int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts);

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writing SAs. What GETSA emits and NEWSA honours, attribute by attribute, is in xfrm_user.c of the
- * kernel: copy_to_user_state_extra() and xfrm_state_construct(). The rule here: copy everything
- * verbatim, except
- *   - XFRMA_LASTUSED and the XFRMA_PAD before it: ignored by NEWSA,
- *   - XFRMA_OFFLOAD_DEV: the very thing that changes,
- *   - XFRMA_ALG_AUTH beside XFRMA_ALG_AUTH_TRUNC: the same key twice, the latter wins,
- * and add XFRMA_LTIME_VAL, since NEWSA ignores the counters and times in the struct.
+ * Writing SAs: attributes are copied verbatim, but for those that the table of sa/attributes.c
+ * drops. XFRMA_OFFLOAD_DEV is written anew, and XFRMA_LTIME_VAL added, since NEWSA ignores the
+ * counters and times in the struct.
  */
 #include "sa/image.h"
+#include "sa/attributes.h"
 #include "xfrm/compat.h"
 
 #include <errno.h>
@@ -28,19 +25,16 @@ static xfrm_address_t address_write(const struct sa_address *address)
 	return result;
 }
 
-static bool attribute_is_copied(int type, bool has_auth_trunc)
+/* One that this version does not know is copied, so that an image is complete whoever asks for it.
+ * Its facts keep the SA from being moved. */
+static bool attribute_is_copied(uint16_t type, bool has_auth_trunc)
 {
-	switch (type) {
-	case XFRMA_SA:
-	case XFRMA_LASTUSED:
-	case XFRMA_PAD:
-	case XFRMA_OFFLOAD_DEV:
-		return false;
-	case XFRMA_ALG_AUTH:
-		return !has_auth_trunc;
-	default:
+	const struct sa_attribute *known = sa_attribute_find(type);
+
+	if (!known)
 		return true;
-	}
+	return known->copy == SA_ATTRIBUTE_COPIED ||
+	       (known->copy == SA_ATTRIBUTE_REPEATED && !has_auth_trunc);
 }
 
 /* Writes what is copied of a message's attributes to `copy`, which may be NULL. Returns its size.
@@ -53,7 +47,7 @@ static size_t copy_attributes(struct nlmsghdr *m, int offset, uint8_t *copy)
 	int remaining;
 
 	nlmsg_for_each_attr(attribute, m, offset, remaining) {
-		if (!attribute_is_copied(nla_type(attribute), has_auth_trunc))
+		if (!attribute_is_copied((uint16_t)nla_type(attribute), has_auth_trunc))
 			continue;
 		if (copy) {
 			memset(copy + used, 0, (size_t)nla_total_size(nla_len(attribute)));
