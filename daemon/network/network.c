@@ -83,17 +83,17 @@ static const struct network_ops watched_ops = {
 
 /* Remembered routes must be forgotten before anybody asks again, hence these go-betweens. */
 
-static void on_link(const struct nic *old, const struct nic *new, void *userdata)
+static void on_link(const struct nic *before, const struct nic *after, void *userdata)
 {
 	struct watched_network *w = userdata;
 
 	/* A next hop lives and dies with its device, without a message about its routes
 	 * (fib_sync_up(), fib_sync_down_dev()), and then others of the same route take packets over
 	 * or give them back. Where ignore_routes_with_linkdown is set, the carrier counts. */
-	if (!old || !new || old->up != new->up || old->carrier != new->carrier)
+	if (!before || !after || before->up != after->up || before->carrier != after->carrier)
 		route_expire(w->resolver);
 	if (w->callbacks.link)
-		w->callbacks.link(old, new, w->userdata);
+		w->callbacks.link(before, after, w->userdata);
 }
 
 static void on_addresses(void *userdata)

@@ -210,11 +210,11 @@ static int on_routes(sd_event_source *source, int fd, uint32_t events, void *use
 	return r < 0 ? r : announce_routes(w);
 }
 
-/* A NIC changed from `old` (NULL: it is new) to `new` (NULL: it is gone). */
-static int tell(struct nic_watch *w, const struct nic *old, const struct nic *new)
+/* A NIC changed from `before` (NULL: it is new) to `after` (NULL: it is gone). */
+static int tell(struct nic_watch *w, const struct nic *before, const struct nic *after)
 {
 	if (w->ready && w->callbacks.link)
-		w->callbacks.link(old, new, w->userdata);
+		w->callbacks.link(before, after, w->userdata);
 	return 0;
 }
 

@@ -66,9 +66,9 @@ struct nic_watch;
  */
 struct nic_watch_callbacks {
 	/* One call for each change the kernel told, never merged: up -> down -> up are two calls.
-	 * `old` is NULL when the NIC appeared, `new` is NULL when it is gone (unregistered, or
+	 * `before` is NULL when the NIC appeared, `after` is NULL when it is gone (unregistered, or
 	 * moved to another namespace). Both live until the callback returns. */
-	void (*link)(const struct nic *old, const struct nic *new, void *userdata);
+	void (*link)(const struct nic *before, const struct nic *after, void *userdata);
 
 	/* Local addresses went (coalesced, at most NIC_WATCH_REMOVED_USEC late), and with them any
 	 * route, about which the kernel may send no message (fib_sync_down_addr()). */

@@ -46,11 +46,11 @@ static void add_back(struct run *run)
 
 static void rekey(struct run *run)
 {
-	struct fake_belief *new;
+	struct fake_belief *successor;
 
 	if (fake_belief_alive(run->belief) &&
-	    fake_ike_rekey(run->fake, run->belief, run->next_spi++, &new) == 0)
-		run->latest = new;
+	    fake_ike_rekey(run->fake, run->belief, run->next_spi++, &successor) == 0)
+		run->latest = successor;
 }
 
 static void update(struct run *run)

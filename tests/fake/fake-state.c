@@ -104,10 +104,10 @@ void fake_update_valid(struct fake_sa *sa, const struct fake_sa *from)
 					 XFRMA_SET_MARK_MASK, XFRMA_IF_ID};
 
 	for (size_t i = 0; i < ELEMENTSOF(types); i++) {
-		const struct fake_attribute *new = &from->attributes[types[i]];
+		const struct fake_attribute *attribute = &from->attributes[types[i]];
 
-		if (new->data && (types[i] != XFRMA_COADDR || sa->attributes[types[i]].data))
-			fake_attribute_set(sa, types[i], new->data, new->size);
+		if (attribute->data && (types[i] != XFRMA_COADDR || sa->attributes[types[i]].data))
+			fake_attribute_set(sa, types[i], attribute->data, attribute->size);
 	}
 	sa->info.lft = from->info.lft;
 	sa->dying = false;

@@ -169,26 +169,27 @@ static void test_what_must_leave_does(void **state)
 static void test_successor_in_halves(void **state)
 {
 	struct split split;
-	size_t old, new;
+	size_t predecessor, successor;
 
 	(void)state;
 	open_split(&split, 1, 1);
 	split.world.config.table = split.tables[0];
 	for (unsigned i = 0; i < 7; i++)
 		world_add(&split.world, (100 + i) * MB, true);
-	old = world_add_lineage(&split.world, 50 * MB, true, "rekeyed");
+	predecessor = world_add_lineage(&split.world, 50 * MB, true, "rekeyed");
 	world_run(&split.world, 5);
-	new = world_add_lineage(&split.world, 0, false, "rekeyed");
+	successor = world_add_lineage(&split.world, 0, false, "rekeyed");
 	assert_int_equal(world_tick(&split.world), 1);
-	assert_int_equal(split.world.moves[0].sa, split.world.sas[old]);
+	assert_int_equal(split.world.moves[0].sa, split.world.sas[predecessor]);
 	assert_int_equal(split.world.moves[0].action, POLICY_EVICT);
 	world_report(&split.world, POLICY_FAILED);
-	for (unsigned second = 0; second < 6 && !world_resident(&split.world, new); second++) {
+	for (unsigned second = 0; second < 6 && !world_resident(&split.world, successor);
+	     second++) {
 		assert_true(world_tick(&split.world) <= 1);
 		world_report(&split.world, POLICY_DONE);
 	}
-	assert_true(world_resident(&split.world, new));
-	assert_false(world_resident(&split.world, old));
+	assert_true(world_resident(&split.world, successor));
+	assert_false(world_resident(&split.world, predecessor));
 	world_close(&split.world);
 }
 

@@ -77,22 +77,22 @@ static void test_sequence_space(void **state)
 static void test_rekey_selection(void **state)
 {
 	struct bench *b = *state;
-	struct fake_belief *old = bench_install(b, &(struct fake_sa_spec){.spi = 1});
-	struct fake_belief *new = NULL;
+	struct fake_belief *predecessor = bench_install(b, &(struct fake_sa_spec){.spi = 1});
+	struct fake_belief *successor = NULL;
 
 	fake_kernel_advance(b->fake, 10);
-	assert_int_equal(fake_ike_rekey(b->fake, old, 2, &new), 0);
+	assert_int_equal(fake_ike_rekey(b->fake, predecessor, 2, &successor), 0);
 	fake_kernel_advance(b->fake, 10);
-	assert_int_equal(fake_kernel_send(b->fake, old, 1, 1), 1);
-	assert_int_equal(fake_kernel_view(b->fake, new).sequence_out, 1);
-	bench_remake(b, old, NULL, true);
-	assert_int_equal(fake_kernel_send(b->fake, old, 1, 1), 1);
-	assert_int_equal(fake_kernel_view(b->fake, new).sequence_out, 2);
+	assert_int_equal(fake_kernel_send(b->fake, predecessor, 1, 1), 1);
+	assert_int_equal(fake_kernel_view(b->fake, successor).sequence_out, 1);
+	bench_remake(b, predecessor, NULL, true);
+	assert_int_equal(fake_kernel_send(b->fake, predecessor, 1, 1), 1);
+	assert_int_equal(fake_kernel_view(b->fake, successor).sequence_out, 2);
 	bench_assert_sound(b);
 	/* Without XFRMA_LTIME_VAL the old one becomes the youngest. */
-	bench_remake(b, old, NULL, false);
-	assert_int_equal(fake_kernel_send(b->fake, old, 1, 1), 1);
-	assert_int_equal(fake_kernel_view(b->fake, old).sequence_out, 1);
+	bench_remake(b, predecessor, NULL, false);
+	assert_int_equal(fake_kernel_send(b->fake, predecessor, 1, 1), 1);
+	assert_int_equal(fake_kernel_view(b->fake, predecessor).sequence_out, 1);
 	assert_true(fake_kernel_check(b->fake, 0, NULL) > 0);
 }
 

@@ -38,29 +38,29 @@ static void receive(struct bench *b, struct fake_belief *busy, double seconds)
  * same tuple, seen by several dumps. It is not what the SA is succeeded by. */
 static void test_larval_is_no_successor(void **state)
 {
-	struct fake_belief *old, *new;
+	struct fake_belief *predecessor, *successor;
 	struct sa_id larval;
 	unsigned moves;
 	struct bench b;
 
 	(void)state;
 	open_bench_with(&b, NIC_OF_ONE);
-	old = add(&b, (struct fake_sa_spec){.spi = 0x1001, .inbound = true, .peer = 10});
-	receive(&b, old, 0.8);
-	assert_int_equal(fake_kernel_view(b.fake, old).ifindex, NIC);
+	predecessor = add(&b, (struct fake_sa_spec){.spi = 0x1001, .inbound = true, .peer = 10});
+	receive(&b, predecessor, 0.8);
+	assert_int_equal(fake_kernel_view(b.fake, predecessor).ifindex, NIC);
 
-	assert_int_equal(fake_ike_reserve(b.fake, old, 0x2001), 0);
-	receive(&b, old, 0.5);
-	larval = fake_belief_id(old);
+	assert_int_equal(fake_ike_reserve(b.fake, predecessor, 0x2001), 0);
+	receive(&b, predecessor, 0.5);
+	larval = fake_belief_id(predecessor);
 	larval.spi = 0x2001;
 	assert_non_null(sa_table_find(&b.manager->sas, &larval));
-	assert_int_equal(fake_kernel_view(b.fake, old).ifindex, NIC);
+	assert_int_equal(fake_kernel_view(b.fake, predecessor).ifindex, NIC);
 
 	moves = b.manager->promoted;
-	assert_int_equal(fake_ike_rekey(b.fake, old, 0x2001, &new), 0);
+	assert_int_equal(fake_ike_rekey(b.fake, predecessor, 0x2001, &successor), 0);
 	work(&b, 0.25, NULL);
 	assert_int_equal(b.manager->promoted, moves + 1);
-	assert_int_equal(fake_kernel_view(b.fake, new).ifindex, NIC);
+	assert_int_equal(fake_kernel_view(b.fake, successor).ifindex, NIC);
 	close_bench(&b);
 }
 
@@ -343,16 +343,16 @@ static void test_vrf_unclear(void **state)
 /* The device that is enslaved to a VRF may be none of ours, and have the SAs' local address. */
 static void test_vrf_change_matters(void **state)
 {
-	struct nic old = {.ifindex = OTHER_NIC, .name = "dummy0", .up = true}, new = old;
+	struct nic before = {.ifindex = OTHER_NIC, .name = "dummy0", .up = true}, after = before;
 	struct bench b;
 
 	(void)state;
 	open_bench(&b);
-	assert_false(nics_change_matters(b.manager->nics, &old, &new));
-	new.up = false;
-	assert_false(nics_change_matters(b.manager->nics, &old, &new));
-	new.vrf_ifindex = 9;
-	assert_true(nics_change_matters(b.manager->nics, &old, &new));
+	assert_false(nics_change_matters(b.manager->nics, &before, &after));
+	after.up = false;
+	assert_false(nics_change_matters(b.manager->nics, &before, &after));
+	after.vrf_ifindex = 9;
+	assert_true(nics_change_matters(b.manager->nics, &before, &after));
 	close_bench(&b);
 }
 

@@ -70,20 +70,20 @@ struct seen {
 	unsigned failed;
 };
 
-static void on_link(const struct nic *old, const struct nic *new, void *userdata)
+static void on_link(const struct nic *before, const struct nic *after, void *userdata)
 {
 	struct seen *seen = userdata;
 
-	seen->added += !old;
-	seen->removed += !new;
-	if (!old || !new)
+	seen->added += !before;
+	seen->removed += !after;
+	if (!before || !after)
 		return;
-	assert_int_equal(old->ifindex, new->ifindex);
-	assert_true(old->generation != new->generation);
-	seen->renamed += strcmp(old->name, new->name) != 0;
-	seen->went_up += !old->up && new->up;
-	seen->went_down += old->up && !new->up;
-	seen->features += !old->esp_offload_known && new->esp_offload_known;
+	assert_int_equal(before->ifindex, after->ifindex);
+	assert_true(before->generation != after->generation);
+	seen->renamed += strcmp(before->name, after->name) != 0;
+	seen->went_up += !before->up && after->up;
+	seen->went_down += before->up && !after->up;
+	seen->features += !before->esp_offload_known && after->esp_offload_known;
 }
 
 static void on_addresses(void *userdata)

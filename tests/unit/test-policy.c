@@ -177,54 +177,54 @@ static void test_reserve_is_kept_for_successors(void **state)
 {
 	struct policy_table_config config = table_default;
 	struct world world;
-	size_t old, new;
+	size_t predecessor, successor;
 
 	config.capacity = 3;
 	config.reserve = 1;
 	world_open(&world, &config);
-	old = world_add_lineage(&world, 50 * MB, false, "rekeyed");
+	predecessor = world_add_lineage(&world, 50 * MB, false, "rekeyed");
 	world_add(&world, 40 * MB, false);
 	world_add(&world, 30 * MB, false);
 	world_run(&world, 5);
-	assert_true(world_resident(&world, old));
-	new = world_add_lineage(&world, 0, false, "rekeyed");
-	assert_reason(&world, new, POLICY_REASON_SUCCESSOR);
-	assert_true(fabs(world_view(&world, new).rate - 50 * MB) < 1);
+	assert_true(world_resident(&world, predecessor));
+	successor = world_add_lineage(&world, 0, false, "rekeyed");
+	assert_reason(&world, successor, POLICY_REASON_SUCCESSOR);
+	assert_true(fabs(world_view(&world, successor).rate - 50 * MB) < 1);
 	/* Before it carries anything. */
 	world.n_moves = policy_plan(world.policy, world.now, &world.moves);
 	assert_int_equal(world.n_moves, 1);
 	assert_int_equal(world.moves[0].reason, POLICY_REASON_SUCCESSOR);
 	world_report(&world, POLICY_DONE);
 	/* The peer is slow to switch: the inheritance holds. */
-	world.rates[old] = 0;
+	world.rates[predecessor] = 0;
 	world_run(&world, 4);
-	assert_true(fabs(world_view(&world, new).rate - 50 * MB) < 1);
-	world.rates[new] = 50 * MB;
+	assert_true(fabs(world_view(&world, successor).rate - 50 * MB) < 1);
+	world.rates[successor] = 50 * MB;
 	world_run(&world, 4);
-	assert_true(world_resident(&world, new));
+	assert_true(world_resident(&world, successor));
 	/* Quiet and not deleted: its slot is needed for the next overlap. */
-	assert_reason(&world, old, POLICY_REASON_SUPERSEDED);
+	assert_reason(&world, predecessor, POLICY_REASON_SUPERSEDED);
 	world_run(&world, 10);
-	assert_false(world_resident(&world, old));
+	assert_false(world_resident(&world, predecessor));
 	world_close(&world);
 }
 
 static void test_a_full_table_hands_the_slot_over(void **state)
 {
 	struct world world;
-	size_t old, new;
+	size_t predecessor, successor;
 
 	world_open(&world, &table_default);
-	old = world_add_lineage(&world, 50 * MB, true, "rekeyed");
+	predecessor = world_add_lineage(&world, 50 * MB, true, "rekeyed");
 	world_add(&world, 40 * MB, true);
 	world_run(&world, 5);
-	new = world_add_lineage(&world, 0, false, "rekeyed");
+	successor = world_add_lineage(&world, 0, false, "rekeyed");
 	world.n_moves = policy_plan(world.policy, world.now, &world.moves);
 	assert_int_equal(world.n_moves, 2);
-	assert_int_equal(world.moves[0].sa, world.sas[old]);
+	assert_int_equal(world.moves[0].sa, world.sas[predecessor]);
 	assert_int_equal(world.moves[0].action, POLICY_EVICT);
 	assert_int_equal(world.moves[0].reason, POLICY_REASON_SUPERSEDED);
-	assert_int_equal(world.moves[1].sa, world.sas[new]);
+	assert_int_equal(world.moves[1].sa, world.sas[successor]);
 	world_close(&world);
 }
 

@@ -139,7 +139,7 @@ static void test_capture(void **state)
 /* An image that fits takes the place of the one before, without a byte of it. */
 static void test_capture_in_place(void **state)
 {
-	static uint8_t old[65], new[57], larger[4000];
+	static uint8_t before[65], after[57], larger[4000];
 	struct fixture *f = *state;
 	struct xfrm_usersa_info info = make_info();
 	struct secret_arena *other;
@@ -147,26 +147,29 @@ static void test_capture_in_place(void **state)
 	size_t in_use;
 	bool clean;
 
-	memset(old, 0xff, sizeof(old));
-	memset(new, 0x11, sizeof(new));
-	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, old), 1), 0);
+	memset(before, 0xff, sizeof(before));
+	memset(after, 0x11, sizeof(after));
+	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, before), 1),
+			 0);
 	in_use = secret_arena_in_use(f->arena);
 	place = f->image.attributes;
-	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, old), 1), 0);
+	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, before), 1),
+			 0);
 	assert_ptr_equal(f->image.attributes, place);
-	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, new), 1), 0);
+	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, after), 1), 0);
 	assert_ptr_equal(f->image.attributes, place);
 	assert_int_equal(secret_arena_in_use(f->arena), in_use);
 	clean = !memchr(f->image.attributes, 0xff, f->image.size);
 	assert_true(clean);
-	assert_int_equal(f->image.size, NLA_ALIGN(NLA_HDRLEN + sizeof(new)));
-	for (size_t i = NLA_HDRLEN + sizeof(new); i < f->image.size; i++)
+	assert_int_equal(f->image.size, NLA_ALIGN(NLA_HDRLEN + sizeof(after)));
+	for (size_t i = NLA_HDRLEN + sizeof(after); i < f->image.size; i++)
 		assert_int_equal(f->image.attributes[i], 0);
 
 	/* One that does not fit gets another place, as one of another arena does. */
-	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, old), 1), 0);
+	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, before), 1),
+			 0);
 	check_attributes((struct nlattr *)f->image.attributes, (int)f->image.size,
-			 &(struct attribute)VALUE(XFRMA_ALG_CRYPT, old), 1);
+			 &(struct attribute)VALUE(XFRMA_ALG_CRYPT, before), 1);
 	assert_int_equal(secret_arena_in_use(f->arena), in_use);
 	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, larger), 1),
 			 0);
@@ -177,7 +180,7 @@ static void test_capture_in_place(void **state)
 
 		f->arena = other;
 		assert_int_equal(
-			capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, new), 1), 0);
+			capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, after), 1), 0);
 		assert_true(secret_arena_in_use(other) >= f->image.size);
 		sa_image_wipe(&f->image);
 		f->arena = first;

@@ -71,11 +71,11 @@ static void burst(struct life *life)
 
 static void rekey(struct life *life)
 {
-	struct fake_belief *new;
+	struct fake_belief *successor;
 
 	if (fake_belief_alive(life->first) &&
-	    fake_ike_rekey(life->fake, life->first, life->next_spi++, &new) == 0)
-		life->latest[0] = new;
+	    fake_ike_rekey(life->fake, life->first, life->next_spi++, &successor) == 0)
+		life->latest[0] = successor;
 }
 
 static void delete (struct life *life)
