@@ -168,7 +168,7 @@ static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)sd_notifyf(0, "STATUS=%s%s: %llu of %zu SAs in NICs, %llu moves",
 			 m->config->mode == CONFIG_MODE_ENFORCE ? "Enforcing" : "Observing",
 			 orders_are_paused(m->orders) ? " (paused)" : "", (unsigned long long)used,
-			 m->sas.n, (unsigned long long)(m->promoted + m->evicted));
+			 m->sas->n, (unsigned long long)(m->promoted + m->evicted));
 	journal_flush(d->journal);
 	(void)sd_event_source_set_time(source, usec + 10 * UINT64_C(1000000));
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -378,7 +378,7 @@ static int run(struct daemon *d, const struct arguments *arguments)
 	journal_event(d->journal, &event,
 		      "espoffloadd " ESPOFFLOAD_VERSION " %s on Linux %s: %zu SAs",
 		      d->manager->config->mode == CONFIG_MODE_ENFORCE ? "enforcing" : "observing",
-		      d->kernel.release, d->manager->sas.n);
+		      d->kernel.release, d->manager->sas->n);
 	failed_starts_forget(FAILED_STARTS_PATH);
 	(void)sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);

@@ -121,7 +121,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 	if (undo.result == MOVE_RESULT_LOST)
 		executor_keep(m->executor, &undo);
 	if (undo.facts_known)
-		manager_take_facts(m, &undo.facts);
+		tracker_take_facts(m->tracker, &undo.facts);
 }
 
 /* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
@@ -129,7 +129,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
  * restore it is its image. shadows_may_be_lost() decides whether the entry is kept for that. */
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
-	(void)manager_drain_events(m);
+	(void)tracker_drain_events(m->tracker);
 	if (move->image.attributes) {
 		sa->ifindex = move->target.ifindex;
 		shadow_take(&sa->shadow, &move->image, begun);
@@ -137,7 +137,7 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 	sa_image_wipe(&move->image);
 	shadows_note_missing(m->shadows, sa);
 	if (!shadows_may_be_lost(m->shadows, sa))
-		manager_forget(m, sa);
+		tracker_forget(m->tracker, sa);
 }
 
 /* Between the plan and the move the operator, the route or the driver can have ruled the NIC out.
@@ -200,7 +200,7 @@ static bool prepare(struct sa *sa, const struct policy_move *planned, struct mov
 
 static void keep_shadow(struct manager *m, struct move *move, double begun)
 {
-	struct sa *sa = sa_table_find(&m->sas, &move->id);
+	struct sa *sa = sa_table_find(m->sas, &move->id);
 
 	if (sa)
 		shadows_keep(sa, &move->image, begun);
@@ -230,14 +230,14 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 		(void)placed_add(m->environment.placed, &move->id, move->facts.offload_ifindex,
 				 move->facts.add_time);
 	if (move->facts_known)
-		manager_take_facts(m, &move->facts);
-	sa = sa_table_find(&m->sas, &move->id);
+		tracker_take_facts(m->tracker, &move->facts);
+	sa = sa_table_find(m->sas, &move->id);
 	if (sa && promoted)
 		manager_watch_begin(m, sa, &move->facts);
 	keep_shadow(m, move, begun);
 	if (sa && move->result == MOVE_RESULT_ELSEWHERE) {
 		undo_elsewhere(m, sa, move);
-		sa = sa_table_find(&m->sas, &move->id);
+		sa = sa_table_find(m->sas, &move->id);
 	}
 	if (sa && move->result != MOVE_RESULT_DONE)
 		manager_configure_sa(m, sa);
@@ -250,7 +250,7 @@ static void made_anew(struct move *move, double begun, void *userdata)
 	if (move->result == MOVE_RESULT_LOST)
 		executor_keep(m->executor, move);
 	else if (move->facts_known && move->result != MOVE_RESULT_GONE)
-		manager_take_facts(m, &move->facts);
+		tracker_take_facts(m->tracker, &move->facts);
 	/* Its numbers may have jumped. */
 	keep_shadow(m, move, begun);
 }
@@ -269,28 +269,32 @@ static void settled(struct move *move, void *userdata)
 	/* Wherever it is now, the next sample takes its shadow. */
 	sa_image_wipe(&move->image);
 	if (move->result == MOVE_RESULT_GONE)
-		manager_read_again(m, &move->id, 1);
+		tracker_read_again(m->tracker, &move->id, 1);
 	else if (move->facts_known)
-		manager_take_facts(m, &move->facts);
+		tracker_take_facts(m->tracker, &move->facts);
 }
 
 static bool refresh(void *userdata)
 {
 	struct manager *m = userdata;
 
-	if (!m->stale)
-		(void)manager_drain_events(m);
-	return !m->stale;
+	if (!tracker_is_stale(m->tracker))
+		(void)tracker_drain_events(m->tracker);
+	return !tracker_is_stale(m->tracker);
 }
 
 static void refresh_policies(void *userdata)
 {
-	manager_refresh_policies(userdata);
+	struct manager *m = userdata;
+
+	tracker_refresh_policies(m->tracker);
 }
 
 static enum hands_off check(const struct sa *sa, void *userdata)
 {
-	return manager_check_again(userdata, sa);
+	struct manager *m = userdata;
+
+	return tracker_check_again(m->tracker, sa);
 }
 
 static void owing(double wait, void *userdata)
@@ -323,7 +327,7 @@ const struct executor_callbacks manager_executor_callbacks = {
 /* In observe mode the plan is told, and taken for done, so that it goes on as it would. */
 static void pretend(struct manager *m, const struct policy_move *planned)
 {
-	struct sa *sa = sa_table_by_handle(&m->sas, planned->sa);
+	struct sa *sa = sa_table_by_handle(m->sas, planned->sa);
 
 	if (!sa)
 		return;
@@ -334,28 +338,28 @@ static void pretend(struct manager *m, const struct policy_move *planned)
 
 static bool may_unmask(const struct manager *m)
 {
-	return m->config->mode != CONFIG_MODE_OBSERVE && !m->stale &&
+	return m->config->mode != CONFIG_MODE_OBSERVE && !tracker_is_stale(m->tracker) &&
 	       !orders_are_paused(m->orders) && !m->stop.done && executor_owed(m->executor) == 0;
 }
 
 void manager_unmask(struct manager *m)
 {
-	size_t next = 0;
+	struct sa_id masked[TRACKER_MASKED_MAX];
+	size_t n_masked = tracker_take_masked(m->tracker, masked), next = 0;
 
-	while (next < m->n_masked && may_unmask(m)) {
+	while (next < n_masked && may_unmask(m)) {
 		struct sa_id ids[COVERED_MAX];
 		size_t n = 0;
 
-		for (; next < m->n_masked && n < COVERED_MAX; next++) {
-			const struct sa *sa = sa_table_find(&m->sas, &m->masked[next]);
+		for (; next < n_masked && n < COVERED_MAX; next++) {
+			const struct sa *sa = sa_table_find(m->sas, &masked[next]);
 
 			if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
-				ids[n++] = m->masked[next];
+				ids[n++] = masked[next];
 		}
 		if (executor_make_anew(m->executor, ids, n) < 0)
 			break;
 	}
-	m->n_masked = 0;
 }
 
 void manager_make_moves(struct manager *m)
@@ -364,7 +368,7 @@ void manager_make_moves(struct manager *m)
 	struct policy_move planned;
 
 	do {
-		if (m->stale || executor_owed(m->executor) > 0)
+		if (tracker_is_stale(m->tracker) || executor_owed(m->executor) > 0)
 			executor_cancel(m->executor);
 		if (executor_queued(m->executor) == 0)
 			break;
@@ -384,7 +388,7 @@ void manager_plan(struct manager *m)
 	const struct policy_move *moves;
 	size_t n, planned;
 
-	if (m->stale || m->stop.done || executor_owed(m->executor) > 0 ||
+	if (tracker_is_stale(m->tracker) || m->stop.done || executor_owed(m->executor) > 0 ||
 	    executor_queued(m->executor) > 0)
 		return;
 	if (m->nics_changed) {

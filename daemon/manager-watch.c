@@ -149,6 +149,6 @@ void manager_note_left(struct manager *m, int ifindex)
 void manager_watch_tick(struct manager *m)
 {
 	m->look_anew |= nics_expire(m->nics);
-	m->look_anew |= peer_moves_expire(m->peer_moves, manager_now(m));
+	m->look_anew |= peer_moves_expire(tracker_peer_moves(m->tracker), manager_now(m));
 	manager_look_anew_if_due(m);
 }

@@ -22,9 +22,6 @@
  * spaced by so many times what the last one took. */
 #define LINK_DEBOUNCE_SECONDS 0.1
 #define LOOK_ANEW_SPACING 10.0
-/* Who sends events faster than they are read must not keep the daemon from its event loop. So much
- * is more than the socket's buffer holds. */
-#define DRAIN_ROUNDS_MAX 64
 #define FOREIGN_REPORT_SECONDS 86400.0
 
 double manager_now(const struct manager *m)
@@ -40,24 +37,22 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 
 void manager_tick(struct manager *m)
 {
-	bool was_stale = m->stale;
+	bool was_stale = tracker_is_stale(m->tracker);
 	int r = manager_dump(m);
 
 	if (r < 0) {
-		if (r == -ENOBUFS)
-			m->overruns++;
-		m->stale = true;
+		tracker_set_stale(m->tracker);
 		(void)health_set(m->health, HEALTH_NO_DUMP, true);
 		report_dump_failed(m->reporter, r);
 		return;
 	}
 	if (was_stale) {
-		m->stale = false;
+		tracker_set_current(m->tracker);
 		m->resyncs++;
 		(void)health_set(m->health, HEALTH_NO_DUMP, false);
-		report_resynchronised(m->reporter, m->sas.n);
+		report_resynchronised(m->reporter, m->sas->n);
 	}
-	manager_save_ownership(m);
+	tracker_save_ownership(m->tracker);
 	(void)shadows_run(m->shadows);
 	manager_watch_tick(m);
 	manager_unmask(m);
@@ -99,7 +94,7 @@ static void report_foreign_sas(struct manager *m)
 
 void manager_update_nics(struct manager *m)
 {
-	nics_update(m->nics, &m->sas);
+	nics_update(m->nics, m->sas);
 	report_foreign_sas(m);
 }
 
@@ -108,8 +103,7 @@ void manager_plan_soon(struct manager *m)
 	schedule_in(&m->schedule, MANAGER_PLAN, PLAN_SOON_SECONDS);
 }
 
-/* The next tick comes earlier, never later. */
-static void tick_soon(struct manager *m)
+void manager_tick_soon(struct manager *m)
 {
 	double soon = manager_now(m) + RESYNC_WAIT_SECONDS;
 
@@ -121,43 +115,16 @@ static void tick_soon(struct manager *m)
 static void resync_soon(struct manager *m)
 {
 	executor_cancel(m->executor);
-	tick_soon(m);
-}
-
-int manager_drain_events(struct manager *m)
-{
-	struct kernel *kernel = m->environment.kernel;
-	bool was_stale = m->stale;
-	int r = 1;
-
-	for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && r > 0; i++)
-		r = kernel_receive_events(kernel, manager_handle_event, m);
-	if (r == -ENOBUFS)
-		m->overruns++;
-	if (r != 0)
-		m->stale = true;
-	/* The queue of moves may be in use by the caller: manager_make_moves() cancels it. */
-	if (m->stale && !was_stale)
-		tick_soon(m);
-	if (m->n_changed > 0)
-		schedule_in(&m->schedule, MANAGER_CHANGES, 0);
-	return r;
+	manager_tick_soon(m);
 }
 
 int manager_read_events(struct manager *m)
 {
-	struct kernel *kernel = m->environment.kernel;
-	bool was_stale = m->stale;
-	int r = kernel_receive_events(kernel, manager_handle_event, m);
+	bool was_stale = tracker_is_stale(m->tracker);
+	int r = tracker_read_events(m->tracker);
 
-	if (r == -ENOBUFS)
-		m->overruns++;
-	if (r < 0)
-		m->stale = true;
-	if (m->stale && !was_stale)
-		resync_soon(m);
-	if (m->n_changed > 0)
-		schedule_in(&m->schedule, MANAGER_CHANGES, 0);
+	if (tracker_is_stale(m->tracker) && !was_stale)
+		executor_cancel(m->executor);
 	return r;
 }
 
@@ -186,7 +153,7 @@ static void run_changes(void *userdata)
 {
 	struct manager *m = userdata;
 
-	manager_read_changed(m);
+	tracker_read_changed(m->tracker);
 	manager_look_anew_if_due(m);
 	manager_plan_soon(m);
 }
@@ -283,7 +250,7 @@ static void on_link(const struct nic *old, const struct nic *new, void *userdata
 		executor_cancel(m->executor);
 		if (shadows_restore_lost(m->shadows, old->ifindex)) {
 			/* Then look at all SAs. */
-			m->stale = true;
+			tracker_set_stale(m->tracker);
 			resync_soon(m);
 		}
 	}
@@ -310,8 +277,8 @@ static void on_network_resynced(void *userdata)
 	manager_set_health(m, HEALTH_NO_NETWORK, false);
 	/* A NIC may have been down and up again unseen. */
 	(void)shadows_restore_lost(m->shadows, 0);
-	m->stale = true;
-	m->overruns++;
+	tracker_set_stale(m->tracker);
+	m->network_overruns++;
 	resync_soon(m);
 	manager_look_anew(m);
 }
@@ -361,9 +328,9 @@ static void drop_policy(struct manager *m)
 	executor_cancel(m->executor);
 	m->policy = policy_free(m->policy);
 	nics_set_policy(m->nics, NULL);
-	TAILQ_FOREACH(sa, &m->sas.all, list)
+	TAILQ_FOREACH(sa, &m->sas->all, list)
 		sa->handle = POLICY_NONE;
-	memset(m->sas.by_handle, 0, m->sas.n_by_handle * sizeof(*m->sas.by_handle));
+	memset(m->sas->by_handle, 0, m->sas->n_by_handle * sizeof(*m->sas->by_handle));
 }
 
 void manager_apply_config(struct manager *m, struct config *config)
@@ -376,7 +343,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 	shadows_set_mode(m->shadows, config->on_link_down);
 	/* The entries that NICs and SAs point to are gone. */
 	nics_set_config(m->nics, config);
-	TAILQ_FOREACH(sa, &m->sas.all, list) {
+	TAILQ_FOREACH(sa, &m->sas->all, list) {
 		sa->rule = NULL;
 		sa->group = NULL;
 	}
@@ -415,12 +382,29 @@ int manager_attach(struct manager *m, sd_event *event)
 	return r < 0 ? r : schedule_attach(&m->schedule, event);
 }
 
+static int new_tracker(struct manager *m)
+{
+	const struct tracker_parameters parameters = {
+		.clock = &m->environment.clock,
+		.arena = m->environment.arena,
+		.kernel = m->environment.kernel,
+		.placed = m->environment.placed,
+		.callbacks = &manager_tracker_callbacks,
+		.userdata = m,
+	};
+	int r = tracker_new(&parameters, &m->tracker);
+
+	if (r >= 0)
+		m->sas = tracker_sas(m->tracker);
+	return r;
+}
+
 static int new_executor(struct manager *m)
 {
 	const struct executor_parameters parameters = {
 		.clock = &m->environment.clock,
 		.migrator = m->migrator,
-		.sas = &m->sas,
+		.sas = m->sas,
 		.callbacks = &manager_executor_callbacks,
 		.userdata = m,
 	};
@@ -430,12 +414,16 @@ static int new_executor(struct manager *m)
 
 static int drain_for_shadows(void *userdata)
 {
-	return manager_drain_events(userdata);
+	struct manager *m = userdata;
+
+	return tracker_drain_events(m->tracker);
 }
 
 static void read_again(const struct sa_id *ids, size_t n, void *userdata)
 {
-	manager_read_again(userdata, ids, n);
+	struct manager *m = userdata;
+
+	tracker_read_again(m->tracker, ids, n);
 }
 
 static uint32_t speed_of(int ifindex, void *userdata)
@@ -474,7 +462,7 @@ static int new_shadows(struct manager *m)
 	const struct shadows_parameters parameters = {
 		.clock = &m->environment.clock,
 		.arena = m->environment.arena,
-		.sas = &m->sas,
+		.sas = m->sas,
 		.migrator = m->migrator,
 		.executor = m->executor,
 		.callbacks = &shadows_callbacks,
@@ -492,7 +480,7 @@ static int new_nics(struct manager *m)
 	const struct nics_parameters parameters = {
 		.clock = &m->environment.clock,
 		.orders = m->orders,
-		.peer_moves = m->peer_moves,
+		.peer_moves = tracker_peer_moves(m->tracker),
 		.kernel_release = m->environment.kernel_release,
 		.fips = m->environment.fips,
 	};
@@ -503,12 +491,33 @@ static int new_nics(struct manager *m)
 	return r;
 }
 
+static int new_migrator(struct manager *m)
+{
+	const struct migrator_parameters parameters = {
+		.event_timer_default = m->environment.event_timer_default,
+		.clock = &m->environment.clock,
+	};
+
+	return migrator_new(m->environment.kernel, m->environment.arena, m->environment.rescue,
+			    &parameters, &m->migrator);
+}
+
+/* Each uses only those before it. */
+static int build(struct manager *m)
+{
+	int r;
+
+	if ((r = reporter_new(&m->environment.clock, m->environment.journal, &m->reporter)) < 0 ||
+	    (r = health_new(&m->health)) < 0 || (r = new_tracker(m)) < 0 ||
+	    (r = orders_new(m->environment.orders_path, &m->orders)) < 0 || (r = new_nics(m)) < 0 ||
+	    (r = new_policy(m)) < 0 || (r = new_migrator(m)) < 0 || (r = new_executor(m)) < 0)
+		return r;
+	return new_shadows(m);
+}
+
 int manager_new(const struct manager_environment *environment, struct config *config,
 		struct manager **ret_manager)
 {
-	struct migrator_parameters parameters = {
-		.event_timer_default = environment->event_timer_default,
-	};
 	_cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
 	int r;
 
@@ -519,23 +528,8 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	}
 	m->environment = *environment;
 	m->config = config;
-	parameters.clock = &m->environment.clock;
 	schedule_init(&m->schedule, &m->environment.clock, work, _MANAGER_WORK_MAX, m);
-	TAILQ_INIT(&m->sas.all);
-	if ((r = sa_table_init(&m->sas)) < 0 ||
-	    (r = reporter_new(&m->environment.clock, environment->journal, &m->reporter)) < 0 ||
-	    (r = health_new(&m->health)) < 0 || (r = peer_moves_new(&m->peer_moves)) < 0 ||
-	    (r = orders_new(environment->orders_path, &m->orders)) < 0 || (r = new_nics(m)) < 0 ||
-	    (r = new_policy(m)) < 0)
-		return r;
-	r = migrator_new(environment->kernel, environment->arena, environment->rescue, &parameters,
-			 &m->migrator);
-	if (r < 0)
-		return r;
-	r = new_executor(m);
-	if (r < 0)
-		return r;
-	r = new_shadows(m);
+	r = build(m);
 	if (r < 0)
 		return r;
 	reporter_set_config_path(m->reporter, config->path);
@@ -594,7 +588,7 @@ int manager_start(struct manager *m)
 	r = manager_dump(m);
 	if (r < 0)
 		return r;
-	manager_start_ownership(m);
+	tracker_start_ownership(m->tracker);
 	manager_update_nics(m);
 	schedule_in(&m->schedule, MANAGER_TICK, m->config->interval);
 	return 0;
@@ -608,16 +602,13 @@ struct manager *manager_free(struct manager *m)
 	sd_event_source_unref(m->kernel_source);
 	shadows_free(m->shadows);
 	executor_free(m->executor);
-	free(m->changed);
 	orders_free(m->orders);
 	nics_free(m->nics);
 	health_free(m->health);
 	reporter_free(m->reporter);
-	peer_moves_free(m->peer_moves);
-	spd_clear(&m->spd);
 	policy_free(m->policy);
 	migrator_free(m->migrator);
-	sa_table_release(&m->sas);
+	tracker_free(m->tracker);
 	network_free(m->environment.network);
 	kernel_free(m->environment.kernel);
 	config_free(m->config);

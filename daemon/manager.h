@@ -3,12 +3,10 @@
  * The daemon's one context: its knowledge, and what it owns. The manager*.c files share it:
  *
  *   manager.c        start and end, the tick, what wakes it
- *   manager-sas.c    observations: dumps and events become entries of the SA table
- *   manager-policies.c  policies that make a move unsafe, and those that went down with a NIC
- *   manager-ownership.c  which SAs in NICs are ours
- *   manager-orders.c what the operator ordered: pause, evacuation
- *   manager-watch.c  whether an SA fares well where it was put
- *   manager-moves.c  the plan becomes moves, moves become reports to the policy
+ *   manager-samples.c  what the tracker sees goes to the policy, the NICs, the shadows and the
+ * report manager-orders.c what the operator ordered: pause, evacuation manager-watch.c  whether an
+ * SA fares well where it was put manager-moves.c  the plan becomes moves, moves become reports to
+ * the policy
  */
 #pragma once
 
@@ -19,9 +17,7 @@
 #include "placement/nics.h"
 #include "policy.h"
 #include "report/reporter.h"
-#include "sa/peer-moves.h"
-#include "sa/spd.h"
-#include "sa/table.h"
+#include "sa/tracker.h"
 #include "xfrm/kernel.h"
 
 #include <systemd/sd-event.h>
@@ -30,9 +26,6 @@ struct control;
 struct journal;
 struct placed;
 struct rescue;
-
-/* SAs beside which a larval SA is found in one dump; more of them wait for the next. */
-#define MASKED_MAX 16
 
 /* The daemon was told to stop. */
 struct stop {
@@ -66,8 +59,8 @@ struct manager {
 	struct migrator *migrator;
 	struct executor *executor;
 	struct shadows *shadows;
-	struct sa_table sas;
-	struct peer_moves *peer_moves;
+	struct tracker *tracker;
+	struct sa_table *sas; /* of the tracker */
 
 	struct nics *nics;
 	double looked_anew_at, looked_anew_for; /* s */
@@ -80,28 +73,15 @@ struct manager {
 	struct schedule schedule;
 	sd_event_source *kernel_source; /* NULL: not attached to a loop */
 
-	bool stale;        /* events were lost: nothing is moved until the next dump */
 	bool nics_changed; /* recompute before the next plan */
 	bool look_anew;    /* at the next tick: trust, or the refusal of a shape, began or ended */
-	uint64_t generation;
-	bool dumping;     /* what is being read is a dump of all SAs */
-	double asked_at;  /* s, monotonic: for the SAs that are being read */
-	uint64_t samples; /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
+	uint64_t samples;  /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
 	double history_at;
 	double started_at;
 
-	struct sa_id *changed; /* named by events, to be read again */
-	size_t n_changed, n_changed_allocated;
-
-	struct sa_id masked[MASKED_MAX]; /* of the last dump; see manager_unmask() */
-	size_t n_masked;
-
-	struct spd spd;
-	double policies_read_at, policies_took; /* s */
-
 	uint64_t promoted, evicted, refused, failed;
-	uint64_t resyncs;  /* full dumps because events were lost */
-	uint64_t overruns; /* ENOBUFS */
+	uint64_t resyncs;          /* full dumps because events were lost */
+	uint64_t network_overruns; /* of the events of links, addresses and routes */
 };
 
 int manager_new(const struct manager_environment *environment, struct config *config,
@@ -116,9 +96,7 @@ int manager_start(struct manager *m);
 /* From now on the loop runs what is due and hands over the kernel's events. */
 int manager_attach(struct manager *m, sd_event *event);
 double manager_now(const struct manager *m); /* s, monotonic */
-/* Reads the kernel's events that are waiting, some of them if there are many. A negative errno:
- * some are lost, and the manager resynchronises by itself. 1: there may be more. */
-int manager_read_events(struct manager *m);
+int manager_read_events(struct manager *m);  /* as tracker_read_events() */
 
 /* What manager.schedule runs. */
 enum manager_work {
@@ -146,47 +124,14 @@ void manager_look_anew_if_due(struct manager *m);                    /* manager.
 void manager_apply_config(struct manager *m, struct config *config); /* takes it */
 int manager_reload(struct manager *m, char **ret_messages);
 void manager_plan_soon(struct manager *m);
+void manager_tick_soon(struct manager *m); /* earlier, never later */
 
-/* manager-sas.c */
-int manager_dump(struct manager *m);
-/* Reads all events that are waiting. Otherwise what is known is out of date, and nothing is moved
- * until the next dump: a negative errno when some are lost, 1 when they come faster than they are
- * read. */
-int manager_drain_events(struct manager *m);
-int manager_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
-void manager_note_changed(struct manager *m, const struct sa_id *id); /* is to be read again */
-void manager_read_changed(struct manager *m);
-/* Reads SAs by their identity. Those that the kernel does not have are forgotten, unless
- * shadows_may_be_lost(). */
-void manager_read_again(struct manager *m, const struct sa_id *ids, size_t n);
-void manager_take_facts(struct manager *m, const struct sa_facts *facts);
-void manager_forget(struct manager *m, struct sa *sa);
+/* manager-samples.c */
+extern const struct tracker_callbacks manager_tracker_callbacks;
+int manager_dump(struct manager *m); /* and what `top` draws */
 /* Tells the policy what follows from the entry: table, rule, hands off. */
 void manager_configure_sa(struct manager *m, struct sa *sa);
 void manager_configure_all(struct manager *m);
-/* Right before a move: what may have come since the plan and does not show in the SA itself. */
-enum hands_off manager_check_again(struct manager *m, const struct sa *sa);
-
-/* manager-policies.c */
-int manager_read_policies(struct manager *m);
-/* Before outbound SAs are moved: reads policies if there may be some that no event tells of. */
-void manager_refresh_policies(struct manager *m);
-
-/* manager-ownership.c */
-/* Whether it is in software, or in a NIC where we put it. */
-bool manager_owns(struct manager *m, const struct sa *sa);
-/* Whether what has another identity now is the very SA of ours in that NIC. */
-bool manager_is_same_state(const struct manager *m, const struct sa *sa,
-			   const struct sa_facts *facts);
-/* Whether an SA that is in a NIC under an unknown identity is a copy of one of ours that went. */
-bool manager_is_copy(const struct manager *m, const struct sa *sa);
-/* If it is, it is ours from now on. */
-bool manager_adopt(struct manager *m, const struct sa *sa);
-/* XFRM_MSG_MIGRATE or MIGRATE_STATE of somebody else: SAs may have new addresses. */
-void manager_note_migrated(struct manager *m, const struct nlmsghdr *message);
-/* After the first dump: what the last run of the daemon put into NICs is known again. */
-void manager_start_ownership(struct manager *m);
-void manager_save_ownership(struct manager *m);
 
 /* manager-moves.c */
 void manager_plan(struct manager *m);

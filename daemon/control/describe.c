@@ -189,13 +189,13 @@ static int compare_ranked(const void *a, const void *b)
 
 int describe_rank(struct manager *m, struct ranked_sa **ret_ranked)
 {
-	struct ranked_sa *ranked = calloc(m->sas.n + 1, sizeof(*ranked));
+	struct ranked_sa *ranked = calloc(m->sas->n + 1, sizeof(*ranked));
 	size_t n = 0;
 	struct sa *sa;
 
 	if (!ranked)
 		return -ENOMEM;
-	TAILQ_FOREACH(sa, &m->sas.all, list) {
+	TAILQ_FOREACH(sa, &m->sas->all, list) {
 		struct policy_sa_view view = describe_view(m, sa);
 
 		ranked[n++] = (struct ranked_sa){sa, view.rate_known ? view.rate : -1.0};

@@ -188,7 +188,7 @@ int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const
 	if (r < 0)
 		return r;
 	sas = json_array();
-	for (size_t i = 0; i < m->sas.n; i++) {
+	for (size_t i = 0; i < m->sas->n; i++) {
 		const struct sa_id *id = &ranked[i].sa->description.id;
 		char text[SA_ADDRESS_TEXT_SIZE];
 

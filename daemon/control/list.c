@@ -35,11 +35,11 @@ int method_list_sas(json_t *parameters, void *userdata, json_t **ret_reply, cons
 	if (r < 0)
 		return r;
 	sas = json_array();
-	for (size_t i = 0; i < m->sas.n; i++) {
+	for (size_t i = 0; i < m->sas->n; i++) {
 		json_t *object;
 
 		if (!filter && total >= rows) {
-			total = m->sas.n;
+			total = m->sas->n;
 			break;
 		}
 		object = describe_sa(m, ranked[i].sa, i + 1, history);

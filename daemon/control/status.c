@@ -18,7 +18,7 @@ static struct traffic traffic_of(struct manager *m, int ifindex)
 	struct traffic traffic = {};
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list) {
+	TAILQ_FOREACH(sa, &m->sas->all, list) {
 		struct policy_sa_view view;
 
 		if (ifindex != 0 && sa->ifindex != ifindex)
@@ -178,7 +178,7 @@ static json_t *sums_of(struct manager *m)
 {
 	struct traffic traffic = traffic_of(m, 0);
 
-	return json_pack("{s:I, s:I, s:f, s:f}", "sas", (json_int_t)m->sas.n, "offloaded",
+	return json_pack("{s:I, s:I, s:f, s:f}", "sas", (json_int_t)m->sas->n, "offloaded",
 			 (json_int_t)traffic.n_offloaded, "bytesPerSecond", traffic.all,
 			 "offloadedBytesPerSecond", traffic.offloaded);
 }
@@ -188,8 +188,9 @@ static json_t *counters_of(struct manager *m)
 	return json_pack("{s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:o}", "moves", "promoted",
 			 (json_int_t)m->promoted, "evicted", (json_int_t)m->evicted, "refused",
 			 (json_int_t)m->refused, "failed", (json_int_t)m->failed, "resyncs",
-			 (json_int_t)m->resyncs, "overruns", (json_int_t)m->overruns, "lastAction",
-			 last_action(m));
+			 (json_int_t)m->resyncs, "overruns",
+			 (json_int_t)(tracker_overruns(m->tracker) + m->network_overruns),
+			 "lastAction", last_action(m));
 }
 
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,

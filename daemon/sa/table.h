@@ -106,6 +106,12 @@ struct sa_table {
 	struct sa **packet; /* buckets of SAs in packet offload */
 };
 
+/* We put it into the NIC that holds it. */
+static inline bool sa_is_resident(const struct sa *sa)
+{
+	return sa->ifindex != 0 && !sa->foreign;
+}
+
 int sa_table_init(struct sa_table *table);
 void sa_table_release(struct sa_table *table);
 

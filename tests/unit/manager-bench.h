@@ -13,6 +13,7 @@
 #include "manager.h"
 #include "report/journal.h"
 #include "sa/placed.h"
+#include "sa/tracker-internal.h"
 
 #include <errno.h>
 #include <linux/xfrm.h>
@@ -264,7 +265,7 @@ static inline struct sa *entry(struct bench *b, const struct fake_belief *belief
 {
 	struct sa_id id = fake_belief_id(belief);
 
-	return sa_table_find(&b->manager->sas, &id);
+	return sa_table_find(b->manager->sas, &id);
 }
 
 /* What the event loop would do now: read what the kernel tells, and run what is due. */
@@ -383,7 +384,7 @@ static inline void tell_event(struct bench *b, struct fake_belief *belief, uint1
 	expire.state.family = id.family;
 	assert_non_null(nlmsg_put(message, 0, 0, type, 0, 0));
 	assert_int_equal(nlmsg_append(message, &expire, sizeof(expire), NLMSG_ALIGNTO), 0);
-	assert_int_equal(manager_handle_event(nlmsg_hdr(message), false, b->manager), 0);
+	assert_int_equal(tracker_handle_event(nlmsg_hdr(message), false, b->manager->tracker), 0);
 	nlmsg_free(message);
 }
 

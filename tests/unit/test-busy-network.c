@@ -36,7 +36,7 @@ static void test_unrelated_links(void **state)
 		manager_network_callbacks.link(&down, NULL, b.manager);
 	}
 	assert_false(is_pass_pending(&b));
-	assert_false(b.manager->stale);
+	assert_false(b.manager->tracker->stale);
 	assert_true(b.manager->schedule.due[MANAGER_TICK] == tick);
 	close_bench(&b);
 }
@@ -77,7 +77,7 @@ static void test_our_nic(void **state)
 	b.network.nic.up = false;
 	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
 	assert_true(is_pass_pending(&b));
-	assert_false(b.manager->stale);
+	assert_false(b.manager->tracker->stale);
 	close_bench(&b);
 }
 
@@ -91,14 +91,14 @@ static void test_flapping(void **state)
 	(void)state;
 	open_bench(&b);
 	work(&b, 0.6, add(&b, (struct fake_sa_spec){.peer = 10}));
-	before = b.manager->generation;
+	before = b.manager->tracker->generation;
 	for (unsigned i = 0; i < 166; i++) {
 		old = b.network.nic;
 		b.network.nic.up = i % 2;
 		manager_network_callbacks.link(&old, &b.network.nic, b.manager);
 		pass(&b, 0.03);
 	}
-	assert_true(b.manager->generation >= before + 48);
+	assert_true(b.manager->tracker->generation >= before + 48);
 	close_bench(&b);
 }
 

@@ -118,7 +118,7 @@ static void test_packet_partner(void **state)
 					       .packet = true});
 	manager_set_paused(b.manager, false);
 	work(&b, 0.04, NULL);
-	assert_int_equal(b.manager->sas.n, 3);
+	assert_int_equal(b.manager->sas->n, 3);
 	check_reason(&b, belief, "packet-partner");
 	work(&b, 0.5, belief);
 	check_reason(&b, belief, "packet-partner");
@@ -249,16 +249,16 @@ static void test_reading_policies(void **state)
 	fake_kernel_add_policy(b.fake, &optional);
 	fake_kernel_delete_policy(b.fake, 2);
 	fake_kernel_add_policy(b.fake, &bypass);
-	manager_refresh_policies(m);
+	tracker_refresh_policies(m->tracker);
 	fake_kernel_add_policy(b.fake, &optional);
-	manager_refresh_policies(m);
+	tracker_refresh_policies(m->tracker);
 	b.now += 0.08;
-	manager_refresh_policies(m);
-	assert_int_equal(m->spd.n_optional, 0);
+	tracker_refresh_policies(m->tracker);
+	assert_int_equal(m->tracker->spd.n_optional, 0);
 	b.now += 0.03;
-	manager_refresh_policies(m);
-	assert_int_equal(m->spd.n_optional, 1);
-	assert_false(m->stale);
+	tracker_refresh_policies(m->tracker);
+	assert_int_equal(m->tracker->spd.n_optional, 1);
+	assert_false(m->tracker->stale);
 
 	/* Unknown how many there are. */
 	fake_kernel_delete_policy(b.fake, 1);
@@ -266,27 +266,27 @@ static void test_reading_policies(void **state)
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &fault);
 	b.now += 1;
-	manager_refresh_policies(m);
-	assert_int_equal(m->spd.n_optional, 0);
-	assert_false(m->stale);
+	tracker_refresh_policies(m->tracker);
+	assert_int_equal(m->tracker->spd.n_optional, 0);
+	assert_false(m->tracker->stale);
 
 	/* None: then nothing is read. */
-	read_at = m->policies_read_at;
+	read_at = m->tracker->policies_read_at;
 	b.now += 1;
-	manager_refresh_policies(m);
-	assert_true(m->policies_read_at == read_at);
+	tracker_refresh_policies(m->tracker);
+	assert_true(m->tracker->policies_read_at == read_at);
 	/* They cannot be counted. */
 	while ((rest[n] = secret_alloc(b.arena, KERNEL_BATCH_SIZE)))
 		assert_true(++n < ELEMENTSOF(rest));
-	manager_refresh_policies(m);
-	assert_true(m->policies_read_at > read_at);
+	tracker_refresh_policies(m->tracker);
+	assert_true(m->tracker->policies_read_at > read_at);
 	while (n > 0)
 		secret_free(b.arena, rest[--n]);
 
 	b.now += 1;
 	fake_kernel_kill(b.fake);
-	manager_refresh_policies(m);
-	assert_true(m->stale);
+	tracker_refresh_policies(m->tracker);
+	assert_true(m->tracker->stale);
 	close_bench(&b);
 }
 
@@ -302,7 +302,7 @@ static void test_socket_policy(void **state)
 	fake_kernel_add_policy(b.fake,
 			       &(struct fake_policy_spec){
 				       .index = 1, .socket = true, .optional = true, .reqid = 1});
-	b.manager->stale = true;
+	b.manager->tracker->stale = true;
 	work(&b, 0.5, belief);
 	check_reason(&b, belief, "optional-template");
 	close_bench(&b);

@@ -261,10 +261,10 @@ static void test_copied_after_promotion(void **state)
 	belief = add_inbound(&b, 1);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_hook(b.fake, move_after_update, belief);
-	manager_read_changed(b.manager);
+	tracker_read_changed(b.manager->tracker);
 	while (manager_read_events(b.manager) > 0)
 		;
-	manager_read_changed(b.manager);
+	tracker_read_changed(b.manager->tracker);
 	manager_plan(b.manager);
 	manager_make_moves(b.manager);
 	assert_true(entry(&b, belief)->watch.from == b.now + 10);

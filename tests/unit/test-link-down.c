@@ -130,7 +130,7 @@ static void open_with_policies(struct bench *b)
 								  .inbound = index == 1,
 								  .ifindex = index < 3 ? NIC : 0});
 	pass(b, 0.3);
-	assert_int_equal(b->manager->spd.n_offloaded, 2);
+	assert_int_equal(b->manager->tracker->spd.n_offloaded, 2);
 }
 
 static void test_policies_go_with_the_nic(void **state)
@@ -171,7 +171,7 @@ static void test_policies_of_two_nics(void **state)
 		b.fake, &(struct fake_nic){.ifindex = NIC + 1, .name = "eth1", .capacity_in = 33});
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 11, .ifindex = NIC + 1});
 	pass(&b, 0.3);
-	assert_int_equal(b.manager->spd.n_offloaded, 3);
+	assert_int_equal(b.manager->tracker->spd.n_offloaded, 3);
 	(void)fake_kernel_link_down(b.fake, NIC + 1);
 	pass(&b, 0.3);
 	assert_int_equal(count_alarms(&b), 0);
@@ -210,7 +210,7 @@ static void test_policies_are_deleted(void **state)
 	pass(&b, 0.3);
 	fake_kernel_delete_policy(b.fake, 2);
 	manager_tick(b.manager); /* before the event was read */
-	assert_int_equal(b.manager->spd.n_offloaded, 0);
+	assert_int_equal(b.manager->tracker->spd.n_offloaded, 0);
 	assert_int_equal(count_lines(&b, "IPsec", ""), 0);
 	close_bench(&b);
 
@@ -219,7 +219,7 @@ static void test_policies_are_deleted(void **state)
 	fake_kernel_delete_policy(b.fake, 2);
 	fake_kernel_overrun(b.fake);
 	pass(&b, 0.5);
-	assert_int_equal(b.manager->spd.n_offloaded, 0);
+	assert_int_equal(b.manager->tracker->spd.n_offloaded, 0);
 	assert_int_equal(count_lines(&b, "IPsec", ""), 0);
 	close_bench(&b);
 }

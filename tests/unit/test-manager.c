@@ -53,7 +53,7 @@ static void test_larval_is_no_successor(void **state)
 	receive(&b, predecessor, 0.5);
 	larval = fake_belief_id(predecessor);
 	larval.spi = 0x2001;
-	assert_non_null(sa_table_find(&b.manager->sas, &larval));
+	assert_non_null(sa_table_find(b.manager->sas, &larval));
 	assert_int_equal(fake_kernel_view(b.fake, predecessor).ifindex, NIC);
 
 	moves = b.manager->promoted;
@@ -461,10 +461,10 @@ static void test_events_lost_during_a_move(void **state)
 	(void)add(&b, (struct fake_sa_spec){.peer = 10});
 	pass(&b, 1.0);
 	fake_kernel_overrun(b.fake);
-	assert_int_equal(manager_drain_events(b.manager), -ENOBUFS);
-	assert_true(b.manager->stale);
+	assert_int_equal(tracker_drain_events(b.manager->tracker), -ENOBUFS);
+	assert_true(b.manager->tracker->stale);
 	pass(&b, 0.2);
-	assert_false(b.manager->stale);
+	assert_false(b.manager->tracker->stale);
 	assert_int_equal(b.manager->resyncs, 1);
 	close_bench(&b);
 }
@@ -511,7 +511,7 @@ static void test_storm_before_a_move(void **state)
 	b.manager->environment.kernel->ops = calm;
 	assert_true(storm < 100000);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
-	assert_true(b.manager->stale);
+	assert_true(b.manager->tracker->stale);
 	work(&b, 20.0, belief);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	close_bench(&b);

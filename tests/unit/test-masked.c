@@ -129,14 +129,15 @@ static void test_together(void **state)
 		beliefs[i] = promoted(
 			&b, (struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = i});
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
-		b.manager->masked[b.manager->n_masked++] = fake_belief_id(beliefs[i]);
+		b.manager->tracker->masked[b.manager->tracker->n_masked++] =
+			fake_belief_id(beliefs[i]);
 		/* One that stood still may have left the NIC. */
 		places[i] = fake_kernel_view(b.fake, beliefs[i]).ifindex;
 	}
 	waits = fake_kernel_waits(b.fake);
 	fake_kernel_restart_counts(b.fake);
 	manager_unmask(b.manager);
-	assert_int_equal(b.manager->n_masked, 0);
+	assert_int_equal(b.manager->tracker->n_masked, 0);
 	assert_int_equal(fake_kernel_waits(b.fake) - waits, 4);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		check_alone_after(&b, beliefs[i], places[i], 0);
@@ -155,7 +156,7 @@ static void test_made_anew_and_down(void **state)
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	manager_tick(b.manager);
-	b.manager->masked[b.manager->n_masked++] = fake_belief_id(belief);
+	b.manager->tracker->masked[b.manager->tracker->n_masked++] = fake_belief_id(belief);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &lose);
 	manager_unmask(b.manager);
@@ -187,7 +188,7 @@ static void test_stopping(void **state)
 	(void)state;
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
-	b.manager->masked[b.manager->n_masked++] = fake_belief_id(belief);
+	b.manager->tracker->masked[b.manager->tracker->n_masked++] = fake_belief_id(belief);
 	manager_stop(b.manager, note_stopped, &stopped);
 	assert_true(stopped);
 	fake_kernel_restart_counts(b.fake);
@@ -224,11 +225,11 @@ static struct fake_belief *open_masked(struct bench *b)
 	fake_kernel_set_hook(b->fake, NULL, NULL);
 	assert_int_equal(fake_kernel_count(b->fake, true), 1);
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
-	manager_drain_events(b->manager);
-	manager_read_changed(b->manager);
+	tracker_drain_events(b->manager->tracker);
+	tracker_read_changed(b->manager->tracker);
 	(void)fake_kernel_send(b->fake, belief, 3, 100);
-	b->manager->masked[0] = fake_belief_id(belief);
-	b->manager->n_masked = 1;
+	b->manager->tracker->masked[0] = fake_belief_id(belief);
+	b->manager->tracker->n_masked = 1;
 	fake_kernel_restart_counts(b->fake);
 	return belief;
 }
@@ -250,13 +251,13 @@ static void test_when(void **state)
 			m->config->mode = CONFIG_MODE_OBSERVE;
 		if (i == PAUSED)
 			manager_set_paused(m, true);
-		m->stale = i == STALE;
+		m->tracker->stale = i == STALE;
 		if (i == OWING) {
 			assert_int_equal(executor_reserve(m->executor, 1), 0);
 			executor_keep(m->executor, &(struct move){.id = {.spi = 0x9999}});
 		}
 		if (i == UNKNOWN)
-			m->masked[0].spi++;
+			m->tracker->masked[0].spi++;
 		if (i == INBOUND)
 			entry(&b, belief)->description.direction = SA_DIRECTION_IN;
 		entry(&b, belief)->foreign = i == FOREIGN;

@@ -302,12 +302,12 @@ static void test_ownership_is_full(void **state)
 	for (id.spi = 1; id.spi <= PLACED_MAX; id.spi++)
 		assert_int_equal(placed_add(b.placed, &id, NIC, 1), 0);
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-	manager_drain_events(b.manager);
-	manager_read_changed(b.manager);
+	tracker_drain_events(b.manager->tracker);
+	tracker_read_changed(b.manager->tracker);
 	for (unsigned i = 0; i < 4; i++) {
 		(void)fake_kernel_send(b.fake, belief, 500, 1000);
 		b.now += 0.5;
-		manager_read_again(b.manager, &entry(&b, belief)->description.id, 1);
+		tracker_read_again(b.manager->tracker, &entry(&b, belief)->description.id, 1);
 	}
 	manager_plan(b.manager);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);

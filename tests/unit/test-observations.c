@@ -110,8 +110,8 @@ static void test_kin(void **state)
 			facts.description.id.protocol = IPPROTO_AH;
 		if (i == DIRECTION)
 			facts.description.direction = SA_DIRECTION_IN;
-		manager_take_facts(b.manager, &facts);
-		assert_int_equal(b.manager->sas.n, 2);
+		tracker_take_facts(b.manager->tracker, &facts);
+		assert_int_equal(b.manager->sas->n, 2);
 		manager_plan(b.manager);
 		assert_int_equal(reporter_n_actions(b.manager->reporter),
 				 n_actions + (i == SUCCESSOR));
@@ -173,7 +173,7 @@ static void test_replaced(void **state)
 		belief = add(&b, spec);
 		assert_int_equal(fake_kernel_receive_next(b.fake, belief, 100), 0);
 		settle(&b);
-		assert_int_equal(b.manager->sas.n, 1);
+		assert_int_equal(b.manager->sas->n, 1);
 		check_description(&b, belief, &spec);
 		close_bench(&b);
 	}
@@ -517,8 +517,8 @@ static void test_told(void **state)
 	pass(&b, 0.5);
 	id = fake_belief_id(larval);
 	id.spi = 0x2002;
-	assert_non_null(sa_table_find(&b.manager->sas, &id));
-	assert_int_equal(sa_table_find(&b.manager->sas, &id)->handle, POLICY_NONE);
+	assert_non_null(sa_table_find(b.manager->sas, &id));
+	assert_int_equal(sa_table_find(b.manager->sas, &id)->handle, POLICY_NONE);
 	assert_int_equal(told(&b, "Not touching SA"), 0);
 	/* A dump asks for nothing more, though there is a larval SA. */
 	fake_kernel_restart_counts(b.fake);
@@ -549,20 +549,20 @@ static void test_many_events(void **state)
 			beliefs[n] =
 				add(&b, (struct fake_sa_spec){
 						.spi = 0x1001 + n, .peer = 10 + n, .reqid = 1 + n});
-		manager_drain_events(b.manager);
-		assert_int_equal(b.manager->n_changed, counts[i]);
-		manager_read_changed(b.manager);
-		assert_int_equal(b.manager->n_changed, 0);
+		tracker_drain_events(b.manager->tracker);
+		assert_int_equal(b.manager->tracker->changes.n, counts[i]);
+		tracker_read_changed(b.manager->tracker);
+		assert_int_equal(b.manager->tracker->changes.n, 0);
 		assert_int_equal(fake_kernel_messages(b.fake), counts[i]);
-		assert_int_equal(b.manager->sas.n, counts[i]);
+		assert_int_equal(b.manager->sas->n, counts[i]);
 		for (unsigned n = 0; n < counts[i]; n++) {
 			assert_non_null(entry(&b, beliefs[n]));
 			assert_true(entry(&b, beliefs[n])->moved_at == b.now);
 			(void)fake_ike_delete(b.fake, beliefs[n]);
 		}
 		settle(&b);
-		assert_int_equal(b.manager->sas.n, 0);
-		assert_false(b.manager->stale);
+		assert_int_equal(b.manager->sas->n, 0);
+		assert_false(b.manager->tracker->stale);
 		close_bench(&b);
 	}
 }
@@ -576,12 +576,12 @@ static void test_too_many_events(void **state)
 	(void)state;
 	open_bench_with(&b, rarely);
 	for (id.spi = 1; id.spi <= 4096; id.spi++) {
-		manager_note_changed(b.manager, &id);
-		assert_false(b.manager->stale);
+		tracker_note_changed(b.manager->tracker, &id);
+		assert_false(b.manager->tracker->stale);
 	}
-	manager_note_changed(b.manager, &id);
-	assert_true(b.manager->stale);
-	assert_int_equal(b.manager->n_changed, 4096);
+	tracker_note_changed(b.manager->tracker, &id);
+	assert_true(b.manager->tracker->stale);
+	assert_int_equal(b.manager->tracker->changes.n, 4096);
 	close_bench(&b);
 }
 
@@ -597,7 +597,7 @@ static void test_missing(void **state)
 		beliefs[i] = add(&b, (struct fake_sa_spec){
 					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
 	pass(&b, 0.5);
-	assert_int_equal(b.manager->sas.n, ELEMENTSOF(beliefs));
+	assert_int_equal(b.manager->sas->n, ELEMENTSOF(beliefs));
 	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
 	fake_kernel_overrun(b.fake);
@@ -605,9 +605,9 @@ static void test_missing(void **state)
 	no_memory_for = sizeof(struct sa_id);
 	assert_int_equal(manager_dump(b.manager), 0);
 	no_memory_for = 0;
-	assert_int_equal(b.manager->sas.n, ELEMENTSOF(beliefs));
+	assert_int_equal(b.manager->sas->n, ELEMENTSOF(beliefs));
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->sas.n, 1);
+	assert_int_equal(b.manager->sas->n, 1);
 	close_bench(&b);
 }
 
@@ -629,9 +629,9 @@ static void test_not_asked_for(void **state)
 			ids[i].spi = 0x2000 + i;
 	}
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
-	manager_read_again(b.manager, ids, ELEMENTSOF(ids) - 1);
+	tracker_read_again(b.manager->tracker, ids, ELEMENTSOF(ids) - 1);
 	assert_non_null(entry(&b, belief));
-	manager_read_again(b.manager, ids, ELEMENTSOF(ids));
+	tracker_read_again(b.manager->tracker, ids, ELEMENTSOF(ids));
 	assert_null(entry(&b, belief));
 	close_bench(&b);
 }
@@ -659,7 +659,7 @@ static void test_unreadable(void **state)
 	ops.dump = dump_too_short;
 	kernel->ops = &ops;
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->sas.n, 0);
+	assert_int_equal(b.manager->sas->n, 0);
 	close_bench(&b);
 }
 
@@ -675,14 +675,14 @@ static void test_very_many_missing(void **state)
 		beliefs[i] = add(
 			&b, (struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 1});
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->sas.n, ELEMENTSOF(beliefs));
+	assert_int_equal(b.manager->sas->n, ELEMENTSOF(beliefs));
 	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
 	fake_kernel_overrun(b.fake);
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->sas.n, 2);
+	assert_int_equal(b.manager->sas->n, 2);
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->sas.n, 1);
+	assert_int_equal(b.manager->sas->n, 1);
 	close_bench(&b);
 }
 
@@ -753,7 +753,7 @@ static void test_sampled(void **state)
 	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
 	b.now += 0.033;
 	id = fake_belief_id(belief);
-	manager_read_again(b.manager, &id, 1);
+	tracker_read_again(b.manager->tracker, &id, 1);
 	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
 	close_bench(&b);
 }
@@ -825,7 +825,7 @@ static void test_larval_in_place(void **state)
 			assert_int_equal(manager_dump(b.manager), 0);
 		else
 			settle(&b);
-		assert_int_equal(b.manager->n_masked, 0);
+		assert_int_equal(b.manager->tracker->n_masked, 0);
 		assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_LARVAL);
 		assert_int_equal(entry(&b, belief)->handle, POLICY_NONE);
 		close_bench(&b);
@@ -844,14 +844,15 @@ static void test_many_larvals(void **state)
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
 	facts.description = entry(&b, belief)->description;
-	b.manager->dumping = true;
-	for (size_t i = 0; i < ELEMENTSOF(b.manager->masked) + 2; i++) {
-		manager_take_facts(b.manager, &facts);
-		assert_int_equal(b.manager->n_masked, i < ELEMENTSOF(b.manager->masked)
-							      ? i + 1
-							      : ELEMENTSOF(b.manager->masked));
+	b.manager->tracker->dumping = true;
+	for (size_t i = 0; i < ELEMENTSOF(b.manager->tracker->masked) + 2; i++) {
+		tracker_take_facts(b.manager->tracker, &facts);
+		assert_int_equal(b.manager->tracker->n_masked,
+				 i < ELEMENTSOF(b.manager->tracker->masked)
+					 ? i + 1
+					 : ELEMENTSOF(b.manager->tracker->masked));
 	}
-	b.manager->dumping = false;
+	b.manager->tracker->dumping = false;
 	close_bench(&b);
 }
 
@@ -871,18 +872,18 @@ static void test_larval_before(void **state)
 	facts.add_time = entry(&b, belief)->add_time;
 	larval = facts;
 	larval.hands_off = HANDS_OFF_LARVAL;
-	b.manager->generation++;
-	b.manager->dumping = true;
-	manager_take_facts(b.manager, &larval);
-	assert_int_equal(b.manager->n_masked, 0);
-	manager_take_facts(b.manager, &facts);
-	assert_int_equal(b.manager->n_masked, 1);
-	b.manager->dumping = false;
-	manager_take_facts(b.manager, &facts);
-	assert_int_equal(b.manager->n_masked, 1);
+	b.manager->tracker->generation++;
+	b.manager->tracker->dumping = true;
+	tracker_take_facts(b.manager->tracker, &larval);
+	assert_int_equal(b.manager->tracker->n_masked, 0);
+	tracker_take_facts(b.manager->tracker, &facts);
+	assert_int_equal(b.manager->tracker->n_masked, 1);
+	b.manager->tracker->dumping = false;
+	tracker_take_facts(b.manager->tracker, &facts);
+	assert_int_equal(b.manager->tracker->n_masked, 1);
 	/* The next one does not show it. */
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->n_masked, 0);
+	assert_int_equal(b.manager->tracker->n_masked, 0);
 	close_bench(&b);
 }
 
@@ -905,7 +906,7 @@ static void test_larval_of_missing(void **state)
 	assert_true(entry(&b, belief)->missing_since == 0);
 	sampled_at = entry(&b, belief)->shadow.sampled_at;
 	b.now += 0.01;
-	manager_read_again(b.manager, &id, 1);
+	tracker_read_again(b.manager->tracker, &id, 1);
 	assert_int_equal(entry(&b, belief)->ifindex, NIC);
 	assert_true(entry(&b, belief)->missing_since == b.now);
 	/* What it is restored from is not of the larval one. */
@@ -923,28 +924,28 @@ static void test_policies(void **state)
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
 	manager_free(b.manager);
 	start_manager(&b, rarely);
-	assert_int_equal(b.manager->spd.n_optional, 1);
-	assert_int_equal(b.manager->n_masked, 0);
+	assert_int_equal(b.manager->tracker->spd.n_optional, 1);
+	assert_int_equal(b.manager->tracker->n_masked, 0);
 	close_bench(&b);
 
 	open_bench_with(&b, rarely);
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
 	fake_kernel_overrun(b.fake);
 	settle(&b);
-	assert_true(b.manager->stale);
+	assert_true(b.manager->tracker->stale);
 	pass(&b, 0.2);
-	assert_false(b.manager->stale);
-	assert_int_equal(b.manager->spd.n_optional, 1);
+	assert_false(b.manager->tracker->stale);
+	assert_int_equal(b.manager->tracker->spd.n_optional, 1);
 	close_bench(&b);
 
 	/* One that becomes optional. */
 	open_bench_with(&b, rarely);
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1});
 	settle(&b);
-	assert_int_equal(b.manager->spd.n_optional, 0);
+	assert_int_equal(b.manager->tracker->spd.n_optional, 0);
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1, .optional = true});
 	settle(&b);
-	assert_int_equal(b.manager->spd.n_optional, 1);
+	assert_int_equal(b.manager->tracker->spd.n_optional, 1);
 	close_bench(&b);
 }
 
@@ -957,7 +958,7 @@ static void tell_policy_expired(struct bench *b, uint32_t index)
 	assert_non_null(message);
 	assert_non_null(nlmsg_put(message, 0, 0, XFRM_MSG_POLEXPIRE, 0, 0));
 	assert_int_equal(nlmsg_append(message, &expiry, sizeof(expiry), NLMSG_ALIGNTO), 0);
-	assert_int_equal(manager_handle_event(nlmsg_hdr(message), false, b->manager), 0);
+	assert_int_equal(tracker_handle_event(nlmsg_hdr(message), false, b->manager->tracker), 0);
 	nlmsg_free(message);
 }
 
@@ -974,7 +975,7 @@ static void test_offloaded_policies(void **state)
 		fake_kernel_add_policy(b.fake,
 				       &(struct fake_policy_spec){.index = 1, .ifindex = NIC});
 		settle(&b);
-		assert_int_equal(b.manager->spd.n_offloaded, 1);
+		assert_int_equal(b.manager->tracker->spd.n_offloaded, 1);
 		if (way == 0)
 			fake_kernel_delete_policy(b.fake, 1);
 		else if (way == 1)
@@ -982,12 +983,12 @@ static void test_offloaded_policies(void **state)
 		else
 			tell_policy_expired(&b, 1);
 		settle(&b);
-		assert_int_equal(b.manager->spd.n_offloaded, 0);
-		assert_false(b.manager->stale);
+		assert_int_equal(b.manager->tracker->spd.n_offloaded, 0);
+		assert_false(b.manager->tracker->stale);
 		assert_non_null(entry(&b, belief));
 		/* What a flush of SAs left, the next dump tells. */
 		tell_event(&b, belief, XFRM_MSG_FLUSHSA, false);
-		assert_true(b.manager->stale);
+		assert_true(b.manager->tracker->stale);
 		assert_true(entry(&b, belief)->deleted_by_other);
 		close_bench(&b);
 	}
@@ -1037,16 +1038,16 @@ static void test_events_without_news(void **state)
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
 	message.nlmsg_type = XFRM_MSG_NEWSA;
-	assert_int_equal(manager_handle_event(&message, false, b.manager), 0);
-	assert_int_equal(b.manager->n_changed, 0);
+	assert_int_equal(tracker_handle_event(&message, false, b.manager->tracker), 0);
+	assert_int_equal(b.manager->tracker->changes.n, 0);
 	message.nlmsg_type = XFRM_MSG_MIGRATE;
-	assert_int_equal(manager_handle_event(&message, true, b.manager), 0);
-	assert_false(b.manager->stale);
-	assert_int_equal(manager_handle_event(&message, false, b.manager), 0);
-	assert_true(b.manager->stale);
-	assert_int_equal(manager_handle_event(&message, true, b.manager), 0);
-	assert_true(b.manager->stale);
-	assert_int_equal(b.manager->n_changed, 0);
+	assert_int_equal(tracker_handle_event(&message, true, b.manager->tracker), 0);
+	assert_false(b.manager->tracker->stale);
+	assert_int_equal(tracker_handle_event(&message, false, b.manager->tracker), 0);
+	assert_true(b.manager->tracker->stale);
+	assert_int_equal(tracker_handle_event(&message, true, b.manager->tracker), 0);
+	assert_true(b.manager->tracker->stale);
+	assert_int_equal(b.manager->tracker->changes.n, 0);
 	assert_non_null(entry(&b, belief));
 	close_bench(&b);
 }
@@ -1062,13 +1063,13 @@ static void test_no_kernel(void **state)
 	for (unsigned stale = 0; stale < 2; stale++) {
 		open_bench(&b);
 		belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
-		generation = b.manager->generation;
+		generation = b.manager->tracker->generation;
 		fake_kernel_kill(b.fake);
-		b.manager->stale = stale;
+		b.manager->tracker->stale = stale;
 		assert_int_equal(manager_dump(b.manager), -ESHUTDOWN);
-		assert_int_equal(b.manager->generation, generation + !stale);
+		assert_int_equal(b.manager->tracker->generation, generation + !stale);
 		assert_non_null(entry(&b, belief));
-		assert_false(b.manager->dumping);
+		assert_false(b.manager->tracker->dumping);
 		close_bench(&b);
 	}
 }
@@ -1189,11 +1190,11 @@ static void test_no_room_to_read(void **state)
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	while ((rest[n] = secret_alloc(b.arena, 16384)))
 		n++;
-	manager_read_again(b.manager, &id, 1);
+	tracker_read_again(b.manager->tracker, &id, 1);
 	assert_non_null(entry(&b, belief));
 	while (n > 0)
 		secret_free(b.arena, rest[--n]);
-	manager_read_again(b.manager, &id, 1);
+	tracker_read_again(b.manager->tracker, &id, 1);
 	assert_null(entry(&b, belief));
 	close_bench(&b);
 }

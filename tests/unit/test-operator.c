@@ -539,7 +539,7 @@ static void test_cancelled_moves(void **state)
 		open_half_way(&b, beliefs);
 		assert_int_equal(n_pending(&b, beliefs), 4);
 		if (stale) {
-			b.manager->stale = true;
+			b.manager->tracker->stale = true;
 			manager_make_moves(b.manager);
 		} else {
 			manager_set_paused(b.manager, true);
@@ -552,7 +552,7 @@ static void test_cancelled_moves(void **state)
 		b.now += 10;
 		manager_plan(b.manager);
 		assert_int_equal(b.manager->promoted, stale ? KERNEL_BATCH_MESSAGES : 12);
-		b.manager->stale = false;
+		b.manager->tracker->stale = false;
 		manager_plan(b.manager);
 		assert_int_equal(b.manager->promoted, 12);
 		close_bench(&b);
@@ -675,11 +675,11 @@ static void test_planned_move_is_of_one_sa(void **state)
 		policy_sa_get(b.manager->policy, handle, b.now, &view);
 	}
 	assert_int_equal(fake_ike_delete(b.fake, beliefs[i - 1]), 0);
-	(void)manager_drain_events(b.manager);
-	manager_read_changed(b.manager);
+	(void)tracker_drain_events(b.manager->tracker);
+	tracker_read_changed(b.manager->tracker);
 	other = add(&b, (struct fake_sa_spec){.spi = 0x2001, .peer = 30, .reqid = 30});
-	(void)manager_drain_events(b.manager);
-	manager_read_changed(b.manager);
+	(void)tracker_drain_events(b.manager->tracker);
+	tracker_read_changed(b.manager->tracker);
 	pass(&b, 0);
 	assert_int_equal(entry(&b, other)->handle, handle);
 	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, 0);

@@ -121,8 +121,8 @@ static void spi_is_shared(struct bench *b, struct fake_belief *belief)
 {
 	(void)belief;
 	(void)add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11, .reqid = 2});
-	manager_drain_events(b->manager);
-	manager_read_changed(b->manager);
+	tracker_drain_events(b->manager->tracker);
+	tracker_read_changed(b->manager->tracker);
 }
 
 /* As nothing of the daemon's can restore it. */
@@ -983,13 +983,13 @@ static void test_no_memory_for_policy(void **state)
 		facts.description.id.spi++;
 		facts.description.reqid++;
 		no_growth = true;
-		manager_take_facts(b.manager, &facts);
+		tracker_take_facts(b.manager->tracker, &facts);
 		no_growth = false;
-		sa = sa_table_find(&b.manager->sas, &facts.description.id);
+		sa = sa_table_find(b.manager->sas, &facts.description.id);
 		assert_non_null(sa);
 		failures += sa->handle == POLICY_NONE;
 		assert_true(sa->handle == POLICY_NONE || sa->handle == n);
-		manager_take_facts(b.manager, &facts);
+		tracker_take_facts(b.manager->tracker, &facts);
 		assert_int_equal(sa->handle, n);
 	}
 	assert_true(failures > 10);
@@ -1005,12 +1005,12 @@ static void test_no_memory_for_changes(void **state)
 	(void)state;
 	open_bench(&b);
 	no_growth = true;
-	while (b.manager->n_changed < b.manager->n_changed_allocated)
-		manager_note_changed(b.manager, &id);
-	assert_false(b.manager->stale);
-	manager_note_changed(b.manager, &id);
+	while (b.manager->tracker->changes.n < b.manager->tracker->changes.n_allocated)
+		tracker_note_changed(b.manager->tracker, &id);
+	assert_false(b.manager->tracker->stale);
+	tracker_note_changed(b.manager->tracker, &id);
 	no_growth = false;
-	assert_true(b.manager->stale);
+	assert_true(b.manager->tracker->stale);
 	close_bench(&b);
 }
 
@@ -1060,8 +1060,8 @@ static void test_no_memory_for_entry_of_promoted(void **state)
 static void open_masked_stage(struct stage *stage, struct bench *b, const struct scenario *scenario)
 {
 	open_stage(stage, b, scenario);
-	b->manager->masked[0] = fake_belief_id(stage->belief);
-	b->manager->n_masked = 1;
+	b->manager->tracker->masked[0] = fake_belief_id(stage->belief);
+	b->manager->tracker->n_masked = 1;
 }
 
 /* It is another SA by what is read then, and its entry is lost until the next dump. */
@@ -1106,18 +1106,18 @@ static void test_not_made_anew(void **state)
 
 		open_masked_stage(&stage, &b, &scenarios[i]);
 		sa = entry(&b, stage.belief);
-		n = b.manager->sas.n;
+		n = b.manager->sas->n;
 		packets = sa->packets;
 		(void)fake_kernel_send(b.fake, stage.belief, 10, 100);
 		manager_unmask(b.manager);
 		assert_true(stage.done);
-		assert_int_equal(b.manager->sas.n, n);
+		assert_int_equal(b.manager->sas->n, n);
 		assert_ptr_equal(entry(&b, stage.belief), sa);
 		assert_int_equal(sa->packets, packets);
 		assert_int_equal(sa->ifindex, NIC);
 		assert_true(shadow_exists(&sa->shadow));
 		assert_int_equal(executor_owed(b.manager->executor), 0);
-		assert_int_equal(b.manager->n_masked, 0);
+		assert_int_equal(b.manager->tracker->n_masked, 0);
 		close_bench(&b);
 	}
 }

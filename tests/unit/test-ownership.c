@@ -638,9 +638,10 @@ static void test_same_state(void **state)
 		facts.bytes = sa->bytes;
 		facts.packets = sa->packets;
 		differ(cases[i].difference, sa, &facts);
-		assert_int_equal(manager_is_same_state(b.manager, sa, &facts), cases[i].same);
-		b.manager->stale = true;
-		assert_int_equal(manager_is_same_state(b.manager, sa, &facts),
+		assert_int_equal(tracker_is_same_state(b.manager->tracker, sa, &facts),
+				 cases[i].same);
+		b.manager->tracker->stale = true;
+		assert_int_equal(tracker_is_same_state(b.manager->tracker, sa, &facts),
 				 cases[i].same_if_stale);
 		close_bench(&b);
 	}
@@ -682,13 +683,13 @@ static void check_gone(struct bench *b, struct fake_belief *belief, uint16_t new
 	struct sa_id id = fake_belief_id(belief);
 
 	assert_int_equal(entry(b, belief)->deleted_by_other, gone);
-	assert_int_equal(b->manager->n_changed, gone ? 2 : 0);
+	assert_int_equal(b->manager->tracker->changes.n, gone ? 2 : 0);
 	if (!gone)
 		return;
-	assert_memory_equal(&b->manager->changed[0], &id, sizeof(id));
+	assert_memory_equal(&b->manager->tracker->changes.ids[0], &id, sizeof(id));
 	id.family = new_family;
 	id.destination = sa_address_read(new_family, new_destination);
-	assert_memory_equal(&b->manager->changed[1], &id, sizeof(id));
+	assert_memory_equal(&b->manager->tracker->changes.ids[1], &id, sizeof(id));
 }
 
 /* One field of XFRMA_MIGRATE is another one than the SA's. */
@@ -732,20 +733,20 @@ static void test_migrate_names_it(void **state)
 		/* Neither another attribute nor one that is cut tells anything. */
 		add_migrate(&m, XFRMA_KMADDRESS, &migrate, sizeof(migrate));
 		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate) - 4);
-		manager_note_migrated(b.manager, &m.header);
-		assert_int_equal(b.manager->n_changed, 0);
+		tracker_note_migrated(b.manager->tracker, &m.header);
+		assert_int_equal(b.manager->tracker->changes.n, 0);
 		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate));
-		manager_note_migrated(b.manager, &m.header);
+		tracker_note_migrated(b.manager->tracker, &m.header);
 		check_gone(&b, belief, AF_INET6, &migrate.new_daddr, cases[i].gone);
 
 		/* Without a reqid it is any, and what else differs still counts. */
 		entry(&b, belief)->deleted_by_other = false;
-		b.manager->n_changed = 0;
+		b.manager->tracker->changes.n = 0;
 		migrate.reqid = 0;
 		m.header.nlmsg_len = NLMSG_HDRLEN;
 		(void)extend(&m, sizeof(struct xfrm_userpolicy_id));
 		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate));
-		manager_note_migrated(b.manager, &m.header);
+		tracker_note_migrated(b.manager->tracker, &m.header);
 		check_gone(&b, belief, AF_INET6, &migrate.new_daddr,
 			   cases[i].gone || strcmp(cases[i].text, "reqid") == 0);
 		close_bench(&b);
@@ -798,7 +799,7 @@ static void test_migrate_state_names_it(void **state)
 			((uint8_t *)&migrate)[cases[i].offset] ^= 1;
 			memcpy(extend(&m, sizeof(migrate)), &migrate, sizeof(migrate));
 			m.header.nlmsg_len -= cut;
-			manager_note_migrated(b.manager, &m.header);
+			tracker_note_migrated(b.manager->tracker, &m.header);
 			check_gone(&b, belief, migrate.new_family, &migrate.new_daddr,
 				   cases[i].gone && !cut);
 			close_bench(&b);

@@ -74,7 +74,7 @@ static void test_modes(void **state)
 		out = outbound(&b, 1);
 		in = inbound(&b, 1);
 		go_down(&b);
-		assert_true(b.manager->stale); /* all SAs are looked at */
+		assert_true(b.manager->tracker->stale); /* all SAs are looked at */
 		assert_false(is_due(&b, MANAGER_LOST));
 		assert_int_equal(is_back(&b, out), cases[i].out);
 		assert_int_equal(is_back(&b, in), cases[i].in);
@@ -137,7 +137,7 @@ static void test_nothing_there(void **state)
 	(void)add(&b, (struct fake_sa_spec){.spi = 0x1101, .peer = 91, .reqid = 91});
 	pass(&b, 0.5);
 	tell_link(&b, false);
-	assert_false(b.manager->stale || is_due(&b, MANAGER_LOST));
+	assert_false(b.manager->tracker->stale || is_due(&b, MANAGER_LOST));
 	pass(&b, 2.0);
 	assert_int_equal(told(&b, "SAs that went down"), 0);
 	close_bench(&b);
@@ -382,7 +382,7 @@ static void test_inbound_after_a_long_time(void **state)
 	b.manager->config->interval = 100;
 	b.now += 60;
 	go_down(&b);
-	assert_true(b.manager->stale);
+	assert_true(b.manager->tracker->stale);
 	assert_true(is_back(&b, belief));
 	assert_int_equal(fake_kernel_view(b.fake, belief).sequence_out, 0);
 	close_bench(&b);
@@ -454,7 +454,7 @@ static void test_owed(void **state)
 	executor_keep(b.manager->executor, &move);
 	go_down(&b);
 	assert_false(fake_kernel_view(b.fake, belief).exists);
-	assert_false(b.manager->stale);
+	assert_false(b.manager->tracker->stale);
 	b.manager->config->on_link_down = CONFIG_LINK_DOWN_LEAVE;
 	manager_tick(b.manager);
 	assert_non_null(entry(&b, belief));

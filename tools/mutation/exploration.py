@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The list of faults that explore-manager alone must notice. An entry:
 
-    no-drain daemon/manager-link.c attempt
-    - manager_drain_events(m);
+    no-rescue daemon/manager.c complete_interrupted
+    - migrator_restore(m->migrator, &move);
     + ;
-    = An SA that the IKE daemon deleted comes back when its NIC goes down.
+    = An SA whose daemon was killed in the middle of its move is lost.
 
 Name, file and function; what stands there once (line ends count as blanks), and what stands there with the fault; what that means. Several pairs of "-" and
 "+" are one fault. With "~" instead of "=" it is a fault that the exploration cannot notice, and the reason is why not. "#"

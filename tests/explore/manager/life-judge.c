@@ -49,7 +49,7 @@ static void judge_daemon(struct life *life)
 		life_complain(life, "%zu SAs are owed to the kernel", executor_owed(m->executor));
 	if (shadows_restoring(m->shadows) > 0)
 		life_complain(life, "a NIC that went down is not done with");
-	TAILQ_FOREACH(sa, &m->sas.all, list)
+	TAILQ_FOREACH(sa, &m->sas->all, list)
 		if (sa->foreign)
 			life_complain(life, "SA %#x has become somebody else's",
 				      sa->description.id.spi);

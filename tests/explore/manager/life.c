@@ -196,7 +196,7 @@ static void explain(struct life *life, const struct fake_belief *belief)
 {
 	struct manager *m = life->manager;
 	struct sa_id id = fake_belief_id(belief);
-	const struct sa *sa = sa_table_find(&m->sas, &id);
+	const struct sa *sa = sa_table_find(m->sas, &id);
 	struct policy_sa_view view = {};
 	struct explanation e;
 

@@ -4,17 +4,16 @@
  * taken for ours would be moved without permission; one of ours that is taken for foreign would
  * stay in its NIC, with its key, until the IKE daemon deletes it.
  */
-#include "manager.h"
-#include "sa/placed.h"
+#include "sa/tracker-internal.h"
 #include "xfrm/compat.h"
 
 #include <netlink/msg.h>
 #include <string.h>
 
-bool manager_owns(struct manager *m, const struct sa *sa)
+bool tracker_owns(const struct tracker *tracker, const struct sa *sa)
 {
-	return sa->ifindex == 0 || placed_contains(m->environment.placed, &sa->description.id,
-						   sa->ifindex, sa->add_time);
+	return sa->ifindex == 0 ||
+	       placed_contains(tracker->placed, &sa->description.id, sa->ifindex, sa->add_time);
 }
 
 /* An UPDSA can change nothing else of a shape. */
@@ -30,13 +29,13 @@ static bool same_but_if_id(const struct sa_shape *a, const struct sa_shape *b)
  * xfrm_timer_handler() rewrites the time when an SA was added after the clock was stepped, and
  * UPDSA can change the if_id. Then no event tells of a deletion, and no counter goes back.
  */
-bool manager_is_same_state(const struct manager *m, const struct sa *sa,
+bool tracker_is_same_state(const struct tracker *tracker, const struct sa *sa,
 			   const struct sa_facts *facts)
 {
 	const struct sa_description *a = &sa->description, *b = &facts->description;
 
 	return sa->ifindex != 0 && !sa->foreign && !sa->deleted_by_other &&
-	       (!m->stale || facts->add_time == sa->add_time) &&
+	       (!tracker->stale || facts->add_time == sa->add_time) &&
 	       sa->ifindex == facts->offload_ifindex && facts->bytes >= sa->bytes &&
 	       facts->packets >= sa->packets && a->reqid == b->reqid && a->mode == b->mode &&
 	       a->cpu == b->cpu && a->label == b->label &&
@@ -44,56 +43,57 @@ bool manager_is_same_state(const struct manager *m, const struct sa *sa,
 	       same_but_if_id(sa->shape, &facts->shape);
 }
 
-static bool find_original(const struct manager *m, const struct sa *sa, struct sa_id *ret_id)
+static bool find_original(const struct tracker *tracker, const struct sa *sa, struct sa_id *ret_id)
 {
 	const struct sa *original;
 	struct sa_id id;
 
 	/* The first dump may show the original after the copy. */
-	if ((m->dumping && m->generation == 1) ||
-	    !placed_find_same(m->environment.placed, &sa->description.id, sa->add_time, &id))
+	if ((tracker->dumping && tracker->generation == 1) ||
+	    !placed_find_same(tracker->placed, &sa->description.id, sa->add_time, &id))
 		return false;
-	original = sa_table_find(&m->sas, &id);
+	original = sa_table_find(&tracker->sas, &id);
 	if (original && original != sa && !original->deleted_by_other)
 		return false;
 	*ret_id = id;
 	return true;
 }
 
-bool manager_is_copy(const struct manager *m, const struct sa *sa)
+bool tracker_is_copy(const struct tracker *tracker, const struct sa *sa)
 {
 	struct sa_id id;
 
-	return find_original(m, sa, &id);
+	return find_original(tracker, sa, &id);
 }
 
-bool manager_adopt(struct manager *m, const struct sa *sa)
+bool tracker_adopt(struct tracker *tracker, const struct sa *sa)
 {
-	struct placed *placed = m->environment.placed;
+	struct placed *placed = tracker->placed;
 	const struct sa_id *id = &sa->description.id;
 	struct sa_id original;
 
-	if (!find_original(m, sa, &original) ||
+	if (!find_original(tracker, sa, &original) ||
 	    placed_add(placed, id, sa->ifindex, sa->add_time) < 0)
 		return false;
 	if (memcmp(&original, id, sizeof(original)) != 0)
 		(void)placed_remove(placed, &original);
-	m->look_anew |= peer_moves_learn(m->peer_moves, &sa->description, manager_now(m));
+	if (peer_moves_learn(tracker->peer_moves, &sa->description, tracker_now(tracker)))
+		tracker->callbacks->peers_moved(tracker->userdata);
 	return true;
 }
 
 /* Until it is read again nobody puts it back with its old addresses. Under its new ones it is read
  * at once, since it may still be in its NIC. */
-static void note_gone(struct manager *m, struct sa *sa, uint16_t new_family,
+static void note_gone(struct tracker *tracker, struct sa *sa, uint16_t new_family,
 		      const xfrm_address_t *new_destination)
 {
 	struct sa_id id = sa->description.id;
 
 	sa->deleted_by_other = true;
-	manager_note_changed(m, &id);
+	tracker_note_changed(tracker, &id);
 	id.family = new_family;
 	id.destination = sa_address_read(new_family, new_destination);
-	manager_note_changed(m, &id);
+	tracker_note_changed(tracker, &id);
 }
 
 static bool same_address(uint16_t family, const struct sa_address *a, const xfrm_address_t *b)
@@ -104,11 +104,11 @@ static bool same_address(uint16_t family, const struct sa_address *a, const xfrm
 }
 
 /* As xfrm_migrate_state_find(): it moves one SA of these addresses, and does not tell which. */
-static void note_migrate(struct manager *m, const struct xfrm_user_migrate *migrate)
+static void note_migrate(struct tracker *tracker, const struct xfrm_user_migrate *migrate)
 {
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &m->sas.all, list) {
+	TAILQ_FOREACH(sa, &tracker->sas.all, list) {
 		const struct sa_description *d = &sa->description;
 
 		if (d->id.family == migrate->old_family && d->id.protocol == migrate->proto &&
@@ -116,11 +116,12 @@ static void note_migrate(struct manager *m, const struct xfrm_user_migrate *migr
 		    (migrate->reqid == 0 || d->reqid == migrate->reqid) &&
 		    same_address(d->id.family, &d->id.destination, &migrate->old_daddr) &&
 		    same_address(d->id.family, &d->source, &migrate->old_saddr))
-			note_gone(m, sa, migrate->new_family, &migrate->new_daddr);
+			note_gone(tracker, sa, migrate->new_family, &migrate->new_daddr);
 	}
 }
 
-static void note_migrate_state(struct manager *m, const struct xfrm_compat_migrate_state *migrate)
+static void note_migrate_state(struct tracker *tracker,
+			       const struct xfrm_compat_migrate_state *migrate)
 {
 	const struct xfrm_usersa_id *old = &migrate->id;
 	struct sa_id id = {
@@ -131,17 +132,17 @@ static void note_migrate_state(struct manager *m, const struct xfrm_compat_migra
 		.family = old->family,
 		.protocol = old->proto,
 	};
-	struct sa *sa = sa_table_find(&m->sas, &id);
+	struct sa *sa = sa_table_find(&tracker->sas, &id);
 
 	if (!sa)
 		return;
 	if (migrate->new_family != old->family ||
 	    !same_address(old->family, &id.destination, &migrate->new_daddr) ||
 	    !same_address(old->family, &sa->description.source, &migrate->new_saddr))
-		note_gone(m, sa, migrate->new_family, &migrate->new_daddr);
+		note_gone(tracker, sa, migrate->new_family, &migrate->new_daddr);
 }
 
-void manager_note_migrated(struct manager *m, const struct nlmsghdr *message)
+void tracker_note_migrated(struct tracker *tracker, const struct nlmsghdr *message)
 {
 	struct nlmsghdr *p = (struct nlmsghdr *)message;
 	struct nlattr *attribute;
@@ -149,44 +150,12 @@ void manager_note_migrated(struct manager *m, const struct nlmsghdr *message)
 
 	if (message->nlmsg_type == XFRM_COMPAT_MSG_MIGRATE_STATE) {
 		if (nlmsg_datalen(message) >= (int)sizeof(struct xfrm_compat_migrate_state))
-			note_migrate_state(m, nlmsg_data(message));
+			note_migrate_state(tracker, nlmsg_data(message));
 		return;
 	}
 	nlmsg_for_each_attr(attribute, p, (int)sizeof(struct xfrm_userpolicy_id), remaining) {
 		if (nla_type(attribute) == XFRMA_MIGRATE &&
 		    nla_len(attribute) >= (int)sizeof(struct xfrm_user_migrate))
-			note_migrate(m, nla_data(attribute));
+			note_migrate(tracker, nla_data(attribute));
 	}
-}
-
-static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, void *userdata)
-{
-	struct manager *m = userdata;
-	const struct sa *sa = sa_table_find(&m->sas, id);
-
-	return sa && sa->ifindex == ifindex && sa->add_time == add_time;
-}
-
-void manager_start_ownership(struct manager *m)
-{
-	_cleanup_free_ struct sa_id *foreign = NULL;
-	struct placed *placed = m->environment.placed;
-	size_t n = 0;
-	struct sa *sa;
-
-	if (placed_leave_unless(placed, is_alive, m, manager_now(m)) > 0)
-		foreign = calloc(m->sas.n + 1, sizeof(*foreign));
-	if (foreign) {
-		TAILQ_FOREACH(sa, &m->sas.all, list)
-			if (sa->foreign)
-				foreign[n++] = sa->description.id;
-		manager_read_again(m, foreign, n);
-	}
-	manager_save_ownership(m);
-}
-
-void manager_save_ownership(struct manager *m)
-{
-	placed_prune(m->environment.placed, manager_now(m));
-	(void)placed_save_if_changed(m->environment.placed);
 }

@@ -10,13 +10,13 @@
  * deleted them raise an alarm: without them traffic leaves in clear text. The same while there are
  * optional templates, so that one that is gone is forgotten.
  */
-#include "manager.h"
+#include "sa/tracker-internal.h"
 
 #include <errno.h>
 
 #define READING_SHARE 10.0
 
-static void raise_alarms(struct manager *m, const struct spd *before)
+static void raise_alarms(struct tracker *tracker, const struct spd *before)
 {
 	for (size_t i = 0; i < before->n_offloaded; i++) {
 		int ifindex = before->offloaded[i].ifindex;
@@ -25,46 +25,46 @@ static void raise_alarms(struct manager *m, const struct spd *before)
 
 		for (size_t j = 0; j < i; j++)
 			first &= before->offloaded[j].ifindex != ifindex;
-		n = first ? spd_count_missing(before, &m->spd, ifindex) : 0;
-		/* If events were lost, somebody may have deleted them. */
-		if (n > 0 && (!m->stale || !network_is_up(m->network, ifindex)))
-			report_policies_lost(m->reporter, network_name(m->network, ifindex), n);
+		n = first ? spd_count_missing(before, &tracker->spd, ifindex) : 0;
+		if (n > 0)
+			tracker->callbacks->policies_lost(ifindex, n, tracker->userdata);
 	}
 }
 
-int manager_read_policies(struct manager *m)
+int tracker_read_policies(struct tracker *tracker)
 {
-	double begun = manager_now(m);
+	double begun = tracker_now(tracker);
 	struct spd before;
 	struct spd spd;
 	int r;
 
 	/* Deletions that happened before are known. */
-	(void)manager_drain_events(m);
-	r = spd_read(m->environment.kernel, &spd);
+	(void)tracker_drain_events(tracker);
+	r = spd_read(tracker->kernel, &spd);
 	if (r < 0)
 		return r;
-	before = m->spd;
-	m->spd = spd;
-	m->policies_read_at = manager_now(m);
-	m->policies_took = m->policies_read_at - begun;
+	before = tracker->spd;
+	tracker->spd = spd;
+	tracker->policies_read_at = tracker_now(tracker);
+	tracker->policies_took = tracker->policies_read_at - begun;
 
-	raise_alarms(m, &before);
+	raise_alarms(tracker, &before);
 	spd_clear(&before);
 	return 0;
 }
 
-void manager_refresh_policies(struct manager *m)
+void tracker_refresh_policies(struct tracker *tracker)
 {
 	struct kernel_batch batch;
 	int n = -ENOMEM;
 
-	if (manager_now(m) - m->policies_read_at < READING_SHARE * m->policies_took)
+	if (tracker_now(tracker) - tracker->policies_read_at <
+	    READING_SHARE * tracker->policies_took)
 		return;
-	if (kernel_batch_init(&batch, m->environment.arena) >= 0)
-		n = spd_count_sockets(m->environment.kernel, &batch);
+	if (kernel_batch_init(&batch, tracker->arena) >= 0)
+		n = spd_count_sockets(tracker->kernel, &batch);
 	kernel_batch_release(&batch);
 	/* Without an answer nothing is moved until everything was read anew. */
-	if (n != 0 && manager_read_policies(m) < 0)
-		m->stale = true;
+	if (n != 0 && tracker_read_policies(tracker) < 0)
+		tracker->stale = true;
 }

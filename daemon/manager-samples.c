@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the tracker sees of SAs goes to the policy, the NICs, the shadows and the report. */
+#include "manager.h"
+#include "placement/competition.h"
+
+/* A bar of `top` each: a second, less what a tick can be early. */
+#define HISTORY_SECONDS 0.95
+
+static bool address_is_local(uint16_t family, const struct sa_address *address, void *userdata)
+{
+	struct manager *m = userdata;
+
+	return network_address_is_local(m->network, family, address);
+}
+
+static void report_adoption(struct manager *m, const struct sa *sa)
+{
+	const struct placement_nic *nic = nics_get(m->nics, sa->ifindex);
+
+	report_adopted(m->reporter, network_name(m->network, sa->ifindex), sa,
+		       nic ? nic->candidacy : CANDIDACY_NO_NIC);
+}
+
+static void appeared(struct sa *sa, const struct sa_facts *facts, bool adopted, void *userdata)
+{
+	struct manager *m = userdata;
+
+	/* In a NIC that may not hold it: there must be a table that it is to leave. */
+	if (sa_is_resident(sa) && nics_get(m->nics, sa->ifindex) &&
+	    nics_table_of_residence(m->nics, sa) == POLICY_NONE)
+		manager_update_nics(m);
+	manager_configure_sa(m, sa);
+	if (adopted) {
+		manager_note_left(m, sa->ifindex); /* what it is a copy of */
+		manager_watch_begin(m, sa, facts);
+		report_adoption(m, sa);
+		schedule_in(&m->schedule, MANAGER_PLAN, 0);
+	}
+	if (sa->foreign)
+		m->nics_changed = true;
+	if (sa->hands_off != HANDS_OFF_NONE && sa->hands_off != HANDS_OFF_LARVAL)
+		report_hands_off(m->reporter, network_name(m->network, sa->ifindex), sa);
+}
+
+static void note_placement(struct manager *m, struct sa *sa, const struct tracker_change *change)
+{
+	sa->watch = (struct sa_watch){};
+	if (change->left_ifindex != 0)
+		manager_note_left(m, change->left_ifindex);
+	m->nics_changed = true;
+	if (sa->handle != POLICY_NONE && sa_is_resident(sa) != change->was_resident)
+		policy_sa_set_resident(m->policy, sa->handle, sa_is_resident(sa), manager_now(m));
+}
+
+static void sampled(struct sa *sa, const struct sa_facts *facts,
+		    const struct tracker_change *change, void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (change->placed)
+		note_placement(m, sa, change);
+	else
+		manager_watch(m, sa, facts);
+	/* As long as an SA is larval it gets no handle. */
+	if (change->placed || change->hands_off ||
+	    (sa->handle == POLICY_NONE && sa->hands_off != HANDS_OFF_LARVAL))
+		manager_configure_sa(m, sa);
+	if (sa->handle == POLICY_NONE)
+		return;
+	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, manager_now(m));
+	manager_watch_verdict(m, sa);
+}
+
+static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)
+{
+	struct manager *m = userdata;
+
+	shadows_sample(m->shadows, sa, message, asked_at);
+}
+
+static bool missing(struct sa *sa, void *userdata)
+{
+	struct manager *m = userdata;
+
+	shadows_note_missing(m->shadows, sa);
+	return shadows_may_be_lost(m->shadows, sa);
+}
+
+static void vanishes(struct sa *sa, void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (sa->handle != POLICY_NONE) {
+		executor_cancel_of(m->executor, sa->handle);
+		policy_sa_remove(m->policy, sa->handle, manager_now(m));
+	}
+	if (sa->ifindex != 0)
+		manager_note_left(m, sa->ifindex);
+	m->nics_changed = true;
+}
+
+static void peers_moved(void *userdata)
+{
+	struct manager *m = userdata;
+
+	m->look_anew = true;
+}
+
+static void policies_lost(int ifindex, size_t n, void *userdata)
+{
+	struct manager *m = userdata;
+
+	/* If events were lost, somebody may have deleted them. */
+	if (!tracker_is_stale(m->tracker) || !network_is_up(m->network, ifindex))
+		report_policies_lost(m->reporter, network_name(m->network, ifindex), n);
+}
+
+static void outdated(void *userdata)
+{
+	manager_tick_soon(userdata);
+}
+
+static void changed(void *userdata)
+{
+	struct manager *m = userdata;
+
+	schedule_in(&m->schedule, MANAGER_CHANGES, 0);
+}
+
+const struct tracker_callbacks manager_tracker_callbacks = {
+	.address_is_local = address_is_local,
+	.appeared = appeared,
+	.sampled = sampled,
+	.read = was_read,
+	.missing = missing,
+	.vanishes = vanishes,
+	.peers_moved = peers_moved,
+	.policies_lost = policies_lost,
+	.outdated = outdated,
+	.changed = changed,
+};
+
+static void record_history(struct manager *m)
+{
+	struct sa *sa;
+
+	if (manager_now(m) - m->history_at < HISTORY_SECONDS)
+		return;
+	m->history_at = manager_now(m);
+	m->samples++;
+	TAILQ_FOREACH(sa, &m->sas->all, list) {
+		struct policy_sa_view view = {};
+
+		if (sa->handle != POLICY_NONE)
+			policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
+		sa->history[m->samples % CONTROL_HISTORY_SAMPLES] = history_encode(view.last_rate);
+	}
+}
+
+int manager_dump(struct manager *m)
+{
+	int r = tracker_dump(m->tracker);
+
+	if (r >= 0)
+		record_history(m);
+	return r;
+}
+
+void manager_configure_sa(struct manager *m, struct sa *sa)
+{
+	const struct competition competition = {
+		.config = m->config,
+		.policy = m->policy,
+		.nics = m->nics,
+		.sas = m->sas,
+	};
+
+	competition_configure(&competition, sa, manager_now(m));
+}
+
+void manager_configure_all(struct manager *m)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas->all, list)
+		manager_configure_sa(m, sa);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "placement/competition.h"
+
+/* What survives a rekey: everything in a description but the SPI. Without padding: compared as
+ * bytes. */
+struct lineage {
+	struct sa_address source, destination;
+	uint32_t reqid, mark_value, mark_mask, if_id, cpu, label;
+	uint16_t family;
+	uint8_t protocol, mode;
+	uint32_t direction;
+};
+
+_Static_assert(sizeof(struct lineage) == 64, "policy_sa_add() takes no more");
+
+static struct lineage lineage_of(const struct sa_description *d)
+{
+	return (struct lineage){
+		.source = d->source,
+		.destination = d->id.destination,
+		.reqid = d->reqid,
+		.mark_value = d->id.mark_value,
+		.mark_mask = d->id.mark_mask,
+		.if_id = d->if_id,
+		.cpu = d->cpu,
+		.label = d->label,
+		.family = d->id.family,
+		.protocol = d->id.protocol,
+		.mode = d->mode,
+		.direction = d->direction,
+	};
+}
+
+static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa)
+{
+	const struct config_rule *rule = sa->rule;
+	struct policy_sa_config config = {
+		.weight = rule ? rule->weight : 1.0,
+		.min_rate = rule ? rule->min_rate : 0.0,
+		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
+		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
+		.group = sa->group ? 1 + (uint32_t)(sa->group - c->config->groups) : 0,
+	};
+
+	nics_resolve(c->nics, sa, &config.table);
+	if (sa->hands_off == HANDS_OFF_NONE || sa->hands_off == HANDS_OFF_DRIVER) {
+		const char *reason;
+		enum hands_off driver = nics_check_driver(c->nics, sa, &reason);
+
+		sa->hands_off = sa->ifindex == 0 ? driver : HANDS_OFF_NONE;
+		/* A copy that the IKE daemon made (tracker_adopt()) can have come to that. */
+		if (driver == HANDS_OFF_DRIVER && sa->ifindex != 0)
+			config.table = POLICY_NONE;
+	}
+	/* Foreign SAs too: their slots are subtracted from the capacity. */
+	config.immovable = sa->hands_off != HANDS_OFF_NONE;
+	return config;
+}
+
+void competition_configure(const struct competition *c, struct sa *sa, double now)
+{
+	struct lineage lineage = lineage_of(&sa->description);
+	struct policy_sa_config config, wanted;
+	policy_sa handle;
+
+	sa->rule = config_match_rule(c->config, &sa->description);
+	sa->group = config_match_group(c->config, &sa->description);
+	config = policy_config(c, sa);
+	if (sa->handle != POLICY_NONE) {
+		(void)policy_sa_configure(c->policy, sa->handle, &config, now);
+		return;
+	}
+	/* It may never be completed, and is to take over nothing from its predecessor before. */
+	if (sa->hands_off == HANDS_OFF_LARVAL)
+		return;
+	wanted = config;
+	/* Where it is first, where it may be then: so that the policy sees one that has to leave.
+	 */
+	if (sa_is_resident(sa))
+		config.table = nics_table_of_residence(c->nics, sa);
+	if (policy_sa_add(c->policy, &config, &lineage, sizeof(lineage), sa_is_resident(sa), now,
+			  &handle) < 0)
+		return; /* without memory it stays where it is, and is tried again at the next dump
+			 */
+	if (sa_table_set_handle(c->sas, sa, handle) < 0) {
+		policy_sa_remove(c->policy, handle, now);
+		return;
+	}
+	if (config.table != wanted.table)
+		(void)policy_sa_configure(c->policy, handle, &wanted, now);
+	sa->virtually_resident = sa_is_resident(sa);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What was read becomes an entry of the table, or changes it. */
+#include "sa/tracker-internal.h"
+#include "xfrm/compat.h"
+
+#include <string.h>
+
+/* An SA without ESN that has fewer outbound numbers left is not promoted: 7 s at 100 Gbit/s. */
+#define PROMOTION_SEQUENCE_RESERVE (UINT32_C(1) << 30)
+
+static void resolve_direction(struct tracker *tracker, const struct sa *sa, struct sa_facts *facts)
+{
+	struct sa_description *d = &facts->description;
+	bool from, to;
+
+	if (d->direction == SA_DIRECTION_UNKNOWN) {
+		from = tracker->callbacks->address_is_local(d->id.family, &d->source,
+							    tracker->userdata);
+		to = tracker->callbacks->address_is_local(d->id.family, &d->id.destination,
+							  tracker->userdata);
+		if (from != to)
+			d->direction = from ? SA_DIRECTION_OUT : SA_DIRECTION_IN;
+		else if (sa)
+			d->direction = sa->description.direction; /* the address went since */
+	}
+	facts->shape.direction = d->direction;
+}
+
+static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *sa,
+				     const struct sa_facts *facts)
+{
+	const struct sa_description *d = &facts->description;
+
+	if (facts->hands_off != HANDS_OFF_NONE)
+		return facts->hands_off;
+	if (sa->foreign)
+		return HANDS_OFF_FOREIGN;
+	if (d->direction == SA_DIRECTION_UNKNOWN)
+		return HANDS_OFF_DIRECTION_UNKNOWN;
+	if (sa_table_spi_is_shared(&tracker->sas, &d->id))
+		return HANDS_OFF_SHARED_SPI;
+	if (sa_table_has_packet_partner(&tracker->sas, sa, 0))
+		return HANDS_OFF_PACKET_PARTNER;
+	if (sa->soft_expired)
+		return HANDS_OFF_SOFT_EXPIRED;
+	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&tracker->spd, d))
+		return HANDS_OFF_OPTIONAL_TEMPLATE;
+	/* A NIC that goes down costs an SA without ESN some of its numbers (sa/shadow.h). */
+	if (sa->ifindex == 0 && !facts->shape.esn &&
+	    facts->output_sequence > UINT32_MAX - PROMOTION_SEQUENCE_RESERVE)
+		return HANDS_OFF_SEQUENCE_SPACE;
+	/* Found by a move that was refused before it began; GETSA does not show the cause. */
+	if (sa->hands_off == HANDS_OFF_THRESHOLDS || sa->hands_off == HANDS_OFF_TOO_LARGE)
+		return sa->hands_off;
+	return sa_facts_check_limits(facts, clock_realtime(tracker->clock));
+}
+
+enum hands_off tracker_check_again(struct tracker *tracker, const struct sa *sa)
+{
+	if (sa_table_spi_is_shared(&tracker->sas, &sa->description.id))
+		return HANDS_OFF_SHARED_SPI;
+	if (sa_table_has_packet_partner(&tracker->sas, sa, 0))
+		return HANDS_OFF_PACKET_PARTNER;
+	if (sa->description.direction == SA_DIRECTION_OUT &&
+	    spd_makes_optional(&tracker->spd, &sa->description))
+		return HANDS_OFF_OPTIONAL_TEMPLATE;
+	return HANDS_OFF_NONE;
+}
+
+static void drop(struct tracker *tracker, struct sa *sa)
+{
+	tracker->callbacks->vanishes(sa, tracker->userdata);
+	sa_table_remove(&tracker->sas, sa);
+}
+
+void tracker_forget(struct tracker *tracker, struct sa *sa)
+{
+	placed_leave(tracker->placed, &sa->description.id, tracker_now(tracker));
+	drop(tracker, sa);
+}
+
+/* The same identity, but another SA: nothing of the old one holds. */
+static bool is_another(const struct sa *sa, const struct sa_facts *facts)
+{
+	const struct sa_description *a = &sa->description, *b = &facts->description;
+
+	return facts->add_time != sa->add_time || a->reqid != b->reqid || a->if_id != b->if_id ||
+	       a->cpu != b->cpu || a->label != b->label || a->mode != b->mode ||
+	       memcmp(&a->source, &b->source, sizeof(a->source)) != 0 ||
+	       memcmp(sa->shape, &facts->shape, sizeof(facts->shape)) != 0;
+}
+
+static void note_packet_mode(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts)
+{
+	sa_table_set_packet(&tracker->sas, sa, facts->offload_flags & XFRM_COMPAT_OFFLOAD_PACKET);
+}
+
+static struct sa *take_new(struct tracker *tracker, const struct sa_facts *facts)
+{
+	bool adopted;
+	struct sa *sa;
+
+	if (sa_table_add(&tracker->sas, &facts->description, &facts->shape, &sa) < 0)
+		return NULL;
+	sa->add_time = facts->add_time;
+	sa->output_mark = facts->output_mark;
+	sa->unknown_attribute = facts->unknown_attribute;
+	sa->ifindex = facts->offload_ifindex;
+	adopted = !tracker_owns(tracker, sa) && tracker_adopt(tracker, sa);
+	sa->foreign = !tracker_owns(tracker, sa);
+	sa->moved_at = tracker_now(tracker);
+	sa->hands_off = find_hands_off(tracker, sa, facts);
+	tracker->callbacks->appeared(sa, facts, adopted, tracker->userdata);
+	return sa;
+}
+
+/* An address or a route that came later can tell the direction of an SA that had none. */
+static bool direction_changed(const struct sa *sa, const struct sa_facts *facts)
+{
+	return sa->description.direction != facts->description.direction;
+}
+
+static void take_placement(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts,
+			   struct tracker_change *change)
+{
+	change->placed = true;
+	change->left_ifindex = sa->ifindex;
+	change->was_resident = sa_is_resident(sa);
+	sa->ifindex = facts->offload_ifindex;
+	sa->foreign = !tracker_owns(tracker, sa);
+	sa->moved_at = tracker_now(tracker);
+	/* The IKE daemon may have read it in the NIC, and copy that (tracker_adopt()). */
+	if (sa->ifindex == 0)
+		placed_leave(tracker->placed, &sa->description.id, tracker_now(tracker));
+}
+
+static void note_masked(struct tracker *tracker, const struct sa *sa)
+{
+	if (tracker->n_masked < ELEMENTSOF(tracker->masked))
+		tracker->masked[tracker->n_masked++] = sa->description.id;
+}
+
+/* The entry of an SA that is another now, or the same with another identity. */
+static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts)
+{
+	bool same = tracker_is_same_state(tracker, sa, facts);
+	struct sa_watch watch = sa->watch;
+	double moved_at = sa->moved_at;
+
+	tracker_forget(tracker, sa);
+	if (same)
+		(void)placed_add(tracker->placed, &facts->description.id, facts->offload_ifindex,
+				 facts->add_time);
+	sa = take_new(tracker, facts);
+	if (sa && same) {
+		sa->watch = watch;
+		sa->moved_at = moved_at;
+	}
+	return sa;
+}
+
+/* A larval SA with the identity of one that is complete: beside it, made by a packet that found no
+ * SA for a moment (MOVE_UNMASK); or in its place, made by the same or holding the place of one that
+ * is owed. Returns false when it is what there is now. */
+static bool take_larval(struct tracker *tracker, struct sa *sa)
+{
+	if (tracker->dumping && sa->generation == tracker->generation) {
+		note_masked(tracker, sa);
+		return true;
+	}
+	if (tracker->dumping) {
+		/* Either the SA follows, or it is missing. */
+		sa->masked = tracker->generation;
+		return true;
+	}
+	return tracker->callbacks->missing(sa, tracker->userdata);
+}
+
+void tracker_take_facts(struct tracker *tracker, const struct sa_facts *told)
+{
+	struct sa_facts facts = *told;
+	struct sa *sa = sa_table_find(&tracker->sas, &facts.description.id);
+	enum hands_off hands_off;
+	struct tracker_change change = {};
+
+	resolve_direction(tracker, sa, &facts);
+	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
+	    take_larval(tracker, sa))
+		return;
+	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts)))
+		sa = replace(tracker, sa, &facts);
+	else if (!sa)
+		sa = take_new(tracker, &facts);
+	/* The deletion of what it is a copy of may become known later than the copy. */
+	if (sa && sa->foreign && tracker_is_copy(tracker, sa)) {
+		drop(tracker, sa);
+		sa = take_new(tracker, &facts);
+	}
+	if (!sa)
+		return;
+
+	sa->generation = tracker->generation;
+	if (tracker->dumping && sa->masked == tracker->generation)
+		note_masked(tracker, sa);
+	sa->deleted_by_other = false;
+	sa->missing_since = 0;
+	if (facts.packets != sa->packets)
+		sa->carried_at = tracker_now(tracker);
+	sa->bytes = facts.bytes;
+	sa->packets = facts.packets;
+	if (facts.offload_ifindex != sa->ifindex)
+		take_placement(tracker, sa, &facts, &change);
+	note_packet_mode(tracker, sa, &facts);
+	hands_off = find_hands_off(tracker, sa, &facts);
+	if (sa->hands_off == HANDS_OFF_DRIVER && hands_off == HANDS_OFF_NONE)
+		hands_off = HANDS_OFF_DRIVER;
+	change.hands_off = hands_off != sa->hands_off;
+	sa->hands_off = hands_off;
+	tracker->callbacks->sampled(sa, &facts, &change, tracker->userdata);
+}
