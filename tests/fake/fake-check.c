@@ -139,10 +139,8 @@ static void check_belief(struct check *c, const struct fake_belief *belief)
 		wrong(c, belief->sa, "is missing");
 		return;
 	}
-	if (!belief->renewed) {
-		check_info(c, belief->sa, sa);
-		check_attributes(c, belief->sa, sa);
-	}
+	check_info(c, belief->sa, sa);
+	check_attributes(c, belief->sa, sa);
 	if (!belief->renewed || !belief->inbound)
 		check_replay(c, belief, sa);
 	if (sa->ifindex != 0 && !(sa->offload_flags & XFRM_OFFLOAD_INBOUND) == belief->inbound)

@@ -394,21 +394,34 @@ struct fake_sa *fake_template(const struct fake_belief *belief)
 	return sa;
 }
 
+/* What it made of a larval SA is what it believes from now on. */
+static void believe_anew(struct fake_kernel *k, struct fake_belief *belief)
+{
+	const struct fake_sa *made = fake_belief_find(k, belief);
+
+	belief->renewed = true;
+	if (!made)
+		abort();
+	fake_sa_free(belief->sa);
+	belief->sa = fake_sa_copy(made);
+}
+
 int fake_ike_update(struct fake_kernel *k, struct fake_belief *belief, uint64_t hard_seconds,
 		    uint16_t encap_sport)
 {
 	struct fake_sa *sa = fake_template(belief);
 	struct xfrm_encap_tmpl *encap = (void *)sa->attributes[XFRMA_ENCAP].data;
 	const struct fake_sa *target = fake_belief_find(k, belief);
+	bool makes = target && target->state == FAKE_LARVAL;
 	int r;
 
-	if (target && target->state == FAKE_LARVAL)
-		belief->renewed = true;
 	sa->info.lft.hard_add_expires_seconds = hard_seconds;
 	if (encap && encap_sport)
 		encap->encap_sport = htons(encap_sport);
 	r = fake_submit_sa(k, XFRM_MSG_UPDSA, sa, false);
-	if (r >= 0)
+	if (r >= 0 && makes)
+		believe_anew(k, belief);
+	else if (r >= 0)
 		fake_update_valid(belief->sa, sa);
 	else if (belief->alive)
 		fake_ike_failed(k, "an update of SA %#x: %s", ntohl(sa->info.id.spi),

@@ -99,6 +99,21 @@ static bool may_acquire(const struct life *life)
 	       (s->second.event && s->second.event < _LIFE_IKE_MAX);
 }
 
+void life_judge_numbers(struct life *life)
+{
+	for (size_t i = 0; i < life->scenario->world->n; i++) {
+		const struct fake_belief *belief = life->latest[i];
+		struct fake_view view;
+
+		if (!belief || life->scenario->world->sas[i].inbound || !fake_belief_alive(belief))
+			continue;
+		view = fake_kernel_view(life->fake, belief);
+		if (view.exists &&
+		    view.sequence_out < fake_kernel_last_sequence(life->fake, belief))
+			life->stayed_behind = true;
+	}
+}
+
 static void judge_kernel(struct life *life)
 {
 	const struct life_scenario *s = life->scenario;
@@ -112,6 +127,8 @@ static void judge_kernel(struct life *life)
 	if (fake_kernel_skipped(life->fake, life->first) > allowed_to_skip(life))
 		life_complain(life, "%llu sequence numbers were skipped",
 			      (unsigned long long)fake_kernel_skipped(life->fake, life->first));
+	if (life->stayed_behind)
+		life_complain(life, "an SA went on with numbers that were used");
 	if (fake_kernel_late_replays(life->fake, life->first) > 1)
 		life_complain(life, "packets inside crypto were accepted more than twice");
 	if (life->optional && fake_kernel_clear_texts(life->fake) > 0)

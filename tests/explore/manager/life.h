@@ -210,7 +210,7 @@ struct life {
 	unsigned moving_pace, moving_wait; /* steps from one to the next of those */
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
-	bool was_updated, unknown_life, sibling_moved;
+	bool was_updated, unknown_life, sibling_moved, stayed_behind;
 	bool was_inexact;     /* killed before it had the notification */
 	unsigned packet_wait; /* steps until the packet inside crypto comes out */
 	double away_since;    /* not all are there; 0: they are */
@@ -248,6 +248,9 @@ void life_traffic(struct life *life, unsigned packets);
 const char *life_event_name(enum life_event event);
 
 /* life-judge.c */
+/* When a move is over, before time passes: an outbound SA goes on behind the numbers that were
+ * used, though the IKE daemon made it anew from none. */
+void life_judge_numbers(struct life *life);
 void life_judge(struct life *life, size_t arena_in_use);
 /* For how many seconds SAs may be away that went down with their NIC. */
 double life_allowed_away(const struct life_scenario *scenario);
