@@ -7,6 +7,7 @@
 #include <netlink/netlink.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -15,6 +16,10 @@
 #define DATAGRAM_MAX (32u * 1024u)
 /* More than a receive buffer holds. */
 #define DRAINED_MAX 16384u
+/* Bounds the time away from the event loop during a storm. */
+#define TURN_USEC 5000
+/* The default of sd-event, 250 ms, is longer than what is timed. */
+#define TIMER_ACCURACY_USEC 10000
 
 int netlink_errno(int libnl_error)
 {
@@ -258,6 +263,17 @@ int netlink_request(struct nl_sock *sock, struct nl_msg *message, uint64_t timeo
 	return exchange.interrupted ? -EINTR : 0;
 }
 
+int netlink_dispatch_turn(struct nl_sock *sock, netlink_handler handler, void *userdata)
+{
+	uint64_t end = now_usec() + TURN_USEC;
+	int r;
+
+	do
+		r = netlink_dispatch(sock, handler, userdata);
+	while (r > 0 && now_usec() < end);
+	return r;
+}
+
 void netlink_drain(struct nl_sock *sock)
 {
 	for (unsigned i = 0; i < DRAINED_MAX; i++) {
@@ -268,4 +284,33 @@ void netlink_drain(struct nl_sock *sock)
 		    errno != ENOBUFS && errno != EINTR)
 			return;
 	}
+}
+
+int netlink_add_socket(sd_event *event, struct nl_sock *sock, int64_t priority, const char *name,
+		       sd_event_io_handler_t handler, void *userdata, sd_event_source **ret_source)
+{
+	int r;
+
+	r = sd_event_add_io(event, ret_source, nl_socket_get_fd(sock), EPOLLIN, handler, userdata);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_priority(*ret_source, priority);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_description(*ret_source, name);
+}
+
+int netlink_add_timer(sd_event *event, const char *name, sd_event_time_handler_t handler,
+		      void *userdata, sd_event_source **ret_source)
+{
+	int r;
+
+	r = sd_event_add_time_relative(event, ret_source, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC,
+				       handler, userdata);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_description(*ret_source, name);
 }

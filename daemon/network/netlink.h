@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <systemd/sd-event.h>
 
 DEFINE_CLEANUP(struct nl_sock *, nl_socket_free);
 DEFINE_CLEANUP(struct nl_msg *, nlmsg_free);
@@ -35,6 +36,10 @@ typedef int (*netlink_handler)(const struct nlmsghdr *message, bool reply, void 
  */
 int netlink_dispatch(struct nl_sock *socket, netlink_handler handler, void *userdata);
 
+/* Datagram by datagram, for a few milliseconds: the event loop must get its turn during a storm,
+ * too. Returns 0 when nothing is waiting, 1 when there is more, or as netlink_dispatch(). */
+int netlink_dispatch_turn(struct nl_sock *socket, netlink_handler handler, void *userdata);
+
 /*
  * Sends a request and waits for its answer: one message, or a dump to its end. Whatever else
  * arrives meanwhile is handed to `handler` too, in the order of arrival. Returns 0, the kernel's
@@ -48,3 +53,9 @@ int netlink_send(struct nl_sock *socket, struct nl_msg *message);
 
 /* Throws away what is waiting, unread; lost messages too. What arrives meanwhile may stay. */
 void netlink_drain(struct nl_sock *socket);
+
+/* A socket in the event loop, and a timer, which is off at first. */
+int netlink_add_socket(sd_event *event, struct nl_sock *socket, int64_t priority, const char *name,
+		       sd_event_io_handler_t handler, void *userdata, sd_event_source **ret_source);
+int netlink_add_timer(sd_event *event, const char *name, sd_event_time_handler_t handler,
+		      void *userdata, sd_event_source **ret_source);

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Three sockets feed the picture:
+ * Two sockets feed the picture; a third, for routes, is in route-watch.c:
  *
  *   links   rtnetlink: links and addresses. Everything is read on the very socket that has the
  *           notifications, so that dump and notifications come in the order in which the kernel
  *           made them, and an old notification never undoes a newer dump.
- *   routes  rtnetlink: routes, rules and nexthops, not looked at. One message is as good as a
- *           thousand, so the socket is not even read until the debounce time is over: a full
- *           routing table that flaps fills a small buffer and costs nothing more. It is a socket
- *           of its own so that such a storm cannot displace the message that a NIC went down.
  *   ethtool the features. Notifications are answered with a request, whose answer comes on the
  *           same socket.
  *
@@ -22,22 +18,16 @@
 #include "network/netlink.h"
 #include "network/nic-table.h"
 #include "network/nic.h"
-#include "network/route-cache.h"
+#include "network/route-watch.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
 
 /* A link message is some 1.4 kB and 2.3 kB of buffer: 4 MiB hold the creation of 1,800 links. */
 #define LINKS_RECEIVE_BUFFER (4 * 1024 * 1024)
 #define ETHTOOL_RECEIVE_BUFFER (1024 * 1024)
-#define ROUTES_RECEIVE_BUFFER (1024 * 1024)
-/* Bounds the time away from the event loop during a storm. */
-#define READING_TURN_USEC 5000
 /* The kernel answers within send(), and a dump goes on as it is read: waiting means trouble. */
 #define READ_TIMEOUT_USEC (5 * UINT64_C(1000000))
 /* A dump is repeated when it was inconsistent, or lost messages to a storm of changes. */
@@ -50,165 +40,20 @@ struct nic_watch {
 
 	struct nic_table *table;
 	struct nic_addresses *addresses;
+	struct route_watch *route_watch;
 
 	struct nl_sock *links;
-	struct nl_sock *routes;
 	struct nl_sock *ethtool; /* NULL: the kernel has none */
 	int ethtool_family;
 
 	sd_event_source *links_source;
-	sd_event_source *routes_source;
 	sd_event_source *ethtool_source;
-	sd_event_source *debounce_source;
 	sd_event_source *retry_source;
 
 	bool ready;   /* nic_watch_new() is done: callbacks may be called */
 	bool reading; /* a dump of everything is under way */
 	bool begun;   /* the first part of the dump was received */
-	bool addresses_removed;
-	struct nic_route_changes changes;
 };
-
-/* The callback comes later, once for all that happens until then. The time is not extended by
- * further changes, or a lasting storm would keep the callback away for ever. */
-static int announce_within(struct nic_watch *w, uint64_t usec)
-{
-	uint64_t now, due;
-	int r, enabled;
-
-	if (!w->ready)
-		return 0;
-	r = sd_event_source_get_enabled(w->debounce_source, &enabled);
-	if (r >= 0)
-		r = sd_event_source_get_time(w->debounce_source, &due);
-	if (r >= 0)
-		r = sd_event_now(w->event, CLOCK_MONOTONIC, &now);
-	if (r < 0)
-		return r;
-	if (enabled != SD_EVENT_OFF && due <= now + usec)
-		return 0;
-	r = sd_event_source_set_time_relative(w->debounce_source, usec);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(w->debounce_source, SD_EVENT_ONESHOT);
-}
-
-static int announce_routes(struct nic_watch *w)
-{
-	return announce_within(w, NIC_WATCH_DEBOUNCE_USEC);
-}
-
-static bool is_same_prefix(const struct nic_prefix *a, const struct nic_prefix *b)
-{
-	return a->family == b->family && a->length == b->length &&
-	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
-}
-
-static void note_route_change(struct nic_route_changes *changes, const struct nic_prefix *prefix)
-{
-	for (size_t i = 0; i < changes->n; i++)
-		if (is_same_prefix(&changes->prefixes[i], prefix)) {
-			changes->prefixes[i].own |= prefix->own;
-			return;
-		}
-	if (changes->n == NIC_ROUTE_CHANGES_MAX)
-		changes->all = true;
-	else
-		changes->prefixes[changes->n++] = *prefix;
-}
-
-static void note_own_address(struct nic_watch *w, const struct nic_address *address)
-{
-	struct nic_prefix prefix = {
-		.family = (uint8_t)address->family,
-		.length = address->family == AF_INET ? 32 : 128,
-		.own = true,
-	};
-
-	memcpy(prefix.address, address->bytes, sizeof(prefix.address));
-	note_route_change(&w->changes, &prefix);
-}
-
-static int announce_added(struct nic_watch *w, const struct nic_address *address)
-{
-	note_own_address(w, address);
-	return announce_within(w, NIC_WATCH_DEBOUNCE_USEC);
-}
-
-static int announce_removed(struct nic_watch *w, const struct nic_address *address)
-{
-	if (address && address->family == AF_INET6 &&
-	    IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)address->bytes))
-		note_own_address(w, address);
-	else
-		w->addresses_removed = true;
-	return announce_within(w, NIC_WATCH_REMOVED_USEC);
-}
-
-static int on_routes_message(const struct nlmsghdr *message, bool reply, void *userdata)
-{
-	struct nic_watch *w = userdata;
-	struct nic_prefix prefix;
-
-	(void)reply;
-	switch (route_parse_change(message, &prefix)) {
-	case ROUTE_CHANGE_PREFIX:
-		note_route_change(&w->changes, &prefix);
-		break;
-	case ROUTE_CHANGE_ALL:
-		w->changes.all = true;
-		break;
-	}
-	return 0;
-}
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* What has come since the debounce began. If it is too much to look at, everything may have
- * changed. */
-static void read_routes(struct nic_watch *w)
-{
-	uint64_t end = now_usec() + READING_TURN_USEC;
-	int r;
-
-	do
-		r = netlink_dispatch(w->routes, on_routes_message, w);
-	while (r > 0 && now_usec() < end);
-	if (r == 0)
-		return;
-	w->changes.all = true;
-	netlink_drain(w->routes);
-}
-
-static int on_debounce(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct nic_watch *w = userdata;
-	bool removed = w->addresses_removed;
-
-	read_routes(w);
-	w->addresses_removed = false;
-	if (removed && w->callbacks.addresses)
-		w->callbacks.addresses(w->userdata);
-	if ((w->changes.all || w->changes.n > 0) && w->callbacks.routes)
-		w->callbacks.routes(&w->changes, w->userdata);
-	w->changes = (struct nic_route_changes){};
-	return sd_event_source_set_enabled(w->routes_source, SD_EVENT_ON);
-}
-
-static int on_routes(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-	struct nic_watch *w = userdata;
-	int r;
-
-	r = sd_event_source_set_enabled(w->routes_source, SD_EVENT_OFF);
-	return r < 0 ? r : announce_routes(w);
-}
 
 /* A NIC changed from `before` (NULL: it is new) to `after` (NULL: it is gone). */
 static int tell(struct nic_watch *w, const struct nic *before, const struct nic *after)
@@ -314,10 +159,11 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 	switch (r) {
 	case NIC_ADDRESS_ADDED:
 		r = nic_addresses_add(w->addresses, &address);
-		return r > 0 ? announce_added(w, &address) : r;
+		return r > 0 && w->ready ? route_watch_address_added(w->route_watch, &address) : r;
 	case NIC_ADDRESS_REMOVED:
 		r = nic_addresses_remove(w->addresses, &address);
-		return r > 0 ? announce_removed(w, &address) : r;
+		return r > 0 && w->ready ? route_watch_address_removed(w->route_watch, &address)
+					 : r;
 	case -ENOMEM:
 		return r;
 	default:
@@ -390,7 +236,9 @@ static int read_addresses(struct nic_watch *w)
 	r = dump(w, RTM_GETADDR);
 	if (r < 0)
 		return r;
-	return nic_addresses_remove_stale(w->addresses) > 0 ? announce_removed(w, NULL) : 0;
+	if (nic_addresses_remove_stale(w->addresses) > 0 && w->ready)
+		return route_watch_address_removed(w->route_watch, NULL);
+	return 0;
 }
 
 static int read_features(struct nic_watch *w)
@@ -466,17 +314,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 /* Whatever goes wrong while notifications are read, something was missed. */
 static int handle(struct nic_watch *w, struct nl_sock *socket, netlink_handler handler)
 {
-	uint64_t end = now_usec() + READING_TURN_USEC;
-
-	do {
-		int r = netlink_dispatch(socket, handler, w);
-
-		if (r == 0)
-			break;
-		if (r < 0)
-			return resync(w);
-	} while (now_usec() < end);
-	return 0;
+	return netlink_dispatch_turn(socket, handler, w) < 0 ? resync(w) : 0;
 }
 
 static int on_links(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -505,48 +343,8 @@ static int open_sockets(struct nic_watch *w)
 	if (r < 0)
 		return netlink_errno(r);
 
-	r = netlink_open(NETLINK_ROUTE, ROUTES_RECEIVE_BUFFER, &w->routes);
-	if (r < 0)
-		return r;
-	/* A nexthop object may change under its routes without a message about them
-	 * (net.ipv4.nexthop_compat_mode=0). */
-	r = nl_socket_add_memberships(w->routes, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-				      RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, 0);
-	if (r < 0)
-		return netlink_errno(r);
-
 	r = ethtool_open(ETHTOOL_RECEIVE_BUFFER, &w->ethtool, &w->ethtool_family);
 	return r == -ENOENT ? 0 : r;
-}
-
-static int add_socket(struct nic_watch *w, struct nl_sock *socket, sd_event_io_handler_t handler,
-		      int64_t priority, const char *name, sd_event_source **ret_source)
-{
-	int r;
-
-	r = sd_event_add_io(w->event, ret_source, nl_socket_get_fd(socket), EPOLLIN, handler, w);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_priority(*ret_source, priority);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_description(*ret_source, name);
-}
-
-static int add_timer(struct nic_watch *w, sd_event_time_handler_t handler, const char *name,
-		     sd_event_source **ret_source)
-{
-	int r;
-
-	/* A tenth of the debounce time is accurate enough, and the default (250 ms) is not. */
-	r = sd_event_add_time_relative(w->event, ret_source, CLOCK_MONOTONIC, 0,
-				       NIC_WATCH_DEBOUNCE_USEC / 10, handler, w);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_description(*ret_source, name);
 }
 
 static int hook(struct nic_watch *w)
@@ -554,18 +352,13 @@ static int hook(struct nic_watch *w)
 	int r;
 
 	/* The SAs of a NIC that goes down are to be restored within milliseconds. */
-	r = add_socket(w, w->links, on_links, SD_EVENT_PRIORITY_IMPORTANT, "nic-links",
-		       &w->links_source);
-	if (r >= 0)
-		r = add_socket(w, w->routes, on_routes, SD_EVENT_PRIORITY_NORMAL, "nic-routes",
-			       &w->routes_source);
+	r = netlink_add_socket(w->event, w->links, SD_EVENT_PRIORITY_IMPORTANT, "nic-links",
+			       on_links, w, &w->links_source);
 	if (r >= 0 && w->ethtool)
-		r = add_socket(w, w->ethtool, on_ethtool, SD_EVENT_PRIORITY_NORMAL, "nic-ethtool",
-			       &w->ethtool_source);
+		r = netlink_add_socket(w->event, w->ethtool, SD_EVENT_PRIORITY_NORMAL,
+				       "nic-ethtool", on_ethtool, w, &w->ethtool_source);
 	if (r >= 0)
-		r = add_timer(w, on_debounce, "nic-debounce", &w->debounce_source);
-	if (r >= 0)
-		r = add_timer(w, on_retry, "nic-retry", &w->retry_source);
+		r = netlink_add_timer(w->event, "nic-retry", on_retry, w, &w->retry_source);
 	return r;
 }
 
@@ -588,6 +381,8 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 	if (r >= 0)
 		r = open_sockets(w);
 	if (r >= 0)
+		r = route_watch_new(w->event, &w->callbacks, w->userdata, &w->route_watch);
+	if (r >= 0)
 		r = read_everything(w);
 	/* A network that changes all the time must not keep the daemon from starting. */
 	complete = r != -EINTR && r != -ENOBUFS;
@@ -598,8 +393,6 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 	if (r < 0)
 		return r;
 
-	w->addresses_removed = false;
-	w->changes = (struct nic_route_changes){};
 	w->ready = true;
 	*ret_watch = TAKE_PTR(w);
 	return 0;
@@ -610,13 +403,11 @@ struct nic_watch *nic_watch_free(struct nic_watch *watch)
 	if (!watch)
 		return NULL;
 	sd_event_source_disable_unref(watch->links_source);
-	sd_event_source_disable_unref(watch->routes_source);
 	sd_event_source_disable_unref(watch->ethtool_source);
-	sd_event_source_disable_unref(watch->debounce_source);
 	sd_event_source_disable_unref(watch->retry_source);
 	nl_socket_free(watch->links);
-	nl_socket_free(watch->routes);
 	nl_socket_free(watch->ethtool);
+	route_watch_free(watch->route_watch);
 	nic_table_free(watch->table);
 	nic_addresses_free(watch->addresses);
 	sd_event_unref(watch->event);
