@@ -370,15 +370,24 @@ static void test_known_attributes(void **state)
 	static const uint16_t known[] = {1,  2,  4,  6,  8,  10, 14, 15, 18, 20, 21, 22,
 					 23, 24, 27, 28, 29, 30, 31, 32, 33, 34, 35};
 	static const uint8_t zeros[8];
+	const struct xfrm_usersa_info info = make_info();
+	struct xfrm_algo_aead key = {.alg_name = "a"};
 	uint16_t next = 0;
 
 	(void)state;
 	for (uint16_t type = 1; type < 64; type++) {
-		struct sa_facts facts = read_one(type, zeros, sizeof(zeros));
+		struct attribute attributes[] = {{XFRMA_ALG_AEAD, &key, sizeof(key)},
+						 {type, zeros, sizeof(zeros)}};
+		struct sa_facts facts;
 		bool is_known = next < ELEMENTSOF(known) && known[next] == type;
 
 		next += is_known;
+		assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), attributes,
+					 ELEMENTSOF(attributes), &facts),
+				 0);
 		assert_int_equal(facts.unknown_attribute, is_known ? 0 : type);
+		assert_int_equal(facts.hands_off,
+				 is_known ? HANDS_OFF_NONE : HANDS_OFF_UNKNOWN_ATTRIBUTE);
 	}
 }
 
@@ -390,6 +399,7 @@ static void test_info(void **state)
 	struct sa_facts facts;
 	struct xfrm_usersa_id id = {.spi = htonl(0x1000)};
 	struct attribute whole = {XFRMA_SA, &info, sizeof(info)};
+	struct attribute deletion[] = {whole, {XFRMA_IF_ID, &info.reqid, 4}};
 
 	(void)state;
 	info.flags = XFRM_STATE_ESN;
@@ -419,8 +429,9 @@ static void test_info(void **state)
 	assert_int_equal(facts.integrity_failures, 6);
 
 	/* A notification of its deletion, and of its end. */
-	assert_int_equal(read_sa(XFRM_MSG_DELSA, &id, sizeof(id), &whole, 1, &facts), 0);
+	assert_int_equal(read_sa(XFRM_MSG_DELSA, &id, sizeof(id), deletion, 2, &facts), 0);
 	assert_int_equal(facts.description.reqid, 9);
+	assert_int_equal(facts.description.if_id, 9);
 	assert_int_equal(facts.unknown_attribute, 0);
 	assert_int_equal(read_sa(XFRM_MSG_DELSA, &id, sizeof(id), NULL, 0, &facts), -EBADMSG);
 	memset(&expire, 0, sizeof(expire));
@@ -441,9 +452,42 @@ static void test_info(void **state)
 	assert_memory_equal(facts.description.id.destination.bytes, &info.id.daddr, 16);
 	/* Of an IPv4 address the rest is not told. */
 	info.family = AF_INET;
+	info.flags = XFRM_STATE_AF_UNSPEC;
 	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), NULL, 0, &facts), 0);
 	for (size_t i = 0; i < 16; i++)
 		assert_int_equal(facts.description.id.destination.bytes[i], i < 4 ? 0x77 : 0);
+	assert_false(facts.shape.esn);
+}
+
+/* Of these two it matters that they are there. */
+static void test_empty_attributes(void **state)
+{
+	const struct xfrm_usersa_info info = make_info();
+	const struct attribute attributes[] = {{XFRMA_ENCAP, NULL, 0}, {XFRMA_SEC_CTX, NULL, 0}};
+	struct sa_facts facts;
+
+	(void)state;
+	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), attributes,
+				 ELEMENTSOF(attributes), &facts),
+			 0);
+	assert_true(facts.shape.encap);
+	assert_int_equal(facts.description.label, 2166136261);
+}
+
+static void test_padding(void **state)
+{
+	const struct xfrm_usersa_info info = make_info();
+	static const uint32_t value = 1;
+	struct xfrm_algo_aead key = {.alg_name = "a"};
+	const struct attribute attributes[] = {{XFRMA_ALG_AEAD, &key, sizeof(key)},
+					       {XFRMA_TFCPAD, &value, 4}};
+	struct sa_facts facts;
+
+	(void)state;
+	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), attributes,
+				 ELEMENTSOF(attributes), &facts),
+			 0);
+	assert_int_equal(facts.hands_off, HANDS_OFF_TFC);
 }
 
 /* Of several reasons the first of the list is told, in whatever order they are found. */
@@ -550,6 +594,8 @@ int main(void)
 		cmocka_unit_test(test_known_attributes),
 		cmocka_unit_test(test_nothing_else),
 		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_empty_attributes),
+		cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_first_reason),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_texts),

@@ -101,20 +101,29 @@ static void check_message(struct fixture *f, uint16_t type, uint16_t flags, cons
 	kernel_batch_clear(&f->batch);
 }
 
+/* Of a later kernel. */
+#define UNKNOWN 60
+
 static void test_capture(void **state)
 {
 	static const uint8_t key[5] = {1, 2, 3, 4, 5};
 	static const struct attribute attributes[] = {
-		VALUE(XFRMA_SA, key),        VALUE(XFRMA_ALG_AUTH, key),
-		VALUE(XFRMA_LASTUSED, key),  VALUE(XFRMA_PAD, key),
-		VALUE(XFRMA_ALG_CRYPT, key), VALUE(XFRMA_OFFLOAD_DEV, key),
-		VALUE(XFRMA_MARK, mark),     VALUE(XFRMA_ALG_AUTH_TRUNC, key),
+		VALUE(XFRMA_SA, key),
+		VALUE(XFRMA_ALG_AUTH, key),
+		VALUE(XFRMA_LASTUSED, key),
+		VALUE(XFRMA_PAD, key),
+		VALUE(XFRMA_ALG_CRYPT, key),
+		VALUE(XFRMA_OFFLOAD_DEV, key),
+		VALUE(XFRMA_MARK, mark),
+		VALUE(UNKNOWN, key),
+		VALUE(XFRMA_ALG_AUTH_TRUNC, key),
 	};
 	static const struct attribute with_trunc[] = {VALUE(XFRMA_ALG_CRYPT, key),
-						      VALUE(XFRMA_MARK, mark),
+						      VALUE(XFRMA_MARK, mark), VALUE(UNKNOWN, key),
 						      VALUE(XFRMA_ALG_AUTH_TRUNC, key)};
-	static const struct attribute without[] = {
-		VALUE(XFRMA_ALG_AUTH, key), VALUE(XFRMA_ALG_CRYPT, key), VALUE(XFRMA_MARK, mark)};
+	static const struct attribute without[] = {VALUE(XFRMA_ALG_AUTH, key),
+						   VALUE(XFRMA_ALG_CRYPT, key),
+						   VALUE(XFRMA_MARK, mark), VALUE(UNKNOWN, key)};
 	struct fixture *f = *state;
 	struct xfrm_usersa_info info = make_info();
 	struct nl_msg *message;
