@@ -6,7 +6,7 @@
 #include "base/failed-starts.h"
 #include "control/control.h"
 #include "control/methods.h"
-#include "manager.h"
+#include "manager/manager.h"
 #include "move/rescue.h"
 #include "report/journal.h"
 #include "sa/placed.h"

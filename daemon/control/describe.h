@@ -2,7 +2,7 @@
 /* SAs and actions as JSON, for the methods that show them. */
 #pragma once
 
-#include "manager.h"
+#include "manager/manager.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 /* The table of methods, and those that change something. */
 #include "control/methods.h"
 
-#include "manager.h"
+#include "manager/manager.h"
 
 #include <errno.h>
 #include <string.h>

@@ -144,7 +144,7 @@ static void note_masked(struct tracker *tracker, const struct sa *sa)
 static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts)
 {
 	bool same = tracker_is_same_state(tracker, sa, facts);
-	struct sa_watch watch = sa->watch;
+	struct sa_probation probation = sa->probation;
 	double moved_at = sa->moved_at;
 
 	tracker_forget(tracker, sa);
@@ -153,7 +153,7 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 				 facts->add_time);
 	sa = take_new(tracker, facts);
 	if (sa && same) {
-		sa->watch = watch;
+		sa->probation = probation;
 		sa->moved_at = moved_at;
 	}
 	return sa;

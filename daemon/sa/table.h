@@ -41,8 +41,8 @@ const char *sa_direction_name(enum sa_direction direction); /* "in", "out", "unk
 const char *candidacy_name(enum candidacy candidacy);
 const char *candidacy_text(enum candidacy candidacy);
 
-/* What is watched after a promotion: manager-watch.c. */
-struct sa_watch {
+/* What is watched after a promotion: placement/probation.h. */
+struct sa_probation {
 	double from;                 /* s, monotonic: what happens before is not its fault */
 	double until;                /* s, monotonic; 0: not watched */
 	uint32_t failures, replayed; /* as they were */
@@ -73,7 +73,7 @@ struct sa {
 	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
 	 * it without a message. */
 	struct shadow shadow;
-	struct sa_watch watch;
+	struct sa_probation probation;
 	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
 

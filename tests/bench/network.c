@@ -8,7 +8,7 @@
  * petted. Without an argument, also what a pass costs for each of many NICs.
  */
 #include "config-of.h"
-#include "manager.h"
+#include "manager/manager.h"
 #include "network/route-cache.h"
 #include "report/journal.h"
 #include "sa/placed.h"

@@ -10,7 +10,7 @@
 #include "control/describe.h"
 #include "control/methods.h"
 #include "fake-kernel.h"
-#include "manager.h"
+#include "manager/manager.h"
 #include "report/journal.h"
 #include "sa/placed.h"
 #include "sa/tracker-internal.h"

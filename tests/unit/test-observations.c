@@ -1122,21 +1122,21 @@ static void test_found_in_nic(void **state)
 static void test_same_state(void **state)
 {
 	struct fake_belief *belief;
-	struct sa_watch watch;
+	struct sa_probation probation;
 	double moved_at;
 	struct bench b;
 
 	(void)state;
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
-	watch = entry(&b, belief)->watch;
+	probation = entry(&b, belief)->probation;
 	moved_at = entry(&b, belief)->moved_at;
-	assert_true(watch.until > 0);
+	assert_true(probation.until > 0);
 	b.now += 0.05;
 	fake_kernel_set_add_time(b.fake, belief, 12345);
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(entry(&b, belief)->add_time, 12345);
-	assert_memory_equal(&entry(&b, belief)->watch, &watch, sizeof(watch));
+	assert_memory_equal(&entry(&b, belief)->probation, &probation, sizeof(probation));
 	assert_true(entry(&b, belief)->moved_at == moved_at);
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
@@ -1148,7 +1148,7 @@ static void test_same_state(void **state)
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 2});
 	settle(&b);
-	assert_true(entry(&b, belief)->watch.until == 0);
+	assert_true(entry(&b, belief)->probation.until == 0);
 	assert_true(entry(&b, belief)->moved_at == b.now);
 	close_bench(&b);
 }

@@ -307,7 +307,7 @@ static void check_entry(struct stage *stage)
 	if (sa->refusal)
 		check_refusal(m, sa, s);
 	assert_int_equal(shadow_exists(&sa->shadow), s->in_nic);
-	assert_int_equal(sa->watch.until > 0, s->in_nic);
+	assert_int_equal(sa->probation.until > 0, s->in_nic);
 	if (s->in_nic)
 		assert_true(placed_contains(m->environment.placed, &sa->description.id, NIC,
 					    sa->add_time));

@@ -146,7 +146,7 @@ static void test_peer_moves(void **state)
 			move(&b, belief, places[i]);
 			settle(&b);
 			assert_false(entry(&b, belief)->foreign);
-			assert_true(entry(&b, belief)->watch.until > b.now);
+			assert_true(entry(&b, belief)->probation.until > b.now);
 			assert_int_equal(placed_count(b.placed), 1);
 			close_bench(&b);
 		}

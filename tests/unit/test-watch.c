@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* When a NIC is to blame for an SA that fares worse in it, and what that costs its trust. */
 #include "manager-bench.h"
+#include "placement/late.h"
 
 #define BOTH                                                                       \
 	"mode: enforce\ninterval: 1min\nmoves-per-second: 1000\n"                  \
@@ -35,10 +36,9 @@ static void test_faults(void **state)
 		const char *fault; /* NULL: none */
 		bool ends;         /* without one */
 	} cases[] = {
-		{1, 4, 32, NIC, NULL, false},      {1, 5, 0, NIC, "integrity-failures", true},
-		{1, 0, 33, NIC, "replays", true},  {10, 5, 33, NIC, "integrity-failures", true},
-		{10.001, 5, 33, NIC, NULL, true},  {1, 5, 33, 0, NULL, true},
-		{1, 5, 33, OTHER_NIC, NULL, true},
+		{1, 4, 32, NIC, NULL, false},     {1, 5, 0, NIC, "integrity-failures", true},
+		{1, 0, 33, NIC, "replays", true}, {10, 5, 33, NIC, "integrity-failures", true},
+		{10.001, 5, 33, NIC, NULL, true},
 	};
 
 	(void)state;
@@ -50,12 +50,12 @@ static void test_faults(void **state)
 		struct sa *sa;
 
 		sa = open_with_sa(&b, false);
-		manager_watch_begin(b.manager, sa, &facts);
+		manager_begin_probation(b.manager, sa, &facts);
 		b.now += cases[i].after;
 		facts.integrity_failures += cases[i].failures;
 		facts.replayed += cases[i].replays;
-		manager_watch(b.manager, sa, &facts);
-		assert_int_equal(sa->watch.until == 0, cases[i].ends);
+		manager_check_probation(b.manager, sa, &facts);
+		assert_int_equal(sa->probation.until == 0, cases[i].ends);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
 		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
 		if (cases[i].fault)
@@ -63,11 +63,38 @@ static void test_faults(void **state)
 		/* A second time is not counted. */
 		facts.integrity_failures += 100;
 		if (cases[i].ends)
-			manager_watch(b.manager, sa, &facts);
+			manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
 		assert_int_equal(told(&b, "fares worse"), cases[i].fault != NULL);
 		manager_plan(b.manager);
 		assert_int_equal(sa->ifindex, cases[i].fault ? 0 : NIC);
+		close_bench(&b);
+	}
+}
+
+/* What is found after it left the NIC is not the NIC's fault. */
+static void test_left(void **state)
+{
+	static const int left_for[] = {0, OTHER_NIC};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(left_for); i++) {
+		const struct tracker_change change = {
+			.placed = true, .left_ifindex = NIC, .was_resident = true};
+		struct sa_facts facts = {.offload_ifindex = left_for[i]};
+		struct bench b;
+		struct sa *sa;
+
+		sa = open_with_sa(&b, false);
+		manager_begin_probation(b.manager, sa, &facts);
+		b.now += 1;
+		facts.integrity_failures = facts.replayed = 100;
+		sa->ifindex = left_for[i];
+		manager_tracker_callbacks.sampled(sa, &facts, &change, b.manager);
+		assert_true(sa->probation.until == 0);
+		assert_int_equal(nic_of(&b)->trust.strikes, 0);
+		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
+		sa->ifindex = NIC;
 		close_bench(&b);
 	}
 }
@@ -91,11 +118,11 @@ static void test_faults_of_nobody(void **state)
 
 		sa = open_with_sa(&b, false);
 		handle = sa->handle;
-		manager_watch_begin(b.manager, sa, &facts);
+		manager_begin_probation(b.manager, sa, &facts);
 		sa->ifindex = cases[i].ifindex;
 		sa->handle = cases[i].no_handle ? POLICY_NONE : handle;
 		facts.integrity_failures += 5;
-		manager_watch(b.manager, sa, &facts);
+		manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(told(&b, "integrity-failures"), cases[i].told);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].strikes);
 		sa->ifindex = NIC;
@@ -126,21 +153,21 @@ static void test_faults_while_the_nic_is_late(void **state)
 		begun = b.now;
 		nic_of(&b)->frees_late = cases[i].frees_late;
 		nic_of(&b)->left_at = b.now - cases[i].left_ago;
-		manager_watch_begin(b.manager, sa, &facts);
-		assert_true(sa->watch.from == begun + cases[i].from);
-		assert_true(sa->watch.until == begun + cases[i].from + 10);
+		manager_begin_probation(b.manager, sa, &facts);
+		assert_true(sa->probation.from == begun + cases[i].from);
+		assert_true(sa->probation.until == begun + cases[i].from + 10);
 		if (cases[i].from > 0) {
 			facts.integrity_failures = facts.replayed = 100;
 			b.now = begun + cases[i].from / 2;
-			manager_watch(b.manager, sa, &facts);
+			manager_check_probation(b.manager, sa, &facts);
 		}
 		b.now = begun + cases[i].from;
 		facts.integrity_failures += 4;
 		facts.replayed += 32;
-		manager_watch(b.manager, sa, &facts);
+		manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		facts.integrity_failures++;
-		manager_watch(b.manager, sa, &facts);
+		manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(nic_of(&b)->trust.strikes, 1);
 		close_bench(&b);
 	}
@@ -150,9 +177,9 @@ static void harm(struct bench *b, struct sa *sa)
 {
 	struct sa_facts facts = {.offload_ifindex = NIC};
 
-	manager_watch_begin(b->manager, sa, &facts);
+	manager_begin_probation(b->manager, sa, &facts);
 	facts.integrity_failures = 5;
-	manager_watch(b->manager, sa, &facts);
+	manager_check_probation(b->manager, sa, &facts);
 }
 
 static bool is_distrusted(struct bench *b)
@@ -192,16 +219,16 @@ static void test_trust(void **state)
 		assert_false(trust_is_lost(&nics_get(b.manager->nics, OTHER_NIC)->trust, b.now));
 
 		until = b.now + 60 * minutes[i];
-		manager_watch_tick(b.manager);
+		manager_expire(b.manager);
 		assert_false(b.manager->look_anew);
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_NIC_DISTRUSTED);
 		b.now = until - 1;
-		manager_watch_tick(b.manager);
+		manager_expire(b.manager);
 		assert_true(is_distrusted(&b));
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_NIC_DISTRUSTED);
 		b.now = until;
 		assert_false(is_distrusted(&b));
-		manager_watch_tick(b.manager);
+		manager_expire(b.manager);
 		assert_true(nic_of(&b)->trust.lost_until == 0);
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_OK);
 		assert_false(b.manager->look_anew);
@@ -224,12 +251,12 @@ static void test_trust_comes_back_to_each(void **state)
 		manager_look_anew(b.manager);
 		assert_int_equal(n->candidacy, CANDIDACY_NIC_DISTRUSTED);
 		b.now += 5;
-		manager_watch_tick(b.manager);
+		manager_expire(b.manager);
 		assert_int_equal(n->candidacy, CANDIDACY_OK);
 	}
 	/* While nothing ends, nothing is looked at anew. */
 	b.now += 1;
-	manager_watch_tick(b.manager);
+	manager_expire(b.manager);
 	assert_true(b.manager->looked_anew_at < b.now);
 	close_bench(&b);
 }
@@ -280,7 +307,8 @@ static void test_evictions_that_wait(void **state)
 		sa->ifindex = cases[i].ifindex;
 		b.now = 1000;
 		sa->carried_at = b.now - cases[i].quiet;
-		if (manager_evict_later(b.manager, sa, &planned) != cases[i].waits)
+		if (late_is_to_wait(b.manager->nics, sa, &planned, b.manager->config->interval,
+				    manager_now(b.manager)) != cases[i].waits)
 			fail_msg("%s", cases[i].text);
 		sa->ifindex = NIC;
 		close_bench(&b);
@@ -304,22 +332,24 @@ static void test_slots_that_are_late(void **state)
 		(void)open_with_sa(&b, true);
 		nic_of(&b)->frees_late = cases[i].frees_late;
 		/* It was seen first a moment ago. */
-		assert_int_equal(manager_slots_are_late(b.manager, NIC), cases[i].frees_late);
+		assert_int_equal(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)),
+				 cases[i].frees_late);
 		b.now += 10;
-		assert_false(manager_slots_are_late(b.manager, NIC));
-		manager_note_left(b.manager, cases[i].ifindex);
+		assert_false(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)));
+		late_note_left(b.manager->nics, cases[i].ifindex, manager_now(b.manager));
 		left = b.now;
 		assert_int_equal(nic_of(&b)->left_at == left, cases[i].late);
 		b.now = left + 9.9;
-		assert_int_equal(manager_slots_are_late(b.manager, NIC), cases[i].late);
-		assert_false(manager_slots_are_late(b.manager, OTHER_NIC));
-		assert_false(manager_slots_are_late(b.manager, 99));
+		assert_int_equal(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)),
+				 cases[i].late);
+		assert_false(late_are_slots(b.manager->nics, OTHER_NIC, manager_now(b.manager)));
+		assert_false(late_are_slots(b.manager->nics, 99, manager_now(b.manager)));
 		b.now = left + 10;
-		assert_false(manager_slots_are_late(b.manager, NIC));
+		assert_false(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)));
 		nic_of(&b)->left_at = left;
 		nic_of(&b)->frees_late = false;
 		b.now = left + 1;
-		assert_false(manager_slots_are_late(b.manager, NIC));
+		assert_false(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)));
 		close_bench(&b);
 	}
 }
@@ -328,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_faults_of_nobody),
 		cmocka_unit_test(test_faults_while_the_nic_is_late),
 		cmocka_unit_test(test_trust),

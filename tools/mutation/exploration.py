@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The list of faults that explore-manager alone must notice. An entry:
 
-    no-rescue daemon/manager.c complete_interrupted
+    no-rescue daemon/manager/manager.c complete_interrupted
     - migrator_restore(m->migrator, &move);
     + ;
     = An SA whose daemon was killed in the middle of its move is lost.

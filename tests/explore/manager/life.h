@@ -11,7 +11,7 @@
 #pragma once
 
 #include "fake-kernel.h"
-#include "manager.h"
+#include "manager/manager.h"
 #include "move/rescue.h"
 
 #define LIFE_NIC 3

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the operator orders by hand, and what a start finds of it. */
-#include "manager.h"
+#include "manager/manager.h"
 
 #include <errno.h>
 

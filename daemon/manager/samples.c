@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the tracker sees of SAs goes to the policy, the NICs, the shadows and the report. */
-#include "manager.h"
-#include "placement/competition.h"
+#include "manager/manager.h"
+#include "placement/late.h"
+#include "placement/probation.h"
 
 /* A bar of `top` each: a second, less what a tick can be early. */
 #define HISTORY_SECONDS 0.95
@@ -21,6 +22,51 @@ static void report_adoption(struct manager *m, const struct sa *sa)
 		       nic ? nic->candidacy : CANDIDACY_NO_NIC);
 }
 
+void manager_begin_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+{
+	probation_begin(sa, facts,
+			late_over_at(m->nics, sa->description.direction, facts->offload_ifindex,
+				     manager_now(m)));
+}
+
+static void strike(struct manager *m, struct placement_nic *n)
+{
+	if (!trust_strike(&n->trust, manager_now(m)))
+		return;
+	report_distrusted(m->reporter, n->name, n->trust.lost_for);
+	m->look_anew = true;
+}
+
+void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts)
+{
+	const char *fault = probation_check(sa, facts, manager_now(m));
+	struct placement_nic *n = nics_get(m->nics, sa->ifindex);
+
+	if (!fault)
+		return;
+	report_fault(m->reporter, network_name(m->network, sa->ifindex), sa, fault);
+	if (sa->handle != POLICY_NONE)
+		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
+	if (n)
+		strike(m, n);
+}
+
+/* Did the policy find out whether a NIC slows the SA down? */
+static void take_verdict(struct manager *m, struct sa *sa)
+{
+	struct policy_verdict verdict;
+	struct placement_nic *n;
+
+	if (!policy_sa_take_verdict(m->policy, sa->handle, &verdict))
+		return;
+	n = nics_of_table(m->nics, verdict.table);
+	if (!n)
+		return;
+	report_verdict(m->reporter, n->name, sa, &verdict);
+	if (verdict.slower && verdict.stopped)
+		strike(m, n);
+}
+
 static void appeared(struct sa *sa, const struct sa_facts *facts, bool adopted, void *userdata)
 {
 	struct manager *m = userdata;
@@ -31,8 +77,8 @@ static void appeared(struct sa *sa, const struct sa_facts *facts, bool adopted, 
 		manager_update_nics(m);
 	manager_configure_sa(m, sa);
 	if (adopted) {
-		manager_note_left(m, sa->ifindex); /* what it is a copy of */
-		manager_watch_begin(m, sa, facts);
+		late_note_left(m->nics, sa->ifindex, manager_now(m)); /* what it is a copy of */
+		manager_begin_probation(m, sa, facts);
 		report_adoption(m, sa);
 		schedule_in(&m->schedule, MANAGER_PLAN, 0);
 	}
@@ -44,9 +90,9 @@ static void appeared(struct sa *sa, const struct sa_facts *facts, bool adopted, 
 
 static void note_placement(struct manager *m, struct sa *sa, const struct tracker_change *change)
 {
-	sa->watch = (struct sa_watch){};
+	probation_end(sa);
 	if (change->left_ifindex != 0)
-		manager_note_left(m, change->left_ifindex);
+		late_note_left(m->nics, change->left_ifindex, manager_now(m));
 	m->nics_changed = true;
 	if (sa->handle != POLICY_NONE && sa_is_resident(sa) != change->was_resident)
 		policy_sa_set_resident(m->policy, sa->handle, sa_is_resident(sa), manager_now(m));
@@ -60,7 +106,7 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 	if (change->placed)
 		note_placement(m, sa, change);
 	else
-		manager_watch(m, sa, facts);
+		manager_check_probation(m, sa, facts);
 	/* As long as an SA is larval it gets no handle. */
 	if (change->placed || change->hands_off ||
 	    (sa->handle == POLICY_NONE && sa->hands_off != HANDS_OFF_LARVAL))
@@ -68,7 +114,7 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 	if (sa->handle == POLICY_NONE)
 		return;
 	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, manager_now(m));
-	manager_watch_verdict(m, sa);
+	take_verdict(m, sa);
 }
 
 static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)
@@ -95,7 +141,7 @@ static void vanishes(struct sa *sa, void *userdata)
 		policy_sa_remove(m->policy, sa->handle, manager_now(m));
 	}
 	if (sa->ifindex != 0)
-		manager_note_left(m, sa->ifindex);
+		late_note_left(m->nics, sa->ifindex, manager_now(m));
 	m->nics_changed = true;
 }
 
@@ -164,24 +210,4 @@ int manager_dump(struct manager *m)
 	if (r >= 0)
 		record_history(m);
 	return r;
-}
-
-void manager_configure_sa(struct manager *m, struct sa *sa)
-{
-	const struct competition competition = {
-		.config = m->config,
-		.policy = m->policy,
-		.nics = m->nics,
-		.sas = m->sas,
-	};
-
-	competition_configure(&competition, sa, manager_now(m));
-}
-
-void manager_configure_all(struct manager *m)
-{
-	struct sa *sa;
-
-	TAILQ_FOREACH(sa, &m->sas->all, list)
-		manager_configure_sa(m, sa);
 }

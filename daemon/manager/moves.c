@@ -3,9 +3,9 @@
  * The plan goes to the executor, a few moves in each turn of the event loop, and each outcome is
  * reported to the policy. What a driver refused is remembered by the shape of the SA.
  */
-#include "manager.h"
+#include "manager/manager.h"
 #include "move/rescue.h"
-#include "network/drivers.h"
+#include "placement/late.h"
 #include "sa/placed.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ static void take_outcome(struct manager *m, struct sa *sa, const struct policy_m
 		m->refused++;
 		set_refusal_text(sa, move);
 		no_space = move->error == -ENOSPC;
-		late = no_space && manager_slots_are_late(m, move->target.ifindex);
+		late = no_space && late_are_slots(m->nics, move->target.ifindex, manager_now(m));
 		report(m, sa, late ? POLICY_FAILED : no_space ? POLICY_NO_SPACE : POLICY_REFUSED);
 		if (no_space && !late)
 			report_learned_capacity(m, planned->table);
@@ -178,7 +178,7 @@ static bool may_be_made(struct manager *m, const struct sa *sa, const struct pol
 {
 	if (planned->action == POLICY_PROMOTE)
 		return is_still_allowed(m, sa, planned) && save_ownership(m, sa);
-	return !manager_evict_later(m, sa, planned);
+	return !late_is_to_wait(m->nics, sa, planned, m->config->interval, manager_now(m));
 }
 
 static bool prepare(struct sa *sa, const struct policy_move *planned, struct move *move,
@@ -216,7 +216,7 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 
 	/* The NIC may have had it for a moment: until the IKE daemon's SA was met, say. */
 	if (move->result != MOVE_RESULT_DONE && move->result != MOVE_RESULT_REFUSED)
-		manager_note_left(m, move->target.ifindex);
+		late_note_left(m->nics, move->target.ifindex, manager_now(m));
 	if (move->result == MOVE_RESULT_GONE) {
 		report_outcome(m, sa, planned, move);
 		report(m, sa, POLICY_FAILED);
@@ -233,7 +233,7 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 		tracker_take_facts(m->tracker, &move->facts);
 	sa = sa_table_find(m->sas, &move->id);
 	if (sa && promoted)
-		manager_watch_begin(m, sa, &move->facts);
+		manager_begin_probation(m, sa, &move->facts);
 	keep_shadow(m, move, begun);
 	if (sa && move->result == MOVE_RESULT_ELSEWHERE) {
 		undo_elsewhere(m, sa, move);

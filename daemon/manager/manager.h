@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's one context: its knowledge, and what it owns. The manager*.c files share it:
+ * Makes the components and joins them: each has at most one table of callbacks, implemented here.
+ * Of these files each uses only those above it:
  *
+ *   context.c        what the others need of each other: health, NICs, reconfiguring, what is due
+ *   samples.c        what the tracker sees goes to the policy, the NICs, the shadows and the report
+ *   moves.c          the plan goes to the executor, outcomes go to the policy and the report
+ *   restoring.c      what the shadows need of the rest
+ *   orders.c         what the operator ordered: pause, evacuation, stop
+ *   links.c          links, addresses and routes changed
+ *   configuration.c  the rules in force, and the policy that is made for them
  *   manager.c        start and end, the tick, what wakes it
- *   manager-samples.c  what the tracker sees goes to the policy, the NICs, the shadows and the
- * report manager-orders.c what the operator ordered: pause, evacuation manager-watch.c  whether an
- * SA fares well where it was put manager-moves.c  the plan becomes moves, moves become reports to
- * the policy
  */
 #pragma once
 
@@ -89,8 +93,6 @@ int manager_new(const struct manager_environment *environment, struct config *co
 struct manager *manager_free(struct manager *m); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct manager *, manager_free);
 
-extern const struct nic_watch_callbacks manager_network_callbacks;
-
 /* First dump, first tables, the first tick scheduled. */
 int manager_start(struct manager *m);
 /* From now on the loop runs what is due and hands over the kernel's events. */
@@ -111,49 +113,43 @@ enum manager_work {
 	_MANAGER_WORK_MAX,
 };
 
-/* manager.c */
+/* context.c */
+/* Sets or clears one condition, and reports it when it begins or ends. */
+void manager_set_health(struct manager *m, enum health_condition condition, bool holds);
 void manager_update_nics(struct manager *m);
-void manager_tick(struct manager *m);
+/* Tells the policy what follows from the entry: table, rule, hands off. */
+void manager_configure_sa(struct manager *m, struct sa *sa);
+void manager_configure_all(struct manager *m);
+void manager_plan_soon(struct manager *m);
+void manager_tick_soon(struct manager *m);   /* earlier, never later */
+void manager_resync_soon(struct manager *m); /* the same, and what is planned is not made */
 /* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. A pass
  * over all SAs. */
 void manager_look_anew(struct manager *m);
 /* The same after `delay` seconds, once for all that happens until then, and in at most a tenth of
  * the time. */
 void manager_look_anew_soon(struct manager *m, double delay);
-void manager_look_anew_if_due(struct manager *m);                    /* manager.look_anew */
-void manager_apply_config(struct manager *m, struct config *config); /* takes it */
-int manager_reload(struct manager *m, char **ret_messages);
-void manager_plan_soon(struct manager *m);
-void manager_tick_soon(struct manager *m); /* earlier, never later */
+void manager_look_anew_if_due(struct manager *m); /* manager.look_anew */
+/* Trust comes back with time, and what is remembered of refusals and of peers that move ends. */
+void manager_expire(struct manager *m);
 
-/* manager-samples.c */
+/* samples.c */
 extern const struct tracker_callbacks manager_tracker_callbacks;
 int manager_dump(struct manager *m); /* and what `top` draws */
-/* Tells the policy what follows from the entry: table, rule, hands off. */
-void manager_configure_sa(struct manager *m, struct sa *sa);
-void manager_configure_all(struct manager *m);
+void manager_begin_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
+void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 
-/* manager-moves.c */
+/* moves.c */
 void manager_plan(struct manager *m);
 void manager_make_moves(struct manager *m); /* some; schedules itself while there are more */
 /* Takes away the larval SAs that the last dump showed beside outbound SAs, in enforce mode. */
 void manager_unmask(struct manager *m);
 extern const struct executor_callbacks manager_executor_callbacks;
 
-/* manager-watch.c */
-void manager_watch_begin(struct manager *m, struct sa *sa, const struct sa_facts *facts);
-void manager_watch(struct manager *m, struct sa *sa, const struct sa_facts *facts);
-/* After each sample: did the policy find out whether a NIC slows the SA down? */
-void manager_watch_verdict(struct manager *m, struct sa *sa);
-/* Where the driver frees late: whether an eviction waits for the SA to be quiet. */
-bool manager_evict_later(struct manager *m, const struct sa *sa, const struct policy_move *planned);
-/* ... and whether a slot may not be free yet, of an SA that left a moment ago. */
-bool manager_slots_are_late(struct manager *m, int ifindex);
-/* An SA is not in the NIC any more in which it was, if only for a moment. */
-void manager_note_left(struct manager *m, int ifindex);
-void manager_watch_tick(struct manager *m);
+/* restoring.c */
+extern const struct shadows_callbacks manager_shadows_callbacks;
 
-/* manager-orders.c */
+/* orders.c */
 void manager_load_orders(struct manager *m); /* those of the run before */
 void manager_set_paused(struct manager *m, bool paused);
 int manager_evacuate(struct manager *m, const char *name);       /* -ENODEV: no such NIC */
@@ -168,5 +164,13 @@ bool manager_owes(const struct manager *m); /* an SA to the kernel */
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
 void manager_stop_if_settled(struct manager *m); /* MANAGER_STOP */
 
-/* Sets or clears one condition, and reports it when it begins or ends. */
-void manager_set_health(struct manager *m, enum health_condition condition, bool holds);
+/* links.c */
+extern const struct nic_watch_callbacks manager_network_callbacks;
+
+/* configuration.c */
+int manager_new_policy(struct manager *m);
+void manager_apply_config(struct manager *m, struct config *config); /* takes it */
+int manager_reload(struct manager *m, char **ret_messages);
+
+/* manager.c */
+void manager_tick(struct manager *m);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The rules in force, and the policy that is made for them. */
+#include "manager/manager.h"
+
+#include <string.h>
+
+/* SAs name their group by its place in the configuration: after this they are configured anew. */
+static int set_groups(struct manager *m)
+{
+	struct policy_group_config groups[POLICY_GROUPS_MAX];
+
+	for (size_t i = 0; i < m->config->n_groups; i++)
+		groups[i] = (struct policy_group_config){
+			.floor = m->config->groups[i].floor,
+			.ceiling = m->config->groups[i].ceiling,
+		};
+	return policy_set_groups(m->policy, groups, m->config->n_groups, manager_now(m));
+}
+
+int manager_new_policy(struct manager *m)
+{
+	struct policy_parameters parameters = policy_parameters_default();
+	int r;
+
+	parameters.refused_wait = m->config->retry_refused;
+	r = policy_new(&parameters, &m->policy);
+	nics_set_policy(m->nics, m->policy);
+	return r < 0 ? r : set_groups(m);
+}
+
+static void drop_policy(struct manager *m)
+{
+	struct sa *sa;
+
+	executor_cancel(m->executor);
+	m->policy = policy_free(m->policy);
+	nics_set_policy(m->nics, NULL);
+	TAILQ_FOREACH(sa, &m->sas->all, list)
+		sa->handle = POLICY_NONE;
+	memset(m->sas->by_handle, 0, m->sas->n_by_handle * sizeof(*m->sas->by_handle));
+}
+
+void manager_apply_config(struct manager *m, struct config *config)
+{
+	bool mode_changed = config->mode != m->config->mode;
+	struct sa *sa;
+
+	m->config = (config_free(m->config), config);
+	reporter_set_config_path(m->reporter, config->path);
+	shadows_set_mode(m->shadows, config->on_link_down);
+	/* The entries that NICs and SAs point to are gone. */
+	nics_set_config(m->nics, config);
+	TAILQ_FOREACH(sa, &m->sas->all, list) {
+		sa->rule = NULL;
+		sa->group = NULL;
+	}
+	/* In observe mode the policy's residents are imagined. */
+	if (mode_changed)
+		drop_policy(m);
+	manager_set_health(m, HEALTH_POLICY,
+			   (mode_changed ? manager_new_policy(m) : set_groups(m)) < 0);
+	manager_look_anew(m);
+}
+
+int manager_reload(struct manager *m, char **ret_messages)
+{
+	_cleanup_(config_report_done) struct config_report report = {0};
+	_cleanup_(config_freep) struct config *config = NULL;
+	_cleanup_free_ char *messages = NULL;
+	int r, printed;
+
+	r = config_load(m->environment.config_path, &report, &config);
+	printed = config_report_text(&report, &messages);
+	if (printed < 0)
+		return printed;
+	if (r >= 0)
+		manager_apply_config(m, TAKE_PTR(config));
+	report_reload(m->reporter, m->environment.config_path, m->config, r, messages);
+	if (ret_messages)
+		*ret_messages = TAKE_PTR(messages);
+	return r;
+}

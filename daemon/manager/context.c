@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the other files of the manager need of each other. It calls none of them. */
+#include "manager/manager.h"
+#include "placement/competition.h"
+
+#include <math.h>
+
+/* An event is mostly one of several (an IKE daemon adds two SAs at once); a new SA whose
+ * predecessor was in the NIC is promoted this much later. */
+#define PLAN_SOON_SECONDS 0.02
+/* A storm of events must not become a storm of dumps. */
+#define RESYNC_WAIT_SECONDS 0.1
+/* Nor a storm of links, addresses or routes one of passes over all SAs: they are spaced by so many
+ * times what the last one took. */
+#define LOOK_ANEW_SPACING 10.0
+#define FOREIGN_REPORT_SECONDS 86400.0
+
+double manager_now(const struct manager *m)
+{
+	return clock_monotonic(&m->environment.clock);
+}
+
+void manager_set_health(struct manager *m, enum health_condition condition, bool holds)
+{
+	if (health_set(m->health, condition, holds))
+		report_health(m->reporter, condition, holds);
+}
+
+/* Once, and again if it is still so the next day. */
+static void report_foreign_sas(struct manager *m)
+{
+	double now = manager_now(m);
+
+	for (size_t i = 0; i < nics_count(m->nics); i++) {
+		struct placement_nic *n = nics_at(m->nics, i);
+
+		if (n->foreign_in + n->foreign_out == 0 ||
+		    (n->foreign_reported_at > 0 &&
+		     now - n->foreign_reported_at < FOREIGN_REPORT_SECONDS))
+			continue;
+		n->foreign_reported_at = now;
+		report_foreign(m->reporter, n->name,
+			       n->config && n->config->allow && n->config->trusted,
+			       n->foreign_in + n->foreign_out);
+	}
+}
+
+void manager_update_nics(struct manager *m)
+{
+	nics_update(m->nics, m->sas);
+	report_foreign_sas(m);
+}
+
+void manager_plan_soon(struct manager *m)
+{
+	schedule_in(&m->schedule, MANAGER_PLAN, PLAN_SOON_SECONDS);
+}
+
+void manager_tick_soon(struct manager *m)
+{
+	double soon = manager_now(m) + RESYNC_WAIT_SECONDS;
+
+	if (!schedule_is_pending(&m->schedule, MANAGER_TICK) ||
+	    m->schedule.due[MANAGER_TICK] > soon)
+		schedule_at(&m->schedule, MANAGER_TICK, soon);
+}
+
+void manager_resync_soon(struct manager *m)
+{
+	executor_cancel(m->executor);
+	manager_tick_soon(m);
+}
+
+void manager_configure_sa(struct manager *m, struct sa *sa)
+{
+	const struct competition competition = {
+		.config = m->config,
+		.policy = m->policy,
+		.nics = m->nics,
+		.sas = m->sas,
+	};
+
+	competition_configure(&competition, sa, manager_now(m));
+}
+
+void manager_configure_all(struct manager *m)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas->all, list)
+		manager_configure_sa(m, sa);
+}
+
+void manager_look_anew(struct manager *m)
+{
+	double begun = manager_now(m);
+
+	schedule_cancel(&m->schedule, MANAGER_LOOK_ANEW);
+	nics_forget_routes(m->nics);
+	manager_update_nics(m);
+	manager_configure_all(m);
+	manager_plan_soon(m);
+	m->looked_anew_at = manager_now(m);
+	m->looked_anew_for = m->looked_anew_at - begun;
+}
+
+void manager_look_anew_soon(struct manager *m, double delay)
+{
+	double at = fmax(manager_now(m) + delay,
+			 m->looked_anew_at + LOOK_ANEW_SPACING * m->looked_anew_for);
+
+	if (!schedule_is_pending(&m->schedule, MANAGER_LOOK_ANEW) ||
+	    m->schedule.due[MANAGER_LOOK_ANEW] > at)
+		schedule_at(&m->schedule, MANAGER_LOOK_ANEW, at);
+}
+
+void manager_look_anew_if_due(struct manager *m)
+{
+	if (!m->look_anew)
+		return;
+	m->look_anew = false;
+	manager_look_anew(m);
+}
+
+void manager_expire(struct manager *m)
+{
+	m->look_anew |= nics_expire(m->nics);
+	m->look_anew |= peer_moves_expire(tracker_peer_moves(m->tracker), manager_now(m));
+	manager_look_anew_if_due(m);
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "placement/late.h"
+
+/* So long after its deletion the NIC may still decrypt for an SA, or hold its slot. */
+#define LATE_SECONDS 10.0
+/* And so long, and as many samples, without a packet make it quiet: one that sends regularly then
+ * has less than one packet in the time that it loses. */
+#define QUIET_SECONDS 5.0
+#define QUIET_SAMPLES 2.0
+
+/* The SA, the NIC or the operator cannot wait. */
+static bool is_urgent(enum policy_reason reason)
+{
+	switch (reason) {
+	case POLICY_REASON_BANNED:
+	case POLICY_REASON_NO_LONGER_ALLOWED:
+	case POLICY_REASON_OVER_CAPACITY:
+	case POLICY_REASON_MADE_WORSE:
+	case POLICY_REASON_DOUBTED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool late_is_to_wait(struct nics *nics, const struct sa *sa, const struct policy_move *planned,
+		     double interval, double now)
+{
+	const struct placement_nic *n = nics_get(nics, sa->ifindex);
+	double quiet = QUIET_SAMPLES * interval;
+
+	if (planned->action != POLICY_EVICT || !n || !n->frees_late ||
+	    sa->description.direction != SA_DIRECTION_IN || is_urgent(planned->reason))
+		return false;
+	return now - sa->carried_at < (quiet > QUIET_SECONDS ? quiet : QUIET_SECONDS);
+}
+
+bool late_are_slots(struct nics *nics, int ifindex, double now)
+{
+	const struct placement_nic *n = nics_get(nics, ifindex);
+
+	return n && n->frees_late && now - n->left_at < LATE_SECONDS;
+}
+
+double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now)
+{
+	bool late = direction == SA_DIRECTION_IN && late_are_slots(nics, ifindex, now);
+
+	return late ? nics_get(nics, ifindex)->left_at + LATE_SECONDS : now;
+}
+
+void late_note_left(struct nics *nics, int ifindex, double now)
+{
+	struct placement_nic *n = nics_get(nics, ifindex);
+
+	if (n && n->frees_late)
+		n->left_at = now;
+}
