@@ -275,6 +275,26 @@ static void test_when(void **state)
 	}
 }
 
+/* Whoever asks for it: an SA that is not ours, or not known, is not made anew. */
+static void test_not_ours(void **state)
+{
+	struct fake_belief *belief;
+	struct sa_id ids[2];
+	struct bench b;
+
+	(void)state;
+	belief = open_masked(&b);
+	ids[0] = ids[1] = fake_belief_id(belief);
+	ids[0].spi++;
+	entry(&b, belief)->foreign = true;
+	assert_int_equal(executor_make_anew(b.manager->executor, ids, 2), 0);
+	assert_int_equal(fake_kernel_count(b.fake, true), 1);
+	entry(&b, belief)->foreign = false;
+	assert_int_equal(executor_make_anew(b.manager->executor, ids, 2), 0);
+	check_alone(&b, belief, NIC);
+	close_bench(&b);
+}
+
 /* Whenever there is no memory any more: it is there or owed, and in the end it is there. */
 static void test_interrupted(void **state)
 {
@@ -313,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_together), cmocka_unit_test(test_made_anew_and_down),
 		cmocka_unit_test(test_stopping), cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_when),     cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
