@@ -767,6 +767,57 @@ static void test_owed(void **state)
 	close_bench(&b);
 }
 
+/* More than are covered at once: all are tried, in groups that are uncovered together as long
+ * as none was tried in vain. */
+static void check_many_owed(bool in_vain)
+{
+	struct fake_belief *beliefs[COVERED_MAX + 3];
+	unsigned waits;
+	size_t in_use;
+	struct bench b;
+
+	open_bench_with(&b, with_many_slots);
+	in_use = secret_arena_in_use(b.arena);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	for (unsigned i = 0; i < 50; i++) {
+		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
+			(void)fake_kernel_send(b.fake, beliefs[j], 50, 1000);
+		work(&b, 0.02, NULL);
+	}
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_int_equal(fake_kernel_view(b.fake, beliefs[i]).ifindex, NIC);
+	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0));
+	nic_goes_down(&b, NULL);
+	(void)shadows_restore_lost(b.manager->shadows, NIC);
+	if (in_vain)
+		run_restore(&b);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
+		struct sa_id id = fake_belief_id(beliefs[i]);
+
+		assert_true(executor_owes(b.manager->executor, &id));
+	}
+	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	waits = fake_kernel_waits(b.fake);
+	run_restore(&b);
+	assert_int_equal(fake_kernel_waits(b.fake) - waits, in_vain ? 1 : 2);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_true(fake_kernel_view(b.fake, beliefs[i]).exists);
+	settle(&b);
+	assert_int_equal(secret_arena_in_use(b.arena), in_use);
+	close_bench(&b);
+}
+
+static void test_many_owed(void **state)
+{
+	(void)state;
+	check_many_owed(false);
+	check_many_owed(true);
+}
+
 /* The IKE daemon gives it up meanwhile. */
 static void test_owed_and_deleted(void **state)
 {
@@ -1130,6 +1181,7 @@ int main(void)
 		cmocka_unit_test(test_inbound),
 		cmocka_unit_test(test_swaps),
 		cmocka_unit_test(test_owed),
+		cmocka_unit_test(test_many_owed),
 		cmocka_unit_test(test_owed_and_deleted),
 		cmocka_unit_test(test_owed_and_back),
 		cmocka_unit_test(test_observe),
