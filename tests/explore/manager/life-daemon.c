@@ -410,7 +410,7 @@ void life_stand_still(struct life *life, double seconds)
 	/* No packet takes so long to find its SA, or to be decrypted. */
 	if (seconds > 0) {
 		if (!life->killed)
-			life_judge_numbers(life);
+			life_judge_moves(life);
 		fake_kernel_end_lookup(life->fake);
 		(void)fake_kernel_end_packet(life->fake);
 	}

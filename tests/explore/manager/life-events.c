@@ -145,7 +145,7 @@ void life_go_on_moving(struct life *life)
 static void add_optional_policy(struct life *life, bool socket)
 {
 	life->optional = true;
-	life->optional_within |= fake_kernel_count(life->fake, true) > 0;
+	life->optional_within |= fake_kernel_larvals_of_daemon(life->fake) > 0;
 	fake_kernel_add_policy(
 		life->fake,
 		&(struct fake_policy_spec){.index = socket ? LIFE_POLICY_OF_SOCKET : LIFE_POLICY,

@@ -99,7 +99,9 @@ static bool may_acquire(const struct life *life)
 	       (s->second.event && s->second.event < _LIFE_IKE_MAX);
 }
 
-void life_judge_numbers(struct life *life)
+/* An outbound SA may go on behind the numbers that were used if the IKE daemon made it anew within
+ * the move, from none. */
+static void judge_numbers(struct life *life)
 {
 	for (size_t i = 0; i < life->scenario->world->n; i++) {
 		const struct fake_belief *belief = life->latest[i];
@@ -111,6 +113,15 @@ void life_judge_numbers(struct life *life)
 		if (view.exists &&
 		    view.sequence_out < fake_kernel_last_sequence(life->fake, belief))
 			life->stayed_behind = true;
+	}
+}
+
+void life_judge_moves(struct life *life)
+{
+	judge_numbers(life);
+	if (life->optional_within && !life->within_is_over) {
+		life->within_is_over = true;
+		life->clear_within = fake_kernel_clear_texts(life->fake);
 	}
 }
 
@@ -163,6 +174,12 @@ static bool is_any_missing(const struct life *life)
 	return false;
 }
 
+/* Moves that come later know the policy. */
+static bool is_optional_within(const struct life *life)
+{
+	return life->optional_within && fake_kernel_clear_texts(life->fake) == life->clear_within;
+}
+
 static enum life_limit limit_of(const struct life *life)
 {
 	if (life->wrote_while_down)
@@ -174,7 +191,7 @@ static enum life_limit limit_of(const struct life *life)
 	if (life->has_moved && life->scenario->world->sas[0].inbound &&
 	    life->scenario->world->migrate_state != FAKE_MIGRATE_ABSENT)
 		return LIFE_LIMIT_MADE_BEFORE_MIGRATE;
-	if (fake_kernel_clear_texts(life->fake) > 0 && (life->optional_within || life->was_down))
+	if (fake_kernel_clear_texts(life->fake) > 0 && (is_optional_within(life) || life->was_down))
 		return LIFE_LIMIT_OPTIONAL_WITHIN;
 	if (life->was_updated && life->was_down)
 		return LIFE_LIMIT_UPDATE_LOST;

@@ -35,9 +35,11 @@ static const struct life_world worlds[] = {
 	{.name = "out", .sas = {OUT}, .n = 1},
 	{.name = "out, charon", .sas = {OUT}, .n = 1, .templates_name_spi = true, .typical = true},
 	{.name = "out ESN, charon", .sas = {OUT_ESN}, .n = 1, .templates_name_spi = true},
+	/* Its only policy becomes optional, and there is none of a socket: events alone tell. */
 	{.name = "out, charon, always",
 	 .sas = {OUT},
 	 .n = 1,
+	 .policies = {{.index = LIFE_POLICY, .reqid = 1, .spi = 0x1001}},
 	 .templates_name_spi = true,
 	 .always = true},
 	{.name = "in", .sas = {IN}, .n = 1, .typical = true},

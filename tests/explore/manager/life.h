@@ -211,9 +211,11 @@ struct life {
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	bool was_updated, unknown_life, sibling_moved, stayed_behind;
-	bool was_inexact;     /* killed before it had the notification */
-	unsigned packet_wait; /* steps until the packet inside crypto comes out */
-	double away_since;    /* not all are there; 0: they are */
+	bool within_is_over;   /* the move in which a policy made the protection optional */
+	unsigned clear_within; /* packets that left in clear text until then */
+	bool was_inexact;      /* killed before it had the notification */
+	unsigned packet_wait;  /* steps until the packet inside crypto comes out */
+	double away_since;     /* not all are there; 0: they are */
 	double away_longest;
 	unsigned dumps;
 	/* Inbound: the last number accepted as of the last step, and of the last dump. */
@@ -248,9 +250,8 @@ void life_traffic(struct life *life, unsigned packets);
 const char *life_event_name(enum life_event event);
 
 /* life-judge.c */
-/* When a move is over, before time passes: an outbound SA goes on behind the numbers that were
- * used, though the IKE daemon made it anew from none. */
-void life_judge_numbers(struct life *life);
+/* When moves are over, before time passes. */
+void life_judge_moves(struct life *life);
 void life_judge(struct life *life, size_t arena_in_use);
 /* For how many seconds SAs may be away that went down with their NIC. */
 double life_allowed_away(const struct life_scenario *scenario);
