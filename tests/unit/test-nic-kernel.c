@@ -258,6 +258,14 @@ static void test_addresses_change(void **state)
 	f->seen.addresses = 0;
 	wait_for(f, &f->seen.addresses, 1);
 	assert_false(is_local(f, "203.0.113.77"));
+
+	/* It is told once. */
+	run("ip address add 203.0.113.77/32 dev right0");
+	f->seen.addresses = f->seen.routes = 0;
+	wait_for(f, &f->seen.routes, 1);
+	assert_int_equal(f->seen.addresses, 0);
+	run("ip address del 203.0.113.77/32 dev right0");
+	wait_for(f, &f->seen.addresses, 1);
 }
 
 /* Before an IKE daemon acts on it. The best of some tries: the machine may be busy. */
