@@ -8,6 +8,7 @@
  * petted. Without an argument, also what a pass costs for each of many NICs.
  */
 #include "config-of.h"
+#include "fake-network.h"
 #include "manager/manager.h"
 #include "network/route-cache.h"
 #include "report/journal.h"
@@ -125,49 +126,13 @@ static const struct kernel_ops kernel_ops = {
 	.free = kernel_release,
 };
 
-/* ---- A network of NICs with neighbouring indices, all but the first idle, whose route lookups are
- * remembered as the daemon remembers them ----
- */
+/* ---- A network in which route lookups are remembered as the daemon remembers them ---- */
 
 struct bench_network {
-	struct network network;
-	struct nic *nics;
-	size_t n_nics;
+	struct fake_network fake;
+	struct network_ops ops;
 	struct route_cache *cache;
 };
-
-static size_t fake_count(struct network *network)
-{
-	return ((struct bench_network *)network)->n_nics;
-}
-
-static const struct nic *fake_at(struct network *network, size_t index)
-{
-	return &((struct bench_network *)network)->nics[index];
-}
-
-static const struct nic *fake_get(struct network *network, int ifindex)
-{
-	const struct bench_network *n = (struct bench_network *)network;
-
-	return ifindex >= NIC && (size_t)(ifindex - NIC) < n->n_nics ? &n->nics[ifindex - NIC]
-								     : NULL;
-}
-
-static const struct nic *fake_find(struct network *network, const char *name)
-{
-	(void)name;
-	return &((struct bench_network *)network)->nics[0];
-}
-
-static bool network_is_local(struct network *network, uint16_t family,
-			     const struct sa_address *address)
-{
-	static const uint8_t gateway[] = {10, 0, 255, 255};
-
-	(void)network;
-	return family == AF_INET && memcmp(address->bytes, gateway, sizeof(gateway)) == 0;
-}
 
 static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
 			 int *ret_ifindex)
@@ -179,27 +144,11 @@ static int network_route(struct network *network, const struct sa_description *s
 				.family = sa->id.family};
 
 	if (!route_cache_get(n->cache, &key, ret_ifindex)) {
-		*ret_ifindex = NIC;
-		(void)route_cache_put(n->cache, &key, NIC);
+		*ret_ifindex = n->fake.routed;
+		(void)route_cache_put(n->cache, &key, n->fake.routed);
 	}
 	return 0;
 }
-
-static struct network *network_release(struct network *network)
-{
-	(void)network;
-	return NULL;
-}
-
-static const struct network_ops network_ops = {
-	.count = fake_count,
-	.at = fake_at,
-	.get = fake_get,
-	.find = fake_find,
-	.address_is_local = network_is_local,
-	.route_for_sa = network_route,
-	.free = network_release,
-};
 
 /* ---- The bench ---- */
 
@@ -241,6 +190,7 @@ static void need(int r, const char *what)
 	exit(1);
 }
 
+/* With neighbouring indices, all but the first idle. */
 static struct nic *make_nics(size_t n)
 {
 	struct nic *nics = calloc(n, sizeof(*nics));
@@ -269,11 +219,10 @@ static void open_bench(struct bench *b, uint32_t n, size_t n_nics)
 
 	*b = (struct bench){.log = fopen("/dev/null", "we")};
 	b->kernel = (struct bench_kernel){.kernel.ops = &kernel_ops, .n = n};
-	b->network = (struct bench_network){
-		.network.ops = &network_ops,
-		.nics = make_nics(n_nics),
-		.n_nics = n_nics,
-	};
+	fake_network_init(&b->network.fake, make_nics(n_nics), n_nics);
+	b->network.ops = fake_network_ops;
+	b->network.ops.route_for_sa = network_route;
+	b->network.fake.network.ops = &b->network.ops;
 	need(secret_arena_new(1u << 20, &b->arena), "locked memory");
 	need(journal_new(b->log, 3, &b->journal), "journal");
 	need(placed_new("/nonexistent/placed", &b->placed), "ownership");
@@ -286,7 +235,7 @@ static void open_bench(struct bench *b, uint32_t n, size_t n_nics)
 	environment.journal = b->journal;
 	environment.placed = b->placed;
 	environment.kernel = &b->kernel.kernel;
-	environment.network = &b->network.network;
+	environment.network = &b->network.fake.network;
 	need(manager_new(&environment, config, &b->manager), "manager");
 	need(manager_start(b->manager), "start");
 	/* Samples have a benchmark of their own. */
@@ -299,7 +248,7 @@ static void close_bench(struct bench *b)
 	placed_free(b->placed);
 	journal_free(b->journal);
 	route_cache_free(b->network.cache);
-	free(b->network.nics);
+	free(b->network.fake.nics);
 	secret_arena_free(b->arena);
 	(void)fclose(b->log);
 }
@@ -326,18 +275,18 @@ static void unrelated_link(struct bench *b)
 
 static void carrier_of_ours(struct bench *b)
 {
-	struct nic old = b->network.nics[0];
+	struct nic old = b->network.fake.nics[0];
 
-	b->network.nics[0].carrier = !old.carrier;
-	manager_network_callbacks.link(&old, &b->network.nics[0], b->manager);
+	b->network.fake.nics[0].carrier = !old.carrier;
+	manager_network_callbacks.link(&old, &b->network.fake.nics[0], b->manager);
 }
 
 static void our_nic(struct bench *b)
 {
-	struct nic old = b->network.nics[0];
+	struct nic old = b->network.fake.nics[0];
 
-	b->network.nics[0].up = !old.up;
-	manager_network_callbacks.link(&old, &b->network.nics[0], b->manager);
+	b->network.fake.nics[0].up = !old.up;
+	manager_network_callbacks.link(&old, &b->network.fake.nics[0], b->manager);
 }
 
 static void route_to_nobody(struct bench *b)

@@ -10,6 +10,7 @@
 #include "control/describe.h"
 #include "control/methods.h"
 #include "fake-kernel.h"
+#include "fake-network.h"
 #include "manager/manager.h"
 #include "report/journal.h"
 #include "sa/placed.h"
@@ -28,96 +29,6 @@
 #define NIC 7
 #define OTHER_NIC 8
 
-struct test_network {
-	struct network network;
-	struct nic nic;
-	struct nic other; /* behind no route */
-	bool present;
-	bool other_present;
-	bool no_route; /* an SA's own address is gone */
-	bool vrf_unclear;
-	bool by_other; /* the route leaves by the other device */
-	unsigned lookups;
-	bool direction_unknown;
-};
-
-static struct test_network *test_network(struct network *network)
-{
-	return (struct test_network *)network;
-}
-
-static size_t fake_count(struct network *network)
-{
-	return test_network(network)->present + test_network(network)->other_present;
-}
-
-static const struct nic *fake_at(struct network *network, size_t index)
-{
-	struct test_network *n = test_network(network);
-
-	return n->present && index == 0 ? &n->nic : &n->other;
-}
-
-static const struct nic *fake_get(struct network *network, int ifindex)
-{
-	struct test_network *n = test_network(network);
-
-	if (n->other_present && ifindex == OTHER_NIC)
-		return &n->other;
-	return n->present && ifindex == NIC ? &n->nic : NULL;
-}
-
-static const struct nic *fake_find(struct network *network, const char *name)
-{
-	struct test_network *n = test_network(network);
-
-	if (n->other_present && strcmp(name, n->other.name) == 0)
-		return &n->other;
-	return n->present && strcmp(name, n->nic.name) == 0 ? &n->nic : NULL;
-}
-
-/* The address of the fake kernel that its SAs begin or end at. */
-static bool fake_address_is_local(struct network *network, uint16_t family,
-				  const struct sa_address *address)
-{
-	static const uint8_t gateway[] = {10, 0, 255, 255};
-
-	(void)family;
-	if (test_network(network)->direction_unknown)
-		return false;
-	return memcmp(address->bytes, gateway, sizeof(gateway)) == 0;
-}
-
-static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
-			 int *ret_ifindex)
-{
-	(void)sa;
-	(void)mark;
-	test_network(network)->lookups++;
-	if (!test_network(network)->present || test_network(network)->no_route)
-		return -ENETUNREACH;
-	if (test_network(network)->vrf_unclear)
-		return -ENOTUNIQ;
-	*ret_ifindex = test_network(network)->by_other ? OTHER_NIC : NIC;
-	return 0;
-}
-
-static struct network *network_release(struct network *network)
-{
-	(void)network;
-	return NULL;
-}
-
-static const struct network_ops test_network_ops = {
-	.count = fake_count,
-	.at = fake_at,
-	.get = fake_get,
-	.find = fake_find,
-	.address_is_local = fake_address_is_local,
-	.route_for_sa = network_route,
-	.free = network_release,
-};
-
 struct bench {
 	double now; /* s, monotonic */
 	struct secret_arena *arena;
@@ -125,7 +36,8 @@ struct bench {
 	struct journal *journal;
 	struct placed *placed;
 	struct rescue *rescue; /* NULL: none */
-	struct test_network network;
+	struct fake_network network;
+	struct nic nics[2]; /* the other one is behind no route, and not there at first */
 	struct manager *manager;
 	FILE *log;
 	char directory[32];
@@ -204,17 +116,14 @@ static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_s
 	assert_int_equal(placed_new(b->path, &b->placed), 0);
 	(void)fake_kernel_add_nic(
 		b->fake, &(struct fake_nic){.ifindex = NIC, .name = "eth0", .capacity_in = 33});
-	b->network = (struct test_network){
-		.network.ops = &test_network_ops,
-		.present = true,
-		.nic = {.ifindex = NIC,
-			.name = "eth0",
-			.driver = "netdevsim",
-			.up = true,
-			.carrier = true,
-			.esp_offload_known = true,
-			.esp_offload = true},
-	};
+	b->nics[0] = (struct nic){.ifindex = NIC,
+				  .name = "eth0",
+				  .driver = "netdevsim",
+				  .up = true,
+				  .carrier = true,
+				  .esp_offload_known = true,
+				  .esp_offload = true};
+	fake_network_init(&b->network, b->nics, 1);
 	start_manager(b, text);
 }
 
@@ -308,10 +217,10 @@ static inline void add_other_nic(struct bench *b)
 	(void)fake_kernel_add_nic(
 		b->fake,
 		&(struct fake_nic){.ifindex = OTHER_NIC, .name = "eth1", .capacity_in = 33});
-	b->network.other = b->network.nic;
-	b->network.other.ifindex = OTHER_NIC;
-	strcpy(b->network.other.name, "eth1");
-	b->network.other_present = true;
+	b->nics[1] = b->nics[0];
+	b->nics[1].ifindex = OTHER_NIC;
+	strcpy(b->nics[1].name, "eth1");
+	b->network.n = 2;
 	manager_look_anew(b->manager);
 }
 
@@ -352,7 +261,7 @@ static inline void tell_link_of(struct bench *b, struct nic *nic, bool up)
 
 static inline void tell_link(struct bench *b, bool up)
 {
-	tell_link_of(b, &b->network.nic, up);
+	tell_link_of(b, &b->nics[0], up);
 }
 
 static inline void go_down(struct bench *b)

@@ -66,16 +66,16 @@ static void test_our_nic(void **state)
 	(void)state;
 	open_bench(&b);
 	pass(&b, 0.5);
-	old = b.network.nic;
-	b.network.nic.carrier = false;
-	b.network.nic.speed = 1000;
-	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+	old = b.nics[0];
+	b.nics[0].carrier = false;
+	b.nics[0].speed = 1000;
+	manager_network_callbacks.link(&old, &b.nics[0], b.manager);
 	assert_false(is_pass_pending(&b));
 
 	/* It holds none, so no SA can be lost: nothing is read anew. */
-	old = b.network.nic;
-	b.network.nic.up = false;
-	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+	old = b.nics[0];
+	b.nics[0].up = false;
+	manager_network_callbacks.link(&old, &b.nics[0], b.manager);
 	assert_true(is_pass_pending(&b));
 	assert_false(b.manager->tracker->stale);
 	close_bench(&b);
@@ -93,9 +93,9 @@ static void test_flapping(void **state)
 	work(&b, 0.6, add(&b, (struct fake_sa_spec){.peer = 10}));
 	before = b.manager->tracker->generation;
 	for (unsigned i = 0; i < 166; i++) {
-		old = b.network.nic;
-		b.network.nic.up = i % 2;
-		manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+		old = b.nics[0];
+		b.nics[0].up = i % 2;
+		manager_network_callbacks.link(&old, &b.nics[0], b.manager);
 		pass(&b, 0.03);
 	}
 	assert_true(b.manager->tracker->generation >= before + 48);
@@ -160,9 +160,9 @@ static void test_renamed(void **state)
 	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
 	work(&b, 0.6, belief);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
-	old = b.network.nic;
-	strcpy(b.network.nic.name, "wan0");
-	manager_network_callbacks.link(&old, &b.network.nic, b.manager);
+	old = b.nics[0];
+	strcpy(b.nics[0].name, "wan0");
+	manager_network_callbacks.link(&old, &b.nics[0], b.manager);
 	assert_true(orders_are_to_evacuate(b.manager->orders, "wan0"));
 	assert_false(orders_are_to_evacuate(b.manager->orders, "eth0"));
 	close_bench(&b);

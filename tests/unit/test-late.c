@@ -17,7 +17,7 @@ static void open_late(struct bench *b, const char *text)
 	nic = fake_kernel_nic(b->fake, NIC);
 	nic->late_free = nic->decrypts_late = true;
 	nic->capacity_in = 33;
-	snprintf(b->network.nic.driver, sizeof(b->network.nic.driver), "mlx5_core");
+	snprintf(b->nics[0].driver, sizeof(b->nics[0].driver), "mlx5_core");
 	manager_look_anew(b->manager);
 }
 

@@ -191,7 +191,7 @@ static void test_policies_go_among_lost_events(void **state)
 
 	(void)state;
 	open_with_policies(&b);
-	b.network.nic.up = false;
+	b.nics[0].up = false;
 	fall(&b);
 	fake_kernel_overrun(b.fake);
 	pass(&b, 0.5);

@@ -294,14 +294,14 @@ static void test_vlan(void **state)
 
 	(void)state;
 	open_bench(&b);
-	b.network.other = (struct nic){.ifindex = OTHER_NIC,
-				       .name = "eth0.5",
-				       .up = true,
-				       .esp_offload_known = true,
-				       .is_vlan = true,
-				       .lower_ifindex = NIC};
-	b.network.other_present = true;
-	b.network.by_other = true;
+	b.nics[1] = (struct nic){.ifindex = OTHER_NIC,
+				 .name = "eth0.5",
+				 .up = true,
+				 .esp_offload_known = true,
+				 .is_vlan = true,
+				 .lower_ifindex = NIC};
+	b.network.n = 2;
+	b.network.routed = OTHER_NIC;
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	work_all(&b, 1.0, &belief, 1);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
@@ -311,7 +311,7 @@ static void test_vlan(void **state)
 	assert_true(explains(&b, "0x1001", "eth0.5 is a VLAN of eth0."));
 
 	/* One whose lower device has none, or is in another namespace, is like any device. */
-	b.network.other.lower_ifindex = 0;
+	b.nics[1].lower_ifindex = 0;
 	work_all(&b, 1.0, &belief, 1);
 	manager_network_callbacks.addresses(b.manager);
 	pass(&b, 0.2);
@@ -329,7 +329,7 @@ static void test_vrf_unclear(void **state)
 
 	(void)state;
 	open_bench(&b);
-	b.network.vrf_unclear = true;
+	b.network.route_error = -ENOTUNIQ;
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	work_all(&b, 1.0, &belief, 1);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
@@ -532,7 +532,7 @@ static void test_storm_before_a_restore(void **state)
 	begin_storm(&b, &stormy, &calm);
 	assert_int_equal(fake_ike_delete(b.fake, deleted), 0);
 	fall(&b);
-	b.network.nic.up = false;
+	b.nics[0].up = false;
 	(void)shadows_restore_lost(b.manager->shadows, NIC);
 	b.manager->environment.kernel->ops = calm;
 	assert_false(fake_kernel_view(b.fake, kept).exists);

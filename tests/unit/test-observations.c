@@ -277,7 +277,7 @@ static void test_driver(void **state)
 	open_bench(&b);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
 	work(&b, 0.5, belief);
-	strcpy(b.network.nic.driver, "another");
+	strcpy(b.nics[0].driver, "another");
 	manager_look_anew(b.manager);
 	work(&b, 1.0, belief);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
@@ -303,11 +303,11 @@ static void test_driver_of_bond(void **state)
 	for (unsigned fit = 0; fit < 2; fit++) {
 		open_bench(&b);
 		add_other_nic(&b);
-		strcpy(b.network.nic.driver, "bonding");
-		b.network.nic.is_bond = true;
-		b.network.nic.bond_active_slave = OTHER_NIC;
+		strcpy(b.nics[0].driver, "bonding");
+		b.nics[0].is_bond = true;
+		b.nics[0].bond_active_slave = OTHER_NIC;
 		if (fit)
-			strcpy(b.network.other.driver, "another");
+			strcpy(b.nics[1].driver, "another");
 		manager_look_anew(b.manager);
 		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
 		work(&b, 0.5, belief);
@@ -327,9 +327,9 @@ static void test_device_gone(void **state)
 	(void)state;
 	open_bench_with(&b, NIC_WITH("enforce", ""));
 	add_other_nic(&b);
-	b.network.by_other = true;
+	b.network.routed = OTHER_NIC;
 	manager_look_anew(b.manager);
-	b.network.other_present = false;
+	b.network.n = 1;
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
 	assert_int_equal(entry(&b, belief)->candidate, OTHER_NIC);

@@ -94,7 +94,7 @@ static void nic_goes_down(struct bench *b, struct fake_belief *belief)
 {
 	(void)belief;
 	(void)fake_kernel_link_down(b->fake, NIC);
-	b->network.nic.up = false;
+	b->nics[0].up = false;
 }
 
 static void packet_meets_gap(struct bench *b, struct fake_belief *belief)
@@ -202,8 +202,8 @@ static void clear_up(struct bench *b, struct fake_belief *belief)
 	nic->unsupported = false;
 	nic->lands_on = 0;
 	nic->fail_adds = 0;
-	if (!b->network.nic.up) {
-		b->network.nic.up = true;
+	if (!b->nics[0].up) {
+		b->nics[0].up = true;
 		tell_link(b, false);
 		tell_link(b, true);
 	}
@@ -992,7 +992,7 @@ static void test_many_refusals(void **state)
 
 	(void)state;
 	open_bench_with(&b, ALWAYS);
-	strcpy(b.network.nic.driver, "another");
+	strcpy(b.nics[0].driver, "another");
 	manager_look_anew(b.manager);
 	refuse(&b, -EINVAL);
 	fake_kernel_nic(b.fake, NIC)->fail_adds = 2 * ELEMENTSOF(beliefs);

@@ -520,7 +520,7 @@ static void test_own_address_goes(void **state)
 	(void)state;
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-	b.network.no_route = true;
+	b.network.route_error = -ENETUNREACH;
 	manager_network_callbacks.addresses(b.manager);
 	pass(&b, 0.03);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);

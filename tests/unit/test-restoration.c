@@ -152,8 +152,8 @@ static void check_dump_first(bool gone, const char *mode, bool comes_back)
 	open_mode(&b, mode);
 	belief = outbound(&b, 1);
 	fall(&b);
-	b.network.nic.up = false;
-	b.network.present = !gone;
+	b.nics[0].up = false;
+	b.network.n = !gone;
 	pass(&b, 0.2);
 	assert_int_equal(is_back(&b, belief), comes_back);
 	pass(&b, 1.5);
@@ -262,13 +262,11 @@ static void test_when_attempts_are_made(void **state)
 static void test_two_nics(void **state)
 {
 	struct fake_belief *one, *other;
-	struct test_network *n;
 	struct bench b;
 	double due;
 
 	(void)state;
 	open_mode(&b, "restore");
-	n = &b.network;
 	add_other_nic(&b);
 	one = outbound(&b, 1);
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 18, .reqid = 8});
@@ -279,11 +277,11 @@ static void test_two_nics(void **state)
 	tell_link(&b, false);
 	due = b.manager->schedule.due[MANAGER_LOST];
 	b.now += 0.0005;
-	tell_link_of(&b, &n->other, false);
+	tell_link_of(&b, &b.nics[1], false);
 	assert_int_equal(shadows_restoring(b.manager->shadows), 2);
 	assert_true(b.manager->schedule.due[MANAGER_LOST] == due);
-	tell_link_of(&b, &n->other, true);
-	tell_link_of(&b, &n->other, false);
+	tell_link_of(&b, &b.nics[1], true);
+	tell_link_of(&b, &b.nics[1], false);
 	tell_link(&b, true);
 	fall(&b);
 	fake_kernel_restart_counts(b.fake);
@@ -343,13 +341,13 @@ static void test_speed(void **state)
 		struct bench b;
 
 		open_mode(&b, "restore");
-		b.network.nic.speed = cases[i].known;
+		b.nics[0].speed = cases[i].known;
 		manager_look_anew(b.manager);
 		belief = outbound(&b, 1);
 		b.now += 0.05;
 		if (cases[i].forgotten) {
-			old = b.network.nic;
-			b.network.present = false;
+			old = b.nics[0];
+			b.network.n = 0;
 			manager_network_callbacks.link(&old, NULL, b.manager);
 			pass(&b, 0.35);
 			assert_null(nics_get(b.manager->nics, NIC));
@@ -430,7 +428,7 @@ static void test_event_first(void **state)
 	belief = outbound(&b, 1);
 	assert_int_equal(fake_ike_update(b.fake, belief, 1000, 0), 0);
 	fall(&b);
-	b.network.nic.up = false;
+	b.nics[0].up = false;
 	settle(&b);
 	assert_true(is_back(&b, belief));
 	close_bench(&b);
@@ -526,7 +524,7 @@ static void test_question(void **state)
 	belief = outbound(&b, 1);
 	assert_true(shadows_may_be_lost(b.manager->shadows, entry(&b, belief)));
 	assert_true(entry(&b, belief)->missing_since == 0);
-	b.network.nic.up = false;
+	b.nics[0].up = false;
 	assert_true(shadows_may_be_lost(b.manager->shadows, entry(&b, belief)));
 	assert_false(is_due(&b, MANAGER_LOST));
 	shadows_note_missing(b.manager->shadows, entry(&b, belief));
@@ -555,7 +553,7 @@ static void test_asked_again_meanwhile(void **state)
 	open_mode(&b, "restore");
 	belief = outbound(&b, 1);
 	fall(&b);
-	b.network.nic.up = false;
+	b.nics[0].up = false;
 	shadows_restore_soon(b.manager->shadows, NIC);
 	fake_kernel_set_hook(b.fake, ask_again, &b);
 	assert_true(shadows_run(b.manager->shadows));

@@ -41,93 +41,20 @@ static struct config *make_config(const struct life *life, bool trusted)
 	return config;
 }
 
-/* ---- A network of one NIC ---- */
-
-struct life_network {
-	struct network network;
-	struct nic nic;
-	size_t n; /* 0: it is gone */
-};
-
-static size_t fake_count(struct network *network)
+static void open_network(struct life *life)
 {
-	return ((struct life_network *)network)->n;
-}
-
-static const struct nic *fake_at(struct network *network, size_t index)
-{
-	(void)index;
-	return &((struct life_network *)network)->nic;
-}
-
-static const struct nic *fake_get(struct network *network, int ifindex)
-{
-	return fake_count(network) > 0 && ifindex == LIFE_NIC ? fake_at(network, 0) : NULL;
-}
-
-static const struct nic *fake_find(struct network *network, const char *name)
-{
-	const struct nic *nic = fake_get(network, LIFE_NIC);
-
-	return nic && strcmp(nic->name, name) == 0 ? nic : NULL;
-}
-
-/* The address of the fake kernel that its SAs begin or end at. */
-static bool fake_address_is_local(struct network *network, uint16_t family,
-				  const struct sa_address *address)
-{
-	static const uint8_t gateway[] = {10, 0, 255, 255};
-
-	(void)network;
-	(void)family;
-	return memcmp(address->bytes, gateway, sizeof(gateway)) == 0;
-}
-
-static int network_route(struct network *network, const struct sa_description *sa, uint32_t mark,
-			 int *ret_ifindex)
-{
-	(void)sa;
-	(void)mark;
-	if (fake_count(network) == 0)
-		return -ENETUNREACH;
-	*ret_ifindex = LIFE_NIC;
-	return 0;
-}
-
-static struct network *network_close(struct network *network)
-{
-	free(network);
-	return NULL;
-}
-
-static const struct network_ops network_ops = {
-	.count = fake_count,
-	.at = fake_at,
-	.get = fake_get,
-	.find = fake_find,
-	.address_is_local = fake_address_is_local,
-	.route_for_sa = network_route,
-	.free = network_close,
-};
-
-static struct life_network *open_network(const struct life *life)
-{
-	struct life_network *n = calloc(1, sizeof(*n));
 	const char *driver = life->scenario->world->driver;
 	bool up = life->link_up;
 
-	if (!n)
-		abort();
-	n->network.ops = &network_ops;
-	n->n = !life->nic_removed;
-	n->nic = (struct nic){.ifindex = LIFE_NIC,
-			      .name = "eth0",
-			      .up = up,
-			      .carrier = up,
-			      .esp_offload_known = true,
-			      .esp_offload = true};
-	(void)snprintf(n->nic.driver, sizeof(n->nic.driver), "%s", driver ? driver : "netdevsim");
-	return n;
+	life->nic = (struct nic){.ifindex = LIFE_NIC,
+				 .name = "eth0",
+				 .up = up,
+				 .carrier = up,
+				 .esp_offload_known = true,
+				 .esp_offload = true};
+	(void)snprintf(life->nic.driver, sizeof(life->nic.driver), "%s",
+		       driver ? driver : "netdevsim");
+	fake_network_init(&life->network, &life->nic, !life->nic_removed);
 }
 
 /* ---- Messages of the link, and what it does, at their time ---- */
@@ -243,14 +170,14 @@ static void deliver(struct life *life, enum link_kind kind)
 		manager_network_callbacks.resynced(life->manager);
 		return;
 	}
-	old = life->network->nic;
+	old = life->nic;
 	if (kind == LINK_GONE) {
-		life->network->n = 0;
+		life->network.n = 0;
 		manager_network_callbacks.link(&old, NULL, life->manager);
 		return;
 	}
-	life->network->nic.up = life->network->nic.carrier = up;
-	manager_network_callbacks.link(&old, &life->network->nic, life->manager);
+	life->nic.up = life->nic.carrier = up;
+	manager_network_callbacks.link(&old, &life->nic, life->manager);
 }
 
 static double next_message(const struct life *life)
@@ -309,8 +236,8 @@ void life_start(struct life *life)
 	if (placed_new(life->explorer->placed_path, &life->placed) < 0 ||
 	    placed_load(life->placed) < 0 || fake_kernel_open(life->fake, &environment.kernel) < 0)
 		abort();
-	life->network = open_network(life);
-	environment.network = &life->network->network;
+	open_network(life);
+	environment.network = &life->network.network;
 	environment.placed = life->placed;
 	if (manager_new(&environment, make_config(life, life->trusted), &life->manager) < 0)
 		abort();

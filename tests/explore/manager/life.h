@@ -11,6 +11,7 @@
 #pragma once
 
 #include "fake-kernel.h"
+#include "fake-network.h"
 #include "manager/manager.h"
 #include "move/rescue.h"
 
@@ -171,7 +172,8 @@ struct life {
 	const struct life_scenario *scenario;
 	struct life_outcome *outcome;
 	struct fake_kernel *fake;
-	struct life_network *network; /* belongs to the manager */
+	struct fake_network network;
+	struct nic nic; /* its only one */
 	struct manager *manager;
 	struct placed *placed;
 	double now;      /* s, monotonic */
