@@ -14,7 +14,7 @@ from lib.wire import Wire
 
 PAIRS = 16              # 32 SAs: one less than there are slots
 RATE = 20               # packets per second of each
-FLAPS = 14
+FLAPS = 8
 RESTORED_SECONDS = 5
 # The NIC fills in a second or two, so that a slow guest sees it half full.
 SLOWLY = ALL_IN.replace("moves-per-second: 100\nmoves-burst: 66", "moves-per-second: 16\nmoves-burst: 1")

@@ -45,7 +45,7 @@ def unload_seqiv():
     """From now on no AES-GCM SA can be made. The deleted SA holds the module until its memory is freed."""
     NO_SEQIV.parent.mkdir(exist_ok=True)
     NO_SEQIV.write_text("install seqiv /bin/false\n")
-    wait_until(lambda: attempt("rmmod", "seqiv").returncode == 0, 5, "seqiv to be unloaded", interval=0.02)
+    wait_until(lambda: attempt("rmmod", "seqiv").returncode == 0, 30, "seqiv to be unloaded", interval=0.02)
 
 
 def load_seqiv():
