@@ -39,27 +39,27 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 	e->text = policy_reason_text(view->reason);
 	e->buffer[0] = '\0';
 
-	if (sa->foreign || sa->hands_off != HANDS_OFF_NONE) {
-		e->state = sa->foreign ? "foreign" : "hands-off";
+	if (sa->residence.foreign || sa->hands_off != HANDS_OFF_NONE) {
+		e->state = sa->residence.foreign ? "foreign" : "hands-off";
 		e->reason = hands_off_name(sa->hands_off);
 		e->text = hands_off_text(sa->hands_off);
 		if (sa->hands_off == HANDS_OFF_DRIVER)
 			(void)nics_check_driver(m->nics, sa, &e->text);
-	} else if (sa->ifindex != 0) {
+	} else if (sa->residence.ifindex != 0) {
 		return;
-	} else if (sa->refusal_text && (sa->candidacy == CANDIDACY_REFUSED_SHAPE ||
+	} else if (sa->refusal.text && (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE ||
 					view->reason == POLICY_REASON_REFUSED)) {
-		explain_refused(e, sa->refusal_text);
-	} else if (sa->candidacy == CANDIDACY_REFUSED_SHAPE) {
-		(void)refusals_hold(nics_refusals(m->nics), sa->candidate, sa->shape,
+		explain_refused(e, sa->refusal.text);
+	} else if (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE) {
+		(void)refusals_hold(nics_refusals(m->nics), sa->candidate.ifindex, sa->shape,
 				    manager_now(m), &refusal);
 		if (refusal)
 			explain_refused(e, refusal);
-	} else if (sa->rule && sa->rule->offload == CONFIG_OFFLOAD_NEVER) {
+	} else if (sa->candidate.rule && sa->candidate.rule->offload == CONFIG_OFFLOAD_NEVER) {
 		return; /* the rule decides, whatever the NIC */
-	} else if (sa->candidacy != CANDIDACY_OK) {
-		e->reason = candidacy_name(sa->candidacy);
-		e->text = candidacy_text(sa->candidacy);
+	} else if (sa->candidate.candidacy != CANDIDACY_OK) {
+		e->reason = candidacy_name(sa->candidate.candidacy);
+		e->text = candidacy_text(sa->candidate.candidacy);
 	}
 }
 
@@ -85,9 +85,10 @@ static json_t *history_of(struct manager *m, const struct sa *sa)
 
 static json_t *rule_of(struct manager *m, const struct sa *sa)
 {
-	if (!sa->rule)
+	if (!sa->candidate.rule)
 		return json_null();
-	return json_sprintf("%s:%u", m->config->path ? m->config->path : "", sa->rule->line);
+	return json_sprintf("%s:%u", m->config->path ? m->config->path : "",
+			    sa->candidate.rule->line);
 }
 
 static json_t *identity_of(const struct sa_description *d)
@@ -118,10 +119,11 @@ static json_t *kind_of(const struct sa_description *d)
 
 static json_t *place_of(struct manager *m, const struct sa *sa)
 {
-	return json_pack("{s:s, s:o, s:o, s:f}", "placement", sa->ifindex ? "nic" : "software",
-			 "nic", nic_or_null(m, sa->ifindex), "candidateNic",
-			 nic_or_null(m, sa->candidate), "secondsInPlace",
-			 manager_now(m) - sa->moved_at);
+	return json_pack("{s:s, s:o, s:o, s:f}", "placement",
+			 sa->residence.ifindex ? "nic" : "software", "nic",
+			 nic_or_null(m, sa->residence.ifindex), "candidateNic",
+			 nic_or_null(m, sa->candidate.ifindex), "secondsInPlace",
+			 manager_now(m) - sa->residence.since);
 }
 
 static json_t *traffic_of(const struct sa *sa, const struct policy_sa_view *view, size_t rank)

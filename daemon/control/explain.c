@@ -39,10 +39,10 @@ static void say_place(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	char time[UNITS_TEXT_MAX];
 
-	units_format_time(manager_now(m) - sa->moved_at, time);
-	if (sa->ifindex != 0)
+	units_format_time(manager_now(m) - sa->residence.since, time);
+	if (sa->residence.ifindex != 0)
 		say(sentences, "It is in the NIC %s, for at least %s.",
-		    network_name(m->network, sa->ifindex), time);
+		    network_name(m->network, sa->residence.ifindex), time);
 	else
 		say(sentences, "It is in software, for at least %s.", time);
 }
@@ -51,10 +51,10 @@ static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	static const char *const offloads[] = {"auto", "always", "never"};
 
-	if (sa->rule)
+	if (sa->candidate.rule)
 		say(sentences, "The rule at %s:%u matches it: offload %s.",
-		    m->config->path ? m->config->path : "", sa->rule->line,
-		    offloads[sa->rule->offload]);
+		    m->config->path ? m->config->path : "", sa->candidate.rule->line,
+		    offloads[sa->candidate.rule->offload]);
 	else
 		say(sentences, "No rule matches it: it is offloaded by its rate.");
 }
@@ -63,29 +63,31 @@ static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	char ceiling[sizeof("ceiling 4294967295")] = "no ceiling";
 
-	if (sa->group && sa->group->ceiling > 0)
-		snprintf(ceiling, sizeof(ceiling), "ceiling %u", sa->group->ceiling);
-	if (sa->group)
+	if (sa->candidate.group && sa->candidate.group->ceiling > 0)
+		snprintf(ceiling, sizeof(ceiling), "ceiling %u", sa->candidate.group->ceiling);
+	if (sa->candidate.group)
 		say(sentences, "It belongs to the group '%s' at %s:%u: floor %u, %s.",
-		    sa->group->name, m->config->path ? m->config->path : "", sa->group->line,
-		    sa->group->floor, ceiling);
+		    sa->candidate.group->name, m->config->path ? m->config->path : "",
+		    sa->candidate.group->line, sa->candidate.group->floor, ceiling);
 	else if (m->config->n_groups > 0)
 		say(sentences, "It belongs to no group.");
 }
 
 static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa)
 {
-	const struct placement_nic *n = nics_get(m->nics, sa->candidate);
-	const char *name = network_name(m->network, sa->candidate);
-	const struct nic *below = network_below_vlan(m->network, sa->candidate);
+	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
+	const char *name = network_name(m->network, sa->candidate.ifindex);
+	const struct nic *below = network_below_vlan(m->network, sa->candidate.ifindex);
 
-	if (sa->candidacy == CANDIDACY_OK)
+	if (sa->candidate.candidacy == CANDIDACY_OK)
 		say(sentences, "It competes for a slot of %s.", name);
 	else if (name[0])
-		say(sentences, "It cannot go to %s: %s.", name, candidacy_text(sa->candidacy));
+		say(sentences, "It cannot go to %s: %s.", name,
+		    candidacy_text(sa->candidate.candidacy));
 	else
-		say(sentences, "It has no NIC to go to: %s.", candidacy_text(sa->candidacy));
-	if (sa->candidacy == CANDIDACY_NIC_VLAN && below)
+		say(sentences, "It has no NIC to go to: %s.",
+		    candidacy_text(sa->candidate.candidacy));
+	if (sa->candidate.candidacy == CANDIDACY_NIC_VLAN && below)
 		say(sentences, "%s is a VLAN of %s.", name, below->name);
 	if (n && n->config)
 		say(sentences, "The NIC entry at %s:%u: allow %s, trusted %s.",
@@ -118,11 +120,11 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 	detail(details, "trust", "%.2f", view->trust);
 	if (view->retry_in > 0)
 		detail(details, "tried again in", "%s", units_format_time(view->retry_in, text));
-	if (sa->rule) {
-		detail(details, "weight", "%g", sa->rule->weight);
-		if (sa->rule->min_rate > 0)
+	if (sa->candidate.rule) {
+		detail(details, "weight", "%g", sa->candidate.rule->weight);
+		if (sa->candidate.rule->min_rate > 0)
 			detail(details, "minimum rate", "%s",
-			       units_format_rate(sa->rule->min_rate, text));
+			       units_format_rate(sa->candidate.rule->min_rate, text));
 	}
 	if (sa->unknown_attribute != 0)
 		detail(details, "unknown attribute", "%u", sa->unknown_attribute);

@@ -21,12 +21,12 @@ static struct traffic traffic_of(struct manager *m, int ifindex)
 	TAILQ_FOREACH(sa, &m->sas->all, list) {
 		struct policy_sa_view view;
 
-		if (ifindex != 0 && sa->ifindex != ifindex)
+		if (ifindex != 0 && sa->residence.ifindex != ifindex)
 			continue;
 		view = describe_view(m, sa);
-		traffic.n_offloaded += sa->ifindex != 0;
+		traffic.n_offloaded += sa->residence.ifindex != 0;
 		traffic.all += view.rate_known ? view.rate : 0;
-		traffic.offloaded += view.rate_known && sa->ifindex != 0 ? view.rate : 0;
+		traffic.offloaded += view.rate_known && sa->residence.ifindex != 0 ? view.rate : 0;
 	}
 	return traffic;
 }

@@ -51,8 +51,8 @@ void manager_apply_config(struct manager *m, struct config *config)
 	/* The entries that NICs and SAs point to are gone. */
 	nics_set_config(m->nics, config);
 	TAILQ_FOREACH(sa, &m->sas->all, list) {
-		sa->rule = NULL;
-		sa->group = NULL;
+		sa->candidate.rule = NULL;
+		sa->candidate.group = NULL;
 	}
 	/* In observe mode the policy's residents are imagined. */
 	if (mode_changed)

@@ -34,19 +34,20 @@ static void set_refusal_text(struct sa *sa, const struct move *move)
 	static const char silent[] = "the kernel accepted the offload and left the SA in software "
 				     "without a word";
 
-	free(sa->refusal_text);
-	sa->refusal = move->error ? move->error : -EOPNOTSUPP;
+	free(sa->refusal.text);
+	sa->refusal.error = move->error ? move->error : -EOPNOTSUPP;
 	if (move->result == MOVE_RESULT_SILENT)
-		sa->refusal_text = strdup(silent);
+		sa->refusal.text = strdup(silent);
 	else
-		sa->refusal_text = strdup(move->text[0] ? move->text : strerror(-sa->refusal));
+		sa->refusal.text =
+			strdup(move->text[0] ? move->text : strerror(-sa->refusal.error));
 }
 
 static void clear_refusal_text(struct sa *sa)
 {
-	free(sa->refusal_text);
-	sa->refusal_text = NULL;
-	sa->refusal = 0;
+	free(sa->refusal.text);
+	sa->refusal.text = NULL;
+	sa->refusal.error = 0;
 }
 
 static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome)
@@ -131,7 +132,7 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 {
 	(void)tracker_drain_events(m->tracker);
 	if (move->image.attributes) {
-		sa->ifindex = move->target.ifindex;
+		sa->residence.ifindex = move->target.ifindex;
 		shadow_take(&sa->shadow, &move->image, begun);
 	}
 	sa_image_wipe(&move->image);
@@ -145,10 +146,10 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 static bool is_still_allowed(struct manager *m, const struct sa *sa,
 			     const struct policy_move *planned)
 {
-	const struct placement_nic *n = nics_get(m->nics, sa->candidate);
+	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 
-	if (sa->candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
-	    (sa->rule && sa->rule->offload == CONFIG_OFFLOAD_NEVER))
+	if (sa->candidate.candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
+	    (sa->candidate.rule && sa->candidate.rule->offload == CONFIG_OFFLOAD_NEVER))
 		return false;
 	return planned->table == (sa->description.direction == SA_DIRECTION_IN ? n->in : n->out);
 }
@@ -156,9 +157,9 @@ static bool is_still_allowed(struct manager *m, const struct sa *sa,
 static void report_outcome(struct manager *m, const struct sa *sa,
 			   const struct policy_move *planned, const struct move *move)
 {
-	int ifindex = planned->action == POLICY_PROMOTE ? sa->candidate
+	int ifindex = planned->action == POLICY_PROMOTE ? sa->candidate.ifindex
 		      : move                            ? move->expected_ifindex
-							: sa->ifindex;
+							: sa->residence.ifindex;
 
 	report_move(m->reporter, network_name(m->network, ifindex), sa, planned, move);
 }
@@ -166,7 +167,7 @@ static void report_outcome(struct manager *m, const struct sa *sa,
 /* What is not remembered would be foreign after a restart. */
 static bool save_ownership(struct manager *m, const struct sa *sa)
 {
-	bool saved = placed_add(m->environment.placed, &sa->description.id, sa->candidate,
+	bool saved = placed_add(m->environment.placed, &sa->description.id, sa->candidate.ifindex,
 				sa->add_time) >= 0 &&
 		     placed_save_if_changed(m->environment.placed) >= 0;
 
@@ -191,10 +192,10 @@ static bool prepare(struct sa *sa, const struct policy_move *planned, struct mov
 		return false;
 	}
 	move->id = sa->description.id;
-	move->expected_ifindex = sa->ifindex;
+	move->expected_ifindex = sa->residence.ifindex;
 	move->target.direction = sa->description.direction;
 	if (planned->action == POLICY_PROMOTE)
-		move->target.ifindex = sa->candidate;
+		move->target.ifindex = sa->candidate.ifindex;
 	return true;
 }
 
@@ -354,7 +355,8 @@ void manager_unmask(struct manager *m)
 		for (; next < n_masked && n < COVERED_MAX; next++) {
 			const struct sa *sa = sa_table_find(m->sas, &masked[next]);
 
-			if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->foreign)
+			if (sa && sa->description.direction == SA_DIRECTION_OUT &&
+			    !sa->residence.foreign)
 				ids[n++] = masked[next];
 		}
 		if (executor_make_anew(m->executor, ids, n) < 0)

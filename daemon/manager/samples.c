@@ -16,9 +16,9 @@ static bool address_is_local(uint16_t family, const struct sa_address *address, 
 
 static void report_adoption(struct manager *m, const struct sa *sa)
 {
-	const struct placement_nic *nic = nics_get(m->nics, sa->ifindex);
+	const struct placement_nic *nic = nics_get(m->nics, sa->residence.ifindex);
 
-	report_adopted(m->reporter, network_name(m->network, sa->ifindex), sa,
+	report_adopted(m->reporter, network_name(m->network, sa->residence.ifindex), sa,
 		       nic ? nic->candidacy : CANDIDACY_NO_NIC);
 }
 
@@ -40,11 +40,11 @@ static void strike(struct manager *m, struct placement_nic *n)
 void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
 	const char *fault = probation_check(sa, facts, manager_now(m));
-	struct placement_nic *n = nics_get(m->nics, sa->ifindex);
+	struct placement_nic *n = nics_get(m->nics, sa->residence.ifindex);
 
 	if (!fault)
 		return;
-	report_fault(m->reporter, network_name(m->network, sa->ifindex), sa, fault);
+	report_fault(m->reporter, network_name(m->network, sa->residence.ifindex), sa, fault);
 	if (sa->handle != POLICY_NONE)
 		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
 	if (n)
@@ -72,20 +72,21 @@ static void appeared(struct sa *sa, const struct sa_facts *facts, bool adopted, 
 	struct manager *m = userdata;
 
 	/* In a NIC that may not hold it: there must be a table that it is to leave. */
-	if (sa_is_resident(sa) && nics_get(m->nics, sa->ifindex) &&
+	if (sa_is_resident(sa) && nics_get(m->nics, sa->residence.ifindex) &&
 	    nics_table_of_residence(m->nics, sa) == POLICY_NONE)
 		manager_update_nics(m);
 	manager_configure_sa(m, sa);
 	if (adopted) {
-		late_note_left(m->nics, sa->ifindex, manager_now(m)); /* what it is a copy of */
+		late_note_left(m->nics, sa->residence.ifindex,
+			       manager_now(m)); /* what it is a copy of */
 		manager_begin_probation(m, sa, facts);
 		report_adoption(m, sa);
 		schedule_in(&m->schedule, MANAGER_PLAN, 0);
 	}
-	if (sa->foreign)
+	if (sa->residence.foreign)
 		m->nics_changed = true;
 	if (sa->hands_off != HANDS_OFF_NONE && sa->hands_off != HANDS_OFF_LARVAL)
-		report_hands_off(m->reporter, network_name(m->network, sa->ifindex), sa);
+		report_hands_off(m->reporter, network_name(m->network, sa->residence.ifindex), sa);
 }
 
 static void note_placement(struct manager *m, struct sa *sa, const struct tracker_change *change)
@@ -140,8 +141,8 @@ static void vanishes(struct sa *sa, void *userdata)
 		executor_cancel_of(m->executor, sa->handle);
 		policy_sa_remove(m->policy, sa->handle, manager_now(m));
 	}
-	if (sa->ifindex != 0)
-		late_note_left(m->nics, sa->ifindex, manager_now(m));
+	if (sa->residence.ifindex != 0)
+		late_note_left(m->nics, sa->residence.ifindex, manager_now(m));
 	m->nics_changed = true;
 }
 

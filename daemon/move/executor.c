@@ -284,8 +284,8 @@ static void make_one_anew(struct executor *executor, const struct sa *sa)
 	double begun = clock_monotonic(executor->parameters.clock);
 	struct move move = {
 		.id = sa->description.id,
-		.target = {.ifindex = sa->ifindex, .direction = SA_DIRECTION_OUT},
-		.expected_ifindex = sa->ifindex,
+		.target = {.ifindex = sa->residence.ifindex, .direction = SA_DIRECTION_OUT},
+		.expected_ifindex = sa->residence.ifindex,
 		.keep_image = true,
 		.anew = true,
 	};
@@ -304,7 +304,7 @@ int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_
 	for (size_t i = 0; i < n && executor->n_owed == 0; i++) {
 		const struct sa *sa = sa_table_find(executor->sas, &ids[i]);
 
-		if (sa && !sa->foreign)
+		if (sa && !sa->residence.foreign)
 			make_one_anew(executor, sa);
 	}
 	uncover(executor);

@@ -110,7 +110,8 @@ static double now_of(const struct shadows *shadows)
 
 static bool is_ours(const struct sa *sa)
 {
-	return sa->ifindex != 0 && !sa->foreign && sa->hands_off != HANDS_OFF_PACKET_MODE;
+	return sa->residence.ifindex != 0 && !sa->residence.foreign &&
+	       sa->hands_off != HANDS_OFF_PACKET_MODE;
 }
 
 void shadows_sample(struct shadows *shadows, struct sa *sa, const struct nlmsghdr *message,
@@ -140,7 +141,7 @@ static bool is_restorable(const struct shadows *shadows, const struct sa *sa)
 	if (!shadow_exists(&sa->shadow) || shadows->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
 	/* It could cost another SA its life, one that came later than its promotion. */
-	if (sa_table_has_packet_partner(shadows->sas, sa, sa->ifindex))
+	if (sa_table_has_packet_partner(shadows->sas, sa, sa->residence.ifindex))
 		return false;
 	return sa->description.direction == SA_DIRECTION_OUT ||
 	       shadows->on_link_down == CONFIG_LINK_DOWN_RESTORE;
@@ -157,7 +158,8 @@ static bool prepare(struct shadows *shadows, struct sa *sa)
 	if (!is_restorable(shadows, sa))
 		return false;
 	if (sa->description.direction != SA_DIRECTION_OUT ||
-	    shadow_advance(&sa->shadow, now_of(shadows), speed_of(shadows, sa->ifindex)) == 0)
+	    shadow_advance(&sa->shadow, now_of(shadows),
+			   speed_of(shadows, sa->residence.ifindex)) == 0)
 		return true;
 	/* Only a new sample helps. With this shadow the SA would count as restorable for ever. */
 	shadow_wipe(&sa->shadow);
@@ -182,8 +184,9 @@ static void collect(struct shadows *shadows, int ifindex, struct lost *lost)
 
 	TAILQ_FOREACH(sa, &shadows->sas->all, list) {
 		/* One that the IKE daemon deleted is not lost: its event has it looked up. */
-		if (!is_ours(sa) || (ifindex != 0 && sa->ifindex != ifindex) ||
-		    sa->deleted_by_other || executor_owes(shadows->executor, &sa->description.id))
+		if (!is_ours(sa) || (ifindex != 0 && sa->residence.ifindex != ifindex) ||
+		    sa->presence.deleted_by_other ||
+		    executor_owes(shadows->executor, &sa->description.id))
 			continue;
 		if (prepare(shadows, sa)) {
 			lost->images[lost->n] = &sa->shadow.image;
@@ -386,11 +389,12 @@ bool shadows_may_be_lost(const struct shadows *shadows, const struct sa *sa)
 {
 	if (executor_owes(shadows->executor, &sa->description.id))
 		return true;
-	if (!is_ours(sa) || sa->deleted_by_other)
+	if (!is_ours(sa) || sa->presence.deleted_by_other)
 		return false;
-	if (!network_is_up(shadows->network, sa->ifindex))
+	if (!network_is_up(shadows->network, sa->residence.ifindex))
 		return is_restorable(shadows, sa);
-	return sa->missing_since == 0 || now_of(shadows) - sa->missing_since < LINK_MESSAGE_SECONDS;
+	return sa->presence.missing_since == 0 ||
+	       now_of(shadows) - sa->presence.missing_since < LINK_MESSAGE_SECONDS;
 }
 
 void shadows_note_missing(struct shadows *shadows, struct sa *sa)
@@ -398,8 +402,8 @@ void shadows_note_missing(struct shadows *shadows, struct sa *sa)
 	if (!shadows_may_be_lost(shadows, sa) ||
 	    executor_owes(shadows->executor, &sa->description.id))
 		return;
-	if (!network_is_up(shadows->network, sa->ifindex))
-		shadows_restore_soon(shadows, sa->ifindex);
-	else if (sa->missing_since == 0)
-		sa->missing_since = now_of(shadows);
+	if (!network_is_up(shadows->network, sa->residence.ifindex))
+		shadows_restore_soon(shadows, sa->residence.ifindex);
+	else if (sa->presence.missing_since == 0)
+		sa->presence.missing_since = now_of(shadows);
 }

@@ -33,13 +33,15 @@ static struct lineage lineage_of(const struct sa_description *d)
 
 static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa)
 {
-	const struct config_rule *rule = sa->rule;
+	const struct config_rule *rule = sa->candidate.rule;
 	struct policy_sa_config config = {
 		.weight = rule ? rule->weight : 1.0,
 		.min_rate = rule ? rule->min_rate : 0.0,
 		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
 		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
-		.group = sa->group ? 1 + (uint32_t)(sa->group - c->config->groups) : 0,
+		.group = sa->candidate.group
+				 ? 1 + (uint32_t)(sa->candidate.group - c->config->groups)
+				 : 0,
 	};
 
 	nics_resolve(c->nics, sa, &config.table);
@@ -47,9 +49,9 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 		const char *reason;
 		enum hands_off driver = nics_check_driver(c->nics, sa, &reason);
 
-		sa->hands_off = sa->ifindex == 0 ? driver : HANDS_OFF_NONE;
+		sa->hands_off = sa->residence.ifindex == 0 ? driver : HANDS_OFF_NONE;
 		/* A copy that the IKE daemon made (tracker_adopt()) can have come to that. */
-		if (driver == HANDS_OFF_DRIVER && sa->ifindex != 0)
+		if (driver == HANDS_OFF_DRIVER && sa->residence.ifindex != 0)
 			config.table = POLICY_NONE;
 	}
 	/* Foreign SAs too: their slots are subtracted from the capacity. */
@@ -63,8 +65,8 @@ void competition_configure(const struct competition *c, struct sa *sa, double no
 	struct policy_sa_config config, wanted;
 	policy_sa handle;
 
-	sa->rule = config_match_rule(c->config, &sa->description);
-	sa->group = config_match_group(c->config, &sa->description);
+	sa->candidate.rule = config_match_rule(c->config, &sa->description);
+	sa->candidate.group = config_match_group(c->config, &sa->description);
 	config = policy_config(c, sa);
 	if (sa->handle != POLICY_NONE) {
 		(void)policy_sa_configure(c->policy, sa->handle, &config, now);

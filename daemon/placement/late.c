@@ -26,7 +26,7 @@ static bool is_urgent(enum policy_reason reason)
 bool late_is_to_wait(struct nics *nics, const struct sa *sa, const struct policy_move *planned,
 		     double interval, double now)
 {
-	const struct placement_nic *n = nics_get(nics, sa->ifindex);
+	const struct placement_nic *n = nics_get(nics, sa->residence.ifindex);
 	double quiet = QUIET_SAMPLES * interval;
 
 	if (planned->action != POLICY_EVICT || !n || !n->frees_late ||

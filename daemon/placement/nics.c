@@ -298,23 +298,25 @@ static void set_tables(struct nics *nics, struct placement_nic *n)
 
 static void count_holder(struct nics *nics, const struct sa *sa)
 {
-	struct placement_nic *n = sa->ifindex ? nics_get(nics, sa->ifindex) : NULL;
+	struct placement_nic *n =
+		sa->residence.ifindex ? nics_get(nics, sa->residence.ifindex) : NULL;
 	bool in = sa->description.direction == SA_DIRECTION_IN;
 
 	if (!n)
 		return;
 	*(in ? &n->used_in : &n->used_out) += 1;
-	if (sa->foreign)
+	if (sa->residence.foreign)
 		*(in ? &n->foreign_in : &n->foreign_out) += 1;
 }
 
 static void count_competitor(struct nics *nics, const struct sa *sa)
 {
-	struct placement_nic *n = sa->candidate ? nics_get(nics, sa->candidate) : NULL;
+	struct placement_nic *n =
+		sa->candidate.ifindex ? nics_get(nics, sa->candidate.ifindex) : NULL;
 	bool in = sa->description.direction == SA_DIRECTION_IN;
 	struct policy_sa_view view;
 
-	if (!n || sa->foreign || sa->handle == POLICY_NONE)
+	if (!n || sa->residence.foreign || sa->handle == POLICY_NONE)
 		return;
 	policy_sa_get(nics->policy, sa->handle, now_of(nics), &view);
 	if (!view.rate_known || view.rate <= 0)
@@ -478,8 +480,8 @@ static enum candidacy find_nic(struct nics *nics, const struct sa *sa, int *ret_
 	const struct nic *nic;
 	int ifindex, r;
 
-	if (sa->rule && sa->rule->nic) {
-		nic = network_find(nics->network, sa->rule->nic);
+	if (sa->candidate.rule && sa->candidate.rule->nic) {
+		nic = network_find(nics->network, sa->candidate.rule->nic);
 		if (!nic)
 			return CANDIDACY_NO_NIC;
 		*ret_ifindex = nic->ifindex;
@@ -495,7 +497,8 @@ static enum candidacy find_nic(struct nics *nics, const struct sa *sa, int *ret_
 
 policy_table nics_table_of_residence(struct nics *nics, const struct sa *sa)
 {
-	const struct placement_nic *n = sa->foreign ? NULL : nics_get(nics, sa->ifindex);
+	const struct placement_nic *n =
+		sa->residence.foreign ? NULL : nics_get(nics, sa->residence.ifindex);
 
 	if (!n)
 		return POLICY_NONE;
@@ -508,37 +511,38 @@ void nics_resolve(struct nics *nics, struct sa *sa, policy_table *ret_table)
 	policy_table table;
 
 	*ret_table = POLICY_NONE;
-	sa->candidate = 0;
-	sa->candidacy = find_nic(nics, sa, &sa->candidate);
-	if (sa->candidacy != CANDIDACY_OK)
+	sa->candidate.ifindex = 0;
+	sa->candidate.candidacy = find_nic(nics, sa, &sa->candidate.ifindex);
+	if (sa->candidate.candidacy != CANDIDACY_OK)
 		return;
-	n = nics_get(nics, sa->candidate);
+	n = nics_get(nics, sa->candidate.ifindex);
 	if (!n) {
-		sa->candidacy = judge_without_offload(nics, sa->candidate);
+		sa->candidate.candidacy = judge_without_offload(nics, sa->candidate.ifindex);
 		return;
 	}
-	sa->candidacy = n->candidacy;
-	if (sa->candidacy != CANDIDACY_OK)
+	sa->candidate.candidacy = n->candidacy;
+	if (sa->candidate.candidacy != CANDIDACY_OK)
 		return;
 	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
 	if (table == POLICY_NONE)
-		sa->candidacy = CANDIDACY_NIC_DIRECTION;
-	else if (sa->ifindex == 0 &&
-		 refusals_hold(nics->refusals, sa->candidate, sa->shape, now_of(nics), NULL))
-		sa->candidacy = CANDIDACY_REFUSED_SHAPE;
+		sa->candidate.candidacy = CANDIDACY_NIC_DIRECTION;
+	else if (sa->residence.ifindex == 0 && refusals_hold(nics->refusals, sa->candidate.ifindex,
+							     sa->shape, now_of(nics), NULL))
+		sa->candidate.candidacy = CANDIDACY_REFUSED_SHAPE;
 	else if (peer_moves_knows(nics->parameters.peer_moves, &sa->description, now_of(nics)))
-		sa->candidacy = CANDIDACY_PEER_MOVES;
+		sa->candidate.candidacy = CANDIDACY_PEER_MOVES;
 	else
 		*ret_table = table;
 }
 
 enum hands_off nics_check_driver(struct nics *nics, const struct sa *sa, const char **ret_reason)
 {
-	const struct nic *nic = sa->candidate ? network_get(nics->network, sa->candidate) : NULL;
+	const struct nic *nic =
+		sa->candidate.ifindex ? network_get(nics->network, sa->candidate.ifindex) : NULL;
 
 	if (nic && nic->is_bond)
 		nic = network_get(nics->network, nic->bond_active_slave);
-	if (sa->candidacy != CANDIDACY_OK || !nic)
+	if (sa->candidate.candidacy != CANDIDACY_OK || !nic)
 		return HANDS_OFF_NONE;
 	return nic_driver_check(nic->driver, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
 									: HANDS_OFF_NONE;

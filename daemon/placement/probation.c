@@ -34,7 +34,7 @@ const char *probation_check(struct sa *sa, const struct sa_facts *facts, double 
 {
 	const char *fault;
 
-	if (sa->ifindex == 0 || now > sa->probation.until) {
+	if (sa->residence.ifindex == 0 || now > sa->probation.until) {
 		probation_end(sa);
 		return NULL;
 	}

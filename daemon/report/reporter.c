@@ -185,7 +185,7 @@ void report_move(struct reporter *reporter, const char *nic, const struct sa *sa
 		snprintf(text, sizeof(text), "%s (%s)", verdict.text,
 			 units_format_rate(planned->rate, rate));
 	}
-	fill_fields(reporter, &event, &fields, &sa->description, sa->rule);
+	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
 	remember(reporter, &sa->description, nic, verdict.what, verdict.reason, text);
 	journal_event(reporter->journal, &event, "%s SA %s %s -> %s (%s)%s%s: %s", verdict.what,
 		      event.spi, event.source, event.destination, event.direction,
@@ -202,7 +202,7 @@ void report_hands_off(struct reporter *reporter, const char *nic, const struct s
 	};
 	struct sa_fields fields;
 
-	fill_fields(reporter, &event, &fields, &sa->description, sa->rule);
+	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
 	journal_event(reporter->journal, &event, "Not touching SA %s %s -> %s (%s): %s", event.spi,
 		      event.source, event.destination, event.direction,
 		      hands_off_text(sa->hands_off));
@@ -240,7 +240,7 @@ void report_adopted(struct reporter *reporter, const char *nic, const struct sa 
 	snprintf(text, sizeof(text),
 		 "the IKE daemon made it anew from a copy, with our offload%s%s",
 		 wrong ? "; it is taken out: " : "", !wrong ? "" : candidacy_text(candidacy));
-	fill_fields(reporter, &event, &fields, &sa->description, sa->rule);
+	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
 	remember(reporter, &sa->description, nic, "adopted", "copied", text);
 	journal_event(reporter->journal, &event, "SA %s %s -> %s (%s) is in %s: %s", event.spi,
 		      event.source, event.destination, event.direction, nic, text);
@@ -301,7 +301,7 @@ void report_fault(struct reporter *reporter, const char *nic, const struct sa *s
 	};
 	struct sa_fields fields;
 
-	fill_fields(reporter, &event, &fields, &sa->description, sa->rule);
+	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
 	remember(reporter, &sa->description, nic, "fault", fault, "it fared worse in the NIC");
 	journal_event(reporter->journal, &event,
 		      "SA %s %s -> %s (%s) fares worse in NIC %s (%s): back to software", event.spi,
@@ -327,7 +327,7 @@ void report_verdict(struct reporter *reporter, const char *nic, const struct sa 
 		 units_format_rate(verdict->before, before),
 		 units_format_rate(verdict->in_nic, in_nic),
 		 units_format_rate(verdict->after, after));
-	fill_fields(reporter, &event, &fields, &sa->description, sa->rule);
+	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
 	remember(reporter, &sa->description, nic, "compared", reason, text);
 	if (verdict->slower)
 		journal_event(reporter->journal, &event,

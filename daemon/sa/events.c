@@ -33,7 +33,7 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	case XFRM_MSG_FLUSHSA:
 		TAILQ_FOREACH(sa, &tracker->sas.all, list)
-			sa->deleted_by_other = true;
+			sa->presence.deleted_by_other = true;
 		tracker->stale = true;
 		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:
@@ -55,12 +55,12 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	if (message->nlmsg_type == XFRM_MSG_NEWSA)
 		note_made(tracker, &facts);
 	if (sa && message->nlmsg_type == XFRM_MSG_DELSA)
-		sa->deleted_by_other = true;
+		sa->presence.deleted_by_other = true;
 	if (sa && message->nlmsg_type == XFRM_MSG_EXPIRE) {
 		/* By its offset: netlink aligns to 4 bytes only. */
 		const uint8_t *data = NLMSG_DATA(message);
 
-		*(data[offsetof(struct xfrm_user_expire, hard)] ? &sa->deleted_by_other
+		*(data[offsetof(struct xfrm_user_expire, hard)] ? &sa->presence.deleted_by_other
 								: &sa->soft_expired) = true;
 	}
 	tracker_note_changed(tracker, &facts.description.id);

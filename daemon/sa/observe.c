@@ -33,7 +33,7 @@ static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *s
 
 	if (facts->hands_off != HANDS_OFF_NONE)
 		return facts->hands_off;
-	if (sa->foreign)
+	if (sa->residence.foreign)
 		return HANDS_OFF_FOREIGN;
 	if (d->direction == SA_DIRECTION_UNKNOWN)
 		return HANDS_OFF_DIRECTION_UNKNOWN;
@@ -46,7 +46,7 @@ static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *s
 	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&tracker->spd, d))
 		return HANDS_OFF_OPTIONAL_TEMPLATE;
 	/* A NIC that goes down costs an SA without ESN some of its numbers (sa/shadow.h). */
-	if (sa->ifindex == 0 && !facts->shape.esn &&
+	if (sa->residence.ifindex == 0 && !facts->shape.esn &&
 	    facts->output_sequence > UINT32_MAX - PROMOTION_SEQUENCE_RESERVE)
 		return HANDS_OFF_SEQUENCE_SPACE;
 	/* Found by a move that was refused before it began; GETSA does not show the cause. */
@@ -105,10 +105,10 @@ static struct sa *take_new(struct tracker *tracker, const struct sa_facts *facts
 	sa->add_time = facts->add_time;
 	sa->output_mark = facts->output_mark;
 	sa->unknown_attribute = facts->unknown_attribute;
-	sa->ifindex = facts->offload_ifindex;
+	sa->residence.ifindex = facts->offload_ifindex;
 	adopted = !tracker_owns(tracker, sa) && tracker_adopt(tracker, sa);
-	sa->foreign = !tracker_owns(tracker, sa);
-	sa->moved_at = tracker_now(tracker);
+	sa->residence.foreign = !tracker_owns(tracker, sa);
+	sa->residence.since = tracker_now(tracker);
 	sa->hands_off = find_hands_off(tracker, sa, facts);
 	tracker->callbacks->appeared(sa, facts, adopted, tracker->userdata);
 	return sa;
@@ -124,13 +124,13 @@ static void take_placement(struct tracker *tracker, struct sa *sa, const struct 
 			   struct tracker_change *change)
 {
 	change->placed = true;
-	change->left_ifindex = sa->ifindex;
+	change->left_ifindex = sa->residence.ifindex;
 	change->was_resident = sa_is_resident(sa);
-	sa->ifindex = facts->offload_ifindex;
-	sa->foreign = !tracker_owns(tracker, sa);
-	sa->moved_at = tracker_now(tracker);
+	sa->residence.ifindex = facts->offload_ifindex;
+	sa->residence.foreign = !tracker_owns(tracker, sa);
+	sa->residence.since = tracker_now(tracker);
 	/* The IKE daemon may have read it in the NIC, and copy that (tracker_adopt()). */
-	if (sa->ifindex == 0)
+	if (sa->residence.ifindex == 0)
 		placed_leave(tracker->placed, &sa->description.id, tracker_now(tracker));
 }
 
@@ -145,7 +145,7 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 {
 	bool same = tracker_is_same_state(tracker, sa, facts);
 	struct sa_probation probation = sa->probation;
-	double moved_at = sa->moved_at;
+	double moved_at = sa->residence.since;
 
 	tracker_forget(tracker, sa);
 	if (same)
@@ -154,7 +154,7 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 	sa = take_new(tracker, facts);
 	if (sa && same) {
 		sa->probation = probation;
-		sa->moved_at = moved_at;
+		sa->residence.since = moved_at;
 	}
 	return sa;
 }
@@ -164,13 +164,13 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
  * is owed. Returns false when it is what there is now. */
 static bool take_larval(struct tracker *tracker, struct sa *sa)
 {
-	if (tracker->dumping && sa->generation == tracker->generation) {
+	if (tracker->dumping && sa->presence.generation == tracker->generation) {
 		note_masked(tracker, sa);
 		return true;
 	}
 	if (tracker->dumping) {
 		/* Either the SA follows, or it is missing. */
-		sa->masked = tracker->generation;
+		sa->presence.masked = tracker->generation;
 		return true;
 	}
 	return tracker->callbacks->missing(sa, tracker->userdata);
@@ -192,23 +192,23 @@ void tracker_take_facts(struct tracker *tracker, const struct sa_facts *told)
 	else if (!sa)
 		sa = take_new(tracker, &facts);
 	/* The deletion of what it is a copy of may become known later than the copy. */
-	if (sa && sa->foreign && tracker_is_copy(tracker, sa)) {
+	if (sa && sa->residence.foreign && tracker_is_copy(tracker, sa)) {
 		drop(tracker, sa);
 		sa = take_new(tracker, &facts);
 	}
 	if (!sa)
 		return;
 
-	sa->generation = tracker->generation;
-	if (tracker->dumping && sa->masked == tracker->generation)
+	sa->presence.generation = tracker->generation;
+	if (tracker->dumping && sa->presence.masked == tracker->generation)
 		note_masked(tracker, sa);
-	sa->deleted_by_other = false;
-	sa->missing_since = 0;
+	sa->presence.deleted_by_other = false;
+	sa->presence.missing_since = 0;
 	if (facts.packets != sa->packets)
 		sa->carried_at = tracker_now(tracker);
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
-	if (facts.offload_ifindex != sa->ifindex)
+	if (facts.offload_ifindex != sa->residence.ifindex)
 		take_placement(tracker, sa, &facts, &change);
 	note_packet_mode(tracker, sa, &facts);
 	hands_off = find_hands_off(tracker, sa, &facts);

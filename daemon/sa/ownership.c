@@ -12,8 +12,8 @@
 
 bool tracker_owns(const struct tracker *tracker, const struct sa *sa)
 {
-	return sa->ifindex == 0 ||
-	       placed_contains(tracker->placed, &sa->description.id, sa->ifindex, sa->add_time);
+	return sa->residence.ifindex == 0 || placed_contains(tracker->placed, &sa->description.id,
+							     sa->residence.ifindex, sa->add_time);
 }
 
 /* An UPDSA can change nothing else of a shape. */
@@ -34,9 +34,10 @@ bool tracker_is_same_state(const struct tracker *tracker, const struct sa *sa,
 {
 	const struct sa_description *a = &sa->description, *b = &facts->description;
 
-	return sa->ifindex != 0 && !sa->foreign && !sa->deleted_by_other &&
+	return sa->residence.ifindex != 0 && !sa->residence.foreign &&
+	       !sa->presence.deleted_by_other &&
 	       (!tracker->stale || facts->add_time == sa->add_time) &&
-	       sa->ifindex == facts->offload_ifindex && facts->bytes >= sa->bytes &&
+	       sa->residence.ifindex == facts->offload_ifindex && facts->bytes >= sa->bytes &&
 	       facts->packets >= sa->packets && a->reqid == b->reqid && a->mode == b->mode &&
 	       a->cpu == b->cpu && a->label == b->label &&
 	       memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
@@ -53,7 +54,7 @@ static bool find_original(const struct tracker *tracker, const struct sa *sa, st
 	    !placed_find_same(tracker->placed, &sa->description.id, sa->add_time, &id))
 		return false;
 	original = sa_table_find(&tracker->sas, &id);
-	if (original && original != sa && !original->deleted_by_other)
+	if (original && original != sa && !original->presence.deleted_by_other)
 		return false;
 	*ret_id = id;
 	return true;
@@ -73,7 +74,7 @@ bool tracker_adopt(struct tracker *tracker, const struct sa *sa)
 	struct sa_id original;
 
 	if (!find_original(tracker, sa, &original) ||
-	    placed_add(placed, id, sa->ifindex, sa->add_time) < 0)
+	    placed_add(placed, id, sa->residence.ifindex, sa->add_time) < 0)
 		return false;
 	if (memcmp(&original, id, sizeof(original)) != 0)
 		(void)placed_remove(placed, &original);
@@ -89,7 +90,7 @@ static void note_gone(struct tracker *tracker, struct sa *sa, uint16_t new_famil
 {
 	struct sa_id id = sa->description.id;
 
-	sa->deleted_by_other = true;
+	sa->presence.deleted_by_other = true;
 	tracker_note_changed(tracker, &id);
 	id.family = new_family;
 	id.destination = sa_address_read(new_family, new_destination);

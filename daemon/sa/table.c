@@ -234,7 +234,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 		table->by_handle[sa->handle] = NULL;
 	table->n--;
 	shadow_wipe(&sa->shadow);
-	free(sa->refusal_text);
+	free(sa->refusal.text);
 	free(sa);
 }
 
@@ -301,7 +301,7 @@ bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *
 	for (other = table->packet[packet_bucket_of(table, &sa->description)]; other;
 	     other = other->next_packet)
 		if (other != sa && are_partners(&other->description, &sa->description) &&
-		    (except_ifindex == 0 || other->ifindex != except_ifindex))
+		    (except_ifindex == 0 || other->residence.ifindex != except_ifindex))
 			return true;
 	return false;
 }

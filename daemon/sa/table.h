@@ -48,40 +48,57 @@ struct sa_probation {
 	uint32_t failures, replayed; /* as they were */
 };
 
+/* Where it may compete: placement/. */
+struct sa_candidate {
+	const struct config_rule *rule;   /* NULL: none matches */
+	const struct config_group *group; /* the same */
+	enum candidacy candidacy;
+	int ifindex; /* of the NIC it competes for, also when it may not; 0: none */
+};
+
+/* Where it is: the tracker. */
+struct sa_residence {
+	int ifindex; /* of the NIC that holds it, 0: software */
+	bool foreign;
+	double since; /* s, monotonic; when it came there, or to our notice */
+};
+
+/* Whether the kernel has it: the tracker. */
+struct sa_presence {
+	uint64_t generation;   /* of the last dump that showed it */
+	uint64_t masked;       /* of the last dump that showed a larval SA with its identity */
+	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
+	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
+};
+
+/* The driver's last refusal: the manager. */
+struct sa_refusal {
+	int error; /* negative errno, 0: none */
+	char *text;
+};
+
 struct sa {
 	struct sa_description description; /* the direction resolved by local addresses */
 	const struct sa_shape *shape;      /* shared between SAs, belongs to the table */
 	uint64_t bytes, packets;
+	double carried_at; /* s, monotonic; when a sample last showed new packets */
 	uint64_t add_time;
 	uint32_t output_mark;
-	int ifindex; /* of the NIC that holds it, 0: software */
-	bool foreign;
 	bool soft_expired; /* the kernel said so; not to be seen in GETSA */
 	bool packet;       /* in packet offload: sa_table_set_packet() */
 	enum hands_off hands_off;
 	uint16_t unknown_attribute;
 
-	const struct config_rule *rule;   /* NULL: none matches */
-	const struct config_group *group; /* the same */
-	enum candidacy candidacy;
-	int candidate; /* ifindex of the NIC it competes for, also when it may not; 0: none */
-
+	struct sa_presence presence;
+	struct sa_residence residence;
+	struct sa_candidate candidate;
 	policy_sa handle;
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
-	uint64_t generation;     /* of the last dump that showed it */
-	uint64_t masked;         /* of the last dump that showed a larval SA with its identity */
 	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
 	 * it without a message. */
 	struct shadow shadow;
 	struct sa_probation probation;
-	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
-	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
-
-	double carried_at; /* s, monotonic; when a sample last showed new packets */
-
-	double moved_at; /* s, monotonic; when it came to its place, or to our notice */
-	int refusal;     /* negative errno of the driver's last refusal, 0: none */
-	char *refusal_text;
+	struct sa_refusal refusal;
 
 	/* Rates on a logarithmic scale, a byte each, a ring that `top` draws. */
 	uint8_t history[CONTROL_HISTORY_SAMPLES];
@@ -109,7 +126,7 @@ struct sa_table {
 /* We put it into the NIC that holds it. */
 static inline bool sa_is_resident(const struct sa *sa)
 {
-	return sa->ifindex != 0 && !sa->foreign;
+	return sa->residence.ifindex != 0 && !sa->residence.foreign;
 }
 
 int sa_table_init(struct sa_table *table);

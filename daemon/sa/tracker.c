@@ -132,7 +132,7 @@ static void confirm_missing(struct tracker *tracker)
 	struct sa *sa;
 
 	TAILQ_FOREACH(sa, &tracker->sas.all, list) {
-		if (sa->generation == tracker->generation ||
+		if (sa->presence.generation == tracker->generation ||
 		    tracker->callbacks->missing(sa, tracker->userdata))
 			continue;
 		if (!ids)
@@ -188,7 +188,7 @@ static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, voi
 	struct tracker *tracker = userdata;
 	const struct sa *sa = sa_table_find(&tracker->sas, id);
 
-	return sa && sa->ifindex == ifindex && sa->add_time == add_time;
+	return sa && sa->residence.ifindex == ifindex && sa->add_time == add_time;
 }
 
 void tracker_start_ownership(struct tracker *tracker)
@@ -202,7 +202,7 @@ void tracker_start_ownership(struct tracker *tracker)
 		foreign = calloc(tracker->sas.n + 1, sizeof(*foreign));
 	if (foreign) {
 		TAILQ_FOREACH(sa, &tracker->sas.all, list)
-			if (sa->foreign)
+			if (sa->residence.foreign)
 				foreign[n++] = sa->description.id;
 		tracker_read_again(tracker, foreign, n);
 	}

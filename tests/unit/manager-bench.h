@@ -308,6 +308,7 @@ static inline void check_reason(struct bench *b, const struct fake_belief *belie
 	policy_sa_get(b->manager->policy, sa->handle, manager_now(b->manager), &view);
 	describe_place(b->manager, sa, &view, &e);
 	assert_string_equal(e.reason, reason);
-	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, sa->foreign ? NIC : 0);
+	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex,
+			 sa->residence.foreign ? NIC : 0);
 	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);
 }

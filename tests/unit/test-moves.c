@@ -42,8 +42,8 @@ static void test_refused(void **state)
 	assert_true(is_refused(&b, belief, &text));
 	assert_string_equal(text, "not this one");
 	assert_true(is_refused(&b, belief, NULL));
-	assert_string_equal(entry(&b, belief)->refusal_text, "not this one");
-	assert_int_equal(entry(&b, belief)->refusal, -EINVAL);
+	assert_string_equal(entry(&b, belief)->refusal.text, "not this one");
+	assert_int_equal(entry(&b, belief)->refusal.error, -EINVAL);
 
 	/* Not for another NIC, nor for another shape. */
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2, .esn = true});
@@ -70,8 +70,8 @@ static void test_refused(void **state)
 	assert_int_equal(b.manager->promoted, 1);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	assert_false(is_refused(&b, belief, NULL));
-	assert_null(entry(&b, belief)->refusal_text);
-	assert_int_equal(entry(&b, belief)->refusal, 0);
+	assert_null(entry(&b, belief)->refusal.text);
+	assert_int_equal(entry(&b, belief)->refusal.error, 0);
 	close_bench(&b);
 }
 
@@ -93,8 +93,8 @@ static void check_error(int error, bool shape_is_refused)
 		work(&b, 0.1, belief);
 	}
 	assert_int_equal(is_refused(&b, belief, NULL), shape_is_refused);
-	assert_int_equal(entry(&b, belief)->refusal, error);
-	assert_string_equal(entry(&b, belief)->refusal_text, strerror(-error));
+	assert_int_equal(entry(&b, belief)->refusal.error, error);
+	assert_string_equal(entry(&b, belief)->refusal.text, strerror(-error));
 	close_bench(&b);
 }
 
@@ -121,8 +121,8 @@ static void test_silent(void **state)
 	work(&b, 1.0, belief);
 	assert_int_equal(b.manager->refused, 1);
 	assert_true(is_refused(&b, belief, NULL));
-	assert_string_equal(entry(&b, belief)->refusal_text, text);
-	assert_int_equal(entry(&b, belief)->refusal, -EOPNOTSUPP);
+	assert_string_equal(entry(&b, belief)->refusal.text, text);
+	assert_int_equal(entry(&b, belief)->refusal.error, -EOPNOTSUPP);
 	close_bench(&b);
 }
 
@@ -144,7 +144,7 @@ static void test_elsewhere(void **state)
 		work(&b, 0.1, belief);
 		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
 	}
-	assert_int_equal(entry(&b, belief)->ifindex, 0);
+	assert_int_equal(entry(&b, belief)->residence.ifindex, 0);
 	assert_int_equal(b.manager->promoted, 0);
 	assert_int_equal(fake_kernel_check(b.fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
 	close_bench(&b);

@@ -242,7 +242,7 @@ static void test_soft_expired(void **state)
 	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
 	settle(&b);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_SOFT_EXPIRED);
-	assert_false(entry(&b, belief)->deleted_by_other);
+	assert_false(entry(&b, belief)->presence.deleted_by_other);
 	assert_int_equal(view_of(&b, belief).reason, POLICY_REASON_IMMOVABLE);
 	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
 	work(&b, 1.0, belief);
@@ -311,7 +311,7 @@ static void test_driver_of_bond(void **state)
 		manager_look_anew(b.manager);
 		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
 		work(&b, 0.5, belief);
-		assert_int_equal(entry(&b, belief)->candidacy, CANDIDACY_OK);
+		assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_OK);
 		assert_int_equal(entry(&b, belief)->hands_off,
 				 fit ? HANDS_OFF_NONE : HANDS_OFF_DRIVER);
 		close_bench(&b);
@@ -332,7 +332,7 @@ static void test_device_gone(void **state)
 	b.network.n = 1;
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
-	assert_int_equal(entry(&b, belief)->candidate, OTHER_NIC);
+	assert_int_equal(entry(&b, belief)->candidate.ifindex, OTHER_NIC);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
 	close_bench(&b);
 }
@@ -447,15 +447,15 @@ static void test_foreign(void **state)
 	assert_false(entry(&b, foreign)->virtually_resident);
 	assert_int_equal(told(&b, "Not touching SA"), 1);
 	/* Its entry stays what it is. */
-	moved_at = entry(&b, foreign)->moved_at;
+	moved_at = entry(&b, foreign)->residence.since;
 	b.now += 5;
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_true(entry(&b, foreign)->moved_at == moved_at);
+	assert_true(entry(&b, foreign)->residence.since == moved_at);
 	/* The kernel takes it out of the NIC: it is like any other. */
 	fake_ike_migrate(b.fake, foreign, 10);
 	pass(&b, 1.0);
-	assert_false(entry(&b, foreign)->foreign);
-	assert_int_equal(entry(&b, foreign)->ifindex, 0);
+	assert_false(entry(&b, foreign)->residence.foreign);
+	assert_int_equal(entry(&b, foreign)->residence.ifindex, 0);
 	assert_int_equal(entry(&b, foreign)->hands_off, HANDS_OFF_NONE);
 	assert_int_equal(capacity_of(&b), 4);
 	close_bench(&b);
@@ -490,7 +490,7 @@ static void test_becomes_foreign(void **state)
 	belief = add(&b, spec);
 	pass(&b, 1.0);
 	assert_int_equal(entry(&b, belief)->handle, handle);
-	assert_true(entry(&b, belief)->foreign);
+	assert_true(entry(&b, belief)->residence.foreign);
 	manager_plan(b.manager);
 	assert_int_equal(capacity_of(&b), 3);
 	close_bench(&b);
@@ -557,7 +557,7 @@ static void test_many_events(void **state)
 		assert_int_equal(b.manager->sas->n, counts[i]);
 		for (unsigned n = 0; n < counts[i]; n++) {
 			assert_non_null(entry(&b, beliefs[n]));
-			assert_true(entry(&b, beliefs[n])->moved_at == b.now);
+			assert_true(entry(&b, beliefs[n])->residence.since == b.now);
 			(void)fake_ike_delete(b.fake, beliefs[n]);
 		}
 		settle(&b);
@@ -721,7 +721,7 @@ static void test_deleted(void **state)
 			assert_int_equal(secret_arena_in_use(b.arena), in_use);
 			assert_false(placed_contains(b.placed, &id, NIC, add_time));
 		} else {
-			assert_false(entry(&b, belief)->deleted_by_other);
+			assert_false(entry(&b, belief)->presence.deleted_by_other);
 		}
 		assert_int_equal(b.manager->resyncs, way == 1);
 		close_bench(&b);
@@ -903,12 +903,12 @@ static void test_larval_of_missing(void **state)
 	(void)fake_kernel_send(b.fake, belief, 1, 100);
 	assert_true(fake_kernel_view(b.fake, belief).larval);
 	id = fake_belief_id(belief);
-	assert_true(entry(&b, belief)->missing_since == 0);
+	assert_true(entry(&b, belief)->presence.missing_since == 0);
 	sampled_at = entry(&b, belief)->shadow.sampled_at;
 	b.now += 0.01;
 	tracker_read_again(b.manager->tracker, &id, 1);
-	assert_int_equal(entry(&b, belief)->ifindex, NIC);
-	assert_true(entry(&b, belief)->missing_since == b.now);
+	assert_int_equal(entry(&b, belief)->residence.ifindex, NIC);
+	assert_true(entry(&b, belief)->presence.missing_since == b.now);
 	/* What it is restored from is not of the larval one. */
 	assert_true(entry(&b, belief)->shadow.sampled_at == sampled_at);
 	close_bench(&b);
@@ -989,7 +989,7 @@ static void test_offloaded_policies(void **state)
 		/* What a flush of SAs left, the next dump tells. */
 		tell_event(&b, belief, XFRM_MSG_FLUSHSA, false);
 		assert_true(b.manager->tracker->stale);
-		assert_true(entry(&b, belief)->deleted_by_other);
+		assert_true(entry(&b, belief)->presence.deleted_by_other);
 		close_bench(&b);
 	}
 }
@@ -1013,14 +1013,14 @@ static void test_tunnel_moves(void **state)
 					.inbound = true, .spi = 0x1002, .peer = 10, .reqid = 1});
 		(void)fake_kernel_send(b.fake, belief, 10, 100);
 		settle(&b);
-		assert_int_equal(entry(&b, other)->candidacy, CANDIDACY_OK);
+		assert_int_equal(entry(&b, other)->candidate.candidacy, CANDIDACY_OK);
 		assert_int_equal(fake_ike_move_read(b.fake, belief), 0);
 		if (i != MADE)
 			assert_int_equal(fake_ike_move_delete(b.fake, belief), 0);
 		if (i != DELETED)
 			assert_int_equal(fake_ike_move_make(b.fake, belief, &place), 0);
 		settle(&b);
-		assert_int_equal(entry(&b, other)->candidacy,
+		assert_int_equal(entry(&b, other)->candidate.candidacy,
 				 i == MOVED ? CANDIDACY_PEER_MOVES : CANDIDACY_OK);
 		close_bench(&b);
 	}
@@ -1107,11 +1107,11 @@ static void test_found_in_nic(void **state)
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	manager_free(b.manager);
 	start_manager(&b, rules);
-	assert_false(entry(&b, belief)->foreign);
+	assert_false(entry(&b, belief)->residence.foreign);
 	assert_true(entry(&b, belief)->virtually_resident);
-	assert_true(entry(&b, belief)->moved_at == b.now);
+	assert_true(entry(&b, belief)->residence.since == b.now);
 	assert_true(view_of(&b, belief).resident);
-	assert_int_equal(entry(&b, belief)->candidacy, CANDIDACY_OK);
+	assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_OK);
 	work(&b, 1.0, belief);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	assert_int_equal(told(&b, "Not touching SA"), 0);
@@ -1130,26 +1130,26 @@ static void test_same_state(void **state)
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	probation = entry(&b, belief)->probation;
-	moved_at = entry(&b, belief)->moved_at;
+	moved_at = entry(&b, belief)->residence.since;
 	assert_true(probation.until > 0);
 	b.now += 0.05;
 	fake_kernel_set_add_time(b.fake, belief, 12345);
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(entry(&b, belief)->add_time, 12345);
 	assert_memory_equal(&entry(&b, belief)->probation, &probation, sizeof(probation));
-	assert_true(entry(&b, belief)->moved_at == moved_at);
+	assert_true(entry(&b, belief)->residence.since == moved_at);
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
 	/* It is no copy of itself: its tunnel is not said to move. */
 	pass(&b, 0.05);
-	assert_int_equal(entry(&b, belief)->candidacy, CANDIDACY_OK);
+	assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_OK);
 	assert_int_equal(told(&b, "made it anew from a copy"), 0);
 	/* Another one in its stead is watched from its own beginning, in its own place. */
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 2});
 	settle(&b);
 	assert_true(entry(&b, belief)->probation.until == 0);
-	assert_true(entry(&b, belief)->moved_at == b.now);
+	assert_true(entry(&b, belief)->residence.since == b.now);
 	close_bench(&b);
 }
 

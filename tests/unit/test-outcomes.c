@@ -286,7 +286,7 @@ static void check_refusal(struct manager *m, const struct sa *sa, const struct s
 	if (s->candidacy == CANDIDACY_REFUSED_SHAPE)
 		assert_string_equal(text, expected);
 	if (strcmp(s->reason, "silent-software") != 0)
-		assert_string_equal(sa->refusal_text, expected);
+		assert_string_equal(sa->refusal.text, expected);
 }
 
 /* The entry of an SA that the kernel has, and what the policy believes of it. */
@@ -298,13 +298,13 @@ static void check_entry(struct stage *stage)
 	struct policy_sa_view view;
 
 	assert_non_null(sa);
-	assert_int_equal(sa->ifindex, s->in_nic ? NIC : 0);
-	assert_false(sa->foreign);
+	assert_int_equal(sa->residence.ifindex, s->in_nic ? NIC : 0);
+	assert_false(sa->residence.foreign);
 	assert_int_equal(sa->hands_off, s->hands_off);
-	assert_int_equal(sa->candidacy, s->candidacy);
-	assert_int_equal(sa->refusal, s->refusal);
-	assert_int_equal(sa->refusal_text != NULL, s->refusal != 0);
-	if (sa->refusal)
+	assert_int_equal(sa->candidate.candidacy, s->candidacy);
+	assert_int_equal(sa->refusal.error, s->refusal);
+	assert_int_equal(sa->refusal.text != NULL, s->refusal != 0);
+	if (sa->refusal.error)
 		check_refusal(m, sa, s);
 	assert_int_equal(shadow_exists(&sa->shadow), s->in_nic);
 	assert_int_equal(sa->probation.until > 0, s->in_nic);
@@ -318,7 +318,7 @@ static void check_entry(struct stage *stage)
 		assert_false(placed_contains(m->environment.placed, &sa->description.id, NIC,
 					     sa->add_time));
 	if (s->promoted || s->evicted)
-		assert_true(sa->moved_at == manager_now(m));
+		assert_true(sa->residence.since == manager_now(m));
 	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
 	assert_false(view.pending);
 	assert_int_equal(view.resident, s->in_nic);
@@ -333,7 +333,7 @@ static void check_entry_of_gone(struct stage *stage)
 	assert_int_equal(sa != NULL, stage->scenario->is_kept || stage->scenario->is_owed);
 	if (!stage->scenario->is_kept)
 		return;
-	assert_int_equal(sa->ifindex, NIC);
+	assert_int_equal(sa->residence.ifindex, NIC);
 	assert_true(shadow_exists(&sa->shadow));
 	assert_true(sa->shadow.sampled_at > 0);
 	assert_false(is_pending(stage->bench, stage->belief));
@@ -756,7 +756,7 @@ static void test_owed(void **state)
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	settle(&b);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
-		assert_int_equal(entry(&b, beliefs[i])->ifindex, 0);
+		assert_int_equal(entry(&b, beliefs[i])->residence.ifindex, 0);
 	assert_int_equal(secret_arena_in_use(b.arena), in_use);
 	/* Nor is there memory to take covers away. */
 	assert_int_equal(
@@ -855,7 +855,7 @@ static void test_owed_and_back(void **state)
 	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
 	run_restore(&b);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
-	assert_int_equal(entry(&b, stage.belief)->ifindex, 0);
+	assert_int_equal(entry(&b, stage.belief)->residence.ifindex, 0);
 	policy_sa_get(b.manager->policy, entry(&b, stage.belief)->handle, b.now, &view);
 	assert_false(view.resident);
 	assert_int_equal(fake_kernel_count(b.fake, true), 0);
@@ -881,7 +881,7 @@ static void check_pretended(struct bench *b, struct fake_belief *belief, const c
 	assert_false(view.pending);
 	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0);
-	assert_int_equal(entry(b, belief)->ifindex, 0);
+	assert_int_equal(entry(b, belief)->residence.ifindex, 0);
 }
 
 /* The plan goes on as it would. */
@@ -1101,7 +1101,7 @@ static void test_no_memory_for_entry_of_promoted(void **state)
 	assert_null(entry(&b, stage.belief));
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	work(&b, 1.0, stage.belief);
-	assert_false(entry(&b, stage.belief)->foreign);
+	assert_false(entry(&b, stage.belief)->residence.foreign);
 	close_bench(&b);
 }
 
@@ -1165,7 +1165,7 @@ static void test_not_made_anew(void **state)
 		assert_int_equal(b.manager->sas->n, n);
 		assert_ptr_equal(entry(&b, stage.belief), sa);
 		assert_int_equal(sa->packets, packets);
-		assert_int_equal(sa->ifindex, NIC);
+		assert_int_equal(sa->residence.ifindex, NIC);
 		assert_true(shadow_exists(&sa->shadow));
 		assert_int_equal(executor_owed(b.manager->executor), 0);
 		assert_int_equal(b.manager->tracker->n_masked, 0);

@@ -58,8 +58,8 @@ static void check_ours(struct bench *b, struct fake_belief *belief)
 	struct fake_view view;
 
 	assert_non_null(entry(b, belief));
-	assert_false(entry(b, belief)->foreign);
-	assert_int_equal(entry(b, belief)->ifindex, NIC);
+	assert_false(entry(b, belief)->residence.foreign);
+	assert_int_equal(entry(b, belief)->residence.ifindex, NIC);
 	assert_true(shadow_exists(&entry(b, belief)->shadow));
 	go_down(b);
 	view = fake_kernel_view(b->fake, belief);
@@ -113,7 +113,7 @@ static void test_made_by_another(void **state)
 	spec.ifindex = NIC;
 	belief = add(&b, spec);
 	work(&b, 0.3, belief);
-	assert_true(entry(&b, belief)->foreign);
+	assert_true(entry(&b, belief)->residence.foreign);
 	close_bench(&b);
 }
 
@@ -145,7 +145,7 @@ static void test_peer_moves(void **state)
 								    .inbound = inbound});
 			move(&b, belief, places[i]);
 			settle(&b);
-			assert_false(entry(&b, belief)->foreign);
+			assert_false(entry(&b, belief)->residence.foreign);
 			assert_true(entry(&b, belief)->probation.until > b.now);
 			assert_int_equal(placed_count(b.placed), 1);
 			close_bench(&b);
@@ -275,8 +275,8 @@ static void test_original_lives(void **state)
 			assert_int_equal(manager_start(b.manager), 0);
 		}
 		pass(&b, 0.5);
-		assert_true(entry(&b, other)->foreign);
-		assert_false(entry(&b, belief)->foreign);
+		assert_true(entry(&b, other)->residence.foreign);
+		assert_false(entry(&b, belief)->residence.foreign);
 		close_bench(&b);
 	}
 }
@@ -294,7 +294,7 @@ static void test_migrated(void **state)
 	go_down(&b);
 	pass(&b, 2.0);
 	assert_int_equal(fake_kernel_count(b.fake, false), 1);
-	assert_int_equal(entry(&b, belief)->ifindex, 0);
+	assert_int_equal(entry(&b, belief)->residence.ifindex, 0);
 	assert_int_equal(fake_kernel_check(b.fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
 	close_bench(&b);
 }
@@ -359,7 +359,7 @@ static void check_stays_out(struct bench *b, struct fake_belief *belief)
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0);
 	work(b, 5.0, belief);
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0);
-	assert_int_equal(entry(b, belief)->candidacy, CANDIDACY_PEER_MOVES);
+	assert_int_equal(entry(b, belief)->candidate.candidacy, CANDIDACY_PEER_MOVES);
 }
 
 /* Out of the NIC and not back, nor its successor, for a day. */
@@ -593,13 +593,13 @@ static void differ(enum difference difference, struct sa *sa, struct sa_facts *f
 		facts->shape.encap = !facts->shape.encap;
 		break;
 	case IN_SOFTWARE:
-		sa->ifindex = facts->offload_ifindex = 0;
+		sa->residence.ifindex = facts->offload_ifindex = 0;
 		break;
 	case FOREIGN:
-		sa->foreign = true;
+		sa->residence.foreign = true;
 		break;
 	case DELETED:
-		sa->deleted_by_other = true;
+		sa->presence.deleted_by_other = true;
 		break;
 	}
 }
@@ -634,7 +634,7 @@ static void test_same_state(void **state)
 		facts.description = sa->description;
 		facts.shape = *sa->shape;
 		facts.add_time = sa->add_time;
-		facts.offload_ifindex = sa->ifindex;
+		facts.offload_ifindex = sa->residence.ifindex;
 		facts.bytes = sa->bytes;
 		facts.packets = sa->packets;
 		differ(cases[i].difference, sa, &facts);
@@ -682,7 +682,7 @@ static void check_gone(struct bench *b, struct fake_belief *belief, uint16_t new
 {
 	struct sa_id id = fake_belief_id(belief);
 
-	assert_int_equal(entry(b, belief)->deleted_by_other, gone);
+	assert_int_equal(entry(b, belief)->presence.deleted_by_other, gone);
 	assert_int_equal(b->manager->tracker->changes.n, gone ? 2 : 0);
 	if (!gone)
 		return;
@@ -740,7 +740,7 @@ static void test_migrate_names_it(void **state)
 		check_gone(&b, belief, AF_INET6, &migrate.new_daddr, cases[i].gone);
 
 		/* Without a reqid it is any, and what else differs still counts. */
-		entry(&b, belief)->deleted_by_other = false;
+		entry(&b, belief)->presence.deleted_by_other = false;
 		b.manager->tracker->changes.n = 0;
 		migrate.reqid = 0;
 		m.header.nlmsg_len = NLMSG_HDRLEN;
@@ -846,8 +846,8 @@ static void test_start_with_records(void **state)
 		messages = 0;
 		for (unsigned n = 0; n < fake_kernel_messages(b.fake); n++)
 			messages += fake_kernel_message_type(b.fake, n) == XFRM_MSG_GETSA;
-		assert_int_equal(entry(&b, belief)->foreign, cases[i].foreign);
-		assert_true(entry(&b, foreign)->foreign);
+		assert_int_equal(entry(&b, belief)->residence.foreign, cases[i].foreign);
+		assert_true(entry(&b, foreign)->residence.foreign);
 		assert_int_equal(told(&b, "made it anew from a copy"), cases[i].adopted);
 		assert_int_equal(messages, cases[i].messages);
 		assert_int_equal(placed_contains(b.placed, &id, NIC, time), !cases[i].foreign);

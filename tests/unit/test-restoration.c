@@ -483,7 +483,7 @@ static void test_of_others(void **state)
 		spec.packet = packet;
 		belief = add(&b, spec);
 		pass(&b, 0.3);
-		assert_int_equal(entry(&b, belief)->foreign, !packet);
+		assert_int_equal(entry(&b, belief)->residence.foreign, !packet);
 		fall(&b);
 		pass(&b, 0.15);
 		assert_null(entry(&b, belief));
@@ -523,7 +523,7 @@ static void test_question(void **state)
 	open_mode(&b, "restore");
 	belief = outbound(&b, 1);
 	assert_true(shadows_may_be_lost(b.manager->shadows, entry(&b, belief)));
-	assert_true(entry(&b, belief)->missing_since == 0);
+	assert_true(entry(&b, belief)->presence.missing_since == 0);
 	b.nics[0].up = false;
 	assert_true(shadows_may_be_lost(b.manager->shadows, entry(&b, belief)));
 	assert_false(is_due(&b, MANAGER_LOST));

@@ -104,7 +104,7 @@ static void test_find(void **state)
 		sa = add(table, make(i));
 		assert_int_equal(sa->description.id.spi, i);
 		assert_int_equal(sa->handle, POLICY_NONE);
-		assert_int_equal(sa->ifindex, 0);
+		assert_int_equal(sa->residence.ifindex, 0);
 		assert_memory_equal(sa->shape, &shape, sizeof(shape));
 		assert_int_equal(table->n, i + 1);
 		/* Not fuller than one SA a bucket, and the mask reaches each of them. */
@@ -160,7 +160,7 @@ static void test_remove_all_of_it(void **state)
 
 	assert_int_equal(secret_arena_new(1 << 16, &arena), 0);
 	before = live;
-	sa->refusal_text = strdup("refused");
+	sa->refusal.text = strdup("refused");
 	sa->shadow.image = (struct sa_image){
 		.arena = arena, .attributes = secret_alloc(arena, 64), .size = 64};
 	assert_true(secret_arena_in_use(arena) > 0);
@@ -327,7 +327,7 @@ static void test_packet_partners(void **state)
 	assert_false(sa_table_has_packet_partner(table, sa, 0)); /* not its own */
 	assert_true(sa_table_has_packet_partner(table, same, 0));
 	assert_true(sa_table_has_packet_partner(table, mirror, 0));
-	sa->ifindex = 7;
+	sa->residence.ifindex = 7;
 	assert_true(sa_table_has_packet_partner(table, same, 0));
 	assert_true(sa_table_has_packet_partner(table, same, 8));
 	assert_false(sa_table_has_packet_partner(table, same, 7));

@@ -67,7 +67,7 @@ static void test_faults(void **state)
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
 		assert_int_equal(told(&b, "fares worse"), cases[i].fault != NULL);
 		manager_plan(b.manager);
-		assert_int_equal(sa->ifindex, cases[i].fault ? 0 : NIC);
+		assert_int_equal(sa->residence.ifindex, cases[i].fault ? 0 : NIC);
 		close_bench(&b);
 	}
 }
@@ -89,12 +89,12 @@ static void test_left(void **state)
 		manager_begin_probation(b.manager, sa, &facts);
 		b.now += 1;
 		facts.integrity_failures = facts.replayed = 100;
-		sa->ifindex = left_for[i];
+		sa->residence.ifindex = left_for[i];
 		manager_tracker_callbacks.sampled(sa, &facts, &change, b.manager);
 		assert_true(sa->probation.until == 0);
 		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
-		sa->ifindex = NIC;
+		sa->residence.ifindex = NIC;
 		close_bench(&b);
 	}
 }
@@ -119,13 +119,13 @@ static void test_faults_of_nobody(void **state)
 		sa = open_with_sa(&b, false);
 		handle = sa->handle;
 		manager_begin_probation(b.manager, sa, &facts);
-		sa->ifindex = cases[i].ifindex;
+		sa->residence.ifindex = cases[i].ifindex;
 		sa->handle = cases[i].no_handle ? POLICY_NONE : handle;
 		facts.integrity_failures += 5;
 		manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(told(&b, "integrity-failures"), cases[i].told);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].strikes);
-		sa->ifindex = NIC;
+		sa->residence.ifindex = NIC;
 		sa->handle = handle;
 		close_bench(&b);
 	}
@@ -304,13 +304,13 @@ static void test_evictions_that_wait(void **state)
 		sa = open_with_sa(&b, cases[i].inbound);
 		nic_of(&b)->frees_late = cases[i].frees_late;
 		b.manager->config->interval = cases[i].interval;
-		sa->ifindex = cases[i].ifindex;
+		sa->residence.ifindex = cases[i].ifindex;
 		b.now = 1000;
 		sa->carried_at = b.now - cases[i].quiet;
 		if (late_is_to_wait(b.manager->nics, sa, &planned, b.manager->config->interval,
 				    manager_now(b.manager)) != cases[i].waits)
 			fail_msg("%s", cases[i].text);
-		sa->ifindex = NIC;
+		sa->residence.ifindex = NIC;
 		close_bench(&b);
 	}
 }

@@ -50,7 +50,7 @@ static void judge_daemon(struct life *life)
 	if (shadows_restoring(m->shadows) > 0)
 		life_complain(life, "a NIC that went down is not done with");
 	TAILQ_FOREACH(sa, &m->sas->all, list)
-		if (sa->foreign)
+		if (sa->residence.foreign)
 			life_complain(life, "SA %#x has become somebody else's",
 				      sa->description.id.spi);
 	if (life->sibling_moved)
