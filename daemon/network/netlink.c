@@ -193,11 +193,6 @@ static int dispatch(struct nl_sock *sock, struct exchange *exchange, netlink_han
 	return 1;
 }
 
-int netlink_dispatch(struct nl_sock *sock, netlink_handler handler, void *userdata)
-{
-	return dispatch(sock, NULL, handler, userdata);
-}
-
 static uint64_t now_usec(void)
 {
 	struct timespec t;
@@ -263,13 +258,13 @@ int netlink_request(struct nl_sock *sock, struct nl_msg *message, uint64_t timeo
 	return exchange.interrupted ? -EINTR : 0;
 }
 
-int netlink_dispatch_turn(struct nl_sock *sock, netlink_handler handler, void *userdata)
+int netlink_dispatch(struct nl_sock *sock, netlink_handler handler, void *userdata)
 {
 	uint64_t end = now_usec() + TURN_USEC;
 	int r;
 
 	do
-		r = netlink_dispatch(sock, handler, userdata);
+		r = dispatch(sock, NULL, handler, userdata);
 	while (r > 0 && now_usec() < end);
 	return r;
 }

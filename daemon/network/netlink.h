@@ -31,14 +31,12 @@ int netlink_open(int protocol, int receive_buffer, struct nl_sock **ret_socket);
 typedef int (*netlink_handler)(const struct nlmsghdr *message, bool reply, void *userdata);
 
 /*
- * Hands the messages of one datagram to `handler`, none of them as a reply. Returns 1, 0 when
- * nothing is waiting, -ENOBUFS when messages were lost, or the handler's or another error.
+ * Hands the messages that are waiting to `handler`, none of them as a reply. It ends after a few
+ * milliseconds, so that the event loop gets its turn during a storm. Returns 0 when nothing is
+ * waiting, 1 when there is more, -ENOBUFS when messages were lost, or the handler's or another
+ * error.
  */
 int netlink_dispatch(struct nl_sock *socket, netlink_handler handler, void *userdata);
-
-/* Datagram by datagram, for a few milliseconds: the event loop must get its turn during a storm,
- * too. Returns 0 when nothing is waiting, 1 when there is more, or as netlink_dispatch(). */
-int netlink_dispatch_turn(struct nl_sock *socket, netlink_handler handler, void *userdata);
 
 /*
  * Sends a request and waits for its answer: one message, or a dump to its end. Whatever else

@@ -314,7 +314,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 /* Whatever goes wrong while notifications are read, something was missed. */
 static int handle(struct nic_watch *w, struct nl_sock *socket, netlink_handler handler)
 {
-	return netlink_dispatch_turn(socket, handler, w) < 0 ? resync(w) : 0;
+	return netlink_dispatch(socket, handler, w) < 0 ? resync(w) : 0;
 }
 
 static int on_links(sd_event_source *source, int fd, uint32_t events, void *userdata)

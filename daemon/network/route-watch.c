@@ -120,7 +120,7 @@ static int on_message(const struct nlmsghdr *message, bool reply, void *userdata
  * changed. */
 static void read_messages(struct route_watch *w)
 {
-	if (netlink_dispatch_turn(w->socket, on_message, w) == 0)
+	if (netlink_dispatch(w->socket, on_message, w) == 0)
 		return;
 	w->changes.all = true;
 	netlink_drain(w->socket);

@@ -40,11 +40,6 @@ void reporter_set_config_path(struct reporter *reporter, const char *path)
 	reporter->config_path = path;
 }
 
-size_t reporter_n_actions(const struct reporter *reporter)
-{
-	return reporter->n_actions;
-}
-
 const struct action *reporter_action(const struct reporter *reporter, size_t back)
 {
 	if (back >= reporter->n_actions || back >= ACTIONS_REMEMBERED)

@@ -37,7 +37,6 @@ DEFINE_CLEANUP(struct reporter *, reporter_free);
 /* Of the file that the rules come from, may be NULL. Not copied: valid until it is set again. */
 void reporter_set_config_path(struct reporter *reporter, const char *path);
 
-size_t reporter_n_actions(const struct reporter *reporter); /* ever */
 /* 0: the last one. NULL: there is none, or it is so old that it was dropped. */
 const struct action *reporter_action(const struct reporter *reporter, size_t back);
 

@@ -270,6 +270,16 @@ static inline void go_down(struct bench *b)
 	tell_link(b, false);
 }
 
+/* That are remembered. */
+static inline size_t count_actions(const struct bench *b)
+{
+	size_t n = 0;
+
+	while (reporter_action(b->manager->reporter, n))
+		n++;
+	return n;
+}
+
 static inline void apply(struct bench *b, const char *text)
 {
 	struct config *config;

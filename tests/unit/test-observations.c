@@ -99,7 +99,7 @@ static void test_kin(void **state)
 
 		open_bench(&b);
 		belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-		n_actions = reporter_n_actions(b.manager->reporter);
+		n_actions = count_actions(&b);
 		facts.description = entry(&b, belief)->description;
 		facts.shape = *entry(&b, belief)->shape;
 		facts.add_time = entry(&b, belief)->add_time;
@@ -113,8 +113,7 @@ static void test_kin(void **state)
 		tracker_take_facts(b.manager->tracker, &facts);
 		assert_int_equal(b.manager->sas->n, 2);
 		manager_plan(b.manager);
-		assert_int_equal(reporter_n_actions(b.manager->reporter),
-				 n_actions + (i == SUCCESSOR));
+		assert_int_equal(count_actions(&b), n_actions + (i == SUCCESSOR));
 		close_bench(&b);
 	}
 }

@@ -875,7 +875,7 @@ static void check_pretended(struct bench *b, struct fake_belief *belief, const c
 
 	policy_sa_get(b->manager->policy, entry(b, belief)->handle, b->now, &view);
 	assert_string_equal(last_action(b->manager)->what, what);
-	assert_int_equal(reporter_n_actions(b->manager->reporter), n_actions);
+	assert_int_equal(count_actions(b), n_actions);
 	assert_int_equal(entry(b, belief)->virtually_resident, resident);
 	assert_int_equal(view.resident, resident);
 	assert_false(view.pending);
