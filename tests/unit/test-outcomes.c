@@ -244,6 +244,7 @@ static void check_told(const struct manager *m, const struct scenario *s)
 
 	assert_string_equal(action->what, s->what);
 	assert_string_equal(action->reason, s->reason);
+	assert_string_equal(action->nic, "eth0");
 	if (s->text)
 		assert_non_null(strstr(action->text, s->text));
 	assert_int_equal(m->promoted, s->promoted + s->evict);
@@ -862,11 +863,82 @@ static void test_owed_and_back(void **state)
 	close_bench(&b);
 }
 
-/* ---- In observe mode ---- */
+/* The NIC may have had it, and the IKE daemon gives it up: its image is kept no longer. */
+static void test_owed_promotion_and_deleted(void **state)
+{
+	static const struct scenario scenarios[] = {
+		{.fault = NO_MEMORY(AT_INSTALL)},
+		{.fault = NO_MEMORY(AT_INSTALL + 1)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(scenarios); i++) {
+		struct stage stage;
+		struct bench b;
+
+		open_stage(&stage, &b, &scenarios[i]);
+		manager_plan(b.manager);
+		assert_int_equal(executor_owed(b.manager->executor), 1);
+		fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+		(void)fake_ike_delete(b.fake, stage.belief);
+		run_restore(&b);
+		assert_int_equal(executor_owed(b.manager->executor), 0);
+		assert_null(entry(&b, stage.belief));
+		assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+		close_bench(&b);
+	}
+}
 
 #define OBSERVE(more)                                              \
 	"mode: observe\ninterval: 100ms\nmoves-per-second: 1000\n" \
 	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" more
+
+/* ---- What became of it between the plan and its turn ---- */
+
+static void plan_promotion(struct bench *b, policy_sa handle)
+{
+	struct policy_move planned = {.sa = handle, .action = POLICY_PROMOTE, .other = POLICY_NONE};
+
+	assert_int_equal(executor_plan(b->manager->executor, &planned, 1), 1);
+	manager_make_moves(b->manager);
+	assert_int_equal(executor_queued(b->manager->executor), 0);
+}
+
+static void test_turn_of_none(void **state)
+{
+	(void)state;
+	for (unsigned observe = 0; observe < 2; observe++) {
+		struct bench b;
+
+		open_bench_with(&b, observe ? OBSERVE("") : rules);
+		fake_kernel_restart_counts(b.fake);
+		plan_promotion(&b, POLICY_NONE);
+		assert_int_equal(fake_kernel_messages(b.fake), 0);
+		assert_null(reporter_action(b.manager->reporter, 0));
+		close_bench(&b);
+	}
+}
+
+/* What is known may be wrong: the kernel is asked for nothing. */
+static void test_turn_when_stale(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
+	settle(&b);
+	fake_kernel_overrun(b.fake);
+	while (manager_read_events(b.manager) > 0)
+		;
+	fake_kernel_restart_counts(b.fake);
+	plan_promotion(&b, entry(&b, belief)->handle);
+	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	close_bench(&b);
+}
+
+/* ---- In observe mode ---- */
 
 static void check_pretended(struct bench *b, struct fake_belief *belief, const char *what,
 			    bool resident, uint64_t n_actions)
@@ -1085,6 +1157,30 @@ static void test_no_memory_for_entry(void **state)
 	close_bench(&b);
 }
 
+static void nic_lies_of_another(struct bench *b, struct fake_belief *belief)
+{
+	nic_lies(b, belief);
+	clock_is_stepped(b, belief);
+}
+
+/* What is not known is not fetched back from the other device. */
+static void test_no_memory_for_entry_elsewhere(void **state)
+{
+	static const struct scenario scenario = {.at = AT_READ, .happens = nic_lies_of_another};
+	struct stage stage;
+	struct bench b;
+
+	(void)state;
+	open_stage(&stage, &b, &scenario);
+	no_memory_for = sizeof(struct sa);
+	manager_plan(b.manager);
+	no_memory_for = 0;
+	assert_int_equal(fake_kernel_view(b.fake, stage.belief).ifindex, OTHER_NIC);
+	assert_null(entry(&b, stage.belief));
+	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	close_bench(&b);
+}
+
 /* By its time it is another SA. The next dump finds it, and that it is ours. */
 static void test_no_memory_for_entry_of_promoted(void **state)
 {
@@ -1184,6 +1280,9 @@ int main(void)
 		cmocka_unit_test(test_many_owed),
 		cmocka_unit_test(test_owed_and_deleted),
 		cmocka_unit_test(test_owed_and_back),
+		cmocka_unit_test(test_owed_promotion_and_deleted),
+		cmocka_unit_test(test_turn_of_none),
+		cmocka_unit_test(test_turn_when_stale),
 		cmocka_unit_test(test_observe),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_no_memory_to_owe),
@@ -1192,6 +1291,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory_for_policy),
 		cmocka_unit_test(test_no_memory_for_changes),
 		cmocka_unit_test(test_no_memory_for_entry),
+		cmocka_unit_test(test_no_memory_for_entry_elsewhere),
 		cmocka_unit_test(test_no_memory_for_entry_of_promoted),
 		cmocka_unit_test(test_no_memory_for_entry_anew),
 		cmocka_unit_test(test_not_made_anew),
