@@ -344,6 +344,66 @@ static void test_refused_soon_after(void **state)
 	close_bench(&b);
 }
 
+struct deletion {
+	struct fake_belief *belief;
+	bool done;
+};
+
+static void delete_when_promoted(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+				 void *userdata)
+{
+	struct deletion *deletion = userdata;
+	unsigned n = fake_kernel_messages(k);
+
+	(void)step;
+	if (deletion->done || moment != FAKE_BEFORE_TRANSACT || n == 0 ||
+	    fake_kernel_message_type(k, n - 1) != XFRM_MSG_UPDSA)
+		return;
+	deletion->done = true;
+	(void)fake_ike_delete(k, deletion->belief);
+}
+
+/* A NIC that is full is full below its capacity, unless something left it: not when it has taken an
+ * SA or refused one, but when one is gone that it had for a moment. */
+static void test_what_leaves_nothing_behind(void **state)
+{
+	enum { PROMOTED, REFUSED, GONE, _CASES };
+	static const char many[] =
+		"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"
+		"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n";
+
+	(void)state;
+	for (unsigned i = 0; i < _CASES; i++) {
+		struct deletion deletion = {.done = i != GONE};
+		struct fake_belief *one, *other;
+		struct fake_nic *nic;
+		uint64_t refused;
+		struct bench b;
+
+		open_late(&b, many);
+		pass(&b, 11.0); /* since the start, when something may have left it */
+		nic = fake_kernel_nic(b.fake, NIC);
+		nic->fail_adds = i == REFUSED;
+		nic->fail_error = -EBUSY;
+		one = deletion.belief = add_inbound(&b, 1);
+		fake_kernel_set_hook(b.fake, delete_when_promoted, &deletion);
+		for (unsigned n = 0; b.manager->promoted + b.manager->refused == 0 && n < 50; n++)
+			receive(&b, one, deletion.done && i == GONE ? 0 : 50, one, 0, 0.02);
+		assert_true(deletion.done);
+		assert_int_equal(b.manager->promoted, i == PROMOTED);
+		assert_int_equal(b.manager->refused, i == REFUSED);
+		nic->capacity_in = i == PROMOTED;
+		refused = b.manager->refused;
+		other = add_inbound(&b, 2);
+		for (unsigned n = 0; b.manager->refused == refused; n++) {
+			assert_true(n < 100);
+			receive(&b, other, 50, other, 0, 0.02);
+		}
+		assert_int_equal(told(&b, "is full below its capacity"), i != GONE);
+		close_bench(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_left_before_the_start),
 		cmocka_unit_test(test_slot_not_yet_free),
 		cmocka_unit_test(test_refused_soon_after),
+		cmocka_unit_test(test_what_leaves_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
