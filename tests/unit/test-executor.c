@@ -213,11 +213,14 @@ static void test_owed(void **state)
 static void test_reserve(void **state)
 {
 	struct fixture *f = *state;
+	struct sa_id id = {.spi = 0x1000};
 	struct move move;
 
 	failing_in = 1;
 	assert_int_equal(executor_reserve(f->executor, 2), -ENOMEM);
 	assert_true(f->no_memory);
+	failing_in = 1;
+	assert_int_equal(executor_make_anew(f->executor, &id, 1), -ENOMEM);
 	assert_int_equal(executor_reserve(f->executor, 2), 0);
 	assert_false(f->no_memory);
 	failing_in = 1;
@@ -236,7 +239,7 @@ static void test_reserve(void **state)
 	assert_int_equal(executor_owed(f->executor), 2);
 	move = lose(f, 2);
 	executor_keep(f->executor, &move);
-	for (struct sa_id id = {}; id.spi < 3; id.spi++)
+	for (id.spi = 0; id.spi < 3; id.spi++)
 		assert_true(executor_owes(f->executor, &id));
 }
 
