@@ -919,6 +919,43 @@ static void test_turn_of_none(void **state)
 	}
 }
 
+static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
+{
+	(void)k;
+	(void)moment;
+	(void)step;
+	((struct bench *)userdata)->now += 0.001;
+}
+
+/* One more than are covered at once, and the turn is over: it has the next one. */
+static void test_turn_of_the_last(void **state)
+{
+	struct fake_belief *beliefs[COVERED_MAX + 1];
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, with_many_slots);
+	manager_set_paused(b.manager, true);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	for (unsigned i = 0; i < 50; i++) {
+		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
+			(void)fake_kernel_send(b.fake, beliefs[j], 50, 1000);
+		work(&b, 0.02, NULL);
+	}
+	manager_set_paused(b.manager, false);
+	fake_kernel_set_hook(b.fake, take_time, &b);
+	manager_plan(b.manager);
+	fake_kernel_set_hook(b.fake, NULL, NULL);
+	assert_int_equal(b.manager->promoted, COVERED_MAX);
+	assert_int_equal(executor_queued(b.manager->executor), 1);
+	assert_true(is_due(&b, MANAGER_MOVES));
+	settle(&b);
+	assert_int_equal(b.manager->promoted, COVERED_MAX + 1);
+	close_bench(&b);
+}
+
 /* What is known may be wrong: the kernel is asked for nothing. */
 static void test_turn_when_stale(void **state)
 {
@@ -1195,6 +1232,7 @@ static void test_no_memory_for_entry_of_promoted(void **state)
 	no_memory_for = 0;
 	assert_int_equal(b.manager->promoted, 1);
 	assert_null(entry(&b, stage.belief));
+	assert_int_equal(placed_save_if_changed(b.placed), 0); /* it is saved */
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	work(&b, 1.0, stage.belief);
 	assert_false(entry(&b, stage.belief)->residence.foreign);
@@ -1282,6 +1320,7 @@ int main(void)
 		cmocka_unit_test(test_owed_and_back),
 		cmocka_unit_test(test_owed_promotion_and_deleted),
 		cmocka_unit_test(test_turn_of_none),
+		cmocka_unit_test(test_turn_of_the_last),
 		cmocka_unit_test(test_turn_when_stale),
 		cmocka_unit_test(test_observe),
 		cmocka_unit_test(test_full),
