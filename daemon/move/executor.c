@@ -242,6 +242,14 @@ void executor_cancel(struct executor *executor)
 	executor->n_queue = executor->position = 0;
 }
 
+/* Outbound SAs; what a policy of a socket lets through without them is known then. */
+static void cover(struct executor *executor, const struct sa_id *ids, size_t n)
+{
+	migrator_cover(executor->migrator, ids, n);
+	if (n > 0)
+		executor->callbacks->refresh_policies(executor->userdata);
+}
+
 static void cover_next(struct executor *executor, size_t size)
 {
 	struct sa_id outbound[COVERED_MAX] = {};
@@ -254,9 +262,7 @@ static void cover_next(struct executor *executor, size_t size)
 		if (sa && sa->description.direction == SA_DIRECTION_OUT)
 			outbound[n++] = sa->description.id;
 	}
-	migrator_cover(executor->migrator, outbound, n);
-	if (n > 0)
-		executor->callbacks->refresh_policies(executor->userdata);
+	cover(executor, outbound, n);
 }
 
 void executor_make_group(struct executor *executor)
@@ -300,7 +306,7 @@ int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_
 
 	if (r < 0)
 		return r;
-	migrator_cover(executor->migrator, ids, n);
+	cover(executor, ids, n);
 	for (size_t i = 0; i < n && executor->n_owed == 0; i++) {
 		const struct sa *sa = sa_table_find(executor->sas, &ids[i]);
 

@@ -295,6 +295,30 @@ static void test_not_ours(void **state)
 	close_bench(&b);
 }
 
+/* A socket's policy makes the protection optional: while the SA is away packets would leave in
+ * clear text. */
+static void test_optional(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	belief = open_masked(&b);
+	b.now += 1;
+	fake_kernel_add_policy(b.fake,
+			       &(struct fake_policy_spec){
+				       .index = 1, .socket = true, .optional = true, .reqid = 1});
+	manager_unmask(b.manager);
+	assert_int_equal(fake_kernel_count(b.fake, true), 1);
+	for (unsigned i = 0; i < fake_kernel_messages(b.fake); i++)
+		assert_int_not_equal(fake_kernel_message_type(b.fake, i), XFRM_MSG_UPDSA);
+
+	fake_kernel_delete_policy(b.fake, 1);
+	work(&b, 30.0, belief);
+	check_alone(&b, belief, NIC);
+	close_bench(&b);
+}
+
 /* Whenever there is no memory any more: it is there or owed, and in the end it is there. */
 static void test_interrupted(void **state)
 {
@@ -333,7 +357,7 @@ int main(void)
 		cmocka_unit_test(test_together), cmocka_unit_test(test_made_anew_and_down),
 		cmocka_unit_test(test_stopping), cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_when),     cmocka_unit_test(test_interrupted),
-		cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_optional), cmocka_unit_test(test_not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

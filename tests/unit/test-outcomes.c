@@ -1274,11 +1274,11 @@ static void test_not_made_anew(void **state)
 {
 	static const struct scenario scenarios[] = {
 		{.evict = true, .at = 0, .happens = events_are_lost},
-		{.evict = true, .fault = UNSENT(2)},
+		{.evict = true, .fault = UNSENT(AT_READ)},
 		{.evict = true, .at = 0, .happens = protection_becomes_optional},
-		{.evict = true, .at = AT_READ - 1, .happens = ike_deletes},
-		{.evict = true, .at = AT_INSTALL - 1, .happens = ike_deletes},
-		{.evict = true, .at = AT_VERIFY - 1, .happens = ike_deletes},
+		{.evict = true, .at = AT_READ, .happens = ike_deletes},
+		{.evict = true, .at = AT_INSTALL, .happens = ike_deletes},
+		{.evict = true, .at = AT_VERIFY, .happens = ike_deletes},
 	};
 
 	(void)state;
