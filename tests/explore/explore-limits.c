@@ -64,7 +64,7 @@ static bool cannot_clean_up(const struct run *run)
 
 static bool nameless(const struct run *run)
 {
-	return run->outcome->killed;
+	return run->outcome->killed && !run->stored;
 }
 
 static bool elsewhere(const struct run *run)
