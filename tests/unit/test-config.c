@@ -550,8 +550,8 @@ static void diagnosed(const struct config_report *report, size_t i, size_t line,
 static void test_report(void **state)
 {
 	static const char bad_text[] = "interval: x\nno-such: 1\n";
-	static const char dubious_text[] =
-		"mode: observe\nrules: [{offload: never}, {offload: auto}]\n";
+	static const char dubious_text[] = "rules: [{offload: never}, {offload: auto}]\n"
+					   "nics: [{capacity: 1}, {capacity: 2}]\n";
 	_cleanup_(config_report_done) struct config_report bad_report = {0};
 	_cleanup_(config_report_done) struct config_report dubious = {0};
 	_cleanup_(config_freep) struct config *config = NULL;
@@ -567,9 +567,10 @@ static void test_report(void **state)
 	assert_int_equal(
 		config_parse("f.conf", dubious_text, strlen(dubious_text), &dubious, &config), 0);
 	assert_int_equal(dubious.n_errors, 0);
-	assert_int_equal(dubious.n_warnings, 1);
-	diagnosed(&dubious, 0, 1, 26, true, "this entry is never used");
-	assert_string_equal(dubious.diagnostics[0].remedy, "the one in line 2 matches first");
+	assert_int_equal(dubious.n_warnings, 2);
+	diagnosed(&dubious, 0, 0, 26, true, "this entry is never used");
+	diagnosed(&dubious, 1, 1, 22, true, "this entry is never used");
+	assert_string_equal(dubious.diagnostics[0].remedy, "the one in line 1 matches first");
 	assert_int_equal(config_report_omitted(&dubious), 0);
 }
 
