@@ -91,6 +91,14 @@ static void test_candidacies(void **state)
 	assert_string_equal(candidacy_name(CANDIDACY_PEER_MOVES), "peer-moves");
 }
 
+static void test_directions(void **state)
+{
+	(void)state;
+	assert_string_equal(sa_direction_name(SA_DIRECTION_IN), "in");
+	assert_string_equal(sa_direction_name(SA_DIRECTION_OUT), "out");
+	assert_string_equal(sa_direction_name(SA_DIRECTION_UNKNOWN), "unknown");
+}
+
 /* By its whole identity, however many there are, in the order in which they came. */
 static void test_find(void **state)
 {
@@ -503,6 +511,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_candidacies),
+		cmocka_unit_test(test_directions),
 		cmocka_unit_test_setup_teardown(test_find, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_all_of_it, setup, teardown),
