@@ -134,9 +134,9 @@ def case_kill_before_send():
     """Killed before each of its sends of several moves, the daemon comes back, completes the move, and loses nothing"""
     def all_struck(steps):
         return sum(steps.values()) >= 12 and steps["DELSA"] + steps["ALLOCSPI"] > 0 and steps["UPDSA"] > 0
-    # Which call is which step depends on the kernel: where it evicts by itself, promotions begin after some sixty calls. One after
+    # Which call is which step depends on the kernel: where it evicts by itself, promotions begin after some ninety calls. One after
     # the other, since a move has four: in steps of two the same two would be struck each time.
-    steps = kill_many("sendto", [*range(1, 19), *range(60, 90)], all_struck)
+    steps = kill_many("sendto", [*range(1, 19), *range(92, 140)], all_struck)
     check(all_struck(steps), f"not every step was struck: {dict(steps)}")
 
 
@@ -145,4 +145,4 @@ def case_kill_after_send():
     """Killed before it reads the kernel's answers, the daemon comes back, completes the move, and loses nothing"""
     def all_struck(steps):
         return sum(steps.values()) >= 12 and steps["DELSA"] > 0
-    kill_many("recvmsg", range(12, 132, 5), all_struck)
+    kill_many("recvmsg", [*range(12, 132, 5), *range(210, 330, 5)], all_struck)
