@@ -83,7 +83,7 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 	competition_configure(&competition, sa, manager_now(m));
 }
 
-void manager_configure_all(struct manager *m)
+static void configure_all(struct manager *m)
 {
 	struct sa *sa;
 
@@ -98,7 +98,7 @@ void manager_look_anew(struct manager *m)
 	schedule_cancel(&m->schedule, MANAGER_LOOK_ANEW);
 	nics_forget_routes(m->nics);
 	manager_update_nics(m);
-	manager_configure_all(m);
+	configure_all(m);
 	manager_plan_soon(m);
 	m->looked_anew_at = manager_now(m);
 	m->looked_anew_for = m->looked_anew_at - begun;

@@ -119,7 +119,6 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 void manager_update_nics(struct manager *m);
 /* Tells the policy what follows from the entry: table, rule, hands off. */
 void manager_configure_sa(struct manager *m, struct sa *sa);
-void manager_configure_all(struct manager *m);
 void manager_plan_soon(struct manager *m);
 void manager_tick_soon(struct manager *m);   /* earlier, never later */
 void manager_resync_soon(struct manager *m); /* the same, and what is planned is not made */
@@ -156,7 +155,7 @@ int manager_evacuate(struct manager *m, const char *name);       /* -ENODEV: no 
 int manager_end_evacuation(struct manager *m, const char *name); /* -ENOENT: it is not evacuated */
 void manager_end_evacuations(struct manager *m);
 /* The device has another name: what was ordered of it still holds. */
-void manager_rename_evacuation(struct manager *m, const char *old, const char *new);
+void manager_rename_evacuation(struct manager *m, const char *before, const char *after);
 /* Plans nothing any more, and calls `done` as soon as no SA is owed to the kernel; at once if none
  * is, and at the latest after MANAGER_STOP_SECONDS. */
 #define MANAGER_STOP_SECONDS 60.0

@@ -68,13 +68,13 @@ int manager_end_evacuation(struct manager *m, const char *name)
 	return 0;
 }
 
-void manager_rename_evacuation(struct manager *m, const char *old, const char *new)
+void manager_rename_evacuation(struct manager *m, const char *before, const char *after)
 {
-	if (!orders_are_to_evacuate(m->orders, old))
+	if (!orders_are_to_evacuate(m->orders, before))
 		return;
 	/* In this order, so that a failure leaves one name too many. */
-	if (orders_evacuate(m->orders, new) >= 0)
-		(void)orders_end_evacuation(m->orders, old);
+	if (orders_evacuate(m->orders, after) >= 0)
+		(void)orders_end_evacuation(m->orders, before);
 	save(m);
 }
 
