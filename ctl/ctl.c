@@ -58,7 +58,7 @@ int ctl_parse_number(const char *text, long min, long max, long *ret_value)
 	return 0;
 }
 
-static void tell_permission(const struct ctl *ctl)
+static void report_permission(const struct ctl *ctl)
 {
 	char buffer[GROUP_BUFFER_SIZE];
 	struct group group;
@@ -80,7 +80,7 @@ int ctl_tell_failure(const struct ctl *ctl, int error)
 	switch (-error) {
 	case EACCES:
 	case EPERM:
-		tell_permission(ctl);
+		report_permission(ctl);
 		return CTL_UNREACHABLE;
 	case ENOENT:
 	case ECONNREFUSED:
@@ -156,7 +156,7 @@ static const char *member(const json_t *parameters, const char *key)
 	return text ? text : "?";
 }
 
-static int tell_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
+static int report_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
 {
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchNic") == 0) {
 		ctl_error("there is no NIC of this name; see 'espoffloadctl status'");
@@ -213,7 +213,7 @@ int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json
 	if (r < 0)
 		return ctl_tell_failure(ctl, r);
 	if (reply.error)
-		return tell_error_reply(ctl, reply.error, reply.parameters);
+		return report_error_reply(ctl, reply.error, reply.parameters);
 	*ret_reply = TAKE_PTR(reply.parameters);
 	return CTL_OK;
 }

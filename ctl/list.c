@@ -15,7 +15,7 @@ static int print_table(const struct ctl *ctl, const json_t *reply)
 	_cleanup_free_ struct sa_view *views = NULL;
 	_cleanup_free_ const struct sa_view **rows = NULL;
 	_cleanup_(frame_freep) struct frame *frame = NULL;
-	struct sa_table table;
+	struct sa_listing table;
 	size_t n = 0;
 	int r = sa_views_read(reply, &views, &n);
 
@@ -27,7 +27,7 @@ static int print_table(const struct ctl *ctl, const json_t *reply)
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &views[i];
 	/* A pipe gets whole fields, a terminal what fits it. */
-	table = sa_table_layout(rows, n, ctl->terminal ? ctl->width : 0, false);
+	table = sa_listing_layout(rows, n, ctl->terminal ? ctl->width : 0, false);
 	r = frame_new(ctl->terminal && ctl->width > 0 ? ctl->width : UNLIMITED_WIDTH, 1, ctl->ascii,
 		      &frame);
 	if (r < 0)

@@ -134,7 +134,7 @@ static void join_options(struct option *joined, const struct option *options)
 }
 
 /* Returns whether it is a global option. */
-static bool take_global_option(int option, struct arguments *arguments)
+static bool handle_global_option(int option, struct arguments *arguments)
 {
 	switch (option) {
 	case OPTION_SOCKET:
@@ -187,7 +187,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
 		if (verb && verb->short_options)
 			(void)snprintf(short_options, sizeof(short_options), "-:h%s",
 				       verb->short_options);
-		if (!take_global_option(option, &arguments))
+		if (!handle_global_option(option, &arguments))
 			while (begin < optind)
 				argv[arguments.argc++] = argv[begin++];
 		begin = optind;

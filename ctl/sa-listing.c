@@ -42,7 +42,7 @@ static bool is_inbound(const struct sa_view *sa)
 }
 
 /* The text of a cell; `buffer` is used where there is none to point at. */
-static const char *cell_text(const struct sa_table *table, enum sa_column column,
+static const char *cell_text(const struct sa_listing *table, enum sa_column column,
 			     const struct sa_view *sa, char buffer[UNITS_TEXT_MAX])
 {
 	switch (column) {
@@ -95,7 +95,7 @@ static const char *title_of(enum sa_column column, int width)
 }
 
 /* The width that the content of a column asks for. */
-static int content_width(const struct sa_table *table, enum sa_column column,
+static int content_width(const struct sa_listing *table, enum sa_column column,
 			 const struct sa_view *const *sas, size_t n_sas)
 {
 	int width = frame_columns(columns[column].title);
@@ -115,7 +115,7 @@ static int content_width(const struct sa_table *table, enum sa_column column,
 }
 
 /* Columns the table takes. */
-static int table_width(const struct sa_table *table)
+static int table_width(const struct sa_listing *table)
 {
 	int width = -1;
 
@@ -131,7 +131,7 @@ static int smaller(int a, int b)
 }
 
 /* Gives a column up to `most` columns while the width lasts. */
-static void widen(struct sa_table *table, enum sa_column column, int most, int width)
+static void widen(struct sa_listing *table, enum sa_column column, int most, int width)
 {
 	int left = width - table_width(table);
 
@@ -153,7 +153,7 @@ static bool is_wanted(enum sa_column column, int width, bool history)
 }
 
 /* Takes in columns at their least width, the important ones first. */
-static void choose_columns(struct sa_table *table, int width, bool history)
+static void choose_columns(struct sa_listing *table, int width, bool history)
 {
 	for (int priority = 0; priority <= 8; priority++) {
 		for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
@@ -166,14 +166,14 @@ static void choose_columns(struct sa_table *table, int width, bool history)
 	}
 }
 
-struct sa_table sa_table_layout(const struct sa_view *const *sas, size_t n_sas, int width,
-				bool history)
+struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
+				    bool history)
 {
 	static const enum sa_column by_need[] = {
 		SA_COLUMN_RANK, SA_COLUMN_SPI, SA_COLUMN_PLACE, SA_COLUMN_NIC,
 		SA_COLUMN_PEER, SA_COLUMN_SRC, SA_COLUMN_DST,
 	};
-	struct sa_table table = {.sentences = width == 0};
+	struct sa_listing table = {.sentences = width == 0};
 	int available = width > 0 ? width : INT_MAX / 2;
 	int reason;
 
@@ -199,7 +199,7 @@ static bool right_aligned(enum sa_column column)
 	return column == SA_COLUMN_RATE || column == SA_COLUMN_RANK;
 }
 
-void sa_table_draw_head(const struct sa_table *table, struct frame *frame, int row, int marked)
+void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked)
 {
 	int x = 0;
 
@@ -265,7 +265,7 @@ static void draw_history(struct frame *frame, int row, int column, int width,
 	}
 }
 
-static void draw_cell(const struct sa_table *table, struct frame *frame, int row, int x,
+static void draw_cell(const struct sa_listing *table, struct frame *frame, int row, int x,
 		      enum sa_column column, const struct sa_view *sa)
 {
 	char buffer[UNITS_TEXT_MAX];
@@ -288,7 +288,7 @@ static void draw_cell(const struct sa_table *table, struct frame *frame, int row
 	}
 }
 
-void sa_table_draw_row(const struct sa_table *table, struct frame *frame, int row,
+void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int row,
 		       const struct sa_view *sa)
 {
 	int x = 0;

@@ -26,17 +26,17 @@ enum sa_column {
 	_SA_COLUMN_MAX,
 };
 
-struct sa_table {
+struct sa_listing {
 	int width[_SA_COLUMN_MAX]; /* 0: not shown */
 	bool sentences;            /* the reason as a sentence, not as its short name */
 };
 
 /* `width` 0 asks for everything at full length. */
-struct sa_table sa_table_layout(const struct sa_view *const *sas, size_t n_sas, int width,
-				bool history);
+struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
+				    bool history);
 /* `marked` is underlined: the column the rows are sorted by, or -1. */
-void sa_table_draw_head(const struct sa_table *table, struct frame *frame, int row, int marked);
-void sa_table_draw_row(const struct sa_table *table, struct frame *frame, int row,
+void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked);
+void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int row,
 		       const struct sa_view *sa);
 
 /* Level 0 (none) to `levels` of each of `width` cells; -1 where there is no sample. A cell shows

@@ -146,8 +146,8 @@ static const char *find_end(struct varlink_client *client)
 	return end;
 }
 
-static int take_reply(struct varlink_client *client, const char *end,
-		      struct varlink_reply *ret_reply)
+static int handle_reply(struct varlink_client *client, const char *end,
+			struct varlink_reply *ret_reply)
 {
 	size_t size = (size_t)(end - client->in);
 	int r;
@@ -186,7 +186,7 @@ int varlink_client_process(struct varlink_client *client, struct varlink_reply *
 		burst += (size_t)n;
 		end = find_end(client);
 		if (end)
-			return take_reply(client, end, ret_reply);
+			return handle_reply(client, end, ret_reply);
 		if (client->in_size > CONTROL_REPLY_MAX)
 			return -EMSGSIZE;
 	}

@@ -9,7 +9,7 @@
 #include "manager/manager.h"
 #include "move/rescue.h"
 #include "report/journal.h"
-#include "sa/placed.h"
+#include "sa/ownership.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +26,14 @@
 /* One batch, one receive buffer and the images of moves under way need less than 1 MiB; the rest is
  * for the images of SAs that are in a NIC. Only what is used is locked. */
 #define ARENA_LIMIT (48u * 1024u * 1024u)
-#define PLACED_PATH "/run/espoffloadd/placed"
+#define OWNERSHIP_PATH "/run/espoffloadd/placed"
 #define ORDERS_PATH "/run/espoffloadd/orders"
 #define FAILED_STARTS_PATH "/run/espoffloadd/failed-starts"
 
 struct arguments {
 	const char *config;
 	const char *socket;
-	const char *placed;
+	const char *ownership;
 	const char *orders;
 	bool debug;
 };
@@ -43,7 +43,7 @@ struct daemon {
 	struct journal *journal;
 	struct secret_arena *arena;
 	struct rescue *rescue;
-	struct placed *placed;
+	struct ownership *ownership;
 	struct manager *manager;
 	struct control *control;
 	bool stopping;
@@ -58,7 +58,7 @@ static void usage(FILE *out)
 		     "Keeps the busiest IPsec SAs in the NIC. Usually run by systemd.\n\n"
 		     "  -c --config=FILE    rules (" CONFIG_PATH_DEFAULT ")\n"
 		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
-		     "     --placed=PATH    what it offloaded (" PLACED_PATH ")\n"
+		     "     --placed=PATH    what it offloaded (" OWNERSHIP_PATH ")\n"
 		     "     --orders=PATH    pause and evacuations (" ORDERS_PATH ")\n"
 		     "  -d --debug          tell more\n"
 		     "  -h --help\n"
@@ -91,7 +91,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->socket = optarg;
 			break;
 		case OPTION_PLACED:
-			arguments->placed = optarg;
+			arguments->ownership = optarg;
 			break;
 		case OPTION_ORDERS:
 			arguments->orders = optarg;
@@ -227,13 +227,13 @@ static uint64_t realtime_clock(void *userdata)
 	return (uint64_t)time(NULL);
 }
 
-static int open_placed(struct daemon *d, const char *path)
+static int open_ownership(struct daemon *d, const char *path)
 {
-	int r = placed_new(path, &d->placed);
+	int r = ownership_new(path, &d->ownership);
 
 	if (r < 0)
 		return r;
-	r = placed_load(d->placed);
+	r = ownership_load(d->ownership);
 	if (r < 0)
 		journal_log(d->journal, LOG_WARNING,
 			    "Cannot read %s, SAs in NICs count as foreign: %s", path, strerror(-r));
@@ -280,7 +280,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		.clock = {.monotonic = monotonic_clock, .realtime = realtime_clock},
 		.arena = d->arena,
 		.journal = d->journal,
-		.placed = d->placed,
+		.ownership = d->ownership,
 		.rescue = d->rescue,
 		.config_path = arguments->config,
 		.orders_path = arguments->orders,
@@ -330,7 +330,7 @@ static int start(struct daemon *d, const struct arguments *arguments)
 	}
 	(void)uname(&d->kernel);
 	open_rescue(d);
-	if ((r = open_placed(d, arguments->placed)) < 0)
+	if ((r = open_ownership(d, arguments->ownership)) < 0)
 		return r;
 	/* Even a configuration that cannot be read must not keep an interrupted move from being
 	 * completed: the manager does that first, with rules that move nothing. */
@@ -359,9 +359,9 @@ static void stop(struct daemon *d)
 {
 	control_free(d->control);
 	manager_free(d->manager);
-	if (d->placed)
-		(void)placed_save_if_changed(d->placed);
-	placed_free(d->placed);
+	if (d->ownership)
+		(void)ownership_save_if_changed(d->ownership);
+	ownership_free(d->ownership);
 	rescue_close(d->rescue);
 	secret_arena_free(d->arena);
 	sd_event_unref(d->event);
@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {
 		.config = CONFIG_PATH_DEFAULT,
 		.socket = CONTROL_SOCKET_DEFAULT,
-		.placed = PLACED_PATH,
+		.ownership = OWNERSHIP_PATH,
 		.orders = ORDERS_PATH,
 	};
 	_cleanup_(journal_freep) struct journal *journal = NULL;

@@ -23,7 +23,7 @@ struct sa_address {
 };
 
 /* The kernel's key of an SA: destination, SPI, protocol, family and mark (xfrm_state_lookup()).
- * Zeroed before it is filled, so that memcmp() compares and hashing covers it whole. */
+ * Zeroed before it is filled, so that memcmp() compares and hashing guards it whole. */
 struct sa_id {
 	struct sa_address destination;
 	uint32_t spi;

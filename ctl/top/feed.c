@@ -98,8 +98,8 @@ static void rest(struct top_feed *feed, const struct top_ui *ui, double now)
 		feed->due = now + ui->delay;
 }
 
-static int take_explanation(struct top_feed *feed, struct top_ui *ui,
-			    const struct varlink_reply *reply, double now)
+static int handle_explanation(struct top_feed *feed, struct top_ui *ui,
+			      const struct varlink_reply *reply, double now)
 {
 	rest(feed, ui, now);
 	if (ui->pane != TOP_PANE_EXPLAIN)
@@ -114,13 +114,13 @@ static int take_explanation(struct top_feed *feed, struct top_ui *ui,
 	return 0;
 }
 
-static int take_reply(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
-		      const struct varlink_reply *reply, double now)
+static int handle_reply(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
+			const struct varlink_reply *reply, double now)
 {
 	int r;
 
 	if (feed->phase == TOP_FEED_EXPLAIN)
-		return take_explanation(feed, ui, reply, now);
+		return handle_explanation(feed, ui, reply, now);
 	if (reply->error)
 		return -EREMOTEIO;
 	if (feed->phase == TOP_FEED_STATUS) {
@@ -182,7 +182,7 @@ bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui 
 	if (r > 0) {
 		/* What is shown is whole: the status waits for its SAs. */
 		news = feed->phase != TOP_FEED_STATUS;
-		r = take_reply(feed, model, ui, &reply, now);
+		r = handle_reply(feed, model, ui, &reply, now);
 	} else if (r == 0 && feed->phase != TOP_FEED_RESTING && now >= feed->deadline) {
 		r = -ETIMEDOUT;
 	}

@@ -43,7 +43,7 @@ static void draw(struct live *live)
 		top_screen_show(live->screen, frame);
 }
 
-static void take_keys(struct live *live)
+static void handle_keys(struct live *live)
 {
 	int key;
 
@@ -61,7 +61,7 @@ static void take_keys(struct live *live)
 	}
 }
 
-static void take_signals(struct live *live)
+static void handle_signals(struct live *live)
 {
 	struct signalfd_siginfo info;
 
@@ -89,7 +89,7 @@ static bool wait_for_events(struct live *live, bool *ret_input)
 		return errno == EINTR;
 	*ret_input = timeout >= REDRAW_INTERVAL || pollfds[0].revents || pollfds[1].revents;
 	if (pollfds[1].revents)
-		take_signals(live);
+		handle_signals(live);
 	return !(pollfds[0].revents & (POLLERR | POLLHUP | POLLNVAL));
 }
 
@@ -104,7 +104,7 @@ static void run(struct live *live)
 			draw(live);
 		if (!wait_for_events(live, &input))
 			return;
-		take_keys(live);
+		handle_keys(live);
 		news = top_feed_run(&live->feed, &live->model, &live->ui, monotonic_now()) || input;
 	}
 }

@@ -11,7 +11,7 @@ static int nic_lines(int height)
 	return height >= 16 ? (height - 12) / 2 : 1;
 }
 
-static int sort_column(const struct top_model *model, const struct sa_table *table)
+static int sort_column(const struct top_model *model, const struct sa_listing *table)
 {
 	static const enum sa_column columns[_TOP_SORT_MAX] = {
 		[TOP_SORT_RATE] = SA_COLUMN_RATE,   [TOP_SORT_RANK] = SA_COLUMN_RANK,
@@ -23,21 +23,21 @@ static int sort_column(const struct top_model *model, const struct sa_table *tab
 	return table->width[column] > 0 ? (int)column : -1;
 }
 
-static struct sa_table lay_out(const struct top_model *model, int width, size_t first, size_t n)
+static struct sa_listing lay_out(const struct top_model *model, int width, size_t first, size_t n)
 {
 	_cleanup_free_ const struct sa_view **views =
 		calloc(n ? n : 1, sizeof(const struct sa_view *));
 
 	for (size_t i = 0; views && i < n; i++)
 		views[i] = &model->shown[first + i]->sa;
-	return sa_table_layout(views, views ? n : 0, width, true);
+	return sa_listing_layout(views, views ? n : 0, width, true);
 }
 
 static void draw_sas(struct frame *frame, int row, int height, const struct top_model *model,
 		     const struct top_ui *ui)
 {
 	size_t n = model->n_shown - model->first;
-	struct sa_table table;
+	struct sa_listing table;
 
 	if (height < 2)
 		return;

@@ -59,7 +59,7 @@ void manager_apply_config(struct manager *m, struct config *config)
 		drop_policy(m);
 	manager_set_health(m, HEALTH_POLICY,
 			   (mode_changed ? manager_new_policy(m) : set_groups(m)) < 0);
-	manager_look_anew(m);
+	manager_reconfigure(m);
 }
 
 int manager_reload(struct manager *m, char **ret_messages)

@@ -12,7 +12,7 @@
 #define RESYNC_WAIT_SECONDS 0.1
 /* Nor a storm of links, addresses or routes one of passes over all SAs: they are spaced by so many
  * times what the last one took. */
-#define LOOK_ANEW_SPACING 10.0
+#define RECONFIGURE_SPACING 10.0
 #define FOREIGN_REPORT_SECONDS 86400.0
 
 double manager_now(const struct manager *m)
@@ -91,40 +91,40 @@ static void configure_all(struct manager *m)
 		manager_configure_sa(m, sa);
 }
 
-void manager_look_anew(struct manager *m)
+void manager_reconfigure(struct manager *m)
 {
 	double begun = manager_now(m);
 
-	schedule_cancel(&m->schedule, MANAGER_LOOK_ANEW);
+	schedule_cancel(&m->schedule, MANAGER_RECONFIGURE);
 	nics_forget_routes(m->nics);
 	manager_update_nics(m);
 	configure_all(m);
 	manager_plan_soon(m);
-	m->looked_anew_at = manager_now(m);
-	m->looked_anew_for = m->looked_anew_at - begun;
+	m->reconfigured_at = manager_now(m);
+	m->reconfigured_for = m->reconfigured_at - begun;
 }
 
-void manager_look_anew_soon(struct manager *m, double delay)
+void manager_reconfigure_soon(struct manager *m, double delay)
 {
 	double at = fmax(manager_now(m) + delay,
-			 m->looked_anew_at + LOOK_ANEW_SPACING * m->looked_anew_for);
+			 m->reconfigured_at + RECONFIGURE_SPACING * m->reconfigured_for);
 
-	if (!schedule_is_pending(&m->schedule, MANAGER_LOOK_ANEW) ||
-	    m->schedule.due[MANAGER_LOOK_ANEW] > at)
-		schedule_at(&m->schedule, MANAGER_LOOK_ANEW, at);
+	if (!schedule_is_pending(&m->schedule, MANAGER_RECONFIGURE) ||
+	    m->schedule.due[MANAGER_RECONFIGURE] > at)
+		schedule_at(&m->schedule, MANAGER_RECONFIGURE, at);
 }
 
-void manager_look_anew_if_due(struct manager *m)
+void manager_reconfigure_if_due(struct manager *m)
 {
-	if (!m->look_anew)
+	if (!m->reconfigure)
 		return;
-	m->look_anew = false;
-	manager_look_anew(m);
+	m->reconfigure = false;
+	manager_reconfigure(m);
 }
 
 void manager_expire(struct manager *m)
 {
-	m->look_anew |= nics_expire(m->nics);
-	m->look_anew |= peer_moves_expire(tracker_peer_moves(m->tracker), manager_now(m));
-	manager_look_anew_if_due(m);
+	m->reconfigure |= nics_expire(m->nics);
+	m->reconfigure |= peer_moves_expire(tracker_peer_moves(m->tracker), manager_now(m));
+	manager_reconfigure_if_due(m);
 }

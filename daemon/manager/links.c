@@ -39,20 +39,20 @@ static void on_link(const struct nic *before, const struct nic *after, void *use
 			manager_resync_soon(m);
 		}
 	}
-	manager_look_anew_soon(m, LINK_DEBOUNCE_SECONDS);
+	manager_reconfigure_soon(m, LINK_DEBOUNCE_SECONDS);
 }
 
 /* These two are debounced where they come from. */
 
 static void on_addresses(void *userdata)
 {
-	manager_look_anew_soon(userdata, 0);
+	manager_reconfigure_soon(userdata, 0);
 }
 
 static void on_routes(const struct nic_route_changes *changes, void *userdata)
 {
 	(void)changes;
-	manager_look_anew_soon(userdata, 0);
+	manager_reconfigure_soon(userdata, 0);
 }
 
 static void on_network_resynced(void *userdata)
@@ -65,7 +65,7 @@ static void on_network_resynced(void *userdata)
 	tracker_set_stale(m->tracker);
 	m->network_overruns++;
 	manager_resync_soon(m);
-	manager_look_anew(m);
+	manager_reconfigure(m);
 }
 
 static void on_network_failed(int error, void *userdata)

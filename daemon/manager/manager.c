@@ -69,9 +69,9 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
-static void run_look_anew(void *userdata)
+static void run_reconfigure(void *userdata)
 {
-	manager_look_anew(userdata);
+	manager_reconfigure(userdata);
 }
 
 static void run_lost(void *userdata)
@@ -86,7 +86,7 @@ static void run_changes(void *userdata)
 	struct manager *m = userdata;
 
 	tracker_read_changed(m->tracker);
-	manager_look_anew_if_due(m);
+	manager_reconfigure_if_due(m);
 	manager_plan_soon(m);
 }
 
@@ -117,7 +117,7 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_LOST] = {.run = run_lost},
 	[MANAGER_CHANGES] = {.run = run_changes},
 	[MANAGER_TICK] = {.run = run_tick},
-	[MANAGER_LOOK_ANEW] = {.run = run_look_anew},
+	[MANAGER_RECONFIGURE] = {.run = run_reconfigure},
 	[MANAGER_PLAN] = {.run = run_plan},
 	[MANAGER_RESTORE] = {.run = run_restore},
 	[MANAGER_MOVES] = {.run = run_moves, .idle = true},
@@ -139,7 +139,7 @@ static int new_tracker(struct manager *m)
 		.clock = &m->environment.clock,
 		.arena = m->environment.arena,
 		.kernel = m->environment.kernel,
-		.placed = m->environment.placed,
+		.ownership = m->environment.ownership,
 		.callbacks = &manager_tracker_callbacks,
 		.userdata = m,
 	};

@@ -28,7 +28,7 @@
 
 struct control;
 struct journal;
-struct placed;
+struct ownership;
 struct rescue;
 
 /* The daemon was told to stop. */
@@ -45,11 +45,11 @@ struct manager_environment {
 	/* Taken over too; set by the caller between manager_new() and manager_start(), since it
 	 * calls back into the manager. */
 	struct network *network;
-	struct journal *journal; /* not owned */
-	struct placed *placed;   /* not owned */
-	struct rescue *rescue;   /* not owned, may be NULL */
-	const char *config_path; /* reloads read it again */
-	const char *orders_path; /* NULL: pause and evacuations end with the daemon */
+	struct journal *journal;     /* not owned */
+	struct ownership *ownership; /* not owned */
+	struct rescue *rescue;       /* not owned, may be NULL */
+	const char *config_path;     /* reloads read it again */
+	const char *orders_path;     /* NULL: pause and evacuations end with the daemon */
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -67,7 +67,7 @@ struct manager {
 	struct sa_table *sas; /* of the tracker */
 
 	struct nics *nics;
-	double looked_anew_at, looked_anew_for; /* s */
+	double reconfigured_at, reconfigured_for; /* s */
 
 	struct reporter *reporter;
 	struct health *health;
@@ -78,7 +78,7 @@ struct manager {
 	sd_event_source *kernel_source; /* NULL: not attached to a loop */
 
 	bool nics_changed; /* recompute before the next plan */
-	bool look_anew;    /* at the next tick: trust, or the refusal of a shape, began or ended */
+	bool reconfigure;  /* at the next tick: trust, or the refusal of a shape, began or ended */
 	uint64_t samples;  /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
 	double history_at;
 	double started_at;
@@ -105,7 +105,7 @@ enum manager_work {
 	MANAGER_LOST,    /* SAs that went down with a NIC are brought back */
 	MANAGER_CHANGES, /* SAs that events named are read again */
 	MANAGER_TICK,
-	MANAGER_LOOK_ANEW,
+	MANAGER_RECONFIGURE,
 	MANAGER_PLAN,    /* out of turn, for a new SA */
 	MANAGER_RESTORE, /* SAs that could not be put back */
 	MANAGER_MOVES,   /* the queue of moves */
@@ -124,11 +124,11 @@ void manager_tick_soon(struct manager *m);   /* earlier, never later */
 void manager_resync_soon(struct manager *m); /* the same, and what is planned is not made */
 /* NICs, routes or rules are not what they were: tables and candidates anew, then a plan. A pass
  * over all SAs. */
-void manager_look_anew(struct manager *m);
+void manager_reconfigure(struct manager *m);
 /* The same after `delay` seconds, once for all that happens until then, and in at most a tenth of
  * the time. */
-void manager_look_anew_soon(struct manager *m, double delay);
-void manager_look_anew_if_due(struct manager *m); /* manager.look_anew */
+void manager_reconfigure_soon(struct manager *m, double delay);
+void manager_reconfigure_if_due(struct manager *m); /* manager.reconfigure */
 /* Trust comes back with time, and what is remembered of refusals and of peers that move ends. */
 void manager_expire(struct manager *m);
 

@@ -6,7 +6,7 @@
 #include "manager/manager.h"
 #include "move/rescue.h"
 #include "placement/late.h"
-#include "sa/placed.h"
+#include "sa/ownership.h"
 
 #include <errno.h>
 #include <string.h>
@@ -64,8 +64,8 @@ static void report_learned_capacity(struct manager *m, policy_table table)
 	report_capacity(m->reporter, nics_of_table(m->nics, table)->name, view.capacity);
 }
 
-static void take_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
-			 struct move *move)
+static void handle_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
+			   struct move *move)
 {
 	bool promote = planned->action == POLICY_PROMOTE;
 	bool no_space, late;
@@ -122,7 +122,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 	if (undo.result == MOVE_RESULT_LOST)
 		executor_keep(m->executor, &undo);
 	if (undo.facts_known)
-		tracker_take_facts(m->tracker, &undo.facts);
+		tracker_handle_facts(m->tracker, &undo.facts);
 }
 
 /* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
@@ -167,9 +167,9 @@ static void report_outcome(struct manager *m, const struct sa *sa,
 /* What is not remembered would be foreign after a restart. */
 static bool save_ownership(struct manager *m, const struct sa *sa)
 {
-	bool saved = placed_add(m->environment.placed, &sa->description.id, sa->candidate.ifindex,
-				sa->add_time) >= 0 &&
-		     placed_save_if_changed(m->environment.placed) >= 0;
+	bool saved = ownership_add(m->environment.ownership, &sa->description.id,
+				   sa->candidate.ifindex, sa->add_time) >= 0 &&
+		     ownership_save_if_changed(m->environment.ownership) >= 0;
 
 	manager_set_health(m, HEALTH_OWNERSHIP, !saved);
 	return saved;
@@ -224,14 +224,14 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 		handle_gone(m, sa, move, begun);
 		return;
 	}
-	take_outcome(m, sa, planned, move);
+	handle_outcome(m, sa, planned, move);
 	report_outcome(m, sa, planned, move);
 	/* The kernel may have rewritten the time when it was added meanwhile. */
 	if (promoted)
-		(void)placed_add(m->environment.placed, &move->id, move->facts.offload_ifindex,
-				 move->facts.add_time);
+		(void)ownership_add(m->environment.ownership, &move->id,
+				    move->facts.offload_ifindex, move->facts.add_time);
 	if (move->facts_known)
-		tracker_take_facts(m->tracker, &move->facts);
+		tracker_handle_facts(m->tracker, &move->facts);
 	sa = sa_table_find(m->sas, &move->id);
 	if (sa && promoted)
 		manager_begin_probation(m, sa, &move->facts);
@@ -251,7 +251,7 @@ static void made_anew(struct move *move, double begun, void *userdata)
 	if (move->result == MOVE_RESULT_LOST)
 		executor_keep(m->executor, move);
 	else if (move->facts_known && move->result != MOVE_RESULT_GONE)
-		tracker_take_facts(m->tracker, &move->facts);
+		tracker_handle_facts(m->tracker, &move->facts);
 	/* Its numbers may have jumped. */
 	keep_shadow(m, move, begun);
 }
@@ -272,7 +272,7 @@ static void settled(struct move *move, void *userdata)
 	if (move->result == MOVE_RESULT_GONE)
 		tracker_read_again(m->tracker, &move->id, 1);
 	else if (move->facts_known)
-		tracker_take_facts(m->tracker, &move->facts);
+		tracker_handle_facts(m->tracker, &move->facts);
 }
 
 static bool refresh(void *userdata)
@@ -349,10 +349,10 @@ void manager_unmask(struct manager *m)
 	size_t n_masked = tracker_take_masked(m->tracker, masked), next = 0;
 
 	while (next < n_masked && may_unmask(m)) {
-		struct sa_id ids[COVERED_MAX];
+		struct sa_id ids[GUARDED_MAX];
 		size_t n = 0;
 
-		for (; next < n_masked && n < COVERED_MAX; next++) {
+		for (; next < n_masked && n < GUARDED_MAX; next++) {
 			const struct sa *sa = sa_table_find(m->sas, &masked[next]);
 
 			if (sa && sa->description.direction == SA_DIRECTION_OUT &&
@@ -382,7 +382,7 @@ void manager_make_moves(struct manager *m)
 	if (executor_queued(m->executor) > 0)
 		schedule_in(&m->schedule, MANAGER_MOVES, 0);
 	else
-		(void)placed_save_if_changed(m->environment.placed);
+		(void)ownership_save_if_changed(m->environment.ownership);
 }
 
 void manager_plan(struct manager *m)

@@ -54,7 +54,7 @@ int manager_evacuate(struct manager *m, const char *name)
 		return r;
 	save(m);
 	report_evacuated(m->reporter, name, true);
-	manager_look_anew(m);
+	manager_reconfigure(m);
 	return 0;
 }
 
@@ -64,7 +64,7 @@ int manager_end_evacuation(struct manager *m, const char *name)
 		return -ENOENT;
 	save(m);
 	report_evacuated(m->reporter, name, false);
-	manager_look_anew(m);
+	manager_reconfigure(m);
 	return 0;
 }
 
@@ -83,7 +83,7 @@ void manager_end_evacuations(struct manager *m)
 	if (!orders_end_evacuations(m->orders))
 		return;
 	save(m);
-	manager_look_anew(m);
+	manager_reconfigure(m);
 }
 
 bool manager_owes(const struct manager *m)

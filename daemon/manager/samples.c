@@ -34,7 +34,7 @@ static void strike(struct manager *m, struct placement_nic *n)
 	if (!trust_strike(&n->trust, manager_now(m)))
 		return;
 	report_distrusted(m->reporter, n->name, n->trust.lost_for);
-	m->look_anew = true;
+	m->reconfigure = true;
 }
 
 void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts)
@@ -52,7 +52,7 @@ void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_f
 }
 
 /* Did the policy find out whether a NIC slows the SA down? */
-static void take_verdict(struct manager *m, struct sa *sa)
+static void handle_verdict(struct manager *m, struct sa *sa)
 {
 	struct policy_verdict verdict;
 	struct placement_nic *n;
@@ -104,18 +104,18 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 {
 	struct manager *m = userdata;
 
-	if (change->placed)
+	if (change->moved)
 		note_placement(m, sa, change);
 	else
 		manager_check_probation(m, sa, facts);
 	/* As long as an SA is larval it gets no handle. */
-	if (change->placed || change->hands_off ||
+	if (change->moved || change->hands_off ||
 	    (sa->handle == POLICY_NONE && sa->hands_off != HANDS_OFF_LARVAL))
 		manager_configure_sa(m, sa);
 	if (sa->handle == POLICY_NONE)
 		return;
 	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, manager_now(m));
-	take_verdict(m, sa);
+	handle_verdict(m, sa);
 }
 
 static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)
@@ -150,7 +150,7 @@ static void peers_moved(void *userdata)
 {
 	struct manager *m = userdata;
 
-	m->look_anew = true;
+	m->reconfigure = true;
 }
 
 static void policies_lost(int ifindex, size_t n, void *userdata)

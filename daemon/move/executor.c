@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A group ends with the first SA that is lost; one more can be when its covers are taken away. */
+/* A group ends with the first SA that is lost; one more can be when its guards are taken away. */
 #define LOST_IN_GROUP_MAX 2
 #define RESTORE_WAIT_MIN 0.01
 #define RESTORE_WAIT_MAX 1.0
@@ -97,18 +97,18 @@ bool executor_owes(const struct executor *executor, const struct sa_id *id)
 	return false;
 }
 
-static void uncover(struct executor *executor)
+static void unguard(struct executor *executor)
 {
 	struct move lost;
 
-	if (migrator_uncover(executor->migrator, &lost))
+	if (migrator_unguard(executor->migrator, &lost))
 		executor_keep(executor, &lost);
 }
 
-/* The first that are owed, as many as are covered at once. Those that stay owed go to the end. */
+/* The first that are owed, as many as are guarded at once. Those that stay owed go to the end. */
 static void restore_group(struct executor *executor, size_t n)
 {
-	struct move group[COVERED_MAX];
+	struct move group[GUARDED_MAX];
 
 	memcpy(group, executor->owed, n * sizeof(*group));
 	executor->n_owed -= n;
@@ -120,7 +120,7 @@ static void restore_group(struct executor *executor, size_t n)
 			executor->owed[executor->n_owed++] = group[i];
 	}
 	/* Only if all are back, so there is room. */
-	uncover(executor);
+	unguard(executor);
 	/* What is restored is not owed any more when its facts are taken. */
 	for (size_t i = 0; i < n; i++)
 		if (group[i].result != MOVE_RESULT_LOST)
@@ -132,7 +132,7 @@ void executor_restore(struct executor *executor)
 	size_t n;
 
 	for (size_t left = executor->n_owed; left > 0; left -= n) {
-		n = left < COVERED_MAX ? left : COVERED_MAX;
+		n = left < GUARDED_MAX ? left : GUARDED_MAX;
 		restore_group(executor, n);
 	}
 	if (executor->n_owed == 0) {
@@ -243,16 +243,16 @@ void executor_cancel(struct executor *executor)
 }
 
 /* Outbound SAs; what a policy of a socket lets through without them is known then. */
-static void cover(struct executor *executor, const struct sa_id *ids, size_t n)
+static void guard(struct executor *executor, const struct sa_id *ids, size_t n)
 {
-	migrator_cover(executor->migrator, ids, n);
+	migrator_guard(executor->migrator, ids, n);
 	if (n > 0)
 		executor->callbacks->refresh_policies(executor->userdata);
 }
 
-static void cover_next(struct executor *executor, size_t size)
+static void guard_next(struct executor *executor, size_t size)
 {
-	struct sa_id outbound[COVERED_MAX] = {};
+	struct sa_id outbound[GUARDED_MAX] = {};
 	size_t n = 0;
 
 	for (size_t i = 0; i < size; i++) {
@@ -262,7 +262,7 @@ static void cover_next(struct executor *executor, size_t size)
 		if (sa && sa->description.direction == SA_DIRECTION_OUT)
 			outbound[n++] = sa->description.id;
 	}
-	cover(executor, outbound, n);
+	guard(executor, outbound, n);
 }
 
 void executor_make_group(struct executor *executor)
@@ -273,15 +273,15 @@ void executor_make_group(struct executor *executor)
 		executor_cancel(executor);
 		return;
 	}
-	if (size > COVERED_MAX)
-		size = COVERED_MAX;
-	cover_next(executor, size);
+	if (size > GUARDED_MAX)
+		size = GUARDED_MAX;
+	guard_next(executor, size);
 	for (size_t i = 0; i < size && executor->n_owed == 0; i++) {
 		const struct policy_move planned = executor->queue[executor->position++];
 
 		make_move(executor, &planned);
 	}
-	uncover(executor);
+	unguard(executor);
 }
 
 /* Where it is now. Whatever comes of it, the next sample shows. */
@@ -306,13 +306,13 @@ int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_
 
 	if (r < 0)
 		return r;
-	cover(executor, ids, n);
+	guard(executor, ids, n);
 	for (size_t i = 0; i < n && executor->n_owed == 0; i++) {
 		const struct sa *sa = sa_table_find(executor->sas, &ids[i]);
 
 		if (sa && !sa->residence.foreign)
 			make_one_anew(executor, sa);
 	}
-	uncover(executor);
+	unguard(executor);
 	return 0;
 }

@@ -16,7 +16,7 @@ struct executor_callbacks {
 	/* What the kernel told meanwhile is to be read. False: what is known is out of date, so
 	 * nothing is to be moved. */
 	bool (*refresh)(void *userdata);
-	/* A group with outbound SAs follows, which are covered now: their policies are to be looked
+	/* A group with outbound SAs follows, which are guarded now: their policies are to be looked
 	 * at. */
 	void (*refresh_policies)(void *userdata);
 	/* Sets id, target and expected_ifindex. False: it is not to be made, and that was reported.
@@ -64,13 +64,13 @@ size_t executor_plan(struct executor *executor, const struct policy_move *moves,
 size_t executor_queued(const struct executor *executor); /* moves that are to be made */
 /* Takes the next one out; false: there is none. */
 bool executor_take(struct executor *executor, struct policy_move *ret_planned);
-/* Makes the next ones, as many as are covered at once. */
+/* Makes the next ones, as many as are guarded at once. */
 void executor_make_group(struct executor *executor);
 void executor_cancel(struct executor *executor);
 /* The handle is given back, and may soon be another SA's. */
 void executor_cancel_of(struct executor *executor, policy_sa handle);
 
-/* Takes away the larval SAs beside these outbound SAs, COVERED_MAX at most: makes them anew where
+/* Takes away the larval SAs beside these outbound SAs, GUARDED_MAX at most: makes them anew where
  * they are. -ENOMEM: as executor_reserve(). */
 int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n);
 

@@ -22,18 +22,18 @@
  * SA nor a larval one: between the DELSA and the ALLOCSPI; in UPDSA, where the new SA is inserted
  * and the larval one deleted before xfrm_add_sa() makes it valid (seen on 7.3, whose kernel can be
  * preempted there); and in MIGRATE_STATE, which deletes before it inserts. The kernel would then
- * ask the IKE daemon for an SA that it has. So a second larval SA covers all of an outbound move,
- * by either way: outbound packets find "an acquire in progress" and wait or are dropped (cover.h).
- * Without it nothing is moved.
+ * ask the IKE daemon for an SA that it has. So a second larval SA guards all of an outbound move,
+ * by either way: outbound packets find "an acquire in progress" and wait or are dropped
+ * (larval-guard.h). Without it nothing is moved.
  *
  * The larval SA with the SA's own SPI is out of the way of packets, by another reqid. One that
  * stood at it in xfrm_state_find() while UPDSA deletes it would lose the chain, and with it the
- * cover: __xfrm_state_destroy() overwrites the pointers (union of gclist and bydst; 14 ACQUIREs in
+ * guard: __xfrm_state_destroy() overwrites the pointers (union of gclist and bydst; 14 ACQUIREs in
  * 80 moves on 6.12 with lookups slowed down to 3 ms). What it is for:
  *   - The IKE daemon that deletes the SA in the gap deletes the larval one, and our UPDSA answers
  *     ESRCH, or meets the larval SA of a packet, which the GETSA before it shows: an SA that it
  *     deleted is never resurrected.
- *   - A packet whose template names the SPI, as charon's do, does not match the cover, which has
+ *   - A packet whose template names the SPI, as charon's do, does not match the guard, which has
  *     another. It finds that the SPI is taken, and the kernel asks for nothing (-EEXIST).
  *   - Should this daemon die in the gap and never come back, the larval SA expires after
  *     net.core.xfrm_acq_expires and the kernel tells the IKE daemon with a hard EXPIRE.
@@ -41,7 +41,7 @@
  * Sequence numbers are exact, in both directions: none is skipped, none is used twice, no packet
  * can be replayed. The alternative, one buffer with all messages made from a snapshot, has no
  * moment in which only this daemon knows the SA, but must guess how many packets leave between the
- * snapshot and the deletion; a wrong guess reuses a nonce. The rescue slot covers the moment.
+ * snapshot and the deletion; a wrong guess reuses a nonce. The rescue slot guards the moment.
  */
 #include "migrator.h"
 
@@ -122,23 +122,23 @@ const char *move_result_name(enum move_result result)
 }
 void migrator_begin_group(struct migrator *m)
 {
-	m->covers_stay = true;
+	m->guards_stay = true;
 }
 
-void migrator_cover(struct migrator *m, const struct sa_id *ids, size_t n)
+void migrator_guard(struct migrator *m, const struct sa_id *ids, size_t n)
 {
 	migrator_begin_group(m);
 	if (n == 0)
 		return;
-	covers_add_by_id(&m->covers, m->kernel, m->arena, &m->batch, ids, n);
+	guards_add_by_id(&m->guards, m->kernel, m->arena, &m->batch, ids, n);
 	kernel_wait_for_lookups(m->kernel);
 }
 
-static void hold_covers(struct migrator *m, struct move *move, bool hold)
+static void hold_guards(struct migrator *m, struct move *move, bool hold)
 {
 	m->n_holding += hold;
-	m->n_holding -= move->holds_covers;
-	move->holds_covers = hold;
+	m->n_holding -= move->holds_guards;
+	move->holds_guards = hold;
 }
 
 static bool leaves_image(const struct move *move)
@@ -162,7 +162,7 @@ static void make_steps(struct migrator *m, struct move *move);
 struct masked {
 	const struct sa_id *ids;
 	size_t n;
-	bool larval[COVERED_MAX];
+	bool larval[GUARDED_MAX];
 };
 
 static int take_masked(const struct nlmsghdr *message, bool own, void *userdata)
@@ -213,22 +213,22 @@ bool migrator_unmask(struct migrator *m, const struct sa_id *ids, size_t n, stru
 	if (n == 0)
 		return false;
 	kernel_wait_for_lookups(m->kernel);
-	for (size_t i = 0; i < n; i += COVERED_MAX)
-		if (unmask(m, ids + i, n - i < COVERED_MAX ? n - i : COVERED_MAX, ret_lost))
+	for (size_t i = 0; i < n; i += GUARDED_MAX)
+		if (unmask(m, ids + i, n - i < GUARDED_MAX ? n - i : GUARDED_MAX, ret_lost))
 			return true;
 	return false;
 }
 
-bool migrator_uncover(struct migrator *m, struct move *ret_lost)
+bool migrator_unguard(struct migrator *m, struct move *ret_lost)
 {
-	struct covers done = m->covers;
+	struct guards done = m->guards;
 
-	m->covers_stay = false;
+	m->guards_stay = false;
 	if (m->n_holding > 0)
 		return false;
-	covers_remove(&m->covers, m->kernel, &m->batch);
+	guards_remove(&m->guards, m->kernel, &m->batch);
 	/* No packet is looking any more that began while they were away. */
-	return unmask(m, done.covered, done.n_covered, ret_lost);
+	return unmask(m, done.guarded, done.n_guarded, ret_lost);
 }
 
 static void make_steps(struct migrator *m, struct move *move)
@@ -237,22 +237,22 @@ static void make_steps(struct migrator *m, struct move *move)
 	struct move lost;
 
 	run_steps(m, move);
-	hold_covers(m, move, move->result == MOVE_RESULT_LOST);
+	hold_guards(m, move, move->result == MOVE_RESULT_LOST);
 	if (move->result == MOVE_RESULT_LOST)
 		return;
 	if (m->rescue && move->stored)
 		rescue_clear(m->rescue);
 	move->stored = false;
 	if (move->leftover)
-		covers_take_leftover(&m->covers, m->kernel, &m->batch, &move->image);
+		guards_take_leftover(&m->guards, m->kernel, &m->batch, &move->image);
 	if (move->witness) {
 		witness = sa_image_witness_id(move->id.spi);
-		covers_delete(m->kernel, &m->batch, &witness);
+		guards_delete(m->kernel, &m->batch, &witness);
 	}
 	move->leftover = move->witness = false;
 	if (!leaves_image(move))
 		sa_image_wipe(&move->image);
-	if (!m->covers_stay && migrator_uncover(m, &lost)) {
+	if (!m->guards_stay && migrator_unguard(m, &lost)) {
 		sa_image_wipe(&move->image);
 		*move = lost;
 	}
@@ -284,10 +284,10 @@ void migrator_restore(struct migrator *m, struct move *move)
 	const struct sa_image *image = &move->image;
 
 	/* Without waiting: it is wanted now. */
-	if (covers_has(&m->covers, &move->id))
-		covers_forget_expired(&m->covers, m->kernel, &m->batch);
-	if (move->target.direction == SA_DIRECTION_OUT && !covers_has(&m->covers, &move->id))
-		(void)covers_add(&m->covers, m->kernel, &m->batch, &image, 1);
+	if (guards_has(&m->guards, &move->id))
+		guards_forget_expired(&m->guards, m->kernel, &m->batch);
+	if (move->target.direction == SA_DIRECTION_OUT && !guards_has(&m->guards, &move->id))
+		(void)guards_add(&m->guards, m->kernel, &m->batch, &image, 1);
 	move->attempts = 0;
 	move->installs = INSTALLS_MAX;
 	move->removed = true;
@@ -300,5 +300,5 @@ void migrator_restore(struct migrator *m, struct move *move)
 
 int migrator_sweep(struct migrator *m)
 {
-	return covers_sweep(m->kernel, &m->batch);
+	return guards_sweep(m->kernel, &m->batch);
 }

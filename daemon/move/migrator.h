@@ -3,14 +3,14 @@
  * Moves SAs between software and a NIC. The only code that deletes or makes SAs.
  *
  * A move is a small state machine (migrator.c tells how and why), each step of which is one
- * exchange with the kernel. Outbound SAs need a cover (cover.h), which takes the kernel some ten
- * milliseconds to give and to take away, so those that are moved one after the other are covered
- * together.
+ * exchange with the kernel. Outbound SAs need a guard (larval-guard.h), which takes the kernel some
+ * ten milliseconds to give and to take away, so those that are moved one after the other are
+ * guarded together.
  */
 #pragma once
 
 #include "base/clock.h"
-#include "cover.h"
+#include "larval-guard.h"
 #include "move/reinstate.h"
 #include "sa/image.h"
 #include "xfrm/kernel.h"
@@ -19,7 +19,7 @@ struct rescue;
 
 enum move_state {
 	MOVE_READ,     /* read the SA as it is now and check it */
-	MOVE_COVER,    /* an outbound one: make a larval SA that packets find meanwhile */
+	MOVE_GUARD,    /* an outbound one: make a larval SA that packets find meanwhile */
 	MOVE_MIGRATE,  /* let the kernel do it (Linux 7.2) */
 	MOVE_REMOVE,   /* delete it, leaving a larval SA in its place */
 	MOVE_INSTALL,  /* put it back where it is wanted */
@@ -81,7 +81,7 @@ struct move {
 	bool removed;            /* we deleted it and owe it back */
 	unsigned attempts;       /* to find out, or to put it back */
 	unsigned installs;       /* with the offload */
-	bool holds_covers;       /* lost: covers stay until it is back */
+	bool holds_guards;       /* lost: guards stay until it is back */
 };
 
 struct migrator;
@@ -98,21 +98,21 @@ int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescu
 struct migrator *migrator_free(struct migrator *migrator); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct migrator *, migrator_free);
 
-/* Covers outbound SAs, COVERED_MAX at most, that are about to be moved; one that cannot be covered
+/* Guards outbound SAs, GUARDED_MAX at most, that are about to be moved; one that cannot be guarded
  * now (it is gone, or must not be touched) is left to its move. */
-void migrator_cover(struct migrator *migrator, const struct sa_id *ids, size_t n);
-/* The same for SAs that are covered one by one, by migrator_restore(). */
+void migrator_guard(struct migrator *migrator, const struct sa_id *ids, size_t n);
+/* The same for SAs that are guarded one by one, by migrator_restore(). */
 void migrator_begin_group(struct migrator *migrator);
 /* After their moves. True when an SA was lost in the course of it (MOVE_RESULT_LOST), to be tried
  * again by migrator_restore(). */
-bool migrator_uncover(struct migrator *migrator, struct move *ret_lost);
+bool migrator_unguard(struct migrator *migrator, struct move *ret_lost);
 /* Makes a move: the part of *move under "What is wanted" is set by the caller. An outbound SA that
- * was not covered is covered for itself. Wipes the image, unless keep_image says otherwise or the
+ * was not guarded is guarded for itself. Wipes the image, unless keep_image says otherwise or the
  * result is MOVE_RESULT_LOST. */
 void migrator_run(struct migrator *migrator, struct move *move);
 
 /* Waits for the packets that are looking for their SA, then takes away the larval SAs that they put
- * before these outbound SAs. As migrator_uncover(), true when an SA was lost in the course of it.
+ * before these outbound SAs. As migrator_unguard(), true when an SA was lost in the course of it.
  */
 bool migrator_unmask(struct migrator *migrator, const struct sa_id *ids, size_t n,
 		     struct move *ret_lost);
@@ -125,7 +125,7 @@ void migrator_reinstate(struct migrator *migrator, const struct sa_image *const 
  * in software. The caller repeats it while the result is MOVE_RESULT_LOST. */
 void migrator_restore(struct migrator *migrator, struct move *move);
 
-/* Takes away the covering larval SAs that a run of the daemon which was killed has left. A negative
+/* Takes away the guarding larval SAs that a run of the daemon which was killed has left. A negative
  * errno when there may be more of them. */
 int migrator_sweep(struct migrator *migrator);
 

@@ -9,7 +9,7 @@ static bool same_sa(const struct sa_id *id, const struct sa_id *other)
 	return memcmp(id, other, sizeof(*id)) == 0;
 }
 
-static void take_thresholds(struct reading *reading, const struct nlmsghdr *message)
+static void read_thresholds(struct reading *reading, const struct nlmsghdr *message)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
 	struct nlattr *timer =
@@ -33,7 +33,7 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 
 	(void)own; /* transact() hands out nothing else */
 	if (message->nlmsg_type == XFRM_MSG_NEWAE)
-		take_thresholds(reading, message);
+		read_thresholds(reading, message);
 	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
 	if (message->nlmsg_type != reading->type)
 		return 0;

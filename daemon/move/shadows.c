@@ -227,7 +227,7 @@ static void note_back(struct lost *lost, const struct sa *sa)
 }
 
 /* Returns whether some are still where they were. */
-static bool take_results(struct shadows *shadows, struct lost *lost)
+static bool handle_results(struct shadows *shadows, struct lost *lost)
 {
 	bool alive = false;
 
@@ -286,7 +286,7 @@ static bool attempt(struct shadows *shadows, struct restoration *r)
 	collect(shadows, r->ifindex, &lost);
 	r->found |= lost.n + lost.n_others > 0;
 	migrator_reinstate(shadows->migrator, images, lost.n, results);
-	alive = take_results(shadows, &lost);
+	alive = handle_results(shadows, &lost);
 	look_again(shadows, r, &lost);
 	return alive;
 }

@@ -110,8 +110,8 @@ static void step_read(struct migrator *m, struct move *move)
 	} else if (move->target.ifindex == move->expected_ifindex && !move->anew) {
 		finish(move, MOVE_RESULT_DONE);
 	} else if (move->target.direction == SA_DIRECTION_OUT &&
-		   !covers_has(&m->covers, &move->id)) {
-		move->state = MOVE_COVER;
+		   !guards_has(&m->guards, &move->id)) {
+		move->state = MOVE_GUARD;
 	} else if (!move->anew &&
 		   (move->target.ifindex != 0 ? m->kernel_promotes : m->kernel_evicts)) {
 		move->state = MOVE_MIGRATE;
@@ -120,15 +120,15 @@ static void step_read(struct migrator *m, struct move *move)
 	}
 }
 
-/* ---- cover ---- */
+/* ---- guard ---- */
 
-static void step_cover(struct migrator *m, struct move *move)
+static void step_guard(struct migrator *m, struct move *move)
 {
 	const struct sa_image *image = &move->image;
-	int r = covers_add(&m->covers, m->kernel, &m->batch, &image, 1);
+	int r = guards_add(&m->guards, m->kernel, &m->batch, &image, 1);
 
 	if (r < 0) {
-		note_error(move, r, "it cannot be covered by a larval SA");
+		note_error(move, r, "it cannot be guarded by a larval SA");
 		finish(move, MOVE_RESULT_FAILED);
 		return;
 	}
@@ -195,7 +195,7 @@ static void discard_larval(struct migrator *m, struct move *move)
 /* Deletes an SA that we made and nobody wants. */
 static void delete_made(struct migrator *m, struct move *move)
 {
-	covers_delete(m->kernel, &m->batch, &move->id);
+	guards_delete(m->kernel, &m->batch, &move->id);
 	move->larval = move->held = false;
 }
 
@@ -265,7 +265,7 @@ static int remove_sa(struct migrator *m, struct move *move, struct reading *read
 	move->larval = move->held || (*ret_larval)->error == -ETIMEDOUT;
 	move->leftover |= !move->held;
 	if (first > 0) {
-		m->covers.witness = true;
+		m->guards.witness = true;
 		move->witness = answers[0].error == 0 || answers[0].error == -ETIMEDOUT;
 		m->no_witness = answers[0].error == 0 && (*ret_removal)->error == 0;
 	}
@@ -731,8 +731,8 @@ void move_make_step(struct migrator *m, struct move *move)
 	case MOVE_READ:
 		step_read(m, move);
 		break;
-	case MOVE_COVER:
-		step_cover(m, move);
+	case MOVE_GUARD:
+		step_guard(m, move);
 		break;
 	case MOVE_MIGRATE:
 		step_migrate(m, move);

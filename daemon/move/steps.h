@@ -17,8 +17,8 @@ struct migrator {
 	struct migrator_parameters parameters;
 	struct kernel_batch batch;
 	bool kernel_evicts, kernel_promotes; /* by MIGRATE_STATE */
-	struct covers covers;
-	bool covers_stay;   /* for the moves that follow */
+	struct guards guards;
+	bool guards_stay;   /* for the moves that follow */
 	bool no_witness;    /* this kernel has SPIs twice */
 	unsigned n_holding; /* moves that are lost, and hold them */
 };

@@ -3,7 +3,7 @@
 
 /* What survives a rekey: everything in a description but the SPI. Without padding: compared as
  * bytes. */
-struct lineage {
+struct lineage_key {
 	struct sa_address source, destination;
 	uint32_t reqid, mark_value, mark_mask, if_id, cpu, label;
 	uint16_t family;
@@ -11,11 +11,11 @@ struct lineage {
 	uint32_t direction;
 };
 
-_Static_assert(sizeof(struct lineage) == 64, "policy_sa_add() takes no more");
+_Static_assert(sizeof(struct lineage_key) == 64, "policy_sa_add() takes no more");
 
-static struct lineage lineage_of(const struct sa_description *d)
+static struct lineage_key lineage_of(const struct sa_description *d)
 {
-	return (struct lineage){
+	return (struct lineage_key){
 		.source = d->source,
 		.destination = d->id.destination,
 		.reqid = d->reqid,
@@ -61,7 +61,7 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 
 void competition_configure(const struct competition *c, struct sa *sa, double now)
 {
-	struct lineage lineage = lineage_of(&sa->description);
+	struct lineage_key lineage = lineage_of(&sa->description);
 	struct policy_sa_config config, wanted;
 	policy_sa handle;
 

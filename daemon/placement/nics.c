@@ -149,8 +149,8 @@ static const struct nic_driver *driver_of(struct nics *nics, const struct nic *n
 }
 
 /* Whether it may hold keys at all. */
-static enum candidacy judge_permission(struct nics *nics, const struct nic *nic,
-				       const struct config_nic *config)
+static enum candidacy find_permission(struct nics *nics, const struct nic *nic,
+				      const struct config_nic *config)
 {
 	const struct placement_nic *n = nics_get(nics, nic->ifindex);
 
@@ -169,20 +169,21 @@ static enum candidacy judge_permission(struct nics *nics, const struct nic *nic,
 
 /* The egress device of a packet must be the device that has the SA (xfrm_dev_offload_ok()), so that
  * the NIC below a VLAN is of no use. */
-static enum candidacy judge_without_offload(struct nics *nics, int ifindex)
+static enum candidacy find_reason_without_offload(struct nics *nics, int ifindex)
 {
 	const struct nic *below = network_below_vlan(nics->network, ifindex);
 
 	return below && below->esp_offload ? CANDIDACY_NIC_VLAN : CANDIDACY_NIC_NO_OFFLOAD;
 }
 
-static enum candidacy judge(struct nics *nics, const struct nic *nic,
-			    const struct config_nic *config, const struct nic_driver *driver)
+static enum candidacy find_candidacy(struct nics *nics, const struct nic *nic,
+				     const struct config_nic *config,
+				     const struct nic_driver *driver)
 {
-	enum candidacy permission = judge_permission(nics, nic, config);
+	enum candidacy permission = find_permission(nics, nic, config);
 
 	if (!nic->esp_offload)
-		return judge_without_offload(nics, nic->ifindex);
+		return find_reason_without_offload(nics, nic->ifindex);
 	if (permission != CANDIDACY_OK)
 		return permission;
 	if (nic->is_bond && !nic_bond_allowed(nics->parameters.kernel_release))
@@ -396,8 +397,8 @@ static void update_nic(struct nics *nics, const struct nic *nic)
 	n->speed = nic->speed;
 	n->config = config;
 	n->frees_late = driver && driver->frees_late;
-	n->candidacy = judge(nics, nic, config, driver);
-	n->vacate = judge_permission(nics, nic, config) != CANDIDACY_OK;
+	n->candidacy = find_candidacy(nics, nic, config, driver);
+	n->vacate = find_permission(nics, nic, config) != CANDIDACY_OK;
 	choose_capacity(n, config, driver);
 }
 
@@ -517,7 +518,7 @@ void nics_resolve(struct nics *nics, struct sa *sa, policy_table *ret_table)
 		return;
 	n = nics_get(nics, sa->candidate.ifindex);
 	if (!n) {
-		sa->candidate.candidacy = judge_without_offload(nics, sa->candidate.ifindex);
+		sa->candidate.candidacy = find_reason_without_offload(nics, sa->candidate.ifindex);
 		return;
 	}
 	sa->candidate.candidacy = n->candidacy;

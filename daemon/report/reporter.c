@@ -95,7 +95,7 @@ struct verdict {
 	const char *text;
 };
 
-static struct verdict judge(const struct policy_move *planned, const struct move *move)
+static struct verdict verdict_of(const struct policy_move *planned, const struct move *move)
 {
 	bool promote = planned->action == POLICY_PROMOTE;
 	struct verdict verdict = {
@@ -153,7 +153,7 @@ static struct verdict judge(const struct policy_move *planned, const struct move
 void report_move(struct reporter *reporter, const char *nic, const struct sa *sa,
 		 const struct policy_move *planned, const struct move *move)
 {
-	struct verdict verdict = judge(planned, move);
+	struct verdict verdict = verdict_of(planned, move);
 	bool promote = planned->action == POLICY_PROMOTE;
 	struct journal_event event = {
 		.kind = verdict.kind,

@@ -29,7 +29,7 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	case XFRM_MSG_DELPOLICY:
 	case XFRM_MSG_POLEXPIRE:
 	case XFRM_MSG_FLUSHPOLICY:
-		spd_take(&tracker->spd, message);
+		spd_handle(&tracker->spd, message);
 		return 0;
 	case XFRM_MSG_FLUSHSA:
 		TAILQ_FOREACH(sa, &tracker->sas.all, list)

@@ -221,7 +221,7 @@ static void write_alloc_spi(const struct sa_image *image, struct kernel_batch *b
 	copy_attribute(image, batch, XFRM_COMPAT_SA_PCPU);
 }
 
-void sa_image_write_cover(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+void sa_image_write_guard(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
 			  uint32_t max)
 {
 	write_alloc_spi(image, batch, image->info.reqid, min, max);

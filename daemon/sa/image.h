@@ -45,8 +45,8 @@ void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *b
 void sa_image_write_migrate_probe(struct kernel_batch *batch);
 
 /* Adds XFRM_MSG_ALLOCSPI: a larval SA of the same tuple with an SPI of this range, for packets to
- * find (cover.h). */
-void sa_image_write_cover(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
+ * find (larval-guard.h). */
+void sa_image_write_guard(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
 			  uint32_t max);
 /* The same with another reqid, so that no packet meets it: found by its SPI alone, which is the
  * SA's (migrator.c). */

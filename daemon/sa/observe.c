@@ -75,7 +75,7 @@ static void drop(struct tracker *tracker, struct sa *sa)
 
 void tracker_forget(struct tracker *tracker, struct sa *sa)
 {
-	placed_leave(tracker->placed, &sa->description.id, tracker_now(tracker));
+	ownership_leave(tracker->ownership, &sa->description.id, tracker_now(tracker));
 	drop(tracker, sa);
 }
 
@@ -95,7 +95,7 @@ static void note_packet_mode(struct tracker *tracker, struct sa *sa, const struc
 	sa_table_set_packet(&tracker->sas, sa, facts->offload_flags & XFRM_COMPAT_OFFLOAD_PACKET);
 }
 
-static struct sa *take_new(struct tracker *tracker, const struct sa_facts *facts)
+static struct sa *add_new(struct tracker *tracker, const struct sa_facts *facts)
 {
 	bool adopted;
 	struct sa *sa;
@@ -120,10 +120,10 @@ static bool direction_changed(const struct sa *sa, const struct sa_facts *facts)
 	return sa->description.direction != facts->description.direction;
 }
 
-static void take_placement(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts,
-			   struct tracker_change *change)
+static void update_residence(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts,
+			     struct tracker_change *change)
 {
-	change->placed = true;
+	change->moved = true;
 	change->left_ifindex = sa->residence.ifindex;
 	change->was_resident = sa_is_resident(sa);
 	sa->residence.ifindex = facts->offload_ifindex;
@@ -131,7 +131,7 @@ static void take_placement(struct tracker *tracker, struct sa *sa, const struct 
 	sa->residence.since = tracker_now(tracker);
 	/* The IKE daemon may have read it in the NIC, and copy that (tracker_adopt()). */
 	if (sa->residence.ifindex == 0)
-		placed_leave(tracker->placed, &sa->description.id, tracker_now(tracker));
+		ownership_leave(tracker->ownership, &sa->description.id, tracker_now(tracker));
 }
 
 static void note_masked(struct tracker *tracker, const struct sa *sa)
@@ -149,9 +149,9 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 
 	tracker_forget(tracker, sa);
 	if (same)
-		(void)placed_add(tracker->placed, &facts->description.id, facts->offload_ifindex,
-				 facts->add_time);
-	sa = take_new(tracker, facts);
+		(void)ownership_add(tracker->ownership, &facts->description.id,
+				    facts->offload_ifindex, facts->add_time);
+	sa = add_new(tracker, facts);
 	if (sa && same) {
 		sa->probation = probation;
 		sa->residence.since = moved_at;
@@ -162,7 +162,7 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 /* A larval SA with the identity of one that is complete: beside it, made by a packet that found no
  * SA for a moment (MOVE_UNMASK); or in its place, made by the same or holding the place of one that
  * is owed. Returns false when it is what there is now. */
-static bool take_larval(struct tracker *tracker, struct sa *sa)
+static bool handle_larval(struct tracker *tracker, struct sa *sa)
 {
 	if (tracker->dumping && sa->presence.generation == tracker->generation) {
 		note_masked(tracker, sa);
@@ -176,7 +176,7 @@ static bool take_larval(struct tracker *tracker, struct sa *sa)
 	return tracker->callbacks->missing(sa, tracker->userdata);
 }
 
-void tracker_take_facts(struct tracker *tracker, const struct sa_facts *told)
+void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
 	struct sa *sa = sa_table_find(&tracker->sas, &facts.description.id);
@@ -185,16 +185,16 @@ void tracker_take_facts(struct tracker *tracker, const struct sa_facts *told)
 
 	resolve_direction(tracker, sa, &facts);
 	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
-	    take_larval(tracker, sa))
+	    handle_larval(tracker, sa))
 		return;
 	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts)))
 		sa = replace(tracker, sa, &facts);
 	else if (!sa)
-		sa = take_new(tracker, &facts);
+		sa = add_new(tracker, &facts);
 	/* The deletion of what it is a copy of may become known later than the copy. */
 	if (sa && sa->residence.foreign && tracker_is_copy(tracker, sa)) {
 		drop(tracker, sa);
-		sa = take_new(tracker, &facts);
+		sa = add_new(tracker, &facts);
 	}
 	if (!sa)
 		return;
@@ -209,7 +209,7 @@ void tracker_take_facts(struct tracker *tracker, const struct sa_facts *told)
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
 	if (facts.offload_ifindex != sa->residence.ifindex)
-		take_placement(tracker, sa, &facts, &change);
+		update_residence(tracker, sa, &facts, &change);
 	note_packet_mode(tracker, sa, &facts);
 	hands_off = find_hands_off(tracker, sa, &facts);
 	if (sa->hands_off == HANDS_OFF_DRIVER && hands_off == HANDS_OFF_NONE)

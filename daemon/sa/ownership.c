@@ -1,162 +1,378 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which SAs in NICs are ours, when the IKE daemon or the kernel changes them. A foreign SA that is
- * taken for ours would be moved without permission; one of ours that is taken for foreign would
- * stay in its NIC, with its key, until the IKE daemon deletes it.
+ * A hash set with open addressing and linear probing, and the file it is kept in:
+ *
+ *   espoffloadd-placed 1 2
+ *   192.0.2.1 0xc0000001 50 0x0/0x0 3 1700000000
+ *   2001:db8::1 0xc0000002 50 0x0/0x0 3 1700000007
+ *   |           |          |  |       | add_time
+ *   destination SPI protocol  mark    ifindex
+ *
+ * The first line tells the number of records, so that a file that was cut is recognised. The hash
+ * covers SPI and protocol alone, so that an SA whose destination changed is found; SAs that share
+ * an SPI are never placed (HANDS_OFF_SHARED_SPI).
  */
-#include "sa/tracker-internal.h"
-#include "xfrm/compat.h"
+#include "sa/ownership.h"
 
-#include <netlink/msg.h>
+#include "base/spi-hash.h"
+#include "base/state-file.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
 #include <string.h>
 
-bool tracker_owns(const struct tracker *tracker, const struct sa *sa)
-{
-	return sa->residence.ifindex == 0 || placed_contains(tracker->placed, &sa->description.id,
-							     sa->residence.ifindex, sa->add_time);
-}
+#define MAGIC "espoffloadd-placed 1"
+#define SLOTS_MIN 64u
+/* The longest record, of which OWNERSHIP_MAX fit: address 45, SPI 10, protocol 3, mark 21, ifindex
+ * 10, time 20, separators 6. */
+#define RECORD_TEXT_MAX 115u
+#define FILE_MAX ((size_t)OWNERSHIP_MAX * RECORD_TEXT_MAX + 64u)
 
-/* An UPDSA can change nothing else of a shape. */
-static bool same_but_if_id(const struct sa_shape *a, const struct sa_shape *b)
-{
-	struct sa_shape other = *b;
-
-	other.if_id = a->if_id;
-	return memcmp(a, &other, sizeof(other)) == 0;
-}
-
-/*
- * xfrm_timer_handler() rewrites the time when an SA was added after the clock was stepped, and
- * UPDSA can change the if_id. Then no event tells of a deletion, and no counter goes back.
- */
-bool tracker_is_same_state(const struct tracker *tracker, const struct sa *sa,
-			   const struct sa_facts *facts)
-{
-	const struct sa_description *a = &sa->description, *b = &facts->description;
-
-	return sa->residence.ifindex != 0 && !sa->residence.foreign &&
-	       !sa->presence.deleted_by_other &&
-	       (!tracker->stale || facts->add_time == sa->add_time) &&
-	       sa->residence.ifindex == facts->offload_ifindex && facts->bytes >= sa->bytes &&
-	       facts->packets >= sa->packets && a->reqid == b->reqid && a->mode == b->mode &&
-	       a->cpu == b->cpu && a->label == b->label &&
-	       memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
-	       same_but_if_id(sa->shape, &facts->shape);
-}
-
-static bool find_original(const struct tracker *tracker, const struct sa *sa, struct sa_id *ret_id)
-{
-	const struct sa *original;
+struct record {
 	struct sa_id id;
+	uint64_t add_time;
+	double left_at; /* s, monotonic: when the SA went; 0: it did not */
+	int ifindex;    /* 0: the slot is free */
+};
 
-	/* The first dump may show the original after the copy. */
-	if ((tracker->dumping && tracker->generation == 1) ||
-	    !placed_find_same(tracker->placed, &sa->description.id, sa->add_time, &id))
+struct ownership {
+	char *path;
+	struct spi_hash_seed seed;
+	struct record *slots;
+	size_t n_slots; /* a power of two */
+	size_t n;       /* at most three quarters of n_slots */
+	bool changed;
+};
+
+static size_t home(const struct ownership *ownership, const struct sa_id *id)
+{
+	return spi_hash(&ownership->seed, id->spi, id->protocol) & (ownership->n_slots - 1);
+}
+
+/* The slot that holds the identity, or the free one where it would go. */
+static struct record *find(const struct ownership *ownership, const struct sa_id *id)
+{
+	size_t i = home(ownership, id);
+
+	while (ownership->slots[i].ifindex != 0 &&
+	       memcmp(&ownership->slots[i].id, id, sizeof(*id)) != 0)
+		i = (i + 1) & (ownership->n_slots - 1);
+	return &ownership->slots[i];
+}
+
+int ownership_new(const char *path, struct ownership **ret_ownership)
+{
+	_cleanup_(ownership_freep) struct ownership *ownership = calloc(1, sizeof(*ownership));
+	int r;
+
+	if (!ownership)
+		return -ENOMEM;
+	ownership->path = strdup(path);
+	if (!ownership->path)
+		return -ENOMEM;
+	ownership->slots = calloc(SLOTS_MIN, sizeof(*ownership->slots));
+	if (!ownership->slots)
+		return -ENOMEM;
+	ownership->n_slots = SLOTS_MIN;
+	r = spi_hash_seed(&ownership->seed);
+	if (r < 0)
+		return r;
+	*ret_ownership = TAKE_PTR(ownership);
+	return 0;
+}
+
+struct ownership *ownership_free(struct ownership *ownership)
+{
+	if (!ownership)
+		return NULL;
+	free(ownership->path);
+	free(ownership->slots);
+	free(ownership);
+	return NULL;
+}
+
+static int grow(struct ownership *ownership)
+{
+	struct record *old = ownership->slots;
+	size_t n_old = ownership->n_slots;
+	struct record *slots = calloc(n_old * 2, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	ownership->slots = slots;
+	ownership->n_slots = n_old * 2;
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i].ifindex != 0)
+			*find(ownership, &old[i].id) = old[i];
+	free(old);
+	return 0;
+}
+
+int ownership_add(struct ownership *ownership, const struct sa_id *id, int ifindex,
+		  uint64_t add_time)
+{
+	struct record *record = find(ownership, id);
+	int r;
+
+	if (ifindex <= 0 || (id->family != AF_INET && id->family != AF_INET6))
+		return -EINVAL;
+	record->left_at = 0;
+	if (record->ifindex == ifindex && record->add_time == add_time)
+		return 0;
+	if (record->ifindex == 0) {
+		if (ownership->n == OWNERSHIP_MAX)
+			return -ENOSPC;
+		if (ownership->n >= ownership->n_slots / 4 * 3) {
+			r = grow(ownership);
+			if (r < 0)
+				return r;
+			record = find(ownership, id);
+		}
+		ownership->n++;
+	}
+	*record = (struct record){.id = *id, .ifindex = ifindex, .add_time = add_time};
+	ownership->changed = true;
+	return 0;
+}
+
+/* Closes the gap: a record behind it moves up, unless that would put it before its home. */
+static void erase(struct ownership *ownership, struct record *record)
+{
+	size_t mask = ownership->n_slots - 1;
+	size_t gap = (size_t)(record - ownership->slots);
+
+	for (size_t i = (gap + 1) & mask; ownership->slots[i].ifindex != 0; i = (i + 1) & mask) {
+		size_t distance = (i - home(ownership, &ownership->slots[i].id)) & mask;
+
+		if (distance >= ((i - gap) & mask)) {
+			ownership->slots[gap] = ownership->slots[i];
+			gap = i;
+		}
+	}
+	ownership->slots[gap] = (struct record){};
+	ownership->n--;
+	ownership->changed = true;
+}
+
+bool ownership_remove(struct ownership *ownership, const struct sa_id *id)
+{
+	struct record *record = find(ownership, id);
+
+	if (record->ifindex == 0)
 		return false;
-	original = sa_table_find(&tracker->sas, &id);
-	if (original && original != sa && !original->presence.deleted_by_other)
-		return false;
-	*ret_id = id;
+	erase(ownership, record);
 	return true;
 }
 
-bool tracker_is_copy(const struct tracker *tracker, const struct sa *sa)
+bool ownership_contains(const struct ownership *ownership, const struct sa_id *id, int ifindex,
+			uint64_t add_time)
 {
-	struct sa_id id;
+	const struct record *record = find(ownership, id);
 
-	return find_original(tracker, sa, &id);
+	return ifindex > 0 && record->ifindex == ifindex && record->add_time == add_time &&
+	       record->left_at == 0;
 }
 
-bool tracker_adopt(struct tracker *tracker, const struct sa *sa)
+static bool leave(struct record *record, double now)
 {
-	struct placed *placed = tracker->placed;
-	const struct sa_id *id = &sa->description.id;
-	struct sa_id original;
-
-	if (!find_original(tracker, sa, &original) ||
-	    placed_add(placed, id, sa->residence.ifindex, sa->add_time) < 0)
+	if (record->ifindex == 0 || record->left_at != 0)
 		return false;
-	if (memcmp(&original, id, sizeof(original)) != 0)
-		(void)placed_remove(placed, &original);
-	if (peer_moves_learn(tracker->peer_moves, &sa->description, tracker_now(tracker)))
-		tracker->callbacks->peers_moved(tracker->userdata);
+	record->left_at = now;
 	return true;
 }
 
-/* Until it is read again nobody puts it back with its old addresses. Under its new ones it is read
- * at once, since it may still be in its NIC. */
-static void note_gone(struct tracker *tracker, struct sa *sa, uint16_t new_family,
-		      const xfrm_address_t *new_destination)
+void ownership_leave(struct ownership *ownership, const struct sa_id *id, double now)
 {
-	struct sa_id id = sa->description.id;
-
-	sa->presence.deleted_by_other = true;
-	tracker_note_changed(tracker, &id);
-	id.family = new_family;
-	id.destination = sa_address_read(new_family, new_destination);
-	tracker_note_changed(tracker, &id);
+	(void)leave(find(ownership, id), now);
 }
 
-static bool same_address(uint16_t family, const struct sa_address *a, const xfrm_address_t *b)
+size_t ownership_leave_unless(struct ownership *ownership, ownership_alive alive, void *userdata,
+			      double now)
 {
-	struct sa_address other = sa_address_read(family, b);
+	size_t n = 0;
 
-	return memcmp(a, &other, sizeof(other)) == 0;
+	for (size_t i = 0; i < ownership->n_slots; i++) {
+		struct record *record = &ownership->slots[i];
+
+		if (!alive(&record->id, record->ifindex, record->add_time, userdata))
+			n += leave(record, now);
+	}
+	return n;
 }
 
-/* As xfrm_migrate_state_find(): it moves one SA of these addresses, and does not tell which. */
-static void note_migrate(struct tracker *tracker, const struct xfrm_user_migrate *migrate)
+void ownership_prune(struct ownership *ownership, double now)
 {
-	struct sa *sa;
+	for (size_t i = 0; i < ownership->n_slots; i++) {
+		struct record *record = &ownership->slots[i];
 
-	TAILQ_FOREACH(sa, &tracker->sas.all, list) {
-		const struct sa_description *d = &sa->description;
-
-		if (d->id.family == migrate->old_family && d->id.protocol == migrate->proto &&
-		    d->mode == migrate->mode &&
-		    (migrate->reqid == 0 || d->reqid == migrate->reqid) &&
-		    same_address(d->id.family, &d->id.destination, &migrate->old_daddr) &&
-		    same_address(d->id.family, &d->source, &migrate->old_saddr))
-			note_gone(tracker, sa, migrate->new_family, &migrate->new_daddr);
+		/* Another record may have moved into the slot, even one from the other end. */
+		while (record->left_at != 0 && now - record->left_at > OWNERSHIP_DEPARTED_SECONDS)
+			erase(ownership, record);
 	}
 }
 
-static void note_migrate_state(struct tracker *tracker,
-			       const struct xfrm_compat_migrate_state *migrate)
+bool ownership_find_same(const struct ownership *ownership, const struct sa_id *like,
+			 uint64_t add_time, struct sa_id *ret_id)
 {
-	const struct xfrm_usersa_id *old = &migrate->id;
-	struct sa_id id = {
-		.destination = sa_address_read(old->family, &old->daddr),
-		.spi = ntohl(old->spi),
-		.mark_value = migrate->old_mark.v,
-		.mark_mask = migrate->old_mark.m,
-		.family = old->family,
-		.protocol = old->proto,
-	};
-	struct sa *sa = sa_table_find(&tracker->sas, &id);
+	for (size_t i = home(ownership, like); ownership->slots[i].ifindex != 0;
+	     i = (i + 1) & (ownership->n_slots - 1)) {
+		const struct record *record = &ownership->slots[i];
 
-	if (!sa)
-		return;
-	if (migrate->new_family != old->family ||
-	    !same_address(old->family, &id.destination, &migrate->new_daddr) ||
-	    !same_address(old->family, &sa->description.source, &migrate->new_saddr))
-		note_gone(tracker, sa, migrate->new_family, &migrate->new_daddr);
+		if (record->id.spi == like->spi && record->id.protocol == like->protocol &&
+		    record->id.mark_value == like->mark_value &&
+		    record->id.mark_mask == like->mark_mask && record->add_time == add_time) {
+			*ret_id = record->id;
+			return true;
+		}
+	}
+	return false;
 }
 
-void tracker_note_migrated(struct tracker *tracker, const struct nlmsghdr *message)
+/* A number at *text, decimal or 0x and hexadecimal, that `end` follows; *text is moved behind it.
+ * strtoull() would take spaces, signs and overflow. */
+static bool read_number(const char **text, char end, uint64_t max, uint64_t *ret_value)
 {
-	struct nlmsghdr *p = (struct nlmsghdr *)message;
-	struct nlattr *attribute;
-	int remaining;
+	const char *p = *text;
+	bool hexadecimal = p[0] == '0' && p[1] == 'x';
+	unsigned base = hexadecimal ? 16 : 10;
+	const char *start;
+	uint64_t value = 0;
 
-	if (message->nlmsg_type == XFRM_COMPAT_MSG_MIGRATE_STATE) {
-		if (nlmsg_datalen(message) >= (int)sizeof(struct xfrm_compat_migrate_state))
-			note_migrate_state(tracker, nlmsg_data(message));
-		return;
+	if (hexadecimal)
+		p += 2;
+	for (start = p; *p != end; p++) {
+		unsigned digit;
+
+		if (*p >= '0' && *p <= '9')
+			digit = (unsigned)(*p - '0');
+		else if (hexadecimal && *p >= 'a' && *p <= 'f')
+			digit = (unsigned)(*p - 'a') + 10;
+		else
+			return false;
+		if (value > (max - digit) / base)
+			return false;
+		value = value * base + digit;
 	}
-	nlmsg_for_each_attr(attribute, p, (int)sizeof(struct xfrm_userpolicy_id), remaining) {
-		if (nla_type(attribute) == XFRMA_MIGRATE &&
-		    nla_len(attribute) >= (int)sizeof(struct xfrm_user_migrate))
-			note_migrate(tracker, nla_data(attribute));
+	if (p == start)
+		return false;
+	*text = p + 1;
+	*ret_value = value;
+	return true;
+}
+
+static bool read_destination(const char **text, struct sa_id *id)
+{
+	char address[INET6_ADDRSTRLEN];
+	size_t size = strcspn(*text, " \n");
+
+	if (size >= sizeof(address) || (*text)[size] != ' ')
+		return false;
+	memcpy(address, *text, size);
+	address[size] = '\0';
+	id->family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	*text += size + 1;
+	return inet_pton(id->family, address, id->destination.bytes) == 1;
+}
+
+static bool read_record(const char **text, struct record *ret_record)
+{
+	struct record record = {};
+	uint64_t spi, protocol, mark_value, mark_mask, ifindex, add_time;
+
+	if (!read_destination(text, &record.id) || !read_number(text, ' ', UINT32_MAX, &spi) ||
+	    !read_number(text, ' ', UINT8_MAX, &protocol) ||
+	    !read_number(text, '/', UINT32_MAX, &mark_value) ||
+	    !read_number(text, ' ', UINT32_MAX, &mark_mask) ||
+	    !read_number(text, ' ', INT_MAX, &ifindex) ||
+	    !read_number(text, '\n', UINT64_MAX, &add_time))
+		return false;
+	if (ifindex == 0)
+		return false;
+	record.id.spi = (uint32_t)spi;
+	record.id.protocol = (uint8_t)protocol;
+	record.id.mark_value = (uint32_t)mark_value;
+	record.id.mark_mask = (uint32_t)mark_mask;
+	record.ifindex = (int)ifindex;
+	record.add_time = add_time;
+	*ret_record = record;
+	return true;
+}
+
+static int parse(struct ownership *ownership, const char *text, size_t size)
+{
+	const char *end = text + size;
+	struct record record;
+	uint64_t n;
+	int r;
+
+	/* Without a NUL inside, every function below stops at the one behind the text. */
+	if (memchr(text, '\0', size) || strncmp(text, MAGIC " ", strlen(MAGIC " ")) != 0)
+		return -EBADMSG;
+	text += strlen(MAGIC " ");
+	if (!read_number(&text, '\n', OWNERSHIP_MAX, &n))
+		return -EBADMSG;
+	while (text < end) {
+		if (!read_record(&text, &record))
+			return -EBADMSG;
+		if (find(ownership, &record.id)->ifindex != 0) /* twice */
+			return -EBADMSG;
+		r = ownership_add(ownership, &record.id, record.ifindex, record.add_time);
+		if (r < 0)
+			return r == -ENOSPC ? -EBADMSG : r;
 	}
+	return ownership->n == n ? 0 : -EBADMSG;
+}
+
+int ownership_load(struct ownership *ownership)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	int r = state_file_read(ownership->path, FILE_MAX, &text, &size);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = parse(ownership, text, size);
+	if (r < 0) {
+		memset(ownership->slots, 0, ownership->n_slots * sizeof(*ownership->slots));
+		ownership->n = 0;
+		ownership->changed = true; /* the next save replaces what could not be read */
+		return r;
+	}
+	ownership->changed = false;
+	return (int)ownership->n;
+}
+
+static void write_records(FILE *file, const void *userdata)
+{
+	const struct ownership *ownership = userdata;
+	char address[INET6_ADDRSTRLEN];
+
+	(void)fprintf(file, MAGIC " %zu\n", ownership->n);
+	for (size_t i = 0; i < ownership->n_slots; i++) {
+		const struct record *record = &ownership->slots[i];
+		const struct sa_id *id = &record->id;
+
+		if (record->ifindex == 0)
+			continue;
+		(void)fprintf(
+			file, "%s 0x%08x %u 0x%x/0x%x %d %llu\n",
+			inet_ntop(id->family, id->destination.bytes, address, sizeof(address)),
+			id->spi, id->protocol, id->mark_value, id->mark_mask, record->ifindex,
+			(unsigned long long)record->add_time);
+	}
+}
+
+int ownership_save_if_changed(struct ownership *ownership)
+{
+	int r;
+
+	if (!ownership->changed)
+		return 0;
+	r = state_file_write(ownership->path, write_records, ownership);
+	if (r < 0)
+		return r;
+	ownership->changed = false;
+	return 1;
 }

@@ -42,7 +42,7 @@ static void add(struct spd *spd, const struct spd_template *template)
 	grown[spd->n_optional++] = *template;
 }
 
-static void take_templates(struct spd *spd, const struct nlattr *attribute)
+static void read_templates(struct spd *spd, const struct nlattr *attribute)
 {
 	const struct xfrm_user_tmpl *templates = nla_data(attribute);
 	size_t n = (size_t)nla_len(attribute) / sizeof(*templates);
@@ -93,15 +93,15 @@ static void add_offloaded(struct spd *spd, const struct xfrm_userpolicy_info *in
 	};
 }
 
-static void take_policy(struct spd *spd, struct nlmsghdr *m,
-			const struct xfrm_userpolicy_info *info)
+static void handle_policy(struct spd *spd, struct nlmsghdr *m,
+			  const struct xfrm_userpolicy_info *info)
 {
 	const struct nlattr *templates = nlmsg_find_attr(m, sizeof(*info), XFRMA_TMPL);
 	const struct nlattr *offload = nlmsg_find_attr(m, sizeof(*info), XFRMA_OFFLOAD_DEV);
 
 	if (templates &&
 	    (info->dir == XFRM_POLICY_OUT || info->dir == XFRM_POLICY_MAX + XFRM_POLICY_OUT))
-		take_templates(spd, templates);
+		read_templates(spd, templates);
 	/* In a dump each comes once. */
 	if (!(m->nlmsg_flags & NLM_F_MULTI))
 		forget_offloaded(spd, info);
@@ -110,7 +110,7 @@ static void take_policy(struct spd *spd, struct nlmsghdr *m,
 			      ((const struct xfrm_user_offload *)nla_data(offload))->ifindex);
 }
 
-void spd_take(struct spd *spd, const struct nlmsghdr *message)
+void spd_handle(struct spd *spd, const struct nlmsghdr *message)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
 	/* Copies: netlink aligns to 4 bytes only. */
@@ -124,7 +124,7 @@ void spd_take(struct spd *spd, const struct nlmsghdr *message)
 		if (!nlmsg_valid_hdr(m, sizeof(info)))
 			return;
 		memcpy(&info, nlmsg_data(m), sizeof(info));
-		take_policy(spd, m, &info);
+		handle_policy(spd, m, &info);
 		break;
 	case XFRM_MSG_DELPOLICY:
 		attribute = nlmsg_find_attr(m, sizeof(struct xfrm_userpolicy_id), XFRMA_POLICY);
@@ -153,17 +153,17 @@ void spd_clear(struct spd *spd)
 	*spd = (struct spd){};
 }
 
-static int take_dumped(const struct nlmsghdr *message, bool own, void *userdata)
+static int handle_dumped(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	(void)own;
-	spd_take(userdata, message);
+	spd_handle(userdata, message);
 	return 0;
 }
 
 int spd_read(struct kernel *kernel, struct spd *ret_spd)
 {
 	struct spd spd = {};
-	int r = kernel_dump(kernel, XFRM_MSG_GETPOLICY, take_dumped, &spd);
+	int r = kernel_dump(kernel, XFRM_MSG_GETPOLICY, handle_dumped, &spd);
 
 	if (r < 0) {
 		spd_clear(&spd);
@@ -185,7 +185,7 @@ size_t spd_count_missing(const struct spd *before, const struct spd *after, int 
 	return n;
 }
 
-static int take_counts(const struct nlmsghdr *message, bool own, void *userdata)
+static int read_counts(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
 	const struct nlattr *attribute;
@@ -207,7 +207,7 @@ int spd_count_sockets(struct kernel *kernel, struct kernel_batch *batch)
 
 	kernel_batch_clear(batch);
 	kernel_batch_add(batch, XFRM_MSG_GETSPDINFO, 0, &flags, sizeof(flags));
-	r = kernel_transact(kernel, batch, take_counts, &n);
+	r = kernel_transact(kernel, batch, read_counts, &n);
 	if (r >= 0)
 		r = batch->answers[0].error;
 	kernel_batch_clear(batch);

@@ -36,7 +36,7 @@ struct spd {
 };
 
 /* Takes a policy from a dump, or an event of the group POLICY or EXPIRE. */
-void spd_take(struct spd *spd, const struct nlmsghdr *message);
+void spd_handle(struct spd *spd, const struct nlmsghdr *message);
 void spd_clear(struct spd *spd);
 /* All policies of the kernel; `ret_spd` is not touched on failure. */
 int spd_read(struct kernel *kernel, struct spd *ret_spd);

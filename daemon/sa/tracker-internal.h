@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Of the files of the tracker, each of which uses only those above it here:
  *
- *   ownership.c  which SAs in NICs are ours
+ *   identity.c   which SAs in NICs are ours
  *   observe.c    what was read becomes an entry of the table
  *   events.c     what the kernel tells
  *   policies.c   policies that make a move unsafe, and those that went down with a NIC
@@ -17,7 +17,7 @@ struct tracker {
 	const struct clock *clock;
 	struct secret_arena *arena;
 	struct kernel *kernel;
-	struct placed *placed;
+	struct ownership *ownership;
 	const struct tracker_callbacks *callbacks;
 	void *userdata;
 

@@ -18,7 +18,7 @@ int tracker_new(const struct tracker_parameters *parameters, struct tracker **re
 	tracker->clock = parameters->clock;
 	tracker->arena = parameters->arena;
 	tracker->kernel = parameters->kernel;
-	tracker->placed = parameters->placed;
+	tracker->ownership = parameters->ownership;
 	tracker->callbacks = parameters->callbacks;
 	tracker->userdata = parameters->userdata;
 	TAILQ_INIT(&tracker->sas.all);
@@ -82,7 +82,7 @@ size_t tracker_take_masked(struct tracker *tracker, struct sa_id ret_ids[TRACKER
 	return n;
 }
 
-static int take_message(const struct nlmsghdr *message, bool own, void *userdata)
+static int handle_message(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct tracker *tracker = userdata;
 	struct sa_facts facts;
@@ -91,7 +91,7 @@ static int take_message(const struct nlmsghdr *message, bool own, void *userdata
 	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0) {
 		struct sa *sa;
 
-		tracker_take_facts(tracker, &facts);
+		tracker_handle_facts(tracker, &facts);
 		sa = sa_table_find(&tracker->sas, &facts.description.id);
 		if (sa && facts.hands_off != HANDS_OFF_LARVAL)
 			tracker->callbacks->read(sa, message, tracker->asked_at, tracker->userdata);
@@ -111,7 +111,7 @@ void tracker_read_again(struct tracker *tracker, const struct sa_id *ids, size_t
 		for (size_t j = 0; j < part; j++)
 			sa_id_write(&ids[i + j], &batch, XFRM_MSG_GETSA);
 		tracker->asked_at = tracker_now(tracker);
-		(void)kernel_transact(tracker->kernel, &batch, take_message, tracker);
+		(void)kernel_transact(tracker->kernel, &batch, handle_message, tracker);
 		for (size_t j = 0; j < part; j++) {
 			struct sa *sa = sa_table_find(&tracker->sas, &ids[i + j]);
 
@@ -160,7 +160,7 @@ static int dump(struct tracker *tracker)
 	tracker->asked_at = tracker_now(tracker);
 	tracker->n_masked = 0;
 	tracker->dumping = true;
-	r = kernel_dump(tracker->kernel, XFRM_MSG_GETSA, take_message, tracker);
+	r = kernel_dump(tracker->kernel, XFRM_MSG_GETSA, handle_message, tracker);
 	tracker->dumping = false;
 	if (r < 0)
 		return r;
@@ -194,11 +194,11 @@ static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, voi
 void tracker_start_ownership(struct tracker *tracker)
 {
 	_cleanup_free_ struct sa_id *foreign = NULL;
-	struct placed *placed = tracker->placed;
+	struct ownership *ownership = tracker->ownership;
 	size_t n = 0;
 	struct sa *sa;
 
-	if (placed_leave_unless(placed, is_alive, tracker, tracker_now(tracker)) > 0)
+	if (ownership_leave_unless(ownership, is_alive, tracker, tracker_now(tracker)) > 0)
 		foreign = calloc(tracker->sas.n + 1, sizeof(*foreign));
 	if (foreign) {
 		TAILQ_FOREACH(sa, &tracker->sas.all, list)
@@ -211,6 +211,6 @@ void tracker_start_ownership(struct tracker *tracker)
 
 void tracker_save_ownership(struct tracker *tracker)
 {
-	placed_prune(tracker->placed, tracker_now(tracker));
-	(void)placed_save_if_changed(tracker->placed);
+	ownership_prune(tracker->ownership, tracker_now(tracker));
+	(void)ownership_save_if_changed(tracker->ownership);
 }

@@ -8,8 +8,8 @@
 #pragma once
 
 #include "base/clock.h"
+#include "sa/ownership.h"
 #include "sa/peer-moves.h"
-#include "sa/placed.h"
 #include "sa/table.h"
 #include "xfrm/kernel.h"
 
@@ -17,7 +17,7 @@ struct tracker;
 
 /* What a sample changed of an entry. */
 struct tracker_change {
-	bool placed;      /* it is in another place now */
+	bool moved;       /* it is in another place now */
 	int left_ifindex; /* then: the NIC that it left, 0: software */
 	bool was_resident;
 	bool hands_off; /* another reason than before */
@@ -55,7 +55,7 @@ struct tracker_parameters {
 	const struct clock *clock;
 	struct secret_arena *arena;
 	struct kernel *kernel;
-	struct placed *placed;
+	struct ownership *ownership;
 	const struct tracker_callbacks *callbacks;
 	void *userdata;
 };
@@ -91,7 +91,7 @@ void tracker_read_changed(struct tracker *tracker);
  * missing(). */
 void tracker_read_again(struct tracker *tracker, const struct sa_id *ids, size_t n);
 /* The same of an SA that somebody else has read. */
-void tracker_take_facts(struct tracker *tracker, const struct sa_facts *facts);
+void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *facts);
 void tracker_forget(struct tracker *tracker, struct sa *sa);
 
 /* Before outbound SAs are moved: reads policies if there may be some that no event tells of. */

@@ -126,7 +126,7 @@ struct transaction {
 	void *userdata;
 };
 
-static void take_answer(struct transaction *t, const struct nlmsghdr *message)
+static void handle_answer(struct transaction *t, const struct nlmsghdr *message)
 {
 	uint32_t index = message->nlmsg_seq - t->first;
 	const struct nlmsgerr *error = NLMSG_DATA(message);
@@ -147,7 +147,7 @@ static void take_answer(struct transaction *t, const struct nlmsghdr *message)
 	t->answered++;
 }
 
-static int take_datagram(struct netlink_kernel *k, struct transaction *t, ssize_t n)
+static int handle_datagram(struct netlink_kernel *k, struct transaction *t, ssize_t n)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)k->receive_buffer;
 	int remaining = (int)n;
@@ -157,7 +157,7 @@ static int take_datagram(struct netlink_kernel *k, struct transaction *t, ssize_
 		int r;
 
 		if (message->nlmsg_type == NLMSG_ERROR) {
-			take_answer(t, message);
+			handle_answer(t, message);
 			continue;
 		}
 		if (message->nlmsg_type == NLMSG_DONE) {
@@ -187,7 +187,7 @@ static int collect(struct netlink_kernel *k, struct transaction *t)
 			return (int)n;
 		if (n == 0)
 			return -ETIMEDOUT;
-		r = take_datagram(k, t, n);
+		r = handle_datagram(k, t, n);
 		wipe(k, n);
 		if (r < 0)
 			return r;

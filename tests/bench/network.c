@@ -12,7 +12,7 @@
 #include "manager/manager.h"
 #include "network/route-cache.h"
 #include "report/journal.h"
-#include "sa/placed.h"
+#include "sa/ownership.h"
 #include "xfrm/compat.h"
 
 #include <arpa/inet.h>
@@ -158,7 +158,7 @@ struct bench {
 	struct bench_kernel kernel;
 	struct bench_network network;
 	struct journal *journal;
-	struct placed *placed;
+	struct ownership *ownership;
 	struct manager *manager;
 	FILE *log;
 };
@@ -225,7 +225,7 @@ static void open_bench(struct bench *b, uint32_t n, size_t n_nics)
 	b->network.fake.network.ops = &b->network.ops;
 	need(secret_arena_new(1u << 20, &b->arena), "locked memory");
 	need(journal_new(b->log, 3, &b->journal), "journal");
-	need(placed_new("/nonexistent/placed", &b->placed), "ownership");
+	need(ownership_new("/nonexistent/placed", &b->ownership), "ownership");
 	need(route_cache_new(1u << 18, &b->network.cache), "route cache");
 	config = config_of(text);
 	need(config ? 0 : -EBADMSG, "configuration");
@@ -233,7 +233,7 @@ static void open_bench(struct bench *b, uint32_t n, size_t n_nics)
 		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
 	environment.arena = b->arena;
 	environment.journal = b->journal;
-	environment.placed = b->placed;
+	environment.ownership = b->ownership;
 	environment.kernel = &b->kernel.kernel;
 	environment.network = &b->network.fake.network;
 	need(manager_new(&environment, config, &b->manager), "manager");
@@ -245,7 +245,7 @@ static void open_bench(struct bench *b, uint32_t n, size_t n_nics)
 static void close_bench(struct bench *b)
 {
 	manager_free(b->manager);
-	placed_free(b->placed);
+	ownership_free(b->ownership);
 	journal_free(b->journal);
 	route_cache_free(b->network.cache);
 	free(b->network.fake.nics);
@@ -350,7 +350,7 @@ static double cost_of_a_pass(struct bench *b)
 	unsigned n = 0;
 
 	do {
-		manager_look_anew(b->manager);
+		manager_reconfigure(b->manager);
 		n++;
 	} while (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - begun < 0.2);
 	return (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - begun) / n;

@@ -41,7 +41,7 @@ static bool stood_still(const struct run *run)
 	return has_event(run->scenario, EVENT_LATE);
 }
 
-static bool stood_at_cover(const struct run *run)
+static bool stood_at_guard(const struct run *run)
 {
 	return has_event(run->scenario, EVENT_LOOKUP) && !run->seen_away;
 }
@@ -121,7 +121,7 @@ static bool deleted_while_dead(const struct run *run)
 
 static const struct excuse excuses[] = {
 	{LIMIT_STOOD_STILL, stood_still, ALLOWS_ACQUIRE},
-	{LIMIT_STOOD_AT_COVER, stood_at_cover, ALLOWS_ACQUIRE},
+	{LIMIT_STOOD_AT_GUARD, stood_at_guard, ALLOWS_ACQUIRE},
 	{LIMIT_SPI_NAMED, spi_named, ALLOWS_ACQUIRE},
 	{LIMIT_LARVAL_EXPIRED, larval_expired, ALLOWS_CLOSURE},
 	{LIMIT_CANNOT_CLEAN_UP, cannot_clean_up, ALLOWS_SPARED},

@@ -144,7 +144,7 @@ static bool no_larval_but_add(struct nlmsghdr *message, void *userdata)
 }
 
 /* As the ALLOCSPI behind the DELSA alone does it: a packet in between finds nothing. */
-static bool no_cover(struct nlmsghdr *message, void *userdata)
+static bool no_guard(struct nlmsghdr *message, void *userdata)
 {
 	const struct xfrm_userspi_info *info = NLMSG_DATA(message);
 
@@ -205,7 +205,7 @@ static bool leave_deletion_out(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_DELSA;
 }
 
-static bool deletes_cover(const struct nlmsghdr *message)
+static bool deletes_guard(const struct nlmsghdr *message)
 {
 	const struct xfrm_usersa_id *id = NLMSG_DATA(message);
 
@@ -218,7 +218,7 @@ static bool no_cleaning_after_two_failures(struct nlmsghdr *message, void *userd
 {
 	const struct run *run = userdata;
 
-	return run->scenario->fault.count != 2 || !deletes_cover(message);
+	return run->scenario->fault.count != 2 || !deletes_guard(message);
 }
 
 static bool no_cleaning_where_spi_is_named(struct nlmsghdr *message, void *userdata)
@@ -226,14 +226,14 @@ static bool no_cleaning_where_spi_is_named(struct nlmsghdr *message, void *userd
 	const struct explore_scenario *s = ((const struct run *)userdata)->scenario;
 
 	return !s->world->names_spi || !s->busy || s->fault.kind == FAKE_FAULT_NONE ||
-	       !deletes_cover(message);
+	       !deletes_guard(message);
 }
 
 static bool no_sweep(struct nlmsghdr *message, void *userdata)
 {
 	const struct run *run = userdata;
 
-	return !run->outcome->killed || run->stored || !deletes_cover(message);
+	return !run->outcome->killed || run->stored || !deletes_guard(message);
 }
 
 static bool no_sweep_after_failure(struct nlmsghdr *message, void *userdata)
@@ -241,7 +241,7 @@ static bool no_sweep_after_failure(struct nlmsghdr *message, void *userdata)
 	const struct run *run = userdata;
 
 	return !run->outcome->killed || run->scenario->fault.kind == FAKE_FAULT_NONE ||
-	       !deletes_cover(message);
+	       !deletes_guard(message);
 }
 
 /* Another reqid than its own, and an SPI that is reserved. */
@@ -279,7 +279,7 @@ static const struct explore_mutation mutations[] = {
 	{"does not fall back to software", no_software},
 	{"leaves no larval SA", no_larval},
 	{"leaves no larval SA and adds", no_larval_but_add},
-	{"does not cover the move", no_cover},
+	{"does not guard the move", no_guard},
 	{"leaves the larval SA in the way of packets", larval_in_the_way},
 	{"does not wait before the move", NULL, .broken_wait = 1},
 	{"does not wait after the move", NULL, .broken_wait = 2},

@@ -328,9 +328,9 @@ static void first_life(struct run *run)
 	fake_kernel_set_filter(run->fake, run->explore->filter, run);
 	fake_kernel_set_fault(run->fake, &run->scenario->fault);
 	if (run->scenario->busy && !world->spec.inbound)
-		migrator_cover(migrator, &move.id, 1);
+		migrator_guard(migrator, &move.id, 1);
 	migrator_run(migrator, &move);
-	if (migrator_uncover(migrator, &lost) && !run->killed)
+	if (migrator_unguard(migrator, &lost) && !run->killed)
 		restore(run, migrator, &lost);
 	run->outcome->fault_struck = run->scenario->fault.kind == FAKE_FAULT_NONE ||
 				     fake_kernel_messages(run->fake) > run->scenario->fault.message;

@@ -69,7 +69,7 @@ struct explore_disturbance {
 
 struct explore_scenario {
 	const struct explore_world *world;
-	/* Packets at every step, and replayed ones; and the SA is covered before its move, as the
+	/* Packets at every step, and replayed ones; and the SA is guarded before its move, as the
 	 * manager does with several. */
 	bool busy;
 	struct fake_fault fault;
@@ -98,9 +98,9 @@ enum explore_limit {
 	/* The IKE daemon is asked for an SA, and nothing else is wrong. The daemon stood still for
 	 * so long that larval SAs expired, just before it deleted the SA. */
 	LIMIT_STOOD_STILL,
-	/* ... or the SA stayed where it was, and a lookup that stood at the cover when that was
-	 * taken away lost the chain. Elsewhere the new SA is before the cover. */
-	LIMIT_STOOD_AT_COVER,
+	/* ... or the SA stayed where it was, and a lookup that stood at the guard when that was
+	 * taken away lost the chain. Elsewhere the new SA is before the guard. */
+	LIMIT_STOOD_AT_GUARD,
 	/* A packet whose template names the SPI came between the deletion and the larval SA in its
 	 * place, and made one itself: the IKE daemon is asked, and nothing else is wrong. */
 	LIMIT_SPI_NAMED,

@@ -48,7 +48,7 @@ static void take(const struct nlmsghdr *message, struct secret_arena *arena)
 		sa_image_wipe(&image);
 		(void)spd_makes_optional(&spd, &facts.description);
 	}
-	spd_take(&spd, message);
+	spd_handle(&spd, message);
 	spd_clear(&spd);
 }
 

@@ -23,7 +23,7 @@
 #define THRESHOLD 33
 #define TIMER 10
 #define APART 0x40000001u /* the reqid of larval SAs that no packet meets, exclusive or */
-#define COVER_SPI 77
+#define GUARD_SPI 77
 #define WITNESS_SPI 200
 
 enum told_kind {
@@ -31,7 +31,7 @@ enum told_kind {
 	SA,
 	LARVAL,   /* in the SA's place, by the migrator */
 	ACQUIRED, /* in the SA's place, by a packet */
-	COVER,    /* a larval SA of a reserved SPI */
+	GUARD,    /* a larval SA of a reserved SPI */
 	WITNESS,
 	THRESHOLDS, /* of events */
 };
@@ -107,8 +107,8 @@ static inline struct xfrm_usersa_info told_info(const struct told *told)
 	info.curlft.packets += (uint64_t)(int64_t)told->packets;
 	if (told->kind == LARVAL)
 		info.reqid ^= APART;
-	if (told->kind == COVER)
-		info.id.spi = htonl(COVER_SPI);
+	if (told->kind == GUARD)
+		info.id.spi = htonl(GUARD_SPI);
 	if (told->kind == WITNESS) {
 		info.id.daddr.a4 = info.saddr.a4 = htonl(INADDR_LOOPBACK);
 		info.id.spi = htonl(WITNESS_SPI);
@@ -222,7 +222,7 @@ static inline const char *id_text(const xfrm_address_t *daddr, __be32 spi)
 						   : " ?";
 	if (daddr->a4 != sa.id.daddr.a4)
 		return " ?";
-	return spi == sa.id.spi ? "" : ntohl(spi) == COVER_SPI ? " cover" : " ?";
+	return spi == sa.id.spi ? "" : ntohl(spi) == GUARD_SPI ? " guard" : " ?";
 }
 
 static inline const char *alloc_text(const struct scripted_request *request)
@@ -236,7 +236,7 @@ static inline const char *alloc_text(const struct scripted_request *request)
 	if (alloc->info.id.daddr.a4 == htonl(INADDR_LOOPBACK))
 		return reserved ? "witness reserved" : "witness";
 	if (alloc->info.reqid == sa.reqid)
-		return reserved ? "cover" : "?";
+		return reserved ? "guard" : "?";
 	return reserved ? "larval reserved" : "larval";
 }
 

@@ -13,7 +13,7 @@
 #include "fake-network.h"
 #include "manager/manager.h"
 #include "report/journal.h"
-#include "sa/placed.h"
+#include "sa/ownership.h"
 #include "sa/tracker-internal.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ struct bench {
 	struct secret_arena *arena;
 	struct fake_kernel *fake;
 	struct journal *journal;
-	struct placed *placed;
+	struct ownership *ownership;
 	struct rescue *rescue; /* NULL: none */
 	struct fake_network network;
 	struct nic nics[2]; /* the other one is behind no route, and not there at first */
@@ -93,7 +93,7 @@ static void start_manager(struct bench *b, const char *text)
 		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
 	environment.arena = b->arena;
 	environment.journal = b->journal;
-	environment.placed = b->placed;
+	environment.ownership = b->ownership;
 	environment.rescue = b->rescue;
 	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
 	environment.network = &b->network.network;
@@ -113,7 +113,7 @@ static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_s
 	assert_non_null(mkdtemp(b->directory));
 	snprintf(b->path, sizeof(b->path), "%s/placed", b->directory);
 	snprintf(b->orders_path, sizeof(b->orders_path), "%s/orders", b->directory);
-	assert_int_equal(placed_new(b->path, &b->placed), 0);
+	assert_int_equal(ownership_new(b->path, &b->ownership), 0);
 	(void)fake_kernel_add_nic(
 		b->fake, &(struct fake_nic){.ifindex = NIC, .name = "eth0", .capacity_in = 33});
 	b->nics[0] = (struct nic){.ifindex = NIC,
@@ -140,7 +140,7 @@ static inline void open_bench(struct bench *b)
 static void close_bench(struct bench *b)
 {
 	manager_free(b->manager);
-	placed_free(b->placed);
+	ownership_free(b->ownership);
 	journal_free(b->journal);
 	fake_kernel_free(b->fake);
 	secret_arena_free(b->arena);
@@ -221,7 +221,7 @@ static inline void add_other_nic(struct bench *b)
 	b->nics[1].ifindex = OTHER_NIC;
 	strcpy(b->nics[1].name, "eth1");
 	b->network.n = 2;
-	manager_look_anew(b->manager);
+	manager_reconfigure(b->manager);
 }
 
 static inline bool is_due(const struct bench *b, enum manager_work work)

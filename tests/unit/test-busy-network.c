@@ -12,7 +12,7 @@ static struct nic other_nic(int ifindex)
 
 static bool is_pass_pending(const struct bench *b)
 {
-	return schedule_is_pending(&b->manager->schedule, MANAGER_LOOK_ANEW);
+	return schedule_is_pending(&b->manager->schedule, MANAGER_RECONFIGURE);
 }
 
 /* A device that no SA leaves by and that offloads nothing. */
@@ -115,11 +115,11 @@ static void test_passes_are_spaced(void **state)
 	assert_true(schedule_next(&b.manager->schedule) <= b.now + 0.1 + 1e-9);
 	pass(&b, 0.2);
 	assert_false(is_pass_pending(&b));
-	b.manager->looked_anew_at = b.now;
-	b.manager->looked_anew_for = 1;
+	b.manager->reconfigured_at = b.now;
+	b.manager->reconfigured_for = 1;
 	manager_network_callbacks.routes(&changes, b.manager);
 	manager_network_callbacks.addresses(b.manager);
-	assert_true(b.manager->schedule.due[MANAGER_LOOK_ANEW] == b.now + 10);
+	assert_true(b.manager->schedule.due[MANAGER_RECONFIGURE] == b.now + 10);
 	pass(&b, 9);
 	assert_true(is_pass_pending(&b));
 	pass(&b, 1.1);

@@ -178,7 +178,7 @@ static void add_late(struct fake_kernel *k, enum fake_moment moment, unsigned st
 	unsigned n = fake_kernel_messages(k);
 
 	(void)step;
-	/* The cover is there, and the moves begin. */
+	/* The guard is there, and the moves begin. */
 	if (!late->added && n > 0 && moment == FAKE_AFTER_TRANSACT &&
 	    fake_kernel_message_type(k, n - 1) == XFRM_MSG_ALLOCSPI) {
 		fake_kernel_add_policy(k, &late->spec);

@@ -175,7 +175,7 @@ static void test_packet_within_migrate_state(void **state)
 
 static bool delete_larval(struct bench *b, struct fake_belief *belief)
 {
-	/* The cover is away already. */
+	/* The guard is away already. */
 	if (!fake_kernel_view(b->fake, belief).larval || fake_kernel_count(b->fake, true) != 1)
 		return false;
 	kernel_batch_clear(&b->batch);
@@ -278,7 +278,7 @@ static void restart(struct bench *b, struct fake_belief *belief, struct death *d
 }
 
 /* The deletion meets the SA, and the daemon dies before it is back: in the move, or after it, when
- * the covers are away and nothing of the move is left. */
+ * the guards are away and nothing of the move is left. */
 static void check_death(struct bench *b, bool in_move)
 {
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
@@ -342,11 +342,11 @@ static void test_death_with_a_larval_without_spi(void **state)
 
 static bool expire_and_send(struct bench *b, struct fake_belief *belief)
 {
-	/* The cover is there: what follows is the second reading. */
+	/* The guard is there: what follows is the second reading. */
 	if (fake_kernel_count(b->fake, true) != 1)
 		return false;
 	assert_int_equal(fake_ike_expire(b->fake, belief), 0);
-	/* One that names its SPI: the cover does not stand in for it. */
+	/* One that names its SPI: the guard does not stand in for it. */
 	(void)fake_kernel_send(b->fake, belief, 1, 100);
 	assert_true(fake_kernel_view(b->fake, belief).acquired);
 	return true;
@@ -581,7 +581,7 @@ static void test_made_anew_and_gone_before_it_is_put_back(void **state)
 /* The deletion before our DELSA, which then finds nothing: our larval SA is not in the way. */
 static bool delete_it(struct bench *b, struct fake_belief *belief)
 {
-	/* The cover is there, so that the next is the deletion. */
+	/* The guard is there, so that the next is the deletion. */
 	if (fake_kernel_count(b->fake, true) == 0)
 		return false;
 	assert_int_equal(fake_ike_delete(b->fake, belief), 0);
@@ -711,8 +711,8 @@ static unsigned count_messages(struct bench *b, uint16_t type)
 	return n;
 }
 
-/* One that cannot be put back for so long that its cover expires is covered again. */
-static void test_cover_expired(void **state)
+/* One that cannot be put back for so long that its guard expires is guarded again. */
+static void test_guard_expired(void **state)
 {
 	static const struct fake_fault no_memory = {
 		.kind = FAKE_FAULT_REFUSE, .message = 1, .count = 1000, .error = -ENOMEM};
@@ -735,7 +735,7 @@ static void test_cover_expired(void **state)
 	migrator_restore(migrator, &move);
 	assert_int_equal(move.result, MOVE_RESULT_LOST);
 	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 1);
-	/* As long as its cover is there it gets no other. */
+	/* As long as its guard is there it gets no other. */
 	fake_kernel_restart_counts(b->fake);
 	migrator_restore(migrator, &move);
 	assert_int_equal(move.result, MOVE_RESULT_LOST);
@@ -776,7 +776,7 @@ int main(void)
 		BENCH_TEST(test_spi_per_destination),
 		BENCH_TEST(test_interrupted_and_down),
 		BENCH_TEST(test_slot_of_another),
-		BENCH_TEST(test_cover_expired),
+		BENCH_TEST(test_guard_expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ static void open_late(struct bench *b, const char *text)
 	nic->late_free = nic->decrypts_late = true;
 	nic->capacity_in = 33;
 	snprintf(b->nics[0].driver, sizeof(b->nics[0].driver), "mlx5_core");
-	manager_look_anew(b->manager);
+	manager_reconfigure(b->manager);
 }
 
 /* So many packets every 20 ms. */

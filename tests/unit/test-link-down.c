@@ -609,7 +609,7 @@ static size_t check_some_owed(unsigned first)
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_kernel_send(b.fake, beliefs[i], 10, 100), 10);
-	/* The covers whose deletion was refused expire. */
+	/* The guards whose deletion was refused expire. */
 	assert_int_equal(
 		fake_kernel_check(b.fake,
 				  FAKE_CHECK_COUNTERS_MAY_DIFFER | FAKE_CHECK_LARVALS_MAY_STAY,

@@ -115,7 +115,7 @@ static void test_before(void **state)
 	close_bench(&b);
 }
 
-/* Several are made anew under covers that are made and taken away together. */
+/* Several are made anew under guards that are made and taken away together. */
 static void test_together(void **state)
 {
 	struct fake_belief *beliefs[10];

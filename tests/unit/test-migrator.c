@@ -43,7 +43,7 @@ static const int64_t no_default = -1, zero_default;
 
 /* The parts of a move that goes as it should. The arguments are members of struct told. */
 #define READ(...) {"GETSA", 0, {SA, __VA_ARGS__}}, {"GETAE", 0, {THRESHOLDS}}, {"."}
-#define COVERED READ(), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"}, READ()
+#define GUARDED READ(), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"}, READ()
 #define REMOVED_BUT(larval, ...) {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {SA, __VA_ARGS__}}, \
 		{"ALLOCSPI larval", larval}, {"."}
 #define REMOVED(...) REMOVED_BUT(0, __VA_ARGS__)
@@ -52,11 +52,11 @@ static const int64_t no_default = -1, zero_default;
 #define UPDATED(...) {"GETSA", 0, {LARVAL}}, {__VA_ARGS__}, {"."}
 #define WITNESS_AWAY {"ALLOCSPI witness reserved", 0, {WITNESS}}, {"."}, \
 		{"DELSA witness reserved"}, {"."}
-#define LEFTOVER {"ALLOCSPI larval reserved", 0, {COVER}}, {"."}
-#define COVER_AWAY {"wait"}, {"DELSA cover"}, {"."}
-#define COVERS_AWAY {"wait"}, {"DELSA cover"}, {"DELSA cover"}, {"."}, ASKED(SA)
-#define TWO_AWAY WITNESS_AWAY, COVERS_AWAY
-#define UNCOVERED WITNESS_AWAY, COVER_AWAY, ASKED(SA)
+#define LEFTOVER {"ALLOCSPI larval reserved", 0, {GUARD}}, {"."}
+#define GUARD_AWAY {"wait"}, {"DELSA guard"}, {"."}
+#define GUARDS_AWAY {"wait"}, {"DELSA guard"}, {"DELSA guard"}, {"."}, ASKED(SA)
+#define TWO_AWAY WITNESS_AWAY, GUARDS_AWAY
+#define UNGUARDED WITNESS_AWAY, GUARD_AWAY, ASKED(SA)
 /* clang-format on */
 
 static void check_outcome(const struct conversation *c, const struct move *move,
@@ -148,17 +148,17 @@ static void test_as_it_should(void **state)
 		{
 			.name = "promote, outbound",
 			.move = INTO_NIC(OUT),
-			.turns = TURNS(COVERED, REMOVED(.sequence = 120),
+			.turns = TURNS(GUARDED, REMOVED(.sequence = 120),
 				       UPDATED("UPDSA NIC out #120"), ASKED(SA, NIC, 121),
-				       UNCOVERED),
+				       UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
 			.name = "evict, outbound",
 			.move = OUT_OF_NIC(OUT),
-			.turns = TURNS(READ(NIC), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"},
+			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},
 				       READ(NIC), REMOVED(NIC, 120), UPDATED("UPDSA software #120"),
-				       ASKED(SA, 0, 121), UNCOVERED),
+				       ASKED(SA, 0, 121), UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .sequence = 121},
 		},
 		{
@@ -344,11 +344,11 @@ static void test_what_is_read(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
-			.name = "no cover",
+			.name = "no guard",
 			.move = INTO_NIC(OUT),
-			.turns = TURNS(READ(), {"ALLOCSPI cover", -ENOMEM}, {"."}),
+			.turns = TURNS(READ(), {"ALLOCSPI guard", -ENOMEM}, {"."}),
 			.outcome = {MOVE_RESULT_FAILED, -ENOMEM,
-				    "it cannot be covered by a larval SA", .sequence = 100},
+				    "it cannot be guarded by a larval SA", .sequence = 100},
 		},
 	};
 
@@ -380,8 +380,8 @@ static void test_migrate_state(void **state)
 			.name = "promote, outbound",
 			.move = INTO_NIC_KEPT(OUT),
 			.migrate_state = -ESRCH,
-			.turns = TURNS(COVERED, {"MIGRATE_STATE NIC out"}, {"."},
-				       ASKED(SA, NIC, 102), COVER_AWAY, ASKED(SA, NIC)),
+			.turns = TURNS(GUARDED, {"MIGRATE_STATE NIC out"}, {"."},
+				       ASKED(SA, NIC, 102), GUARD_AWAY, ASKED(SA, NIC)),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 102,
 				    .image = 102},
 		},
@@ -476,7 +476,7 @@ static void test_removal(void **state)
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ETIMEDOUT},
 				       {"DELSA", -ETIMEDOUT}, {"ALLOCSPI larval", -ETIMEDOUT},
 				       {".", -EIO}, ASKED(SA, 0, 101), LEFTOVER, {"DELSA witness"},
-				       {"."}, WITNESS_AWAY, COVER_AWAY),
+				       {"."}, WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, -EIO, .sequence = 101},
 		},
 		{
@@ -484,14 +484,14 @@ static void test_removal(void **state)
 			.move = INTO_NIC_KEPT(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
 				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, GONE, LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_GONE, -EIO, .sequence = 100},
 		},
 		{
 			.name = "not answered, and its place is held",
 			.move = INTO_NIC(OUT),
 			.turns =
-				TURNS(COVERED, {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
+				TURNS(GUARDED, {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
 				      {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, ASKED(LARVAL),
 				      UPDATED("UPDSA software #1048676"), ASKED(SA, 0, 1048676),
 				      LEFTOVER, TWO_AWAY),
@@ -500,7 +500,7 @@ static void test_removal(void **state)
 		{
 			.name = "not answered after the deletion",
 			.move = INTO_NIC(OUT),
-			.turns = TURNS(COVERED, {"ALLOCSPI witness", -ENOENT},
+			.turns = TURNS(GUARDED, {"ALLOCSPI witness", -ENOENT},
 				       {"DELSA", 0, {SA, .sequence = 120}},
 				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO},
 				       UPDATED("UPDSA NIC out #120"), ASKED(SA, NIC, 120), LEFTOVER,
@@ -520,7 +520,7 @@ static void test_removal(void **state)
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness"}, {"DELSA", -ESRCH},
 				       {"ALLOCSPI larval", -ENOENT}, {"."}, LEFTOVER,
-				       {"DELSA witness"}, {"."}, WITNESS_AWAY, COVER_AWAY),
+				       {"DELSA witness"}, {"."}, WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
 		},
 		{
@@ -528,7 +528,7 @@ static void test_removal(void **state)
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ESRCH},
 				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, GONE, LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
 		},
 		{
@@ -537,7 +537,7 @@ static void test_removal(void **state)
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT},
 				       {"DELSA", -ENOMEM, .text = "no"},
 				       {"ALLOCSPI larval", -ENOENT}, {"."}, LEFTOVER, WITNESS_AWAY,
-				       COVER_AWAY),
+				       GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, -ENOMEM, "no", .sequence = 100},
 		},
 		{
@@ -554,35 +554,35 @@ static void test_removal(void **state)
 			.turns =
 				TURNS(READ(), {"ALLOCSPI witness", -ENOENT},
 				      {"DELSA", 0, {ACQUIRED}}, {"ALLOCSPI larval", -ENOENT}, {"."},
-				      ASKED(SA, 0, 101), LEFTOVER, WITNESS_AWAY, COVER_AWAY),
+				      ASKED(SA, 0, 101), LEFTOVER, WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 101},
 		},
 		{
 			.name = "a packet's larval SA before it, and then in its place",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", 0, {ACQUIRED}}, LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 100},
 		},
 		{
 			.name = "two packets' larval SAs before it",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", 0, {SA}}, LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
 			.name = "a packet's larval SA before it, and nobody knows of what",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", -EIO, {ACQUIRED}},
-				       LEFTOVER, WITNESS_AWAY, COVER_AWAY),
+				       LEFTOVER, WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
 			.name = "a packet's larval SA before it, and no answer then",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(MISSED, UNREAD, UNREAD, UNREAD, UNREAD, LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
@@ -590,7 +590,7 @@ static void test_removal(void **state)
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
 				       {"ALLOCSPI larval", -ENOENT}, {".", -EIO}, GONE, LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_GONE, -EIO, .sequence = 100},
 		},
 		{
@@ -598,7 +598,7 @@ static void test_removal(void **state)
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
 				       {"ALLOCSPI larval", -ENOENT}, {"."}, LEFTOVER, WITNESS_AWAY,
-				       COVER_AWAY),
+				       GUARD_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, -ETIMEDOUT, .sequence = 100},
 		},
 		{
@@ -608,7 +608,7 @@ static void test_removal(void **state)
 				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, ASKED(LARVAL),
 				       {"GETSA", 0, {LARVAL}}, {"UPDSA software #100", -ETIMEDOUT},
 				       {".", -EIO}, ASKED(SA, 0, 100), ASKED(SA, 0, 101), LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 101},
 		},
 		{
@@ -642,11 +642,11 @@ static void test_removal(void **state)
 		{
 			.name = "without a notification, outbound",
 			.move = INTO_NIC(OUT),
-			.turns = TURNS(COVERED, {"ALLOCSPI witness", -ENOENT}, {"DELSA"},
+			.turns = TURNS(GUARDED, {"ALLOCSPI witness", -ENOENT}, {"DELSA"},
 				       {"ALLOCSPI larval"}, {"."},
 				       {"GETSA", 0, {LARVAL}, .stored = "#100 7"},
 				       {"UPDSA NIC out #1048676"}, {"."}, ASKED(SA, NIC, 1048676),
-				       UNCOVERED),
+				       UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 1048676},
 		},
 		{
@@ -660,18 +660,18 @@ static void test_removal(void **state)
 		{
 			.name = "a notification that is too large",
 			.move = INTO_NIC(OUT),
-			.turns = TURNS(COVERED, REMOVED(NIC, 120, .fault = TOO_LARGE),
+			.turns = TURNS(GUARDED, REMOVED(NIC, 120, .fault = TOO_LARGE),
 				       UPDATED("UPDSA NIC out #1048676"), GONE, WITNESS_AWAY,
-				       COVER_AWAY, GONE),
+				       GUARD_AWAY, GONE),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 100},
 		},
 		{
 			.name = "a packet was faster",
 			.move = INTO_NIC(OUT),
-			.turns = TURNS(COVERED, REMOVED_BUT(-ENOENT, .sequence = 120),
+			.turns = TURNS(GUARDED, REMOVED_BUT(-ENOENT, .sequence = 120),
 				       ASKED(ACQUIRED), UPDATED("UPDSA NIC out #120"),
 				       ASKED(SA, NIC, 120), LEFTOVER, WITNESS_AWAY, {"wait"},
-				       {"DELSA cover"}, {"DELSA cover"}, {"."}, ASKED(SA)),
+				       {"DELSA guard"}, {"DELSA guard"}, {"."}, ASKED(SA)),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 120},
 		},
 		{
@@ -679,7 +679,7 @@ static void test_removal(void **state)
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), REMOVED_BUT(-ENOMEM, .sequence = 120),
 				       {"NEWSA NIC in #120"}, {"."}, ASKED(SA, NIC, 120), LEFTOVER,
-				       WITNESS_AWAY, COVER_AWAY),
+				       WITNESS_AWAY, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 120},
 		},
 	};
@@ -691,9 +691,9 @@ static void test_removal(void **state)
 /* ---- 3. install ---- */
 
 #define REMOVED_IN READ(), REMOVED(.sequence = 120)
-#define REMOVED_OUT COVERED, REMOVED(.sequence = 120)
+#define REMOVED_OUT GUARDED, REMOVED(.sequence = 120)
 #define NO_LARVAL READ(), REMOVED_BUT(-ENOMEM, .sequence = 120)
-#define TIDY_WITHOUT_LARVAL LEFTOVER, WITNESS_AWAY, COVER_AWAY
+#define TIDY_WITHOUT_LARVAL LEFTOVER, WITNESS_AWAY, GUARD_AWAY
 
 static void test_installation(void **state)
 {
@@ -743,7 +743,7 @@ static void test_installation(void **state)
 			.turns = TURNS(REMOVED_OUT, {"GETSA", 0, {LARVAL}},
 				       {"UPDSA NIC out #120", -ETIMEDOUT}, {".", -EIO},
 				       ASKED(LARVAL), UPDATED("UPDSA software #120"),
-				       ASKED(SA, 0, 120), UNCOVERED),
+				       ASKED(SA, 0, 120), UNGUARDED),
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 120},
 		},
 		{
@@ -752,7 +752,7 @@ static void test_installation(void **state)
 			.turns = TURNS(REMOVED_OUT, {"GETSA", 0, {LARVAL}},
 				       {"UPDSA NIC out #120", -ETIMEDOUT}, {".", -EIO},
 				       ASKED(ACQUIRED), UPDATED("UPDSA software #1048696"),
-				       ASKED(SA, 0, 1048696), UNCOVERED),
+				       ASKED(SA, 0, 1048696), UNGUARDED),
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 1048696},
 		},
 		{
@@ -779,7 +779,7 @@ static void test_installation(void **state)
 				       {"dump", 0, {LARVAL}}, {"GETSA", -ESRCH},
 				       {"UPDSA NIC out #120", -ESRCH}, {"."}, ASKED(ACQUIRED),
 				       {"dump", 0, {LARVAL}}, UPDATED("UPDSA software #120"),
-				       ASKED(SA, 0, 120), UNCOVERED),
+				       ASKED(SA, 0, 120), UNGUARDED),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 120},
 		},
 		{
@@ -787,14 +787,14 @@ static void test_installation(void **state)
 			.move = INTO_NIC_KEPT(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH},
 				       {"UPDSA NIC out #120", -ESRCH}, {"."}, GONE, WITNESS_AWAY,
-				       COVER_AWAY, GONE),
+				       GUARD_AWAY, GONE),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
 			.name = "the IKE daemon deleted it, and a packet came between",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH}, {"UPDSA NIC out #120"},
-				       {"."}, {"DELSA"}, {"."}, UNCOVERED),
+				       {"."}, {"DELSA"}, {"."}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
@@ -817,11 +817,11 @@ static void test_installation(void **state)
 		{
 			.name = "evicted without an answer, and a packet was there",
 			.move = OUT_OF_NIC(OUT),
-			.turns = TURNS(READ(NIC), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"},
+			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},
 				       READ(NIC), REMOVED(NIC, 120), {"GETSA", 0, {LARVAL}},
 				       {"UPDSA software #120", -ETIMEDOUT}, {".", -EIO},
 				       ASKED(ACQUIRED), UPDATED("UPDSA software #120"),
-				       ASKED(SA, 0, 120), UNCOVERED),
+				       ASKED(SA, 0, 120), UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .sequence = 120},
 		},
 		{
@@ -844,7 +844,7 @@ static void test_installation(void **state)
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
-				      {"."}, {"dump", 0, {ACQUIRED}}, {"DELSA"}, {"."}, UNCOVERED),
+				      {"."}, {"dump", 0, {ACQUIRED}}, {"DELSA"}, {"."}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
@@ -852,7 +852,7 @@ static void test_installation(void **state)
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
-				      {"."}, {"dump", 0, {LARVAL}}, ASKED(SA, NIC, 121), UNCOVERED),
+				      {"."}, {"dump", 0, {LARVAL}}, ASKED(SA, NIC, 121), UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
@@ -860,7 +860,7 @@ static void test_installation(void **state)
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
-				      {"."}, {"dump", -EIO}, ASKED(SA, NIC, 121), UNCOVERED),
+				      {"."}, {"dump", -EIO}, ASKED(SA, NIC, 121), UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
@@ -868,7 +868,7 @@ static void test_installation(void **state)
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH},
 				       {"UPDSA NIC out #120", -ESRCH}, {"."}, ASKED(ACQUIRED),
-				       {"dump", 0, {ACQUIRED}}, UNCOVERED),
+				       {"dump", 0, {ACQUIRED}}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
@@ -928,7 +928,7 @@ static void test_an_sa_in_its_place(void **state)
 				       {"UPDSA NIC out #120"}, {"."}, {"GETSA"},
 				       {"UPDSA software #1048581 threshold 0"}, {"."},
 				       ASKED(SA, 0, 6, .later = 1), {"NEWAE #1048696"}, {"."},
-				       UNCOVERED),
+				       UNGUARDED),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 6},
 		},
 		{
@@ -987,7 +987,7 @@ static void test_an_sa_in_its_place(void **state)
 				       {"UPDSA NIC out #120"}, {"."}, {"GETSA", 0, {ACQUIRED}},
 				       {"UPDSA software #1048581 threshold 0", -ENOMEM}, {"."},
 				       {"GETSA"}, {"UPDSA software #1048581 threshold 0"}, {"."},
-				       {"DELSA"}, {"."}, GONE, UNCOVERED),
+				       {"DELSA"}, {"."}, GONE, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
@@ -1084,15 +1084,15 @@ static void test_verification(void **state)
 			.name = "made anew from older numbers",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(SA, NIC, 119), {"NEWAE #1048696"}, {"."},
-				       UNCOVERED),
+				       UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 119},
 		},
 		{
 			.name = "made anew from much older numbers, and its image is kept",
 			.move = INTO_NIC_KEPT(OUT),
-			.turns = TURNS(COVERED, REMOVED(.sequence = 2000000),
+			.turns = TURNS(GUARDED, REMOVED(.sequence = 2000000),
 				       UPDATED("UPDSA NIC out #2000000"), ASKED(SA, NIC, 1),
-				       {"NEWAE #3048576"}, {"."}, UNCOVERED),
+				       {"NEWAE #3048576"}, {"."}, UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 1,
 				    .image = 3048576},
 		},
@@ -1111,7 +1111,7 @@ static void test_verification(void **state)
 			.turns = TURNS(PROMOTED_OUT, ASKED(SA, 0, 1, .later = 1),
 				       {"NEWAE #1048696", -ENOMEM}, {"."}, {"NEWAE #2097272"},
 				       {".", -EIO}, {"NEWAE #3145848", -ENOMEM}, {"."},
-				       {"NEWAE #4194424", -ENOMEM}, {"."}, UNCOVERED),
+				       {"NEWAE #4194424", -ENOMEM}, {"."}, UNGUARDED),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 1},
 		},
 	};
@@ -1162,7 +1162,7 @@ static void test_probe(void **state)
 			.name = "made anew while it was not known whether it was deleted",
 			.move = INTO_NIC(OUT),
 			.turns =
-				TURNS(COVERED, {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
+				TURNS(GUARDED, {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
 				      {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO},
 				      ASKED(SA, 0, 5, .later = 1), ASKED(SA, 0, 6, .later = 1),
 				      {"NEWAE #2097252"}, {"."}, LEFTOVER, TWO_AWAY),
@@ -1212,7 +1212,7 @@ static void test_masked(void **state)
 			.name = "deleted, after the kernel moved the SA",
 			.move = INTO_NIC(OUT),
 			.migrate_state = -ESRCH,
-			.turns = TURNS(COVERED, {"MIGRATE_STATE NIC out"}, {"."}, ASKED(ACQUIRED),
+			.turns = TURNS(GUARDED, {"MIGRATE_STATE NIC out"}, {"."}, ASKED(ACQUIRED),
 				       {"wait"}, UNMASKED(NIC), ASKED(SA, NIC, 126), LEFTOVER,
 				       TWO_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 126},
@@ -1234,7 +1234,7 @@ static void test_masked(void **state)
 				       {"DELSA", 0, {SA, NIC, 130}}, {"ALLOCSPI larval"}, {"."},
 				       {"GETSA", 0, {LARVAL}, .stored = "exact #130 7"},
 				       {"UPDSA NIC out #130"}, {"."}, ASKED(SA, NIC, 129),
-				       {"NEWAE #1048706"}, {"."}, UNCOVERED),
+				       {"NEWAE #1048706"}, {"."}, UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 129},
 		},
 		{
@@ -1245,7 +1245,7 @@ static void test_masked(void **state)
 				      {"ALLOCSPI witness", -ENOENT},
 				      {"DELSA", 0, {SA, NIC, 130, .fault = TOO_LARGE}},
 				      {"ALLOCSPI larval"}, {"."}, UPDATED("UPDSA NIC out #1048701"),
-				      ASKED(SA, NIC, 1048701), UNCOVERED),
+				      ASKED(SA, NIC, 1048701), UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 1048701},
 		},
 		{
@@ -1254,7 +1254,7 @@ static void test_masked(void **state)
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, HIDDEN(0),
 				       {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {SA, 0, 130}},
 				       {"ALLOCSPI larval"}, {"."}, UPDATED("UPDSA software #130"),
-				       ASKED(SA, 0, 130), UNCOVERED),
+				       ASKED(SA, 0, 130), UNGUARDED),
 			.outcome = {MOVE_RESULT_SILENT, .sequence = 130},
 		},
 		{
@@ -1273,35 +1273,35 @@ static void test_masked(void **state)
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, HIDDEN(NIC),
 				       {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {ACQUIRED}},
 				       {"ALLOCSPI larval"}, {"."}, ASKED(LARVAL), {"DELSA"}, {"."},
-				       GONE, UNCOVERED),
+				       GONE, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
 			.name = "there is no SA",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
-				       {"dump", 0, {ACQUIRED}}, UNCOVERED),
+				       {"dump", 0, {ACQUIRED}}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
 			.name = "not all SAs are told",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
-				       {"dump", -EIO, {SA, NIC, 125}}, UNCOVERED),
+				       {"dump", -EIO, {SA, NIC, 125}}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
 			.name = "the SA is too large",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
-				       {"dump", 0, {SA, NIC, 125, .fault = TOO_LARGE}}, UNCOVERED),
+				       {"dump", 0, {SA, NIC, 125, .fault = TOO_LARGE}}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
 			.name = "the SA cannot be made again",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
-				       {"dump", 0, {SA, .fault = UNKNOWN}}, UNCOVERED),
+				       {"dump", 0, {SA, .fault = UNKNOWN}}, UNGUARDED),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
@@ -1309,7 +1309,7 @@ static void test_masked(void **state)
 			.move = anew,
 			.turns = TURNS({"GETSA", 0, {ACQUIRED}}, {"GETAE", 0, {THRESHOLDS}}, {"."},
 				       UNMASKED(NIC), ASKED(SA, NIC, 126), LEFTOVER, WITNESS_AWAY,
-				       COVER_AWAY),
+				       GUARD_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .unread = true,
 				    .sequence = 126},
 		},
@@ -1328,7 +1328,7 @@ static void test_masked(void **state)
 		{
 			.name = "another one before the SA that was made anew where it is",
 			.move = anew,
-			.turns = TURNS(READ(NIC), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"},
+			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},
 				       READ(NIC), REMOVED(NIC, 120), UPDATED("UPDSA NIC out #120"),
 				       ASKED(ACQUIRED), {"wait"}, UNMASKED(NIC),
 				       ASKED(SA, NIC, 126), LEFTOVER, TWO_AWAY),
@@ -1338,9 +1338,9 @@ static void test_masked(void **state)
 			.name = "behind the SA, which is made anew where it is",
 			.move = anew,
 			.migrate_state = -ESRCH,
-			.turns = TURNS(READ(NIC), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"},
+			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},
 				       READ(NIC), REMOVED(NIC, 120), UPDATED("UPDSA NIC out #120"),
-				       ASKED(SA, NIC, 121), UNCOVERED),
+				       ASKED(SA, NIC, 121), UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 	};
@@ -1371,16 +1371,16 @@ static void test_restoration(void **state)
 				 .larval = true,
 				 .exact = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(LARVAL),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(LARVAL),
 				       UPDATED("UPDSA software #120"), ASKED(SA, 0, 120),
-				       COVER_AWAY, ASKED(SA)),
+				       GUARD_AWAY, ASKED(SA)),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 120},
 		},
 		{
-			.name = "outbound, without a cover",
+			.name = "outbound, without a guard",
 			.move = {.target.direction = SA_DIRECTION_OUT, .larval = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", -ENOMEM}, {"."}, ASKED(LARVAL),
+			.turns = TURNS({"ALLOCSPI guard", -ENOMEM}, {"."}, ASKED(LARVAL),
 				       UPDATED("UPDSA software #1048696"), ASKED(SA, 0, 1048696)),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 1048696},
 		},
@@ -1392,10 +1392,10 @@ static void test_restoration(void **state)
 				 .interrupted = true,
 				 .offered = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(ACQUIRED),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(ACQUIRED),
 				       {"dump"}, UPDATED("UPDSA software #268435576", -ESRCH),
 				       ASKED(LARVAL), UPDATED("UPDSA software #268435576"),
-				       ASKED(SA, 0, 268435576), LEFTOVER, COVERS_AWAY),
+				       ASKED(SA, 0, 268435576), LEFTOVER, GUARDS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 268435576},
 		},
 		{
@@ -1404,10 +1404,10 @@ static void test_restoration(void **state)
 				 .larval = true,
 				 .interrupted = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(ACQUIRED),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(ACQUIRED),
 				       {"dump"}, UPDATED("UPDSA software #269484152", -ESRCH),
 				       ASKED(ACQUIRED), UPDATED("UPDSA software #269484152"),
-				       ASKED(SA, 0, 269484152), LEFTOVER, COVERS_AWAY),
+				       ASKED(SA, 0, 269484152), LEFTOVER, GUARDS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 269484152},
 		},
 		{
@@ -1417,10 +1417,10 @@ static void test_restoration(void **state)
 				 .exact = true,
 				 .interrupted = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(LARVAL),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(LARVAL),
 				       UPDATED("UPDSA software #120", -ESRCH), ASKED(ACQUIRED),
 				       {"dump"}, UPDATED("UPDSA software #268435576"),
-				       ASKED(SA, 0, 268435576), LEFTOVER, COVERS_AWAY),
+				       ASKED(SA, 0, 268435576), LEFTOVER, GUARDS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 268435576},
 		},
 		{
@@ -1429,7 +1429,7 @@ static void test_restoration(void **state)
 				 .larval = true,
 				 .interrupted = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(ACQUIRED),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(ACQUIRED),
 				       {"dump", 0, {SA, 0, 130}}, {"wait"}, UNMASKED(0),
 				       ASKED(SA, 0, 131), LEFTOVER, TWO_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 131},
@@ -1440,7 +1440,7 @@ static void test_restoration(void **state)
 				 .larval = true,
 				 .interrupted = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(ACQUIRED),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(ACQUIRED),
 				       {"dump", 0, {SA, 0, 130}}, {"wait"}, HIDDEN(0),
 				       {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {SA, 0, 130}},
 				       {"ALLOCSPI larval"}, {"."},
@@ -1456,7 +1456,7 @@ static void test_restoration(void **state)
 				 .interrupted = true},
 			.restored = 120,
 			.turns = TURNS(ASKED(ACQUIRED), {"dump"}, UPDATED("UPDSA software #120"),
-				       ASKED(SA, 0, 120), LEFTOVER, COVER_AWAY),
+				       ASKED(SA, 0, 120), LEFTOVER, GUARD_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 120},
 		},
 		{
@@ -1465,8 +1465,8 @@ static void test_restoration(void **state)
 				 .larval = true,
 				 .exact = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(SA, 0, 119),
-				       ASKED(SA, 0, 119), {"NEWAE #1048696"}, {"."}, COVER_AWAY,
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(SA, 0, 119),
+				       ASKED(SA, 0, 119), {"NEWAE #1048696"}, {"."}, GUARD_AWAY,
 				       ASKED(SA)),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 119},
 		},
@@ -1477,8 +1477,8 @@ static void test_restoration(void **state)
 				 .exact = true,
 				 .interrupted = true},
 			.restored = 120,
-			.turns = TURNS({"ALLOCSPI cover", 0, {COVER}}, {"."}, ASKED(SA, 0, 121),
-				       ASKED(SA, 0, 122), LEFTOVER, COVERS_AWAY),
+			.turns = TURNS({"ALLOCSPI guard", 0, {GUARD}}, {"."}, ASKED(SA, 0, 121),
+				       ASKED(SA, 0, 122), LEFTOVER, GUARDS_AWAY),
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 122},
 		},
 		{
@@ -1521,38 +1521,38 @@ static void test_group(void **state)
 
 	(void)state;
 	open_conversation(&c, -EINVAL, TIMER);
-	expect(&c, "cover", TURNS(ASKED(SA), {"ALLOCSPI cover", 0, {COVER}}, {"."}, {"wait"}));
-	migrator_cover(c.migrator, &id, 1);
+	expect(&c, "guard", TURNS(ASKED(SA), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"}));
+	migrator_guard(c.migrator, &id, 1);
 	expect_end(&c);
 	move = move_it(&c, "move", (struct move)INTO_NIC(OUT),
 		       TURNS(READ(), REMOVED(.sequence = 120), UPDATED("UPDSA NIC out #120"),
 			     ASKED(SA, NIC, 121)));
 	check_number(&c, move.result, MOVE_RESULT_DONE);
-	expect(&c, "uncover", TURNS(UNCOVERED));
-	assert_false(migrator_uncover(c.migrator, &lost));
+	expect(&c, "unguard", TURNS(UNGUARDED));
+	assert_false(migrator_unguard(c.migrator, &lost));
 	expect_end(&c);
-	assert_false(migrator_uncover(c.migrator, &lost));
+	assert_false(migrator_unguard(c.migrator, &lost));
 
-	/* None of them can be covered in advance. */
-	migrator_cover(c.migrator, &id, 0);
+	/* None of them can be guarded in advance. */
+	migrator_guard(c.migrator, &id, 0);
 	move = move_it(&c, "move", (struct move)INTO_NIC(OUT),
-		       TURNS(COVERED, REMOVED(.sequence = 120), UPDATED("UPDSA NIC out #120"),
+		       TURNS(GUARDED, REMOVED(.sequence = 120), UPDATED("UPDSA NIC out #120"),
 			     ASKED(SA, NIC, 121)));
 	check_number(&c, move.result, MOVE_RESULT_DONE);
-	expect(&c, "uncover", TURNS(UNCOVERED));
-	assert_false(migrator_uncover(c.migrator, &lost));
+	expect(&c, "unguard", TURNS(UNGUARDED));
+	assert_false(migrator_unguard(c.migrator, &lost));
 	expect_end(&c);
 
 	move = move_it(&c, "alone", (struct move)INTO_NIC(OUT),
-		       TURNS(PROMOTED_OUT, ASKED(SA, NIC, 121), UNCOVERED));
+		       TURNS(PROMOTED_OUT, ASKED(SA, NIC, 121), UNGUARDED));
 	check_number(&c, move.result, MOVE_RESULT_DONE);
 	close_conversation(&c);
 }
 
 #define UNMADE UPDATED("UPDSA software #120", -ENOMEM), ASKED(LARVAL)
 
-/* The cover stays as long as its SA is owed, whatever else is moved. */
-static void test_cover_of_one_that_is_owed(void **state)
+/* The guard stays as long as its SA is owed, whatever else is moved. */
+static void test_guard_of_one_that_is_owed(void **state)
 {
 	struct conversation c;
 	struct move owed, lost;
@@ -1563,22 +1563,22 @@ static void test_cover_of_one_that_is_owed(void **state)
 		       TURNS(REMOVED_OUT, UPDATED("UPDSA NIC out #120", -EINVAL), UNMADE, UNMADE,
 			     UNMADE, UNMADE));
 	check_number(&c, owed.result, MOVE_RESULT_LOST);
-	expect(&c, "covers stay", TURNS({}));
-	assert_false(migrator_uncover(c.migrator, &lost));
+	expect(&c, "guards stay", TURNS({}));
+	assert_false(migrator_unguard(c.migrator, &lost));
 	expect_end(&c);
 
 	expect(&c, "lost again",
-	       TURNS({"GETSA cover", 0, {COVER}}, {"."}, ASKED(LARVAL), UNMADE, UNMADE,
+	       TURNS({"GETSA guard", 0, {GUARD}}, {"."}, ASKED(LARVAL), UNMADE, UNMADE,
 		     UPDATED("UPDSA software #120", -ENOMEM),
 		     {"GETSA", 0, {LARVAL}, .stored = "exact #120 7"}, {"."}));
 	migrator_restore(c.migrator, &owed);
 	expect_end(&c);
 	check_number(&c, owed.result, MOVE_RESULT_LOST);
 
-	/* The cover expired. */
+	/* The guard expired. */
 	expect(&c, "restored",
-	       TURNS({"GETSA cover", -ESRCH}, {"."}, {"ALLOCSPI cover", 0, {COVER}}, {"."},
-		     ASKED(LARVAL), UPDATED("UPDSA software #120"), ASKED(SA, 0, 120), UNCOVERED));
+	       TURNS({"GETSA guard", -ESRCH}, {"."}, {"ALLOCSPI guard", 0, {GUARD}}, {"."},
+		     ASKED(LARVAL), UPDATED("UPDSA software #120"), ASKED(SA, 0, 120), UNGUARDED));
 	migrator_restore(c.migrator, &owed);
 	expect_end(&c);
 	check_number(&c, owed.result, MOVE_RESULT_REFUSED);
@@ -1593,9 +1593,9 @@ static void test_cover_of_one_that_is_owed(void **state)
 		UNMADE_ANEW, ASKED(LARVAL), UNMADE_ANEW, ASKED(LARVAL)
 /* clang-format on */
 
-/* The cover is away, and a packet's larval SA is found that names the SPI. It is gone when it is to
+/* The guard is away, and a packet's larval SA is found that names the SPI. It is gone when it is to
  * be deleted, and the kernel cannot make the SA again that was deleted instead. */
-static void test_lost_when_it_is_uncovered(void **state)
+static void test_lost_when_it_is_unguarded(void **state)
 {
 	const struct move kept = INTO_NIC_KEPT(OUT);
 	struct conversation c;
@@ -1604,7 +1604,7 @@ static void test_lost_when_it_is_uncovered(void **state)
 	(void)state;
 	open_conversation(&c, -EINVAL, TIMER);
 	move = move_it(&c, "lost", kept,
-		       TURNS(PROMOTED_OUT, ASKED(SA, NIC, 121), WITNESS_AWAY, COVER_AWAY,
+		       TURNS(PROMOTED_OUT, ASKED(SA, NIC, 121), WITNESS_AWAY, GUARD_AWAY,
 			     ASKED(ACQUIRED), LOST_UNMASKED));
 	check_number(&c, move.result, MOVE_RESULT_LOST);
 	check_number(&c, sa_image_output_sequence(&move.image), 130);
@@ -1615,7 +1615,7 @@ static void test_lost_when_it_is_uncovered(void **state)
 
 static void test_unmask(void **state)
 {
-	struct sa_id ids[COVERED_MAX + 1];
+	struct sa_id ids[GUARDED_MAX + 1];
 	struct conversation c;
 	struct move lost = {};
 
@@ -1639,7 +1639,7 @@ static void test_unmask(void **state)
 	ids[0].spi++;
 	expect(&c, "the second one",
 	       TURNS({"wait"}, {"GETSA ?"}, {"GETSA", 0, {ACQUIRED}}, {"."}, UNMASKED(NIC),
-		     ASKED(SA, NIC, 126), LEFTOVER, WITNESS_AWAY, COVER_AWAY));
+		     ASKED(SA, NIC, 126), LEFTOVER, WITNESS_AWAY, GUARD_AWAY));
 	assert_false(migrator_unmask(c.migrator, ids, 2, &lost));
 	expect_end(&c);
 	ids[0].spi--;
@@ -1676,7 +1676,7 @@ static void test_no_witness(void **state)
 	move = move_it(&c, "gone before, so that it was free", (struct move)INTO_NIC(IN),
 		       TURNS(READ(), {"ALLOCSPI witness"}, {"DELSA", -ESRCH},
 			     {"ALLOCSPI larval", -ENOENT}, {"."}, LEFTOVER, {"DELSA witness"},
-			     {"."}, WITNESS_AWAY, COVER_AWAY));
+			     {"."}, WITNESS_AWAY, GUARD_AWAY));
 	check_number(&c, move.result, MOVE_RESULT_GONE);
 	move = move_it(&c, "with the witness", (struct move)INTO_NIC(IN),
 		       TURNS(READ(), {"ALLOCSPI witness"}, {"DELSA", 0, {SA, .sequence = 120}},
@@ -1846,7 +1846,7 @@ static void test_sweep_and_reinstate(void **state)
 
 	(void)state;
 	open_conversation(&c, -EINVAL, TIMER);
-	expect(&c, "sweep", TURNS({"dump", 0, {COVER}}, COVER_AWAY));
+	expect(&c, "sweep", TURNS({"dump", 0, {GUARD}}, GUARD_AWAY));
 	migrator_sweep(c.migrator);
 	expect_end(&c);
 
@@ -1884,8 +1884,8 @@ int main(void)
 		cmocka_unit_test(test_masked),
 		cmocka_unit_test(test_restoration),
 		cmocka_unit_test(test_group),
-		cmocka_unit_test(test_cover_of_one_that_is_owed),
-		cmocka_unit_test(test_lost_when_it_is_uncovered),
+		cmocka_unit_test(test_guard_of_one_that_is_owed),
+		cmocka_unit_test(test_lost_when_it_is_unguarded),
 		cmocka_unit_test(test_unmask),
 		cmocka_unit_test(test_no_witness),
 		cmocka_unit_test(test_kernel_that_evicts_only),

@@ -215,7 +215,7 @@ static void check_waits(const char *retry, const double *waits, size_t n)
 		assert_false(is_refused(&b, belief, NULL));
 		assert_true(nics_expire(b.manager->nics));
 		assert_false(nics_expire(b.manager->nics));
-		manager_look_anew(b.manager);
+		manager_reconfigure(b.manager);
 	}
 	close_bench(&b);
 }
@@ -274,7 +274,7 @@ static void test_refused_shapes(void **state)
 			b.now = at[i] + 10;
 			assert_true(nics_expire(b.manager->nics));
 		}
-		manager_look_anew(b.manager);
+		manager_reconfigure(b.manager);
 		work(&b, 1.0, beliefs[taken]);
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[taken]).ifindex, NIC);
 		check_forgotten(&b, beliefs[taken]);
@@ -299,8 +299,8 @@ static void test_ownership_is_full(void **state)
 
 	(void)state;
 	open_bench_with(&b, quick_retry);
-	for (id.spi = 1; id.spi <= PLACED_MAX; id.spi++)
-		assert_int_equal(placed_add(b.placed, &id, NIC, 1), 0);
+	for (id.spi = 1; id.spi <= OWNERSHIP_MAX; id.spi++)
+		assert_int_equal(ownership_add(b.ownership, &id, NIC, 1), 0);
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	tracker_drain_events(b.manager->tracker);
 	tracker_read_changed(b.manager->tracker);

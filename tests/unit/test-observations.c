@@ -110,7 +110,7 @@ static void test_kin(void **state)
 			facts.description.id.protocol = IPPROTO_AH;
 		if (i == DIRECTION)
 			facts.description.direction = SA_DIRECTION_IN;
-		tracker_take_facts(b.manager->tracker, &facts);
+		tracker_handle_facts(b.manager->tracker, &facts);
 		assert_int_equal(b.manager->sas->n, 2);
 		manager_plan(b.manager);
 		assert_int_equal(count_actions(&b), n_actions + (i == SUCCESSOR));
@@ -277,7 +277,7 @@ static void test_driver(void **state)
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
 	work(&b, 0.5, belief);
 	strcpy(b.nics[0].driver, "another");
-	manager_look_anew(b.manager);
+	manager_reconfigure(b.manager);
 	work(&b, 1.0, belief);
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
@@ -307,7 +307,7 @@ static void test_driver_of_bond(void **state)
 		b.nics[0].bond_active_slave = OTHER_NIC;
 		if (fit)
 			strcpy(b.nics[1].driver, "another");
-		manager_look_anew(b.manager);
+		manager_reconfigure(b.manager);
 		belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
 		work(&b, 0.5, belief);
 		assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_OK);
@@ -327,7 +327,7 @@ static void test_device_gone(void **state)
 	open_bench_with(&b, NIC_WITH("enforce", ""));
 	add_other_nic(&b);
 	b.network.routed = OTHER_NIC;
-	manager_look_anew(b.manager);
+	manager_reconfigure(b.manager);
 	b.network.n = 1;
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
@@ -702,7 +702,7 @@ static void test_deleted(void **state)
 		belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 		id = fake_belief_id(belief);
 		add_time = entry(&b, belief)->add_time;
-		assert_true(placed_contains(b.placed, &id, NIC, add_time));
+		assert_true(ownership_contains(b.ownership, &id, NIC, add_time));
 		if (way == 0)
 			assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 		else if (way == 1)
@@ -718,7 +718,7 @@ static void test_deleted(void **state)
 			assert_null(entry(&b, belief));
 			assert_int_equal(fake_kernel_count(b.fake, false), 0);
 			assert_int_equal(secret_arena_in_use(b.arena), in_use);
-			assert_false(placed_contains(b.placed, &id, NIC, add_time));
+			assert_false(ownership_contains(b.ownership, &id, NIC, add_time));
 		} else {
 			assert_false(entry(&b, belief)->presence.deleted_by_other);
 		}
@@ -845,7 +845,7 @@ static void test_many_larvals(void **state)
 	facts.description = entry(&b, belief)->description;
 	b.manager->tracker->dumping = true;
 	for (size_t i = 0; i < ELEMENTSOF(b.manager->tracker->masked) + 2; i++) {
-		tracker_take_facts(b.manager->tracker, &facts);
+		tracker_handle_facts(b.manager->tracker, &facts);
 		assert_int_equal(b.manager->tracker->n_masked,
 				 i < ELEMENTSOF(b.manager->tracker->masked)
 					 ? i + 1
@@ -873,12 +873,12 @@ static void test_larval_before(void **state)
 	larval.hands_off = HANDS_OFF_LARVAL;
 	b.manager->tracker->generation++;
 	b.manager->tracker->dumping = true;
-	tracker_take_facts(b.manager->tracker, &larval);
+	tracker_handle_facts(b.manager->tracker, &larval);
 	assert_int_equal(b.manager->tracker->n_masked, 0);
-	tracker_take_facts(b.manager->tracker, &facts);
+	tracker_handle_facts(b.manager->tracker, &facts);
 	assert_int_equal(b.manager->tracker->n_masked, 1);
 	b.manager->tracker->dumping = false;
-	tracker_take_facts(b.manager->tracker, &facts);
+	tracker_handle_facts(b.manager->tracker, &facts);
 	assert_int_equal(b.manager->tracker->n_masked, 1);
 	/* The next one does not show it. */
 	assert_int_equal(manager_dump(b.manager), 0);

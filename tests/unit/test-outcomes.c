@@ -28,9 +28,9 @@ void *__wrap_calloc(size_t n, size_t size)
 }
 
 /* Messages of a move that the daemon sends, counted from the first of its group; an outbound SA is
- * covered first (GETSA, ALLOCSPI) and policies are counted (GETSPDINFO). */
+ * guarded first (GETSA, ALLOCSPI) and policies are counted (GETSPDINFO). */
 enum {
-	AT_COVER = 0,
+	AT_GUARD = 0,
 	AT_POLICIES = 2,
 	AT_READ = 3,    /* GETSA, GETAE */
 	AT_REMOVE = 5,  /* ALLOCSPI, DELSA, ALLOCSPI */
@@ -310,14 +310,15 @@ static void check_entry(struct stage *stage)
 	assert_int_equal(shadow_exists(&sa->shadow), s->in_nic);
 	assert_int_equal(sa->probation.until > 0, s->in_nic);
 	if (s->in_nic)
-		assert_true(placed_contains(m->environment.placed, &sa->description.id, NIC,
-					    sa->add_time));
+		assert_true(ownership_contains(m->environment.ownership, &sa->description.id, NIC,
+					       sa->add_time));
 	else
 		assert_int_equal(sa->shadow.sampled_at, 0);
-	assert_false(placed_contains(m->environment.placed, &sa->description.id, 0, sa->add_time));
+	assert_false(
+		ownership_contains(m->environment.ownership, &sa->description.id, 0, sa->add_time));
 	if (s->evicted)
-		assert_false(placed_contains(m->environment.placed, &sa->description.id, NIC,
-					     sa->add_time));
+		assert_false(ownership_contains(m->environment.ownership, &sa->description.id, NIC,
+						sa->add_time));
 	if (s->promoted || s->evicted)
 		assert_true(sa->residence.since == manager_now(m));
 	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
@@ -352,7 +353,7 @@ static void check_scenario(const struct scenario *s)
 		s->before(&b, stage.belief);
 	b.now += 0.003;
 	manager_plan(b.manager);
-	assert_int_equal(placed_save_if_changed(b.placed), 0);
+	assert_int_equal(ownership_save_if_changed(b.ownership), 0);
 	assert_true(stage.done);
 
 	assert_int_equal(fake_kernel_view(b.fake, stage.belief).exists &&
@@ -586,7 +587,7 @@ static void test_evictions(void **state)
 	check_scenarios(scenarios, ELEMENTSOF(scenarios));
 }
 
-/* An inbound SA needs no cover, and no policy concerns it. In the end what its larval SA left is
+/* An inbound SA needs no guard, and no policy concerns it. In the end what its larval SA left is
  * taken away. */
 static void test_inbound(void **state)
 {
@@ -759,7 +760,7 @@ static void test_owed(void **state)
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(entry(&b, beliefs[i])->residence.ifindex, 0);
 	assert_int_equal(secret_arena_in_use(b.arena), in_use);
-	/* Nor is there memory to take covers away. */
+	/* Nor is there memory to take guards away. */
 	assert_int_equal(
 		fake_kernel_check(b.fake,
 				  FAKE_CHECK_COUNTERS_MAY_DIFFER | FAKE_CHECK_LARVALS_MAY_STAY,
@@ -768,11 +769,11 @@ static void test_owed(void **state)
 	close_bench(&b);
 }
 
-/* More than are covered at once: all are tried, in groups that are uncovered together as long
+/* More than are guarded at once: all are tried, in groups that are unguarded together as long
  * as none was tried in vain. */
 static void check_many_owed(bool in_vain)
 {
-	struct fake_belief *beliefs[COVERED_MAX + 3];
+	struct fake_belief *beliefs[GUARDED_MAX + 3];
 	unsigned waits;
 	size_t in_use;
 	struct bench b;
@@ -927,10 +928,10 @@ static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned s
 	((struct bench *)userdata)->now += 0.001;
 }
 
-/* One more than are covered at once, and the turn is over: it has the next one. */
+/* One more than are guarded at once, and the turn is over: it has the next one. */
 static void test_turn_of_the_last(void **state)
 {
-	struct fake_belief *beliefs[COVERED_MAX + 1];
+	struct fake_belief *beliefs[GUARDED_MAX + 1];
 	struct bench b;
 
 	(void)state;
@@ -948,11 +949,11 @@ static void test_turn_of_the_last(void **state)
 	fake_kernel_set_hook(b.fake, take_time, &b);
 	manager_plan(b.manager);
 	fake_kernel_set_hook(b.fake, NULL, NULL);
-	assert_int_equal(b.manager->promoted, COVERED_MAX);
+	assert_int_equal(b.manager->promoted, GUARDED_MAX);
 	assert_int_equal(executor_queued(b.manager->executor), 1);
 	assert_true(is_due(&b, MANAGER_MOVES));
 	settle(&b);
-	assert_int_equal(b.manager->promoted, COVERED_MAX + 1);
+	assert_int_equal(b.manager->promoted, GUARDED_MAX + 1);
 	close_bench(&b);
 }
 
@@ -1102,7 +1103,7 @@ static void test_many_refusals(void **state)
 	(void)state;
 	open_bench_with(&b, ALWAYS);
 	strcpy(b.nics[0].driver, "another");
-	manager_look_anew(b.manager);
+	manager_reconfigure(b.manager);
 	refuse(&b, -EINVAL);
 	fake_kernel_nic(b.fake, NIC)->fail_adds = 2 * ELEMENTSOF(beliefs);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
@@ -1143,13 +1144,13 @@ static void test_no_memory_for_policy(void **state)
 		facts.description.id.spi++;
 		facts.description.reqid++;
 		no_growth = true;
-		tracker_take_facts(b.manager->tracker, &facts);
+		tracker_handle_facts(b.manager->tracker, &facts);
 		no_growth = false;
 		sa = sa_table_find(b.manager->sas, &facts.description.id);
 		assert_non_null(sa);
 		failures += sa->handle == POLICY_NONE;
 		assert_true(sa->handle == POLICY_NONE || sa->handle == n);
-		tracker_take_facts(b.manager->tracker, &facts);
+		tracker_handle_facts(b.manager->tracker, &facts);
 		assert_int_equal(sa->handle, n);
 	}
 	assert_true(failures > 10);
@@ -1232,7 +1233,7 @@ static void test_no_memory_for_entry_of_promoted(void **state)
 	no_memory_for = 0;
 	assert_int_equal(b.manager->promoted, 1);
 	assert_null(entry(&b, stage.belief));
-	assert_int_equal(placed_save_if_changed(b.placed), 0); /* it is saved */
+	assert_int_equal(ownership_save_if_changed(b.ownership), 0); /* it is saved */
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	work(&b, 1.0, stage.belief);
 	assert_false(entry(&b, stage.belief)->residence.foreign);

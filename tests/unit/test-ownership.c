@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which SA is which: siblings, and SAs of ours that change under the daemon. */
 #include "manager-bench.h"
-#include "placed-count.h"
+#include "ownership-count.h"
 #include "xfrm/compat.h"
 
 /* Two SAs that differ in one attribute; the second is no successor of the first. */
@@ -147,7 +147,7 @@ static void test_peer_moves(void **state)
 			settle(&b);
 			assert_false(entry(&b, belief)->residence.foreign);
 			assert_true(entry(&b, belief)->probation.until > b.now);
-			assert_int_equal(placed_count(b.placed), 1);
+			assert_int_equal(ownership_count(b.ownership), 1);
 			close_bench(&b);
 		}
 }
@@ -217,14 +217,14 @@ static void start_again(struct bench *b)
 	struct manager_environment environment = b->manager->environment;
 	struct config *config;
 
-	assert_true(placed_save_if_changed(b->placed) >= 0);
+	assert_true(ownership_save_if_changed(b->ownership) >= 0);
 	manager_free(b->manager);
-	placed_free(b->placed);
-	assert_int_equal(placed_new(b->path, &b->placed), 0);
-	assert_true(placed_load(b->placed) >= 0);
+	ownership_free(b->ownership);
+	assert_int_equal(ownership_new(b->path, &b->ownership), 0);
+	assert_true(ownership_load(b->ownership) >= 0);
 	config = config_of(rules);
 	assert_non_null(config);
-	environment.placed = b->placed;
+	environment.ownership = b->ownership;
 	assert_int_equal(fake_kernel_open(b->fake, &environment.kernel), 0);
 	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
 }
@@ -810,7 +810,7 @@ static void test_migrate_state_names_it(void **state)
 
 static bool is_saved(struct bench *b)
 {
-	return placed_save_if_changed(b->placed) == 0;
+	return ownership_save_if_changed(b->ownership) == 0;
 }
 
 /* What the file says of the NIC or the time is wrong: the record departs, and what is in the NIC is
@@ -837,8 +837,8 @@ static void test_start_with_records(void **state)
 					  .spi = 0x1002, .peer = 11, .reqid = 2, .ifindex = NIC});
 		id = fake_belief_id(belief);
 		time = fake_kernel_view(b.fake, belief).current.add_time;
-		assert_int_equal(placed_add(b.placed, &id, NIC + cases[i].nic,
-					    time + (unsigned)cases[i].time),
+		assert_int_equal(ownership_add(b.ownership, &id, NIC + cases[i].nic,
+					       time + (unsigned)cases[i].time),
 				 0);
 		start_again(&b);
 		fake_kernel_restart_counts(b.fake);
@@ -850,7 +850,8 @@ static void test_start_with_records(void **state)
 		assert_true(entry(&b, foreign)->residence.foreign);
 		assert_int_equal(told(&b, "made it anew from a copy"), cases[i].adopted);
 		assert_int_equal(messages, cases[i].messages);
-		assert_int_equal(placed_contains(b.placed, &id, NIC, time), !cases[i].foreign);
+		assert_int_equal(ownership_contains(b.ownership, &id, NIC, time),
+				 !cases[i].foreign);
 		assert_true(is_saved(&b));
 		close_bench(&b);
 	}
@@ -866,10 +867,10 @@ static void test_records_end(void **state)
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
-	pass(&b, PLACED_DEPARTED_SECONDS - 0.2);
-	assert_int_equal(placed_count(b.placed), 1);
+	pass(&b, OWNERSHIP_DEPARTED_SECONDS - 0.2);
+	assert_int_equal(ownership_count(b.ownership), 1);
 	pass(&b, 0.4);
-	assert_int_equal(placed_count(b.placed), 0);
+	assert_int_equal(ownership_count(b.ownership), 0);
 	assert_true(is_saved(&b));
 	close_bench(&b);
 }
@@ -885,7 +886,7 @@ static void test_copy_in_dumps(void **state)
 	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	move(&b, belief, (struct fake_new_place){.peer = 11, .ifindex = NIC});
 	fake_kernel_overrun(b.fake);
-	b.manager->look_anew = true;
+	b.manager->reconfigure = true;
 	pass(&b, 2.0);
 	check_ours(&b, belief);
 	close_bench(&b);

@@ -342,7 +342,7 @@ static void test_speed(void **state)
 
 		open_mode(&b, "restore");
 		b.nics[0].speed = cases[i].known;
-		manager_look_anew(b.manager);
+		manager_reconfigure(b.manager);
 		belief = outbound(&b, 1);
 		b.now += 0.05;
 		if (cases[i].forgotten) {

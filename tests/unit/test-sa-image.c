@@ -335,7 +335,7 @@ static void test_alloc_spi(void **state)
 
 	request.info.seq = 0;
 	assert_int_equal(capture(f, &info, attributes, ELEMENTSOF(attributes)), 0);
-	sa_image_write_cover(&f->image, &f->batch, 1, 255);
+	sa_image_write_guard(&f->image, &f->batch, 1, 255);
 	check_message(f, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request), attributes + 1,
 		      ELEMENTSOF(attributes) - 1);
 

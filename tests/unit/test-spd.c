@@ -103,7 +103,7 @@ static void take(struct spd *spd, struct message m, const struct xfrm_user_tmpl 
 		 size_t n)
 {
 	attribute(&m, XFRMA_TMPL, templates, n * sizeof(*templates));
-	spd_take(spd, &m.header);
+	spd_handle(spd, &m.header);
 }
 
 static void test_templates(void **state)
@@ -225,7 +225,7 @@ static void offload(struct spd *spd, uint16_t type, uint32_t index, uint8_t dire
 
 	if (ifindex)
 		attribute(&m, XFRMA_OFFLOAD_DEV, &device, sizeof(device));
-	spd_take(spd, &m.header);
+	spd_handle(spd, &m.header);
 }
 
 static void remove_policy(struct spd *spd, uint32_t index, uint8_t direction)
@@ -235,7 +235,7 @@ static void remove_policy(struct spd *spd, uint32_t index, uint8_t direction)
 	struct message m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
 
 	attribute(&m, XFRMA_POLICY, &info, sizeof(info));
-	spd_take(spd, &m.header);
+	spd_handle(spd, &m.header);
 }
 
 static void expire(struct spd *spd, uint32_t index, bool hard)
@@ -243,7 +243,7 @@ static void expire(struct spd *spd, uint32_t index, bool hard)
 	struct xfrm_user_polexpire expiry = {.pol.index = index, .hard = hard};
 	struct message m = begin(XFRM_MSG_POLEXPIRE, &expiry, sizeof(expiry));
 
-	spd_take(spd, &m.header);
+	spd_handle(spd, &m.header);
 }
 
 static void test_offloaded(void **state)
@@ -279,7 +279,7 @@ static void test_offloaded(void **state)
 	assert_int_equal(spd.n_offloaded, 2);
 	assert_int_equal(spd_count_missing(&spd, &none, 7), 1);
 	assert_int_equal(spd_count_missing(&spd, &none, 8), 1);
-	spd_take(&spd, &flush.header);
+	spd_handle(&spd, &flush.header);
 	assert_int_equal(spd.n_offloaded, 0);
 	spd_clear(&spd);
 }
@@ -298,23 +298,23 @@ static void test_cut(void **state)
 	(void)state;
 	offload(&spd, XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT, 7);
 	m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	attribute(&m, XFRMA_POLICY, &info, sizeof(info) - 4);
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id) - 4);
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	m = begin(XFRM_MSG_POLEXPIRE, &expiry, sizeof(expiry) - 4);
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	m = begin(XFRM_MSG_UPDPOLICY, &info, sizeof(info) - 4);
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	m = begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info));
 	m.header.nlmsg_type = XFRM_MSG_NEWSA;
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	assert_int_equal(spd.n_offloaded, 1);
 
 	m = policy(XFRM_MSG_NEWPOLICY, 2, XFRM_POLICY_OUT);
 	attribute(&m, XFRMA_OFFLOAD_DEV, &(int){7}, sizeof(int));
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	assert_int_equal(spd.n_offloaded, 1);
 	assert_int_equal(spd.n_optional, 0);
 
@@ -322,7 +322,7 @@ static void test_cut(void **state)
 	m = policy(XFRM_MSG_NEWPOLICY, 3, XFRM_POLICY_OUT);
 	attribute(&m, XFRMA_TMPL, templates, sizeof(templates));
 	attribute_of(&m)->nla_len -= sizeof(*templates);
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	assert_int_equal(spd.n_optional, 0);
 	spd_clear(&spd);
 }
@@ -349,12 +349,12 @@ static void test_limits(void **state)
 	offload(&spd, XFRM_MSG_NEWPOLICY, 3, 0, 7);
 	m = begin(XFRM_MSG_NEWPOLICY, &info, sizeof(info));
 	attribute(&m, XFRMA_TMPL, &template, sizeof(template));
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	assert_int_equal(spd.n_offloaded, 2);
 	offload(&spd, XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT, 7);
 	m = begin(XFRM_MSG_DELPOLICY, &id, sizeof(id));
 	attribute(&m, XFRMA_POLICY, &info, sizeof(info));
-	spd_take(&spd, &m.header);
+	spd_handle(&spd, &m.header);
 	assert_int_equal(spd.n_offloaded, 2);
 	spd_clear(&spd);
 }

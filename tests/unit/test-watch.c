@@ -80,7 +80,7 @@ static void test_left(void **state)
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(left_for); i++) {
 		const struct tracker_change change = {
-			.placed = true, .left_ifindex = NIC, .was_resident = true};
+			.moved = true, .left_ifindex = NIC, .was_resident = true};
 		struct sa_facts facts = {.offload_ifindex = left_for[i]};
 		struct bench b;
 		struct sa *sa;
@@ -210,17 +210,17 @@ static void test_trust(void **state)
 		assert_int_equal(nic_of(&b)->trust.strikes, 1);
 		harm(&b, sa);
 		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i);
-		assert_false(is_distrusted(&b) || b.manager->look_anew);
+		assert_false(is_distrusted(&b) || b.manager->reconfigure);
 		harm(&b, sa);
 		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i + 1);
 		assert_true(is_distrusted(&b));
-		assert_true(b.manager->look_anew);
+		assert_true(b.manager->reconfigure);
 		assert_false(trust_is_lost(&nics_get(b.manager->nics, OTHER_NIC)->trust, b.now));
 
 		until = b.now + 60 * minutes[i];
 		manager_expire(b.manager);
-		assert_false(b.manager->look_anew);
+		assert_false(b.manager->reconfigure);
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_NIC_DISTRUSTED);
 		b.now = until - 1;
 		manager_expire(b.manager);
@@ -231,7 +231,7 @@ static void test_trust(void **state)
 		manager_expire(b.manager);
 		assert_true(nic_of(&b)->trust.lost_until == 0);
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_OK);
-		assert_false(b.manager->look_anew);
+		assert_false(b.manager->reconfigure);
 		b.now += 1000; /* what counted before is over */
 	}
 	close_bench(&b);
@@ -248,16 +248,16 @@ static void test_trust_comes_back_to_each(void **state)
 		struct placement_nic *n = nics_get(b.manager->nics, ifindex);
 
 		n->trust.lost_until = b.now + 5;
-		manager_look_anew(b.manager);
+		manager_reconfigure(b.manager);
 		assert_int_equal(n->candidacy, CANDIDACY_NIC_DISTRUSTED);
 		b.now += 5;
 		manager_expire(b.manager);
 		assert_int_equal(n->candidacy, CANDIDACY_OK);
 	}
-	/* While nothing ends, nothing is looked at anew. */
+	/* While nothing ends, nothing is reconfigured. */
 	b.now += 1;
 	manager_expire(b.manager);
-	assert_true(b.manager->looked_anew_at < b.now);
+	assert_true(b.manager->reconfigured_at < b.now);
 	close_bench(&b);
 }
 

@@ -143,13 +143,14 @@ int main(int argc, char **argv)
 	if (!explorer.log || journal_new(explorer.log, LOG_EMERG, &explorer.journal) < 0 ||
 	    !mkdtemp(directory))
 		return 1;
-	(void)snprintf(explorer.placed_path, sizeof(explorer.placed_path), "%s/placed", directory);
+	(void)snprintf(explorer.ownership_path, sizeof(explorer.ownership_path), "%s/placed",
+		       directory);
 	explorer.arena = arena;
 	explorer.rescue = rescue;
 	r = explore(&explorer, &options);
 	journal_free(explorer.journal);
 	(void)fclose(explorer.log);
-	(void)unlink(explorer.placed_path);
+	(void)unlink(explorer.ownership_path);
 	(void)rmdir(directory);
 	return r;
 }

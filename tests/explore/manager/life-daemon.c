@@ -3,7 +3,7 @@
 #include "config-of.h"
 #include "life.h"
 #include "report/journal.h"
-#include "sa/placed.h"
+#include "sa/ownership.h"
 
 #include <errno.h>
 #include <math.h>
@@ -233,12 +233,13 @@ void life_start(struct life *life)
 		.kernel_release = "6.12.1",
 	};
 
-	if (placed_new(life->explorer->placed_path, &life->placed) < 0 ||
-	    placed_load(life->placed) < 0 || fake_kernel_open(life->fake, &environment.kernel) < 0)
+	if (ownership_new(life->explorer->ownership_path, &life->ownership) < 0 ||
+	    ownership_load(life->ownership) < 0 ||
+	    fake_kernel_open(life->fake, &environment.kernel) < 0)
 		abort();
 	open_network(life);
 	environment.network = &life->network.network;
-	environment.placed = life->placed;
+	environment.ownership = life->ownership;
 	if (manager_new(&environment, make_config(life, life->trusted), &life->manager) < 0)
 		abort();
 	/* systemd would start it again. */
@@ -249,34 +250,35 @@ void life_start(struct life *life)
 void life_stop(struct life *life)
 {
 	life->manager = manager_free(life->manager);
-	life->placed = placed_free(life->placed);
+	life->ownership = ownership_free(life->ownership);
 }
 
-static void keep_placed(struct life *life)
+static void keep_ownership(struct life *life)
 {
-	FILE *file = fopen(life->explorer->placed_path, "re");
+	FILE *file = fopen(life->explorer->ownership_path, "re");
 
-	free(life->placed_text);
-	life->placed_text = NULL;
-	life->placed_size = 0;
+	free(life->ownership_text);
+	life->ownership_text = NULL;
+	life->ownership_size = 0;
 	if (!file)
 		return;
-	if (getdelim(&life->placed_text, &life->placed_size, EOF, file) < 0)
-		life->placed_size = 0;
+	if (getdelim(&life->ownership_text, &life->ownership_size, EOF, file) < 0)
+		life->ownership_size = 0;
 	else
-		life->placed_size = strlen(life->placed_text);
+		life->ownership_size = strlen(life->ownership_text);
 	(void)fclose(file);
 }
 
-static void bring_back_placed(struct life *life)
+static void bring_back_ownership(struct life *life)
 {
 	FILE *file;
 
-	(void)unlink(life->explorer->placed_path);
-	if (!life->placed_size)
+	(void)unlink(life->explorer->ownership_path);
+	if (!life->ownership_size)
 		return;
-	file = fopen(life->explorer->placed_path, "we");
-	if (!file || fwrite(life->placed_text, 1, life->placed_size, file) != life->placed_size)
+	file = fopen(life->explorer->ownership_path, "we");
+	if (!file ||
+	    fwrite(life->ownership_text, 1, life->ownership_size, file) != life->ownership_size)
 		abort();
 	(void)fclose(file);
 }
@@ -300,7 +302,7 @@ void life_kill(struct life *life, double dead_seconds)
 		life->was_inexact = true;
 		life_lose_window(life);
 	}
-	keep_placed(life);
+	keep_ownership(life);
 }
 
 static void bury(struct life *life)
@@ -310,7 +312,7 @@ static void bury(struct life *life)
 	if (!life->manager)
 		return;
 	life_stop(life);
-	bring_back_placed(life);
+	bring_back_ownership(life);
 	rescue_clear(rescue);
 	if (life->rescued >= 0)
 		(void)rescue_store(rescue, &life->image, &life->target);

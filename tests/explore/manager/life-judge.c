@@ -87,7 +87,7 @@ static uint64_t allowed_to_skip(const struct life *life)
 				       0);
 }
 
-/* Packets always find their SA or its cover, if nothing but us took it away and templates do not
+/* Packets always find their SA or its guard, if nothing but us took it away and templates do not
  * name the SPI (docs/safety.md). */
 static bool may_acquire(const struct life *life)
 {

@@ -129,7 +129,7 @@ static void set_up(struct life *life)
 	life->seconds = 1000;
 	life->next_spi = 0x2000;
 	life->link_up = life->trusted = true;
-	(void)unlink(life->explorer->placed_path);
+	(void)unlink(life->explorer->ownership_path);
 }
 
 static void be_born(struct life *life)
@@ -335,7 +335,7 @@ static void run_once(struct life_explorer *explorer, const struct life_scenario 
 	rescue_clear(explorer->rescue);
 	fake_kernel_free(life.fake);
 	free(life.messages);
-	free(life.placed_text);
+	free(life.ownership_text);
 }
 
 /* Once more, to tell: the same happens. */

@@ -152,7 +152,7 @@ struct life_explorer {
 	struct rescue *rescue;
 	struct journal *journal;
 	FILE *log; /* which nobody reads */
-	char placed_path[64];
+	char ownership_path[64];
 	FILE *report;        /* NULL: quiet */
 	bool trace;          /* ... and the messages of lives that go wrong */
 	bool tell_all;       /* ... and those that do not */
@@ -175,7 +175,7 @@ struct life {
 	struct fake_network network;
 	struct nic nic; /* its only one */
 	struct manager *manager;
-	struct placed *placed;
+	struct ownership *ownership;
 	double now;      /* s, monotonic */
 	int64_t seconds; /* of it that the kernel's clock knows */
 
@@ -198,8 +198,8 @@ struct life {
 	unsigned nameless; /* larval SAs that no rescue slot told of then */
 	struct sa_image image;
 	struct sa_offload target;
-	char *placed_text;
-	size_t placed_size;
+	char *ownership_text;
+	size_t ownership_size;
 
 	bool is_over; /* the story */
 

@@ -17,7 +17,7 @@ from lib.world import World, shuffled
 
 FAST = fast()
 XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSPI", 0x1a: "UPDSA", 0x29: "MIGRATE_STATE"}
-COVERS = 255            # SPIs up to here belong to no SA that could be on its way
+GUARDS = 255            # SPIs up to here belong to no SA that could be on its way
 TRACE = pathlib.Path("/run/strike.txt")
 SEEN = 272              # bytes of a buffer: the second message after an ALLOCSPI, and no key of an UPDSA after a GETSA
 
@@ -88,7 +88,7 @@ def strike(call, number, configuration, continuity):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGHUP)
     step = died(pid)
-    at_death = {spi for spi, sa in xfrm.by_spi().items() if sa.larval and spi > COVERS}
+    at_death = {spi for spi, sa in xfrm.by_spi().items() if sa.larval and spi > GUARDS}
     back(restarts)
     continuity.check()
     foreign = [hex(spi) for spi, sa in listed().items() if sa["state"] == "foreign"]

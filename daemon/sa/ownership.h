@@ -25,46 +25,49 @@
 #include <stdint.h>
 
 /* More than any NIC takes. */
-#define PLACED_MAX 131072u
+#define OWNERSHIP_MAX 131072u
 
-struct placed;
+struct ownership;
 
 /* Empty; `path` is copied. */
-int placed_new(const char *path, struct placed **ret_placed);
-struct placed *placed_free(struct placed *placed); /* does not save; accepts NULL, returns NULL */
-DEFINE_CLEANUP(struct placed *, placed_free);
+int ownership_new(const char *path, struct ownership **ret_ownership);
+struct ownership *ownership_free(
+	struct ownership *ownership); /* does not save; accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct ownership *, ownership_free);
 
 /*
  * Reads the file, once, before anything is added. Returns the number of records; a file that does
  * not exist is empty. On failure nothing is added, and the daemon goes on with an empty set:
- * -EBADMSG: the file is damaged, -EFBIG: it is larger than PLACED_MAX records can be.
+ * -EBADMSG: the file is damaged, -EFBIG: it is larger than OWNERSHIP_MAX records can be.
  */
-int placed_load(struct placed *placed);
+int ownership_load(struct ownership *ownership);
 
-/* Replaces a record with the same identity. -ENOSPC beyond PLACED_MAX records. */
-int placed_add(struct placed *placed, const struct sa_id *id, int ifindex, uint64_t add_time);
+/* Replaces a record with the same identity. -ENOSPC beyond OWNERSHIP_MAX records. */
+int ownership_add(struct ownership *ownership, const struct sa_id *id, int ifindex,
+		  uint64_t add_time);
 /* Returns whether there was one. */
-bool placed_remove(struct placed *placed, const struct sa_id *id);
-bool placed_contains(const struct placed *placed, const struct sa_id *id, int ifindex,
-		     uint64_t add_time);
+bool ownership_remove(struct ownership *ownership, const struct sa_id *id);
+bool ownership_contains(const struct ownership *ownership, const struct sa_id *id, int ifindex,
+			uint64_t add_time);
 
-/* The SA went: placed_contains() does not find the record any more, placed_find_same() does, for
- * PLACED_DEPARTED_SECONDS. `now`: s, monotonic. */
-#define PLACED_DEPARTED_SECONDS 10.0
-void placed_leave(struct placed *placed, const struct sa_id *id, double now);
+/* The SA went: ownership_contains() does not find the record any more, ownership_find_same() does,
+ * for OWNERSHIP_DEPARTED_SECONDS. `now`: s, monotonic. */
+#define OWNERSHIP_DEPARTED_SECONDS 10.0
+void ownership_leave(struct ownership *ownership, const struct sa_id *id, double now);
 /* The same for all records that `alive` denies, for the SAs that went while nobody watched. Returns
  * how many. `alive` must not change the set. */
-typedef bool (*placed_alive)(const struct sa_id *id, int ifindex, uint64_t add_time,
-			     void *userdata);
-size_t placed_leave_unless(struct placed *placed, placed_alive alive, void *userdata, double now);
+typedef bool (*ownership_alive)(const struct sa_id *id, int ifindex, uint64_t add_time,
+				void *userdata);
+size_t ownership_leave_unless(struct ownership *ownership, ownership_alive alive, void *userdata,
+			      double now);
 /* Drops the records of SAs that went so long ago. */
-void placed_prune(struct placed *placed, double now);
+void ownership_prune(struct ownership *ownership, double now);
 
 /* A record, departed or not, with the same SPI, protocol, mark and time, whatever its destination
  * and NIC. */
-bool placed_find_same(const struct placed *placed, const struct sa_id *like, uint64_t add_time,
-		      struct sa_id *ret_id);
+bool ownership_find_same(const struct ownership *ownership, const struct sa_id *like,
+			 uint64_t add_time, struct sa_id *ret_id);
 
 /* Writes the file if something changed since it was last written: 1, or 0 if nothing did. The old
  * file stays until the new one is complete; after a failure the next call tries again. */
-int placed_save_if_changed(struct placed *placed);
+int ownership_save_if_changed(struct ownership *ownership);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is remembered, forgotten, and read back; and files that somebody damaged. */
-#include "placed-count.h"
+#include "ownership-count.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-	strcpy(fixture->directory, "/tmp/test-placed-XXXXXX");
+	strcpy(fixture->directory, "/tmp/test-ownership-file-XXXXXX");
 	assert_non_null(mkdtemp(fixture->directory));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/placed", fixture->directory);
 	*state = fixture;
@@ -71,122 +71,123 @@ static struct sa_id make_id(unsigned n)
 	return id;
 }
 
-static struct placed *make(const struct fixture *fixture)
+static struct ownership *make(const struct fixture *fixture)
 {
-	struct placed *placed = NULL;
+	struct ownership *ownership = NULL;
 
-	assert_int_equal(placed_new(fixture->path, &placed), 0);
-	return placed;
+	assert_int_equal(ownership_new(fixture->path, &ownership), 0);
+	return ownership;
 }
 
 static void test_remembers(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = make(fixture);
+	struct ownership *ownership = make(fixture);
 	struct sa_id id = make_id(1), other = make_id(2), bad = make_id(3);
 	struct stat status;
 
-	assert_int_equal(placed_load(placed), 0); /* no file */
-	assert_int_equal(placed_save_if_changed(placed), 0);
+	assert_int_equal(ownership_load(ownership), 0); /* no file */
+	assert_int_equal(ownership_save_if_changed(ownership), 0);
 	assert_int_equal(stat(fixture->path, &status), -1);
 
-	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
-	assert_true(placed_contains(placed, &id, 3, 1700000000));
-	assert_false(placed_contains(placed, &id, 4, 1700000000));
-	assert_false(placed_contains(placed, &id, 3, 1700000001));
-	assert_false(placed_contains(placed, &other, 3, 1700000000));
-	assert_false(placed_contains(placed, &other, 0, 0));
-	assert_int_equal(placed_add(placed, &id, 0, 1), -EINVAL);
+	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0);
+	assert_true(ownership_contains(ownership, &id, 3, 1700000000));
+	assert_false(ownership_contains(ownership, &id, 4, 1700000000));
+	assert_false(ownership_contains(ownership, &id, 3, 1700000001));
+	assert_false(ownership_contains(ownership, &other, 3, 1700000000));
+	assert_false(ownership_contains(ownership, &other, 0, 0));
+	assert_int_equal(ownership_add(ownership, &id, 0, 1), -EINVAL);
 	bad.family = 0;
-	assert_int_equal(placed_add(placed, &bad, 3, 1), -EINVAL);
+	assert_int_equal(ownership_add(ownership, &bad, 3, 1), -EINVAL);
 
-	assert_int_equal(placed_save_if_changed(placed), 1);
-	assert_int_equal(placed_save_if_changed(placed), 0);
+	assert_int_equal(ownership_save_if_changed(ownership), 1);
+	assert_int_equal(ownership_save_if_changed(ownership), 0);
 	assert_int_equal(stat(fixture->path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0); /* nothing new */
-	assert_int_equal(placed_save_if_changed(placed), 0);
+	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0); /* nothing new */
+	assert_int_equal(ownership_save_if_changed(ownership), 0);
 
-	assert_int_equal(placed_add(placed, &id, 5, 1700000009), 0); /* replaces */
-	assert_int_equal(placed_count(placed), 1);
-	assert_true(placed_contains(placed, &id, 5, 1700000009));
-	assert_int_equal(placed_save_if_changed(placed), 1);
-	assert_true(placed_remove(placed, &id));
-	assert_false(placed_remove(placed, &id));
-	assert_int_equal(placed_count(placed), 0);
-	assert_int_equal(placed_save_if_changed(placed), 1);
-	placed_free(placed);
+	assert_int_equal(ownership_add(ownership, &id, 5, 1700000009), 0); /* replaces */
+	assert_int_equal(ownership_count(ownership), 1);
+	assert_true(ownership_contains(ownership, &id, 5, 1700000009));
+	assert_int_equal(ownership_save_if_changed(ownership), 1);
+	assert_true(ownership_remove(ownership, &id));
+	assert_false(ownership_remove(ownership, &id));
+	assert_int_equal(ownership_count(ownership), 0);
+	assert_int_equal(ownership_save_if_changed(ownership), 1);
+	ownership_free(ownership);
 }
 
 static void test_survives(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = make(fixture);
+	struct ownership *ownership = make(fixture);
 
 	for (unsigned i = 0; i < 5000; i++) {
 		struct sa_id id = make_id(i);
 
-		assert_int_equal(placed_add(placed, &id, 1 + (int)(i % 7), UINT64_MAX - i), 0);
+		assert_int_equal(ownership_add(ownership, &id, 1 + (int)(i % 7), UINT64_MAX - i),
+				 0);
 	}
-	assert_int_equal(placed_save_if_changed(placed), 1);
-	placed_free(placed);
+	assert_int_equal(ownership_save_if_changed(ownership), 1);
+	ownership_free(ownership);
 
-	placed = make(fixture);
-	assert_int_equal(placed_load(placed), 5000);
-	assert_int_equal(placed_save_if_changed(placed), 0);
+	ownership = make(fixture);
+	assert_int_equal(ownership_load(ownership), 5000);
+	assert_int_equal(ownership_save_if_changed(ownership), 0);
 	for (unsigned i = 0; i < 5000; i++) {
 		struct sa_id id = make_id(i);
 
-		assert_true(placed_contains(placed, &id, 1 + (int)(i % 7), UINT64_MAX - i));
+		assert_true(ownership_contains(ownership, &id, 1 + (int)(i % 7), UINT64_MAX - i));
 	}
-	placed_free(placed);
+	ownership_free(ownership);
 }
 
 /* An SA that went is found by what a copy of it has too. */
 static void test_departed(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = make(fixture);
+	struct ownership *ownership = make(fixture);
 	struct sa_id id = make_id(0), copy = make_id(0), other = make_id(3), found = {};
 
 	copy.destination.bytes[0]++;
-	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
-	placed_leave(placed, &other, 0.5); /* there is none */
-	placed_leave(placed, &id, 0.5);
-	assert_false(placed_contains(placed, &id, 3, 1700000000));
-	assert_true(placed_find_same(placed, &copy, 1700000000, &found));
+	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0);
+	ownership_leave(ownership, &other, 0.5); /* there is none */
+	ownership_leave(ownership, &id, 0.5);
+	assert_false(ownership_contains(ownership, &id, 3, 1700000000));
+	assert_true(ownership_find_same(ownership, &copy, 1700000000, &found));
 	assert_memory_equal(&found, &id, sizeof(id));
-	assert_false(placed_find_same(placed, &copy, 1700000001, &found));
+	assert_false(ownership_find_same(ownership, &copy, 1700000001, &found));
 	copy.mark_value = 1;
-	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
+	assert_false(ownership_find_same(ownership, &copy, 1700000000, &found));
 	copy.mark_value = 0;
 	copy.mark_mask = 1;
-	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
+	assert_false(ownership_find_same(ownership, &copy, 1700000000, &found));
 	copy.mark_mask = 0;
 	copy.spi++;
-	assert_false(placed_find_same(placed, &copy, 1700000000, &found));
+	assert_false(ownership_find_same(ownership, &copy, 1700000000, &found));
 
-	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0); /* it is back */
-	placed_prune(placed, 100);
-	assert_true(placed_contains(placed, &id, 3, 1700000000));
-	placed_leave(placed, &id, 100);
-	placed_leave(placed, &id, 105); /* the first time counts */
-	placed_prune(placed, 100 + PLACED_DEPARTED_SECONDS);
-	assert_int_equal(placed_count(placed), 1);
-	placed_prune(placed, 100.1 + PLACED_DEPARTED_SECONDS);
-	assert_int_equal(placed_count(placed), 0);
-	assert_int_equal(placed_add(placed, &id, 3, 1700000000), 0);
+	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0); /* it is back */
+	ownership_prune(ownership, 100);
+	assert_true(ownership_contains(ownership, &id, 3, 1700000000));
+	ownership_leave(ownership, &id, 100);
+	ownership_leave(ownership, &id, 105); /* the first time counts */
+	ownership_prune(ownership, 100 + OWNERSHIP_DEPARTED_SECONDS);
+	assert_int_equal(ownership_count(ownership), 1);
+	ownership_prune(ownership, 100.1 + OWNERSHIP_DEPARTED_SECONDS);
+	assert_int_equal(ownership_count(ownership), 0);
+	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0);
 
 	/* In the file too. */
-	assert_int_equal(placed_save_if_changed(placed), 1);
-	placed_free(placed);
-	placed = make(fixture);
-	assert_int_equal(placed_load(placed), 1);
-	assert_true(placed_contains(placed, &id, 3, 1700000000));
-	placed_leave(placed, &id, 100);
-	placed_prune(placed, 100 + PLACED_DEPARTED_SECONDS + 1);
-	assert_int_equal(placed_count(placed), 0);
-	placed_free(placed);
+	assert_int_equal(ownership_save_if_changed(ownership), 1);
+	ownership_free(ownership);
+	ownership = make(fixture);
+	assert_int_equal(ownership_load(ownership), 1);
+	assert_true(ownership_contains(ownership, &id, 3, 1700000000));
+	ownership_leave(ownership, &id, 100);
+	ownership_prune(ownership, 100 + OWNERSHIP_DEPARTED_SECONDS + 1);
+	assert_int_equal(ownership_count(ownership), 0);
+	ownership_free(ownership);
 }
 
 static int userdata_of_alive;
@@ -201,79 +202,79 @@ static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, voi
  */
 static void test_departed_unseen(void **state)
 {
-	struct placed *placed = make(*state);
+	struct ownership *ownership = make(*state);
 	struct sa_id id, found;
 
 	for (unsigned i = 0; i < 10; i++) {
 		id = make_id(i);
-		assert_int_equal(placed_add(placed, &id, i < 3 ? 4 : 5, 100 + i), 0);
+		assert_int_equal(ownership_add(ownership, &id, i < 3 ? 4 : 5, 100 + i), 0);
 	}
-	assert_int_equal(placed_leave_unless(placed, is_alive, &userdata_of_alive, 0.5), 3);
-	assert_int_equal(placed_leave_unless(placed, is_alive, &userdata_of_alive, 0.6), 0);
-	placed_prune(placed, 0.5 + PLACED_DEPARTED_SECONDS);
-	assert_int_equal(placed_count(placed), 10);
-	placed_prune(placed, 0.55 + PLACED_DEPARTED_SECONDS);
-	assert_int_equal(placed_count(placed), 7);
+	assert_int_equal(ownership_leave_unless(ownership, is_alive, &userdata_of_alive, 0.5), 3);
+	assert_int_equal(ownership_leave_unless(ownership, is_alive, &userdata_of_alive, 0.6), 0);
+	ownership_prune(ownership, 0.5 + OWNERSHIP_DEPARTED_SECONDS);
+	assert_int_equal(ownership_count(ownership), 10);
+	ownership_prune(ownership, 0.55 + OWNERSHIP_DEPARTED_SECONDS);
+	assert_int_equal(ownership_count(ownership), 7);
 	for (unsigned i = 0; i < 10; i++) {
 		id = make_id(i);
-		assert_int_equal(placed_find_same(placed, &id, 100 + i, &found), i >= 3);
+		assert_int_equal(ownership_find_same(ownership, &id, 100 + i, &found), i >= 3);
 	}
-	placed_free(placed);
+	ownership_free(ownership);
 }
 
 /* As many as fit before it grows: most are found behind others. */
 static void test_find_same_among_many(void **state)
 {
-	struct placed *placed = make(*state);
+	struct ownership *ownership = make(*state);
 	struct sa_id id = make_id(0), found;
 
 	for (unsigned i = 0; i < 48; i++) {
 		id.spi = 0x1000 + i;
-		assert_int_equal(placed_add(placed, &id, 3, 77), 0);
+		assert_int_equal(ownership_add(ownership, &id, 3, 77), 0);
 	}
 	for (unsigned i = 0; i < 200; i++) {
 		id.spi = 0x1000 + i;
-		assert_int_equal(placed_find_same(placed, &id, 77, &found), i < 48);
+		assert_int_equal(ownership_find_same(ownership, &id, 77, &found), i < 48);
 		if (i < 48)
 			assert_memory_equal(&found, &id, sizeof(id));
 		id.protocol = IPPROTO_AH;
-		assert_false(placed_find_same(placed, &id, 77, &found));
+		assert_false(ownership_find_same(ownership, &id, 77, &found));
 		id.protocol = IPPROTO_ESP;
 	}
-	placed_free(placed);
+	ownership_free(ownership);
 }
 
 /* Neither an empty set, nor room for more. */
 static void test_no_memory(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = NULL;
+	struct ownership *ownership = NULL;
 	struct sa_id id = make_id(0);
 	int r;
 
 	for (unsigned n = 1; n <= 4; n++) {
 		failing_in = n;
 		frees = 0;
-		assert_int_equal(placed_new(fixture->path, &placed),
+		assert_int_equal(ownership_new(fixture->path, &ownership),
 				 n < 4 ? -ENOMEM : -FAILING_ERRNO);
 		assert_int_equal(failing_in, 0);
 		assert_int_equal(frees, n - 1);
-		assert_null(placed);
+		assert_null(ownership);
 	}
-	assert_null(placed_free(NULL));
-	placed = make(fixture);
+	assert_null(ownership_free(NULL));
+	ownership = make(fixture);
 	failing_in = 1;
 	for (r = 0; r == 0; id.spi++)
-		r = placed_add(placed, &id, 3, 1);
+		r = ownership_add(ownership, &id, 3, 1);
 	assert_int_equal(r, -ENOMEM);
-	assert_int_equal(placed_count(placed), 48);
+	assert_int_equal(ownership_count(ownership), 48);
 	id.spi--;
-	assert_false(placed_contains(placed, &id, 3, 1));
+	assert_false(ownership_contains(ownership, &id, 3, 1));
 	frees = 0;
-	assert_int_equal(placed_add(placed, &id, 3, 1), 0);
+	assert_int_equal(ownership_add(ownership, &id, 3, 1), 0);
 	assert_int_equal(frees, 1);
-	assert_true(placed_contains(placed, &id, 3, 1));
-	placed_free(placed);
+	assert_true(ownership_contains(ownership, &id, 3, 1));
+	ownership_free(ownership);
 }
 
 #define MODEL_IDS 400
@@ -286,7 +287,7 @@ static bool keep_even_times(const struct sa_id *id, int ifindex, uint64_t add_ti
 /* Against a plain array, over additions, removals and prunings in random order. */
 static void test_model(void **state)
 {
-	struct placed *placed = make(*state);
+	struct ownership *ownership = make(*state);
 	uint64_t model[MODEL_IDS] = {};
 	unsigned short random[3] = {1, 2, 3};
 
@@ -296,27 +297,28 @@ static void test_model(void **state)
 		size_t count = 0;
 
 		if (step % 1000 == 0) {
-			placed_leave_unless(placed, keep_even_times, NULL, step);
-			placed_prune(placed, step + PLACED_DEPARTED_SECONDS + 1);
+			ownership_leave_unless(ownership, keep_even_times, NULL, step);
+			ownership_prune(ownership, step + OWNERSHIP_DEPARTED_SECONDS + 1);
 			for (unsigned i = 0; i < MODEL_IDS; i++)
 				model[i] = model[i] % 2 ? 0 : model[i];
 		} else if (nrand48(random) % 2) {
-			assert_int_equal(placed_add(placed, &id, 1, step), 0);
+			assert_int_equal(ownership_add(ownership, &id, 1, step), 0);
 			model[n] = step;
 		} else {
-			assert_int_equal(placed_remove(placed, &id), model[n] != 0);
+			assert_int_equal(ownership_remove(ownership, &id), model[n] != 0);
 			model[n] = 0;
 		}
 		if (step % 100 != 0)
 			continue;
 		for (unsigned i = 0; i < MODEL_IDS; i++) {
 			id = make_id(i);
-			assert_int_equal(placed_contains(placed, &id, 1, model[i]), model[i] != 0);
+			assert_int_equal(ownership_contains(ownership, &id, 1, model[i]),
+					 model[i] != 0);
 			count += model[i] != 0;
 		}
-		assert_int_equal(placed_count(placed), count);
+		assert_int_equal(ownership_count(ownership), count);
 	}
-	placed_free(placed);
+	ownership_free(ownership);
 }
 
 static void write_text(const char *path, const char *text, size_t size)
@@ -348,26 +350,26 @@ static void test_text(void **state)
 	const struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-		struct placed *placed = make(fixture);
+		struct ownership *ownership = make(fixture);
 		char text[256], expected[256];
 		ssize_t size;
 		int fd;
 
 		snprintf(text, sizeof(text), HEAD "1\n%s", cases[i].read);
 		write_text(fixture->path, text, strlen(text));
-		assert_int_equal(placed_load(placed), 1);
-		assert_int_equal(placed_save_if_changed(placed), 0);
+		assert_int_equal(ownership_load(ownership), 1);
+		assert_int_equal(ownership_save_if_changed(ownership), 0);
 		for (int n = 0; n < 2; n++) {
 			struct sa_id id = {.family = AF_INET, .protocol = 6};
 
 			/* One more is written, and goes again. */
 			if (n == 0)
-				assert_int_equal(placed_add(placed, &id, 9, 9), 0);
+				assert_int_equal(ownership_add(ownership, &id, 9, 9), 0);
 			else
-				assert_true(placed_remove(placed, &id));
-			assert_int_equal(placed_count(placed), 2 - n);
+				assert_true(ownership_remove(ownership, &id));
+			assert_int_equal(ownership_count(ownership), 2 - n);
 		}
-		assert_int_equal(placed_save_if_changed(placed), 1);
+		assert_int_equal(ownership_save_if_changed(ownership), 1);
 		snprintf(expected, sizeof(expected), HEAD "1\n%s",
 			 cases[i].written ? cases[i].written : cases[i].read);
 		fd = open(fixture->path, O_RDONLY | O_CLOEXEC);
@@ -376,7 +378,7 @@ static void test_text(void **state)
 		assert_int_equal(size, strlen(expected));
 		text[size] = '\0';
 		assert_string_equal(text, expected);
-		placed_free(placed);
+		ownership_free(ownership);
 	}
 }
 
@@ -431,16 +433,16 @@ static void test_damaged(void **state)
 	const struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-		struct placed *placed = make(fixture);
+		struct ownership *ownership = make(fixture);
 
 		write_text(fixture->path, cases[i], strlen(cases[i]));
-		if (placed_load(placed) != -EBADMSG)
+		if (ownership_load(ownership) != -EBADMSG)
 			fail_msg("taken for good: %s", cases[i]);
-		assert_int_equal(placed_count(placed), 0);
+		assert_int_equal(ownership_count(ownership), 0);
 		/* The next save puts it right. */
-		assert_int_equal(placed_save_if_changed(placed), 1);
-		assert_int_equal(placed_load(placed), 0);
-		placed_free(placed);
+		assert_int_equal(ownership_save_if_changed(ownership), 1);
+		assert_int_equal(ownership_load(ownership), 0);
+		ownership_free(ownership);
 	}
 }
 
@@ -454,78 +456,78 @@ static void test_damaged_anywhere(void **state)
 	char text[sizeof(good)];
 
 	for (size_t i = 0; i < size; i++) {
-		struct placed *placed = make(fixture);
+		struct ownership *ownership = make(fixture);
 
 		write_text(fixture->path, good, i);
-		assert_int_equal(placed_load(placed), -EBADMSG);
+		assert_int_equal(ownership_load(ownership), -EBADMSG);
 		for (size_t j = 0; j < sizeof(bytes); j++) {
 			memcpy(text, good, sizeof(good));
 			text[i] = bytes[j];
 			write_text(fixture->path, text, size);
-			int r = placed_load(placed);
+			int r = ownership_load(ownership);
 
 			assert_true(r == 2 || r == -EBADMSG);
-			assert_int_equal(placed_count(placed), r == 2 ? 2 : 0);
-			placed_free(placed);
-			placed = make(fixture);
+			assert_int_equal(ownership_count(ownership), r == 2 ? 2 : 0);
+			ownership_free(ownership);
+			ownership = make(fixture);
 		}
-		placed_free(placed);
+		ownership_free(ownership);
 	}
 }
 
 static void test_not_a_file(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = make(fixture);
+	struct ownership *ownership = make(fixture);
 
 	assert_int_equal(symlink("/dev/zero", fixture->path), 0);
-	assert_int_equal(placed_load(placed), -ELOOP);
+	assert_int_equal(ownership_load(ownership), -ELOOP);
 	assert_int_equal(unlink(fixture->path), 0);
 	assert_int_equal(mkfifo(fixture->path, 0600), 0);
-	assert_int_equal(placed_load(placed), -EBADMSG); /* and does not wait for a writer */
+	assert_int_equal(ownership_load(ownership), -EBADMSG); /* and does not wait for a writer */
 	assert_int_equal(unlink(fixture->path), 0);
 
 	write_text(fixture->path, "", 0);
 	assert_int_equal(truncate(fixture->path, 1 << 30), 0);
-	assert_int_equal(placed_load(placed), -EFBIG);
-	placed_free(placed);
+	assert_int_equal(ownership_load(ownership), -EFBIG);
+	ownership_free(ownership);
 }
 
 static void test_save_fails(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = make(fixture);
+	struct ownership *ownership = make(fixture);
 	struct sa_id id = make_id(1);
 	char moved[64];
 
 	snprintf(moved, sizeof(moved), "%s.moved", fixture->directory);
-	assert_int_equal(placed_add(placed, &id, 3, 1), 0);
+	assert_int_equal(ownership_add(ownership, &id, 3, 1), 0);
 	assert_int_equal(rename(fixture->directory, moved), 0);
-	assert_int_equal(placed_save_if_changed(placed), -ENOENT);
+	assert_int_equal(ownership_save_if_changed(ownership), -ENOENT);
 	assert_int_equal(rename(moved, fixture->directory), 0);
-	assert_int_equal(placed_save_if_changed(placed), 1); /* tried again */
-	placed_free(placed);
+	assert_int_equal(ownership_save_if_changed(ownership), 1); /* tried again */
+	ownership_free(ownership);
 }
 
 static void test_full(void **state)
 {
 	const struct fixture *fixture = *state;
-	struct placed *placed = make(fixture);
+	struct ownership *ownership = make(fixture);
 	struct sa_id id;
 
-	for (unsigned i = 0; i < PLACED_MAX; i++) {
+	for (unsigned i = 0; i < OWNERSHIP_MAX; i++) {
 		id = make_id(i);
 		memset(id.destination.bytes, 0xee, id.family == AF_INET ? 4 : 16); /* long */
-		assert_int_equal(placed_add(placed, &id, INT32_MAX, UINT64_MAX), 0);
+		assert_int_equal(ownership_add(ownership, &id, INT32_MAX, UINT64_MAX), 0);
 	}
-	id = make_id(PLACED_MAX);
-	assert_int_equal(placed_add(placed, &id, 1, 1), -ENOSPC);
-	assert_int_equal(placed_save_if_changed(placed), 1);
-	placed_free(placed);
+	id = make_id(OWNERSHIP_MAX);
+	assert_int_equal(ownership_add(ownership, &id, 1, 1), -ENOSPC);
+	assert_int_equal(ownership_save_if_changed(ownership), 1);
+	ownership_free(ownership);
 
-	placed = make(fixture);
-	assert_int_equal(placed_load(placed), PLACED_MAX);
-	placed_free(placed);
+	ownership = make(fixture);
+	assert_int_equal(ownership_load(ownership), OWNERSHIP_MAX);
+	ownership_free(ownership);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

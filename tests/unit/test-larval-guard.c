@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The larval SAs that cover moves: made, counted and taken away, whatever the kernel answers. */
+/* The larval SAs that guard moves: made, counted and taken away, whatever the kernel answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "move/cover.h"
+#include "move/larval-guard.h"
 #include "scripted-kernel.h"
 
 static void images_of(struct scripted *s, struct sa_image *images, const struct sa_image **pointers,
@@ -62,7 +62,7 @@ static int give_spis(struct scripted *s, const struct scripted_request *request)
 static void test_add(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
+	struct guards guards = {};
 	struct sa_image images[3];
 	const struct sa_image *pointers[3];
 	struct sa_id none = {};
@@ -71,25 +71,25 @@ static void test_add(void **state)
 	s->serve = give_spis;
 	/* What an earlier user left in the batch is not sent. */
 	sa_image_write_larval(&images[0], &s->batch, 77, 77);
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 3), 0);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 3), 0);
 	assert_int_equal(s->batch.used, 0);
 	assert_int_equal(s->exchanges, 1);
 	assert_int_equal(s->n, 3);
-	assert_int_equal(covers.n_covered, 3);
-	assert_int_equal(covers.n_larvals, 3);
-	assert_false(covers.lost);
+	assert_int_equal(guards.n_guarded, 3);
+	assert_int_equal(guards.n_larvals, 3);
+	assert_false(guards.lost);
 	for (unsigned i = 0; i < 3; i++) {
 		struct sa_id id = sa_image_id(&images[i]);
 
 		assert_int_equal(s->requests[i].alloc.min, 1);
 		assert_int_equal(s->requests[i].alloc.max, 255);
 		assert_int_equal(s->requests[i].alloc.info.reqid, images[i].info.reqid);
-		assert_true(covers_has(&covers, &id));
-		assert_int_equal(covers.larvals[i].spi, i + 1);
+		assert_true(guards_has(&guards, &id));
+		assert_int_equal(guards.larvals[i].spi, i + 1);
 		id.spi += 3;
-		assert_false(covers_has(&covers, &id));
+		assert_false(guards_has(&guards, &id));
 	}
-	assert_false(covers_has(&covers, &none));
+	assert_false(guards_has(&guards, &none));
 	wipe(images, 3);
 }
 
@@ -105,14 +105,14 @@ static int give_last_spis(struct scripted *s, const struct scripted_request *req
 static void test_edges(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
+	struct guards guards = {};
 	struct sa_image images[2];
 	const struct sa_image *pointers[2];
 
 	images_of(s, images, pointers, 2);
 	s->serve = give_last_spis;
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 2), 0);
-	assert_int_equal(covers.n_larvals, 2);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 2), 0);
+	assert_int_equal(guards.n_larvals, 2);
 	wipe(images, 2);
 }
 
@@ -127,56 +127,56 @@ static int answer_in_turn(struct scripted *s, const struct scripted_request *req
 static void test_refused(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
+	struct guards guards = {};
 	struct sa_image images[5];
 	const struct sa_image *pointers[5];
 	struct sa_id id;
 
 	images_of(s, images, pointers, 5);
 	s->serve = answer_in_turn;
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 2), -ENOMEM);
-	assert_int_equal(covers.n_covered, 1);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 2), -ENOMEM);
+	assert_int_equal(guards.n_guarded, 1);
 	id = sa_image_id(&images[0]);
-	assert_false(covers_has(&covers, &id));
+	assert_false(guards_has(&guards, &id));
 	id = sa_image_id(&images[1]);
-	assert_true(covers_has(&covers, &id));
+	assert_true(guards_has(&guards, &id));
 	/* Refused is not lost; without an answer it may be there. */
-	assert_false(covers.lost);
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 2, 2), -ETIMEDOUT);
-	assert_true(covers.lost);
+	assert_false(guards.lost);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers + 2, 2), -ETIMEDOUT);
+	assert_true(guards.lost);
 	/* What was lost once stays lost. */
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 4, 1), 0);
-	assert_true(covers.lost);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers + 4, 1), 0);
+	assert_true(guards.lost);
 	wipe(images, 5);
 }
 
 static void test_full(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
-	struct sa_image images[COVERED_MAX];
-	const struct sa_image *pointers[COVERED_MAX];
+	struct guards guards = {};
+	struct sa_image images[GUARDED_MAX];
+	const struct sa_image *pointers[GUARDED_MAX];
 
-	images_of(s, images, pointers, COVERED_MAX);
+	images_of(s, images, pointers, GUARDED_MAX);
 	s->serve = give_last_spis;
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 1), 0);
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, COVERED_MAX),
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 1), 0);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, GUARDED_MAX),
 			 -ENOSPC);
 	assert_int_equal(s->n, 1);
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers + 1, COVERED_MAX - 1),
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers + 1, GUARDED_MAX - 1),
 			 0);
-	assert_int_equal(covers.n_covered, COVERED_MAX);
-	assert_int_equal(covers_add(&covers, &s->kernel, &s->batch, pointers, 1), -ENOSPC);
+	assert_int_equal(guards.n_guarded, GUARDED_MAX);
+	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 1), -ENOSPC);
 
 	/* More larval SAs than there is room for: the rest is found by a dump. */
-	for (unsigned i = COVERED_MAX; i < 2 * COVERED_MAX; i++)
-		covers_take_leftover(&covers, &s->kernel, &s->batch, pointers[0]);
-	assert_int_equal(covers.n_larvals, 2 * COVERED_MAX);
-	assert_false(covers.lost);
-	covers_take_leftover(&covers, &s->kernel, &s->batch, pointers[0]);
-	assert_int_equal(covers.n_larvals, 2 * COVERED_MAX);
-	assert_true(covers.lost);
-	wipe(images, COVERED_MAX);
+	for (unsigned i = GUARDED_MAX; i < 2 * GUARDED_MAX; i++)
+		guards_take_leftover(&guards, &s->kernel, &s->batch, pointers[0]);
+	assert_int_equal(guards.n_larvals, 2 * GUARDED_MAX);
+	assert_false(guards.lost);
+	guards_take_leftover(&guards, &s->kernel, &s->batch, pointers[0]);
+	assert_int_equal(guards.n_larvals, 2 * GUARDED_MAX);
+	assert_true(guards.lost);
+	wipe(images, GUARDED_MAX);
 }
 
 /* Even SAs exist, odd ones are larval; the last one is of the kind that is not touched. */
@@ -200,8 +200,8 @@ static int show_sas(struct scripted *s, const struct scripted_request *request)
 static void test_add_by_id(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
-	struct sa_id ids[COVERED_MAX + 2];
+	struct guards guards = {};
+	struct sa_id ids[GUARDED_MAX + 2];
 	size_t in_use = secret_arena_in_use(s->arena);
 
 	for (unsigned i = 0; i < ELEMENTSOF(ids); i++) {
@@ -213,17 +213,17 @@ static void test_add_by_id(void **state)
 		sa_image_wipe(&image);
 	}
 	s->serve = show_sas;
-	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, ids, ELEMENTSOF(ids));
+	guards_add_by_id(&guards, &s->kernel, s->arena, &s->batch, ids, ELEMENTSOF(ids));
 	assert_int_equal(s->exchanges, 2);
-	assert_int_equal(s->n, COVERED_MAX + 3); /* as many as fit; then 0, 2 and 4 */
-	assert_int_equal(covers.n_covered, 3);
+	assert_int_equal(s->n, GUARDED_MAX + 3); /* as many as fit; then 0, 2 and 4 */
+	assert_int_equal(guards.n_guarded, 3);
 	for (unsigned i = 0; i < ELEMENTSOF(ids); i++)
-		assert_int_equal(covers_has(&covers, &ids[i]), i == 0 || i == 2 || i == 4);
+		assert_int_equal(guards_has(&guards, &ids[i]), i == 0 || i == 2 || i == 4);
 	assert_int_equal(secret_arena_in_use(s->arena), in_use);
 	assert_int_equal(s->batch.used, 0);
 
 	/* None that can be moved: nothing is made. */
-	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, ids + 1, 1);
+	guards_add_by_id(&guards, &s->kernel, s->arena, &s->batch, ids + 1, 1);
 	assert_int_equal(s->exchanges, 3);
 	assert_int_equal(s->batch.used, 0);
 }
@@ -233,7 +233,7 @@ static int show_many(struct scripted *s, const struct scripted_request *request)
 	struct xfrm_usersa_info info = make_info();
 
 	if (request->type == XFRM_MSG_GETSA)
-		for (unsigned i = 0; i <= COVERED_MAX; i++) {
+		for (unsigned i = 0; i <= GUARDED_MAX; i++) {
 			info.id.spi = htonl(MESSAGE_SPI + i);
 			say(s, XFRM_MSG_NEWSA, &info, true);
 		}
@@ -244,7 +244,7 @@ static int show_many(struct scripted *s, const struct scripted_request *request)
 static void test_add_by_id_extremes(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
+	struct guards guards = {};
 	struct sa_image image = numbered_image(s->arena, 0);
 	struct sa_id id = sa_image_id(&image);
 	static void *rest[256 * 1024 / 16 + 1];
@@ -252,14 +252,14 @@ static void test_add_by_id_extremes(void **state)
 
 	sa_image_wipe(&image);
 	s->serve = show_many;
-	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, &id, 1);
-	assert_int_equal(covers.n_covered, COVERED_MAX);
+	guards_add_by_id(&guards, &s->kernel, s->arena, &s->batch, &id, 1);
+	assert_int_equal(guards.n_guarded, GUARDED_MAX);
 
-	covers = (struct covers){};
+	guards = (struct guards){};
 	while ((rest[n] = secret_alloc(s->arena, 16)))
 		n++;
-	covers_add_by_id(&covers, &s->kernel, s->arena, &s->batch, &id, 1);
-	assert_int_equal(covers.n_covered, 0);
+	guards_add_by_id(&guards, &s->kernel, s->arena, &s->batch, &id, 1);
+	assert_int_equal(guards.n_guarded, 0);
 	while (n > 0)
 		secret_free(s->arena, rest[--n]);
 }
@@ -281,19 +281,19 @@ static int refuse_always(struct scripted *s, const struct scripted_request *requ
 static void test_leftover(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {};
+	struct guards guards = {};
 	struct sa_image image = numbered_image(s->arena, 0);
 
 	s->serve = refuse;
-	sa_image_write_cover(&image, &s->batch, 77, 77);
-	covers_take_leftover(&covers, &s->kernel, &s->batch, &image);
+	sa_image_write_guard(&image, &s->batch, 77, 77);
+	guards_take_leftover(&guards, &s->kernel, &s->batch, &image);
 	assert_int_equal(s->n, 3);
 	assert_int_equal(s->requests[2].alloc.min, 1);
 	assert_int_equal(s->requests[2].alloc.max, 255);
-	covers_take_leftover(&covers, &s->kernel, &s->batch, &image);
+	guards_take_leftover(&guards, &s->kernel, &s->batch, &image);
 	assert_int_equal(s->n, 4);
 	s->serve = refuse_always;
-	covers_take_leftover(&covers, &s->kernel, &s->batch, &image);
+	guards_take_leftover(&guards, &s->kernel, &s->batch, &image);
 	assert_int_equal(s->n, 7);
 	assert_int_equal(s->batch.used, 0);
 	sa_image_wipe(&image);
@@ -310,25 +310,25 @@ static int fail_some_deletions(struct scripted *s, const struct scripted_request
 	return 0;
 }
 
-static void make_covers(struct covers *covers, unsigned n)
+static void make_guards(struct guards *guards, unsigned n)
 {
-	*covers = (struct covers){.n_larvals = n, .n_covered = 1};
+	*guards = (struct guards){.n_larvals = n, .n_guarded = 1};
 	for (unsigned i = 0; i < n; i++)
-		covers->larvals[i] =
+		guards->larvals[i] =
 			(struct sa_id){.spi = i + 1, .family = AF_INET, .protocol = IPPROTO_ESP};
 }
 
 /* After the lookups that may stand at them; what is not gone after three attempts expires. */
 static void test_remove(void **state)
 {
-	static const struct covers none;
+	static const struct guards none;
 	struct scripted *s = *state;
-	struct covers covers;
+	struct guards guards;
 
 	s->serve = fail_some_deletions;
-	make_covers(&covers, 10);
-	sa_id_write(&covers.larvals[0], &s->batch, XFRM_MSG_GETSA);
-	covers_remove(&covers, &s->kernel, &s->batch);
+	make_guards(&guards, 10);
+	sa_id_write(&guards.larvals[0], &s->batch, XFRM_MSG_GETSA);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->waits, 1);
 	assert_int_equal(s->exchanges, 1 + 3);
 	assert_int_equal(s->n, 8 + 3 * 2);
@@ -336,14 +336,14 @@ static void test_remove(void **state)
 		assert_int_equal(s->requests[i].waits, 1);
 		assert_int_equal(ntohl(s->requests[i].id.spi), i < 8 ? i + 1 : 9 + i % 2);
 	}
-	assert_memory_equal(&covers, &none, sizeof(covers));
+	assert_memory_equal(&guards, &none, sizeof(guards));
 
-	make_covers(&covers, 8);
-	covers_remove(&covers, &s->kernel, &s->batch);
+	make_guards(&guards, 8);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->exchanges, 5);
 
 	/* Nothing to delete, nothing to wait for. */
-	covers_remove(&covers, &s->kernel, &s->batch);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->exchanges, 5);
 	assert_int_equal(s->waits, 2);
 }
@@ -357,11 +357,11 @@ static int fail_first_deletion(struct scripted *s, const struct scripted_request
 static void test_remove_again(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers;
+	struct guards guards;
 
 	s->serve = fail_first_deletion;
-	make_covers(&covers, 2);
-	covers_remove(&covers, &s->kernel, &s->batch);
+	make_guards(&guards, 2);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->exchanges, 2);
 	assert_int_equal(s->n, 4);
 }
@@ -404,15 +404,15 @@ static void show_too_many(struct scripted *s)
 static void test_sweep(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {.lost = true};
+	struct guards guards = {.lost = true};
 
 	s->dump = show_nothing;
-	covers_sweep(&s->kernel, &s->batch);
+	guards_sweep(&s->kernel, &s->batch);
 	assert_int_equal(s->waits, 0);
 	assert_int_equal(s->n, 0);
 
 	s->dump = show_leftovers;
-	covers_sweep(&s->kernel, &s->batch);
+	guards_sweep(&s->kernel, &s->batch);
 	assert_int_equal(s->waits, 1);
 	assert_int_equal(s->n, 2);
 	assert_int_equal(s->requests[0].type, XFRM_MSG_DELSA);
@@ -421,13 +421,13 @@ static void test_sweep(void **state)
 	assert_int_equal(ntohl(s->requests[1].id.spi), 9);
 
 	/* So is one whose SPI nobody told. */
-	covers_remove(&covers, &s->kernel, &s->batch);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 4);
-	assert_false(covers.lost);
+	assert_false(guards.lost);
 
 	s->n = 0;
 	s->dump = show_too_many;
-	covers_sweep(&s->kernel, &s->batch);
+	guards_sweep(&s->kernel, &s->batch);
 	assert_int_equal(s->n, 255);
 }
 
@@ -435,23 +435,23 @@ static void test_sweep(void **state)
 static void test_sweep_fails(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {.lost = true};
+	struct guards guards = {.lost = true};
 
 	s->dump = show_leftovers;
 	s->dump_error = -ENOMEM;
-	assert_int_equal(covers_sweep(&s->kernel, &s->batch), -ENOMEM);
+	assert_int_equal(guards_sweep(&s->kernel, &s->batch), -ENOMEM);
 	assert_int_equal(s->n, 2);
-	covers_remove(&covers, &s->kernel, &s->batch);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 4);
-	assert_true(covers.lost);
+	assert_true(guards.lost);
 
 	s->dump = show_nothing;
-	assert_int_equal(covers_sweep(&s->kernel, &s->batch), -ENOMEM);
+	assert_int_equal(guards_sweep(&s->kernel, &s->batch), -ENOMEM);
 
 	s->dump_error = 0;
-	assert_int_equal(covers_sweep(&s->kernel, &s->batch), 0);
-	covers_remove(&covers, &s->kernel, &s->batch);
-	assert_false(covers.lost);
+	assert_int_equal(guards_sweep(&s->kernel, &s->batch), 0);
+	guards_remove(&guards, &s->kernel, &s->batch);
+	assert_false(guards.lost);
 }
 
 /* What sa_image_write_witness() asks for. */
@@ -493,13 +493,13 @@ static int refuse_always_witness(struct scripted *s, const struct scripted_reque
 static void test_remove_witness(void **state)
 {
 	struct scripted *s = *state;
-	struct covers covers = {.witness = true};
+	struct guards guards = {.witness = true};
 	struct xfrm_usersa_info info = make_info();
 
 	s->serve = serve_witness;
 	s->dump = show_nothing;
 	kernel_batch_add(&s->batch, XFRM_MSG_NEWSA, 0, &info, sizeof(info)); /* left by somebody */
-	covers_remove(&covers, &s->kernel, &s->batch);
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 4);
 	assert_int_equal(s->requests[3].type, XFRM_MSG_DELSA);
 	assert_int_equal(ntohl(s->requests[3].id.spi), 200);
@@ -509,13 +509,13 @@ static void test_remove_witness(void **state)
 	s->n = 0;
 	s->serve = refuse_always_witness;
 	s->dump = show_leftovers;
-	covers = (struct covers){.witness = true};
-	covers_remove(&covers, &s->kernel, &s->batch);
+	guards = (struct guards){.witness = true};
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 3 + 2);
 	s->n = 0;
 	s->serve = NULL;
-	covers = (struct covers){.witness = true, .lost = true};
-	covers_remove(&covers, &s->kernel, &s->batch);
+	guards = (struct guards){.witness = true, .lost = true};
+	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 1 + 2);
 }
 
@@ -554,14 +554,14 @@ static void test_sweep_witness(void **state)
 
 	s->serve = serve_witness;
 	s->dump = show_witness_without_spi;
-	covers_sweep(&s->kernel, &s->batch);
+	guards_sweep(&s->kernel, &s->batch);
 	assert_int_equal(s->n, 4);
 	assert_int_equal(ntohl(s->requests[3].id.spi), 200);
 	assert_int_equal(s->waits, 0);
 
 	s->n = 0;
 	s->dump = show_witness;
-	covers_sweep(&s->kernel, &s->batch);
+	guards_sweep(&s->kernel, &s->batch);
 	assert_int_equal(s->n, 1);
 	assert_int_equal(s->requests[0].type, XFRM_MSG_DELSA);
 	assert_int_equal(ntohl(s->requests[0].id.spi), 0x1234567);
@@ -579,5 +579,5 @@ int main(void)
 		SCRIPTED_TEST(test_sweep_witness),
 	};
 
-	return cmocka_run_group_tests_name("cover", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

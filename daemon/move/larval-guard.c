@@ -1,89 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cover.h"
+#include "larval-guard.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
 /* Reserved by IANA (RFC 4303, 2.1). */
-#define COVER_SPI_MIN 1
-#define COVER_SPI_MAX 255
+#define GUARD_SPI_MIN 1
+#define GUARD_SPI_MAX 255
 #define ATTEMPTS_MAX 3
 
-static bool is_cover(const struct sa_facts *facts)
+static bool is_guard(const struct sa_facts *facts)
 {
 	const struct sa_id *id = &facts->description.id;
 
 	return facts->hands_off == HANDS_OFF_LARVAL && id->protocol == IPPROTO_ESP &&
-	       id->spi >= COVER_SPI_MIN && id->spi <= COVER_SPI_MAX;
+	       id->spi >= GUARD_SPI_MIN && id->spi <= GUARD_SPI_MAX;
 }
 
-bool covers_has(const struct covers *covers, const struct sa_id *id)
+bool guards_has(const struct guards *guards, const struct sa_id *id)
 {
-	for (size_t i = 0; i < covers->n_covered; i++)
-		if (memcmp(&covers->covered[i], id, sizeof(*id)) == 0)
+	for (size_t i = 0; i < guards->n_guarded; i++)
+		if (memcmp(&guards->guarded[i], id, sizeof(*id)) == 0)
 			return true;
 	return false;
 }
 
-void covers_forget_expired(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+void guards_forget_expired(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
 {
 	size_t kept = 0;
 
-	for (size_t first = 0; first < covers->n_larvals; first += KERNEL_BATCH_MESSAGES) {
+	for (size_t first = 0; first < guards->n_larvals; first += KERNEL_BATCH_MESSAGES) {
 		kernel_batch_clear(batch);
-		for (size_t i = first; i < covers->n_larvals && i - first < KERNEL_BATCH_MESSAGES;
+		for (size_t i = first; i < guards->n_larvals && i - first < KERNEL_BATCH_MESSAGES;
 		     i++)
-			sa_id_write(&covers->larvals[i], batch, XFRM_MSG_GETSA);
+			sa_id_write(&guards->larvals[i], batch, XFRM_MSG_GETSA);
 		(void)kernel_transact(kernel, batch, NULL, NULL);
 		for (unsigned i = 0; i < batch->n; i++)
 			if (batch->answers[i].error != -ESRCH)
-				covers->larvals[kept++] = covers->larvals[first + i];
+				guards->larvals[kept++] = guards->larvals[first + i];
 	}
 	kernel_batch_clear(batch);
 	/* Whose they were is not known. */
-	if (kept < covers->n_larvals)
-		covers->n_covered = 0;
-	covers->n_larvals = kept;
+	if (kept < guards->n_larvals)
+		guards->n_guarded = 0;
+	guards->n_larvals = kept;
 }
 
-static int take_larval(const struct nlmsghdr *message, bool own, void *userdata)
+static int handle_larval(const struct nlmsghdr *message, bool own, void *userdata)
 {
-	struct covers *covers = userdata;
+	struct guards *guards = userdata;
 	struct sa_facts facts;
 
 	(void)own; /* transact() hands out nothing else */
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0 ||
-	    !is_cover(&facts))
+	    !is_guard(&facts))
 		return 0;
-	if (covers->n_larvals < ELEMENTSOF(covers->larvals))
-		covers->larvals[covers->n_larvals++] = facts.description.id;
+	if (guards->n_larvals < ELEMENTSOF(guards->larvals))
+		guards->larvals[guards->n_larvals++] = facts.description.id;
 	else
-		covers->lost = true;
+		guards->lost = true;
 	return 0;
 }
 
-static void make_larvals(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+static void make_larvals(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
 {
-	(void)kernel_transact(kernel, batch, take_larval, covers);
+	(void)kernel_transact(kernel, batch, handle_larval, guards);
 	for (unsigned i = 0; i < batch->n; i++)
-		covers->lost |= batch->answers[i].error == -ETIMEDOUT;
+		guards->lost |= batch->answers[i].error == -ETIMEDOUT;
 }
 
-int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+int guards_add(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch,
 	       const struct sa_image *const *images, size_t n)
 {
 	int r = 0;
 
-	if (n > COVERED_MAX - covers->n_covered)
+	if (n > GUARDED_MAX - guards->n_guarded)
 		return -ENOSPC;
 	kernel_batch_clear(batch);
 	for (size_t i = 0; i < n; i++)
-		sa_image_write_cover(images[i], batch, COVER_SPI_MIN, COVER_SPI_MAX);
-	make_larvals(covers, kernel, batch);
+		sa_image_write_guard(images[i], batch, GUARD_SPI_MIN, GUARD_SPI_MAX);
+	make_larvals(guards, kernel, batch);
 	for (size_t i = 0; i < n; i++)
 		if (batch->answers[i].error == 0)
-			covers->covered[covers->n_covered++] = sa_image_id(images[i]);
+			guards->guarded[guards->n_guarded++] = sa_image_id(images[i]);
 		else
 			r = batch->answers[i].error;
 	kernel_batch_clear(batch);
@@ -92,7 +92,7 @@ int covers_add(struct covers *covers, struct kernel *kernel, struct kernel_batch
 
 struct capture {
 	struct secret_arena *arena;
-	struct sa_image images[COVERED_MAX];
+	struct sa_image images[GUARDED_MAX];
 	size_t n;
 };
 
@@ -102,41 +102,41 @@ static int capture_movable(const struct nlmsghdr *message, bool own, void *userd
 	struct sa_facts facts;
 
 	(void)own;
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && capture->n < COVERED_MAX &&
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && capture->n < GUARDED_MAX &&
 	    sa_facts_read(message, &facts) == 0 && facts.hands_off == HANDS_OFF_NONE &&
 	    sa_image_capture(&capture->images[capture->n], capture->arena, message) == 0)
 		capture->n++;
 	return 0;
 }
 
-void covers_add_by_id(struct covers *covers, struct kernel *kernel, struct secret_arena *arena,
+void guards_add_by_id(struct guards *guards, struct kernel *kernel, struct secret_arena *arena,
 		      struct kernel_batch *batch, const struct sa_id *ids, size_t n)
 {
 	struct capture capture = {.arena = arena};
-	const struct sa_image *images[COVERED_MAX];
+	const struct sa_image *images[GUARDED_MAX];
 
 	kernel_batch_clear(batch);
-	for (size_t i = 0; i < n && i < COVERED_MAX; i++)
+	for (size_t i = 0; i < n && i < GUARDED_MAX; i++)
 		sa_id_write(&ids[i], batch, XFRM_MSG_GETSA);
 	(void)kernel_transact(kernel, batch, capture_movable, &capture);
 	for (size_t i = 0; i < capture.n; i++)
 		images[i] = &capture.images[i];
 	if (capture.n > 0)
-		(void)covers_add(covers, kernel, batch, images, capture.n);
+		(void)guards_add(guards, kernel, batch, images, capture.n);
 	for (size_t i = 0; i < capture.n; i++)
 		sa_image_wipe(&capture.images[i]);
 	kernel_batch_clear(batch);
 }
 
-void covers_take_leftover(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch,
+void guards_take_leftover(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch,
 			  const struct sa_image *image)
 {
 	int r = -EAGAIN;
 
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && r < 0; attempt++) {
 		kernel_batch_clear(batch);
-		sa_image_write_larval(image, batch, COVER_SPI_MIN, COVER_SPI_MAX);
-		make_larvals(covers, kernel, batch);
+		sa_image_write_larval(image, batch, GUARD_SPI_MIN, GUARD_SPI_MAX);
+		make_larvals(guards, kernel, batch);
 		r = batch->answers[0].error;
 	}
 	kernel_batch_clear(batch);
@@ -163,44 +163,44 @@ static void delete_larvals(struct kernel *kernel, struct kernel_batch *batch,
 	kernel_batch_clear(batch);
 }
 
-void covers_delete(struct kernel *kernel, struct kernel_batch *batch, const struct sa_id *id)
+void guards_delete(struct kernel *kernel, struct kernel_batch *batch, const struct sa_id *id)
 {
 	delete_larvals(kernel, batch, id, 1);
 }
 
 /* It takes an SPI to delete it. */
-static void remove_witness(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+static void remove_witness(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
 {
-	struct covers left = {};
+	struct guards left = {};
 	int r = -EAGAIN;
 
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && r < 0; attempt++) {
 		kernel_batch_clear(batch);
-		sa_image_write_witness(batch, COVER_SPI_MIN, COVER_SPI_MAX);
+		sa_image_write_witness(batch, GUARD_SPI_MIN, GUARD_SPI_MAX);
 		make_larvals(&left, kernel, batch);
 		r = batch->answers[0].error;
 	}
-	covers->lost |= left.lost;
+	guards->lost |= left.lost;
 	delete_larvals(kernel, batch, left.larvals, left.n_larvals);
 }
 
-void covers_remove(struct covers *covers, struct kernel *kernel, struct kernel_batch *batch)
+void guards_remove(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
 {
 	bool lost = false;
 
-	if (covers->witness)
-		remove_witness(covers, kernel, batch);
-	if (covers->n_larvals > 0) {
+	if (guards->witness)
+		remove_witness(guards, kernel, batch);
+	if (guards->n_larvals > 0) {
 		kernel_wait_for_lookups(kernel);
-		delete_larvals(kernel, batch, covers->larvals, covers->n_larvals);
+		delete_larvals(kernel, batch, guards->larvals, guards->n_larvals);
 	}
-	if (covers->lost)
-		lost = covers_sweep(kernel, batch) < 0;
-	*covers = (struct covers){.lost = lost};
+	if (guards->lost)
+		lost = guards_sweep(kernel, batch) < 0;
+	*guards = (struct guards){.lost = lost};
 }
 
 struct leftovers {
-	struct sa_id ids[COVER_SPI_MAX]; /* there may be more: SPIs are unique per address only */
+	struct sa_id ids[GUARD_SPI_MAX]; /* there may be more: SPIs are unique per address only */
 	size_t n;
 	bool witness; /* without an SPI */
 };
@@ -215,20 +215,20 @@ static int find_leftover(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	if (sa_image_is_witness(&facts) && facts.description.id.spi == 0)
 		left->witness = true;
-	else if (sa_image_is_witness(&facts) || is_cover(&facts))
+	else if (sa_image_is_witness(&facts) || is_guard(&facts))
 		left->ids[left->n++] = facts.description.id;
 	return 0;
 }
 
-int covers_sweep(struct kernel *kernel, struct kernel_batch *batch)
+int guards_sweep(struct kernel *kernel, struct kernel_batch *batch)
 {
 	struct leftovers left = {};
-	struct covers covers = {};
+	struct guards guards = {};
 	int r;
 
 	r = kernel_dump(kernel, XFRM_MSG_GETSA, find_leftover, &left);
 	if (left.witness)
-		remove_witness(&covers, kernel, batch);
+		remove_witness(&guards, kernel, batch);
 	if (left.n > 0) {
 		kernel_wait_for_lookups(kernel);
 		delete_larvals(kernel, batch, left.ids, left.n);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "sa/ownership.h"
+
+static inline bool ownership_count_one(const struct sa_id *id, int ifindex, uint64_t add_time,
+				       void *userdata)
+{
+	*(size_t *)userdata += ifindex != 0;
+	return true;
+}
+
+/* Records, of SAs that went too. */
+static inline size_t ownership_count(struct ownership *ownership)
+{
+	size_t n = 0;
+
+	(void)ownership_leave_unless(ownership, ownership_count_one, &n, 0);
+	return n;
+}
