@@ -74,6 +74,12 @@ static bool elsewhere(const struct run *run)
 	return (run->outcome->killed && !run->stored) || run->scenario->fault.count > 1;
 }
 
+/* Our UPDSA met what the IKE daemon had made, and nobody could see that. */
+static bool not_undone(const struct run *run)
+{
+	return run->renewed && (is_blind(run) || refuses(run, XFRM_MSG_GETSA));
+}
+
 /* ---- The SA may be lost, with all that the IKE daemon then meets ---- */
 
 static bool link_down(const struct run *run)
@@ -127,6 +133,7 @@ static const struct excuse excuses[] = {
 	{LIMIT_CANNOT_CLEAN_UP, cannot_clean_up, ALLOWS_SPARED},
 	{LIMIT_NAMELESS, nameless, ALLOWS_NAMELESS},
 	{LIMIT_ELSEWHERE, elsewhere, ALLOWS_NIC},
+	{LIMIT_NOT_UNDONE, not_undone, ALLOWS_LIMITS},
 	{LIMIT_LINK_DOWN, link_down, ALLOWS_LOSS},
 	{LIMIT_NO_LARVAL, no_larval, ALLOWS_LOSS},
 	{LIMIT_WRITTEN_BEFORE, written_before, ALLOWS_LOSS},
@@ -160,6 +167,7 @@ const char *explore_limit_name(enum explore_limit limit)
 		"the kernel refused to delete a larval SA as often as that was tried",
 		"a daemon that was killed left a larval SA without an SPI",
 		"the SA landed in another NIC, and nobody could look, or the daemon was killed",
+		"IKE made the SA anew in the gap, and its limits were overwritten unseen",
 	};
 
 	return names[limit];

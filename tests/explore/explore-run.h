@@ -45,6 +45,7 @@ enum allowance {
 	ALLOWS_SPARED = 4,   /* larval SAs stay whose deletion was refused */
 	ALLOWS_NAMELESS = 8, /* ... or that have no SPI */
 	ALLOWS_NIC = 16,     /* the SA is in another NIC */
+	ALLOWS_LIMITS = 64,  /* the SA has the limits of before the IKE daemon's update */
 	ALLOWS_LOSS = 32,    /* the SA is not as the IKE daemon believes */
 };
 

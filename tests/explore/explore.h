@@ -122,6 +122,7 @@ enum explore_limit {
 	/* The kernel put the SA into another NIC, and the daemon was killed after the move and
 	 * before that was mended, or nobody could look where the SA is: for the manager. */
 	LIMIT_ELSEWHERE,
+	LIMIT_NOT_UNDONE,
 	_LIMIT_MAX,
 };
 

@@ -347,5 +347,7 @@ enum fake_check_flags {
 	FAKE_CHECK_SPARED_MAY_STAY = 32,
 	/* Larval SAs without an SPI are allowed, which no request can delete. */
 	FAKE_CHECK_NAMELESS_MAY_STAY = 64,
+	/* The SA has other limits than the IKE daemon gave it. */
+	FAKE_CHECK_LIMITS_MAY_DIFFER = 128,
 };
 unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report);
