@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The tracker with a kernel that answers as the test says: memory, dumps that fail, and what is
+ * counted of them. */
+#include "sa/tracker-internal.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "counting.h"
+
+struct scripted {
+	struct kernel kernel;
+	int sas, policies; /* what a dump of them returns */
+	int events;        /* what reading events returns */
+};
+
+static int scripted_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
+			 void *userdata)
+{
+	const struct scripted *s = (const struct scripted *)kernel;
+
+	(void)handler;
+	(void)userdata;
+	return type == XFRM_MSG_GETSA ? s->sas : s->policies;
+}
+
+static int scripted_events(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	(void)handler;
+	(void)userdata;
+	return ((const struct scripted *)kernel)->events;
+}
+
+static const struct kernel_ops ops = {.dump = scripted_dump, .receive_events = scripted_events};
+
+static double monotonic(void *userdata)
+{
+	(void)userdata;
+	return 1000;
+}
+
+static const struct clock test_clock = {.monotonic = monotonic};
+
+static unsigned outdated;
+
+static void note_outdated(void *userdata)
+{
+	(void)userdata;
+	outdated++;
+}
+
+static const struct tracker_callbacks callbacks = {.outdated = note_outdated};
+
+static int open_tracker(struct scripted *s, struct tracker **ret_tracker)
+{
+	const struct tracker_parameters parameters = {
+		.clock = &test_clock, .kernel = &s->kernel, .callbacks = &callbacks};
+
+	*s = (struct scripted){.kernel.ops = &ops};
+	outdated = 0;
+	return tracker_new(&parameters, ret_tracker);
+}
+
+/* What there is no memory for is no tracker, and what there is gives back all. */
+static void test_memory(void **state)
+{
+	struct tracker *tracker = NULL;
+	struct scripted s;
+	unsigned n = 1;
+
+	(void)state;
+	assert_null(tracker_free(NULL));
+	live = 0;
+	for (;; n++) {
+		failing_in = n;
+		if (open_tracker(&s, &tracker) == 0)
+			break;
+		assert_int_equal(failing_in, 0);
+		assert_null(tracker);
+		assert_int_equal(live, 0);
+	}
+	failing_in = 0;
+	assert_true(n > 2);
+	/* Which only the test adds here. */
+	tracker_note_changed(tracker, &(struct sa_id){.spi = 1});
+	tracker->spd.offloaded = calloc(1, sizeof(*tracker->spd.offloaded));
+	assert_int_equal(tracker->changes.n, 1);
+	assert_null(tracker_free(tracker));
+	assert_int_equal(live, 0);
+}
+
+/* The kernel had to drop events: of the SAs, of the policies, or while nothing was dumped. */
+static void test_overruns(void **state)
+{
+	static const struct {
+		int sas, policies;
+		unsigned overruns;
+		int result;
+	} dumps[] = {{0, 0, 0, 0},
+		     {-ENOBUFS, 0, 1, -ENOBUFS},
+		     {0, -ENOBUFS, 1, -ENOBUFS},
+		     {-EINTR, 0, 0, -EINTR},
+		     {0, -EINTR, 0, -EINTR}};
+	struct tracker *tracker;
+	struct scripted s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(dumps) / sizeof(*dumps); i++) {
+		assert_int_equal(open_tracker(&s, &tracker), 0);
+		assert_int_equal(tracker_overruns(tracker), 0);
+		s.sas = dumps[i].sas;
+		s.policies = dumps[i].policies;
+		assert_int_equal(tracker_dump(tracker), dumps[i].result);
+		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns);
+		assert_false(tracker_is_stale(tracker));
+		s = (struct scripted){.kernel.ops = &ops, .events = -ENOBUFS};
+		assert_int_equal(tracker_read_events(tracker), -ENOBUFS);
+		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns + 1);
+		assert_true(tracker_is_stale(tracker));
+		assert_int_equal(outdated, 1);
+		/* It is told once. */
+		assert_int_equal(tracker_drain_events(tracker), -ENOBUFS);
+		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns + 2);
+		assert_int_equal(outdated, 1);
+		tracker_set_current(tracker);
+		assert_false(tracker_is_stale(tracker));
+		tracker_free(tracker);
+	}
+}
+
+/* They are given out once. */
+static void test_masked(void **state)
+{
+	struct sa_id ids[TRACKER_MASKED_MAX] = {};
+	struct tracker *tracker;
+	struct scripted s;
+
+	(void)state;
+	assert_int_equal(open_tracker(&s, &tracker), 0);
+	assert_int_equal(tracker_take_masked(tracker, ids), 0);
+	tracker->masked[0].spi = 5;
+	tracker->masked[1].spi = 6;
+	tracker->n_masked = 2;
+	assert_int_equal(tracker_take_masked(tracker, ids), 2);
+	assert_int_equal(ids[0].spi, 5);
+	assert_int_equal(ids[1].spi, 6);
+	assert_int_equal(ids[2].spi, 0);
+	assert_int_equal(tracker_take_masked(tracker, ids), 0);
+	tracker_free(tracker);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_overruns),
+		cmocka_unit_test(test_masked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
