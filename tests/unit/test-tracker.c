@@ -15,6 +15,8 @@ struct scripted {
 	struct kernel kernel;
 	int sas, policies; /* what a dump of them returns */
 	int events;        /* what reading events returns */
+	unsigned more;     /* so often before that it returns 1 */
+	unsigned readings;
 };
 
 static int scripted_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
@@ -31,7 +33,11 @@ static int scripted_events(struct kernel *kernel, kernel_handler handler, void *
 {
 	(void)handler;
 	(void)userdata;
-	return ((const struct scripted *)kernel)->events;
+	((struct scripted *)kernel)->readings++;
+	if (((struct scripted *)kernel)->more == 0)
+		return ((struct scripted *)kernel)->events;
+	((struct scripted *)kernel)->more--;
+	return 1;
 }
 
 static const struct kernel_ops ops = {.dump = scripted_dump, .receive_events = scripted_events};
@@ -52,7 +58,16 @@ static void note_outdated(void *userdata)
 	outdated++;
 }
 
-static const struct tracker_callbacks callbacks = {.outdated = note_outdated};
+static unsigned changed;
+
+static void note_changed(void *userdata)
+{
+	(void)userdata;
+	changed++;
+}
+
+static const struct tracker_callbacks callbacks = {.outdated = note_outdated,
+						   .changed = note_changed};
 
 static int open_tracker(struct scripted *s, struct tracker **ret_tracker)
 {
@@ -60,7 +75,7 @@ static int open_tracker(struct scripted *s, struct tracker **ret_tracker)
 		.clock = &test_clock, .kernel = &s->kernel, .callbacks = &callbacks};
 
 	*s = (struct scripted){.kernel.ops = &ops};
-	outdated = 0;
+	outdated = changed = 0;
 	return tracker_new(&parameters, ret_tracker);
 }
 
@@ -131,6 +146,50 @@ static void test_overruns(void **state)
 	}
 }
 
+/* Who tells more than is read in so many rounds must not keep the daemon from its loop. */
+static void test_events(void **state)
+{
+	static const struct {
+		unsigned more;
+		int events;
+		unsigned rounds; /* of tracker_drain_events() */
+		bool stale, stale_when_read;
+		unsigned overruns;
+		int result;
+	} cases[] = {{0, 0, 1, false, false, 0, 0},     {2, 0, 3, false, false, 0, 0},
+		     {63, 0, 64, false, false, 0, 0},   {64, 0, 64, true, false, 0, 1},
+		     {1000, 0, 64, true, false, 0, 1},  {0, -ENOBUFS, 1, true, true, 1, -ENOBUFS},
+		     {0, -EIO, 1, true, true, 0, -EIO}, {3, -EIO, 4, true, false, 0, -EIO}};
+	struct tracker *tracker;
+	struct scripted s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(open_tracker(&s, &tracker), 0);
+		s.more = cases[i].more;
+		s.events = cases[i].events;
+		assert_int_equal(tracker_drain_events(tracker), cases[i].result);
+		assert_int_equal(s.readings, cases[i].rounds);
+		assert_int_equal(tracker_is_stale(tracker), cases[i].stale);
+		assert_int_equal(tracker_overruns(tracker), cases[i].overruns);
+		assert_int_equal(outdated, cases[i].stale);
+		assert_int_equal(changed, 0);
+		tracker_free(tracker);
+
+		assert_int_equal(open_tracker(&s, &tracker), 0);
+		s.more = cases[i].more;
+		s.events = cases[i].events;
+		tracker_note_changed(tracker, &(struct sa_id){.spi = 1});
+		assert_int_equal(tracker_read_events(tracker),
+				 cases[i].more > 0 ? 1 : cases[i].result);
+		assert_int_equal(s.readings, 1);
+		assert_int_equal(tracker_is_stale(tracker), cases[i].stale_when_read);
+		assert_int_equal(outdated, cases[i].stale_when_read);
+		assert_int_equal(changed, 1);
+		tracker_free(tracker);
+	}
+}
+
 /* They are given out once. */
 static void test_masked(void **state)
 {
@@ -157,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_overruns),
+		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_masked),
 	};
 
