@@ -112,7 +112,8 @@ def kill_many(call, numbers, enough=lambda _: False):
         print(f"killed at {call} {number}: {step}, on their way: {sorted(map(hex, at_death))}", flush=True)
         steps[step] += 1
         on_their_way += len(at_death)
-        if enough(steps):
+        # A DELSA may be that of a larval SA.
+        if enough(steps) and on_their_way > 0:
             break
     print(f"{sum(steps.values())} kills, before {dict(steps)}; {on_their_way} SAs were on their way", flush=True)
     # Where the kernel moves an SA by itself, it is nowhere on its way.
