@@ -26,6 +26,8 @@
 /* One batch, one receive buffer and the images of moves under way need less than 1 MiB; the rest is
  * for the images of SAs that are in a NIC. Only what is used is locked. */
 #define ARENA_LIMIT (48u * 1024u * 1024u)
+/* The name of the option and the file are older than the word: a new version finds the file of
+ * the one before. */
 #define OWNERSHIP_PATH "/run/espoffloadd/placed"
 #define ORDERS_PATH "/run/espoffloadd/orders"
 #define FAILED_STARTS_PATH "/run/espoffloadd/failed-starts"

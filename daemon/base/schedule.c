@@ -58,6 +58,12 @@ void schedule_in(struct schedule *s, unsigned which, double seconds)
 	schedule_at(s, which, clock_monotonic(s->clock) + seconds);
 }
 
+void schedule_no_later(struct schedule *s, unsigned which, double time)
+{
+	if (time < s->due[which])
+		schedule_at(s, which, time);
+}
+
 void schedule_cancel(struct schedule *s, unsigned which)
 {
 	schedule_at(s, which, INFINITY);

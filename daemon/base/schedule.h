@@ -36,6 +36,8 @@ void schedule_release(struct schedule *schedule);
 /* Makes it due in so many seconds from now, or at a time, whatever it was before. */
 void schedule_in(struct schedule *schedule, unsigned which, double seconds);
 void schedule_at(struct schedule *schedule, unsigned which, double time);
+/* The same, but what is pending earlier stays. */
+void schedule_no_later(struct schedule *schedule, unsigned which, double time);
 void schedule_cancel(struct schedule *schedule, unsigned which);
 bool schedule_is_pending(const struct schedule *schedule, unsigned which);
 

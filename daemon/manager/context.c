@@ -58,11 +58,7 @@ void manager_plan_soon(struct manager *m)
 
 void manager_tick_soon(struct manager *m)
 {
-	double soon = manager_now(m) + RESYNC_WAIT_SECONDS;
-
-	if (!schedule_is_pending(&m->schedule, MANAGER_TICK) ||
-	    m->schedule.due[MANAGER_TICK] > soon)
-		schedule_at(&m->schedule, MANAGER_TICK, soon);
+	schedule_no_later(&m->schedule, MANAGER_TICK, manager_now(m) + RESYNC_WAIT_SECONDS);
 }
 
 void manager_resync_soon(struct manager *m)
@@ -106,12 +102,9 @@ void manager_reconfigure(struct manager *m)
 
 void manager_reconfigure_soon(struct manager *m, double delay)
 {
-	double at = fmax(manager_now(m) + delay,
-			 m->reconfigured_at + RECONFIGURE_SPACING * m->reconfigured_for);
-
-	if (!schedule_is_pending(&m->schedule, MANAGER_RECONFIGURE) ||
-	    m->schedule.due[MANAGER_RECONFIGURE] > at)
-		schedule_at(&m->schedule, MANAGER_RECONFIGURE, at);
+	schedule_no_later(&m->schedule, MANAGER_RECONFIGURE,
+			  fmax(manager_now(m) + delay,
+			       m->reconfigured_at + RECONFIGURE_SPACING * m->reconfigured_for));
 }
 
 void manager_reconfigure_if_due(struct manager *m)

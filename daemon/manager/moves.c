@@ -127,7 +127,7 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 
 /* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
  * the message may still be on its way. One that the NIC had for a moment may be lost, too: what can
- * restore it is its image. shadows_may_be_lost() decides whether the entry is kept for that. */
+ * restore it is its image. shadows_note_missing() decides whether the entry is kept for that. */
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
 	(void)tracker_drain_events(m->tracker);
@@ -136,8 +136,7 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 		shadow_take(&sa->shadow, &move->image, begun);
 	}
 	sa_image_wipe(&move->image);
-	shadows_note_missing(m->shadows, sa);
-	if (!shadows_may_be_lost(m->shadows, sa))
+	if (!shadows_note_missing(m->shadows, sa))
 		tracker_forget(m->tracker, sa);
 }
 
@@ -215,7 +214,7 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 	bool promoted = planned->action == POLICY_PROMOTE && move->result == MOVE_RESULT_DONE;
 	struct manager *m = userdata;
 
-	/* The NIC may have had it for a moment: until the IKE daemon's SA was met, say. */
+	/* The NIC may have had it for a moment, for example until the IKE daemon made it anew. */
 	if (move->result != MOVE_RESULT_DONE && move->result != MOVE_RESULT_REFUSED)
 		late_note_left(m->nics, move->target.ifindex, manager_now(m));
 	if (move->result == MOVE_RESULT_GONE) {

@@ -129,8 +129,7 @@ static bool missing(struct sa *sa, void *userdata)
 {
 	struct manager *m = userdata;
 
-	shadows_note_missing(m->shadows, sa);
-	return shadows_may_be_lost(m->shadows, sa);
+	return shadows_note_missing(m->shadows, sa);
 }
 
 static void vanishes(struct sa *sa, void *userdata)

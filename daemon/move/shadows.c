@@ -397,13 +397,15 @@ bool shadows_may_be_lost(const struct shadows *shadows, const struct sa *sa)
 	       now_of(shadows) - sa->presence.missing_since < LINK_MESSAGE_SECONDS;
 }
 
-void shadows_note_missing(struct shadows *shadows, struct sa *sa)
+bool shadows_note_missing(struct shadows *shadows, struct sa *sa)
 {
-	if (!shadows_may_be_lost(shadows, sa) ||
-	    executor_owes(shadows->executor, &sa->description.id))
-		return;
+	if (!shadows_may_be_lost(shadows, sa))
+		return false;
+	if (executor_owes(shadows->executor, &sa->description.id))
+		return true;
 	if (!network_is_up(shadows->network, sa->residence.ifindex))
 		shadows_restore_soon(shadows, sa->residence.ifindex);
 	else if (sa->presence.missing_since == 0)
 		sa->presence.missing_since = now_of(shadows);
+	return true;
 }

@@ -64,5 +64,6 @@ size_t shadows_restoring(const struct shadows *shadows); /* NICs whose SAs are b
  * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
  * message that its NIC is down may still come. */
 bool shadows_may_be_lost(const struct shadows *shadows, const struct sa *sa);
-/* The kernel does not have it: brings it back if its NIC is down, else begins to wait for that. */
-void shadows_note_missing(struct shadows *shadows, struct sa *sa);
+/* The kernel does not have it: brings it back if its NIC is down, else begins to wait for that.
+ * Returns shadows_may_be_lost(). */
+bool shadows_note_missing(struct shadows *shadows, struct sa *sa);

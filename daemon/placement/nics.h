@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * NICs as the policy sees them: which may hold SAs, of what capacity, and for which of them an SA
- * competes. Asked by the manager; it changes nothing but the tables of the policy.
+ * competes. It changes the tables of the policy and the candidate of an SA, and nothing else.
  */
 #pragma once
 

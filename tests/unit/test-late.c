@@ -146,6 +146,14 @@ static void test_no_fault_of_the_nic(void **state)
 #define ALWAYS_RULES RULES("rules: [{match: {reqid: 1}, offload: always}]")
 #define NEVER_RULES RULES("rules: [{match: {reqid: 1}, offload: never}]")
 
+/* What was before the start is over; the SA comes after that. */
+static struct fake_belief *open_settled(struct bench *b)
+{
+	open_late(b, ALWAYS_RULES);
+	work(b, 20.0, NULL);
+	return add_inbound(b, 1);
+}
+
 /* It is in the NIC, whose late packets are not held against that. */
 static void check_not_blamed(struct bench *b, struct fake_belief *belief)
 {
@@ -162,9 +170,7 @@ static void test_made_anew_after_it_left(void **state)
 	struct bench b;
 
 	(void)state;
-	open_late(&b, ALWAYS_RULES);
-	work(&b, 20.0, NULL);
-	belief = add_inbound(&b, 1);
+	belief = open_settled(&b);
 	work(&b, 1.0, NULL);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	apply(&b, NEVER_RULES);
@@ -187,9 +193,7 @@ static void test_made_anew_in_the_nic(void **state)
 	struct bench b;
 
 	(void)state;
-	open_late(&b, ALWAYS_RULES);
-	work(&b, 20.0, NULL);
-	belief = add_inbound(&b, 1);
+	belief = open_settled(&b);
 	work(&b, 1.0, NULL);
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	fake_kernel_advance(b.fake, 1);
@@ -221,9 +225,7 @@ static void test_updated_within_promotion(void **state)
 	struct bench b;
 
 	(void)state;
-	open_late(&b, ALWAYS_RULES);
-	work(&b, 20.0, NULL);
-	belief = add_inbound(&b, 1);
+	belief = open_settled(&b);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_hook(b.fake, update_in_gap, belief);
 	for (unsigned i = 0; i < 100 && fake_kernel_view(b.fake, belief).ifindex != NIC; i++)
@@ -256,9 +258,7 @@ static void test_copied_after_promotion(void **state)
 	struct bench b;
 
 	(void)state;
-	open_late(&b, ALWAYS_RULES);
-	work(&b, 20.0, NULL);
-	belief = add_inbound(&b, 1);
+	belief = open_settled(&b);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_hook(b.fake, move_after_update, belief);
 	tracker_read_changed(b.manager->tracker);
@@ -278,9 +278,7 @@ static void test_left_before_the_start(void **state)
 	struct bench b;
 
 	(void)state;
-	open_late(&b, ALWAYS_RULES);
-	work(&b, 20.0, NULL);
-	belief = add_inbound(&b, 1);
+	belief = open_settled(&b);
 	work(&b, 1.0, NULL);
 	apply(&b, NEVER_RULES);
 	work(&b, 0.5, NULL);

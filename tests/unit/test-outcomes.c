@@ -1175,6 +1175,18 @@ static void test_no_memory_for_changes(void **state)
 	close_bench(&b);
 }
 
+/* There is no memory for the entry that the SA needs after its move. No key is left in memory. */
+static void plan_without_entry(struct stage *stage, struct bench *b,
+			       const struct scenario *scenario)
+{
+	open_stage(stage, b, scenario);
+	no_memory_for = sizeof(struct sa);
+	manager_plan(b->manager);
+	no_memory_for = 0;
+	assert_null(entry(b, stage->belief));
+	assert_int_equal(secret_arena_in_use(b->arena), stage->in_use);
+}
+
 /* The SA is on another device, and its entry is lost: the next dump finds it there. */
 static void test_no_memory_for_entry(void **state)
 {
@@ -1183,12 +1195,7 @@ static void test_no_memory_for_entry(void **state)
 	struct bench b;
 
 	(void)state;
-	open_stage(&stage, &b, &scenario);
-	no_memory_for = sizeof(struct sa);
-	manager_plan(b.manager);
-	no_memory_for = 0;
-	assert_null(entry(&b, stage.belief));
-	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
+	plan_without_entry(&stage, &b, &scenario);
 	fake_kernel_nic(b.fake, NIC)->lands_on = 0;
 	work(&b, 1.0, stage.belief);
 	assert_non_null(entry(&b, stage.belief));
@@ -1209,13 +1216,8 @@ static void test_no_memory_for_entry_elsewhere(void **state)
 	struct bench b;
 
 	(void)state;
-	open_stage(&stage, &b, &scenario);
-	no_memory_for = sizeof(struct sa);
-	manager_plan(b.manager);
-	no_memory_for = 0;
+	plan_without_entry(&stage, &b, &scenario);
 	assert_int_equal(fake_kernel_view(b.fake, stage.belief).ifindex, OTHER_NIC);
-	assert_null(entry(&b, stage.belief));
-	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	close_bench(&b);
 }
 
@@ -1227,14 +1229,9 @@ static void test_no_memory_for_entry_of_promoted(void **state)
 	struct bench b;
 
 	(void)state;
-	open_stage(&stage, &b, &scenario);
-	no_memory_for = sizeof(struct sa);
-	manager_plan(b.manager);
-	no_memory_for = 0;
+	plan_without_entry(&stage, &b, &scenario);
 	assert_int_equal(b.manager->promoted, 1);
-	assert_null(entry(&b, stage.belief));
 	assert_int_equal(ownership_save_if_changed(b.ownership), 0); /* it is saved */
-	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
 	work(&b, 1.0, stage.belief);
 	assert_false(entry(&b, stage.belief)->residence.foreign);
 	close_bench(&b);

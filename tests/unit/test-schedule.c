@@ -104,6 +104,13 @@ static void test_not_before_its_time(void **state)
 	assert_true(schedule_next(&b.schedule) == 20);
 	b.now = 11;
 	assert_false(schedule_run_due(&b.schedule));
+	schedule_no_later(&b.schedule, FIRST, 25);
+	assert_true(schedule_next(&b.schedule) == 20);
+	schedule_no_later(&b.schedule, FIRST, 15);
+	assert_true(schedule_next(&b.schedule) == 15);
+	schedule_cancel(&b.schedule, FIRST);
+	schedule_no_later(&b.schedule, FIRST, 40);
+	assert_true(schedule_next(&b.schedule) == 40);
 	schedule_cancel(&b.schedule, FIRST);
 	b.now = 30;
 	assert_false(schedule_run_due(&b.schedule));
