@@ -41,7 +41,8 @@
  * Sequence numbers are exact, in both directions: none is skipped, none is used twice, no packet
  * can be replayed. The alternative, one buffer with all messages made from a snapshot, has no
  * moment in which only this daemon knows the SA, but must guess how many packets leave between the
- * snapshot and the deletion; a wrong guess reuses a nonce. The rescue slot guards the moment.
+ * snapshot and the deletion; a wrong guess reuses a nonce. In that moment the rescue slot has the
+ * image.
  */
 #include "migrator.h"
 
