@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the tracker sees of SAs goes to the policy, the NICs, the shadows and the report. */
+/* Callbacks of the tracker: passes what was read of SAs to the policy, the NICs, the shadows and
+ * the reporter. */
 #include "manager/manager.h"
 #include "placement/late.h"
 #include "placement/probation.h"
 
-/* A bar of `top` each: a second, less what a tick can be early. */
+/* Shortest time between two history samples, s; each is a bar in `top`. A second, less what a tick
+ * can be early. */
 #define HISTORY_SECONDS 0.95
 
 static bool address_is_local(uint16_t family, const struct sa_address *address, void *userdata)
@@ -51,7 +53,7 @@ void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_f
 		strike(m, n);
 }
 
-/* Did the policy find out whether a NIC slows the SA down? */
+/* Handles the policy's verdict whether a NIC slows the SA down, if there is a new one. */
 static void handle_verdict(struct manager *m, struct sa *sa)
 {
 	struct policy_verdict verdict;
@@ -71,14 +73,15 @@ static void appeared(struct sa *sa, const struct sa_facts *facts, bool adopted, 
 {
 	struct manager *m = userdata;
 
-	/* In a NIC that may not hold it: there must be a table that it is to leave. */
+	/* The SA is in a NIC that may not hold SAs: a table must exist, so that the policy can
+	 * evict it. */
 	if (sa_is_resident(sa) && nics_get(m->nics, sa->residence.ifindex) &&
 	    nics_table_of_residence(m->nics, sa) == POLICY_NONE)
 		manager_update_nics(m);
 	manager_configure_sa(m, sa);
 	if (adopted) {
 		late_note_left(m->nics, sa->residence.ifindex,
-			       manager_now(m)); /* what it is a copy of */
+			       manager_now(m)); /* the original of the copy */
 		manager_begin_probation(m, sa, facts);
 		report_adoption(m, sa);
 		schedule_in(&m->schedule, MANAGER_PLAN, 0);
@@ -108,7 +111,7 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 		note_placement(m, sa, change);
 	else
 		manager_check_probation(m, sa, facts);
-	/* As long as an SA is larval it gets no handle. */
+	/* A larval SA gets no handle. */
 	if (change->moved || change->hands_off ||
 	    (sa->handle == POLICY_NONE && sa->hands_off != HANDS_OFF_LARVAL))
 		manager_configure_sa(m, sa);
@@ -156,7 +159,7 @@ static void policies_lost(int ifindex, size_t n, void *userdata)
 {
 	struct manager *m = userdata;
 
-	/* If events were lost, somebody may have deleted them. */
+	/* After a loss of events the policies may have been deleted deliberately. */
 	if (!tracker_is_stale(m->tracker) || !network_is_up(m->network, ifindex))
 		report_policies_lost(m->reporter, network_name(m->network, ifindex), n);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the kernel tells. */
+/* Reads the kernel's notifications (events). */
 #include "sa/tracker-internal.h"
 #include "xfrm/compat.h"
 
 #include <errno.h>
 #include <netlink/msg.h>
 
-/* Who sends events faster than they are read must not keep the daemon from its event loop. So much
- * is more than the socket's buffer holds. */
+/* Events that arrive faster than they are read must not block the event loop. This many rounds read
+ * more than the socket's buffer holds. */
 #define DRAIN_ROUNDS_MAX 64
 
 static void note_made(struct tracker *tracker, const struct sa_facts *facts)
@@ -38,8 +38,8 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:
 	case XFRM_MSG_MIGRATE:
-		/* It does not tell what became of the SA: look at everything. What the migrator did
-		 * it reads itself. */
+		/* The message does not show the new state of the SA, so all SAs must be read again.
+		 * After its own messages the migrator reads the SA itself. */
 		if (!own)
 			tracker_note_migrated(tracker, message);
 		tracker->stale |= !own;
@@ -57,7 +57,7 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	if (sa && message->nlmsg_type == XFRM_MSG_DELSA)
 		sa->presence.deleted_by_other = true;
 	if (sa && message->nlmsg_type == XFRM_MSG_EXPIRE) {
-		/* By its offset: netlink aligns to 4 bytes only. */
+		/* Read by its offset, since netlink aligns messages to 4 bytes only. */
 		const uint8_t *data = NLMSG_DATA(message);
 
 		*(data[offsetof(struct xfrm_user_expire, hard)] ? &sa->presence.deleted_by_other
@@ -67,7 +67,7 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	return 0;
 }
 
-/* `stale`: whether what came of it makes what is known stale. */
+/* `stale`: whether events were lost or may be left unread. */
 static int finish(struct tracker *tracker, int r, bool stale, bool was_stale)
 {
 	if (r == -ENOBUFS)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What was read becomes an entry of the table, or changes it. */
+/* Adds an entry to the table for an SA that was read, or updates its entry. */
 #include "sa/tracker-internal.h"
 #include "xfrm/compat.h"
 
 #include <string.h>
 
-/* An SA without ESN that has fewer outbound numbers left is not promoted: 7 s at 100 Gbit/s. */
+/* An SA without ESN is not promoted when it has fewer outbound sequence numbers left than this: 7 s
+ * at 100 Gbit/s. */
 #define PROMOTION_SEQUENCE_RESERVE (UINT32_C(1) << 30)
 
 static void resolve_direction(struct tracker *tracker, const struct sa *sa, struct sa_facts *facts)
@@ -21,7 +22,7 @@ static void resolve_direction(struct tracker *tracker, const struct sa *sa, stru
 		if (from != to)
 			d->direction = from ? SA_DIRECTION_OUT : SA_DIRECTION_IN;
 		else if (sa)
-			d->direction = sa->description.direction; /* the address went since */
+			d->direction = sa->description.direction; /* the address is gone */
 	}
 	facts->shape.direction = d->direction;
 }
@@ -45,11 +46,13 @@ static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *s
 		return HANDS_OFF_SOFT_EXPIRED;
 	if (d->direction == SA_DIRECTION_OUT && spd_makes_optional(&tracker->spd, d))
 		return HANDS_OFF_OPTIONAL_TEMPLATE;
-	/* A NIC that goes down costs an SA without ESN some of its numbers (sa/shadow.h). */
+	/* If the NIC goes down, restoring an SA skips sequence numbers (sa/shadow.h). An SA without
+	 * ESN has few. */
 	if (sa->residence.ifindex == 0 && !facts->shape.esn &&
 	    facts->output_sequence > UINT32_MAX - PROMOTION_SEQUENCE_RESERVE)
 		return HANDS_OFF_SEQUENCE_SPACE;
-	/* Found by a move that was refused before it began; GETSA does not show the cause. */
+	/* A move that was refused before it began found this reason. GETSA does not show the cause,
+	 * so the reason stays. */
 	if (sa->hands_off == HANDS_OFF_THRESHOLDS || sa->hands_off == HANDS_OFF_TOO_LARGE)
 		return sa->hands_off;
 	return sa_facts_check_limits(facts, clock_realtime(tracker->clock));
@@ -79,7 +82,8 @@ void tracker_forget(struct tracker *tracker, struct sa *sa)
 	drop(tracker, sa);
 }
 
-/* The same identity, but another SA: nothing of the old one holds. */
+/* Whether this is a different SA with the same identity, so that nothing known of the old one is
+ * true. */
 static bool is_another(const struct sa *sa, const struct sa_facts *facts)
 {
 	const struct sa_description *a = &sa->description, *b = &facts->description;
@@ -114,7 +118,7 @@ static struct sa *add_new(struct tracker *tracker, const struct sa_facts *facts)
 	return sa;
 }
 
-/* An address or a route that came later can tell the direction of an SA that had none. */
+/* The direction of an SA can become known later, when a local address is added. */
 static bool direction_changed(const struct sa *sa, const struct sa_facts *facts)
 {
 	return sa->description.direction != facts->description.direction;
@@ -129,7 +133,8 @@ static void update_residence(struct tracker *tracker, struct sa *sa, const struc
 	sa->residence.ifindex = facts->offload_ifindex;
 	sa->residence.foreign = !tracker_owns(tracker, sa);
 	sa->residence.since = tracker_now(tracker);
-	/* The IKE daemon may have read it in the NIC, and copy that (tracker_adopt()). */
+	/* The record is kept for some seconds: the IKE daemon may have read the SA while it was in
+	 * the NIC, and install that copy (tracker_adopt()). */
 	if (sa->residence.ifindex == 0)
 		ownership_leave(tracker->ownership, &sa->description.id, tracker_now(tracker));
 }
@@ -140,7 +145,7 @@ static void note_masked(struct tracker *tracker, const struct sa *sa)
 		tracker->masked[tracker->n_masked++] = sa->description.id;
 }
 
-/* The entry of an SA that is another now, or the same with another identity. */
+/* Replaces the entry: by that of another SA, or of the same SA whose identifying values changed. */
 static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts)
 {
 	bool same = tracker_is_same_state(tracker, sa, facts);
@@ -159,9 +164,10 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 	return sa;
 }
 
-/* A larval SA with the identity of one that is complete: beside it, made by a packet that found no
- * SA for a moment (MOVE_UNMASK); or in its place, made by the same or holding the place of one that
- * is owed. Returns false when it is what there is now. */
+/* A larval SA has the identity of a complete SA of the table. Either the kernel has both: a packet
+ * that found no SA during a move made the larval one (MOVE_UNMASK). Or it has only the larval one,
+ * made in the same way or by the daemon in the place of an SA that is owed. Returns false when the
+ * larval SA is to replace the entry. */
 static bool handle_larval(struct tracker *tracker, struct sa *sa)
 {
 	if (tracker->dumping && sa->presence.generation == tracker->generation) {
@@ -169,7 +175,7 @@ static bool handle_larval(struct tracker *tracker, struct sa *sa)
 		return true;
 	}
 	if (tracker->dumping) {
-		/* Either the SA follows, or it is missing. */
+		/* Either the dump shows the complete SA later, or it is missing. */
 		sa->presence.masked = tracker->generation;
 		return true;
 	}
@@ -191,7 +197,7 @@ void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *told)
 		sa = replace(tracker, sa, &facts);
 	else if (!sa)
 		sa = add_new(tracker, &facts);
-	/* The deletion of what it is a copy of may become known later than the copy. */
+	/* The deletion of the original may become known later than its copy. */
 	if (sa && sa->residence.foreign && tracker_is_copy(tracker, sa)) {
 		drop(tracker, sa);
 		sa = add_new(tracker, &facts);

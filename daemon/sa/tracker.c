@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Entries that a dump did not show are confirmed one by one, at most so many a tick. */
+/* How many entries that a dump did not show are read again one by one in a tick, at most. */
 #define CONFIRM_MAX 4096
 
 int tracker_new(const struct tracker_parameters *parameters, struct tracker **ret_tracker)
