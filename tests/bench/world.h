@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the benchmarks measure: a manager over a kernel and a network that cost next to nothing, so
+ * that what is measured is the daemon. Waiting is skipped, work takes its time.
+ */
+#pragma once
+
+#include "fake-network.h"
+#include "manager/manager.h"
+
+#include <stdio.h>
+
+#define WORLD_NIC 7
+
+/* One SA of the kernel, by its number. */
+struct world_sa {
+	bool alive;
+	uint64_t bytes; /* carried */
+};
+
+struct world_event {
+	uint16_t type; /* XFRM_MSG_NEWSA or XFRM_MSG_DELSA */
+	uint32_t sa;
+};
+
+struct world_kernel {
+	struct kernel kernel;
+	struct world_sa *sas;
+	uint32_t n;
+	struct world_event *events; /* that wait to be read */
+	size_t n_events, next_event, events_allocated;
+};
+
+struct world_network {
+	struct fake_network fake;
+	struct network_ops ops;
+	struct route_cache *cache; /* lookups are remembered as the daemon remembers them */
+};
+
+struct world {
+	double skipped; /* s of waiting */
+	struct secret_arena *arena;
+	struct world_kernel kernel;
+	struct world_network network;
+	struct journal *journal;
+	struct ownership *ownership;
+	struct manager *manager;
+	FILE *log;
+};
+
+/* `n` SAs can exist, the first `alive` of them do. The process ends when there is no memory. */
+void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics);
+void world_close(struct world *world);
+
+double world_cpu(void); /* s of the process */
+double world_now(struct world *world);
+/* Runs what is due until that time, and stands there then. `longest` is raised to the longest work
+ * without a return to the event loop, in s of CPU. */
+void world_run_until(struct world *world, double until, double *longest);
+
+/* An SA is made or deleted, and the event waits. */
+void world_make(struct world *world, uint32_t sa);
+void world_delete(struct world *world, uint32_t sa);
