@@ -19,7 +19,7 @@ static bool is_zero(const void *data, size_t size)
 
 static void copy_name(char destination[SA_SHAPE_ALGORITHM_MAX], const char *source)
 {
-	/* It ends, since there is nothing in it yet. */
+	/* The destination is zeroed, so the name stays terminated. */
 	memcpy(destination, source, SA_SHAPE_ALGORITHM_MAX - 1);
 }
 
@@ -74,7 +74,7 @@ static void read_if_id(struct sa_facts *facts, const void *data, size_t size)
 	facts->shape.if_id = facts->description.if_id != 0;
 }
 
-/* FNV-1a over algorithm, domain and text; the header tells lengths alone. */
+/* FNV-1a over algorithm, domain and text. The fields before them are only lengths. */
 static void read_label(struct sa_facts *facts, const void *data, size_t size)
 {
 	const uint8_t *bytes = data;
@@ -113,7 +113,7 @@ static void read_replay(struct sa_facts *facts, const void *data, size_t size)
 	facts->output_sequence = ((const struct xfrm_replay_state *)data)->oseq;
 }
 
-/* Present also for large windows without ESN; the high half is zero then. */
+/* Large windows without ESN have this attribute too, with a high half of zero. */
 static void read_replay_esn(struct sa_facts *facts, const void *data, size_t size)
 {
 	const struct xfrm_replay_state_esn *esn = data;
@@ -146,10 +146,10 @@ static void read_direction(struct sa_facts *facts, const void *data, size_t size
 
 /* By type. */
 static const struct sa_attribute attributes[] = {
-	[XFRMA_ALG_AUTH] = {REPEATED}, /* the key of XFRMA_ALG_AUTH_TRUNC, which wins */
+	[XFRMA_ALG_AUTH] = {REPEATED}, /* same key as XFRMA_ALG_AUTH_TRUNC, which is used */
 	[XFRMA_ALG_CRYPT] = {COPIED, sizeof(struct xfrm_algo), read_crypt},
 	[XFRMA_ENCAP] = {COPIED, 0, read_encap},
-	[XFRMA_SA] = {DROPPED}, /* of a DELSA notification: what every other message begins with */
+	[XFRMA_SA] = {DROPPED}, /* in DELSA: the struct that other messages begin with */
 	[XFRMA_SEC_CTX] = {COPIED, 0, read_label},
 	[XFRMA_REPLAY_VAL] = {COPIED, sizeof(struct xfrm_replay_state), read_replay},
 	[XFRMA_COADDR] = {COPIED},

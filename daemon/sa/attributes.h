@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The attributes of an SA that this version knows, in one table: what they tell, and what becomes
- * of them when the SA is written again. What the kernel shows and what it honours is in its
+ * The attributes of an SA that this version knows, in one table: the facts in each, and whether it
+ * is copied when the SA is written again. For what the kernel shows and accepts see its
  * xfrm_user.c: copy_to_user_state_extra() and xfrm_state_construct().
  *
- * An attribute that is not in the table makes the SA untouchable: its meaning might not survive a
- * move.
+ * An SA with an attribute that is not in the table is never moved, since a move might lose the
+ * meaning of that attribute.
  */
 #pragma once
 
@@ -13,15 +13,15 @@
 
 enum sa_attribute_copy {
 	_SA_ATTRIBUTE_UNKNOWN, /* of types that the table leaves out */
-	SA_ATTRIBUTE_COPIED,   /* as it is */
+	SA_ATTRIBUTE_COPIED,   /* unchanged */
 	SA_ATTRIBUTE_DROPPED,
-	SA_ATTRIBUTE_REPEATED, /* dropped beside XFRMA_ALG_AUTH_TRUNC, else copied */
+	SA_ATTRIBUTE_REPEATED, /* dropped if there is XFRMA_ALG_AUTH_TRUNC, else copied */
 };
 
 struct sa_attribute {
 	enum sa_attribute_copy copy;
-	size_t size; /* one with less data is not read */
-	/* Takes over what facts are in it; NULL: none. */
+	size_t size; /* bytes; an attribute with less data is not read */
+	/* Reads its facts; NULL: it has none. */
 	void (*read)(struct sa_facts *facts, const void *data, size_t size);
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SAs that events named, and that are to be read again. */
+/* The SAs that events named, to be read again. */
 #pragma once
 
 #include "sa.h"
 
 #include <stddef.h>
 
-/* More of them are cheaper to find by a dump. */
+/* For more SAs a dump is cheaper. */
 #define CHANGES_MAX 4096
 
 struct changes {
@@ -14,6 +14,5 @@ struct changes {
 	size_t n, n_allocated;
 };
 
-int changes_add(struct changes *changes,
-		const struct sa_id *id); /* -ENOBUFS: CHANGES_MAX, -ENOMEM */
+int changes_add(struct changes *changes, const struct sa_id *id); /* -ENOBUFS: full; -ENOMEM */
 void changes_release(struct changes *changes);

@@ -7,7 +7,8 @@
 #include <netlink/msg.h>
 #include <string.h>
 
-/* Below this much sequence space the IKE daemon is about to rekey; leave the SA to it. */
+/* With fewer sequence numbers left than this, the IKE daemon is about to rekey, so the SA is not
+ * moved. */
 #define SEQUENCE_RESERVE (UINT64_C(1) << 24)
 /* A move takes milliseconds; near the end of an SA's life it is not worth any risk. */
 #define HARD_LIMIT_SECONDS 30

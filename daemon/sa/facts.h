@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known of an SA: facts, which hold no key and may be kept anywhere.
+ * The facts of an SA: all that is known of it except its key, so they may be kept in any memory.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include <linux/xfrm.h>
 
-/* Why an SA must not be moved, whatever its rate. Ordered: the first that applies is told. */
+/* Why an SA must not be moved. Ordered: if several apply, the first is reported. */
 enum hands_off {
 	HANDS_OFF_NONE,
 	HANDS_OFF_NOT_ESP,
@@ -22,7 +22,7 @@ enum hands_off {
 	HANDS_OFF_TFC,
 	HANDS_OFF_SELECTOR,
 	HANDS_OFF_TOO_LARGE,
-	/* The following are not of the SA alone: the caller finds them. */
+	/* The following do not depend on the SA alone: the caller finds them. */
 	HANDS_OFF_FOREIGN,
 	HANDS_OFF_DIRECTION_UNKNOWN,
 	HANDS_OFF_SHARED_SPI,
@@ -40,7 +40,7 @@ const char *hands_off_name(enum hands_off reason); /* "packet-mode" */
 const char *hands_off_text(enum hands_off reason); /* a sentence */
 
 struct sa_facts {
-	struct sa_description description; /* direction as the kernel told it, or unknown */
+	struct sa_description description; /* direction as the kernel shows it, or unknown */
 	struct sa_shape shape;
 	enum hands_off hands_off;    /* of the SA alone */
 	uint16_t unknown_attribute;  /* type, with HANDS_OFF_UNKNOWN_ATTRIBUTE */
@@ -48,7 +48,7 @@ struct sa_facts {
 	uint64_t add_time, use_time; /* s, CLOCK_REALTIME */
 	struct xfrm_lifetime_cfg limits;
 	uint64_t output_sequence;    /* last used outbound (with the high half for ESN) */
-	uint32_t integrity_failures; /* since the state was made */
+	uint32_t integrity_failures; /* since the kernel's state was made */
 	uint32_t replayed;
 	uint32_t output_mark;
 	int offload_ifindex; /* 0: in software */
@@ -62,14 +62,13 @@ static inline void sa_facts_set_hands_off(struct sa_facts *facts, enum hands_off
 		facts->hands_off = reason;
 }
 
-/* Reads an SA out of any message that kernel_message_sa() understands. -EBADMSG when it has none.
- */
+/* Reads an SA from any message that kernel_message_sa() understands. -EBADMSG: it contains none. */
 int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts);
 
-/* Why not to move it now, by its limits and its clock. `now` is CLOCK_REALTIME in seconds. */
+/* Checks the SA's lifetime limits and its sequence space. `now`: s, CLOCK_REALTIME. */
 enum hands_off sa_facts_check_limits(const struct sa_facts *facts, uint64_t now);
 
-/* Where a message's attributes begin. */
+/* The offset of a message's attributes behind the netlink header, in bytes. */
 size_t sa_facts_attributes_offset(const struct nlmsghdr *message);
 
 struct sa_address sa_address_read(uint16_t family, const xfrm_address_t *address);

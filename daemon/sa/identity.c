@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which SAs in NICs are ours, when the IKE daemon or the kernel changes them. A foreign SA that is
- * taken for ours would be moved without permission; one of ours that is taken for foreign would
- * stay in its NIC, with its key, until the IKE daemon deletes it.
+ * Finds which SAs in NICs are owned by this daemon, after the IKE daemon or the kernel changed
+ * them. A foreign SA that is mistaken for an owned one would be moved without permission. An owned
+ * SA that is mistaken for a foreign one would stay in its NIC, with its key, until the IKE daemon
+ * deletes it.
  */
 #include "sa/tracker-internal.h"
 #include "xfrm/compat.h"
@@ -17,7 +18,7 @@ bool tracker_owns(const struct tracker *tracker, const struct sa *sa)
 				  sa->add_time);
 }
 
-/* An UPDSA can change nothing else of a shape. */
+/* Of a shape, UPDSA can change only the if_id. */
 static bool same_but_if_id(const struct sa_shape *a, const struct sa_shape *b)
 {
 	struct sa_shape other = *b;
@@ -27,8 +28,8 @@ static bool same_but_if_id(const struct sa_shape *a, const struct sa_shape *b)
 }
 
 /*
- * xfrm_timer_handler() rewrites the time when an SA was added after the clock was stepped, and
- * UPDSA can change the if_id. Then no event tells of a deletion, and no counter goes back.
+ * xfrm_timer_handler() rewrites the add_time of an SA after the clock was stepped, and UPDSA can
+ * change the if_id. In both cases there is no event of a deletion, and no counter decreases.
  */
 bool tracker_is_same_state(const struct tracker *tracker, const struct sa *sa,
 			   const struct sa_facts *facts)
@@ -84,8 +85,8 @@ bool tracker_adopt(struct tracker *tracker, const struct sa *sa)
 	return true;
 }
 
-/* Until it is read again nobody puts it back with its old addresses. Under its new ones it is read
- * at once, since it may still be in its NIC. */
+/* Marks the SA as deleted, so that it is not restored with its old addresses before it is read
+ * again. It is also read with its new addresses, since it may still be in its NIC. */
 static void note_gone(struct tracker *tracker, struct sa *sa, uint16_t new_family,
 		      const xfrm_address_t *new_destination)
 {
@@ -105,7 +106,8 @@ static bool same_address(uint16_t family, const struct sa_address *a, const xfrm
 	return memcmp(a, &other, sizeof(other)) == 0;
 }
 
-/* As xfrm_migrate_state_find(): it moves one SA of these addresses, and does not tell which. */
+/* Matches as xfrm_migrate_state_find() does. The kernel migrates one SA with these addresses, and
+ * the event does not show which one, so all of them are noted. */
 static void note_migrate(struct tracker *tracker, const struct xfrm_user_migrate *migrate)
 {
 	struct sa *sa;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writing SAs: attributes are copied verbatim, but for those that the table of sa/attributes.c
- * drops. XFRMA_OFFLOAD_DEV is written anew, and XFRMA_LTIME_VAL added, since NEWSA ignores the
- * counters and times in the struct.
+ * Attributes are copied unchanged, except those that the table of sa/attributes.c drops.
+ * XFRMA_OFFLOAD_DEV is written anew. XFRMA_LTIME_VAL is added, since NEWSA ignores the counters and
+ * times in the struct.
  */
 #include "sa/image.h"
 #include "sa/attributes.h"
@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define IMAGE_ATTRIBUTES_MAX (12u * 1024u)
-/* Changes a reqid into one that nobody has, and of another hash chain: bit 0 reaches the chain's
- * number unmixed (__xfrm_dst_hash()). */
+/* XORed with a reqid this gives one that no SA uses, in another hash chain: bit 0 of a reqid is
+ * also bit 0 of the chain's number (__xfrm_dst_hash()). */
 #define APART 0x40000001u
 
 static xfrm_address_t address_write(const struct sa_address *address)
@@ -25,8 +25,8 @@ static xfrm_address_t address_write(const struct sa_address *address)
 	return result;
 }
 
-/* One that this version does not know is copied, so that an image is complete whoever asks for it.
- * Its facts keep the SA from being moved. */
+/* An attribute that this version does not know is copied too, so that every image is complete. The
+ * SA is not moved, because of its facts (HANDS_OFF_UNKNOWN_ATTRIBUTE). */
 static bool attribute_is_copied(uint16_t type, bool has_auth_trunc)
 {
 	const struct sa_attribute *known = sa_attribute_find(type);
@@ -37,7 +37,8 @@ static bool attribute_is_copied(uint16_t type, bool has_auth_trunc)
 	       (known->copy == SA_ATTRIBUTE_REPEATED && !has_auth_trunc);
 }
 
-/* Writes what is copied of a message's attributes to `copy`, which may be NULL. Returns its size.
+/* Writes those attributes of a message that are copied to `copy`, which may be NULL. Returns their
+ * size in bytes.
  */
 static size_t copy_attributes(struct nlmsghdr *m, int offset, uint8_t *copy)
 {
@@ -73,8 +74,8 @@ int sa_image_capture(struct sa_image *image, struct secret_arena *arena,
 	if (size > IMAGE_ATTRIBUTES_MAX)
 		return -E2BIG;
 
-	/* In its old place if it fits: the final state of an SA that is deleted already must not
-	 * fail for want of memory. */
+	/* Reuses the old memory if the new image fits: capturing the final state of an SA that is
+	 * already deleted must not fail because of memory. */
 	if (image->arena == arena && size <= image->size)
 		copy = TAKE_PTR(image->attributes);
 	else
@@ -195,7 +196,7 @@ void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *b
 
 void sa_image_write_migrate_probe(struct kernel_batch *batch)
 {
-	/* An SPI of the range that nobody may negotiate (RFC 4303, 2.1). */
+	/* An SPI of the reserved range (RFC 4303, 2.1): no SA has it. */
 	struct xfrm_compat_migrate_state request = {
 		.id = {.spi = htonl(1), .family = AF_INET, .proto = IPPROTO_ESP},
 		.new_sel.family = AF_INET,
@@ -212,7 +213,7 @@ static void write_alloc_spi(const struct sa_image *image, struct kernel_batch *b
 	struct xfrm_userspi_info request = {.info = image->info, .min = min, .max = max};
 
 	request.info.reqid = reqid;
-	/* A sequence number of the key manager would make the kernel look for its own larval SA. */
+	/* With a sequence number the kernel would look for its own larval SA of that number. */
 	request.info.seq = 0;
 	kernel_batch_add(batch, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request));
 	copy_attribute(image, batch, XFRMA_MARK);
@@ -375,7 +376,7 @@ void sa_image_write_sequence(const struct sa_image *image, struct kernel_batch *
 		.flags = XFRM_AE_RVAL,
 	};
 
-	/* NLM_F_REPLACE is demanded by xfrm_new_ae(). */
+	/* xfrm_new_ae() requires NLM_F_REPLACE. */
 	kernel_batch_add(batch, XFRM_MSG_NEWAE, NLM_F_REPLACE, &request, sizeof(request));
 	copy_attribute(image, batch, XFRMA_MARK);
 	copy_attribute(image, batch, XFRMA_REPLAY_VAL);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is known of the policies is kept up by events, but for those of sockets, of which no event
- * tells. While there are outbound ones (an IKE daemon has some for its own packets), all policies
- * are read before outbound SAs are moved. That takes at most a tenth of the time: what is known of
- * them is as old as the moves of a group take, some 10 ms, or ten times what reading them took.
+ * Events keep the policies up to date, except those of sockets, which cause no events. While there
+ * are outbound policies of sockets (an IKE daemon has some for its own packets), all policies are
+ * read before outbound SAs are moved. They are not read again before ten times the duration of the
+ * last reading has passed. So reading takes at most a tenth of the time, and the policies are at
+ * most that old, or as old as the moves of a group take, some 10 ms.
  *
- * Policies in packet offload go with their NIC, of which no event tells either. While there are
- * such, all policies are read with every dump of the SAs, and those that are missing though nobody
- * deleted them raise an alarm: without them traffic leaves in clear text. The same while there are
- * optional templates, so that one that is gone is forgotten.
+ * The kernel deletes policies in packet offload with their NIC, also without an event. While there
+ * are such policies, all policies are read with every dump of the SAs. A policy that is missing
+ * though nobody deleted it is reported: without it, traffic leaves in clear text. All policies are
+ * also read with every dump while there are optional templates, so that deleted ones are forgotten.
  */
 #include "sa/tracker-internal.h"
 
@@ -38,7 +39,7 @@ int tracker_read_policies(struct tracker *tracker)
 	struct spd spd;
 	int r;
 
-	/* Deletions that happened before are known. */
+	/* Deletions until now must be known, so that they are not reported as losses. */
 	(void)tracker_drain_events(tracker);
 	r = spd_read(tracker->kernel, &spd);
 	if (r < 0)
@@ -64,7 +65,7 @@ void tracker_refresh_policies(struct tracker *tracker)
 	if (kernel_batch_init(&batch, tracker->arena) >= 0)
 		n = spd_count_sockets(tracker->kernel, &batch);
 	kernel_batch_release(&batch);
-	/* Without an answer nothing is moved until everything was read anew. */
+	/* If the policies cannot be read, nothing is moved until everything has been read again. */
 	if (n != 0 && tracker_read_policies(tracker) < 0)
 		tracker->stale = true;
 }

@@ -3,23 +3,25 @@
 
 #include <errno.h>
 
-/* A packet occupies at least this on Ethernet: the smallest frame (64 bytes), preamble and gap. */
+/* The least that a packet occupies on Ethernet, in bytes: the smallest frame (64), preamble and
+ * gap. */
 #define WIRE_BYTES_MIN 84.0
-/* Where the kernel does not tell the speed (Mbit/s). */
+/* Assumed where the kernel does not know the speed (Mbit/s). */
 #define SPEED_ASSUMED 100000u
-/* Numbers are also used by packets that a queue drops before the wire, so a slow link does not
- * bound them alone. The kernel takes each under the SA's lock, some 100 ns: numbers per second. */
+/* Lowest rate to assume, in numbers per second. Packets that a queue drops before the wire also use
+ * numbers, so the speed of a slow link is no bound. The kernel takes each number under the SA's
+ * lock, some 100 ns. */
 #define NUMBERS_PER_SECOND_MIN 20e6
-/* A receiver infers the upper half of ESN from the lower one: a step of half its range is ambiguous
- * (RFC 4303, A2). */
+/* A receiver infers the upper half of an ESN from the lower half. A step of half the range of the
+ * lower half is ambiguous (RFC 4303, A2). */
 #define ESN_STEP_MAX (UINT64_C(1) << 31)
-/* Whatever the clock says. */
+/* Always added, even if the clock shows no time since the sample. */
 #define NUMBERS_MIN (UINT64_C(1) << 16)
 
 int shadow_capture(struct shadow *shadow, struct secret_arena *arena,
 		   const struct nlmsghdr *message, double sampled_at)
 {
-	/* GETSA does not tell it: the move that put the SA into its NIC has read it. */
+	/* GETSA does not show the threshold. The move that put the SA into its NIC has read it. */
 	uint32_t threshold = shadow->image.replay_threshold;
 	int r = sa_image_capture(&shadow->image, arena, message);
 
@@ -56,7 +58,7 @@ uint64_t shadow_numbers_possible(double seconds, uint32_t speed)
 	if (per_second < NUMBERS_PER_SECOND_MIN)
 		per_second = NUMBERS_PER_SECOND_MIN;
 	numbers = seconds > 0 ? per_second * seconds : 0;
-	/* Beyond any sequence space without ESN, and exact as a double. */
+	/* 2^48 exceeds the sequence space without ESN and is exact as a double. */
 	if (numbers > 0x1p48)
 		return UINT64_C(1) << 48;
 	return NUMBERS_MIN + (uint64_t)numbers;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What an SA that the daemon put into a NIC is restored from when the kernel deletes it together
- * with the NIC: its image as of the last sample, and a bound on what it can have sent since.
+ * The shadow of an SA that the daemon put into a NIC. When the NIC goes down the kernel deletes the
+ * SA, and the shadow restores it: the image of the last sample, and an upper bound of the sequence
+ * numbers used since.
  */
 #pragma once
 
 #include "sa/image.h"
 
 struct shadow {
-	struct sa_image image; /* no attributes: there is none */
-	double sampled_at;     /* s, monotonic: before the kernel was asked for it */
-	uint64_t sequence;     /* outbound, in that sample */
+	struct sa_image image; /* attributes NULL: there is no shadow */
+	double sampled_at;     /* s, monotonic; not later than the request for the sample */
+	uint64_t sequence;     /* last outbound number in that sample */
 };
 
 static inline bool shadow_exists(const struct shadow *shadow)
@@ -18,7 +19,8 @@ static inline bool shadow_exists(const struct shadow *shadow)
 	return shadow->image.attributes;
 }
 
-/* From a GETSA reply; after a failure the older shadow stays. */
+/* Replaces the image by that of a GETSA reply. After a failure (as sa_image_capture()) the older
+ * shadow stays. */
 int shadow_capture(struct shadow *shadow, struct secret_arena *arena,
 		   const struct nlmsghdr *message, double sampled_at);
 /* Takes the image, which is empty afterwards. */
@@ -26,13 +28,14 @@ void shadow_take(struct shadow *shadow, struct sa_image *image, double sampled_a
 void shadow_wipe(struct shadow *shadow);
 
 /*
- * How many sequence numbers an SA can have used in so many seconds on a link of this speed
- * (Mbit/s, 0: unknown), not how many it usually does: a driver that makes its IV of the sequence
- * number (mlx5) must never be given one twice.
+ * Upper bound of the sequence numbers that an SA can use in `seconds` on a link of `speed` (Mbit/s,
+ * 0: unknown). It must not be an estimate of the usual number: a driver that derives its IV from
+ * the sequence number (mlx5) must never use one twice.
  */
 uint64_t shadow_numbers_possible(double seconds, uint32_t speed);
 
-/* Moves the image's outbound number past everything that can have been used since the sample. May
- * be repeated later, without adding up. -ERANGE: the sequence space does not hold it, or the peer
- * would misread so large a step (ESN), and the image is not to be used. */
+/* Moves the image's outbound number past all that can have been used since the sample until `now`
+ * (s, monotonic). A later call counts from the sample again. -ERANGE: the image must not be used,
+ * because the number would exceed the sequence space, or because the peer would misinterpret so
+ * large a step (ESN). */
 int shadow_advance(struct shadow *shadow, double now, uint32_t speed);

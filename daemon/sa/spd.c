@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Optional templates are rare, mostly there are none, so they are a plain array without duplicates.
- * One is forgotten only by reading all policies anew: too many are safe, too few are not. Offloaded
- * policies are rare too, and each is forgotten when the kernel says that it was deleted.
+ * Optional templates are rare, so they are in a plain array without duplicates. They are forgotten
+ * only when all policies are read again: an outdated template only keeps an SA where it is, and a
+ * missing one would be unsafe. Offloaded policies are rare too. Each is forgotten when an event
+ * shows its deletion.
  */
 #include "spd.h"
 
@@ -84,7 +85,7 @@ static void add_offloaded(struct spd *spd, const struct xfrm_userpolicy_info *in
 		reallocarray(spd->offloaded, spd->n_offloaded + 1, sizeof(*grown));
 
 	if (!grown)
-		return; /* one alarm less */
+		return; /* its loss would not be reported */
 	spd->offloaded = grown;
 	grown[spd->n_offloaded++] = (struct spd_offloaded){
 		.index = info->index,
@@ -102,7 +103,7 @@ static void handle_policy(struct spd *spd, struct nlmsghdr *m,
 	if (templates &&
 	    (info->dir == XFRM_POLICY_OUT || info->dir == XFRM_POLICY_MAX + XFRM_POLICY_OUT))
 		read_templates(spd, templates);
-	/* In a dump each comes once. */
+	/* A dump shows each policy once. */
 	if (!(m->nlmsg_flags & NLM_F_MULTI))
 		forget_offloaded(spd, info);
 	if (offload && (size_t)nla_len(offload) >= sizeof(struct xfrm_user_offload))
@@ -113,7 +114,7 @@ static void handle_policy(struct spd *spd, struct nlmsghdr *m,
 void spd_handle(struct spd *spd, const struct nlmsghdr *message)
 {
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
-	/* Copies: netlink aligns to 4 bytes only. */
+	/* Copied, since netlink aligns messages to 4 bytes only. */
 	struct xfrm_userpolicy_info info;
 	struct xfrm_user_polexpire expiry;
 	const struct nlattr *attribute;

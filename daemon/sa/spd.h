@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What matters of the policies (SPD).
+ * The part of the policies (SPD) that the daemon needs.
  *
- * Outbound templates that are optional ("level use"): while an SA that such a policy uses is away
- * for a moment, its packets leave in clear text (xfrm_tmpl_resolve_one()), so it must not be moved.
- * Policies of sockets (IP_XFRM_POLICY) are among them; no event tells of these.
+ * Optional outbound templates ("level use"): while the SA of such a template does not exist for a
+ * moment, its packets leave in clear text (xfrm_tmpl_resolve_one()). So the SA must not be moved.
+ * Policies of sockets (IP_XFRM_POLICY) can have such templates too, and cause no events.
  *
- * Policies in packet offload: the kernel deletes them when their NIC goes down, and tells nobody.
+ * Policies in packet offload: the kernel deletes them without an event when their NIC goes down.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ struct spd_template {
 };
 
 struct spd_offloaded {
-	uint32_t index; /* the kernel's name for the policy, with the next */
+	uint32_t index; /* identifies the policy together with `direction` */
 	uint8_t direction;
 	int ifindex;
 };
@@ -32,22 +32,23 @@ struct spd {
 	size_t n_optional;
 	struct spd_offloaded *offloaded;
 	size_t n_offloaded;
-	bool failed; /* out of memory: assume the worst */
+	bool failed; /* out of memory: all SAs count as optional */
 };
 
-/* Takes a policy from a dump, or an event of the group POLICY or EXPIRE. */
+/* Handles a policy of a dump, or an event of the group POLICY or EXPIRE. */
 void spd_handle(struct spd *spd, const struct nlmsghdr *message);
 void spd_clear(struct spd *spd);
-/* All policies of the kernel; `ret_spd` is not touched on failure. */
+/* Reads all policies of the kernel. On failure (a negative errno of the dump) `ret_spd` is not
+ * changed. The caller frees it by spd_clear(). */
 int spd_read(struct kernel *kernel, struct spd *ret_spd);
 bool spd_makes_optional(const struct spd *spd, const struct sa_description *sa);
-/* Something in it can become untrue without an event. */
+/* Whether part of it can become outdated without an event. */
 static inline bool spd_matters(const struct spd *spd)
 {
 	return spd->failed || spd->n_optional > 0 || spd->n_offloaded > 0;
 }
-/* How many policies that were offloaded to a NIC are not there any more. */
+/* How many policies offloaded to this NIC are in `before` and not in `after`. */
 size_t spd_count_missing(const struct spd *before, const struct spd *after, int ifindex);
-/* How many outbound policies of sockets there are, or a negative errno. Cheap: the kernel counts
- * them. */
+/* The number of outbound policies of sockets, or a negative errno. Cheap: the kernel counts them.
+ * Overwrites the batch, and leaves it empty. */
 int spd_count_sockets(struct kernel *kernel, struct kernel_batch *batch);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Of the files of the tracker, each of which uses only those above it here:
+/* The files of the tracker. Each uses only those above it in this list:
  *
  *   identity.c   which SAs in NICs are ours
- *   observe.c    what was read becomes an entry of the table
- *   events.c     what the kernel tells
- *   policies.c   policies that make a move unsafe, and those that went down with a NIC
- *   tracker.c    dumps, and what is read again
+ *   observe.c    entries of the table for the SAs that were read
+ *   events.c     the kernel's notifications
+ *   policies.c   policies that make a move unsafe, and those that were lost with a NIC
+ *   tracker.c    dumps, and reading SAs again
  */
 #pragma once
 
@@ -28,7 +28,7 @@ struct tracker {
 	struct changes changes;
 
 	bool stale;
-	bool dumping;    /* what is being read is a dump of all SAs */
+	bool dumping;    /* a dump is being read */
 	double asked_at; /* s, monotonic: for the SAs that are being read */
 	uint64_t generation;
 	uint64_t overruns;
@@ -41,7 +41,7 @@ static inline double tracker_now(const struct tracker *tracker)
 	return clock_monotonic(tracker->clock);
 }
 
-/* It is to be read again. */
+/* The SA is to be read again. */
 static inline void tracker_note_changed(struct tracker *tracker, const struct sa_id *id)
 {
 	if (changes_add(&tracker->changes, id) < 0)
@@ -51,17 +51,18 @@ static inline void tracker_note_changed(struct tracker *tracker, const struct sa
 /* events.c */
 int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdata);
 
-/* ownership.c */
-/* Whether it is in software, or in a NIC where we put it. */
+/* identity.c */
+/* Whether it is in software, or owned: in the NIC where this daemon put it. */
 bool tracker_owns(const struct tracker *tracker, const struct sa *sa);
-/* Whether what has another identity now is the very SA of ours in that NIC. */
+/* Whether the SA that was read is still the owned SA of this entry, with other identifying
+ * values. */
 bool tracker_is_same_state(const struct tracker *tracker, const struct sa *sa,
 			   const struct sa_facts *facts);
-/* Whether an SA that is in a NIC under an unknown identity is a copy of one of ours that went. */
+/* Whether an SA in a NIC that is not owned is a copy of an owned one that was deleted. */
 bool tracker_is_copy(const struct tracker *tracker, const struct sa *sa);
-/* If it is, it is ours from now on. */
+/* Makes such a copy an owned SA. Returns whether it is one. */
 bool tracker_adopt(struct tracker *tracker, const struct sa *sa);
-/* XFRM_MSG_MIGRATE or MIGRATE_STATE of somebody else: SAs may have new addresses. */
+/* Handles XFRM_MSG_MIGRATE or MIGRATE_STATE of another program: SAs may have new addresses. */
 void tracker_note_migrated(struct tracker *tracker, const struct nlmsghdr *message);
 
 /* policies.c */

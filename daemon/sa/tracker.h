@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known of the kernel's SAs. Once an interval the kernel dumps all; between dumps its
- * events say that something happened to an SA, which is then read again by GETSA: events are hints
- * (the UPDSA one shows values that never were), what GETSA answers is true. It also knows which SAs
- * in NICs are ours, and the policies that make a move unsafe. It reads and never changes an SA.
+ * The tracker keeps what is known of the kernel's SAs. Once an interval it dumps all SAs. Between
+ * dumps, events say that something happened to an SA, and the tracker reads this SA again by GETSA.
+ * Events are hints only: the one of UPDSA shows values that the SA never had. The tracker also
+ * knows which SAs in NICs are owned by this daemon, and which policies make a move unsafe. It never
+ * changes an SA.
  */
 #pragma once
 
@@ -15,36 +16,36 @@
 
 struct tracker;
 
-/* What a sample changed of an entry. */
+/* What a sample changed in an entry. */
 struct tracker_change {
-	bool moved;       /* it is in another place now */
-	int left_ifindex; /* then: the NIC that it left, 0: software */
+	bool moved;       /* the SA is in another NIC now, or in software */
+	int left_ifindex; /* if moved: where it was before; 0: software */
 	bool was_resident;
-	bool hands_off; /* another reason than before */
+	bool hands_off; /* the reason changed */
 };
 
 struct tracker_callbacks {
 	bool (*address_is_local)(uint16_t family, const struct sa_address *address, void *userdata);
-	/* There is a new entry. `adopted`: a copy that the IKE daemon made of an SA of ours, in its
-	 * NIC. */
+	/* There is a new entry. `adopted`: it is a copy that the IKE daemon made of an owned SA, in
+	 * the same NIC. */
 	void (*appeared)(struct sa *sa, const struct sa_facts *facts, bool adopted, void *userdata);
-	/* The entry shows what was read. */
+	/* The SA was read, and its entry is up to date. */
 	void (*sampled)(struct sa *sa, const struct sa_facts *facts,
 			const struct tracker_change *change, void *userdata);
-	/* It has been read from this message, for which the kernel was asked at that time (s,
+	/* The SA was read from this message. `asked_at`: when the kernel was asked for it (s,
 	 * monotonic). */
 	void (*read)(struct sa *sa, const struct nlmsghdr *message, double asked_at,
 		     void *userdata);
-	/* The kernel does not have it. Returns whether the entry stays, because the SA may come
+	/* The kernel does not have the SA. Returns whether the entry stays, because the SA may come
 	 * back. */
 	bool (*missing)(struct sa *sa, void *userdata);
 	/* The entry is removed after this. */
 	void (*vanishes)(struct sa *sa, void *userdata);
-	/* Which tunnels move with their peers is known better now. */
+	/* The set of tunnels whose peers change their addresses has changed. */
 	void (*peers_moved)(void *userdata);
-	/* So many policies in packet offload are missing, of this NIC, and nobody deleted them. */
+	/* `n` policies in packet offload to this NIC are missing, and nobody deleted them. */
 	void (*policies_lost)(int ifindex, size_t n, void *userdata);
-	/* Events were lost: a dump is wanted soon. Once until tracker_set_current(). */
+	/* Events were lost: a dump is needed soon. Called once until tracker_set_current(). */
 	void (*outdated)(void *userdata);
 	/* tracker_read_changed() is to be called soon. */
 	void (*changed)(void *userdata);
@@ -67,39 +68,41 @@ DEFINE_CLEANUP(struct tracker *, tracker_free);
 struct sa_table *tracker_sas(struct tracker *tracker);
 struct peer_moves *tracker_peer_moves(struct tracker *tracker);
 
-/* Whether what is known is out of date, because events were lost: nothing is to be moved. */
+/* Whether events were lost, so that the table may be out of date: nothing may be moved. */
 bool tracker_is_stale(const struct tracker *tracker);
 void tracker_set_stale(struct tracker *tracker);
-void tracker_set_current(struct tracker *tracker); /* after a dump */
-uint64_t tracker_overruns(
-	const struct tracker *tracker); /* how often the kernel had to drop events */
+void tracker_set_current(struct tracker *tracker);        /* after a dump */
+uint64_t tracker_overruns(const struct tracker *tracker); /* times that the kernel dropped events */
 
-/* Reads all SAs, and the policies where that is needed. */
+/* Reads all SAs, and the policies where that is needed. A negative errno of the dump; -ENOBUFS:
+ * events were lost. */
 int tracker_dump(struct tracker *tracker);
-/* After the first dump: what the last run of the daemon put into NICs is known again. */
+/* After the first dump: compares the ownership records of the previous run with the SAs that
+ * exist. */
 void tracker_start_ownership(struct tracker *tracker);
 void tracker_save_ownership(struct tracker *tracker);
 
-/* Reads events that are waiting, some of them if there are many. A negative errno: some are lost.
- * 1: there may be more. */
+/* Reads some of the waiting events. 1: there may be more; a negative errno: some are lost. */
 int tracker_read_events(struct tracker *tracker);
-/* Reads all events that are waiting. Otherwise it is stale: a negative errno when some are lost, 1
- * when they come faster than they are read. */
+/* Reads all waiting events and returns 0. Otherwise the tracker becomes stale: a negative errno
+ * when some are lost, 1 when they arrive faster than they are read. */
 int tracker_drain_events(struct tracker *tracker);
 void tracker_read_changed(struct tracker *tracker);
-/* Reads SAs by their identity. Those that the kernel does not have are forgotten, unless they are
- * missing(). */
+/* Reads SAs by their identity. Forgets those that the kernel does not have, unless the callback
+ * missing() returns true. */
 void tracker_read_again(struct tracker *tracker, const struct sa_id *ids, size_t n);
-/* The same of an SA that somebody else has read. */
+/* Updates the table from facts that the caller has read. */
 void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *facts);
 void tracker_forget(struct tracker *tracker, struct sa *sa);
 
-/* Before outbound SAs are moved: reads policies if there may be some that no event tells of. */
+/* Before outbound SAs are moved: reads the policies if there may be some that cause no events
+ * (those of sockets). */
 void tracker_refresh_policies(struct tracker *tracker);
-/* Right before a move: what may have come since the plan and does not show in the SA itself. */
+/* Right before a move: the reasons that may have appeared since the plan and that the SA itself
+ * does not show. */
 enum hands_off tracker_check_again(struct tracker *tracker, const struct sa *sa);
 
-/* SAs beside which the last dump showed a larval SA, some of them: more wait for the next. Forgets
- * them. */
+/* Returns and forgets SAs for which the last dump showed also a larval SA with the same identity.
+ * At most TRACKER_MASKED_MAX; the next dump shows the others again. */
 #define TRACKER_MASKED_MAX 16
 size_t tracker_take_masked(struct tracker *tracker, struct sa_id ret_ids[TRACKER_MASKED_MAX]);
