@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A group ends with the first SA that is lost; one more can be when its guards are taken away. */
+/* A group ends with the first SA that is lost. One more SA can be lost when its guards are
+ * deleted. */
 #define LOST_IN_GROUP_MAX 2
 #define RESTORE_WAIT_MIN 0.01
 #define RESTORE_WAIT_MAX 1.0
@@ -19,7 +20,7 @@ struct executor {
 
 	struct policy_move *queue; /* planned, not yet made */
 	size_t n_queue, n_queue_allocated, position;
-	policy_sa without_slot; /* its slot's eviction failed: not to be promoted */
+	policy_sa without_slot; /* the eviction for its slot failed: do not promote it */
 
 	struct move *owed;
 	size_t n_owed, n_owed_allocated;
@@ -105,7 +106,8 @@ static void unguard(struct executor *executor)
 		executor_keep(executor, &lost);
 }
 
-/* The first that are owed, as many as are guarded at once. Those that stay owed go to the end. */
+/* Tries to put back the first `n` owed SAs, at most GUARDED_MAX. Those that stay owed are moved to
+ * the end. */
 static void restore_group(struct executor *executor, size_t n)
 {
 	struct move group[GUARDED_MAX];
@@ -119,9 +121,9 @@ static void restore_group(struct executor *executor, size_t n)
 		if (group[i].result == MOVE_RESULT_LOST)
 			executor->owed[executor->n_owed++] = group[i];
 	}
-	/* Only if all are back, so there is room. */
+	/* This can add an owed SA only if the whole group is back, so there is room. */
 	unguard(executor);
-	/* What is restored is not owed any more when its facts are taken. */
+	/* An SA must not be owed any more when its facts are handled. */
 	for (size_t i = 0; i < n; i++)
 		if (group[i].result != MOVE_RESULT_LOST)
 			executor->callbacks->settled(&group[i], executor->userdata);
@@ -149,7 +151,7 @@ void executor_restore(struct executor *executor)
 
 static void run(struct executor *executor, const struct sa *sa, struct move *move)
 {
-	/* A policy may have come that makes its protection optional. */
+	/* Reads events: a new policy may make the SA's protection optional. */
 	if (!executor->callbacks->refresh(executor->userdata)) {
 		move->result = MOVE_RESULT_FAILED;
 		return;
@@ -159,7 +161,7 @@ static void run(struct executor *executor, const struct sa *sa, struct move *mov
 		migrator_run(executor->migrator, move);
 	else
 		move->result = MOVE_RESULT_HANDS_OFF;
-	/* A larval SA in its place: a packet found none. */
+	/* The larval SA of a packet is in its place: the SA is gone. */
 	if (move->hands_off == HANDS_OFF_LARVAL)
 		move->result = MOVE_RESULT_GONE;
 }
@@ -172,7 +174,7 @@ static void make_move(struct executor *executor, const struct policy_move *plann
 	double begun;
 
 	if (!sa)
-		return; /* it went since the plan was made */
+		return; /* it was removed since the plan was made */
 	if (planned->action == POLICY_PROMOTE && planned->sa == executor->without_slot) {
 		callbacks->cancelled(sa, planned, executor->userdata);
 		return;
@@ -242,7 +244,7 @@ void executor_cancel(struct executor *executor)
 	executor->n_queue = executor->position = 0;
 }
 
-/* Outbound SAs; what a policy of a socket lets through without them is known then. */
+/* Guards outbound SAs, and reads the policies of sockets, which may have optional templates. */
 static void guard(struct executor *executor, const struct sa_id *ids, size_t n)
 {
 	migrator_guard(executor->migrator, ids, n);
@@ -284,7 +286,7 @@ void executor_make_group(struct executor *executor)
 	unguard(executor);
 }
 
-/* Where it is now. Whatever comes of it, the next sample shows. */
+/* Makes the SA again where it is. The next sample shows the result. */
 static void make_one_anew(struct executor *executor, const struct sa *sa)
 {
 	double begun = clock_monotonic(executor->parameters.clock);

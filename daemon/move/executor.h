@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes the moves that were planned, in groups, and keeps what is owed to the kernel: an SA that
- * could not be put back is tried again until it is, and no other is touched before.
+ * Makes the planned moves in groups, and keeps the SAs that are owed to the kernel: those that
+ * could not be put back. Each is tried again until it is back, and no other SA is moved before.
  */
 #pragma once
 
@@ -13,32 +13,33 @@
 struct executor;
 
 struct executor_callbacks {
-	/* What the kernel told meanwhile is to be read. False: what is known is out of date, so
-	 * nothing is to be moved. */
+	/* Reads the events that are waiting. False: events were lost, so nothing may be moved. */
 	bool (*refresh)(void *userdata);
-	/* A group with outbound SAs follows, which are guarded now: their policies are to be looked
-	 * at. */
+	/* Outbound SAs are guarded and about to be moved: their policies must be up to date. */
 	void (*refresh_policies)(void *userdata);
-	/* Sets id, target and expected_ifindex. False: it is not to be made, and that was reported.
+	/* Sets id, target and expected_ifindex of `move`. False: the move is not made, and the
+	 * callback has reported that.
 	 */
 	bool (*prepare)(struct sa *sa, const struct policy_move *planned, struct move *move,
 			void *userdata);
-	/* Right before it: what came since the plan and does not show in the SA itself. */
+	/* Right before a move: the reasons that may have appeared since the plan and that the SA
+	 * itself does not show. */
 	enum hands_off (*check)(const struct sa *sa, void *userdata);
-	/* The SA may be gone from the table afterwards. Takes the image; `begun`: s, monotonic. For
-	 * a result of MOVE_RESULT_LOST it calls executor_keep(), for which there is room. */
+	/* The move is finished. Takes move->image; may remove the SA from the table. `begun`: s,
+	 * monotonic. For MOVE_RESULT_LOST it must call executor_keep(), for which memory is
+	 * reserved. */
 	void (*done)(struct sa *sa, const struct policy_move *planned, struct move *move,
 		     double begun, void *userdata);
-	/* The same for an SA that was made anew where it is. */
+	/* The same for an SA of executor_make_anew(). */
 	void (*made_anew)(struct move *move, double begun, void *userdata);
-	/* It is not going to be made. */
+	/* The planned move is not going to be made. */
 	void (*cancelled)(struct sa *sa, const struct policy_move *planned, void *userdata);
-	/* An SA that was owed is back (facts), or was deleted meanwhile (MOVE_RESULT_GONE). */
+	/* An owed SA is back (move->facts), or was deleted meanwhile (MOVE_RESULT_GONE). */
 	void (*settled)(struct move *move, void *userdata);
-	/* What is owed is to be tried by executor_restore() after so many seconds. 0: nothing is
-	 * owed any more. */
+	/* executor_restore() must be called after `wait` seconds. 0: no SA is owed any more. */
 	void (*owing)(double wait, void *userdata);
-	/* Nothing is moved, since there is no memory in which it could be owed; or there is again.
+	/* `holds`: nothing is moved, since there is no memory for SAs that become owed. False:
+	 * there is.
 	 */
 	void (*no_memory)(bool holds, void *userdata);
 };
@@ -53,35 +54,38 @@ struct executor_parameters {
 };
 
 int executor_new(const struct executor_parameters *parameters, struct executor **ret_executor);
-/* Wipes what is owed. Accepts NULL, returns NULL. */
+/* Wipes the images of owed SAs. Accepts NULL, returns NULL. */
 struct executor *executor_free(struct executor *executor);
 DEFINE_CLEANUP(struct executor *, executor_free);
 
 /* ---- the queue ---- */
 
-/* Replaces the queue, which is empty or done. Returns how many there was memory for. */
+/* Replaces the queue, which must be empty or finished; copies the moves. Returns how many the
+ * memory was sufficient for. */
 size_t executor_plan(struct executor *executor, const struct policy_move *moves, size_t n);
-size_t executor_queued(const struct executor *executor); /* moves that are to be made */
-/* Takes the next one out; false: there is none. */
+size_t executor_queued(const struct executor *executor); /* moves still to make */
+/* Removes the next move from the queue; false: the queue is empty. */
 bool executor_take(struct executor *executor, struct policy_move *ret_planned);
-/* Makes the next ones, as many as are guarded at once. */
+/* Makes the next moves, at most GUARDED_MAX. Without memory (executor_reserve()) it cancels the
+ * queue. */
 void executor_make_group(struct executor *executor);
 void executor_cancel(struct executor *executor);
-/* The handle is given back, and may soon be another SA's. */
+/* Removes the moves of this handle, which the policy may give to another SA. */
 void executor_cancel_of(struct executor *executor, policy_sa handle);
 
-/* Takes away the larval SAs beside these outbound SAs, GUARDED_MAX at most: makes them anew where
- * they are. -ENOMEM: as executor_reserve(). */
+/* Removes the larval SAs that mask these outbound SAs, at most GUARDED_MAX. If a larval SA is
+ * behind the SA in the chain, the SA is deleted and made again in the same place. -ENOMEM as
+ * executor_reserve(). */
 int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n);
 
 /* ---- what is owed ---- */
 
-/* Makes room for so many more that may be lost, before their moves begin: afterwards it is too
- * late. -ENOMEM: they are not to begin. */
+/* Reserves memory for `n` more owed SAs. Called before moves begin, since a move that has lost its
+ * SA must be able to keep it. -ENOMEM: the moves must not begin. */
 int executor_reserve(struct executor *executor, size_t n);
-/* Takes the image of a move that is lost, for which there is room. */
+/* Adds an SA that is owed, and takes the image of its move. The memory must be reserved. */
 void executor_keep(struct executor *executor, struct move *move);
 size_t executor_owed(const struct executor *executor);
 bool executor_owes(const struct executor *executor, const struct sa_id *id);
-/* Tries to put back what is owed. */
+/* Tries to put back all owed SAs. */
 void executor_restore(struct executor *executor);

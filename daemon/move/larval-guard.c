@@ -41,7 +41,7 @@ void guards_forget_expired(struct guards *guards, struct kernel *kernel, struct 
 				guards->larvals[kept++] = guards->larvals[first + i];
 	}
 	kernel_batch_clear(batch);
-	/* Whose they were is not known. */
+	/* It is not known which SA each guard belonged to. */
 	if (kept < guards->n_larvals)
 		guards->n_guarded = 0;
 	guards->n_larvals = kept;
@@ -52,7 +52,7 @@ static int handle_larval(const struct nlmsghdr *message, bool own, void *userdat
 	struct guards *guards = userdata;
 	struct sa_facts facts;
 
-	(void)own; /* transact() hands out nothing else */
+	(void)own; /* kernel_transact() passes only its own messages */
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0 ||
 	    !is_guard(&facts))
 		return 0;
@@ -142,7 +142,7 @@ void guards_take_leftover(struct guards *guards, struct kernel *kernel, struct k
 	kernel_batch_clear(batch);
 }
 
-/* What is not deleted now expires. */
+/* A larval SA that cannot be deleted expires later. */
 static void delete_larvals(struct kernel *kernel, struct kernel_batch *batch,
 			   const struct sa_id *ids, size_t n)
 {
@@ -168,7 +168,7 @@ void guards_delete(struct kernel *kernel, struct kernel_batch *batch, const stru
 	delete_larvals(kernel, batch, id, 1);
 }
 
-/* It takes an SPI to delete it. */
+/* Only an SA with an SPI can be deleted, so the witness is given one. */
 static void remove_witness(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
 {
 	struct guards left = {};
@@ -200,7 +200,7 @@ void guards_remove(struct guards *guards, struct kernel *kernel, struct kernel_b
 }
 
 struct leftovers {
-	struct sa_id ids[GUARD_SPI_MAX]; /* there may be more: SPIs are unique per address only */
+	struct sa_id ids[GUARD_SPI_MAX]; /* there may be more: an SPI may exist once per address */
 	size_t n;
 	bool witness; /* without an SPI */
 };

@@ -1,48 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The kernel does it (XFRM_MSG_MIGRATE_STATE, Linux 7.2 and later): it copies the SA itself, the
- * numbers are exact, and a failure leaves the SA as it was. Probed at start. On 7.2 and 7.3 it can
- * move an SA out of a NIC but not into one (the clone's type_offload is never set, so
- * xfrm_dev_state_add() refuses); that is noticed at the first try and not tried again.
+ * On Linux 7.2 and later the kernel can move an SA (XFRM_MSG_MIGRATE_STATE). It copies the SA, so
+ * the sequence numbers are exact, and a failure leaves the SA unchanged. The daemon probes for this
+ * at the start. Linux 7.2 and 7.3 can move an SA out of a NIC but not into one: the clone's
+ * type_offload is never set, so xfrm_dev_state_add() refuses. The first attempt detects this, and
+ * it is not tried again.
  *
- * Otherwise an SA is moved in four exchanges with the kernel:
+ * Otherwise an SA is moved in four exchanges with the kernel (re-add):
  *
- *   1. GETSA: the SA as it is now; all checks are made on this.
- *   2. DELSA and ALLOCSPI with the very same SPI, in one buffer. The kernel processes both under
+ *   1. GETSA reads the SA. All checks use this image.
+ *   2. DELSA, and ALLOCSPI with the same SPI, in one buffer. The kernel processes both under
  *      xfrm_cfg_mutex, so no other program sees the SA absent: a larval SA (XFRM_STATE_ACQ) takes
- *      its place at once. The DELSA notification tells the final counters and sequence numbers,
- *      taken under the SA's lock after which it sends nothing (xfrm_state_delete() before
- *      km_state_notify()).
+ *      its place at once. The DELSA notification contains the final counters and sequence numbers:
+ *      the SA sends nothing after xfrm_state_delete(), which comes before km_state_notify().
  *   3. UPDSA with the offload device, made from that notification. UPDSA of a larval SA inserts the
- *      new one as it is and deletes the larval (xfrm_state_update()), as IKE daemons do for every
+ *      new SA and deletes the larval one (xfrm_state_update()); IKE daemons do the same for every
  *      inbound SA. If the driver refuses, UPDSA again in software.
- *   4. GETSA: an acknowledgement proves nothing, since the kernel falls back to software silently.
+ *   4. GETSA shows where the SA is. An acknowledgement does not prove that it is in the NIC, since
+ *      the kernel falls back to software without a message.
  *
- * Packets do not take the mutex, and there are moments in which an outbound one finds neither the
- * SA nor a larval one: between the DELSA and the ALLOCSPI; in UPDSA, where the new SA is inserted
- * and the larval one deleted before xfrm_add_sa() makes it valid (seen on 7.3, whose kernel can be
- * preempted there); and in MIGRATE_STATE, which deletes before it inserts. The kernel would then
- * ask the IKE daemon for an SA that it has. So a second larval SA guards all of an outbound move,
- * by either way: outbound packets find "an acquire in progress" and wait or are dropped
- * (larval-guard.h). Without it nothing is moved.
+ * Packets do not take the mutex. There are moments in which an outbound packet finds neither the SA
+ * nor a larval one:
+ *   - between the DELSA and the ALLOCSPI,
+ *   - in UPDSA, where the new SA is inserted and the larval one deleted before xfrm_add_sa() makes
+ *     the new one valid (seen on 7.3, whose kernel can be preempted there),
+ *   - in MIGRATE_STATE, which deletes the SA before it inserts the new one.
+ * The kernel would then ask the IKE daemon for an SA. So a second larval SA guards the whole move
+ * of an outbound SA, in both mechanisms: the kernel finds "an acquire in progress" for the packets,
+ * and they wait or are dropped (larval-guard.h). Without a guard no outbound SA is moved.
  *
- * The larval SA with the SA's own SPI is out of the way of packets, by another reqid. One that
- * stood at it in xfrm_state_find() while UPDSA deletes it would lose the chain, and with it the
- * guard: __xfrm_state_destroy() overwrites the pointers (union of gclist and bydst; 14 ACQUIREs in
- * 80 moves on 6.12 with lookups slowed down to 3 ms). What it is for:
- *   - The IKE daemon that deletes the SA in the gap deletes the larval one, and our UPDSA answers
- *     ESRCH, or meets the larval SA of a packet, which the GETSA before it shows: an SA that it
- *     deleted is never resurrected.
- *   - A packet whose template names the SPI, as charon's do, does not match the guard, which has
- *     another. It finds that the SPI is taken, and the kernel asks for nothing (-EEXIST).
- *   - Should this daemon die in the gap and never come back, the larval SA expires after
- *     net.core.xfrm_acq_expires and the kernel tells the IKE daemon with a hard EXPIRE.
+ * The larval SA with the SA's own SPI has another reqid, so that packets do not find it. If a
+ * lookup in xfrm_state_find() were at this larval SA while UPDSA deletes it, the lookup would leave
+ * the chain and not find the guard: __xfrm_state_destroy() overwrites the pointers (union of gclist
+ * and bydst; 14 ACQUIREs in 80 moves on 6.12 with lookups slowed down to 3 ms). The larval SA has
+ * three purposes:
+ *   - An IKE daemon that deletes the SA in the gap deletes the larval one. Our UPDSA then returns
+ *     ESRCH, or finds the larval SA of a packet, which the GETSA before it shows. So an SA that the
+ *     IKE daemon deleted is not made again.
+ *   - A packet whose template contains the SPI, as charon's do, does not match the guard, which has
+ *     another SPI. The kernel finds that the SPI is in use, and sends no ACQUIRE (-EEXIST).
+ *   - If the daemon is killed in the gap and not started again, the larval SA expires after
+ *     net.core.xfrm_acq_expires, and the kernel sends a hard EXPIRE to the IKE daemon.
  *
- * Sequence numbers are exact, in both directions: none is skipped, none is used twice, no packet
- * can be replayed. The alternative, one buffer with all messages made from a snapshot, has no
- * moment in which only this daemon knows the SA, but must guess how many packets leave between the
- * snapshot and the deletion; a wrong guess reuses a nonce. In that moment the rescue slot has the
- * image.
+ * Sequence numbers are exact in both directions: none is skipped, none is used twice, no packet can
+ * be replayed. The alternative is one buffer with all messages, made from a snapshot. It has no
+ * moment in which only this daemon knows the SA, but it must guess how many packets are sent
+ * between the snapshot and the deletion, and a wrong guess reuses a nonce. In the gap the rescue
+ * slot has the image.
  */
 #include "migrator.h"
 
@@ -180,7 +184,7 @@ static int take_masked(const struct nlmsghdr *message, bool own, void *userdata)
 	return 0;
 }
 
-/* Takes larval SAs away that GETSA shows in the stead of these SAs. */
+/* Removes the larval SAs that GETSA shows instead of these SAs. */
 static bool unmask(struct migrator *m, const struct sa_id *ids, size_t n, struct move *ret_lost)
 {
 	struct masked masked = {.ids = ids, .n = n};
@@ -228,7 +232,7 @@ bool migrator_unguard(struct migrator *m, struct move *ret_lost)
 	if (m->n_holding > 0)
 		return false;
 	guards_remove(&m->guards, m->kernel, &m->batch);
-	/* No packet is looking any more that began while they were away. */
+	/* All lookups that began while the SAs were absent have finished. */
 	return unmask(m, done.guarded, done.n_guarded, ret_lost);
 }
 
@@ -284,7 +288,7 @@ void migrator_restore(struct migrator *m, struct move *move)
 {
 	const struct sa_image *image = &move->image;
 
-	/* Without waiting: it is wanted now. */
+	/* The guard is made without waiting for lookups, since the SA must be back soon. */
 	if (guards_has(&m->guards, &move->id))
 		guards_forget_expired(&m->guards, m->kernel, &m->batch);
 	if (move->target.direction == SA_DIRECTION_OUT && !guards_has(&m->guards, &move->id))
@@ -292,7 +296,7 @@ void migrator_restore(struct migrator *m, struct move *move)
 	move->attempts = 0;
 	move->installs = INSTALLS_MAX;
 	move->removed = true;
-	/* The daemon may have died before it gave the larval SA an SPI. */
+	/* The daemon may have been killed before it gave the leftover larval SA an SPI. */
 	move->leftover |= move->interrupted;
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 	move->state = MOVE_PROBE;

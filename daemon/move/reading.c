@@ -31,10 +31,11 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	uint32_t threshold = image->replay_threshold;
 	struct sa_facts facts;
 
-	(void)own; /* transact() hands out nothing else */
+	(void)own; /* kernel_transact() passes only its own messages */
 	if (message->nlmsg_type == XFRM_MSG_NEWAE)
 		read_thresholds(reading, message);
-	/* ALLOCSPI answers with the larval SA as a NEWSA, which is not what was asked for. */
+	/* While a DELSA is read, the NEWSA that answers ALLOCSPI is skipped: it shows the larval
+	 * SA. */
 	if (message->nlmsg_type != reading->type)
 		return 0;
 	if (sa_facts_read(message, &facts) < 0 ||
@@ -48,7 +49,7 @@ static int read_message(const struct nlmsghdr *message, bool own, void *userdata
 	}
 	reading->found = true;
 	reading->facts = facts;
-	/* An image of a larval SA would replace that of the SA whose place it has. */
+	/* The image of a larval SA must not replace that of the SA. */
 	if (reading->capture && facts.hands_off != HANDS_OFF_LARVAL) {
 		reading->error = sa_image_capture(image, reading->arena, message);
 		if (reading->error == 0)

@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* A larval SA can appear or expire between two exchanges; each round meets what it finds. */
+/* A larval SA can appear or expire between two exchanges. Each round chooses NEWSA or UPDSA by what
+ * the lookup before it found. */
 #define ROUNDS_MAX 3
 
-/* What the kernel has under the identity. */
+/* What the kernel has with this identity. */
 enum presence {
 	PRESENCE_NONE,
 	PRESENCE_LARVAL,
@@ -31,7 +32,7 @@ static int note_presence(const struct nlmsghdr *message, bool own, void *userdat
 	struct lookup *lookup = userdata;
 	struct sa_facts facts;
 
-	(void)own; /* transact() hands out nothing else */
+	(void)own; /* kernel_transact() passes only its own messages */
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0)
 		return 0;
 	for (size_t i = 0; i < lookup->n; i++)
@@ -42,7 +43,7 @@ static int note_presence(const struct nlmsghdr *message, bool own, void *userdat
 	return 0;
 }
 
-/* NEWSA, or UPDSA where a larval SA is in the place. */
+/* NEWSA, or UPDSA where a larval SA has the identity. */
 static void write_all(struct kernel *kernel, struct kernel_batch *batch,
 		      const struct sa_image *const *images, struct item *items, size_t n)
 {
@@ -70,7 +71,7 @@ static void look(struct kernel *kernel, struct kernel_batch *batch, struct item 
 			items[i].presence = PRESENCE_NONE;
 }
 
-/* Drops what is settled from the items; returns how many are left. */
+/* Drops the settled items. Returns how many are left. */
 static size_t settle_answers(const struct kernel_batch *batch, struct item *items, size_t n,
 			     enum reinstatement *results)
 {
@@ -79,7 +80,8 @@ static size_t settle_answers(const struct kernel_batch *batch, struct item *item
 	for (size_t i = 0; i < n; i++) {
 		results[items[i].index] =
 			batch->answers[i].error == 0 ? REINSTATED : REINSTATE_FAILED;
-		/* Something is there, or what was there (a larval SA) is not any more. */
+		/* There is an SA (EEXIST), or the larval SA is gone (ESRCH), or the answer is
+		 * unknown. */
 		if (batch->answers[i].error == -EEXIST || batch->answers[i].error == -ESRCH ||
 		    batch->answers[i].error == -ETIMEDOUT)
 			items[left++] = items[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes SAs again, in software, that the kernel deleted by itself (a NIC that went down).
+ * Makes SAs again in software that the kernel deleted because their NIC went down.
  */
 #pragma once
 
@@ -8,15 +8,15 @@
 
 enum reinstatement {
 	REINSTATED,
-	REINSTATE_ALIVE, /* there is a real SA with its identity: not deleted (yet), or made anew */
-	REINSTATE_FAILED, /* neither: the kernel refused (no memory), or did not answer */
+	REINSTATE_ALIVE,  /* a real SA has its identity: not deleted (yet), or made again */
+	REINSTATE_FAILED, /* the kernel refused (no memory) or did not answer */
 };
 
 /*
- * results[i] belongs to images[i]. A packet that finds no SA makes the kernel insert a larval SA
- * (ACQUIRE), which bears the identity of the SA itself if the policy's template names the SPI, as
- * charon's do (xfrm_state_find()). NEWSA then answers EEXIST; GETSA tells the larval SA from a real
- * one, and UPDSA replaces it. Overwrites the batch, and leaves it empty.
+ * results[i] belongs to images[i]. For a packet that finds no SA the kernel inserts a larval SA
+ * (ACQUIRE). If the policy's template contains the SPI, as charon's do, the larval SA has the
+ * identity of the SA itself (xfrm_state_find()), and NEWSA returns EEXIST. GETSA shows whether the
+ * SA is larval, and UPDSA replaces a larval one. Overwrites the batch, and leaves it empty.
  */
 void reinstate(struct kernel *kernel, struct kernel_batch *batch,
 	       const struct sa_image *const *images, size_t n, enum reinstatement *results);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The slot is valid if and only if its commit word says so: magic, version and length in one
- * aligned word that is written last and erased first. A process that is killed leaves behind
- * exactly the stores that it had executed, so what has to be kept in order is the compiler and the
- * processor, with a release store before and a full fence after. No checksum: nobody writes here
- * but the daemon, and half a write has no commit word.
+ * A slot is valid if and only if its commit word is valid. The commit word has magic, version and
+ * length in one aligned word. It is written last and erased first. A process that is killed leaves
+ * exactly the stores that it had executed, so only reordering by the compiler and the processor
+ * must be prevented: with a release store when the word is written, and a full fence after it is
+ * erased. A checksum is not needed: only the daemon writes to the slot, and an incomplete write has
+ * no commit word.
  *
- * The sealed size lets the next daemon map the memory without fear of SIGBUS.
+ * The size of the memfd is sealed, so the next daemon can map it without the risk of SIGBUS.
  */
 #include "rescue.h"
 
@@ -21,9 +22,10 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-/* "ESPR" and the version of struct slot, in the upper half of the commit word; in the lower half,
- * the size of the attributes, which may be 0. A kernel's struct cannot change under a daemon that
- * is only restarted, but one of another build may be: change the version with the layout. */
+/* The upper half of the commit word is "ESP" and the version of struct slot; the lower half is the
+ * size of the attributes in bytes, which may be 0. A daemon of another build may be started and
+ * read the slot, so the version must change with the layout. The kernel's structs cannot change
+ * without a reboot. */
 #define COMMIT_MAGIC (UINT64_C(0x45535001) << 32)
 #define COMMIT_SIZE UINT64_C(0xffffffff)
 
@@ -85,7 +87,7 @@ static int make_memory(void)
 	return TAKE_FD(fd);
 }
 
-/* Only a memfd has seals, and only one of this size with these is ours. */
+/* Only a memfd has seals. An earlier run made it if it has exactly these seals and this size. */
 static int check_memory(int fd)
 {
 	struct stat status;
@@ -193,13 +195,14 @@ int rescue_store_exact(struct rescue *rescue, const struct sa_image *image,
 static void clear(struct slot *slot)
 {
 	atomic_store_explicit(&slot->commit, 0, memory_order_relaxed);
-	/* A release store would let the wiping overtake it. */
+	/* With only a release store the wiping could be reordered before it. */
 	atomic_thread_fence(memory_order_seq_cst);
 	explicit_bzero(&slot->header, sizeof(slot->header));
 	explicit_bzero(slot->attributes, ATTRIBUTES_MAX);
 }
 
-/* The exact one last: what a kill in between leaves is still right. */
+/* The exact image is cleared last: if the daemon is killed in between, the image that is left is
+ * still correct. */
 void rescue_clear(struct rescue *rescue)
 {
 	clear(slot_at(rescue, SLOT_FIRST));
@@ -212,7 +215,7 @@ static bool attributes_are_valid(void *stream, size_t size)
 	int left = (int)size;
 
 	while (nla_ok(attribute, left)) {
-		/* nla_next() takes the padding for granted, even behind the last one. */
+		/* nla_next() assumes that there is padding, even behind the last attribute. */
 		if (nla_type(attribute) == 0 || NLA_ALIGN(attribute->nla_len) > left)
 			return false;
 		attribute = nla_next(attribute, &left);
@@ -220,7 +223,7 @@ static bool attributes_are_valid(void *stream, size_t size)
 	return left == 0;
 }
 
-/* What every image has that was ever stored. */
+/* Checks what is true of every image that is stored. */
 static bool header_is_valid(const struct header *header)
 {
 	const struct xfrm_usersa_info *info = &header->info;
@@ -245,7 +248,7 @@ static int load(const struct slot *slot, struct secret_arena *arena, struct sa_i
 	attributes = secret_alloc(arena, size);
 	if (!attributes)
 		return -ENOMEM;
-	/* What is checked is the copy: the slot could change under the check. */
+	/* The copy is checked, since the slot could change after the check. */
 	header = slot->header;
 	memcpy(attributes, slot->attributes, size);
 	if (!header_is_valid(&header) || !attributes_are_valid(attributes, size)) {

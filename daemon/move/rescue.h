@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The SA that is in the middle of a move exists only in the daemon: for that moment its image also
- * lies here, in a memfd of which the service manager holds a descriptor (sd_notify FDSTORE). A
- * daemon that is killed there gets it back when it is restarted, and completes the move.
+ * During a move there is a moment in which an SA exists only in the daemon. For that moment its
+ * image is also in the rescue slot: a memfd, whose descriptor the service manager also holds
+ * (sd_notify FDSTORE). A daemon that is killed then gets the descriptor back when it is restarted,
+ * and completes the move.
  *
- * One slot: moves are made one after the other. Storing and clearing are plain writes to memory.
+ * There is one slot, since moves are made one after the other. Storing and clearing only write to
+ * memory.
  *
- * The pages are locked, left out of core dumps, and not inherited by a fork. Between the death of
- * one daemon and the start of the next nobody locks them; MemorySwapMax=0 in the unit narrows that.
+ * The pages are locked, left out of core dumps, and not inherited by a fork. Between the end of one
+ * daemon process and the start of the next they are not locked; MemorySwapMax=0 in the unit reduces
+ * the risk that they are swapped out.
  */
 #pragma once
 
@@ -15,44 +18,46 @@
 #include "sa/image.h"
 
 #define RESCUE_FD_NAME "rescue"
-/* Two images, of which the largest is below 13 KiB. */
+/* Bytes, for two images; the largest image is below 13 KiB. */
 #define RESCUE_SIZE (32u * 1024u)
 
 struct rescue;
 
-/* The descriptor that the service manager kept from the last run, to be given to rescue_open().
- * -ENOENT: there is none. Leaves $LISTEN_FDS alone. */
+/* The descriptor that the service manager kept from the previous run, for rescue_open(). -ENOENT:
+ * there is none. Does not change $LISTEN_FDS. */
 int rescue_inherited_fd(void);
 
 /*
- * Maps the memory: a new one if `fd` is -1, else that one, which then belongs to the rescue (on
- * failure it stays the caller's). -EBADF: the descriptor is not one that an earlier run made, so
- * the caller closes it and takes a new one. -EPERM, -ENOMEM, -EAGAIN: the memory cannot be locked
- * (RLIMIT_MEMLOCK).
+ * Maps the memory: new memory if `fd` is -1, else that of `fd`. On success the rescue owns `fd`, on
+ * failure the caller keeps it. -EBADF: no earlier run made this descriptor, so the caller closes it
+ * and passes -1. -EPERM, -ENOMEM, -EAGAIN: the memory cannot be locked (RLIMIT_MEMLOCK).
  */
 int rescue_open(int fd, struct rescue **ret_rescue);
-/* Leaves what is stored where it is. Accepts NULL, returns NULL. */
+/* Does not clear the slot. Accepts NULL, returns NULL. */
 struct rescue *rescue_close(struct rescue *rescue);
 DEFINE_CLEANUP(struct rescue *, rescue_close);
 
-/* Gives a descriptor to the service manager: once, and only for memory that is new. 1: done; 0:
- * there is none ($NOTIFY_SOCKET), so a killed daemon's SA is lost. The unit must say
- * FileDescriptorStoreMax=1 or more; whether the manager kept it, it does not tell. */
+/* Sends the descriptor to the service manager: once, and only for new memory. 1: sent; 0: there is
+ * no service manager ($NOTIFY_SOCKET), so the SA of a killed daemon is lost; a negative errno of
+ * sd_pid_notify_with_fds(3). The unit must set FileDescriptorStoreMax=1 or more. The service
+ * manager does not report whether it kept the descriptor. */
 int rescue_publish(struct rescue *rescue);
 
-/* Before the SA is deleted. -EBUSY: the slot holds another one; -EMSGSIZE: too large. */
+/* Called before the SA is deleted. -EBUSY: the slot is in use; -EMSGSIZE: the image is too
+ * large. */
 int rescue_store(struct rescue *rescue, const struct sa_image *image,
 		 const struct sa_offload *target);
-/* After it was deleted: the image with its final state takes precedence over the first. */
+/* Called after the SA was deleted, with its final state, which takes precedence over the first
+ * image. Errors as rescue_store(). */
 int rescue_store_exact(struct rescue *rescue, const struct sa_image *image,
 		       const struct sa_offload *target);
-/* After the SA exists again. Wipes. */
+/* Called after the SA exists again. Wipes both images. */
 void rescue_clear(struct rescue *rescue);
 
 /*
- * Takes a copy of what is stored, and trusts nothing in it. The image is the caller's, who wipes
- * it; the slot keeps its own until rescue_clear(). Returns 1 when the state is the final one, 0
- * when it is that of before the deletion. -ENOENT: empty; -EBADMSG: not an image, to be cleared.
+ * Copies the stored image and checks the copy. The caller wipes it; the slot keeps its own until
+ * rescue_clear(). Returns 1 for the final state, 0 for the state before the deletion. -ENOENT: the
+ * slot is empty; -EBADMSG: it contains no valid image, and must be cleared; -ENOMEM.
  */
 int rescue_load(const struct rescue *rescue, struct secret_arena *arena, struct sa_image *ret_image,
 		struct sa_offload *ret_target);

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A NIC that goes down takes the SAs with it that were offloaded to it: xfrm_dev_down() deletes
- * every one and sends no message, neither to this daemon nor to the IKE daemon. Since this daemon
- * put them there, it brings them back in software, from the shadow of each (sa/shadow.h), which
- * is renewed with every sample.
+ * When a NIC goes down, xfrm_dev_down() deletes all SAs that were offloaded to it. The kernel sends
+ * no message about that, neither to this daemon nor to the IKE daemon. This daemon put the SAs
+ * there, so it restores them in software. It uses the shadow of each (sa/shadow.h), which is
+ * renewed with every sample.
  *
- * Outbound the sequence number moves forward past everything that can have been sent since the
- * sample, so that none is used twice. Inbound the replay window is that of the sample: packets that
- * were accepted since then can be replayed once. Moving the window forward instead would drop good
- * packets until the peer's counter has passed it. Set on-link-down: restore-outbound where this
+ * Outbound, the sequence number is advanced past all that can have been sent since the sample, so
+ * that none is used twice. Inbound, the replay window is that of the sample: packets that were
+ * accepted since then can be replayed once. If the window were advanced instead, good packets would
+ * be dropped until the peer's counter has passed it. Set on-link-down: restore-outbound where this
  * exposure is not acceptable.
  *
  * SAs that the IKE daemon deleted before the NIC went down stay deleted: the kernel's events are
- * read first. If it had to drop events (ENOBUFS) at that time, an SA that is not needed any more
- * may come back; the IKE daemon has another one in use by then.
+ * read first. If the kernel dropped events (ENOBUFS) at that time, an SA that the IKE daemon
+ * deleted may be restored. It is not used: the IKE daemon has replaced it.
  *
- * The kernel does not promise an order: it may tell of the link before it deletes, and a dump may
- * show SAs missing before the link message is read. An SA that is missing while its NIC is down,
- * and that nobody deleted, is restored whenever that is seen; while its NIC seems up, it is
- * forgotten only when no link message has come for a while. A larval SA with its identity is no
- * proof that it is there: packets that find no SA make the kernel insert one (move/reinstate.h).
+ * There is no guaranteed order: the link message may come before the SAs are deleted, and a dump
+ * may show SAs missing before the link message is read. An SA that is missing while its NIC is
+ * down, and that nobody deleted, is restored as soon as this is noticed. While its NIC seems to be
+ * up, the SA is forgotten only after no link message has come for LINK_MESSAGE_SECONDS. A larval SA
+ * with the identity of the SA does not prove that the SA exists: the kernel inserts one for a
+ * packet that finds no SA (move/reinstate.h).
  */
 #include "move/shadows.h"
 
@@ -27,23 +28,23 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The kernel tells of the link before it deletes the SAs (__dev_notify_flags()), on another CPU
- * than this daemon runs on. Those that are still there are tried again after so many seconds,
- * doubling; what takes even longer, the next dump finds missing. */
+/* The kernel sends the link message before it deletes the SAs (__dev_notify_flags()), and may run
+ * on another CPU than this daemon. SAs that are not deleted yet are tried again after this time
+ * (s), which doubles. The next dump finds those that are deleted even later. */
 #define FLUSH_WAIT_MIN 0.001
 #define FLUSH_WAIT_MAX 0.032
-/* How late a link message can be after SAs were found missing. */
+/* How late a link message can be after SAs were found missing, s. */
 #define LINK_MESSAGE_SECONDS 1.0
 
-/* A NIC went down, and its SAs are being brought back. */
+/* A NIC went down, and its SAs are being restored. */
 struct restoration {
 	int ifindex;    /* 0: any NIC */
 	double started; /* s, monotonic */
-	double next;    /* attempt */
-	double wait;    /* s, until the one after that */
-	double seconds; /* until the last one that was brought back */
+	double next;    /* time of the next attempt (s, monotonic) */
+	double wait;    /* s, from that attempt to the one after it */
+	double seconds; /* s, from `started` until the last SA was restored */
 	size_t restored, gone;
-	bool found; /* there were SAs to look after */
+	bool found; /* there were SAs to restore */
 };
 
 struct shadows {
@@ -121,13 +122,13 @@ void shadows_sample(struct shadows *shadows, struct sa *sa, const struct nlmsghd
 		shadow_wipe(&sa->shadow);
 		return;
 	}
-	/* Without room in the arena the older image stays; its age is known. */
+	/* If the arena is full, the older shadow stays; its age is taken into account. */
 	(void)shadow_capture(&sa->shadow, shadows->arena, message, sampled_at);
 }
 
 void shadows_keep(struct sa *sa, struct sa_image *image, double sampled_at)
 {
-	/* In software nothing is to be restored: its key is kept no longer. */
+	/* An SA in software needs no shadow, so its key is not kept. */
 	if (!is_ours(sa)) {
 		shadow_wipe(&sa->shadow);
 		sa_image_wipe(image);
@@ -140,7 +141,7 @@ static bool is_restorable(const struct shadows *shadows, const struct sa *sa)
 {
 	if (!shadow_exists(&sa->shadow) || shadows->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
-	/* It could cost another SA its life, one that came later than its promotion. */
+	/* Another SA, made after this one was promoted, could stop working. */
 	if (sa_table_has_packet_partner(shadows->sas, sa, sa->residence.ifindex))
 		return false;
 	return sa->description.direction == SA_DIRECTION_OUT ||
@@ -161,7 +162,7 @@ static bool prepare(struct shadows *shadows, struct sa *sa)
 	    shadow_advance(&sa->shadow, now_of(shadows),
 			   speed_of(shadows, sa->residence.ifindex)) == 0)
 		return true;
-	/* Only a new sample helps. With this shadow the SA would count as restorable for ever. */
+	/* This shadow can never be used. If it stayed, the SA would always count as restorable. */
 	shadow_wipe(&sa->shadow);
 	return false;
 }
@@ -172,8 +173,8 @@ struct lost {
 	const struct sa_image **images;
 	enum reinstatement *results;
 	size_t n;
-	/* Those that are left to the IKE daemon, if they are gone, and then those that are back,
-	 * the outbound ones first. */
+	/* First the n_others SAs that are not restored, then the n_back SAs that are, the outbound
+	 * ones of these first. */
 	struct sa_id *others;
 	size_t n_others, n_back, n_back_outbound;
 };
@@ -183,7 +184,7 @@ static void collect(struct shadows *shadows, int ifindex, struct lost *lost)
 	struct sa *sa;
 
 	TAILQ_FOREACH(sa, &shadows->sas->all, list) {
-		/* One that the IKE daemon deleted is not lost: its event has it looked up. */
+		/* An SA that the IKE daemon deleted is not lost. Its event causes a GETSA. */
 		if (!is_ours(sa) || (ifindex != 0 && sa->residence.ifindex != ifindex) ||
 		    sa->presence.deleted_by_other ||
 		    executor_owes(shadows->executor, &sa->description.id))
@@ -197,7 +198,7 @@ static void collect(struct shadows *shadows, int ifindex, struct lost *lost)
 	}
 }
 
-/* The kernel does not take it now: it is tried again until it does. */
+/* The kernel does not accept the SA now: it becomes owed, and is tried again until it is back. */
 static void owe(struct shadows *shadows, struct sa *sa)
 {
 	struct move move = {
@@ -207,7 +208,7 @@ static void owe(struct shadows *shadows, struct sa *sa)
 		.exact = true,
 	};
 
-	/* Then the shadow stays, and the next dump finds the SA missing. */
+	/* Without memory the shadow stays, and the next dump finds the SA missing. */
 	if (executor_reserve(shadows->executor, 1) < 0)
 		return;
 	executor_keep(shadows->executor, &move);
@@ -226,7 +227,7 @@ static void note_back(struct lost *lost, const struct sa *sa)
 	back[i] = sa->description.id;
 }
 
-/* Returns whether some are still where they were. */
+/* Returns whether the kernel has not deleted some of the SAs yet. */
 static bool handle_results(struct shadows *shadows, struct lost *lost)
 {
 	bool alive = false;
@@ -247,13 +248,14 @@ static bool handle_results(struct shadows *shadows, struct lost *lost)
 	return alive;
 }
 
-/* Looks at what the kernel has now: entries of SAs that are back change their place, others go. */
+/* Reads these SAs again. The entries of restored SAs change to software; those of SAs that are gone
+ * are removed. */
 static void look_again(struct shadows *shadows, struct restoration *r, const struct lost *lost)
 {
 	struct move again;
 
-	/* Packets that met the gap may insert their larval SAs only now; or the next dump shows
-	 * them. */
+	/* Packets that found no SA may insert larval SAs as late as now. Those that come later are
+	 * found by the next dump. */
 	if (executor_reserve(shadows->executor, 1) == 0 &&
 	    migrator_unmask(shadows->migrator, lost->others + lost->n_others, lost->n_back_outbound,
 			    &again))
@@ -267,10 +269,10 @@ static void look_again(struct shadows *shadows, struct restoration *r, const str
 		r->seconds = now_of(shadows) - r->started;
 }
 
-/* Returns whether another is needed. */
+/* Returns whether another attempt is needed. */
 static bool attempt(struct shadows *shadows, struct restoration *r)
 {
-	size_t room = shadows->sas->n + 1; /* none is no failure */
+	size_t room = shadows->sas->n + 1; /* never 0, since calloc(0) may return NULL */
 	_cleanup_free_ struct sa **sas = calloc(room, sizeof(*sas));
 	_cleanup_free_ const struct sa_image **images = calloc(room, sizeof(*images));
 	_cleanup_free_ enum reinstatement *results = calloc(room, sizeof(*results));
@@ -280,7 +282,7 @@ static bool attempt(struct shadows *shadows, struct restoration *r)
 
 	if (!sas || !images || !results || !others)
 		return true;
-	/* Among what was not read yet there may be an SA that is not to come back. */
+	/* Events that are not read yet may contain the deletion of an SA. */
 	if (shadows->callbacks->drain_events(shadows->userdata) > 0)
 		return true;
 	collect(shadows, r->ifindex, &lost);
@@ -291,7 +293,7 @@ static bool attempt(struct shadows *shadows, struct restoration *r)
 	return alive;
 }
 
-/* Whether it is over. */
+/* Makes an attempt. Returns whether the restoration has ended. */
 static bool proceed(struct shadows *shadows, struct restoration *r)
 {
 	bool alive = attempt(shadows, r);
@@ -307,8 +309,9 @@ static bool proceed(struct shadows *shadows, struct restoration *r)
 	return true;
 }
 
-/* The attempt may find more SAs lost: of another NIC, so that the array grows and moves, or of this
- * one, so that there is another attempt. Returns whether there were SAs to look after. */
+/* Makes an attempt, and updates the restoration. During the attempt more SAs may be found lost: of
+ * another NIC, so that the array may be reallocated, or of this NIC, so that it needs another
+ * attempt. Returns whether there were SAs to restore. */
 static bool run_restoration(struct shadows *shadows, size_t i)
 {
 	struct restoration r = shadows->restorations[i], *kept;
@@ -344,7 +347,7 @@ bool shadows_run(struct shadows *shadows)
 		const struct restoration r = shadows->restorations[i];
 
 		if (!isfinite(r.next))
-			continue; /* it is over */
+			continue; /* it has ended */
 		next = fmin(next, r.next);
 		shadows->restorations[kept++] = r;
 	}
@@ -369,7 +372,7 @@ void shadows_restore_soon(struct shadows *shadows, int ifindex)
 	if (!r) {
 		grown = reallocarray(shadows->restorations, shadows->n + 1, sizeof(*grown));
 		if (!grown)
-			return; /* the next dump sees what is missing */
+			return; /* the next dump finds the missing SAs */
 		shadows->restorations = grown;
 		r = &grown[shadows->n++];
 		*r = (struct restoration){.ifindex = ifindex, .started = now};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Brings back the SAs that the kernel deletes without a word when the NIC goes down that holds
- * them, from the image that is kept of each.
+ * Restores SAs in software that the kernel deleted because their NIC went down, from the image that
+ * is kept of each. The kernel sends no message about this deletion.
  */
 #pragma once
 
@@ -14,17 +14,17 @@
 struct shadows;
 
 struct shadows_callbacks {
-	/* Reads all events that are waiting. Otherwise a negative errno, or 1 when they come faster
-	 * than they are read. */
+	/* Reads all waiting events; returns as tracker_drain_events(). */
 	int (*drain_events)(void *userdata);
-	/* Reads these SAs again: those that are back, and those that are left to the IKE daemon. */
+	/* Reads these SAs again: those that are restored, and those that are not to be restored. */
 	void (*read_again)(const struct sa_id *ids, size_t n, void *userdata);
-	/* Of the link, Mbit/s; 0: unknown. The NIC may be gone, and is remembered until its SAs are
-	 * back. */
+	/* The last known speed of the link, Mbit/s; 0: unknown. The NIC may be gone; its speed must
+	 * be kept until its SAs are restored. */
 	uint32_t (*speed)(int ifindex, void *userdata);
-	/* It is over: so many are back after `seconds`, so many were left. */
+	/* Restoring has ended: `restored` SAs were back after `seconds`, `left` are gone and not
+	 * restored. */
 	void (*restored)(int ifindex, size_t restored, size_t left, double seconds, void *userdata);
-	/* shadows_run() is to be called at a time (s, monotonic); INFINITY: not any more. */
+	/* shadows_run() must be called at `time` (s, monotonic); INFINITY: it is not needed. */
 	void (*due)(double time, void *userdata);
 };
 
@@ -34,7 +34,7 @@ struct shadows_parameters {
 	struct secret_arena *arena;
 	struct sa_table *sas;
 	struct migrator *migrator;
-	struct executor *executor; /* for those that the kernel does not take back at once */
+	struct executor *executor; /* for SAs that the kernel does not accept at once */
 	const struct shadows_callbacks *callbacks;
 	void *userdata;
 };
@@ -46,24 +46,24 @@ DEFINE_CLEANUP(struct shadows *, shadows_free);
 void shadows_set_network(struct shadows *shadows, struct network *network);
 void shadows_set_mode(struct shadows *shadows, enum config_link_down on_link_down);
 
-/* Keeps what an SA that we hold in a NIC is to be restored from. `sampled_at` is a time before the
- * kernel was asked for it. */
+/* Renews the shadow of an SA that is owned, from a GETSA reply; wipes that of any other SA.
+ * `sampled_at`: s, monotonic, not later than the request. */
 void shadows_sample(struct shadows *shadows, struct sa *sa, const struct nlmsghdr *message,
 		    double sampled_at);
-/* The same from the image that a move left, which it takes (or wipes, if there is none to keep). */
+/* The same from the image of a move. Takes the image, or wipes it if the SA needs no shadow. */
 void shadows_keep(struct sa *sa, struct sa_image *image, double sampled_at);
-/* Brings back the SAs that went down with a NIC (0: with any): now, and again for a while those
- * that the kernel has not deleted yet. Returns whether the NIC held any. */
+/* Restores the SAs that were lost with a NIC (0: any NIC). Those that the kernel has not deleted
+ * yet are tried again after 1 to 32 ms. Returns whether the NIC held any. */
 bool shadows_restore_lost(struct shadows *shadows, int ifindex);
-/* The same in the next turn. */
+/* The same in the next turn of the event loop, by the callback due(). */
 void shadows_restore_soon(struct shadows *shadows, int ifindex);
-/* Returns whether there was anything to look after. */
+/* Makes the attempts that are due. Returns whether there were SAs to restore. */
 bool shadows_run(struct shadows *shadows);
-size_t shadows_restoring(const struct shadows *shadows); /* NICs whose SAs are being brought back */
-/* Of an SA that the kernel does not have: whether its entry must stay, because it is going to be
- * put back (its NIC is down, or it is owed), or because it was in a NIC, nobody deleted it, and the
- * message that its NIC is down may still come. */
+size_t shadows_restoring(const struct shadows *shadows); /* NICs whose SAs are being restored */
+/* For an SA that the kernel does not have: whether its entry must stay. It must if the SA is going
+ * to be put back (its NIC is down, or it is owed), or if it was in a NIC, nobody deleted it, and
+ * the message that the NIC is down may still arrive. */
 bool shadows_may_be_lost(const struct shadows *shadows, const struct sa *sa);
-/* The kernel does not have it: brings it back if its NIC is down, else begins to wait for that.
- * Returns shadows_may_be_lost(). */
+/* The kernel does not have the SA. Restores it soon if its NIC is down, else waits for the message
+ * that the NIC is down. Returns shadows_may_be_lost(). */
 bool shadows_note_missing(struct shadows *shadows, struct sa *sa);

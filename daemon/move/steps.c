@@ -7,18 +7,18 @@
 #include <errno.h>
 #include <string.h>
 
-/* Immediate retries when the kernel cannot make an SA (memory pressure) before giving it to the
- * caller's timer. */
+/* Immediate retries when the kernel cannot make an SA (memory pressure), before the caller's timer
+ * tries again. */
 #define ATTEMPTS_MAX 3
-/* Jump of the sequence number when the notification with the exact one was lost: more than can be
- * sent between the read and the deletion, some milliseconds, at any rate a NIC can do. */
+/* How far the sequence number is advanced when the notification with the exact number was lost. It
+ * is more than any NIC can send in the some milliseconds between the read and the deletion. */
 #define SEQUENCE_JUMP (UINT64_C(1) << 20)
-/* ... and when the SA may have been in a NIC since, while no daemon was there: 1.8 s of a link with
- * 100 Gbit/s, where systemd starts the daemon again after 250 ms. */
+/* The same when the SA may have been in a NIC since, while no daemon was running: 1.8 s at 100
+ * Gbit/s. systemd starts the daemon again after 250 ms. */
 #define INTERRUPTED_JUMP (UINT64_C(1) << 28)
 
-/* What a kernel without the fix says to every promotion by MIGRATE_STATE: of the kernel, not of the
- * NIC or the SA. */
+/* The answer of a kernel without the fix to every promotion by MIGRATE_STATE. It depends neither on
+ * the NIC nor on the SA. */
 #define CANNOT_PROMOTE "Type doesn't support offload"
 
 static void finish(struct move *move, enum move_result result)
@@ -43,7 +43,7 @@ static int exchange(struct migrator *m, struct reading *reading)
 	return reading_exchange(m->kernel, &m->batch, reading);
 }
 
-/* An exchange that tells nothing of the SA but its answers. */
+/* An exchange of which only the answers are needed. */
 static int write_only(struct migrator *m)
 {
 	return kernel_transact(m->kernel, &m->batch, NULL, NULL);
@@ -61,8 +61,8 @@ static enum hands_off check(struct migrator *m, struct move *move, const struct 
 		return HANDS_OFF_FOREIGN;
 	if (reading->error == -E2BIG)
 		return HANDS_OFF_TOO_LARGE;
-	/* GETAE tells the timer in other units than NEWSA takes (jiffies), so only the default
-	 * can be restored: xfrm_update_ae_params(), build_aevent(). */
+	/* GETAE shows the timer in another unit (100 ms) than NEWSA takes (jiffies), so only the
+	 * default can be restored: build_aevent(), xfrm_update_ae_params(). */
 	if (reading->timer_known && m->parameters.event_timer_default >= 0 &&
 	    reading->timer != m->parameters.event_timer_default)
 		return HANDS_OFF_THRESHOLDS;
@@ -104,7 +104,7 @@ static void step_read(struct migrator *m, struct move *move)
 		note_error(move, reading.error, "no room for its image");
 		finish(move, MOVE_RESULT_FAILED);
 	} else if (!reading.timer_known) {
-		/* What cannot be read cannot be restored. */
+		/* Thresholds that cannot be read cannot be restored. */
 		note_answer(move, &m->batch.answers[1]);
 		finish(move, MOVE_RESULT_FAILED);
 	} else if (move->target.ifindex == move->expected_ifindex && !move->anew) {
@@ -133,7 +133,8 @@ static void step_guard(struct migrator *m, struct move *move)
 		return;
 	}
 	kernel_wait_for_lookups(m->kernel);
-	/* It sent packets in the meantime, or the IKE daemon was here. */
+	/* The SA may have sent packets meanwhile, or the IKE daemon may have changed it: read it
+	 * again. */
 	move->state = MOVE_READ;
 }
 
@@ -148,7 +149,7 @@ static void step_migrate(struct migrator *m, struct move *move)
 	if (r < 0 || answer->error == 0) {
 		move->acknowledged = r >= 0;
 		move->offered = promote;
-		move->state = MOVE_VERIFY; /* it can only have happened or not */
+		move->state = MOVE_VERIFY; /* it was moved completely or not at all */
 	} else if (answer->error == -ESRCH) {
 		note_answer(move, answer);
 		finish(move, MOVE_RESULT_GONE);
@@ -156,7 +157,8 @@ static void step_migrate(struct migrator *m, struct move *move)
 		*(promote ? &m->kernel_promotes : &m->kernel_evicts) = false;
 		move->state = MOVE_REMOVE;
 	} else {
-		/* The driver's words, but not its errno: the kernel makes everything EINVAL. */
+		/* The answer has the driver's message but not its errno: the kernel returns EINVAL
+		 * for all. */
 		note_answer(move, answer);
 		if (strstr(answer->text, "No space"))
 			move->error = -ENOSPC;
@@ -166,13 +168,13 @@ static void step_migrate(struct migrator *m, struct move *move)
 
 /* ---- 2. remove ---- */
 
-/* Takes away the larval SA with the SPI, if it is there and no SA is. */
+/* Deletes the larval SA with the SPI, if it exists and GETSA shows no real SA. */
 static void discard_larval(struct migrator *m, struct move *move)
 {
 	struct reading reading = {.move = move, .type = XFRM_MSG_NEWSA};
 	int error = -EAGAIN;
 
-	/* An attempt takes two exchanges. */
+	/* Each attempt has two exchanges. */
 	for (unsigned attempt = 0; attempt < 2 * ATTEMPTS_MAX && error < 0; attempt++) {
 		kernel_batch_clear(&m->batch);
 		sa_id_write(&move->id, &m->batch, XFRM_MSG_GETSA);
@@ -192,15 +194,15 @@ static void discard_larval(struct migrator *m, struct move *move)
 	move->larval = move->held = false;
 }
 
-/* Deletes an SA that we made and nobody wants. */
+/* Deletes an SA that we made and that the IKE daemon does not want. */
 static void delete_made(struct migrator *m, struct move *move)
 {
 	guards_delete(m->kernel, &m->batch, &move->id);
 	move->larval = move->held = false;
 }
 
-/* Before an SA is put back: if its final numbers are not known, because the notification was lost
- * or the daemon died before it came, go past all that can have been used. */
+/* Called before an SA is put back. If its final numbers are not known, because the notification was
+ * lost or the daemon was killed before it, advances past all numbers that can have been used. */
 static void make_safe(struct move *move)
 {
 	if (!move->exact && move->target.direction == SA_DIRECTION_OUT)
@@ -209,8 +211,8 @@ static void make_safe(struct move *move)
 	move->sequence_floor = sa_image_output_sequence(&move->image);
 }
 
-/* What bears the SA's identity, where a request meets the first in the chain only. What cannot be
- * read is taken to be there. */
+/* Finds which SAs have this identity: the real SA, our larval one. A dump is needed, since a
+ * request finds only the first in the chain. If it fails, both are assumed to exist. */
 static void find_bearers(struct migrator *m, struct move *move, bool *ret_sa, bool *ret_larval)
 {
 	struct reading reading = {.move = move, .type = XFRM_MSG_NEWSA};
@@ -220,9 +222,9 @@ static void find_bearers(struct migrator *m, struct move *move, bool *ret_sa, bo
 	*ret_larval = unknown || reading.larval_is_ours;
 }
 
-/* The DELSA met the larval SA of a packet whose template names the SPI. Either the SA had gone
- * before, and ALLOCSPI found the SPI free, if no other packet was faster; or it is behind that one
- * in the chain, and stays. */
+/* The DELSA deleted the larval SA of a packet whose template contains the SPI. If ALLOCSPI then got
+ * the SPI, the SA had been deleted before. If not, the SA may be behind the larval one in the chain
+ * and still exist, or the larval SA of another packet has the SPI. */
 static void handle_larval_removed(struct migrator *m, struct move *move, bool spi_was_free)
 {
 	if (!spi_was_free) {
@@ -235,14 +237,15 @@ static void handle_larval_removed(struct migrator *m, struct move *move, bool sp
 }
 
 /*
- * DELSA, and a larval SA with the SPI if there was the SA. The kernel has no condition, but for the
- * SPI: it gives one away only if no SA has it, wherever it leads to (xfrm_alloc_spi(), since 2025).
- * So a larval SA to nowhere asks for it first. As long as the SA is there it gets none. If the IKE
- * daemon just deleted the SA, in order to make it anew, it gets the SPI; ours then gets none, and
- * does not stand in the way of the IKE daemon's NEWSA.
+ * Deletes the SA and makes a larval SA with its SPI, but only if the SA existed. Netlink has no
+ * conditional request. But the kernel gives an SPI to a larval SA only if no other SA has it,
+ * whatever the destination (xfrm_alloc_spi(), since 2025). So the witness, a larval SA with a
+ * loopback destination, asks for the SPI first. While the SA exists, the witness does not get the
+ * SPI. If the IKE daemon has just deleted the SA in order to make it again, the witness gets the
+ * SPI. Our larval SA then does not get it, and does not prevent the IKE daemon's NEWSA.
  *
- * Older kernels give an SPI away once for each destination. That is noticed by the first move, and
- * the witness is not called again.
+ * Older kernels allow an SPI once per destination. The first move detects that, and the witness is
+ * not used again.
  */
 static int remove_sa(struct migrator *m, struct move *move, struct reading *reading,
 		     const struct kernel_answer **ret_removal,
@@ -259,8 +262,8 @@ static int remove_sa(struct migrator *m, struct move *move, struct reading *read
 	r = exchange(m, reading);
 	*ret_removal = &answers[first];
 	*ret_larval = &answers[first + 1];
-	/* An answer that was lost was most likely a good one, and the probe finds out. If it was
-	 * none, there is a larval SA without an SPI, which nothing shows. */
+	/* If the answer was lost, the larval SA most likely has the SPI; the probe finds out. If it
+	 * did not get the SPI, a larval SA without an SPI is left, which GETSA cannot show. */
 	move->held = (*ret_larval)->error == 0;
 	move->larval = move->held || (*ret_larval)->error == -ETIMEDOUT;
 	move->leftover |= !move->held;
@@ -280,14 +283,14 @@ static int store(struct migrator *m, struct move *move)
 	return r;
 }
 
-/* From here on a crash continues from the exact state. */
+/* From here on a restarted daemon continues from the exact state. */
 static void store_exact(struct migrator *m, const struct move *move)
 {
 	if (m->rescue)
 		(void)rescue_store_exact(m->rescue, &move->image, &move->target);
 }
 
-/* In the middle of a move the slot holds what the SA was before it was back. */
+/* Replaces the image in the rescue slot, which may be from before the SA was put back. */
 static int store_anew(struct migrator *m, struct move *move)
 {
 	if (m->rescue && move->stored)
@@ -336,26 +339,27 @@ static void step_remove(struct migrator *m, struct move *move)
 		move->exact = true;
 	}
 	make_safe(move);
-	/* ENOENT: the SPI is taken. A packet that names it was faster, and its larval SA has it. */
+	/* ENOENT: the SPI is in use. The larval SA of a packet whose template contains the SPI has
+	 * it. */
 	move->state = larval->error == -ENOENT ? MOVE_PROBE : MOVE_INSTALL;
 }
 
 /* ---- 3. install ---- */
 
-/* A larval SA in place is replaced by UPDSA; without one there is nothing to update. */
+/* UPDSA replaces a larval SA with the SPI. Without one, NEWSA makes the SA. */
 static uint16_t install_type(const struct move *move)
 {
 	return move->larval ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA;
 }
 
 /*
- * Puts back what our UPDSA changed of an SA that somebody else made (xfrm_state_update()): limits,
+ * Undoes what our UPDSA changed in an SA that another program made (xfrm_state_update()): limits,
  * encapsulation, marks.
  *
- * If the IKE daemon deleted that SA meanwhile, and a packet whose template names the SPI has a
- * larval SA in its place, this UPDSA makes the SA again. No packet of that may use a number twice,
- * so the numbers go past all that can have been used; a living SA keeps its own. Then it is
- * deleted.
+ * If the IKE daemon has deleted that SA meanwhile, and a packet whose template contains the SPI has
+ * a larval SA in its place, this UPDSA makes the SA again. That SA must not use a number twice, so
+ * the numbers are advanced past all that can have been used, and then the SA is deleted. If the SA
+ * still exists, UPDSA does not change its numbers.
  */
 static void undo_update(struct migrator *m, struct move *move, struct sa_image *before)
 {
@@ -377,9 +381,10 @@ static void undo_update(struct migrator *m, struct move *move, struct sa_image *
 }
 
 /*
- * Whether the IKE daemon deleted the larval SA that held the place, or was told that it expired: it
- * does not want the SA any more. A packet whose template names the SPI then leaves a larval SA of
- * its own there. It may also have left that before ours, which then still exists.
+ * Whether our larval SA with the SPI is gone: the IKE daemon deleted it or was told that it
+ * expired, and does not want the SA any more. A larval SA that is found then belongs to a packet
+ * whose template contains the SPI. The packet's larval SA may also be before ours in the chain,
+ * while ours still exists.
  */
 static bool has_lost_its_place(struct migrator *m, struct move *move, const struct sa_facts *larval)
 {
@@ -392,9 +397,10 @@ static bool has_lost_its_place(struct migrator *m, struct move *move, const stru
 }
 
 /*
- * Returns 1 when there is an SA in the larval one's place: the IKE daemon deleted that and made its
- * own. Finishes the move when it only deleted that. No request replaces larval SAs only, but what
- * stands before the UPDSA in the same buffer sees what that meets, and what it changed is put back.
+ * Returns 1 when a real SA has taken the place of our larval SA: the IKE daemon deleted the larval
+ * one and made its own. Finishes the move when the IKE daemon only deleted the larval one. UPDSA
+ * cannot be limited to larval SAs. So a GETSA before it in the same buffer shows which SA the UPDSA
+ * finds, and a change of a real SA is undone.
  */
 static int install(struct migrator *m, struct move *move, const struct sa_offload *offload,
 		   struct kernel_answer *ret_answer)
@@ -414,7 +420,7 @@ static int install(struct migrator *m, struct move *move, const struct sa_offloa
 	sa_image_write(&move->image, &m->batch, type, offload);
 	r = exchange(m, &reading);
 	*ret_answer = m->batch.answers[m->batch.n - 1];
-	/* There was nothing, and a packet came between the two messages. */
+	/* GETSA found none, and the larval SA of a packet was made between the two messages. */
 	replaced_packet = type == XFRM_MSG_UPDSA && m->batch.answers[0].error == -ESRCH &&
 			  ret_answer->error == 0;
 	if (reading.found && reading.facts.hands_off != HANDS_OFF_LARVAL) {
@@ -450,7 +456,7 @@ static void step_install(struct migrator *m, struct move *move)
 		move->acknowledged = true;
 		move->state = MOVE_VERIFY;
 	} else if (answer.error == (move->larval ? -ESRCH : -EEXIST)) {
-		/* The IKE daemon was here, or the packet of an ACQUIRE. */
+		/* The IKE daemon or a packet has changed what is there. */
 		move->state = MOVE_PROBE;
 	} else {
 		note_answer(move, &answer);
@@ -474,14 +480,15 @@ static void step_software(struct migrator *m, struct move *move)
 
 /* ---- when something unforeseen happened: look ---- */
 
-/* With the offload as long as nobody said anything against it. */
+/* With the offload, unless it was refused or was tried often enough. */
 static enum move_state install_again(const struct move *move)
 {
 	return move->error == 0 && move->installs < INSTALLS_MAX ? MOVE_INSTALL : MOVE_SOFTWARE;
 }
 
-/* In the SA's place is the larval SA of a packet, not ours. What we had put there, or the last run
- * of the daemon, may have sent and then gone down with its NIC: the image is older than that. */
+/* If the larval SA of a packet is in the SA's place, and not ours, then the SA may have been put
+ * back, by us or by the previous run of the daemon, have sent packets, and been lost with its NIC.
+ * The image is older than that, so its numbers are advanced. */
 static void doubt_numbers(struct move *move, const struct sa_facts *facts)
 {
 	if (move->target.direction != SA_DIRECTION_OUT || sa_image_is_larval(&move->image, facts))
@@ -493,8 +500,8 @@ static void doubt_numbers(struct move *move, const struct sa_facts *facts)
 	move->interrupted = false;
 }
 
-/* Takes the image of the SA that a packet's larval SA, which is before it in the chain, hides from
- * GETSA. */
+/* Captures the image of an SA that is masked: a packet's larval SA is before it in the chain, so
+ * that GETSA shows only the larval one. */
 static bool find_hidden(struct migrator *m, struct move *move)
 {
 	struct sa_image image = {.replay_threshold = move->image.replay_threshold};
@@ -511,11 +518,11 @@ static bool find_hidden(struct migrator *m, struct move *move)
 	}
 	sa_image_wipe(&move->image);
 	move->image = image;
-	move->exact = false; /* it sends */
+	move->exact = false; /* the SA continues to send */
 	return true;
 }
 
-/* In the SA's place is a larval SA, ours or that of a packet whose template names the SPI. */
+/* GETSA shows a larval SA: ours, or that of a packet whose template contains the SPI. */
 static void handle_larval_found(struct migrator *m, struct move *move, const struct sa_facts *facts)
 {
 	bool sa, ours;
@@ -549,12 +556,11 @@ static void step_probe(struct migrator *m, struct move *move)
 		return;
 	}
 	if (r < 0 || (m->batch.answers[0].error < 0 && m->batch.answers[0].error != -ESRCH))
-		return; /* look again */
+		return; /* probe again */
 
 	if (!reading.found) {
-		/* A larval SA of ours that is gone was deleted by the IKE daemon, which believed
-		 * it to be the SA. Only if it is known that we deleted the SA and could leave no
-		 * larval one, we owe it back. */
+		/* If our larval SA is gone, the IKE daemon deleted it instead of the SA. The SA
+		 * must be put back only if we deleted it and could not leave a larval one. */
 		if (!move->removed || move->larval) {
 			finish(move, MOVE_RESULT_GONE);
 			return;
@@ -563,14 +569,13 @@ static void step_probe(struct migrator *m, struct move *move)
 		move->state = install_again(move);
 	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL && move->interrupted &&
 		   !sa_image_is_larval(&move->image, &reading.facts) && find_hidden(m, move)) {
-		/* It was killed in that step. */
+		/* The daemon was killed in MOVE_UNMASK. */
 		move->interrupted = false;
 		move->state = MOVE_UNMASK;
 	} else if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
 		handle_larval_found(m, move, &reading.facts);
 	} else if (reading.facts.add_time != move->image.info.curlft.add_time) {
-		/* Neither the SA nor what we made of it: somebody made it anew in the larval SA's
-		 * place. */
+		/* Another program has made an SA in the place of the larval one. */
 		move->removed = true;
 		make_safe(move);
 		move->state = MOVE_VERIFY;
@@ -584,7 +589,8 @@ static void step_probe(struct migrator *m, struct move *move)
 
 /* ---- 4. verify ---- */
 
-/* The IKE daemon's UPDSA met the larval SA, and ours the one that it made of it. */
+/* Whether the IKE daemon's UPDSA replaced the larval SA, and our UPDSA found the SA that this
+ * made. */
 static bool is_renewed(const struct move *move)
 {
 	const struct xfrm_lifetime_cur *before = &move->image.info.curlft;
@@ -592,7 +598,7 @@ static bool is_renewed(const struct move *move)
 	return move->facts.add_time != before->add_time || move->facts.packets < before->packets;
 }
 
-/* What counts is where it is, whatever the answers said on the way. */
+/* The result depends on where the SA is now, not on the answers. */
 static void judge(struct move *move)
 {
 	int ifindex = move->facts.offload_ifindex;
@@ -605,15 +611,15 @@ static void judge(struct move *move)
 	} else if (move->error < 0) {
 		finish(move, MOVE_RESULT_REFUSED);
 	} else {
-		/* If the kernel never said that it is in the NIC, or said it of another, the driver
-		 * is not to blame. */
+		/* MOVE_RESULT_SILENT only if the kernel acknowledged the offload of this very SA.
+		 * Otherwise the driver is not the cause. */
 		finish(move, move->acknowledged && !is_renewed(move) ? MOVE_RESULT_SILENT
 								     : MOVE_RESULT_FAILED);
 	}
 }
 
-/* It cannot be read. What was acknowledged is believed until the next sample: an SA that is in a
- * NIC and not known to be would not be restored when that goes down. */
+/* The SA cannot be read. Until the next sample it is assumed to be in the NIC unless that was
+ * refused: otherwise it would not be restored if the NIC goes down. */
 static void finish_unread(struct move *move)
 {
 	move->facts.offload_ifindex = move->error < 0 ? 0 : move->target.ifindex;
@@ -642,7 +648,7 @@ static void step_verify(struct migrator *m, struct move *move)
 		return;
 	}
 	if (reading.facts.hands_off == HANDS_OFF_LARVAL) {
-		/* Ours has the SPI, so the SA is not behind it. */
+		/* Our larval SA has the SPI, so the real SA does not exist. */
 		move->state =
 			sa_image_is_larval(&move->image, &reading.facts) ? MOVE_PROBE : MOVE_UNMASK;
 		return;
@@ -655,30 +661,32 @@ static void step_verify(struct migrator *m, struct move *move)
 }
 
 /*
- * Where the template names the SPI, a packet that found no SA inserts a larval SA with that SPI,
- * without a look whether the SA is back by now: before it in the chain, so that every request that
- * names the SA meets the larval one. When that expires, charon closes the tunnel. No request
- * deletes larval SAs only. Should the DELSA meet the SA after all, because the larval one was
- * deleted or expired in between, its notification tells, and the SA is put back exactly, and where
- * it was: that need not be where the move wanted it. For that case the image goes to the rescue
- * slot before, and a larval SA takes the SA's place, as in every removal.
+ * For a packet that found no SA, the kernel inserts a larval SA, with the SPI of the SA if the
+ * template contains the SPI. It does not check whether the SA is back. The larval SA is then before
+ * the SA in the chain, so every request for the SA finds the larval one. When the larval SA
+ * expires, charon closes the tunnel. DELSA cannot be limited to larval SAs: if the larval one was
+ * deleted or expired before the DELSA, the DELSA deletes the real SA. Its notification shows that,
+ * and the SA is put back exactly and where it was, which may differ from the target of the move.
+ * For this case the image is stored in the rescue slot before, and a larval SA takes the SA's
+ * place, as in every removal.
  *
- * An inbound SA has no such thing: there it is the reservation of another one.
+ * For an inbound SA this does not happen. A larval SA is there the IKE daemon's reservation of an
+ * SPI.
  */
 static void step_unmask(struct migrator *m, struct move *move)
 {
-	/* Larval SAs do not count as found. */
+	/* With the type DELSA, larval SAs do not count as found. */
 	struct reading reading = {
 		.move = move, .arena = m->arena, .type = XFRM_MSG_DELSA, .capture = true};
 	const struct kernel_answer *removal, *larval;
 
 	if (move->target.direction != SA_DIRECTION_OUT || ++move->attempts > ATTEMPTS_MAX ||
 	    !sa_image_has_room(m->arena)) {
-		/* Whether it is there, the next sample tells. */
+		/* The next sample shows whether the SA exists. */
 		finish(move, MOVE_RESULT_GONE);
 		return;
 	}
-	/* There may be more of them to come, if the SA was away just now. */
+	/* If the SA was absent just now, lookups that found none may still insert larval SAs. */
 	if (!move->anew || move->removed)
 		kernel_wait_for_lookups(m->kernel);
 	if (!find_hidden(m, move) || store_anew(m, move) < 0) {
@@ -687,7 +695,7 @@ static void step_unmask(struct migrator *m, struct move *move)
 	}
 	(void)remove_sa(m, move, &reading, &removal, &larval);
 	if (!reading.found) {
-		/* The SPI was free: the IKE daemon deleted the SA. */
+		/* The SPI was free, so the IKE daemon has deleted the SA. */
 		if (larval->error == 0)
 			discard_larval(m, move);
 		move->state = MOVE_VERIFY;
@@ -704,16 +712,16 @@ static void step_unmask(struct migrator *m, struct move *move)
 	move->state = larval->error == -ENOENT ? MOVE_PROBE : MOVE_INSTALL;
 }
 
-/* Somebody made the SA anew from old numbers while we were moving it (an UPDSA that hit the larval
- * SA): never let a sequence number be used twice. */
+/* Another program's UPDSA replaced the larval SA during the move, with older sequence numbers. They
+ * are advanced, so that none is used twice. */
 static void step_advance(struct migrator *m, struct move *move)
 {
 	uint64_t known = sa_image_output_sequence(&move->image);
 	uint64_t behind = known < move->sequence_floor ? move->sequence_floor - known : 0;
 	int r;
 
-	/* Numbers were used since it was read: go past them, never back. An image that is kept is
-	 * that of the SA as it was made anew, far behind them. */
+	/* Advance past the numbers used since the SA was read, and never decrease. An image that is
+	 * kept is that of the other program's SA, whose numbers are lower than sequence_floor. */
 	if (move->target.direction == SA_DIRECTION_OUT)
 		sa_image_advance(&move->image, behind + SEQUENCE_JUMP);
 	sa_image_write_sequence(&move->image, &m->batch);
@@ -721,7 +729,7 @@ static void step_advance(struct migrator *m, struct move *move)
 	if (r >= 0)
 		r = m->batch.answers[0].error;
 	if (r < 0 && ++move->attempts <= ATTEMPTS_MAX)
-		return; /* once more */
+		return; /* try again */
 	judge(move);
 }
 
