@@ -226,8 +226,8 @@ void sparkline(const double *samples, size_t n_samples, int width, int levels, i
 		if (samples[i] > largest)
 			largest = samples[i];
 	for (int cell = 0; cell < width; cell++) {
-		/* Cells stand for equal parts of the full window: a young SA starts at the right.
-		 */
+		/* Cells stand for equal parts of the full window: a young SA starts at the
+		 * right. */
 		int first = cell * CONTROL_HISTORY_SAMPLES / width;
 		int end = (cell + 1) * CONTROL_HISTORY_SAMPLES / width;
 		int missing = CONTROL_HISTORY_SAMPLES - (int)n_samples;

@@ -145,8 +145,8 @@ struct policy_table_view {
 	double tokens;     /* moves that could be made now */
 };
 
-/* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged ones.
- */
+/* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged
+ * ones. */
 struct policy_parameters {
 	double half_life;       /* s, of the average of one level */
 	double jump_deviations; /* a sample further away than this begins a new level */

@@ -32,8 +32,8 @@
 #define STEP_MIN 0.05
 /* Each trial of a kind lets the earlier ones fade by this share. */
 #define FADE 0.001
-/* Before anything is learned levels are believed to last, with the weight of so many clear trials.
- */
+/* Before anything is learned levels are believed to last, with the weight of so many clear
+ * trials. */
 #define PRIOR_TRIALS 1.0
 /* One trial counts for no more than this, however much the SA carried meanwhile. */
 #define SHARE_MIN (-1.0)

@@ -30,6 +30,6 @@ void policy_heap_insert(struct policy *policy, struct heap *heap, uint32_t id, d
 void policy_heap_remove(struct policy *policy, struct heap *heap, uint32_t id);
 void policy_heap_update(struct policy *policy, struct heap *heap, uint32_t id, double key);
 
-/* The `n` smallest with keys below `limit`, in order, without changing the heap. Returns how many.
- */
+/* The `n` smallest with keys below `limit`, in order, without changing the heap. Returns how
+ * many. */
 uint32_t policy_heap_peek(const struct heap *heap, double limit, uint32_t n, uint32_t *ret_ids);

@@ -205,8 +205,8 @@ static int count_nics(const struct status_view *status)
 static int draw_nics(struct frame *frame, int row, const struct status_view *status, int max_nics)
 {
 	int n = count_nics(status);
-	/* The last line of several tells what is left out; a single one is better spent on a NIC.
-	 */
+	/* The last line of several tells what is left out; a single one is better spent on a
+	 * NIC. */
 	int shown = n <= max_nics || max_nics < 2 ? smaller(n, max_nics) : max_nics - 1;
 	int left = shown;
 

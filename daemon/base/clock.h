@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The clocks, handed in by whoever makes a component, so that tests own the time.
+ * The clocks. The owner of a component passes them to it, so that tests can control the time.
  */
 #pragma once
 

@@ -31,7 +31,7 @@ double failed_starts_note(const char *path)
 {
 	unsigned before = read_count(path), count = before + 1;
 
-	/* Without the file it is as if this were the first. */
+	/* If it cannot be written, the next failure counts as the first. */
 	(void)state_file_write(path, write_count, &count);
 	return before == 0 ? 0 : fmin(WAIT_SECOND * exp2(before - 1), FAILED_STARTS_WAIT_MAX);
 }

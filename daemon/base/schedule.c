@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* The loop may wake up so much later to save wake-ups. */
+/* How much later the loop may wake up, to save wake-ups. */
 #define ACCURACY_USEC 1000
 
 void schedule_init(struct schedule *s, const struct clock *clock, const struct schedule_work *work,
@@ -20,7 +20,7 @@ void schedule_release(struct schedule *s)
 	s->idle_source = sd_event_source_unref(s->idle_source);
 }
 
-/* The pending work of one of the two priorities with the earliest time; s->n: none. */
+/* The pending work with the earliest time, of the idle or of the other kinds; s->n: none. */
 static size_t earliest(const struct schedule *s, bool idle)
 {
 	size_t which = s->n;
@@ -99,7 +99,8 @@ bool schedule_run_due(struct schedule *s)
 	return run_earliest(s, false) || run_earliest(s, true);
 }
 
-/* One piece of work a turn: messages that arrived meanwhile come first. */
+/* One piece of work per turn of the loop, so that messages that arrived meanwhile are read
+ * first. */
 static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct schedule *s = userdata;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Work that is due at a time. The owner of the schedule defines which work there is; each kind is
- * pending once or not at all. An event loop runs it (schedule_attach()), or a test does, which then
- * owns the time as well (schedule_run_due()).
+ * Work that is due at a time. The owner of the schedule defines the kinds of work. Each kind is
+ * pending once or not at all. An event loop runs the work (schedule_attach()), or a test with its
+ * own clock does (schedule_run_due()).
  */
 #pragma once
 
@@ -16,12 +16,12 @@
 
 struct schedule_work {
 	void (*run)(void *userdata);
-	bool idle; /* only when nothing else waits: neither other work nor messages */
+	bool idle; /* run only when no other work and no messages wait */
 };
 
 struct schedule {
 	const struct clock *clock;
-	const struct schedule_work *work; /* n of them, not owned */
+	const struct schedule_work *work; /* array of n, not owned */
 	void *userdata;
 	size_t n;
 	double due[SCHEDULE_WORK_MAX]; /* s, monotonic; INFINITY: not pending */
@@ -33,19 +33,20 @@ void schedule_init(struct schedule *schedule, const struct clock *clock,
 		   const struct schedule_work *work, size_t n, void *userdata);
 void schedule_release(struct schedule *schedule);
 
-/* Makes it due in so many seconds from now, or at a time, whatever it was before. */
+/* Sets the time when the work is due: `seconds` from now, or at `time` (s, monotonic). Replaces an
+ * earlier setting. */
 void schedule_in(struct schedule *schedule, unsigned which, double seconds);
 void schedule_at(struct schedule *schedule, unsigned which, double time);
-/* The same, but what is pending earlier stays. */
+/* The same, but an earlier time that is pending stays. */
 void schedule_no_later(struct schedule *schedule, unsigned which, double time);
 void schedule_cancel(struct schedule *schedule, unsigned which);
 bool schedule_is_pending(const struct schedule *schedule, unsigned which);
 
-/* When something is due next; INFINITY: nothing is pending. */
+/* The earliest time (s, monotonic) at which work is due; INFINITY: nothing is pending. */
 double schedule_next(const struct schedule *schedule);
-/* Runs the pending work with the earliest time, if that has come; idle work only when no other is
- * due. It is not pending any more when it runs. Returns whether there was any. */
+/* Runs the work with the earliest due time, if that time has come. Idle work runs only when no
+ * other work is due. The work is no longer pending when it runs. Returns whether work was run. */
 bool schedule_run_due(struct schedule *schedule);
 
-/* From now on the loop runs what is due, by CLOCK_MONOTONIC. */
+/* From now on the event loop runs due work, by CLOCK_MONOTONIC. */
 int schedule_attach(struct schedule *schedule, sd_event *event);

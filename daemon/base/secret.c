@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Blocks are powers of two from 256 bytes (a plain AES-GCM SA is about 350) with a free list for
- * each size, carved from chunks that are made accessible and locked when they are first needed. A
- * block never goes back to another size: the population of SAs is steady, so is that of sizes.
+ * Blocks have a size of a power of two, from 256 bytes (a plain AES-GCM SA has about 350), and
+ * there is a free list for each size. They are cut from chunks that are made accessible and locked
+ * when they are first needed. A block never changes its size, since the sizes of SAs change little.
  */
 #include "base/secret.h"
 
@@ -26,7 +26,7 @@ struct secret_arena {
 	uint8_t *start;
 	size_t limit;
 	size_t locked; /* bytes from start that are accessible and locked */
-	size_t carved; /* bytes from start that were made into blocks */
+	size_t carved; /* bytes from start that are divided into blocks */
 	size_t in_use;
 	struct block *free[BLOCK_SHIFT_MAX + 1];
 };
@@ -145,7 +145,7 @@ void *secret_alloc(struct secret_arena *arena, size_t size)
 	block = take_free(arena, shift);
 	if (!block)
 		block = carve(arena, shift);
-	/* Blocks are never joined or split, but a larger one that is free does as well. */
+	/* Blocks are never joined or split, but a larger free block can be used. */
 	for (shift++; !block && shift <= BLOCK_SHIFT_MAX; shift++)
 		block = take_free(arena, shift);
 	if (!block)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one place where bytes that may be keys live: memory that is locked (never swapped), left out
- * of core dumps, not inherited by a fork, surrounded by guard pages, and wiped when it is given
- * back. Every netlink buffer that can carry an SA comes from here.
+ * The memory for all data that may contain keys. It is locked (never swapped), left out of core
+ * dumps, not inherited by a fork, surrounded by guard pages, and wiped when it is freed. Every
+ * netlink buffer that can contain an SA is allocated here.
  *
- * A buffer belongs to the caller until secret_free(), which wipes it whole. Not thread-safe.
+ * A buffer belongs to the caller until secret_free(), which wipes all of it. Not thread-safe.
  */
 #pragma once
 
@@ -14,10 +14,10 @@
 
 struct secret_arena;
 
-/* Reserves addresses for `limit` bytes; memory is locked as it is needed, 64 KiB at first. Returns
- * -EPERM or -ENOMEM when memory cannot be locked (RLIMIT_MEMLOCK). */
+/* Reserves addresses for `limit` bytes. Memory is locked as needed, 64 KiB at first. -EPERM,
+ * -ENOMEM, -EAGAIN: memory cannot be locked (RLIMIT_MEMLOCK). */
 int secret_arena_new(size_t limit, struct secret_arena **ret_arena);
-/* Wipes and unmaps everything, whether given back or not. Accepts NULL, returns NULL. */
+/* Wipes and unmaps everything, also buffers that are not freed. Accepts NULL, returns NULL. */
 struct secret_arena *secret_arena_free(struct secret_arena *arena);
 DEFINE_CLEANUP(struct secret_arena *, secret_arena_free);
 
@@ -25,5 +25,5 @@ DEFINE_CLEANUP(struct secret_arena *, secret_arena_free);
 void *secret_alloc(struct secret_arena *arena, size_t size);
 void secret_free(struct secret_arena *arena, void *pointer); /* accepts NULL */
 
-/* Bytes that are not given back yet: tests look for what is forgotten. */
+/* Bytes that are not freed yet: tests use it to find leaks. */
 size_t secret_arena_in_use(const struct secret_arena *arena);

@@ -25,7 +25,8 @@ static void sip_round(uint64_t v[4])
 
 uint64_t spi_hash(const struct spi_hash_seed *seed, uint32_t spi, uint8_t protocol)
 {
-	/* The length stands in the last byte. */
+	/* SipHash defines that the most significant byte of the last word is the length of the
+	 * message. */
 	uint64_t word = UINT64_C(5) << 56 | (uint64_t)spi << 8 | protocol;
 	uint64_t v[4] = {
 		seed->words[0] ^ UINT64_C(0x736f6d6570736575),

@@ -42,7 +42,7 @@ int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_s
 	return 0;
 }
 
-/* Not synced to a disk: it is to survive the daemon, not the machine. */
+/* Not synced: the file must outlive the daemon, not a crash of the machine. */
 static int write_new(const char *path, void (*write)(FILE *file, const void *userdata),
 		     const void *userdata)
 {

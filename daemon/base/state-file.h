@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small text files below /run that outlive the daemon, but not the machine.
+ * Small text files below /run, which stay when the daemon ends, but not over a reboot.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdio.h>
 
-/* The whole file, NUL-terminated; the text is the caller's. Follows no link and does not wait for a
- * pipe. -ENOENT: there is none, -EBADMSG: not a regular file, -EFBIG: larger than `max`. */
+/* Reads the whole file, NUL-terminated; the caller frees the text. Does not follow a symbolic link,
+ * and does not block on a pipe. -ENOENT: no file, -EBADMSG: not a regular file, -EFBIG: larger than
+ * `max` bytes, or another errno of open(2) or read(2). */
 int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_size);
 
-/* The old file stays until the new one is complete: it is written beside it as PATH.new. */
+/* Writes the file as PATH.new and then renames it, so the old file stays until the new one is
+ * complete. Returns 0 or a negative errno. */
 int state_file_write(const char *path, void (*write)(FILE *file, const void *userdata),
 		     const void *userdata);

@@ -64,7 +64,7 @@ bool text_is_printable(uint32_t code)
 
 unsigned text_width(uint32_t code)
 {
-	/* Not all of Unicode's tables: the blocks that people write in. */
+	/* Not all of Unicode's tables, but the blocks of written languages. */
 	static const struct range combining[] = {
 		{0x300, 0x36f}, {0x483, 0x489}, {0x591, 0x5bd}, {0x20d0, 0x20f0}, {0xfe00, 0xfe0f},
 	};
@@ -79,7 +79,8 @@ unsigned text_width(uint32_t code)
 	return in_ranges(wide, ELEMENTSOF(wide), code) ? 2 : 1;
 }
 
-/* What is shown instead of the character at `text`; returns how many bytes it stands for. */
+/* The text to show for the character at `text`. Returns how many bytes of `text` this character
+ * has. */
 static size_t shown_as(const char *text, size_t size, const char **ret_shown, size_t *ret_length)
 {
 	uint32_t code;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rates and times, read and written without the C library's number conversion: strtod() and
- * printf("%f") follow LC_NUMERIC, and strtod() also takes "inf", "nan", hexadecimal and exponents,
- * none of which anyone means in a configuration.
+ * Reads and writes rates and times without the C library's number conversion: strtod() and
+ * printf("%f") depend on LC_NUMERIC, and strtod() also accepts "inf", "nan", hexadecimal numbers
+ * and exponents, which are mistakes in a configuration.
  */
 #include "units.h"
 
@@ -33,7 +33,7 @@ static const struct unit time_units[] = {
 	{"h", 3600},
 };
 
-/* 15 decimal digits are exact in a double; nothing anyone measures has more. */
+/* 15 decimal digits are exact in a double, and more are not needed. */
 #define DIGITS_MAX 15
 
 static const char *skip_spaces(const char *text)
@@ -46,8 +46,8 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Reads DIGITS[.DIGITS]. The quotient of two exact integers is the nearest double, the same one
- * that strtod() would find. */
+/* Reads DIGITS[.DIGITS]. The quotient of two exact integers is the nearest double, the same as that
+ * of strtod(). */
 static int parse_decimal(const char *text, double *ret_value, const char **ret_end)
 {
 	uint64_t mantissa = 0;
@@ -86,7 +86,7 @@ static const struct unit *find_unit(const struct unit *units, size_t n, const ch
 	return NULL;
 }
 
-/* With n == 0 the number stands alone. */
+/* With n == 0 the number has no unit. */
 static int parse_quantity(const char *text, const struct unit *units, size_t n, double *ret_value)
 {
 	const char *rest;
@@ -134,14 +134,14 @@ static char *copy(char *buffer, const char *text)
 	return buffer;
 }
 
-/* Of five names, each a thousand of the one before. */
+/* The five units in `names` differ by a factor of 1000 each. */
 static char *format_amount(double value, const char *const names[5], char buffer[UNITS_TEXT_MAX])
 {
 	size_t unit = 0;
 
 	if (!(value >= 0))
 		return copy(buffer, "-");
-	/* Rounding must not make 999.96 of one unit read "1000": 1.0 of the next one it is. */
+	/* A value that would be rounded to 1000 of a unit is shown as 1.0 of the next one. */
 	while (unit + 1 < 5 && value >= 999.5) {
 		value /= 1000;
 		unit++;

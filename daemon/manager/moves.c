@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* Away from the event loop so long, and what is left of a group of moves: a move takes about a
- * millisecond, and where one of the group is outbound, the group two grace periods of the kernel.
- */
+ * millisecond, and where one of the group is outbound, the group two grace periods of the
+ * kernel. */
 #define MOVES_TURN_SECONDS 0.02
 
 /* The shape is at fault when the kernel says EINVAL or EOPNOTSUPP, or nothing at all and leaves the
@@ -140,8 +140,8 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 		tracker_forget(m->tracker, sa);
 }
 
-/* Between the plan and the move the operator, the route or the driver can have ruled the NIC out.
- */
+/* Between the plan and the move the operator, the route or the driver can have ruled the NIC
+ * out. */
 static bool is_still_allowed(struct manager *m, const struct sa *sa,
 			     const struct policy_move *planned)
 {

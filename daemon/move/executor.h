@@ -18,8 +18,7 @@ struct executor_callbacks {
 	/* Outbound SAs are guarded and about to be moved: their policies must be up to date. */
 	void (*refresh_policies)(void *userdata);
 	/* Sets id, target and expected_ifindex of `move`. False: the move is not made, and the
-	 * callback has reported that.
-	 */
+	 * callback has reported that. */
 	bool (*prepare)(struct sa *sa, const struct policy_move *planned, struct move *move,
 			void *userdata);
 	/* Right before a move: the reasons that may have appeared since the plan and that the SA
@@ -39,8 +38,7 @@ struct executor_callbacks {
 	/* executor_restore() must be called after `wait` seconds. 0: no SA is owed any more. */
 	void (*owing)(double wait, void *userdata);
 	/* `holds`: nothing is moved, since there is no memory for SAs that become owed. False:
-	 * there is.
-	 */
+	 * there is. */
 	void (*no_memory)(bool holds, void *userdata);
 };
 

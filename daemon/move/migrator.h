@@ -114,8 +114,7 @@ bool migrator_unguard(struct migrator *migrator, struct move *ret_lost);
 void migrator_run(struct migrator *migrator, struct move *move);
 
 /* Waits for lookups, then removes the larval SAs of packets that mask these outbound SAs. Returns
- * as migrator_unguard().
- */
+ * as migrator_unguard(). */
 bool migrator_unmask(struct migrator *migrator, const struct sa_id *ids, size_t n,
 		     struct move *ret_lost);
 /* Makes SAs again in software that the kernel deleted with their NIC: see reinstate.h. */

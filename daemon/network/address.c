@@ -53,7 +53,8 @@ struct nic_addresses *nic_addresses_free(struct nic_addresses *addresses)
 	return NULL;
 }
 
-/* FNV-1a. Addresses are the administrator's, nobody can flood the table with colliding ones. */
+/* FNV-1a, without a seed: the administrator chooses the addresses, so peers cannot cause
+ * collisions. */
 static size_t home(const struct nic_addresses *addresses, uint16_t family, const uint8_t bytes[16])
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ family;
@@ -69,7 +70,7 @@ static bool same(const struct nic_address *a, const struct nic_address *b)
 	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-/* The slot of the address, or the free one where it belongs. */
+/* The slot of the address, or the free slot for it. */
 static size_t slot(const struct nic_addresses *addresses, const struct nic_address *address)
 {
 	size_t at = home(addresses, address->family, address->bytes);
@@ -122,7 +123,7 @@ int nic_addresses_add(struct nic_addresses *addresses, const struct nic_address 
 	return added;
 }
 
-/* Frees a slot and closes the gap, so that no probe sequence ends early. */
+/* Frees a slot and closes the gap, so that every probe sequence stays complete. */
 static void vacate(struct nic_addresses *addresses, size_t gap)
 {
 	size_t mask = addresses->allocated - 1;
@@ -132,7 +133,7 @@ static void vacate(struct nic_addresses *addresses, size_t gap)
 		const struct nic_address *address = &addresses->entries[at].address;
 		size_t wanted = home(addresses, address->family, address->bytes);
 
-		/* It may move into the gap unless its home lies behind the gap. */
+		/* It may move into the gap unless its home is behind the gap. */
 		if (((at - wanted) & mask) >= ((at - gap) & mask)) {
 			addresses->entries[gap] = addresses->entries[at];
 			gap = at;
@@ -198,8 +199,9 @@ size_t nic_addresses_remove_stale(struct nic_addresses *addresses)
 		const struct entry *entry = &addresses->entries[i];
 
 		if (entry->address.family != 0 && entry->epoch != addresses->epoch) {
-			/* Another one may have moved into the slot: look again. One that moves
-			 * around the end of the array to a place already passed was looked at. */
+			/* Another entry may have moved into the slot, so the slot is checked again.
+			 * An entry that moves from the beginning of the array to its end was
+			 * checked before. */
 			vacate(addresses, i);
 			removed++;
 		} else {
@@ -213,7 +215,7 @@ static void on_address(struct nl_object *object, void *userdata)
 {
 	struct rtnl_addr *parsed = (struct rtnl_addr *)object;
 	struct nic_address *address = userdata;
-	/* Of IPv6 without a peer, whose message has no IFA_LOCAL, this is IFA_ADDRESS. */
+	/* For IPv6 without a peer, whose message has no IFA_LOCAL, this is IFA_ADDRESS. */
 	struct nl_addr *local = rtnl_addr_get_local(parsed);
 	int family = rtnl_addr_get_family(parsed);
 	unsigned int size = family == AF_INET ? 4 : 16;

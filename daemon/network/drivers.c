@@ -23,8 +23,8 @@ static const struct nic_driver drivers[] = {
 	{
 		/* ethernet/intel/ixgbe/ixgbe_ipsec.h: IXGBE_IPSEC_MAX_SA_COUNT. Inbound SAs with
 		 * more than 128 local addresses (IXGBE_IPSEC_MAX_RX_IP_COUNT) get ENOSPC. With VFs
-		 * and a bridge mode other than VEPA, ixgbe_ipsec_add_sa() answers outbound SAs with
-		 * EOPNOTSUPP: silently software. */
+		 * and a bridge mode other than VEPA, ixgbe_ipsec_add_sa() returns EOPNOTSUPP for
+		 * outbound SAs, and the kernel falls back to software. */
 		.name = "ixgbe",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
@@ -32,8 +32,9 @@ static const struct nic_driver drivers[] = {
 		.out = 1024,
 	},
 	{
-		/* ethernet/intel/ixgbevf/ipsec.h: as many, but they are the PF's and shared with
-		 * all VFs. ixgbe_ipsec_vf_add_sa() refuses outbound SAs with EOPNOTSUPP. */
+		/* ethernet/intel/ixgbevf/ipsec.h: the same number, but the slots are those of the
+		 * PF, shared by all VFs. ixgbe_ipsec_vf_add_sa() refuses outbound SAs with
+		 * EOPNOTSUPP. */
 		.name = "ixgbevf",
 		.directions = NIC_DIRECTION_IN,
 		.has_table = true,
@@ -42,8 +43,7 @@ static const struct nic_driver drivers[] = {
 	{
 		/* ethernet/mellanox/mlx5/core/en_accel/ipsec_fs.c: NUM_IPSEC_FTE, BIT(15) per
 		 * direction; the device's own limits (log_max_ipsec_offload, DEKs) may be lower.
-		 * Rules, objects and DEKs go in mlx5e_xfrm_free_state(), with the last reference.
-		 */
+		 * mlx5e_xfrm_free_state() frees rules, objects and DEKs with the last reference. */
 		.name = "mlx5_core",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
@@ -61,7 +61,7 @@ static const struct nic_driver drivers[] = {
 	},
 	{
 		/* ethernet/marvell/octeontx2/nic/cn10k_ipsec.c: DMA memory for each SA, without a
-		 * limit; cn10k_ipsec_inb_add_state() answers EOPNOTSUPP. */
+		 * limit. cn10k_ipsec_inb_add_state() returns EOPNOTSUPP. */
 		.name = "rvu-nicpf",
 		.directions = NIC_DIRECTION_OUT,
 		.has_table = true,
@@ -81,11 +81,11 @@ static const struct nic_driver drivers[] = {
 	},
 };
 
-/* What a driver accepts and then does wrong, without an error. */
+/* SAs that a driver accepts and then handles wrongly, without an error. */
 struct trap {
 	const char *driver;
-	uint32_t key_bits_max; /* with salt; 0: any */
-	bool encap;            /* encapsulated SAs fall into it */
+	uint32_t key_bits_max; /* with salt; longer keys are affected; 0: none */
+	bool encap;            /* true: encapsulated SAs are affected */
 	const char *reason;
 };
 
@@ -93,30 +93,31 @@ struct trap {
 	"the driver accepts UDP encapsulation but does not know it (Linux 6.11 and later)"
 
 static const struct trap traps[] = {
-	/* nsim_ipsec_parse_proto_keys(): `key_len > 128` takes 16 bytes of key, and as salt the
-	 * four bytes after them, which belong to the key. */
+	/* nsim_ipsec_parse_proto_keys(): if `key_len > 128` it takes 16 bytes as the key, and the
+	 * next four bytes, which are part of the key, as the salt. */
 	{
 		.driver = "netdevsim",
 		.key_bits_max = 160,
 		.reason = "the driver accepts AES keys longer than 128 bits but uses 128 bits of "
 			  "them",
 	},
-	/* ixgbevf_ipsec_set_pf_sa(): 20 bytes are sent to the PF, of however long a key. */
+	/* ixgbevf_ipsec_set_pf_sa() sends 20 bytes to the PF, even of a longer key. */
 	{
 		.driver = "ixgbevf",
 		.key_bits_max = 160,
 		.reason = "the driver accepts AES keys longer than 128 bits but uses 128 bits of "
 			  "them",
 	},
-	/* None of these looks at x->encap. xfrm_dev_state_add() refused it for them until commit
-	 * a10fb4a84a69 (6.11) left that to the drivers. */
+	/* None of these drivers checks x->encap. xfrm_dev_state_add() refused encapsulation until
+	 * commit a10fb4a84a69 (6.11) left the check to the drivers. */
 	{.driver = "netdevsim", .encap = true, .reason = ENCAP_REASON},
 	{.driver = "ixgbe", .encap = true, .reason = ENCAP_REASON},
 	{.driver = "ixgbevf", .encap = true, .reason = ENCAP_REASON},
 	{.driver = "nfp", .encap = true, .reason = ENCAP_REASON},
 };
 
-/* The octeontx2 driver is rvu-nicpf to ethtool and rvu_nicpf on the PCI bus: people write both. */
+/* Treats '-' and '_' as equal: ethtool shows the octeontx2 driver as rvu-nicpf, the PCI bus as
+ * rvu_nicpf. */
 static bool same_name(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++) {
@@ -153,8 +154,8 @@ int nic_driver_check(const char *driver, const struct sa_shape *shape, const cha
 	return 0;
 }
 
-/* Reads the numbers of a release: "6.12.37+deb13-amd64" has three. Returns how many, at most `n`.
- */
+/* Reads the numbers of a release: "6.12.37+deb13-amd64" has three. Returns how many it read, at
+ * most `n`. */
 static unsigned parse_release(const char *release, unsigned long *ret_numbers, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -184,13 +185,14 @@ bool nic_bond_allowed(const char *release)
 		return true;
 
 	/*
-	 * 6.12.36 and its like mark offloaded states as active without telling the slave's driver
-	 * its own device: it writes into the private data of the bond, and the next failover
-	 * crashes (seen on 6.12.117). Since 6.11 (and 6.10.9) bond_ipsec_del_sa() takes a mutex
-	 * under a spin lock. Both are fixed in 6.16 (43eca05b6a3b, d2fddbd34799).
+	 * 6.12.36 and similar releases mark offloaded states as active without passing the slave's
+	 * device to the slave's driver. The driver then writes into the private data of the bond,
+	 * and the next failover crashes (seen on 6.12.117). Since 6.11 (and 6.10.9)
+	 * bond_ipsec_del_sa() takes a mutex under a spin lock. Both are fixed in 6.16
+	 * (43eca05b6a3b, d2fddbd34799).
 	 *
-	 * A distribution may keep patch level 0 in the release and still have such backports, so
-	 * the whole range is refused.
+	 * The release of a distribution may have patch level 0 and contain such backports, so the
+	 * whole range is refused.
 	 */
 	return minor < 10 || (minor == 10 && patch > 0 && patch < 9) || minor >= 16;
 }

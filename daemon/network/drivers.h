@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known about drivers with ESP offload: how many SAs they hold, and which SAs they take
- * but would handle wrongly. Pure.
+ * What is known about drivers with ESP offload: how many SAs they hold, and which SAs they accept
+ * but handle wrongly. No I/O.
  *
- * No kernel interface tells the size of a NIC's SADB, so it is a table by driver name; the
- * configuration overrides it, and ENOSPC teaches the rest.
+ * No kernel interface shows the size of a NIC's SADB. So the sizes are in a table by driver name.
+ * The configuration overrides it, and a smaller size is learned from ENOSPC.
  */
 #pragma once
 
@@ -20,27 +20,28 @@ enum nic_directions {
 };
 
 struct nic_driver {
-	const char *name; /* as ETHTOOL_GDRVINFO tells it */
+	const char *name; /* as ETHTOOL_GDRVINFO shows it */
 	enum nic_directions directions;
-	bool has_table; /* false: there are no slots to ration (a key travels with each packet) */
+	bool has_table; /* false: there is no table (the key is sent with each packet) */
 	bool shared;    /* both directions share `in` slots, `out` is unused */
-	uint32_t in;    /* slots; 0: no constant in the driver, the device decides */
+	uint32_t in;    /* slots; 0: unknown, it depends on the device */
 	uint32_t out;
-	bool frees_late; /* a slot is freed when the last reference to the SA goes, maybe never */
+	bool frees_late; /* a slot is freed with the last reference to the SA, maybe never */
 };
 
-/* The driver's entry, or NULL: a driver that is not known to have ESP offload. */
+/* The driver's entry (static), or NULL: the driver is not known to have ESP offload. */
 const struct nic_driver *nic_driver_find(const char *driver);
 
 /*
- * Returns 0, or -EOPNOTSUPP when the driver would accept an SA of this shape and handle it
- * wrongly, with the reason for people. What a driver refuses by itself is left to it: its own text
- * is the better reason, and newer versions may do more. For a bond, ask about its active slave.
+ * Returns 0, or -EOPNOTSUPP if the driver would accept an SA of this shape and handle it wrongly.
+ * `ret_reason` is then a static text. SAs that a driver refuses by itself are not checked here: the
+ * driver's message is more exact, and newer versions may accept more. For a bond, pass the driver
+ * of its active slave.
  */
 int nic_driver_check(const char *driver, const struct sa_shape *shape, const char **ret_reason);
 
 /*
- * May SAs be offloaded to a bond on a kernel of this release (uname -r)? Even where it is true it
- * is for the operator to ask for it.
+ * Whether SAs can be offloaded safely to a bond with a kernel of this release (uname -r). The
+ * configuration must allow it too.
  */
 bool nic_bond_allowed(const char *release);

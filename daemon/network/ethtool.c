@@ -54,7 +54,7 @@ int ethtool_features_request(int family, int ifindex, struct nl_msg **ret_messag
 
 	if (!message)
 		return -ENOMEM;
-	/* Bitsets come with names unless ETHTOOL_FLAG_COMPACT_BITSETS is asked for. */
+	/* Without ETHTOOL_FLAG_COMPACT_BITSETS the answer has bitsets with names. */
 	if (!genlmsg_put(message, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0,
 			 NLM_F_REQUEST | (ifindex == 0 ? NLM_F_DUMP : 0), ETHTOOL_MSG_FEATURES_GET,
 			 ETHTOOL_GENL_VERSION))
@@ -91,8 +91,8 @@ static int bitset_has(struct nlattr *bitset, const char *feature)
 			return -EBADMSG;
 		if (strcmp(nla_get_string(bit[ETHTOOL_A_BITSET_BIT_NAME]), feature) != 0)
 			continue;
-		/* A list without a mask has the bits that are set; with one, it has all bits and
-		 * those that are set are marked. */
+		/* A list without a mask contains only bits that are set. A list with a mask
+		 * contains all bits, and those that are set have a value. */
 		return attributes[ETHTOOL_A_BITSET_NOMASK] || bit[ETHTOOL_A_BITSET_BIT_VALUE];
 	}
 	return 0;
@@ -153,7 +153,7 @@ int ethtool_get_driver(int fd, const char *name, char ret_driver[NIC_DRIVER_SIZE
 
 	info.driver[sizeof(info.driver) - 1] = '\0';
 	info.bus_info[sizeof(info.bus_info) - 1] = '\0';
-	/* Some virtual devices say so instead of saying nothing. */
+	/* Some virtual devices report "N/A" instead of an empty string. */
 	if (strcmp(info.bus_info, "N/A") == 0)
 		info.bus_info[0] = '\0';
 	memcpy(ret_driver, info.driver, sizeof(info.driver));
@@ -163,7 +163,7 @@ int ethtool_get_driver(int fd, const char *name, char ret_driver[NIC_DRIVER_SIZE
 
 int ethtool_get_speed(int fd, const char *name, uint32_t *ret_speed)
 {
-	/* The masks of link modes follow the structure: at most 127 words, three times. */
+	/* The structure is followed by three masks of link modes, each of at most 127 words. */
 	_cleanup_free_ struct ethtool_link_settings *settings =
 		calloc(1, sizeof(*settings) + 3 * 127 * sizeof(uint32_t));
 	struct ifreq request = {.ifr_data = (char *)settings};
@@ -171,7 +171,8 @@ int ethtool_get_speed(int fd, const char *name, uint32_t *ret_speed)
 	if (!settings)
 		return -ENOMEM;
 	(void)strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
-	/* The kernel answers the first time with the number of words that it wants, negative. */
+	/* The first answer is only the number of words that the kernel needs, as a negative
+	 * number. */
 	settings->cmd = ETHTOOL_GLINKSETTINGS;
 	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
 		return -errno;

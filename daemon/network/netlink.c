@@ -11,14 +11,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* The kernel fills at most 32 KiB with one part of a dump (netlink_dump(), net/netlink), and a
- * single message about a link, an address or a route is far smaller. */
+/* Bytes. One part of a dump has at most 32 KiB (netlink_dump(), net/netlink). A single message
+ * about a link, an address or a route is far smaller. */
 #define DATAGRAM_MAX (32u * 1024u)
-/* More than a receive buffer holds. */
+/* More messages than a receive buffer holds. */
 #define DRAINED_MAX 16384u
-/* Bounds the time away from the event loop during a storm. */
+/* Limits the time outside the event loop during a burst of messages. */
 #define TURN_USEC 5000
-/* The default of sd-event, 250 ms, is longer than what is timed. */
+/* The default of sd-event, 250 ms, is longer than the times of these timers. */
 #define TIMER_ACCURACY_USEC 10000
 
 int netlink_errno(int libnl_error)
@@ -74,7 +74,7 @@ int netlink_open(int protocol, int receive_buffer, struct nl_sock **ret_socket)
 		    0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer)) < 0)
 		return -errno;
-	/* Without the extended acknowledgement one has the errno only: no reason to fail. */
+	/* Not an error: without extended acknowledgements only the errno is known. */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 
 	r = nl_socket_set_nonblocking(sock);
@@ -104,7 +104,7 @@ static ssize_t receive(struct nl_sock *sock, void *buffer, size_t size)
 				continue;
 			return -errno;
 		}
-		/* Any process may send to our port (to a port, not to a group): not the kernel. */
+		/* Ignores messages from other processes, which may send to this port. */
 		if (from.nl_pid != 0)
 			continue;
 		if (header.msg_flags & MSG_TRUNC)
@@ -113,7 +113,7 @@ static ssize_t receive(struct nl_sock *sock, void *buffer, size_t size)
 	}
 }
 
-/* What is waited for, while a request is under way. */
+/* The current request, whose answer is awaited. */
 struct exchange {
 	uint32_t port;
 	uint32_t sequence;
@@ -124,7 +124,8 @@ struct exchange {
 /* Returns whether the message answers the request. */
 static bool exchange_matches(const struct exchange *exchange, const struct nlmsghdr *message)
 {
-	/* A notification carries port and sequence of whoever caused it: both must be ours. */
+	/* A notification has the port and sequence of the request that caused it, so both must
+	 * match. */
 	return exchange && message->nlmsg_pid == exchange->port &&
 	       message->nlmsg_seq == exchange->sequence;
 }
@@ -141,7 +142,7 @@ static int exchange_end(struct exchange *exchange, const struct nlmsghdr *messag
 		error = ((const struct nlmsgerr *)nlmsg_data(message))->error;
 		break;
 	case NLMSG_DONE:
-		/* A dump that failed half-way tells its errno here. */
+		/* A dump that failed after some parts has its errno here. */
 		if (nlmsg_datalen(message) >= (int)sizeof(int))
 			memcpy(&error, nlmsg_data(message), sizeof(error));
 		break;
@@ -157,7 +158,7 @@ static int exchange_end(struct exchange *exchange, const struct nlmsghdr *messag
 static int dispatch(struct nl_sock *sock, struct exchange *exchange, netlink_handler handler,
 		    void *userdata)
 {
-	/* 32 KiB of stack, for the time of one datagram: no allocation that could fail. */
+	/* 32 KiB of stack, while one datagram is handled, avoid an allocation that could fail. */
 	_Alignas(NLMSG_ALIGNTO) uint8_t buffer[DATAGRAM_MAX];
 	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 	ssize_t n;
@@ -245,8 +246,9 @@ int netlink_request(struct nl_sock *sock, struct nl_msg *message, uint64_t timeo
 		r = dispatch(sock, &exchange, handler, userdata);
 		if (r == 0)
 			r = wait_readable(sock, deadline);
-		/* Notifications may be lost, parts of a dump are not (netlink_dump() waits for
-		 * room): it is read to its end, or the next one would be answered with EBUSY. */
+		/* Notifications may be lost. Parts of a dump are not, since netlink_dump() waits
+		 * for room. So the dump is read completely; otherwise the next one would fail with
+		 * EBUSY. */
 		if (r == -ENOBUFS)
 			lost = true;
 		else if (r < 0)

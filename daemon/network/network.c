@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* struct network by the NIC watch and route lookups of this network namespace. */
+/* Implements struct network with the NIC watch and route lookups of this network namespace. */
 #include "network/network.h"
 #include "network/route.h"
 
 #include <errno.h>
 
-/* VLANs within VLANs: more are not to be expected. */
+/* The most nested VLANs that are followed. */
 #define VLANS_MAX 8
 
 struct watched_network {
@@ -81,15 +81,16 @@ static const struct network_ops watched_ops = {
 	.free = watched_free,
 };
 
-/* Remembered routes must be forgotten before anybody asks again, hence these go-betweens. */
+/* The callbacks of the NIC watch. Each forgets outdated routes before it calls the callback of the
+ * owner, which looks them up again. */
 
 static void on_link(const struct nic *before, const struct nic *after, void *userdata)
 {
 	struct watched_network *w = userdata;
 
-	/* A next hop lives and dies with its device, without a message about its routes
-	 * (fib_sync_up(), fib_sync_down_dev()), and then others of the same route take packets over
-	 * or give them back. Where ignore_routes_with_linkdown is set, the carrier counts. */
+	/* When a device goes up or down, its next hops become usable or unusable without a message
+	 * about their routes (fib_sync_up(), fib_sync_down_dev()), and a multipath route then uses
+	 * other next hops. With ignore_routes_with_linkdown the carrier has the same effect. */
 	if (!before || !after || before->up != after->up || before->carrier != after->carrier)
 		route_expire(w->resolver);
 	if (w->callbacks.link)
@@ -105,7 +106,7 @@ static void on_addresses(void *userdata)
 		w->callbacks.addresses(w->userdata);
 }
 
-/* Changes that concern no SA's peer are not passed on. */
+/* Changes that do not affect the peer of any SA are not passed on. */
 static void on_routes(const struct nic_route_changes *changes, void *userdata)
 {
 	struct watched_network *w = userdata;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the manager asks about devices, addresses and routes, as a struct of functions: the real one
- * (network.c: nic_watch and route lookups) and that of the tests.
+ * Devices, addresses and routes, as a struct of functions with two implementations: network.c
+ * (nic_watch and route lookups), and a fake one for the tests.
  */
 #pragma once
 
@@ -17,8 +17,8 @@ struct network_ops {
 	const struct nic *(*find)(struct network *network, const char *name);
 	bool (*address_is_local)(struct network *network, uint16_t family,
 				 const struct sa_address *address);
-	/* As route_for_sa(), in the VRF of the SA's local address. -ENOTUNIQ: that is in several.
-	 */
+	/* As route_for_sa(), in the VRF of the SA's local address. -ENOTUNIQ: the address is in
+	 * several VRFs. */
 	int (*route_for_sa)(struct network *network, const struct sa_description *sa, uint32_t mark,
 			    int *ret_ifindex);
 	struct network *(*free)(struct network *network);
@@ -28,7 +28,8 @@ struct network {
 	const struct network_ops *ops;
 };
 
-/* Changes are told by the callbacks, whose userdata is `userdata`. */
+/* Reads the network and attaches it to the event loop. The callbacks, which are copied, report
+ * changes. Errors as nic_watch_new(). */
 int network_new(sd_event *event, const struct nic_watch_callbacks *callbacks, void *userdata,
 		struct network **ret_network);
 
@@ -70,7 +71,7 @@ static inline struct network *network_free(struct network *network)
 }
 DEFINE_CLEANUP(struct network *, network_free);
 
-const char *network_name(struct network *network, int ifindex); /* "" if it is not there */
-bool network_is_up(struct network *network, int ifindex);       /* false too if it is not there */
-/* The device below a VLAN, or NULL. */
+const char *network_name(struct network *network, int ifindex); /* "": no such device */
+bool network_is_up(struct network *network, int ifindex);       /* false: down, or no such device */
+/* The device below a VLAN, or NULL if there is none or `ifindex` is not a VLAN. */
 const struct nic *network_below_vlan(struct network *network, int ifindex);

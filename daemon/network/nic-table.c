@@ -14,10 +14,11 @@
 
 struct entry {
 	struct nic nic;
-	uint64_t epoch; /* of the reading that last saw it */
+	uint64_t epoch; /* of the last dump that showed it */
 };
 
-/* Sorted by ifindex. New devices mostly get the highest index, so that insertion is at the end. */
+/* Sorted by ifindex. New devices mostly have the highest ifindex, so they are inserted at the
+ * end. */
 struct nic_table {
 	struct entry *entries;
 	size_t count;
@@ -101,7 +102,7 @@ const struct nic *nic_table_at(const struct nic_table *table, size_t index)
 	return index < table->count ? &table->entries[index].nic : NULL;
 }
 
-/* Everything but the generation. */
+/* Compares everything except the generation. */
 static bool same(const struct nic *a, const struct nic *b)
 {
 	return a->ifindex == b->ifindex && strcmp(a->name, b->name) == 0 &&
@@ -193,8 +194,8 @@ static bool is_string(const struct nlattr *attribute, const char *text)
 	return attribute && strcmp(nla_get_string(attribute), text) == 0;
 }
 
-/* Bond, VLAN and VRF: IFLA_LINKINFO has the kind, what is particular to it, and the kind of the
- * device that it is enslaved to. */
+/* Bond, VLAN and VRF: IFLA_LINKINFO has the kind of the device, attributes of this kind, and the
+ * kind of its master device. */
 static int parse_kind(struct nlattr *linkinfo, struct nlattr *const *link, struct nic *nic)
 {
 	static const struct nla_policy info_policy[IFLA_INFO_MAX + 1] = {
@@ -219,13 +220,13 @@ static int parse_kind(struct nlattr *linkinfo, struct nlattr *const *link, struc
 	if (nic->is_bond && info[IFLA_INFO_DATA]) {
 		if (nla_parse_nested(bond, IFLA_BOND_MAX, info[IFLA_INFO_DATA], bond_policy) < 0)
 			return -EBADMSG;
-		/* Absent while there is none, and in modes without one. */
+		/* Absent while there is no active slave, and in modes without one. */
 		if (bond[IFLA_BOND_ACTIVE_SLAVE])
 			nic->bond_active_slave = (int)nla_get_u32(bond[IFLA_BOND_ACTIVE_SLAVE]);
 	}
 
-	/* IFLA_LINK is the peer of a veth and the lower device of a VLAN; with IFLA_LINK_NETNSID
-	 * it is an index of another namespace. */
+	/* IFLA_LINK is the peer of a veth, and the lower device of a VLAN. With IFLA_LINK_NETNSID
+	 * it is the ifindex in another namespace. */
 	if (nic->is_vlan && link[IFLA_LINK] && !link[IFLA_LINK_NETNSID])
 		nic->lower_ifindex = (int)nla_get_u32(link[IFLA_LINK]);
 	return 0;
@@ -261,8 +262,8 @@ int nic_parse_link(const struct nlmsghdr *message, struct nic *ret_nic)
 		return -EBADMSG;
 
 	header = nlmsg_data(message);
-	/* A bridge tells about its ports on the same group, with AF_BRIDGE: RTM_DELLINK then means
-	 * that a port left the bridge (br_ifinfo_notify(), net/bridge/br_netlink.c). */
+	/* A bridge sends messages about its ports to the same group, with AF_BRIDGE. RTM_DELLINK
+	 * then means that a port left the bridge (br_ifinfo_notify(), net/bridge/br_netlink.c). */
 	if (header->ifi_family != AF_UNSPEC)
 		return NIC_LINK_IGNORE;
 	if (header->ifi_index <= 0)

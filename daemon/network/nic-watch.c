@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Two sockets feed the picture; a third, for routes, is in route-watch.c:
+ * There are two sockets here; a third, for routes, is in route-watch.c:
  *
  *   links   rtnetlink: links and addresses. Everything is read on the very socket that has the
  *           notifications, so that dump and notifications come in the order in which the kernel
@@ -8,10 +8,10 @@
  *   ethtool the features. Notifications are answered with a request, whose answer comes on the
  *           same socket.
  *
- * When messages were lost, all is read anew: nic_table_begin(), dump, and what the dump did not
- * mention is gone. It begins with the first part of the dump and not with the request: what is
- * still in the socket before that part is older than the dump, and may be about a device whose
- * removal was among the lost messages.
+ * When messages were lost, everything is read again: nic_table_begin(), a dump, and then all
+ * entries that the dump did not show are removed. nic_table_begin() is called at the first part of
+ * the dump and not at the request: messages that are in the socket before that part are older than
+ * the dump, and may be about a device whose removal was lost.
  */
 #include "network/address.h"
 #include "network/ethtool.h"
@@ -25,12 +25,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A link message is some 1.4 kB and 2.3 kB of buffer: 4 MiB hold the creation of 1,800 links. */
+/* A link message has some 1.4 kB and takes 2.3 kB of the buffer: 4 MiB hold the messages about
+ * 1,800 new links. */
 #define LINKS_RECEIVE_BUFFER (4 * 1024 * 1024)
 #define ETHTOOL_RECEIVE_BUFFER (1024 * 1024)
-/* The kernel answers within send(), and a dump goes on as it is read: waiting means trouble. */
+/* The kernel answers within send(), and continues a dump when it is read. Waiting means that
+ * something is wrong. */
 #define READ_TIMEOUT_USEC (5 * UINT64_C(1000000))
-/* A dump is repeated when it was inconsistent, or lost messages to a storm of changes. */
+/* A dump is repeated when it was inconsistent, or when messages were lost during it. */
 #define READ_ATTEMPTS 4
 
 struct nic_watch {
@@ -50,8 +52,8 @@ struct nic_watch {
 	sd_event_source *ethtool_source;
 	sd_event_source *retry_source;
 
-	bool ready;   /* nic_watch_new() is done: callbacks may be called */
-	bool reading; /* a dump of everything is under way */
+	bool ready;   /* nic_watch_new() has returned: callbacks may be called */
+	bool reading; /* everything is being read */
 	bool begun;   /* the first part of the dump was received */
 };
 
@@ -95,23 +97,23 @@ static int on_link(struct nic_watch *w, struct nic *nic)
 		memcpy(nic->driver, known->driver, sizeof(nic->driver));
 		memcpy(nic->pci, known->pci, sizeof(nic->pci));
 	} else {
-		/* By name, while the device may be renamed once more or be gone: that is then the
-		 * next message, and a rename asks again. */
+		/* The driver is read by name, and the device may be renamed or gone by now. The
+		 * next message then shows that, and a rename reads the driver again. */
 		(void)ethtool_get_driver(nl_socket_get_fd(w->links), nic->name, nic->driver, pci);
-		/* What "ethtool -i" says is preferred: of a virtio device, the link message has the
-		 * place on the virtio bus ("virtio2"), ethtool that on the PCI bus. */
+		/* The bus address of ethtool is preferred: for a virtio device, the link message
+		 * has the one on the virtio bus ("virtio2"), ethtool the one on the PCI bus. */
 		if (pci[0] != '\0')
 			memcpy(nic->pci, pci, sizeof(nic->pci));
 	}
 
 	nic->speed = known ? known->speed : 0;
 	if (nic->carrier && !(known && known->carrier)) {
-		/* It may have come back faster: what is not known now is unknown. */
+		/* The link may be up with another speed, so the old one is not kept. */
 		nic->speed = 0;
 		(void)ethtool_get_speed(nl_socket_get_fd(w->links), nic->name, &nic->speed);
 	}
 
-	/* Reading everything ends with the features of all. */
+	/* Reading everything ends with the features of all devices. */
 	if (!known && w->ethtool && !w->reading) {
 		int r = request_features(w, nic->ifindex);
 
@@ -133,7 +135,7 @@ static void begin(struct nic_watch *w)
 	if (w->begun)
 		return;
 	w->begun = true;
-	/* Of both, whichever is read: the stale links are removed before addresses are read. */
+	/* Begins both, whichever is dumped: stale links are removed before addresses are read. */
 	nic_table_begin(w->table);
 	nic_addresses_begin(w->addresses);
 }
@@ -167,7 +169,7 @@ static int on_links_message(const struct nlmsghdr *message, bool reply, void *us
 	case -ENOMEM:
 		return r;
 	default:
-		/* Not what was asked for, or malformed: no reason to stop watching. */
+		/* Another kind of message, or a malformed one. The watch continues. */
 		return 0;
 	}
 }
@@ -183,7 +185,7 @@ static int on_ethtool_message(const struct nlmsghdr *message, bool reply, void *
 	r = ethtool_parse_features(message, w->ethtool_family, &ifindex, &active);
 	if (r == ETHTOOL_FEATURES_CHANGED)
 		return request_features(w, ifindex);
-	/* A device not known yet is asked about when its link message comes. */
+	/* For an unknown device the features are requested when its link message arrives. */
 	known = nic_table_get(w->table, ifindex);
 	if (r != ETHTOOL_FEATURES || !known)
 		return 0;
@@ -213,7 +215,7 @@ static int dump(struct nic_watch *w, int type)
 
 	w->begun = false;
 	r = netlink_request(w->links, message, READ_TIMEOUT_USEC, on_links_message, w);
-	/* There may be nothing to dump. */
+	/* The dump may be empty. */
 	begin(w);
 	return r;
 }
@@ -311,7 +313,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	return resync(userdata);
 }
 
-/* Whatever goes wrong while notifications are read, something was missed. */
+/* After any error while notifications are read, some may be missed. */
 static int handle(struct nic_watch *w, struct nl_sock *socket, netlink_handler handler)
 {
 	return netlink_dispatch(socket, handler, w) < 0 ? resync(w) : 0;
@@ -351,7 +353,7 @@ static int hook(struct nic_watch *w)
 {
 	int r;
 
-	/* The SAs of a NIC that goes down are to be restored within milliseconds. */
+	/* The SAs of a NIC that goes down must be restored within milliseconds. */
 	r = netlink_add_socket(w->event, w->links, SD_EVENT_PRIORITY_IMPORTANT, "nic-links",
 			       on_links, w, &w->links_source);
 	if (r >= 0 && w->ethtool)
@@ -384,7 +386,7 @@ int nic_watch_new(sd_event *event, const struct nic_watch_callbacks *callbacks, 
 		r = route_watch_new(w->event, &w->callbacks, w->userdata, &w->route_watch);
 	if (r >= 0)
 		r = read_everything(w);
-	/* A network that changes all the time must not keep the daemon from starting. */
+	/* The daemon must be able to start while the network changes permanently. */
 	complete = r != -EINTR && r != -ENOBUFS;
 	if (r >= 0 || !complete)
 		r = hook(w);
@@ -447,7 +449,7 @@ int nic_watch_vrf_of_address(const struct nic_watch *watch, int family, const vo
 	int ifindex, vrf = 0;
 
 	if (!nic_table_has_vrf(watch->table)) {
-		/* An address may be on thousands of unnumbered devices. */
+		/* Saves the loop: an address may be on thousands of unnumbered devices. */
 		*ret_ifindex = 0;
 		return 0;
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One message is as good as a thousand, so the socket is not read until the debounce time is over:
- * a full routing table that flaps fills a small buffer and costs nothing more. It is a socket of
- * its own so that such a storm cannot displace the message that a NIC went down.
+ * The socket is not read until the debounce time is over: many changes are handled together, and a
+ * flapping full routing table only fills a small buffer. It is a separate socket, so that such a
+ * burst cannot cause the loss of the message that a NIC went down.
  */
 #include "network/route-watch.h"
 
@@ -30,8 +30,8 @@ struct route_watch {
 	struct nic_route_changes changes;
 };
 
-/* The callback comes later, once for all that happens until then. The time is not extended by
- * further changes, or a lasting storm would keep the callback away for ever. */
+/* Schedules one callback for all changes until then. Further changes do not extend the time;
+ * otherwise a permanent burst of changes would prevent the callback. */
 static int announce_within(struct route_watch *w, uint64_t usec)
 {
 	uint64_t now, due;
@@ -116,7 +116,7 @@ static int on_message(const struct nlmsghdr *message, bool reply, void *userdata
 	return 0;
 }
 
-/* What has come since the debounce began. If it is too much to look at, everything may have
+/* Reads the messages since the debounce began. If there are too many, all routes count as
  * changed. */
 static void read_messages(struct route_watch *w)
 {
@@ -155,7 +155,7 @@ static int open_socket(struct route_watch *w)
 
 	if (r < 0)
 		return r;
-	/* A nexthop object may change under its routes without a message about them
+	/* A nexthop object may change without a message about the routes that use it
 	 * (net.ipv4.nexthop_compat_mode=0). */
 	return netlink_errno(nl_socket_add_memberships(w->socket, RTNLGRP_IPV4_ROUTE,
 						       RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,

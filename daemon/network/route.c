@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Answers come within send(): a second means that the kernel holds the RTNL for very long. */
+/* The kernel answers within send(). A second means that the RTNL is held for very long. */
 #define LOOKUP_TIMEOUT_USEC UINT64_C(1000000)
 #define RECEIVE_BUFFER (256 * 1024)
 
@@ -53,13 +53,13 @@ static bool is_any(const struct sa_address *address)
 }
 
 /*
- * Asks as the kernel itself does for the packets of an SA (xfrm4_dst_lookup()): by addresses and
- * mark, and as user 0 (RTA_UID: the daemon's own user might match other uidrange rules). The VRF is
- * named as the outgoing device, so that the rule "l3mdev" chooses its table; the kernel takes it
- * from the inner packet (xfrm_bundle_create()). Without RTM_F_FIB_MATCH, for then a multipath route
- * is answered with all its nexthops instead of the one that the hash over the addresses chooses.
- * The protocol cannot be told to be ESP (rtm_getroute_parse_ip_proto() knows UDP, TCP and ICMP), so
- * rules with ipproto are not followed.
+ * Makes the same lookup as the kernel for the packets of an SA (xfrm4_dst_lookup()): by addresses
+ * and mark, and as user 0 (RTA_UID), since the daemon's own user might match other uidrange rules.
+ * The VRF is given as the outgoing device, so that the rule "l3mdev" chooses its table; the kernel
+ * itself takes the VRF from the inner packet (xfrm_bundle_create()). RTM_F_FIB_MATCH is not set:
+ * the answer for a multipath route would contain all nexthops, instead of the one that the hash
+ * over the addresses chooses. The protocol cannot be set to ESP (rtm_getroute_parse_ip_proto()
+ * accepts UDP, TCP and ICMP), so rules with ipproto are not followed.
  */
 static int build_request(const struct route_key *key, struct nl_msg **ret_message)
 {
@@ -100,8 +100,8 @@ static int on_message(const struct nlmsghdr *message, bool reply, void *userdata
 	return 0;
 }
 
-/* Returns 0 and the kernel's answer, which may be that there is no route; or a negative errno if
- * there was no answer. */
+/* Returns 0 and the kernel's answer, which may be an error such as "no route", or a negative errno
+ * if there was no answer. */
 static int ask(struct route_resolver *resolver, const struct route_key *key, int *ret_result)
 {
 	_cleanup_(nlmsg_freep) struct nl_msg *message = NULL;
@@ -123,7 +123,7 @@ static int ask(struct route_resolver *resolver, const struct route_key *key, int
 		*ret_result = r;
 		return 0;
 	case -EAGAIN:
-		/* A throw route that no later rule catches. */
+		/* A route of the type throw, and no later rule matches. */
 		*ret_result = -ENETUNREACH;
 		return 0;
 	default:
@@ -137,8 +137,8 @@ static int ask(struct route_resolver *resolver, const struct route_key *key, int
 }
 
 /*
- * IPv4 answers ENETUNREACH also when the source is not local (ip_route_output_key_hash_rcu()):
- * routing to the source itself tells which of the two it is.
+ * IPv4 returns ENETUNREACH also when the source is not local (ip_route_output_key_hash_rcu()). A
+ * lookup with the source as destination distinguishes the two.
  */
 static int explain_unreachable(struct route_resolver *resolver, const struct route_key *key,
 			       int *ret_result)
@@ -172,7 +172,7 @@ static int resolve(struct route_resolver *resolver, const struct route_key *key,
 	if (r < 0)
 		return r;
 
-	/* Without memory to remember it, it is still the answer. */
+	/* If it cannot be cached (-ENOMEM), it is still valid. */
 	(void)route_cache_put(resolver->cache, key, result);
 	*ret_result = result;
 	return 0;
@@ -229,7 +229,7 @@ bool route_expire_changes(struct route_resolver *resolver, const struct nic_rout
 
 	if (!changes->all && complete)
 		return route_cache_expire_prefixes(cache, changes->prefixes, changes->n) > 0;
-	/* Those who are told ask again for all that they need. */
+	/* The caller then looks up again all that it needs. */
 	route_cache_clear(cache);
 	return n > 0 || !complete;
 }

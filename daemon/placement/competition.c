@@ -76,8 +76,8 @@ void competition_configure(const struct competition *c, struct sa *sa, double no
 	if (sa->hands_off == HANDS_OFF_LARVAL)
 		return;
 	wanted = config;
-	/* Where it is first, where it may be then: so that the policy sees one that has to leave.
-	 */
+	/* Where it is first, where it may be then: so that the policy sees one that has to
+	 * leave. */
 	if (sa_is_resident(sa))
 		config.table = nics_table_of_residence(c->nics, sa);
 	if (policy_sa_add(c->policy, &config, &lineage, sizeof(lineage), sa_is_resident(sa), now,

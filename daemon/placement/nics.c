@@ -17,8 +17,8 @@
 #define CAPACITY_ASSUMED 1024
 /* Cost of a move until it is measured per driver: docs/policy.md. A fixed number of bytes would
  * keep a gateway with little traffic from ever moving anything, so it is at most what an SA in the
- * NIC carries in a fraction of a second: on a gateway with 5 GB/s in 128 slots both come to 4 MiB.
- */
+ * NIC carries in a fraction of a second: on a gateway with 5 GB/s in 128 slots both come to 4
+ * MiB. */
 #define MIGRATION_BYTES_MAX (4.0 * 1024.0 * 1024.0)
 #define MIGRATION_BYTES_SECONDS 0.15
 #define MIGRATION_SECONDS 0.25

@@ -23,8 +23,8 @@ void refusals_add(struct refusals *refusals, int ifindex, const struct sa_shape 
 		  const char *text, double now);
 void refusals_remove(struct refusals *refusals, int ifindex, const struct sa_shape *shape);
 void refusals_clear(struct refusals *refusals);
-/* `ret_text` may be NULL; it is set when the shape is refused now, and valid until the next change.
- */
+/* `ret_text` may be NULL; it is set when the shape is refused now, and valid until the next
+ * change. */
 bool refusals_hold(const struct refusals *refusals, int ifindex, const struct sa_shape *shape,
 		   double now, const char **ret_text);
 /* Whether the time of one is over since the last call. */

@@ -38,8 +38,7 @@ static bool attribute_is_copied(uint16_t type, bool has_auth_trunc)
 }
 
 /* Writes those attributes of a message that are copied to `copy`, which may be NULL. Returns their
- * size in bytes.
- */
+ * size in bytes. */
 static size_t copy_attributes(struct nlmsghdr *m, int offset, uint8_t *copy)
 {
 	bool has_auth_trunc = nlmsg_find_attr(m, offset, XFRMA_ALG_AUTH_TRUNC) != NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Builds requests in the secret arena. libnl's struct nl_msg lies in ordinary heap memory, where a
- * key must not be; its functions on raw messages (nlmsg_*, nla_*) are used wherever they take one.
+ * Builds requests in the secret arena. libnl's struct nl_msg is in heap memory, where a key must
+ * not be. Its functions for raw messages (nlmsg_*, nla_*) are used where possible.
  */
 #include "xfrm/compat.h"
 #include "xfrm/kernel.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * XFRM constants newer than the headers of Debian 12 (Linux 6.1), with the version that brought
- * them. All are user-space ABI and cannot change.
+ * XFRM constants newer than the headers of Debian 12 (Linux 6.1), with the version that introduced
+ * each. All are user-space ABI and cannot change.
  */
 #pragma once
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's only way to the kernel's XFRM state, as a struct of functions with two
- * implementations: netlink (netlink.c) and the deterministic fake of the tests, which can
- * fail any step. The boundary lies at the level of netlink messages, so that what the tests
- * exercise is the very bytes a kernel would see.
+ * The only interface to the kernel's XFRM state, as a struct of functions with two implementations:
+ * netlink (netlink.c), and the deterministic fake of the tests, which can fail any step. The
+ * functions take netlink messages, so the tests exercise the same bytes that a kernel receives.
  *
- * Messages carry keys: every buffer here lies in the secret arena.
+ * Messages contain keys, so every buffer here is in the secret arena.
  */
 #pragma once
 
@@ -18,64 +17,66 @@
 #include <stdint.h>
 
 #define KERNEL_BATCH_MESSAGES 8
-/* An SA with the largest replay bitmap and security context stays below 8 KiB. */
+/* Bytes. An SA with the largest replay bitmap and security context has less than 8 KiB. */
 #define KERNEL_BATCH_SIZE (32u * 1024u)
 #define KERNEL_TEXT_SIZE 128
 
 /* The kernel's answer to one request. */
 struct kernel_answer {
-	int error;                   /* 0 or a negative errno; -ETIMEDOUT: none came */
-	char text[KERNEL_TEXT_SIZE]; /* extended acknowledgement (the driver's words), "" without */
+	int error;                   /* 0 or a negative errno; -ETIMEDOUT: no answer */
+	char text[KERNEL_TEXT_SIZE]; /* extended acknowledgement (a driver's message); "": none */
 };
 
-/* Requests that go to the kernel in one buffer. XFRM processes them back to back under
- * xfrm_cfg_mutex, atomically against every other writer, and does not stop at an error
+/* Requests that are sent to the kernel in one buffer. XFRM processes them together under
+ * xfrm_cfg_mutex, atomically for every other writer, and does not stop at an error
  * (xfrm_netlink_rcv(), netlink_rcv_skb()). */
 struct kernel_batch {
 	struct secret_arena *arena;
 	uint8_t *buffer;
 	size_t used;
 	unsigned n;
-	bool overflow; /* something did not fit: kernel_transact() refuses */
+	bool overflow; /* something did not fit: kernel_transact() returns -EMSGSIZE */
 	size_t last;   /* offset of the last message, to which attributes are added */
 	struct kernel_answer answers[KERNEL_BATCH_MESSAGES];
 };
 
 int kernel_batch_init(struct kernel_batch *batch, struct secret_arena *arena);
-void kernel_batch_clear(struct kernel_batch *batch); /* empties it and wipes what it held */
+void kernel_batch_clear(struct kernel_batch *batch); /* wipes and empties it */
 void kernel_batch_release(struct kernel_batch *batch);
 
-/* Starts a message: `fixed` is its fixed header (struct xfrm_usersa_info, ...). NLM_F_REQUEST and
- * NLM_F_ACK are added to `flags`. */
+/* Adds a message: `fixed` is its fixed header (struct xfrm_usersa_info, ...) of `size` bytes.
+ * NLM_F_REQUEST and NLM_F_ACK are added to `flags`. kernel_batch_attribute() adds an attribute to
+ * the last message. Both set `overflow` if there is no room. */
 void kernel_batch_add(struct kernel_batch *batch, uint16_t type, uint16_t flags, const void *fixed,
 		      size_t size);
 void kernel_batch_attribute(struct kernel_batch *batch, uint16_t type, const void *data,
 			    size_t size);
 
-/* A message that is not an acknowledgement: a reply, a part of a dump, or a notification.
- * `own` says that a notification was caused by a request of ours. Valid during the call only. A
- * negative return stops a dump, and is returned. */
+/* Called for each message that is not an acknowledgement: a reply, a part of a dump, or a
+ * notification. `own`: a request of this daemon caused the notification. The message is valid only
+ * during the call. A negative return value stops a dump, and is returned. */
 typedef int (*kernel_handler)(const struct nlmsghdr *message, bool own, void *userdata);
 
 struct kernel;
 
 struct kernel_ops {
-	/* Sends the batch, hands every reply and every notification that it caused to `handler`
-	 * (which may be NULL), fills batch->answers. Returns 0 when every request was answered,
-	 * whatever the answers; a negative errno when sending or receiving failed, in which case
-	 * what the kernel did is unknown for each answer that is -ETIMEDOUT. */
+	/* Sends the batch, passes every reply and every notification that it caused to `handler`
+	 * (which may be NULL), and fills batch->answers. Returns 0 when every request was answered,
+	 * also if answers are errors. Returns a negative errno when sending or receiving failed:
+	 * for each answer that is -ETIMEDOUT it is then unknown what the kernel did. */
 	int (*transact)(struct kernel *kernel, struct kernel_batch *batch, kernel_handler handler,
 			void *userdata);
-	/* All SAs (type XFRM_MSG_GETSA) or all policies (XFRM_MSG_GETPOLICY). New ones that arrive
-	 * during the dump may be missed (xfrm_dump_sa() walks a list to whose head they are
-	 * added). */
+	/* Passes all SAs (type XFRM_MSG_GETSA) or all policies (XFRM_MSG_GETPOLICY) to `handler`.
+	 * The dump may not show those that are added during it: xfrm_dump_sa() walks a list, and
+	 * they are added at its head. */
 	int (*dump)(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata);
-	/* Returns when each packet that is looking up its outbound SA has finished looking: those
-	 * that begin later see every SA that was inserted before this call. Packets look without a
+	/* Waits until every lookup of an outbound SA that is in progress has finished. Later
+	 * lookups find every SA that was inserted before this call. Lookups for packets take no
 	 * lock (xfrm_state_find(), RCU). Takes some ten milliseconds. */
 	void (*wait_for_lookups)(struct kernel *kernel);
-	/* Events of the groups SA, EXPIRE, POLICY and MIGRATE. Returns 1 when there may be more,
-	 * -ENOBUFS when the kernel had to drop some. */
+	/* Passes waiting events of the groups SA, EXPIRE, POLICY and MIGRATE to `handler`. Returns
+	 * 1 when there may be more, 0 when there are none, -ENOBUFS when the kernel dropped
+	 * some. */
 	int (*receive_events)(struct kernel *kernel, kernel_handler handler, void *userdata);
 	int (*event_fd)(struct kernel *kernel);
 	struct kernel *(*free)(struct kernel *kernel);
@@ -119,12 +120,13 @@ static inline struct kernel *kernel_free(struct kernel *kernel)
 }
 DEFINE_CLEANUP(struct kernel *, kernel_free);
 
-/* Never joins ACQUIRE (a listener makes the kernel create larval SAs: km_is_alive()) nor AEVENTS
- * (a listener makes every SA send an event each second packet: xfrm_replay_notify()). */
+/* Opens the netlink sockets; the arena is not owned. Never joins the group ACQUIRE: with a listener
+ * the kernel creates larval SAs (km_is_alive()). Never joins the group AEVENTS: with a listener
+ * every SA sends an event for each second packet (xfrm_replay_notify()). */
 int kernel_netlink_new(struct secret_arena *arena, struct kernel **ret_kernel);
 
-/* Copies the SA's header out of a message, wherever its type puts it: NEWSA, UPDSA, DELSA and
- * EXPIRE. A copy, since netlink aligns to 4 bytes and the structure wants 8. False when the message
- * has none or is too short. */
+/* Copies the SA's header from a message of the type NEWSA, UPDSA, DELSA or EXPIRE, which have it in
+ * different places. It is copied, since netlink aligns to 4 bytes and the structure needs 8. False
+ * when the message has no SA or is too short. */
 struct xfrm_usersa_info;
 bool kernel_message_sa(const struct nlmsghdr *message, struct xfrm_usersa_info *ret_info);

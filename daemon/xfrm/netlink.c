@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * NETLINK_XFRM by two sockets: one for requests, one for events. The events socket may overrun and
- * says so (ENOBUFS); the requests socket must not lose anything. It joins the group SA only while a
- * batch is under way: the kernel then hands the sender the DELSA notification before the
- * acknowledgement, on the same socket (kernel-facts: xfrm_del_sa(), km_state_notify()).
+ * NETLINK_XFRM with two sockets: one for requests, one for events. The events socket may overrun,
+ * and reports that (ENOBUFS). The requests socket must not lose messages. It joins the group SA
+ * only during a batch with a DELSA: the kernel then sends the DELSA notification before the
+ * acknowledgement on the same socket (xfrm_del_sa(), km_state_notify()).
  *
- * Messages are received straight into the secret arena, not by nl_recv(), which would leave keys in
+ * Messages are received directly into the secret arena, not by nl_recv(), which would leave keys in
  * the heap.
  */
 #include "xfrm/kernel.h"
@@ -23,17 +23,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The kernel fills at most this much in one message of a dump (netlink_dump()). */
+/* Bytes; more than one datagram of a dump has (netlink_dump(): at most 32 KiB). */
 #define RECEIVE_SIZE (60u * 1024u)
-/* 4 MiB hold some 5,000 event messages of 750 bytes; a burst beyond that is a resync. */
+/* 4 MiB hold some 5,000 event messages of 750 bytes. A larger burst causes a resync. */
 #define EVENTS_RECEIVE_BUFFER (4 * 1024 * 1024)
 #define REQUESTS_RECEIVE_BUFFER (2 * 1024 * 1024)
-/* The kernel answers within send(): waiting means that something is wrong. */
+/* The kernel answers within send(). Waiting means that something is wrong. */
 #define ANSWER_TIMEOUT_MS 5000
-/* Bounds the time away from the event loop during a storm of events. */
+/* Limits the time outside the event loop during a burst of events. */
 #define EVENTS_AT_ONCE 256
-/* In place of a grace period: longer than anything but a virtual machine's host holds up a lookup.
- */
+/* Used instead of a grace period. A lookup takes longer only if the host of a virtual machine
+ * interrupts it. */
 #define LOOKUPS_WAIT_NS (20 * 1000 * 1000)
 
 struct netlink_kernel {
@@ -82,7 +82,7 @@ static ssize_t receive(struct netlink_kernel *k, struct nl_sock *socket, int tim
 			return errno == EAGAIN ? 0 : -errno;
 		if (header.msg_flags & MSG_TRUNC)
 			return -EMSGSIZE;
-		if (from.nl_pid == 0) /* only the kernel is believed */
+		if (from.nl_pid == 0) /* ignore messages of other processes */
 			return n;
 	}
 }
@@ -165,7 +165,7 @@ static int handle_datagram(struct netlink_kernel *k, struct transaction *t, ssiz
 				t->dump_done = true;
 			continue;
 		}
-		/* Notifications about others' requests are for the events socket. */
+		/* Notifications caused by other programs are read from the events socket. */
 		if (!own || message->nlmsg_seq - t->first >= t->n)
 			continue;
 		if (!t->handler)
@@ -293,8 +293,8 @@ static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler han
 	return r;
 }
 
-/* The kernel's synchronize_rcu(), as membarrier() makes it: not with the isolated CPUs of nohz_full
- * (EINVAL), nor with a single CPU, where a lookup can still be preempted. */
+/* membarrier() calls synchronize_rcu() in the kernel. It does not with nohz_full CPUs (EINVAL), nor
+ * with a single CPU, where a lookup can still be preempted. */
 static void netlink_wait_for_lookups(struct kernel *kernel)
 {
 	static const struct timespec wait = {.tv_nsec = LOOKUPS_WAIT_NS};
@@ -355,7 +355,7 @@ static int open_socket(struct nl_sock **ret_socket, int receive_buffer)
 	r = nl_connect(socket, NETLINK_XFRM);
 	if (r < 0) {
 		nl_socket_free(socket);
-		/* libnl folds the errno; these are the two that an operator can act on. */
+		/* libnl maps several errnos to one error. An operator can act on these two. */
 		return r == -NLE_PERM ? -EPERM : -EPROTONOSUPPORT;
 	}
 	*ret_socket = socket;
@@ -363,7 +363,8 @@ static int open_socket(struct nl_sock **ret_socket, int receive_buffer)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof(receive_buffer)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
 				 sizeof(receive_buffer));
-	/* Keep the driver's words; do not echo requests (they hold keys) in acknowledgements. */
+	/* Ask for the driver's messages, and for acknowledgements without the requests, which
+	 * contain keys. */
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)) < 0 ||
 	    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one)) < 0)
 		return -errno;
