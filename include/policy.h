@@ -232,5 +232,14 @@ size_t policy_plan_vacating(struct policy *policy, double now,
 			    const struct policy_move **ret_moves);
 void policy_report(struct policy *policy, policy_sa sa, enum policy_outcome outcome, double now);
 
+/* Rates in bytes/s, unweighted. */
+struct policy_rate {
+	bool known;
+	double mean; /* smoothed, of the present level */
+	double last; /* sample */
+};
+/* What policy_sa_get() tells of the rate, at no cost. All zero for an unknown handle. */
+struct policy_rate policy_sa_rate(const struct policy *policy, policy_sa sa);
+
 void policy_sa_get(const struct policy *policy, policy_sa sa, double now,
 		   struct policy_sa_view *ret_view);

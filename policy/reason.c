@@ -178,6 +178,17 @@ static enum policy_reason explain(const struct policy *policy, const struct sa *
 	return explain_outsider(policy, sa, now, view);
 }
 
+struct policy_rate policy_sa_rate(const struct policy *policy, policy_sa handle)
+{
+	const struct sa *sa;
+
+	if (handle >= policy->n_sas || !policy->sas[handle].used)
+		return (struct policy_rate){};
+	sa = &policy->sas[handle];
+	return (struct policy_rate){
+		.known = sa->known, .mean = sa->heat.rate.mean, .last = sa->heat.rate.last};
+}
+
 void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
 		   struct policy_sa_view *ret_view)
 {

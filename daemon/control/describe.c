@@ -76,9 +76,10 @@ static json_t *history_of(struct manager *m, const struct sa *sa)
 	json_t *history = json_array();
 
 	for (size_t i = 1; i <= CONTROL_HISTORY_SAMPLES; i++) {
-		uint8_t sample = sa->history[(m->samples + i) % CONTROL_HISTORY_SAMPLES];
+		/* Before the first sample there are none: the number is beyond the last then. */
+		double rate = sa_history_get(sa->history, m->samples - CONTROL_HISTORY_SAMPLES + i);
 
-		json_array_append_new(history, json_real(round(history_decode(sample))));
+		json_array_append_new(history, json_real(round(rate)));
 	}
 	return history;
 }

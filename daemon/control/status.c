@@ -6,31 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* What the SAs carry. */
-struct traffic {
-	double all, offloaded; /* bytes/s */
-	size_t n_offloaded;
-};
-
-/* Of all SAs, or of those in one NIC. */
-static struct traffic traffic_of(struct manager *m, int ifindex)
-{
-	struct traffic traffic = {};
-	struct sa *sa;
-
-	TAILQ_FOREACH(sa, &m->sas->all, list) {
-		struct policy_sa_view view;
-
-		if (ifindex != 0 && sa->residence.ifindex != ifindex)
-			continue;
-		view = describe_view(m, sa);
-		traffic.n_offloaded += sa->residence.ifindex != 0;
-		traffic.all += view.rate_known ? view.rate : 0;
-		traffic.offloaded += view.rate_known && sa->residence.ifindex != 0 ? view.rate : 0;
-	}
-	return traffic;
-}
-
 static json_t *capacity_of(bool shared, uint32_t in, uint32_t out)
 {
 	if (shared)
@@ -94,8 +69,7 @@ static json_t *nic_object(struct manager *m, const struct placement_nic *n)
 	int r = describe_merge(object, permission_of(n));
 
 	r |= describe_merge(object, slots_of(m, n));
-	r |= json_object_set_new(object, "bytesPerSecond",
-				 json_real(traffic_of(m, n->ifindex).all));
+	r |= json_object_set_new(object, "bytesPerSecond", json_real(n->load.carried));
 	if (r == 0)
 		return object;
 	json_decref(object);
@@ -176,11 +150,9 @@ static json_t *health_of(const struct manager *m)
 
 static json_t *sums_of(struct manager *m)
 {
-	struct traffic traffic = traffic_of(m, 0);
-
 	return json_pack("{s:I, s:I, s:f, s:f}", "sas", (json_int_t)m->sas->n, "offloaded",
-			 (json_int_t)traffic.n_offloaded, "bytesPerSecond", traffic.all,
-			 "offloadedBytesPerSecond", traffic.offloaded);
+			 (json_int_t)m->sas->holders.n_held, "bytesPerSecond", m->load.sums.all,
+			 "offloadedBytesPerSecond", m->load.sums.offloaded);
 }
 
 static json_t *counters_of(struct manager *m)

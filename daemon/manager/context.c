@@ -53,7 +53,7 @@ void manager_update_nics(struct manager *m)
 
 void manager_plan_soon(struct manager *m)
 {
-	schedule_in(&m->schedule, MANAGER_PLAN, PLAN_SOON_SECONDS);
+	schedule_no_later(&m->schedule, MANAGER_PLAN, manager_now(m) + PLAN_SOON_SECONDS);
 }
 
 void manager_tick_soon(struct manager *m)

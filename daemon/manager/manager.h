@@ -18,6 +18,7 @@
 #include "base/schedule.h"
 #include "config.h"
 #include "move/shadows.h"
+#include "placement/load.h"
 #include "placement/nics.h"
 #include "policy.h"
 #include "report/reporter.h"
@@ -67,6 +68,7 @@ struct manager {
 	struct sa_table *sas; /* of the tracker */
 
 	struct nics *nics;
+	struct load load;
 	double reconfigured_at, reconfigured_for; /* s */
 
 	struct reporter *reporter;

@@ -132,7 +132,7 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 {
 	(void)tracker_drain_events(m->tracker);
 	if (move->image.attributes) {
-		sa->residence.ifindex = move->target.ifindex;
+		sa_table_set_residence(m->sas, sa, move->target.ifindex, false);
 		shadow_take(&sa->shadow, &move->image, begun);
 	}
 	sa_image_wipe(&move->image);

@@ -41,11 +41,15 @@ static void strike(struct manager *m, struct placement_nic *n)
 
 void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts)
 {
-	const char *fault = probation_check(sa, facts, manager_now(m));
-	struct placement_nic *n = nics_get(m->nics, sa->residence.ifindex);
+	const char *fault;
+	struct placement_nic *n;
 
+	if (sa->probation.until == 0)
+		return;
+	fault = probation_check(sa, facts, manager_now(m));
 	if (!fault)
 		return;
+	n = nics_get(m->nics, sa->residence.ifindex);
 	report_fault(m->reporter, network_name(m->network, sa->residence.ifindex), sa, fault);
 	if (sa->handle != POLICY_NONE)
 		policy_sa_made_worse(m->policy, sa->handle, manager_now(m));
@@ -102,6 +106,15 @@ static void note_placement(struct manager *m, struct sa *sa, const struct tracke
 		policy_sa_set_resident(m->policy, sa->handle, sa_is_resident(sa), manager_now(m));
 }
 
+static void note_rate(struct manager *m, struct sa *sa)
+{
+	struct policy_rate rate = policy_sa_rate(m->policy, sa->handle);
+
+	sa_history_set(&sa->history, m->samples, rate.last);
+	if (rate.known && rate.mean > 0)
+		load_add(&m->load, m->nics, sa, rate.mean);
+}
+
 static void sampled(struct sa *sa, const struct sa_facts *facts,
 		    const struct tracker_change *change, void *userdata)
 {
@@ -117,8 +130,10 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 		manager_configure_sa(m, sa);
 	if (sa->handle == POLICY_NONE)
 		return;
-	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, manager_now(m));
+	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, change->sampled_at);
 	handle_verdict(m, sa);
+	if (change->dumped)
+		note_rate(m, sa);
 }
 
 static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)
@@ -189,28 +204,23 @@ const struct tracker_callbacks manager_tracker_callbacks = {
 	.changed = changed,
 };
 
-static void record_history(struct manager *m)
+/* The samples of this dump are the next ones of the histories. */
+static void begin_history(struct manager *m)
 {
-	struct sa *sa;
-
 	if (manager_now(m) - m->history_at < HISTORY_SECONDS)
 		return;
 	m->history_at = manager_now(m);
 	m->samples++;
-	TAILQ_FOREACH(sa, &m->sas->all, list) {
-		struct policy_sa_view view = {};
-
-		if (sa->handle != POLICY_NONE)
-			policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
-		sa->history[m->samples % CONTROL_HISTORY_SAMPLES] = history_encode(view.last_rate);
-	}
 }
 
 int manager_dump(struct manager *m)
 {
-	int r = tracker_dump(m->tracker);
+	int r;
 
+	begin_history(m);
+	load_begin(&m->load, m->nics);
+	r = tracker_dump(m->tracker);
 	if (r >= 0)
-		record_history(m);
+		load_end(&m->load, m->nics);
 	return r;
 }

@@ -285,62 +285,27 @@ static void set_tables(struct nics *nics, struct placement_nic *n)
 		drop_tables(nics, n);
 	if (n->shared) {
 		set_table(nics, n, &n->in, subtract(n->capacity_in, foreign),
-			  n->rate_in + n->rate_out, n->competing_in + n->competing_out);
+			  n->load.rate_in + n->load.rate_out,
+			  n->load.competing_in + n->load.competing_out);
 		n->out = n->in;
 		return;
 	}
 	if (n->capacity_in > 0)
-		set_table(nics, n, &n->in, subtract(n->capacity_in, n->foreign_in), n->rate_in,
-			  n->competing_in);
+		set_table(nics, n, &n->in, subtract(n->capacity_in, n->foreign_in), n->load.rate_in,
+			  n->load.competing_in);
 	if (n->capacity_out > 0)
-		set_table(nics, n, &n->out, subtract(n->capacity_out, n->foreign_out), n->rate_out,
-			  n->competing_out);
+		set_table(nics, n, &n->out, subtract(n->capacity_out, n->foreign_out),
+			  n->load.rate_out, n->load.competing_out);
 }
 
-static void count_holder(struct nics *nics, const struct sa *sa)
+static void count_held(struct placement_nic *n, const struct sa_table *sas)
 {
-	struct placement_nic *n =
-		sa->residence.ifindex ? nics_get(nics, sa->residence.ifindex) : NULL;
-	bool in = sa->description.direction == SA_DIRECTION_IN;
+	struct holder holder = holders_get(&sas->holders, n->ifindex);
 
-	if (!n)
-		return;
-	*(in ? &n->used_in : &n->used_out) += 1;
-	if (sa->residence.foreign)
-		*(in ? &n->foreign_in : &n->foreign_out) += 1;
-}
-
-static void count_competitor(struct nics *nics, const struct sa *sa)
-{
-	struct placement_nic *n =
-		sa->candidate.ifindex ? nics_get(nics, sa->candidate.ifindex) : NULL;
-	bool in = sa->description.direction == SA_DIRECTION_IN;
-	struct policy_sa_view view;
-
-	if (!n || sa->residence.foreign || sa->handle == POLICY_NONE)
-		return;
-	policy_sa_get(nics->policy, sa->handle, now_of(nics), &view);
-	if (!view.rate_known || view.rate <= 0)
-		return;
-	*(in ? &n->rate_in : &n->rate_out) += view.rate;
-	*(in ? &n->competing_in : &n->competing_out) += 1;
-}
-
-static void count_sas(struct nics *nics, const struct sa_table *sas)
-{
-	struct sa *sa;
-
-	for (size_t i = 0; i < nics->n; i++) {
-		struct placement_nic *n = &nics->entries[i];
-
-		n->used_in = n->used_out = n->foreign_in = n->foreign_out = 0;
-		n->competing_in = n->competing_out = 0;
-		n->rate_in = n->rate_out = 0;
-	}
-	TAILQ_FOREACH(sa, &sas->all, list) {
-		count_holder(nics, sa);
-		count_competitor(nics, sa);
-	}
+	n->used_in = holder.in;
+	n->used_out = holder.out;
+	n->foreign_in = holder.foreign_in;
+	n->foreign_out = holder.foreign_out;
 }
 
 static struct placement_nic *add_nic(struct nics *nics, int ifindex)
@@ -420,9 +385,10 @@ void nics_update(struct nics *nics, const struct sa_table *sas)
 	drop_missing(nics);
 	for (size_t i = 0; i < network_count(nics->network); i++)
 		update_nic(nics, network_at(nics->network, i));
-	count_sas(nics, sas);
-	for (size_t i = 0; i < nics->n; i++)
+	for (size_t i = 0; i < nics->n; i++) {
+		count_held(&nics->entries[i], sas);
 		set_tables(nics, &nics->entries[i]);
+	}
 }
 
 static bool is_named_by_rule(const struct nics *nics, const char *name)

@@ -15,6 +15,13 @@
 #include "sa/peer-moves.h"
 #include "sa/table.h"
 
+/* Bytes/s, and SAs that carry something. */
+struct nic_load {
+	uint32_t competing_in, competing_out; /* SAs that leave by it */
+	double rate_in, rate_out;             /* of these */
+	double carried;                       /* of the SAs that it holds */
+};
+
 struct placement_nic {
 	int ifindex;
 	char name[IFNAMSIZ];
@@ -27,8 +34,8 @@ struct placement_nic {
 	uint32_t used_in, used_out;         /* all SAs that it holds */
 	uint32_t foreign_in, foreign_out;   /* of these, somebody else's */
 	double foreign_reported_at;         /* s, monotonic; 0: not */
-	uint32_t competing_in, competing_out; /* SAs with traffic that leave by it */
-	double rate_in, rate_out;             /* bytes/s of these */
+	struct nic_load load;
+	struct nic_load gathered; /* placement/load.h */
 	struct trust trust;
 	uint32_t speed;  /* Mbit/s, as last known; 0: unknown */
 	bool frees_late; /* as struct nic_driver */

@@ -55,7 +55,7 @@ static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *s
 	 * so the reason stays. */
 	if (sa->hands_off == HANDS_OFF_THRESHOLDS || sa->hands_off == HANDS_OFF_TOO_LARGE)
 		return sa->hands_off;
-	return sa_facts_check_limits(facts, clock_realtime(tracker->clock));
+	return sa_facts_check_limits(facts, tracker->sampled_at_real);
 }
 
 enum hands_off tracker_check_again(struct tracker *tracker, const struct sa *sa)
@@ -73,6 +73,7 @@ enum hands_off tracker_check_again(struct tracker *tracker, const struct sa *sa)
 static void drop(struct tracker *tracker, struct sa *sa)
 {
 	tracker->callbacks->vanishes(sa, tracker->userdata);
+	tracker->n_shown -= sa->presence.generation == tracker->generation;
 	sa_table_remove(&tracker->sas, sa);
 }
 
@@ -109,10 +110,11 @@ static struct sa *add_new(struct tracker *tracker, const struct sa_facts *facts)
 	sa->add_time = facts->add_time;
 	sa->output_mark = facts->output_mark;
 	sa->unknown_attribute = facts->unknown_attribute;
-	sa->residence.ifindex = facts->offload_ifindex;
+	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex, false);
 	adopted = !tracker_owns(tracker, sa) && tracker_adopt(tracker, sa);
-	sa->residence.foreign = !tracker_owns(tracker, sa);
-	sa->residence.since = tracker_now(tracker);
+	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex,
+			       !tracker_owns(tracker, sa));
+	sa->residence.since = tracker->sampled_at;
 	sa->hands_off = find_hands_off(tracker, sa, facts);
 	tracker->callbacks->appeared(sa, facts, adopted, tracker->userdata);
 	return sa;
@@ -130,9 +132,10 @@ static void update_residence(struct tracker *tracker, struct sa *sa, const struc
 	change->moved = true;
 	change->left_ifindex = sa->residence.ifindex;
 	change->was_resident = sa_is_resident(sa);
-	sa->residence.ifindex = facts->offload_ifindex;
-	sa->residence.foreign = !tracker_owns(tracker, sa);
-	sa->residence.since = tracker_now(tracker);
+	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex, false);
+	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex,
+			       !tracker_owns(tracker, sa));
+	sa->residence.since = tracker->sampled_at;
 	/* The record is kept for some seconds: the IKE daemon may have read the SA while it was in
 	 * the NIC, and install that copy (tracker_adopt()). */
 	if (sa->residence.ifindex == 0)
@@ -182,12 +185,13 @@ static bool handle_larval(struct tracker *tracker, struct sa *sa)
 	return tracker->callbacks->missing(sa, tracker->userdata);
 }
 
-void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *told)
+void tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
 	struct sa *sa = sa_table_find(&tracker->sas, &facts.description.id);
 	enum hands_off hands_off;
-	struct tracker_change change = {};
+	struct tracker_change change = {.sampled_at = tracker->sampled_at,
+					.dumped = tracker->dumping};
 
 	resolve_direction(tracker, sa, &facts);
 	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
@@ -205,13 +209,14 @@ void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *told)
 	if (!sa)
 		return;
 
+	tracker->n_shown += sa->presence.generation != tracker->generation;
 	sa->presence.generation = tracker->generation;
 	if (tracker->dumping && sa->presence.masked == tracker->generation)
 		note_masked(tracker, sa);
 	sa->presence.deleted_by_other = false;
 	sa->presence.missing_since = 0;
 	if (facts.packets != sa->packets)
-		sa->carried_at = tracker_now(tracker);
+		sa->carried_at = tracker->sampled_at;
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
 	if (facts.offload_ifindex != sa->residence.ifindex)
@@ -223,4 +228,10 @@ void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *told)
 	change.hands_off = hands_off != sa->hands_off;
 	sa->hands_off = hands_off;
 	tracker->callbacks->sampled(sa, &facts, &change, tracker->userdata);
+}
+
+void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *facts)
+{
+	tracker_read_clock(tracker);
+	tracker_observe(tracker, facts);
 }

@@ -6,7 +6,6 @@
 #include "sa/table.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #define BUCKETS_MIN 1024
@@ -103,6 +102,7 @@ void sa_table_release(struct sa_table *table)
 	free(table->by_handle);
 	free(table->buckets);
 	free(table->packet);
+	holders_release(&table->holders);
 	*table = (struct sa_table){};
 }
 
@@ -220,6 +220,16 @@ int sa_table_set_handle(struct sa_table *table, struct sa *sa, policy_sa handle)
 	return 0;
 }
 
+void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, bool foreign)
+{
+	enum sa_direction direction = sa->description.direction;
+
+	holders_remove(&table->holders, sa->residence.ifindex, direction, sa->residence.foreign);
+	sa->residence.ifindex = ifindex;
+	sa->residence.foreign = foreign;
+	holders_add(&table->holders, ifindex, direction, foreign);
+}
+
 void sa_table_remove(struct sa_table *table, struct sa *sa)
 {
 	const struct sa_id *id = &sa->description.id;
@@ -229,12 +239,14 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 		link = &(*link)->next_in_bucket;
 	*link = sa->next_in_bucket;
 	sa_table_set_packet(table, sa, false);
+	sa_table_set_residence(table, sa, 0, false);
 	TAILQ_REMOVE(&table->all, sa, list);
 	if (sa->handle < table->n_by_handle)
 		table->by_handle[sa->handle] = NULL;
 	table->n--;
 	shadow_wipe(&sa->shadow);
 	free(sa->refusal.text);
+	free(sa->history);
 	free(sa);
 }
 
@@ -304,20 +316,4 @@ bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *
 		    (except_ifindex == 0 || other->residence.ifindex != except_ifindex))
 			return true;
 	return false;
-}
-
-/* Eight steps an octave from 1 byte/s on: 255 is 4 GB/s. */
-uint8_t history_encode(double bytes_per_second)
-{
-	double step;
-
-	if (!(bytes_per_second >= 1.0))
-		return 0;
-	step = 1.0 + 8.0 * log2(bytes_per_second);
-	return step > 255.0 ? 255 : (uint8_t)step;
-}
-
-double history_decode(uint8_t sample)
-{
-	return sample == 0 ? 0.0 : exp2((sample - 0.5) / 8.0);
 }

@@ -8,8 +8,9 @@
 #include "base/spi-hash.h"
 #include "cleanup.h"
 #include "config.h"
-#include "control-interface.h"
 #include "policy.h"
+#include "sa/history.h"
+#include "sa/holders.h"
 #include "sa/image.h"
 #include "sa/shadow.h"
 
@@ -100,8 +101,7 @@ struct sa {
 	struct sa_probation probation;
 	struct sa_refusal refusal;
 
-	/* Rates on a logarithmic scale, a byte each, a ring that `top` draws. */
-	uint8_t history[CONTROL_HISTORY_SAMPLES];
+	struct sa_history *history; /* NULL: it carried nothing in the last minute */
 
 	struct sa *next_in_bucket;
 	struct sa *next_packet; /* in its bucket of those in packet offload */
@@ -120,6 +120,7 @@ struct sa_table {
 	size_t n_by_handle;
 	struct sa_shape **shapes;
 	size_t n_shapes;
+	struct holders holders;
 	struct sa **packet; /* buckets of SAs in packet offload */
 };
 
@@ -139,6 +140,8 @@ int sa_table_add(struct sa_table *table, const struct sa_description *descriptio
 		 const struct sa_shape *shape, struct sa **ret_sa);
 int sa_table_set_handle(struct sa_table *table, struct sa *sa, policy_sa handle);
 void sa_table_remove(struct sa_table *table, struct sa *sa);
+/* Where it is now; table->holders follows. The only way to change these two. */
+void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, bool foreign);
 /* The shared copy of a shape, or NULL without memory. */
 const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape);
 
@@ -155,6 +158,3 @@ void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
  */
 bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
 				 int except_ifindex);
-
-uint8_t history_encode(double bytes_per_second);
-double history_decode(uint8_t sample);

@@ -30,6 +30,11 @@ struct tracker {
 	bool stale;
 	bool dumping;    /* a dump is being read */
 	double asked_at; /* s, monotonic: for the SAs that are being read */
+	/* The clock at the SA that is being read, or a few before it: see tracker_read_clock(). */
+	double sampled_at;        /* s, monotonic */
+	uint64_t sampled_at_real; /* s, as struct clock's realtime */
+	unsigned n_read;          /* SAs since the last dump began */
+	size_t n_shown; /* entries of the table that were read since the last dump began */
 	uint64_t generation;
 	uint64_t overruns;
 	struct sa_id masked[TRACKER_MASKED_MAX]; /* of the last dump */
@@ -39,6 +44,15 @@ struct tracker {
 static inline double tracker_now(const struct tracker *tracker)
 {
 	return clock_monotonic(tracker->clock);
+}
+
+/* Reading the clock costs as much as reading an SA: of a dump, so many share a time. */
+#define TRACKER_SAS_PER_TIME 64
+
+static inline void tracker_read_clock(struct tracker *tracker)
+{
+	tracker->sampled_at = tracker_now(tracker);
+	tracker->sampled_at_real = clock_realtime(tracker->clock);
 }
 
 /* The SA is to be read again. */
@@ -64,6 +78,10 @@ bool tracker_is_copy(const struct tracker *tracker, const struct sa *sa);
 bool tracker_adopt(struct tracker *tracker, const struct sa *sa);
 /* Handles XFRM_MSG_MIGRATE or MIGRATE_STATE of another program: SAs may have new addresses. */
 void tracker_note_migrated(struct tracker *tracker, const struct nlmsghdr *message);
+
+/* observe.c */
+/* What was read at tracker->sampled_at. */
+void tracker_observe(struct tracker *tracker, const struct sa_facts *facts);
 
 /* policies.c */
 int tracker_read_policies(struct tracker *tracker);

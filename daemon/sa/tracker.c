@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many entries that a dump did not show are read again one by one in a tick, at most. */
-#define CONFIRM_MAX 4096
-
 int tracker_new(const struct tracker_parameters *parameters, struct tracker **ret_tracker)
 {
 	_cleanup_(tracker_freep) struct tracker *tracker = calloc(1, sizeof(*tracker));
@@ -91,7 +88,9 @@ static int handle_message(const struct nlmsghdr *message, bool own, void *userda
 	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0) {
 		struct sa *sa;
 
-		tracker_handle_facts(tracker, &facts);
+		if (!tracker->dumping || tracker->n_read++ % TRACKER_SAS_PER_TIME == 0)
+			tracker_read_clock(tracker);
+		tracker_observe(tracker, &facts);
 		sa = sa_table_find(&tracker->sas, &facts.description.id);
 		if (sa && facts.hands_off != HANDS_OFF_LARVAL)
 			tracker->callbacks->read(sa, message, tracker->asked_at, tracker->userdata);
@@ -125,26 +124,23 @@ void tracker_read_again(struct tracker *tracker, const struct sa_id *ids, size_t
 	kernel_batch_release(&batch);
 }
 
+/* Asks for each entry that the dump did not show. */
 static void confirm_missing(struct tracker *tracker)
 {
+	size_t n = 0, missing = tracker->sas.n - tracker->n_shown;
 	_cleanup_free_ struct sa_id *ids = NULL;
-	size_t n = 0;
 	struct sa *sa;
 
-	TAILQ_FOREACH(sa, &tracker->sas.all, list) {
-		if (sa->presence.generation == tracker->generation ||
-		    tracker->callbacks->missing(sa, tracker->userdata))
-			continue;
-		if (!ids)
-			ids = calloc(CONFIRM_MAX, sizeof(*ids));
-		if (!ids)
-			return;
-		ids[n++] = sa->description.id;
-		if (n == CONFIRM_MAX)
-			break;
-	}
-	if (n > 0)
-		tracker_read_again(tracker, ids, n);
+	if (missing == 0)
+		return;
+	ids = calloc(missing, sizeof(*ids));
+	if (!ids)
+		return; /* the next dump finds them missing again */
+	TAILQ_FOREACH(sa, &tracker->sas.all, list)
+		if (n < missing && sa->presence.generation != tracker->generation &&
+		    !tracker->callbacks->missing(sa, tracker->userdata))
+			ids[n++] = sa->description.id;
+	tracker_read_again(tracker, ids, n);
 }
 
 static int dump(struct tracker *tracker)
@@ -159,6 +155,8 @@ static int dump(struct tracker *tracker)
 	tracker->generation++;
 	tracker->asked_at = tracker_now(tracker);
 	tracker->n_masked = 0;
+	tracker->n_read = 0;
+	tracker->n_shown = 0;
 	tracker->dumping = true;
 	r = kernel_dump(tracker->kernel, XFRM_MSG_GETSA, handle_message, tracker);
 	tracker->dumping = false;

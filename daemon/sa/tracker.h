@@ -18,8 +18,10 @@ struct tracker;
 
 /* What a sample changed in an entry. */
 struct tracker_change {
-	bool moved;       /* the SA is in another NIC now, or in software */
-	int left_ifindex; /* if moved: where it was before; 0: software */
+	double sampled_at; /* s, monotonic */
+	bool dumped;       /* by a dump of all SAs */
+	bool moved;        /* the SA is in another NIC now, or in software */
+	int left_ifindex;  /* if moved: where it was before; 0: software */
 	bool was_resident;
 	bool hands_off; /* the reason changed */
 };

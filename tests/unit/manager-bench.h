@@ -137,8 +137,34 @@ static inline void open_bench(struct bench *b)
 	open_bench_with(b, rules);
 }
 
+/* What is counted with every change is what there is. */
+static void check_sums(struct bench *b)
+{
+	const struct sa_table *sas = b->manager->sas;
+	struct holders counted = {};
+	size_t n_shown = 0;
+	const struct sa *sa;
+
+	TAILQ_FOREACH(sa, &sas->all, list) {
+		holders_add(&counted, sa->residence.ifindex, sa->description.direction,
+			    sa->residence.foreign);
+		n_shown += sa->presence.generation == b->manager->tracker->generation;
+	}
+	assert_int_equal(counted.n_held, sas->holders.n_held);
+	assert_int_equal(counted.n, sas->holders.n);
+	for (size_t i = 0; i < counted.n; i++) {
+		struct holder holder = holders_get(&sas->holders, counted.entries[i].ifindex);
+
+		assert_memory_equal(&holder, &counted.entries[i], sizeof(holder));
+	}
+	holders_release(&counted);
+	assert_int_equal(n_shown, b->manager->tracker->n_shown);
+}
+
 static void close_bench(struct bench *b)
 {
+	if (b->manager)
+		check_sums(b);
 	manager_free(b->manager);
 	ownership_free(b->ownership);
 	journal_free(b->journal);

@@ -214,7 +214,7 @@ static void open_executor(void)
 
 		assert_int_equal(sa_table_add(&fixture.sas, &description, &shape, &sa), 0);
 		assert_int_equal(sa_table_set_handle(&fixture.sas, sa, i), 0);
-		sa->residence.ifindex = 7;
+		sa_table_set_residence(&fixture.sas, sa, 7, false);
 	}
 	assert_int_equal(executor_new(&parameters, &fixture.executor), 0);
 }
@@ -383,12 +383,12 @@ static void test_made_anew(void **state)
 
 	(void)state;
 	open_executor();
-	sa_table_by_handle(&fixture.sas, 2)->residence.foreign = true;
+	sa_table_set_residence(&fixture.sas, sa_table_by_handle(&fixture.sas, 2), 7, true);
 	assert_int_equal(executor_make_anew(fixture.executor, ids, 4), 0);
 	check_told("guard 0 77 2 4; policies; anew 0 to 7; done; anew 4 to 7; done; unguard; ");
 
 	/* A loss ends it. */
-	sa_table_by_handle(&fixture.sas, 2)->residence.foreign = false;
+	sa_table_set_residence(&fixture.sas, sa_table_by_handle(&fixture.sas, 2), 7, false);
 	fixture.results[fixture.n_moves] = MOVE_RESULT_LOST;
 	assert_int_equal(executor_make_anew(fixture.executor, ids, 4), 0);
 	check_told("guard 0 77 2 4; policies; anew 0 to 7; lost; unguard; ");

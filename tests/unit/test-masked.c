@@ -260,7 +260,7 @@ static void test_when(void **state)
 			m->tracker->masked[0].spi++;
 		if (i == INBOUND)
 			entry(&b, belief)->description.direction = SA_DIRECTION_IN;
-		entry(&b, belief)->residence.foreign = i == FOREIGN;
+		sa_table_set_residence(m->sas, entry(&b, belief), NIC, i == FOREIGN);
 		manager_unmask(m);
 		assert_int_equal(fake_kernel_count(b.fake, true), i != NOW);
 		if (i == NOW) {
@@ -286,10 +286,10 @@ static void test_not_ours(void **state)
 	belief = open_masked(&b);
 	ids[0] = ids[1] = fake_belief_id(belief);
 	ids[0].spi++;
-	entry(&b, belief)->residence.foreign = true;
+	sa_table_set_residence(b.manager->sas, entry(&b, belief), NIC, true);
 	assert_int_equal(executor_make_anew(b.manager->executor, ids, 2), 0);
 	assert_int_equal(fake_kernel_count(b.fake, true), 1);
-	entry(&b, belief)->residence.foreign = false;
+	sa_table_set_residence(b.manager->sas, entry(&b, belief), NIC, false);
 	assert_int_equal(executor_make_anew(b.manager->executor, ids, 2), 0);
 	check_alone(&b, belief, NIC);
 	close_bench(&b);

@@ -662,7 +662,7 @@ static void test_unreadable(void **state)
 	close_bench(&b);
 }
 
-/* No dump confirms more than so many. */
+/* However many a dump did not show, they are gone after it. */
 static void test_very_many_missing(void **state)
 {
 	static struct fake_belief *beliefs[4096 + 2];
@@ -678,8 +678,6 @@ static void test_very_many_missing(void **state)
 	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
 	fake_kernel_overrun(b.fake);
-	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(b.manager->sas->n, 2);
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(b.manager->sas->n, 1);
 	close_bench(&b);
@@ -1089,8 +1087,7 @@ static void test_history(void **state)
 	assert_true(b.manager->samples >= samples + 9 && b.manager->samples <= samples + 10);
 	sa = entry(&b, belief);
 	for (uint64_t i = samples + 2; i <= b.manager->samples; i++)
-		assert_true(fabs(history_decode(sa->history[i % CONTROL_HISTORY_SAMPLES]) / 2.5e6 -
-				 1) < 0.2);
+		assert_true(fabs(sa_history_get(sa->history, i) / 2.5e6 - 1) < 0.2);
 	close_bench(&b);
 }
 

@@ -335,7 +335,7 @@ static void test_packet_partners(void **state)
 	assert_false(sa_table_has_packet_partner(table, sa, 0)); /* not its own */
 	assert_true(sa_table_has_packet_partner(table, same, 0));
 	assert_true(sa_table_has_packet_partner(table, mirror, 0));
-	sa->residence.ifindex = 7;
+	sa_table_set_residence(table, sa, 7, false);
 	assert_true(sa_table_has_packet_partner(table, same, 0));
 	assert_true(sa_table_has_packet_partner(table, same, 8));
 	assert_false(sa_table_has_packet_partner(table, same, 7));

@@ -89,12 +89,12 @@ static void test_left(void **state)
 		manager_begin_probation(b.manager, sa, &facts);
 		b.now += 1;
 		facts.integrity_failures = facts.replayed = 100;
-		sa->residence.ifindex = left_for[i];
+		sa_table_set_residence(b.manager->sas, sa, left_for[i], false);
 		manager_tracker_callbacks.sampled(sa, &facts, &change, b.manager);
 		assert_true(sa->probation.until == 0);
 		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
-		sa->residence.ifindex = NIC;
+		sa_table_set_residence(b.manager->sas, sa, NIC, false);
 		close_bench(&b);
 	}
 }
@@ -119,13 +119,13 @@ static void test_faults_of_nobody(void **state)
 		sa = open_with_sa(&b, false);
 		handle = sa->handle;
 		manager_begin_probation(b.manager, sa, &facts);
-		sa->residence.ifindex = cases[i].ifindex;
+		sa_table_set_residence(b.manager->sas, sa, cases[i].ifindex, false);
 		sa->handle = cases[i].no_handle ? POLICY_NONE : handle;
 		facts.integrity_failures += 5;
 		manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(told(&b, "integrity-failures"), cases[i].told);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].strikes);
-		sa->residence.ifindex = NIC;
+		sa_table_set_residence(b.manager->sas, sa, NIC, false);
 		sa->handle = handle;
 		close_bench(&b);
 	}
@@ -304,13 +304,13 @@ static void test_evictions_that_wait(void **state)
 		sa = open_with_sa(&b, cases[i].inbound);
 		nic_of(&b)->frees_late = cases[i].frees_late;
 		b.manager->config->interval = cases[i].interval;
-		sa->residence.ifindex = cases[i].ifindex;
+		sa_table_set_residence(b.manager->sas, sa, cases[i].ifindex, false);
 		b.now = 1000;
 		sa->carried_at = b.now - cases[i].quiet;
 		if (late_is_to_wait(b.manager->nics, sa, &planned, b.manager->config->interval,
 				    manager_now(b.manager)) != cases[i].waits)
 			fail_msg("%s", cases[i].text);
-		sa->residence.ifindex = NIC;
+		sa_table_set_residence(b.manager->sas, sa, NIC, false);
 		close_bench(&b);
 	}
 }
