@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which scenarios there are: all faults, all events at all steps, and all pairs of them. */
+/* Enumerates the scenarios: all faults, all events at all steps, and all pairs of them. */
 #include "explore.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* What the kernel might say: its own (xfrm_user.c, xfrm_state.c), drivers' (kernel-facts 5), those
- * of LSMs, memory and netlink; 512 is ERESTARTSYS, which xfrm_alloc_spi() lets out. */
+/* Errors that the kernel can return: its own (xfrm_user.c, xfrm_state.c), those of drivers, of
+ * LSMs, of memory and of netlink. 512 is ERESTARTSYS, which xfrm_alloc_spi() passes to user
+ * space. */
 static const int refusals[] = {-ENOMEM, -ENOBUFS, -EINVAL, -ESRCH,  -EEXIST,     -ENOENT,
 			       -EPERM,  -EACCES,  -EBUSY,  -ENOSPC, -EAGAIN,     -ENODEV,
 			       -ENOSYS, -EIO,     -EINTR,  -ERANGE, -EOPNOTSUPP, -512};
-/* In pairs with events, those that the migrator tells apart, and one that it does not. ESRCH is
- * last: said twice of an SA that exists, it is no fault that a kernel could have. */
+/* In pairs with events only the errors that the migrator distinguishes, and one that it does not.
+ * ESRCH is last: no kernel returns it twice for an SA that exists. */
 static const int main_refusals[] = {-ENOMEM, -EEXIST, -EINVAL, -ESRCH};
 static const int send_errors[] = {-ENOBUFS, -ENOMEM, -EPERM, -EIO};
 static const int receive_errors[] = {-ENOBUFS, -ETIMEDOUT, -EIO};
 
-/* An event that cannot happen at a step happens at the next one: steps in between are left out,
- * which would be the same scenario again. */
-#define STEPS_MAX 64 /* none has so many; the loops end where nothing happens any more */
+/* An event that cannot happen at a step happens at the next possible one. The steps in between
+ * would give the same scenario, so they are skipped. */
+#define STEPS_MAX 64 /* more than any scenario has; loops end where no event can happen */
 
 static bool run(struct explore *explore, const struct explore_scenario *s,
 		struct explore_outcome *outcome)
@@ -27,7 +28,7 @@ static bool run(struct explore *explore, const struct explore_scenario *s,
 	return explore->limit == 0 || explore->wrong < explore->limit;
 }
 
-/* Calls `f` for each fault that strikes. */
+/* Calls `f` for each fault that takes effect. */
 struct each_fault {
 	struct explore *explore;
 	struct explore_scenario scenario;
@@ -141,7 +142,7 @@ static bool all_pairs_of_events(struct explore *explore, const struct explore_sc
 	return true;
 }
 
-/* The daemon dies at every step; while it is dead, anything may happen. */
+/* The daemon dies at every step; each event is tried while it is dead. */
 static bool all_kills(struct explore *explore, const struct explore_scenario *scenario)
 {
 	struct explore_scenario s = *scenario;
@@ -161,7 +162,7 @@ static bool all_kills(struct explore *explore, const struct explore_scenario *sc
 	return true;
 }
 
-/* The event, and at every step after it the other one. */
+/* `first`, and at every step after it `second`. */
 static bool all_after(struct explore *explore, const struct explore_scenario *scenario,
 		      enum explore_event first, enum explore_event second)
 {
@@ -215,7 +216,7 @@ bool explore_world(struct explore *explore, const struct explore_world *world, b
 	faults.scenario = busy;
 	if (!all_faults(&faults, true))
 		return false;
-	/* A packet that meets no larval SA, and one that comes when ours was deleted. */
+	/* Packets before our larval SA exists, and after it was deleted. */
 	if (world->names_spi && !all_after(explore, &quiet, EVENT_DELETE, EVENT_PACKETS))
 		return false;
 	if (!thorough)

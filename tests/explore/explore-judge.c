@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What must hold after a scenario, and what is known to be beyond the construction. */
+/* Checks after a scenario, and the known limits of the migrator. */
 #include "explore-run.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ static void complain(struct run *run, const char *what)
 		(void)fprintf(run->text, "%s\n", what);
 }
 
-/* Whether the result tells the truth about the SA, as far as nobody else had a hand in it. */
+/* Whether the result is true, in scenarios where only the daemon changed the SA. */
 static void judge_result(struct run *run)
 {
 	const struct explore_scenario *s = run->scenario;
@@ -21,23 +21,23 @@ static void judge_result(struct run *run)
 		     s->first.event == EVENT_LOOKUP || s->first.event == EVENT_SECOND;
 
 	if (run->outcome->result == MOVE_RESULT_SILENT && s->world->answer != ANSWER_SILENT)
-		complain(run, "blames a driver that took it");
+		complain(run, "blames a driver that accepted it");
 	if (!alone || s->second.event != EVENT_NONE)
 		return;
 	switch (run->outcome->result) {
 	case MOVE_RESULT_DONE:
-		/* Acknowledged is all that is known if nobody can look. */
+		/* If the SA cannot be read back, the acknowledgement is the only evidence. */
 		if (view.ifindex != (s->world->evict ? 0 : EXPLORE_NIC) && s->fault.count <= 1)
-			complain(run, "told to be done, but it is not");
+			complain(run, "reported as done, but it is not");
 		break;
 	case MOVE_RESULT_REFUSED:
 	case MOVE_RESULT_SILENT:
 		if (view.ifindex != 0)
-			complain(run, "told to be in software, but it is not");
+			complain(run, "reported as in software, but it is not");
 		break;
 	case MOVE_RESULT_GONE:
 		if (s->fault.kind != FAKE_FAULT_REFUSE || s->fault.error != -ESRCH)
-			complain(run, "told to be gone, but nobody deleted it");
+			complain(run, "reported as gone, but nobody deleted it");
 		break;
 	case MOVE_RESULT_HANDS_OFF:
 		complain(run, "refused to move it");
@@ -47,7 +47,7 @@ static void judge_result(struct run *run)
 		break;
 	case MOVE_RESULT_FAILED:
 		if (s->fault.kind == FAKE_FAULT_NONE && s->world->spi == SPI_UNIQUE)
-			complain(run, "failed, though nothing was amiss");
+			complain(run, "failed without a fault");
 		break;
 	case MOVE_RESULT_ELSEWHERE:
 	case MOVE_RESULT_NONE:
@@ -67,8 +67,8 @@ static bool slot_is_used(const struct run *run)
 	return true;
 }
 
-/* Where nothing is unknown, no sequence number is skipped either: that costs sequence space, and
- * with ESN the NIC may lose count. */
+/* If the daemon knows the exact state, it must not skip sequence numbers: that uses up sequence
+ * space, and with ESN the NIC may lose the high half. */
 static bool skips_numbers(const struct run *run)
 {
 	const struct explore_scenario *s = run->scenario;
@@ -98,7 +98,7 @@ static unsigned check_flags(const struct run *run, unsigned allowed)
 	};
 	unsigned flags = 0;
 
-	/* From an old image, if the exact one was lost on the way or with the daemon. */
+	/* The image is old if the exact one was lost by the fault or with the daemon. */
 	if (run->scenario->fault.kind != FAKE_FAULT_NONE || (run->outcome->killed && !run->noted))
 		flags |= FAKE_CHECK_COUNTERS_MAY_DIFFER;
 	for (size_t i = 0; i < ELEMENTSOF(flags_of); i++)
@@ -107,7 +107,8 @@ static unsigned check_flags(const struct run *run, unsigned allowed)
 	return flags;
 }
 
-/* Counts, and if there is a text, tells what is wrong that is not allowed. */
+/* Counts the violations that `allowed` does not cover, and writes them to `text` if there is
+ * one. */
 static unsigned check(struct run *run, size_t in_use, unsigned allowed, FILE *text)
 {
 	struct explore_outcome *o = run->outcome;
@@ -129,8 +130,8 @@ static unsigned check(struct run *run, size_t in_use, unsigned allowed, FILE *te
 	return o->wrong;
 }
 
-/* The one limit that is enough, or one of several small ones that are enough together; else the
- * first beyond which the SA may be lost. */
+/* Finds the one limit that explains the violations, or one of several small ones that do so
+ * together; else the first limit beyond which the SA may be lost. */
 static void find_excuse(struct run *run, size_t in_use, FILE *report)
 {
 	struct explore_outcome *o = run->outcome;

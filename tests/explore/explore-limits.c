@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the construction cannot do, known and accepted: when, and what may be wrong then. */
+/* The known and accepted limits of the migrator: the condition of each, and what may be wrong
+ * then. */
 #include "explore-run.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@ static bool refuses(const struct run *run, uint16_t type)
 	       fake_kernel_message_type(run->fake, fault->message) == type;
 }
 
-/* A kernel that works does not say this: no such SA, of one that it has. */
+/* No working kernel does this: it returns "no such SA" for an SA that exists. */
 bool explore_is_implausible(const struct run *run)
 {
 	const struct fake_fault *fault = &run->scenario->fault;
@@ -22,7 +23,7 @@ bool explore_is_implausible(const struct run *run)
 		refuses(run, XFRM_MSG_DELSA));
 }
 
-/* Answers do not arrive. */
+/* Whether answers are lost. */
 static bool is_blind(const struct run *run)
 {
 	return run->outcome->killed || run->scenario->fault.kind == FAKE_FAULT_RECEIVE ||
@@ -74,13 +75,13 @@ static bool elsewhere(const struct run *run)
 	return (run->outcome->killed && !run->stored) || run->scenario->fault.count > 1;
 }
 
-/* Our UPDSA met what the IKE daemon had made, and nobody could see that. */
+/* Our UPDSA hit an SA of the IKE daemon, and the GETSA that would show that failed. */
 static bool not_undone(const struct run *run)
 {
 	return run->renewed && (is_blind(run) || refuses(run, XFRM_MSG_GETSA));
 }
 
-/* ---- The SA may be lost, with all that the IKE daemon then meets ---- */
+/* ---- The SA may be lost, with all consequences for the IKE daemon ---- */
 
 static bool link_down(const struct run *run)
 {
@@ -89,7 +90,7 @@ static bool link_down(const struct run *run)
 
 static bool no_larval(const struct run *run)
 {
-	/* The enumeration has no events there. */
+	/* In these worlds the scenarios with such a fault have no events. */
 	if (run->scenario->world->spi == SPI_SHARED_REFUSED && is_blind(run))
 		return true;
 	return (run->outcome->killed || run->deleted_away || fake_ike_errors(run->fake) > 0) &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Mutations: what the migrator would do if a line of it were wrong, made by changing its messages
- * on their way to the kernel. The exploration must notice each of them.
+ * Mutations: they change the migrator's messages on the way to the kernel, as a wrong line in the
+ * migrator would. The exploration must notice each of them.
  */
 #include "explore-run.h"
 #include "xfrm/compat.h"
@@ -43,7 +43,7 @@ static struct nlattr *find(struct nlmsghdr *message, uint16_t type)
 	return NULL;
 }
 
-/* XFRMA_PAD is ignored by all. */
+/* XFRMA_PAD is ignored everywhere. */
 static void drop(struct nlmsghdr *message, uint16_t type)
 {
 	struct nlattr *attribute = find(message, type);
@@ -83,7 +83,7 @@ static bool reset_replay(struct nlmsghdr *message, void *userdata)
 	(void)userdata;
 	if (makes_sa(message)) {
 		zero(message, XFRMA_REPLAY_VAL, 0);
-		/* Behind bmp_len: oseq, seq, oseq_hi, seq_hi; the window stays. */
+		/* After bmp_len: oseq, seq, oseq_hi, seq_hi; the window stays. */
 		struct nlattr *attribute = find(message, XFRMA_REPLAY_ESN_VAL);
 
 		if (attribute)
@@ -121,7 +121,7 @@ static bool zero_key(struct nlmsghdr *message, void *userdata)
 	return true;
 }
 
-/* The SA is put back in the NIC or not at all. */
+/* The SA is installed in the NIC or not at all. */
 static bool no_software(struct nlmsghdr *message, void *userdata)
 {
 	(void)userdata;
@@ -134,7 +134,7 @@ static bool no_larval(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_ALLOCSPI;
 }
 
-/* As the two-step without a larval SA does it: what the IKE daemon deleted comes back. */
+/* Like DELSA and NEWSA without a larval SA: an SA that the IKE daemon deleted comes back. */
 static bool no_larval_but_add(struct nlmsghdr *message, void *userdata)
 {
 	(void)userdata;
@@ -143,7 +143,7 @@ static bool no_larval_but_add(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_ALLOCSPI;
 }
 
-/* As the ALLOCSPI behind the DELSA alone does it: a packet in between finds nothing. */
+/* Like a move with only the ALLOCSPI after the DELSA: a packet in between finds no SA. */
 static bool no_guard(struct nlmsghdr *message, void *userdata)
 {
 	const struct xfrm_userspi_info *info = NLMSG_DATA(message);
@@ -152,7 +152,7 @@ static bool no_guard(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_ALLOCSPI || info->min == info->max;
 }
 
-/* With the SA's own reqid: another one differs in bit 0 and in bit 30. */
+/* With the SA's own reqid: the other reqid differs in bit 0 and in bit 30. */
 static bool larval_in_the_way(struct nlmsghdr *message, void *userdata)
 {
 	struct xfrm_userspi_info *info = NLMSG_DATA(message);
@@ -169,7 +169,7 @@ static bool no_advance(struct nlmsghdr *message, void *userdata)
 	return message->nlmsg_type != XFRM_MSG_NEWAE;
 }
 
-/* Without the jump that stands for what was sent since the SA was read. */
+/* Without the increase for the packets that were sent since the SA was read. */
 static bool forget_jump(struct nlmsghdr *message, void *userdata)
 {
 	struct nlattr *attribute = makes_sa(message) ? find(message, XFRMA_REPLAY_VAL) : NULL;
@@ -212,7 +212,7 @@ static bool deletes_guard(const struct nlmsghdr *message)
 	return message->nlmsg_type == XFRM_MSG_DELSA && ntohl(id->spi) <= 255;
 }
 
-/* Each of these leaves out what cleans up, only where something else went wrong as well. */
+/* Each of these leaves out a clean-up, only after something else failed as well. */
 
 static bool no_cleaning_after_two_failures(struct nlmsghdr *message, void *userdata)
 {
@@ -244,7 +244,7 @@ static bool no_sweep_after_failure(struct nlmsghdr *message, void *userdata)
 	       !deletes_guard(message);
 }
 
-/* Another reqid than its own, and an SPI that is reserved. */
+/* A reqid other than its own, and a reserved SPI. */
 static bool leave_nameless(struct nlmsghdr *message, void *userdata)
 {
 	const struct run *run = userdata;
@@ -255,7 +255,7 @@ static bool leave_nameless(struct nlmsghdr *message, void *userdata)
 	       !(info->info.reqid & 0x40000000);
 }
 
-/* The IKE daemon had deleted the larval SA, and our UPDSA met that of a packet. */
+/* The IKE daemon had deleted our larval SA, and our UPDSA hit that of a packet. */
 static bool keep_what_was_deleted(struct nlmsghdr *message, void *userdata)
 {
 	const struct run *run = userdata;

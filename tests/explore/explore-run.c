@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One scenario: sets up the world, moves the SA, disturbs, and recovers. */
+/* Runs one scenario: sets up the world, moves the SA, causes the events and faults, and
+ * recovers. */
 #include "explore-run.h"
 
 #include <errno.h>
@@ -7,7 +8,8 @@
 
 /* Longer than net.core.xfrm_acq_expires. */
 #define LATE_SECONDS 40
-/* Calls of migrator_restore() in which a kernel without faults must have put the SA back. */
+/* A kernel without faults must have put the SA back within this many calls of
+ * migrator_restore(). */
 #define RESTORES_MAX 3
 
 /* ---- Events ---- */
@@ -23,7 +25,7 @@ static void packets(struct run *run, unsigned n)
 	}
 	for (unsigned i = 0; i < n; i++)
 		(void)fake_kernel_receive_next(run->fake, run->belief, 100);
-	/* An attacker repeats what went before. */
+	/* An attacker replays earlier packets. */
 	last = fake_kernel_last_sequence(run->fake, run->belief);
 	for (uint64_t i = 0; i < 4 && i < last; i++)
 		(void)fake_kernel_receive(run->fake, run->belief, last - i, 100);
@@ -166,8 +168,8 @@ static bool loses_window(const struct explore_scenario *s)
 	       s->fault.kind == FAKE_FAULT_RECEIVE || has_event(s, EVENT_KILL);
 }
 
-/* What the daemon can know of the exact state: it is in the notification, which the daemon has as
- * soon as the exchange in which it deletes the SA is over. */
+/* The daemon knows the exact state from the notification. It has that as soon as the exchange that
+ * deletes the SA is over. */
 static void track(struct run *run, enum fake_moment moment)
 {
 	bool exists = fake_kernel_view(run->fake, run->belief).exists;
@@ -181,7 +183,7 @@ static void track(struct run *run, enum fake_moment moment)
 		fake_kernel_tolerate_replays(run->fake, run->belief, UINT64_MAX);
 		run->read = false;
 	} else if (exists && !run->read && loses_window(run->scenario)) {
-		/* It is read now: what is accepted from here on, only the notification tells. */
+		/* The SA is read now. Packets accepted from now on are only in the notification. */
 		fake_kernel_tolerate_replays(run->fake, run->belief, last);
 		run->read = true;
 	}
@@ -280,10 +282,10 @@ static struct kernel *open_kernel(struct run *run)
 
 /* ---- The daemon ---- */
 
-/* As the manager does: it tries again while the SA could not be put back. */
+/* Like the manager, tries again until the SA is back. */
 static void restore(struct run *run, struct migrator *migrator, struct move *move)
 {
-	/* Later, what was the matter has passed. */
+	/* By then the fault is over. */
 	fake_kernel_set_fault(run->fake, &(struct fake_fault){});
 	while (move->result == MOVE_RESULT_LOST && !run->killed &&
 	       run->outcome->restores < RESTORES_MAX) {
@@ -292,7 +294,7 @@ static void restore(struct run *run, struct migrator *migrator, struct move *mov
 	}
 }
 
-/* The manager takes back what landed on a NIC that it did not ask for. */
+/* The manager moves back an SA that the kernel put into another NIC than requested. */
 static void take_back(struct run *run, struct migrator *migrator, struct move *move)
 {
 	struct move back = {
@@ -339,7 +341,7 @@ static void first_life(struct run *run)
 		run->outcome->result = move.result;
 		take_back(run, migrator, &move);
 	}
-	/* What a dead daemon still has in its memory does not count. */
+	/* The memory of a dead daemon does not count. */
 	sa_image_wipe(&move.image);
 	sa_image_wipe(&lost.image);
 }
@@ -432,7 +434,7 @@ void explore_run(struct explore *explore, const struct explore_scenario *scenari
 	if (!explore->report ||
 	    (ret_outcome->wrong == 0 && (!explore->excused || ret_outcome->limit == LIMIT_NONE)))
 		return;
-	/* Once more, to tell: the same happens. */
+	/* Runs the scenario again for the report; the run is deterministic. */
 	explore_describe(explore->report, scenario, ret_outcome);
 	run_once(explore, scenario, explore->report, ret_outcome);
 	(void)fputc('\n', explore->report);

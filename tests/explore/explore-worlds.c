@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The worlds: every kind of SA, promoted with every answer of a NIC, and evicted. */
+/* The worlds: every kind of SA, promoted with every possible answer of a NIC, and evicted. */
 #include "explore.h"
 
 static const struct {
@@ -37,7 +37,7 @@ static const struct {
 static const struct {
 	enum explore_spi spi;
 	enum fake_migrate_state migrate_state;
-	bool names_spi; /* of outbound policies */
+	bool names_spi; /* templates of outbound policies */
 } kernels[] = {
 	{SPI_UNIQUE, FAKE_MIGRATE_ABSENT, false},
 	{SPI_UNIQUE, FAKE_MIGRATE_ABSENT, true},
@@ -51,7 +51,7 @@ static const struct {
 
 const struct explore_world *explore_worlds(size_t *ret_n)
 {
-	static struct explore_world worlds[WORLDS_MAX]; /* filled in once, the same each time */
+	static struct explore_world worlds[WORLDS_MAX]; /* filled in once, always the same */
 	size_t n = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(shapes); i++)

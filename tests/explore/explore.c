@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * explore [--quick | --all] [--first] [--report] [--world=TEXT] [--event=NAME] [--second=NAME]:
- * runs all scenarios, prints how many and what came of them, then runs each mutation until it is
- * noticed. Fails if a scenario goes wrong or a mutation goes unnoticed. --first ends with the first
- * scenario that goes wrong, and leaves out the mutations: for tools/mutate and sanitizers. --world
- * runs the worlds whose name has TEXT in it, --event and --second the pairs of these events, as
- * --report names them, and both leave out the mutations.
+ * runs all scenarios, prints their number and their results, then runs each mutation until it is
+ * noticed. Fails if a scenario fails or a mutation is not noticed. --first stops at the first
+ * scenario that fails, without the mutations: for tools/mutate and sanitizers. --world runs the
+ * worlds whose name contains TEXT. --event and --second run the pairs of these events, with the
+ * names that --report prints. All three leave out the mutations.
  */
 #include "explore.h"
 
@@ -19,9 +19,9 @@ enum thoroughness {
 	ALL_PAIRS,
 };
 
-/* Faults with events, and pairs of events, take a hundred times as many scenarios: by default in
- * the worlds that differ in what the migrator does. Pairs where templates name the SPI are for
- * --all. */
+/* Faults with events, and pairs of events, give a hundred times as many scenarios. So by default
+ * they run only in the worlds that differ in what the migrator does. Pairs in worlds whose
+ * templates name the SPI run only with --all. */
 static bool is_typical(const struct explore_world *world)
 {
 	return world->spi == SPI_UNIQUE && world->migrate_state == FAKE_MIGRATE_ABSENT &&

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * explore-manager [--quick | --all | --pairs] [--report | --trace] [--causes] [--first] [--world=N]
- * [--life=...]: runs all lives, prints how many and what came of them. Fails if one goes wrong.
- * --first stops at that one; --trace also prints what the daemon sent in it. --causes counts those
- * that go wrong by what was done and what was wrong. --life repeats one, as --report printed it.
+ * [--life=...]: runs all lives, prints their number and their results. Fails if one fails. --first
+ * stops at the first that fails; --trace also prints the messages that the daemon sent in it.
+ * --causes counts the failed lives by scenario and violation. --life repeats one, with the numbers
+ * that --report printed.
  */
 #include "life.h"
 #include "report/journal.h"
@@ -34,7 +35,7 @@ struct options {
 
 #define LIFE_NUMBERS 9
 
-/* As life_describe() writes it. */
+/* The format is that of life_describe(). */
 static int parse_life(const char *text, struct life_scenario *s)
 {
 	long n[LIFE_NUMBERS];
@@ -129,7 +130,7 @@ int main(int argc, char **argv)
 	_cleanup_(secret_arena_freep) struct secret_arena *arena = NULL;
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
 	struct life_explorer explorer = {};
-	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* a disk is slow */
+	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* faster than a disk */
 	struct options options = {.thoroughness = LIFE_USUAL, .world = -1};
 	int r;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What was done to a life, and how many went wrong of it in which way. */
+/* Describes the scenario of a life, and counts the failed lives by scenario and violation. */
 #include "life.h"
 
 #include <ctype.h>
@@ -47,7 +47,7 @@ void life_describe(FILE *report, const struct life_scenario *s)
 	(void)fputc('\n', report);
 }
 
-/* Numbers as "#". */
+/* Writes numbers as "#". */
 static void write_without_numbers(FILE *out, const char *line, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -90,7 +90,7 @@ void life_causes_add(struct life_explorer *explorer, const struct life_scenario 
 	for (const char *line = told; *line;) {
 		size_t length = strcspn(line, "\n");
 
-		if (*line != ' ') { /* that is a trace */
+		if (*line != ' ') { /* a line of the trace */
 			(void)fputs("\n\t", out);
 			write_without_numbers(out, line, length);
 		}

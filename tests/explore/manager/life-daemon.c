@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon of a life: its network, its event loop, its death and its return. */
+/* The daemon of a life: its network, its event loop, its death and its restart. */
 #include "config-of.h"
 #include "life.h"
 #include "report/journal.h"
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More turns without time passing than any honest work takes. */
+/* More turns without time passing than correct work takes. */
 #define TURNS_MAX 10000
-/* So often the kernel lets go of SAs that were deleted, and a NIC that frees late of them. */
+/* The interval in which the kernel frees deleted SAs, and a NIC that frees late frees them. */
 #define GARBAGE_SECONDS 4
 
 static const char rules[] = "mode: enforce\n"
@@ -57,7 +57,7 @@ static void open_network(struct life *life)
 	fake_network_init(&life->network, &life->nic, !life->nic_removed);
 }
 
-/* ---- Messages of the link, and what it does, at their time ---- */
+/* ---- Messages and effects of the link, each at its time ---- */
 
 enum link_kind {
 	LINK_DOWN,
@@ -65,7 +65,7 @@ enum link_kind {
 	LINK_GONE,
 	LINK_RESYNCED,
 	LINK_FLUSH, /* the kernel deletes the SAs */
-	NO_MEMORY,  /* ... and cannot do what it is asked for next */
+	NO_MEMORY,  /* ... and has no memory for the next request */
 	RELOAD_TRUSTED,
 	RELOAD_UNTRUSTED,
 };
@@ -91,7 +91,7 @@ void life_link(struct life *life, double in_seconds, bool up)
 	queue_message(life, in_seconds, up ? LINK_UP : LINK_DOWN);
 }
 
-/* Of a NIC that is unregistered, nothing is heard any more. */
+/* There are no messages about a NIC that is unregistered. */
 void life_remove_nic(struct life *life, double in_seconds)
 {
 	life->nic_gone = true;
@@ -133,7 +133,7 @@ void life_lose_window(struct life *life)
 			fake_kernel_tolerate_replays(life->fake, life->latest[i], life->dumped[i]);
 }
 
-/* A daemon that is dead hears nothing; the next one finds the link as it is then. */
+/* A dead daemon gets no message; the next one reads the state of the link when it starts. */
 static void deliver(struct life *life, enum link_kind kind)
 {
 	bool up = kind == LINK_UP;
@@ -189,7 +189,7 @@ static double next_message(const struct life *life)
 	return next;
 }
 
-/* One that is due, the earliest and the oldest first. */
+/* Delivers one due message, the earliest first, then the oldest. */
 static bool deliver_next(struct life *life)
 {
 	double next = next_message(life);
@@ -209,7 +209,7 @@ static bool deliver_next(struct life *life)
 	return true;
 }
 
-/* ---- Birth and death ---- */
+/* ---- Start and death ---- */
 
 static double read_monotonic(void *userdata)
 {
@@ -242,7 +242,7 @@ void life_start(struct life *life)
 	environment.ownership = life->ownership;
 	if (manager_new(&environment, make_config(life, life->trusted), &life->manager) < 0)
 		abort();
-	/* systemd would start it again. */
+	/* As systemd would, starts it again. */
 	if (manager_start(life->manager) < 0 && !life->killed)
 		life_kill(life, 0.25);
 }
@@ -283,8 +283,8 @@ static void bring_back_ownership(struct life *life)
 	(void)fclose(file);
 }
 
-/* SIGKILL. The daemon's functions still return, which changes nothing any more: its sockets are
- * dead, and what outlives it is kept as it is now. */
+/* SIGKILL. The daemon's functions still return, but that has no effect any more: its sockets are
+ * dead, and the files and memory that outlive it are saved as they are now. */
 void life_kill(struct life *life, double dead_seconds)
 {
 	struct life_explorer *explorer = life->explorer;
@@ -295,7 +295,8 @@ void life_kill(struct life *life, double dead_seconds)
 	life->back_at = life->now + dead_seconds;
 	fake_kernel_kill(life->fake);
 	life->rescued = rescue_load(explorer->rescue, explorer->arena, &life->image, &life->target);
-	/* Its next start hears nothing of a move that was done with but for its larval SA. */
+	/* The rescue slot is empty, so the next start does not know of a finished move whose larval
+	 * SA is left. */
 	if (life->rescued == -ENOENT)
 		life->nameless = fake_kernel_nameless_larvals(life->fake);
 	if (life->rescued == 0) {
@@ -323,7 +324,7 @@ static void bury(struct life *life)
 
 static void come_back(struct life *life)
 {
-	/* It cannot know what became of its SA, if a packet's larval SA has the place. */
+	/* If a packet's larval SA has the place, the daemon cannot know what happened to the SA. */
 	if (life->first)
 		life->unknown_life |= fake_kernel_view(life->fake, life->first).acquired;
 	life->killed = false;
@@ -336,7 +337,7 @@ void life_stand_still(struct life *life, double seconds)
 {
 	int64_t whole;
 
-	/* No packet takes so long to find its SA, or to be decrypted. */
+	/* No lookup and no decryption of a packet takes that long. */
 	if (seconds > 0) {
 		if (!life->killed)
 			life_judge_moves(life);
@@ -352,8 +353,9 @@ void life_stand_still(struct life *life, double seconds)
 	life->seconds = whole;
 }
 
-/* How long not all SAs were there: deleted with their NIC, or behind the larval SA of a packet.
- * Between the steps of the IKE daemon's update_sa() it is away by itself. */
+/* Measures how long not all SAs exist: they are deleted with their NIC, or behind the larval SA of
+ * a packet. Between the steps of the IKE daemon's update_sa() the absence is the IKE daemon's own
+ * and does not count. */
 static void track_away(struct life *life)
 {
 	bool away = false;
@@ -375,7 +377,7 @@ double life_larval_seconds(const struct life *life)
 	return fake_kernel_config(life->fake)->acq_expires + 10;
 }
 
-/* What the loop would do now: read what came, and run what is due. */
+/* One turn of the loop: reads the events and runs the due work. */
 static void turn(struct life *life)
 {
 	struct schedule *schedule = &life->manager->schedule;

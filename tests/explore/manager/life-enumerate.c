@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which lives there are. */
+/* Enumerates the lives. */
 #include "life.h"
 
 #include <errno.h>
 
-#define STEPS_MAX 100000 /* the loops end where nothing happens any more */
+#define STEPS_MAX 100000 /* a loop ends at the first step without an event */
 
 static const int refusals[] = {-ENOMEM, -EEXIST, -EINVAL, -ENOSPC, -EPERM, -EOPNOTSUPP};
 
@@ -65,7 +65,7 @@ static bool all_faults(struct life_explorer *explorer, const struct life_scenari
 			 ELEMENTSOF(receive_errors), 1);
 }
 
-/* ---- Two of them ---- */
+/* ---- Two events ---- */
 
 static const enum life_event firsts[] = {
 	LIFE_DELETE, LIFE_UPDATE, LIFE_REKEY_AND_DELETE, LIFE_MOVE,     LIFE_DOWN, LIFE_DOWN_LATE,
@@ -75,7 +75,7 @@ static const enum life_event seconds[] = {
 	LIFE_DELETE, LIFE_UPDATE,         LIFE_DOWN,  LIFE_DOWN_LATE, LIFE_FLAP,
 	LIFE_LOOKUP, LIFE_BURST_AND_DOWN, LIFE_STALL, LIFE_KILL,
 };
-/* So many steps later is soon: a move has no more. */
+/* The second event follows within this many steps: a move has no more. */
 #define SOON_STEPS 12
 
 static bool all_seconds(struct life_explorer *explorer, const struct life_scenario *first)
@@ -116,7 +116,7 @@ static bool all_pairs(struct life_explorer *explorer, const struct life_scenario
 	return true;
 }
 
-/* The NIC goes down and up, and soon again. */
+/* The NIC goes down and up, and soon goes down again. */
 static bool all_flaps(struct life_explorer *explorer, const struct life_scenario *scenario)
 {
 	struct life_scenario s = *scenario;
@@ -136,7 +136,7 @@ static bool all_flaps(struct life_explorer *explorer, const struct life_scenario
 	return true;
 }
 
-/* The kernel has no memory for a while from the event on. */
+/* The kernel has no memory for some time after the event. */
 static bool all_events_without_memory(struct life_explorer *explorer,
 				      const struct life_scenario *scenario)
 {

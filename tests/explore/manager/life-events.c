@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What happens between two steps of the daemon. */
+/* The events between two steps of the daemon. */
 #include "life.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ static void receive(struct life *life, struct fake_belief *belief, unsigned pack
 
 	for (unsigned i = 0; i < packets; i++)
 		(void)fake_kernel_receive_next(life->fake, belief, BYTES);
-	/* An attacker repeats what went before. */
+	/* An attacker replays earlier packets. */
 	last = fake_kernel_last_sequence(life->fake, belief);
 	if (known > 0)
 		(void)fake_kernel_receive(life->fake, belief, known, BYTES);
@@ -23,7 +23,7 @@ static void receive(struct life *life, struct fake_belief *belief, unsigned pack
 		(void)fake_kernel_receive(life->fake, belief, last - i, BYTES);
 }
 
-/* The last number that a sample showed: an SA that went down with its NIC comes back with it. */
+/* The last number that a sample showed: an SA that was lost with its NIC is restored with it. */
 static uint64_t known_number(const struct life *life, size_t i)
 {
 	return life->was_down && !life->has_moved ? life->dumped[i] : 0;
@@ -34,8 +34,8 @@ static bool is_inbound(const struct life *life, size_t i)
 	return life->scenario->world->sas[i].inbound;
 }
 
-/* charon deletes the policies before the SA. Others leave them, which asks for a new SA; after the
- * story that is over. */
+/* charon deletes the policies before the SA. Other IKE daemons leave the policies, so packets cause
+ * an ACQUIRE; this stops after the story. */
 static bool has_traffic(const struct life *life, size_t i)
 {
 	const struct life_world *world = life->scenario->world;
@@ -56,7 +56,7 @@ void life_traffic(struct life *life, unsigned packets)
 			(void)fake_kernel_send(life->fake, life->latest[i], packets, BYTES);
 }
 
-/* A replay window is short: inbound, what a burst does is no different from some packets. */
+/* A replay window is short: for an inbound SA a burst has the same effect as some packets. */
 static void burst(struct life *life)
 {
 	life->now += BURST_SECONDS;
@@ -90,7 +90,7 @@ static void expire(struct life *life)
 		delete (life);
 }
 
-/* Down, and up again after half a second. */
+/* The NIC goes down, and up again after half a second. */
 static void go_down(struct life *life, double message, double flush, double resync)
 {
 	life_flush(life, flush);
@@ -102,7 +102,7 @@ static void go_down(struct life *life, double message, double flush, double resy
 	life_link(life, message + 0.5, true);
 }
 
-/* As charon does it, which copies our offload too. */
+/* As charon does, which copies our offload too. */
 static void begin_move(struct life *life, unsigned pace)
 {
 	struct fake_view view = fake_kernel_view(life->fake, life->first);
@@ -154,7 +154,7 @@ static void add_optional_policy(struct life *life, bool socket)
 					   .optional = true});
 }
 
-/* The next packet that the peer sends. */
+/* The peer's next packet enters crypto. */
 static void enter_crypto(struct life *life, unsigned steps)
 {
 	uint64_t last = fake_kernel_last_sequence(life->fake, life->first);

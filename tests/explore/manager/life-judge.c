@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What must hold after a life, and what the daemon does not promise. */
+/* Checks after a life, and what the daemon does not promise. */
 #include "life.h"
 #include "sa/shadow.h"
 
 #include <errno.h>
 #include <stdarg.h>
 
-/* So long SAs may be away when their NIC goes down: the kernel may delete them after it tells. */
+/* How long SAs may be absent when their NIC goes down: the kernel may delete them after the link
+ * message. */
 #define AWAY_SECONDS 0.005
-/* ... where it has no memory at first, and where an exchange failed. */
+/* ... if the kernel has no memory at first, and if an exchange failed. */
 #define AWAY_NO_MEMORY_SECONDS 0.02
 #define AWAY_FAULT_SECONDS 0.05
-/* Of the samples in the story, and how long one may take in it. */
+/* The interval of the samples in the story, and how long one sample may take. */
 #define SAMPLE_SECONDS 0.1
 #define SAMPLE_TAKES_SECONDS 0.02
 
@@ -71,8 +72,8 @@ double life_allowed_away(const struct life_scenario *s)
 	       (s->fault.kind != FAKE_FAULT_NONE ? AWAY_FAULT_SECONDS : 0);
 }
 
-/* Where nothing is unknown, no sequence number is skipped: that costs sequence space. After a link
- * down they are those that the NIC can have used since the last sample. */
+/* If the daemon knows the exact state, it must not skip sequence numbers: that uses up sequence
+ * space. After a link down it may skip those that the NIC can have used since the last sample. */
 static uint64_t allowed_to_skip(const struct life *life)
 {
 	const struct life_scenario *s = life->scenario;
@@ -87,7 +88,7 @@ static uint64_t allowed_to_skip(const struct life *life)
 				       0);
 }
 
-/* Packets always find their SA or its guard, if nothing but us took it away and templates do not
+/* Packets always find their SA or its guard if only the daemon deleted the SA and templates do not
  * name the SPI (docs/safety.md). */
 static bool may_acquire(const struct life *life)
 {
@@ -99,8 +100,8 @@ static bool may_acquire(const struct life *life)
 	       (s->second.event && s->second.event < _LIFE_IKE_MAX);
 }
 
-/* An outbound SA may go on behind the numbers that were used if the IKE daemon made it anew within
- * the move, from none. */
+/* An outbound SA may continue below used numbers if the IKE daemon installed it again, with number
+ * 0, during the move. */
 static void judge_numbers(struct life *life)
 {
 	for (size_t i = 0; i < life->scenario->world->n; i++) {
@@ -157,7 +158,7 @@ static bool is_undone(const struct life *life)
 	return fake_kernel_view(life->fake, life->first).exists && !fake_belief_alive(life->first);
 }
 
-/* Nothing but that the last step of its update_sa() failed. */
+/* Whether the only violation is that the last step of its update_sa() failed. */
 static bool is_refused_copy(const struct life *life)
 {
 	return life->scenario->world->nat && life->read_in_nic &&
@@ -174,7 +175,7 @@ static bool is_any_missing(const struct life *life)
 	return false;
 }
 
-/* Moves that come later know the policy. */
+/* Later moves know the policy. */
 static bool is_optional_within(const struct life *life)
 {
 	return life->optional_within && fake_kernel_clear_texts(life->fake) == life->clear_within;
@@ -197,7 +198,8 @@ static enum life_limit limit_of(const struct life *life)
 		return LIFE_LIMIT_UPDATE_LOST;
 	if (life->has_moved && life->was_down)
 		return LIFE_LIMIT_COPY_UNSEEN;
-	/* Without a link down it costs no SA: larval ones are left, or what was just updated. */
+	/* Without a link down no SA is lost: larval SAs may be left, or a recent update may be
+	 * lost. */
 	if (life->was_killed &&
 	    (life->was_down || (life->scenario->second.event && !is_any_missing(life))))
 		return LIFE_LIMIT_TWO_FAULTS;
@@ -213,7 +215,7 @@ static enum life_limit limit_of(const struct life *life)
 	return LIFE_LIMIT_NONE;
 }
 
-/* Whatever the limit: this holds. */
+/* This must hold beyond any limit. */
 static void judge_beyond(struct life *life)
 {
 	life->outcome->wrong = 0;
@@ -242,7 +244,7 @@ void life_judge(struct life *life, size_t arena_in_use)
 	if (life->outcome->limit != LIFE_LIMIT_NONE) {
 		judge_beyond(life);
 	} else if (life->outcome->wrong > 0) {
-		/* Told now. */
+		/* Reported now. */
 		unsigned wrong = life->outcome->wrong;
 
 		judge_daemon(life);

@@ -35,7 +35,8 @@ static const struct life_world worlds[] = {
 	{.name = "out", .sas = {OUT}, .n = 1},
 	{.name = "out, charon", .sas = {OUT}, .n = 1, .templates_name_spi = true, .typical = true},
 	{.name = "out ESN, charon", .sas = {OUT_ESN}, .n = 1, .templates_name_spi = true},
-	/* Its only policy becomes optional, and there is none of a socket: events alone tell. */
+	/* Its only policy becomes optional, and there is no policy of a socket: only events show
+	 * it. */
 	{.name = "out, charon, always",
 	 .sas = {OUT},
 	 .n = 1,

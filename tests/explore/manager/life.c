@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One scenario: the story, what disturbs it, and the time after it. */
+/* Runs one scenario: the story, its events and faults, and the time after it. */
 #include "life.h"
 #include "control/describe.h"
 
@@ -15,13 +15,13 @@
 #define LEAVE_SECONDS 0.3
 /* After the story. */
 #define AFTER_SECONDS 1.0
-/* So long an SA may have to wait before it is moved again: what was refused is tried again after a
+/* How long an SA may have to wait before it is moved again: a refused SA is tried again after a
  * minute. */
 #define AGAIN_SECONDS 150.0
-/* A NIC that frees late has freed by then whatever left it before. */
+/* By then a NIC that frees late has freed all SAs that left it. */
 #define LONG_SECONDS 15.0
 
-/* What a dump has shown is what the daemon knows at least. Called before the packets of a step. */
+/* The daemon knows at least what the last dump showed. Called before the packets of a step. */
 static void track_dumps(struct life *life)
 {
 	unsigned dumps = fake_kernel_dumps(life->fake);
@@ -38,7 +38,7 @@ static void track_accepted(struct life *life)
 			life->accepted[i] = fake_kernel_last_sequence(life->fake, life->latest[i]);
 }
 
-/* Only packets of its own make it hot. */
+/* Only its own packets make it hot. */
 static void track_sibling(struct life *life)
 {
 	if (life->sibling && fake_kernel_view(life->fake, life->sibling).ifindex != 0)
@@ -140,7 +140,7 @@ static void be_born(struct life *life)
 		if (fake_ike_add(life->fake, &world->sas[i], &life->latest[i]) < 0)
 			abort();
 	life->first = life->latest[0];
-	/* No SA has a successor in the same second. */
+	/* So that no SA has a successor in the same second. */
 	life_stand_still(life, 1.0);
 }
 
@@ -206,7 +206,7 @@ static void explain(struct life *life, const struct fake_belief *belief)
 	}
 	policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
 	describe_place(m, sa, &view, &e);
-	/* As it should be. */
+	/* This is expected. */
 	if (life->has_moved && strcmp(e.reason, "peer-moves") == 0)
 		return;
 	if (is_encapsulated(life) && strcmp(e.reason, "refused") == 0)
@@ -226,7 +226,7 @@ static bool all_are(const struct life *life, int ifindex)
 	return true;
 }
 
-/* It is moved again: nothing is pending for ever, nothing is taken for what it is not. */
+/* The SA must be moved again: no state of it may be pending for ever or wrong. */
 static void move_again(struct life *life)
 {
 	bool may_stay = (life->has_moved && !life->was_killed) || is_encapsulated(life);
@@ -247,8 +247,8 @@ static void move_again(struct life *life)
 		life_complain(life, "an SA is left in a NIC that is evacuated");
 }
 
-/* What it goes on decrypting for an SA that was deleted is no fault of a NIC. Packets that are
- * repeated are, with ESN: their numbers are taken for new ones, which they do not fit. */
+/* It is no fault of a NIC that it still decrypts for a deleted SA. Replayed packets count as a
+ * fault with ESN: their numbers are taken for new ones and fail the integrity check. */
 static bool is_nic_blamed(const struct life *life)
 {
 	const struct placement_nic *nic = nics_get(life->manager->nics, LIFE_NIC);
@@ -257,7 +257,7 @@ static bool is_nic_blamed(const struct life *life)
 	       (nic->trust.strikes > 0 || nic->trust.lost_until != 0);
 }
 
-/* What must not wait until larval SAs have expired. */
+/* Checks that must hold before larval SAs expire. */
 static void judge_soon(struct life *life)
 {
 	const struct life_scenario *s = life->scenario;
@@ -275,7 +275,7 @@ static void judge_soon(struct life *life)
 
 static void aftermath(struct life *life)
 {
-	/* Into the NIC again while that still decrypts for the SA that was deleted. */
+	/* The SA enters the NIC again while the NIC still decrypts for the deleted SA. */
 	if (life->scenario->world->frees_late && life->manager)
 		manager_end_evacuations(life->manager);
 	live(life, AFTER_SECONDS);
@@ -287,7 +287,7 @@ static void aftermath(struct life *life)
 	if (!life->link_up)
 		life_link(life, 0, true);
 	judge_soon(life);
-	/* Until all that expires has expired. */
+	/* Until everything that can expire has expired. */
 	life->manager->config->interval = life_larval_seconds(life) / 8;
 	life_pass(life, life_larval_seconds(life));
 	move_again(life);
@@ -338,7 +338,7 @@ static void run_once(struct life_explorer *explorer, const struct life_scenario 
 	free(life.ownership_text);
 }
 
-/* Once more, to tell: the same happens. */
+/* Runs the scenario again for the report; the run is deterministic. */
 static void tell(struct life_explorer *explorer, const struct life_scenario *scenario)
 {
 	_cleanup_free_ char *told = NULL;
