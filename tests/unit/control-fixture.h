@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A Varlink server over a real socket in a temporary directory, for the tests of it. Server and
- * clients share one thread: turn() and receive() give the server's event loop its turns.
+ * A Varlink server on a real socket in a temporary directory, for its tests. Server and clients
+ * share one thread: turn() and receive() run the server's event loop.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ static inline bool may_change(const struct ucred *peer)
 	return peer->uid == geteuid() && allowed;
 }
 
-/* Of this process, which has both ends of each connection. */
+/* Open descriptors of this process, which has both ends of each connection. */
 static inline unsigned count_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -43,7 +43,7 @@ static inline unsigned count_descriptors(void)
 	return n;
 }
 
-/* Whether the server has closed the connection, read or not. */
+/* Whether the server has closed the connection, even if data is unread. */
 static inline bool is_cut_off(int fd)
 {
 	struct pollfd connection = {.fd = fd};
@@ -152,7 +152,7 @@ static inline int teardown(void **state)
 	control_free(fixture->control);
 	sd_event_unref(fixture->event);
 	(void)unlink(fixture->path);
-	assert_int_equal(rmdir(fixture->directory), 0); /* nothing left behind */
+	assert_int_equal(rmdir(fixture->directory), 0); /* no file is left */
 	free(fixture);
 	return 0;
 }
@@ -196,7 +196,7 @@ static inline void put(int fd, const void *data, size_t size)
 	assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
 }
 
-/* With the NUL that ends a message. */
+/* Sends `text` with the NUL that ends a message. */
 static inline void ask(int fd, const char *text)
 {
 	put(fd, text, strlen(text) + 1);
@@ -209,7 +209,7 @@ static inline char *receive(struct fixture *fixture, int fd)
 	char *text = malloc(size);
 
 	for (unsigned i = 0; i < TURNS_MAX;) {
-		/* Byte by byte at the end would be slow, and peeking finds the NUL. */
+		/* Peeking finds the NUL; reading byte by byte would be slow. */
 		ssize_t n = recv(fd, text + used, size - used, MSG_PEEK);
 		char *nul = n > 0 ? memchr(text + used, '\0', (size_t)n) : NULL;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Moves as whole conversations with the kernel: each request of the migrator in its order, what it
- * is answered, and what is in the rescue memory meanwhile. A request more, less or different fails.
+ * Moves as complete conversations with the kernel: each request of the migrator in order, its
+ * answer, and the content of the rescue memory at that time. An additional, missing or different
+ * request fails the test.
  */
 #pragma once
 
@@ -19,10 +20,10 @@
 
 #define NIC 7
 #define OTHER_NIC 8
-#define SEQUENCE 100 /* of the SA as it is read first */
+#define SEQUENCE 100 /* of the SA when it is first read */
 #define THRESHOLD 33
 #define TIMER 10
-#define APART 0x40000001u /* the reqid of larval SAs that no packet meets, exclusive or */
+#define APART 0x40000001u /* XOR: gives the reqid of larval SAs that no packet finds */
 #define GUARD_SPI 77
 #define WITNESS_SPI 200
 
@@ -39,8 +40,8 @@ enum told_kind {
 enum told_fault {
 	SOUND,
 	ANOTHER,    /* SA */
-	UNREADABLE, /* of no family that there is */
-	UNKNOWN,    /* has an attribute that nobody knows */
+	UNREADABLE, /* of an unknown family */
+	UNKNOWN,    /* has an unknown attribute */
 	TOO_LARGE,  /* more attributes than an image holds */
 	NEAR_LIMIT, /* of its life */
 	NO_TIMER,   /* among the thresholds, and so on */
@@ -49,26 +50,26 @@ enum told_fault {
 	SHORT_COUNT,
 };
 
-/* What a request is told besides its answer. */
+/* The content of an answer. */
 struct told {
 	enum told_kind kind;
 	int ifindex;
-	uint32_t sequence; /* 0: as it was */
+	uint32_t sequence; /* 0: unchanged */
 	uint32_t timer;    /* 0: the default */
 	enum told_fault fault;
-	int later;     /* it was made so many seconds after the SA */
+	int later;     /* it was created this many seconds after the SA */
 	int packets;   /* more than before, or fewer */
 	uint16_t type; /* of the message, 0: as the kernel does */
 };
 
-/* What the migrator asks next: a request as request_text() writes it, "." for the end of a buffer,
- * "dump", "wait" for the packets that look for their SAs. */
+/* The next action of the migrator: a request in the format of request_text(), "." for the end of a
+ * buffer, "dump", or "wait" for lookups in progress. */
 struct turn {
 	const char *request;
-	int error; /* of "." what the exchange returns */
+	int error; /* for ".": the result of the exchange */
 	struct told told;
 	const char *text;   /* of the answer */
-	const char *stored; /* in the rescue memory by then; NULL: not looked at */
+	const char *stored; /* content of the rescue memory at that time; NULL: not checked */
 };
 
 struct conversation {
@@ -97,7 +98,7 @@ static inline void check_number_at(const struct conversation *c, const char *wha
 		fail_msg("%s: %s is %lld instead of %lld", c->name, what, is, wanted);
 }
 
-/* ---- What is told ---- */
+/* ---- Answers ---- */
 
 static inline struct xfrm_usersa_info told_info(const struct told *told)
 {
@@ -174,7 +175,7 @@ static inline struct nl_msg *told_thresholds(const struct told *told)
 	return make_message(XFRM_MSG_NEWAE, &id, sizeof(id), attributes, n);
 }
 
-/* By the type that the kernel answers with. */
+/* Answers with the message type that the kernel uses. */
 static inline void tell(struct scripted *s, uint16_t request, const struct told *told)
 {
 	uint16_t type = request == XFRM_MSG_DELSA ? XFRM_MSG_DELSA : XFRM_MSG_NEWSA;
@@ -188,7 +189,7 @@ static inline void tell(struct scripted *s, uint16_t request, const struct told 
 	nlmsg_free(message);
 }
 
-/* ---- What is asked ---- */
+/* ---- Requests ---- */
 
 static inline const char *offload_text(const struct nlmsghdr *message, int fixed)
 {
@@ -211,7 +212,7 @@ static inline uint32_t attribute_u32(const struct nlmsghdr *message, int fixed, 
 	return attribute ? nla_get_u32(attribute) : 0;
 }
 
-/* The SA, or which of the larval ones. */
+/* The SA, or one of the larval SAs. */
 static inline const char *id_text(const xfrm_address_t *daddr, __be32 spi)
 {
 	const struct xfrm_usersa_info sa = make_info();
@@ -353,7 +354,7 @@ static inline int finish_turns(struct scripted *s)
 	return take_turn(s->context, ".")->error;
 }
 
-/* A dump is a turn as well, "dump", which shows one SA; it may fail after that. */
+/* A dump is also a turn, "dump", and shows one SA; it may fail after that. */
 static inline void dump_turn(struct scripted *s)
 {
 	struct conversation *c = s->context;
@@ -389,7 +390,7 @@ static inline void expect_end(struct conversation *c)
 	check_text(c, "nothing more", c->next->request ? c->next->request : "nothing more");
 }
 
-/* The first exchange asks for MIGRATE_STATE, and is answered with that error. */
+/* The first exchange is the MIGRATE_STATE probe; it gets the error `migrate_state`. */
 static inline void open_conversation(struct conversation *c, int migrate_state, int64_t timer)
 {
 	const struct turn probe[] = {{"PROBE", migrate_state}, {"."}, {}};
@@ -412,7 +413,7 @@ static inline void open_conversation(struct conversation *c, int migrate_state, 
 	expect_end(c);
 }
 
-/* Nothing is left in the rescue memory, nor in the arena. */
+/* The rescue memory and the arena must be empty. */
 static inline void close_conversation(struct conversation *c)
 {
 	char text[80];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory that is counted, for tests of what gives back all that it took, in failing.h's terms. The
- * program is linked with --wrap of calloc, malloc, reallocarray, strdup and free. Include cmocka
- * first.
+ * Counts allocations, for tests that check that all memory is freed; uses failing.h. The program is
+ * linked with --wrap of calloc, malloc, reallocarray, strdup and free. Include cmocka first.
  */
 #pragma once
 
@@ -14,7 +13,7 @@
 /* As a double it is 2.2e6. */
 #define COUNTING_GARBAGE 0x41
 
-static unsigned live; /* allocations that are not given back */
+static unsigned live; /* allocations that are not freed */
 
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
@@ -52,12 +51,12 @@ void __wrap_free(void *pointer)
 	if (!pointer)
 		return;
 	live--;
-	/* Who reads it now finds no pointer there. */
+	/* A read after this finds no valid pointer. */
 	memset(pointer, COUNTING_GARBAGE, malloc_usable_size(pointer));
 	__real_free(pointer);
 }
 
-/* Always elsewhere, and what is new in it is garbage. */
+/* Always moves the memory, and fills the new part with garbage. */
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
 {
 	size_t old = pointer ? malloc_usable_size(pointer) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls of the C library that fail when a test says so. The program is linked with --wrap for each
- * of them (tests/unit/meson.build), so that only the code under test and the test itself get these.
+ * Calls of the C library that fail when a test requests it. The program is linked with --wrap for
+ * each of them (tests/unit/meson.build), so only the code under test and the test itself use these.
  */
 #pragma once
 
@@ -13,10 +13,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* No call of the code under test sets it by itself. */
+/* No real call of the code under test sets this errno. */
 #define FAILING_ERRNO EDQUOT
 
-/* Calls from now on of which the last one fails, once; 0: none. */
+/* The n-th call from now on fails, once; 0: none. */
 static unsigned failing_in;
 
 static inline bool failing_now(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The manager with everything it owns, on the fake kernel and a network of one NIC, or two.
- * Included by the tests of the manager, each of which is one file.
+ * The manager with all its components, on the fake kernel and a network of one or two NICs. Each
+ * test of the manager is one file that includes this.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ struct bench {
 	struct ownership *ownership;
 	struct rescue *rescue; /* NULL: none */
 	struct fake_network network;
-	struct nic nics[2]; /* the other one is behind no route, and not there at first */
+	struct nic nics[2]; /* the second one has no route, and does not exist at first */
 	struct manager *manager;
 	FILE *log;
 	char directory[32];
@@ -54,7 +54,7 @@ static const char *const rules = "mode: enforce\n"
 				 "    trusted: true\n"
 				 "    capacity: 4\n";
 
-/* The same, and an SA with reqid 1 does not have to be busy. */
+/* The same, but an SA with reqid 1 is promoted even without traffic. */
 #define ALWAYS                                                                     \
 	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
 	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
@@ -184,7 +184,7 @@ static struct fake_belief *add(struct bench *b, struct fake_sa_spec spec)
 	return belief;
 }
 
-/* How many lines of the journal hold the text. */
+/* The number of journal lines that contain the text. */
 static inline unsigned told(struct bench *b, const char *text)
 {
 	char line[1024];
@@ -203,7 +203,7 @@ static inline struct sa *entry(struct bench *b, const struct fake_belief *belief
 	return sa_table_find(b->manager->sas, &id);
 }
 
-/* What the event loop would do now: read what the kernel tells, and run what is due. */
+/* Does what the event loop would do now: reads the kernel's events and runs the due work. */
 static void settle(struct bench *b)
 {
 	do
@@ -225,7 +225,7 @@ static void pass(struct bench *b, double seconds)
 	b->now = end;
 }
 
-/* `busy`, if any, sends 50 packets every 20 ms. */
+/* If `busy` is not NULL, it sends 50 packets every 20 ms. */
 static void work(struct bench *b, double seconds, struct fake_belief *busy)
 {
 	double end = b->now + seconds;
@@ -255,7 +255,7 @@ static inline bool is_due(const struct bench *b, enum manager_work work)
 	return schedule_is_pending(&b->manager->schedule, work);
 }
 
-/* An SA that was busy until it was in the NIC. */
+/* Adds an SA that is busy until it is in the NIC. */
 static inline struct fake_belief *promoted(struct bench *b, struct fake_sa_spec spec)
 {
 	struct fake_belief *belief = add(b, spec);
@@ -271,7 +271,7 @@ static inline struct fake_belief *promoted(struct bench *b, struct fake_sa_spec 
 	return belief;
 }
 
-/* The kernel deletes the SAs of the NIC, and the daemon does not know yet. */
+/* The kernel deletes the SAs of the NIC, and the daemon does not know it yet. */
 static inline void fall(struct bench *b)
 {
 	(void)fake_kernel_link_down(b->fake, NIC);
@@ -296,7 +296,7 @@ static inline void go_down(struct bench *b)
 	tell_link(b, false);
 }
 
-/* That are remembered. */
+/* The number of recorded actions. */
 static inline size_t count_actions(const struct bench *b)
 {
 	size_t n = 0;
@@ -315,7 +315,7 @@ static inline void apply(struct bench *b, const char *text)
 	manager_apply_config(b->manager, config);
 }
 
-/* Tells of the SA what no GETSA shows. */
+/* Delivers an event about the SA whose content GETSA does not show. */
 static inline void tell_event(struct bench *b, struct fake_belief *belief, uint16_t type, bool hard)
 {
 	struct sa_id id = fake_belief_id(belief);

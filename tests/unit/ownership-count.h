@@ -10,7 +10,7 @@ static inline bool ownership_count_one(const struct sa_id *id, int ifindex, uint
 	return true;
 }
 
-/* Records, of SAs that went too. */
+/* The number of records, including those of SAs that left. */
 static inline size_t ownership_count(struct ownership *ownership)
 {
 	size_t n = 0;

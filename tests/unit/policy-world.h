@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A little world for tests of the policy: one table, SAs whose rates the test sets, a second a
- * step.
+ * A small world for tests of the policy: one table, SAs whose rates the test sets, steps of one
+ * second.
  */
 #pragma once
 
@@ -29,7 +29,7 @@ struct world {
 	policy_sa sas[64];
 	uint64_t bytes[64];
 	double rates[64];
-	double in_nic[64]; /* share of its rate that an SA has in the NIC: 1 */
+	double in_nic[64]; /* share of its rate that the SA carries in the NIC, 1 at first */
 	bool frozen[64];   /* the counter is not read */
 	const struct policy_move *moves;
 	size_t n_moves;
@@ -103,7 +103,7 @@ static inline double world_share(const struct world *world, size_t i)
 	return world_resident(world, i) ? world->in_nic[i] : 1;
 }
 
-/* A second passes; the moves of the plan are left to the caller. */
+/* One second passes; the caller makes the moves of the plan. */
 static inline size_t world_tick(struct world *world)
 {
 	world->now += 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages about an SA, made attribute by attribute; include cmocka first. */
+/* Builds messages about an SA from single attributes; include cmocka first. */
 #pragma once
 
 #include "sa/image.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A kernel that says what the test wants to each request, and writes down what it was asked. */
+/* A kernel that gives the test's answer to each request, and records the requests. */
 #pragma once
 
 #include "sa-message.h"
@@ -8,7 +8,7 @@
 
 struct scripted_request {
 	unsigned exchange; /* requests of one batch share it */
-	unsigned waits;    /* how often the caller had waited for lookups before */
+	unsigned waits;    /* number of earlier waits for lookups */
 	uint16_t type;
 	struct xfrm_usersa_id id;
 	struct xfrm_userspi_info alloc; /* of ALLOCSPI */
@@ -19,13 +19,13 @@ struct scripted {
 	struct kernel kernel;
 	struct secret_arena *arena;
 	struct kernel_batch batch;
-	/* Returns the answer's error, and may hand messages to say(). */
+	/* Returns the error of the answer, and may send messages with say(). */
 	int (*serve)(struct scripted *s, const struct scripted_request *request);
-	/* After the requests of a batch; returns what the exchange does. */
+	/* Called after the requests of a batch; returns the result of the exchange. */
 	int (*finish)(struct scripted *s);
 	const char *text; /* of the next answer */
-	void *context;    /* of these */
-	/* Every SA, for a dump. */
+	void *context;    /* of these callbacks */
+	/* Sends every SA of a dump. */
 	void (*dump)(struct scripted *s);
 	int dump_error; /* after it */
 	kernel_handler handler;
@@ -34,7 +34,7 @@ struct scripted {
 	unsigned n, exchanges, waits;
 };
 
-/* An SA; without a key it is larval. */
+/* Sends an SA; without a key it is larval. */
 static inline void say(struct scripted *s, uint16_t type, const struct xfrm_usersa_info *info,
 		       bool key)
 {
@@ -55,7 +55,7 @@ static inline int scripted_transact(struct kernel *kernel, struct kernel_batch *
 
 	assert_false(batch->overflow);
 	assert_true(batch->n > 0);
-	/* What no request stands for is never looked at. */
+	/* Answers without a request are never read. */
 	for (unsigned i = 0; i < KERNEL_BATCH_MESSAGES; i++)
 		batch->answers[i] = (struct kernel_answer){.error = -ETIMEDOUT};
 	s->handler = handler;
@@ -127,7 +127,7 @@ static inline int scripted_teardown(void **state)
 {
 	struct scripted *s = *state;
 
-	assert_int_equal(s->batch.used, 0); /* nobody finds what another one left there */
+	assert_int_equal(s->batch.used, 0); /* the batch is empty after each use */
 	kernel_batch_release(&s->batch);
 	assert_int_equal(secret_arena_in_use(s->arena), 0);
 	secret_arena_free(s->arena);

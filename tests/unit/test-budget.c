@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How many moves the policy plans, and when: one bucket for both tables of a NIC. */
+/* How many moves the policy plans, and when: both tables of a NIC share one bucket. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ static size_t add_to(struct split *split, unsigned table, double rate, bool resi
 	return world_add(&split->world, rate, resident);
 }
 
-/* Promotions, evictions and all, of one table or of both (N_TABLES). */
+/* Counts promotions, evictions and their sum, of one table or of both (N_TABLES). */
 static size_t count(const struct split *split, unsigned table)
 {
 	size_t n = 0;
@@ -63,13 +63,13 @@ static void test_one_move_a_second_is_one(void **state)
 		assert_true(world_tick(&split.world) <= 1);
 		in += count(&split, 0);
 		out += count(&split, 1);
-		/* Out of turn: a new SA makes the daemon plan again. */
+		/* An additional plan: a new SA makes the daemon plan again. */
 		world_report(&split.world, POLICY_DONE);
 		split.world.n_moves =
 			policy_plan(split.world.policy, split.world.now + 0.5, &split.world.moves);
 		assert_int_equal(split.world.n_moves, 0);
 	}
-	/* One for each SA, and neither direction waits for the other to be complete. */
+	/* One move for each SA, and neither direction waits until the other is complete. */
 	assert_int_equal(in, 8);
 	assert_int_equal(out, 8);
 	world_close(&split.world);
@@ -94,7 +94,8 @@ static void test_directions_take_turns(void **state)
 	world_close(&split.world);
 }
 
-/* A swap of a bucket that never holds two moves: out, and a second later in. */
+/* A swap with a bucket that never holds two moves: an eviction, and the promotion one second
+ * later. */
 static void test_swap_in_halves(void **state)
 {
 	size_t coldest = 0, hot;
@@ -114,7 +115,7 @@ static void test_swap_in_halves(void **state)
 	assert_int_equal(swapped, 2);
 	assert_true(world_resident(&split.world, hot));
 	assert_false(world_resident(&split.world, coldest));
-	/* And it stays so. */
+	/* The state does not change any more. */
 	assert_int_equal(world_run(&split.world, 20), 0);
 	world_close(&split.world);
 }
@@ -144,7 +145,7 @@ static void test_successors_wait(void **state)
 	world_close(&split.world);
 }
 
-/* A key leaves a NIC that may not have it, whatever the budget. */
+/* An SA leaves a NIC that may not hold its key, even without budget. */
 static void test_what_must_leave_does(void **state)
 {
 	struct policy_sa_config config;
@@ -165,7 +166,7 @@ static void test_what_must_leave_does(void **state)
 	world_close(&split.world);
 }
 
-/* Its predecessor leaves first, also when that fails once. */
+/* The predecessor leaves first, also if its eviction fails once. */
 static void test_successor_in_halves(void **state)
 {
 	struct split split;
@@ -193,8 +194,7 @@ static void test_successor_in_halves(void **state)
 	world_close(&split.world);
 }
 
-/* What is planned while the daemon is paused: only what may not be in a table that is to be empty.
- */
+/* During a pause only evictions from a table that must be empty are planned. */
 static void test_vacating(void **state)
 {
 	struct policy_table_config config = table_default;
@@ -213,7 +213,7 @@ static void test_vacating(void **state)
 	world_run(&split.world, 3);
 	world_add_lineage(&split.world, 50 * MB, false, "rekeyed");
 	split.world.rates[superseded] = 0;
-	/* It quits, but its slot is not given back yet. */
+	/* It has stopped carrying traffic, but still has its slot. */
 	world_run(&split.world, 8);
 	assert_true(world_resident(&split.world, superseded));
 	add_to(&split, 0, 90 * MB, false);
@@ -245,7 +245,7 @@ static void test_vacating(void **state)
 	world_close(&split.world);
 }
 
-/* A table that comes back is not a new budget, and one that says another number is. */
+/* A table that comes back continues its budget; one with another budget number gets a new one. */
 static void test_bucket_outlives_a_table(void **state)
 {
 	struct policy_table_config config = table_default;
@@ -264,7 +264,7 @@ static void test_bucket_outlives_a_table(void **state)
 	assert_int_equal(policy_table_add(split.world.policy, &config, &split.tables[1]), 0);
 	policy_table_get(split.world.policy, split.tables[1], &view);
 	assert_true(view.tokens == 0);
-	/* The first table's bucket must not go with it. */
+	/* Removing the first table must not remove the bucket. */
 	policy_table_remove(split.world.policy, split.tables[0], split.world.now);
 	assert_int_equal(policy_table_add(split.world.policy, &config, &split.tables[0]), 0);
 	policy_table_get(split.world.policy, split.tables[0], &view);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What links, addresses and routes that are not the daemon's business cost it: nothing. */
+/* Messages about links, addresses and routes that do not concern the daemon cause no work. */
 #include "manager-bench.h"
 
 static struct nic other_nic(int ifindex)
@@ -15,7 +15,7 @@ static bool is_pass_pending(const struct bench *b)
 	return schedule_is_pending(&b->manager->schedule, MANAGER_RECONFIGURE);
 }
 
-/* A device that no SA leaves by and that offloads nothing. */
+/* A device without offload, by which no SA's packets leave. */
 static void test_unrelated_links(void **state)
 {
 	struct nic up, down;
@@ -41,7 +41,7 @@ static void test_unrelated_links(void **state)
 	close_bench(&b);
 }
 
-/* It becomes one that offloads: then it matters. */
+/* The device gets offload: now it concerns the daemon. */
 static void test_new_nic(void **state)
 {
 	struct nic plain = other_nic(100), offloads = plain;
@@ -57,7 +57,8 @@ static void test_new_nic(void **state)
 	close_bench(&b);
 }
 
-/* Carrier and speed of a NIC of ours move nothing; that it goes down, with SAs or without, does. */
+/* A change of carrier or speed of our NIC moves no SA. Going down causes moves, with SAs in it or
+ * without. */
 static void test_our_nic(void **state)
 {
 	struct nic old;
@@ -72,7 +73,7 @@ static void test_our_nic(void **state)
 	manager_network_callbacks.link(&old, &b.nics[0], b.manager);
 	assert_false(is_pass_pending(&b));
 
-	/* It holds none, so no SA can be lost: nothing is read anew. */
+	/* It holds no SA, so none can be lost, and nothing is read again. */
 	old = b.nics[0];
 	b.nics[0].up = false;
 	manager_network_callbacks.link(&old, &b.nics[0], b.manager);
@@ -81,7 +82,7 @@ static void test_our_nic(void **state)
 	close_bench(&b);
 }
 
-/* A device flaps each 30 ms for 5 s: samples are taken at their interval. */
+/* A device flaps every 30 ms for 5 s: the sampling interval does not change. */
 static void test_flapping(void **state)
 {
 	uint64_t before;
@@ -102,7 +103,7 @@ static void test_flapping(void **state)
 	close_bench(&b);
 }
 
-/* A pass over all SAs that takes a second comes again after ten at the earliest. */
+/* If a pass over all SAs takes one second, the next comes after ten seconds at the earliest. */
 static void test_passes_are_spaced(void **state)
 {
 	struct nic_route_changes changes = {.all = true};
@@ -127,7 +128,7 @@ static void test_passes_are_spaced(void **state)
 	close_bench(&b);
 }
 
-/* An SA that no IKE daemon completes is looked up once, and not with every dump. */
+/* For a larval SA that is not completed, the route is looked up once, not with every dump. */
 static void test_larval_is_looked_up_once(void **state)
 {
 	struct fake_belief *belief;
@@ -146,7 +147,7 @@ static void test_larval_is_looked_up_once(void **state)
 	close_bench(&b);
 }
 
-/* An evacuation is of the device, whatever its name becomes. */
+/* An evacuation belongs to the device, also after it is renamed. */
 static void test_renamed(void **state)
 {
 	struct fake_belief *belief;
@@ -168,7 +169,7 @@ static void test_renamed(void **state)
 	close_bench(&b);
 }
 
-/* SAs of one SPI and rate are listed in the same order each time. */
+/* SAs with equal SPI and rate are always listed in the same order. */
 static void test_ties(void **state)
 {
 	struct ranked_sa *ranked;

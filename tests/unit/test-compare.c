@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Whether the policy finds out that a NIC slows SAs down, and blames it for nothing else.
- */
+/* The policy detects a NIC that slows SAs down, and nothing else counts against the NIC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +15,10 @@
 
 struct verdicts {
 	unsigned slower, cleared;
-	struct policy_verdict last[64]; /* by SA; before is 0 where there is none */
+	struct policy_verdict last[64]; /* by SA; `before` is 0 if there is no verdict */
 };
 
-/* A second; every move works. Returns the number of SAs doubted. */
+/* Runs one second, in which every move succeeds. Returns the number of doubted SAs. */
 static unsigned live(struct world *world, struct verdicts *verdicts)
 {
 	unsigned doubted = 0;
@@ -52,7 +50,7 @@ static unsigned live_for(struct world *world, struct verdicts *verdicts, int sec
 	return doubted;
 }
 
-/* Until the SA is where it is wanted; returns the seconds. */
+/* Runs until the SA is in the wanted place; returns the seconds. */
 static int live_until(struct world *world, struct verdicts *verdicts, size_t sa, bool resident)
 {
 	int seconds = 0;
@@ -64,7 +62,7 @@ static int live_until(struct world *world, struct verdicts *verdicts, size_t sa,
 	return seconds;
 }
 
-/* A world with one SA, in the NIC, that carries less from now on, for whatever reason. */
+/* A world with one SA in the NIC that carries less from now on. */
 static size_t open_with_less_in_nic(struct world *world, struct verdicts *verdicts)
 {
 	size_t sa;
@@ -101,7 +99,7 @@ static void test_an_sa_that_is_slowed_down_goes_back_and_waits(void **state)
 	assert_true(fabs(verdicts.last[sa].in_nic - 25 * MB) < MB);
 	assert_true(fabs(verdicts.last[sa].after - 50 * MB) < MB);
 	assert_reason(&world, sa, POLICY_REASON_MADE_WORSE);
-	/* Once more after a minute, and then after two. */
+	/* Again after one minute, then after two. */
 	seconds = live_until(&world, &verdicts, sa, true);
 	assert_true(seconds >= 55 && seconds <= 65);
 	(void)live_until(&world, &verdicts, sa, false);
@@ -112,7 +110,8 @@ static void test_an_sa_that_is_slowed_down_goes_back_and_waits(void **state)
 	world_close(&world);
 }
 
-/* Broken packets are certain: no answer about its rate shortens that wait. */
+/* Broken packets are a certain fault: the result of a rate comparison does not shorten that
+ * wait. */
 static void test_a_doubt_does_not_excuse_broken_packets(void **state)
 {
 	struct verdicts verdicts = {};
@@ -147,14 +146,15 @@ static void test_traffic_that_goes_by_itself_is_not_the_nics_fault(void **state)
 	assert_int_equal(verdicts.slower, 0);
 	assert_true(verdicts.last[sa].wait == 0);
 	assert_true(world_resident(&world, sa));
-	/* The NIC is not asked again soon. */
+	/* The next doubt comes later. */
 	world.rates[sa] = 5 * MB;
 	assert_int_equal(live_for(&world, &verdicts, 40), 0);
 	assert_true(world_resident(&world, sa));
 	world_close(&world);
 }
 
-/* An SA whose rate in software is known, in the NIC, and from now on kept there by a rule. */
+/* An SA with a known rate in software that is in the NIC and is kept there by a rule from now
+ * on. */
 static size_t add_pinned(struct world *world, struct verdicts *verdicts, double in_nic)
 {
 	size_t sa = world_add(world, 50 * MB, false);
@@ -177,7 +177,7 @@ static void test_an_sa_that_stands_still(void **state)
 	world_open(&world, &table_default);
 	sa = add_pinned(&world, &verdicts, 0);
 	assert_true(live_until(&world, &verdicts, sa, false) <= 6);
-	/* TCP takes its time. */
+	/* TCP needs some seconds until it retries. */
 	world.rates[sa] = 0;
 	(void)live_for(&world, &verdicts, 7);
 	assert_int_equal(verdicts.slower + verdicts.cleared, 0);
@@ -188,7 +188,7 @@ static void test_an_sa_that_stands_still(void **state)
 	world_close(&world);
 }
 
-/* A rule wants it there: slower will do. */
+/* A rule keeps it in the NIC, even if it is slower there. */
 static void test_a_pinned_sa_stays_while_it_carries_something(void **state)
 {
 	struct verdicts verdicts = {};
@@ -203,7 +203,7 @@ static void test_a_pinned_sa_stays_while_it_carries_something(void **state)
 	world_close(&world);
 }
 
-/* An outage, or a CPU that has other things to do. */
+/* An outage, or a busy CPU. */
 static void test_what_slows_everything_is_no_reason_to_doubt(void **state)
 {
 	struct verdicts verdicts = {};
@@ -222,8 +222,8 @@ static void test_what_slows_everything_is_no_reason_to_doubt(void **state)
 	world_close(&world);
 }
 
-/* A busy gateway for ten minutes. Returns the seconds after which half of what was in the NIC at
- * first was found to be slowed down, 0: never. */
+/* A busy gateway for ten minutes. Returns the seconds after which half of the SAs that were in the
+ * NIC at first were found to be slowed down, 0: never. */
 static int live_with_noise(double sigma, double in_nic, struct verdicts *verdicts)
 {
 	struct policy_table_config config = table_default;
@@ -283,7 +283,7 @@ static void test_a_slow_nic_is_found_in_the_noise(void **state)
 	}
 }
 
-/* An SA that was sampled in software for a while before it may be promoted. */
+/* An SA that is sampled in software for some time before it may be promoted. */
 static size_t add_well_known(struct world *world, double rate, double seconds)
 {
 	struct policy_sa_config config = world->config;
@@ -321,7 +321,7 @@ static void test_who_is_back_at_its_usual_rate_has_only_had_its_peak(void **stat
 	world_close(&world);
 }
 
-/* What was carried in the second of the move was carried in both places. */
+/* Bytes carried in the second of the move were carried partly in software and partly in the NIC. */
 static void test_the_second_of_the_move_does_not_count(void **state)
 {
 	struct verdicts verdicts = {};
@@ -345,7 +345,7 @@ static void test_the_second_of_the_move_does_not_count(void **state)
 	world_close(&world);
 }
 
-/* Minutes between samples leave time for other causes. */
+/* With minutes between samples the rate may have changed for other reasons. */
 static void test_rare_samples_tell_nothing(void **state)
 {
 	struct verdicts verdicts = {};
@@ -364,7 +364,7 @@ static void test_rare_samples_tell_nothing(void **state)
 	world_close(&world);
 }
 
-/* The answer never comes: its successor starts afresh. */
+/* The comparison does not end: the successor starts without it. */
 static void test_a_rekey_ends_it(void **state)
 {
 	struct verdicts verdicts = {};
@@ -384,7 +384,7 @@ static void test_a_rekey_ends_it(void **state)
 	world_close(&world);
 }
 
-/* In observe mode nothing was moved, so nothing can be learned. */
+/* In observe mode nothing was moved, so there is nothing to compare. */
 static void test_what_is_pretended_is_not_compared(void **state)
 {
 	struct world world;
@@ -405,7 +405,7 @@ static void test_what_is_pretended_is_not_compared(void **state)
 	world_close(&world);
 }
 
-/* A doubt is a move, and there is a limit on those. */
+/* A doubt is a move, and its cost is limited. */
 static void test_doubts_are_paid_for(void **state)
 {
 	struct policy_table_config config = table_default;
@@ -425,8 +425,8 @@ static void test_doubts_are_paid_for(void **state)
 	world_close(&world);
 }
 
-/* Moves so dear that the promotions left nothing: what an SA carries back in software pays for the
- * next doubt. */
+/* Moves cost so much that promotions leave no surplus: the bytes that an SA carries back in
+ * software pay for the next doubt. */
 static void test_a_nic_that_is_to_blame_is_asked_on(void **state)
 {
 	struct policy_table_config config = table_default;
@@ -446,7 +446,7 @@ static void test_a_nic_that_is_to_blame_is_asked_on(void **state)
 	world_close(&world);
 }
 
-/* And what it was promoted for beyond its price pays for doubts, too. */
+/* The surplus of a promotion over its cost also pays for doubts. */
 static void test_a_nic_that_was_cleared_is_asked_again_later(void **state)
 {
 	struct verdicts verdicts = {};
@@ -482,7 +482,7 @@ static void test_its_table_goes(void **state)
 	(void)live_until(&world, &verdicts, sa, false);
 	assert_true(world_resident(&world, other));
 	policy_table_remove(world.policy, world.table, world.now);
-	/* One was compared in it, the other waits for the answer. */
+	/* `other` was compared in the NIC; `sa` waits in software for its result. */
 	assert_int_equal(live_for(&world, &verdicts, 20), 0);
 	assert_false(world_resident(&world, sa) || world_resident(&world, other));
 	world_close(&world);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a configuration file can say, and what is said about one that is wrong. */
+/* The syntax of the configuration file, and the messages about errors in it. */
 #include "cleanup.h"
 #include "config.h"
 
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* Parses, and keeps what was told. */
+/* Parses, and keeps the messages. */
 static int parse(const char *text, size_t size, char **ret_errors, struct config **ret_config)
 {
 	_cleanup_(config_report_done) struct config_report report = {0};
@@ -37,7 +37,7 @@ static struct config *good(const char *text)
 static void bad_bytes(const char *text, size_t size, const char *expected)
 {
 	_cleanup_free_ char *errors = NULL;
-	struct config *config = (struct config *)8; /* stays as it was */
+	struct config *config = (struct config *)8; /* must stay unchanged */
 
 	assert_int_equal(parse(text, size, &errors, &config), -EBADMSG);
 	assert_string_equal(errors, expected);
@@ -182,7 +182,7 @@ static void test_keys(void **state)
 			    "    1 | ? [a]\n"
 			    "      |   ^\n"
 			    "      = help: write 'key: value'\n");
-	/* A match whose lines were all commented out must not come to match everything. */
+	/* A `match` whose lines are all commented out must not match everything. */
 	bad("rules:\n  - match:\n    offload: always\n",
 	    "f.conf:2:5: error: 'match' has no value\n"
 	    "    2 |   - match:\n"
@@ -439,7 +439,7 @@ static void test_bytes(void **state)
 	    "    1 | mode: observe?interval: 1s\n"
 	    "      |              ^\n"
 	    "      = help: remove it (U+000D): the file is plain UTF-8 text\n");
-	/* A right-to-left override would make the line read otherwise than it is. */
+	/* A right-to-left override would display the line in another order. */
 	bad("mode: \xe2\x80\xae observe\n",
 	    "f.conf:1:7: error: 'mode' takes observe or enforce, not '? observe'\n"
 	    "    1 | mode: ? observe\n"
@@ -447,7 +447,8 @@ static void test_bytes(void **state)
 	    "      = help: did you mean 'observe'?\n");
 }
 
-/* The caret is right behind tabs and wide characters, and in a window of a long line. */
+/* The caret has the right column after tabs and wide characters, and in the shown part of a long
+ * line. */
 static void test_caret(void **state)
 {
 	bad("interval:\t1 # x\n",
@@ -500,7 +501,7 @@ static void test_limits(void **state)
 	assert_int_equal(lines, 20);
 	assert_non_null(strstr(errors, "f.conf:20:1: error: unknown key 'k19-no-such'"));
 	assert_non_null(strstr(errors, "f.conf: and 5 more\n"));
-	/* Too many values stop the reading early. */
+	/* Too many values end the parsing early. */
 	memset(text, ',', SIZE);
 	memcpy(text, "nics: [a", 8);
 	for (size_t i = 8; i + 1 < SIZE; i += 2)
@@ -546,7 +547,7 @@ static void diagnosed(const struct config_report *report, size_t i, size_t line,
 	assert_string_equal(diagnostic->text, text);
 }
 
-/* What is wrong is there as data: in the order of the file, counted from 0. */
+/* Errors are available as data: in the order of the file, counted from 0. */
 static void test_report(void **state)
 {
 	static const char bad_text[] = "interval: x\nno-such: 1\n";
@@ -574,8 +575,8 @@ static void test_report(void **state)
 	assert_int_equal(config_report_omitted(&dubious), 0);
 }
 
-/* The example, as it is installed, says nothing but the defaults; with its settings uncommented it
- * shows every key. */
+/* The installed example has no effect beyond the defaults; with its settings uncommented it shows
+ * every key. */
 static char *read_example(bool uncomment)
 {
 	FILE *file = fopen(EXAMPLE_PATH, "re");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is told of a configuration that is valid, and yet cannot do what it says. */
+/* The warnings about a configuration that is valid but cannot have its full effect. */
 #include "cleanup.h"
 #include "config.h"
 
@@ -71,7 +71,7 @@ static void test_rule_warnings(void **state)
 		assert_true(asprintf(&text, "%s%s", cases[i].nics, rule) > 0);
 		warned(text, cases[i].warns ? warning : "");
 	}
-	/* It needs no NIC. */
+	/* `never` needs no NIC. */
 	warned("rules: [{nic: eth1, offload: never}]\n", "");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Clients that ask for much, read slowly, or stay for ever. */
+/* Clients that request much, read slowly, or never disconnect. */
 #include "control-fixture.h"
 
 static void test_large_reply(void **state)
@@ -32,7 +32,7 @@ static void test_slow_reader(void **state)
 	fixture->large = 1024u * 1024u;
 	fixture->settings.pending_max = 512u * 1024u;
 	fixture->settings.reply_usec =
-		3000 * 1000; /* long enough for what follows, on any machine */
+		3000 * 1000; /* long enough for the rest of the test on any machine */
 	fixture->settings.reply_bytes_per_second = 100u * 1024u * 1024u;
 	start(fixture);
 	slow = dial(fixture);
@@ -42,7 +42,7 @@ static void test_slow_reader(void **state)
 	run(fixture, 10);
 	assert_int_equal(fixture->paused, 0); /* not before the first reply is read */
 
-	/* The other one has to wait, and gets its turn when the slow one is cut off. */
+	/* The other client has to wait, and is served after the slow one is disconnected. */
 	ask(other, "{\"method\":\"io.espoffload.Echo\"}");
 	run(fixture, 10);
 	assert_int_equal(recv(other, &byte, 1, 0), -1);
@@ -88,7 +88,7 @@ static void test_too_many_of_one_user(void **state)
 		expect_hangup(fixture, fd);
 		return;
 	}
-	/* Root always gets in. */
+	/* Root can always connect. */
 	ask(fd, "{\"method\":\"io.espoffload.Echo\"}");
 	expect(fixture, fd, "{\"parameters\":{}}");
 	close(fd);
@@ -104,7 +104,7 @@ static void test_idle(void **state)
 	fd = dial(fixture);
 	run(fixture, 3);
 	assert_false(is_cut_off(fd));
-	/* A part of a request does not count as one. */
+	/* A partial request does not count as a request. */
 	for (unsigned i = 0; i < TURNS_MAX && !is_cut_off(fd); i++) {
 		(void)send(fd, "x", 1, MSG_NOSIGNAL);
 		turn(fixture);
@@ -138,7 +138,7 @@ static void test_too_many(void **state)
 		close(fds[i]);
 }
 
-/* The kernel tells the effective user of the one who connects. */
+/* The kernel reports the effective user of the client. */
 static int dial_as(struct fixture *fixture, uid_t uid)
 {
 	int fd;
@@ -154,7 +154,7 @@ static int dial_as(struct fixture *fixture, uid_t uid)
 #define READERS 2
 #define CONNECTIONS 32
 
-/* Two users who may read take what they get, and leave it unused. */
+/* Two users with read access take all connections that they get, and do not use them. */
 static void test_root_gets_in(void **state)
 {
 	struct fixture *fixture = *state;
@@ -184,7 +184,7 @@ static void test_root_gets_in(void **state)
 		close(idle[i]);
 }
 
-/* However many users there are. */
+/* The reserve holds for any number of users. */
 static void test_reserved_for_root(void **state)
 {
 	struct fixture *fixture = *state;
@@ -206,7 +206,7 @@ static void test_reserved_for_root(void **state)
 	expect(fixture, fd, "{\"parameters\":{}}");
 	/* All are taken now. */
 	expect_hangup(fixture, dial(fixture));
-	/* Root's own do not count as others' when one of theirs becomes free. */
+	/* Root's connections do not count as those of others when one of the others is closed. */
 	close(fds[0]);
 	run(fixture, 3);
 	fds[0] = dial_as(fixture, 2000);
@@ -217,7 +217,7 @@ static void test_reserved_for_root(void **state)
 		close(fds[i]);
 }
 
-/* A reader with an unread reply that is larger than what all may have waiting. */
+/* A reader with an unread reply that is larger than the limit for all unread replies. */
 static int dial_slow(struct fixture *fixture, uid_t uid)
 {
 	int fd;
@@ -247,7 +247,7 @@ static void test_root_does_not_wait_for_readers(void **state)
 	run(fixture, 10);
 	assert_int_equal(recv(root, &byte, 1, MSG_PEEK), 1);
 	expect(fixture, root, "{\"parameters\":{}}");
-	/* The other reader does. */
+	/* The other reader waits. */
 	assert_int_equal(recv(reader, &byte, 1, 0), -1);
 	assert_int_equal(errno, EAGAIN);
 	close(slow);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The socket file: its mode, what it replaces, and what it leaves alone. */
+/* The socket file: its mode, which files it replaces, and which it does not. */
 #include "control-fixture.h"
 
 #include <systemd/sd-daemon.h>
@@ -16,7 +16,7 @@ static void test_socket_file(void **state)
 	assert_true(S_ISSOCK(status.st_mode));
 	assert_int_equal(status.st_mode & 07777, 0660);
 
-	/* Somebody listens: left alone. */
+	/* Another process listens on it: not replaced. */
 	assert_int_equal(control_new(fixture->event, fixture->path, methods, 1, NULL, &second),
 			 -EADDRINUSE);
 	assert_null(second);
@@ -45,7 +45,7 @@ static void test_socket_file(void **state)
 	close(fd);
 	fixture->control = control_free(fixture->control);
 
-	/* Not a socket: not ours to remove. */
+	/* Not a socket: it must not be removed. */
 	fd = open(fixture->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
@@ -70,7 +70,7 @@ static void test_bad_path(void **state)
 	assert_null(control);
 }
 
-/* What a socket unit does: descriptor 3, named in the environment. */
+/* Like a socket unit: passes descriptor 3 and names it in the environment. */
 static void test_passed(void **state)
 {
 	struct fixture *fixture = *state;
@@ -97,7 +97,7 @@ static void test_passed(void **state)
 	expect(fixture, fd, "{\"parameters\":{}}");
 	close(fd);
 	fixture->control = control_free(fixture->control);
-	assert_int_equal(lstat(fixture->path, &status), 0); /* the service manager's */
+	assert_int_equal(lstat(fixture->path, &status), 0); /* it belongs to the service manager */
 }
 
 int main(void)
@@ -108,7 +108,7 @@ int main(void)
 		TEST(test_passed),
 	};
 
-	/* Taken from the start, so that nothing else gets the number. */
+	/* Reserves the number from the start, so that no other file gets it. */
 	if (dup2(STDERR_FILENO, SD_LISTEN_FDS_START) < 0)
 		return 1;
 	return cmocka_run_group_tests_name("control-socket", tests, NULL, NULL);

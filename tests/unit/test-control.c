@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Requests and replies: what is answered, in which order, and what ends the connection. */
+/* Requests and replies: their content, their order, and what ends the connection. */
 #include "control-fixture.h"
 
 static void test_calls(void **state)
@@ -24,7 +24,7 @@ static void test_calls(void **state)
 	assert_int_equal(count_descriptors(), fixture->descriptors);
 }
 
-/* What a method does not read may be anything; null is as good as nothing. */
+/* Parameters that a method does not read may have any value; null is the same as absent. */
 static void test_parameters(void **state)
 {
 	static const struct {
@@ -113,7 +113,7 @@ static void test_introspection(void **state)
 {
 	static const struct {
 		const char *request;
-		const char *first; /* of the interface's name in the description */
+		const char *first; /* start of the interface's name in the description */
 	} cases[] = {
 		{"{\"method\":\"org.varlink.service.GetInterfaceDescription\","
 		 "\"parameters\":{\"interface\":\"io.espoffload\"}}",
@@ -176,7 +176,7 @@ static void test_permission(void **state)
 	assert_int_equal(fixture->paused, 0);
 	close(fd);
 
-	/* Root and the daemon's own user, nobody else. */
+	/* Only root and the daemon's own user. */
 	assert_true(control_settings_default.may_change(&(struct ucred){.uid = 0}));
 	assert_true(control_settings_default.may_change(&(struct ucred){.uid = geteuid()}));
 	assert_false(control_settings_default.may_change(&(struct ucred){.uid = geteuid() + 1}));
@@ -207,7 +207,7 @@ static void test_garbage(void **state)
 		int fd = dial(fixture);
 
 		ask(fd, cases[i]);
-		/* What follows garbage is not looked at. */
+		/* Data after an invalid message is not read. */
 		ask(fd, "{\"method\":\"io.espoffload.Pause\"}");
 		expect_hangup(fixture, fd);
 	}
@@ -242,7 +242,7 @@ static void test_size_limit(void **state)
 	free(text);
 
 	text = padded_request(CONTROL_REQUEST_MAX + 1);
-	put(fd, text, CONTROL_REQUEST_MAX + 1); /* its NUL could not fit any more */
+	put(fd, text, CONTROL_REQUEST_MAX + 1); /* there is no room for its NUL */
 	expect_hangup(fixture, fd);
 	free(text);
 	assert_int_equal(fixture->paused, 1);
@@ -275,7 +275,7 @@ static void test_pipeline(void **state)
 	start(fixture);
 	fd = dial(fixture);
 	for (unsigned i = 0; i < 500; i++)
-		/* Every third wants no reply, and gets none. */
+		/* Every third request is one-way and gets no reply. */
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 					 "{\"method\":\"io.espoffload.%s\",\"parameters\":"
 					 "{\"n\":%u},\"oneway\":%s}",
@@ -283,7 +283,7 @@ static void test_pipeline(void **state)
 					 i % 3 == 0 ? "true" : "false") +
 			1;
 	put(fd, text, used);
-	/* Half-closed: what was asked is still answered, then the connection ends. */
+	/* Half-closed: earlier requests are still answered, then the connection ends. */
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	for (unsigned i = 0; i < 500; i++) {
 		if (i % 3 == 0)

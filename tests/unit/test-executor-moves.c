@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The executor with a migrator that does what the test says (linked with --wrap): the order of
- * things in a group, and where it ends. */
+/* The executor with a migrator that the test controls (linked with --wrap): the order of steps in a
+ * group, and where a group ends. */
 #include "move/executor.h"
 
 #include <setjmp.h>
@@ -195,7 +195,7 @@ static double monotonic(void *userdata)
 	return NOW;
 }
 
-/* SAs of an even SPI are outbound. */
+/* SAs with an even SPI are outbound. */
 static void open_executor(void)
 {
 	static const struct clock clock = {.monotonic = monotonic};
@@ -235,7 +235,7 @@ static void plan(unsigned first, unsigned n)
 	assert_int_equal(executor_plan(fixture.executor, moves, n), n);
 }
 
-/* As many at once as are guarded, the outbound ones guarded together. */
+/* A group has as many moves as can be guarded; its outbound SAs are guarded together. */
 static void test_group(void **state)
 {
 	(void)state;
@@ -246,7 +246,7 @@ static void test_group(void **state)
 		   "unguard; ");
 	assert_int_equal(executor_queued(fixture.executor), 0);
 
-	/* No policy is to be looked at for inbound ones. */
+	/* Policies are not checked for inbound SAs. */
 	plan(3, 1);
 	executor_make_group(fixture.executor);
 	check_told("guard; move 3 to 7; done; unguard; ");
@@ -263,7 +263,7 @@ static void test_group(void **state)
 	close_executor();
 }
 
-/* After one that is lost no other is touched, and what is left is cancelled by the caller. */
+/* After an SA is lost no other is moved, and the caller cancels the rest. */
 static void test_loss_ends_group(void **state)
 {
 	const struct sa_id id = {.spi = 1};
@@ -283,7 +283,7 @@ static void test_loss_ends_group(void **state)
 	close_executor();
 }
 
-/* One can be lost when the guards are taken away. */
+/* An SA can be lost when the guards are deleted. */
 static void test_loss_at_the_end(void **state)
 {
 	const struct sa_id id = {.spi = 99};
@@ -299,7 +299,7 @@ static void test_loss_at_the_end(void **state)
 	close_executor();
 }
 
-/* What was found right before a move. */
+/* Findings right before a move. */
 static void test_before_a_move(void **state)
 {
 	(void)state;
@@ -320,7 +320,7 @@ static void test_before_a_move(void **state)
 	close_executor();
 }
 
-/* For one that is to be evicted, and for which another is then promoted. */
+/* An eviction, followed by the promotion that takes its slot. */
 static const struct {
 	const char *text;
 	enum move_result result;
@@ -356,7 +356,7 @@ static void test_without_slot(void **state)
 		snprintf(expected, sizeof(expected), "guard; %s%smove 5 to 7; done; unguard; ",
 			 first, evictions[i].has_slot ? "move 3 to 7; done; " : "cancelled 3; ");
 		check_told(expected);
-		/* Another plan has its own slots. */
+		/* Another plan is not affected. */
 		plan(3, 1);
 		executor_make_group(fixture.executor);
 		check_told("guard; move 3 to 7; done; unguard; ");
@@ -364,7 +364,7 @@ static void test_without_slot(void **state)
 	}
 }
 
-/* An SA that went since it was planned is left out, and what had its handle is not mistaken. */
+/* An SA that disappeared since it was planned is skipped, also if another SA has its handle now. */
 static void test_gone_since(void **state)
 {
 	(void)state;
@@ -387,7 +387,7 @@ static void test_made_anew(void **state)
 	assert_int_equal(executor_make_anew(fixture.executor, ids, 4), 0);
 	check_told("guard 0 77 2 4; policies; anew 0 to 7; done; anew 4 to 7; done; unguard; ");
 
-	/* A loss ends it. */
+	/* A lost SA ends the group. */
 	sa_table_set_residence(&fixture.sas, sa_table_by_handle(&fixture.sas, 2), 7, false);
 	fixture.results[fixture.n_moves] = MOVE_RESULT_LOST;
 	assert_int_equal(executor_make_anew(fixture.executor, ids, 4), 0);
@@ -403,8 +403,8 @@ static void owe(unsigned n)
 		executor_keep(fixture.executor, &(struct move){.id.spi = 100 + i});
 }
 
-/* In groups, in their order; those that are not back go to the end, and the wait doubles to a
- * second. */
+/* Owed SAs are tried in groups, in order. Those that are not back go to the end, and the wait
+ * doubles up to one second. */
 static void test_restore(void **state)
 {
 	static const double waits[] = {0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1, 1};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The queue of moves and what is owed, without a kernel: bounds, memory, and what is given back. */
+/* The queue of moves and the owed SAs, without a kernel: bounds, memory, and its release. */
 #include "move/executor.h"
 
 #include <errno.h>
@@ -109,7 +109,7 @@ static void check_taken(struct fixture *f, policy_sa handle)
 	assert_int_equal(planned.sa, handle);
 }
 
-/* One after the other, in their order, until there is none. */
+/* Moves are taken one by one, in order, until the queue is empty. */
 static void test_queue(void **state)
 {
 	struct fixture *f = *state;
@@ -128,7 +128,7 @@ static void test_queue(void **state)
 	}
 }
 
-/* What there is no memory for is left to the caller. */
+/* If there is no memory, the caller keeps the moves. */
 static void test_no_memory_to_queue(void **state)
 {
 	struct fixture *f = *state;
@@ -148,8 +148,8 @@ static void test_no_memory_to_queue(void **state)
 	}
 }
 
-/* Those of SAs that are still known are told of, and the others forgotten; what was made is not
- * told. */
+/* Cancelled moves of SAs that are still known are reported, others are dropped. Moves that were
+ * made are not reported. */
 static void test_cancel(void **state)
 {
 	struct fixture *f = *state;
@@ -168,7 +168,7 @@ static void test_cancel(void **state)
 	executor_cancel(f->executor);
 	assert_int_equal(f->n_cancelled, 3);
 
-	/* The last one, too; and of those that are done none is touched. */
+	/* Also the last one; finished moves are not changed. */
 	assert_int_equal(plan(f, 3), 3);
 	check_taken(f, 0);
 	executor_cancel_of(f->executor, 2);
@@ -184,7 +184,7 @@ static struct move lose(struct fixture *f, uint32_t spi)
 		.image = {.arena = f->arena, .attributes = secret_alloc(f->arena, 64), .size = 64}};
 }
 
-/* What is owed is found by all of its identity, and its image belongs to the executor. */
+/* An owed SA is found by its complete identity, and its image belongs to the executor. */
 static void test_owed(void **state)
 {
 	struct fixture *f = *state;
@@ -209,7 +209,7 @@ static void test_owed(void **state)
 	assert_false(executor_owes(f->executor, &id));
 }
 
-/* There is room for what was reserved, and what is owed stays where a reservation fails. */
+/* Reserved room is available, and owed SAs stay unchanged if a reservation fails. */
 static void test_reserve(void **state)
 {
 	struct fixture *f = *state;
@@ -224,7 +224,7 @@ static void test_reserve(void **state)
 	assert_int_equal(executor_reserve(f->executor, 2), 0);
 	assert_false(f->no_memory);
 	failing_in = 1;
-	/* That is there already. */
+	/* That room is already reserved. */
 	assert_int_equal(executor_reserve(f->executor, 2), 0);
 	assert_int_equal(failing_in, 1);
 	failing_in = 0;

@@ -30,7 +30,7 @@ static void test_waits_grow(void **state)
 	assert_true(failed_starts_note(path) == 0);
 	failed_starts_forget(path);
 	assert_int_equal(rmdir(directory), 0);
-	/* Nowhere to remember it. */
+	/* The file cannot be written. */
 	assert_true(failed_starts_note(path) == 0);
 }
 

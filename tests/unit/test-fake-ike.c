@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The worlds that IKE daemons make in the fake kernel, and what they do there. */
+/* What the IKE daemon of the fake kernel installs, and what it does. */
 #include "fake-bench.h"
 #include "xfrm/compat.h"
 
@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* A larval SA beside the SA expires: the IKE daemon closes what works. */
+/* A larval SA beside the SA expires: the IKE daemon closes an SA that works. */
 static void test_expiry_beside_the_sa(void **state)
 {
 	struct bench *b = *state;
@@ -27,13 +27,14 @@ static void test_expiry_beside_the_sa(void **state)
 	fake_kernel_advance(b->fake, 30);
 	assert_int_equal(fake_ike_wrong_closures(b->fake), 1);
 	assert_false(fake_belief_alive(belief));
-	assert_false(fake_kernel_view(b->fake, belief).exists); /* deleted, for it was closed */
+	assert_false(fake_kernel_view(b->fake, belief)
+			     .exists); /* the IKE daemon closed and deleted it */
 	assert_true(fake_belief_alive(other));
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_CLOSURES_MAY_HAPPEN, stderr), 0);
 }
 
-/* An expired SA is closed rightly. */
+/* Closing an expired SA is correct. */
 static void test_expiry(void **state)
 {
 	struct bench *b = *state;
@@ -45,7 +46,7 @@ static void test_expiry(void **state)
 	bench_assert_sound(b);
 }
 
-/* What the IKE daemon asks for fails, and would not without the daemon. */
+/* A request of the IKE daemon fails that would succeed without the daemon. */
 static void test_failing_request(void **state)
 {
 	struct bench *b = *state;
@@ -97,8 +98,8 @@ static void test_update_sa(void **state)
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 2); /* and it is missing */
 }
 
-/* What charon reads is what it makes: packets before its DELSA are its own affair, a larval SA is
- * not, nor what it does not find. */
+/* charon installs what it read. Packets between its reading and its DELSA count as its own fault;
+ * reading a larval SA, or finding no SA, counts as the daemon's. */
 static void test_update_sa_between(void **state)
 {
 	struct bench *b = *state;
@@ -132,14 +133,14 @@ static void test_update_sa_between(void **state)
 	assert_int_equal(fake_ike_errors(b->fake), 2);
 }
 
-/* A packet inside crypto is accepted by the SA that was deleted, and once more by the new one. */
+/* A packet inside crypto is accepted by the deleted SA, and again by the new one. */
 static void test_packet_inside_crypto(void **state)
 {
 	struct bench *b = *state;
 	struct fake_belief *in =
 		bench_install(b, &(struct fake_sa_spec){.inbound = true, .sequence = 10});
 
-	/* Two at a time: the second one is no longer new when it comes out. */
+	/* Two at a time: the second is a replay when it leaves crypto. */
 	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 11, 100), 0);
 	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 12, 100), -EBUSY);
 	assert_int_equal(fake_kernel_receive(b->fake, in, 11, 100), 0);
@@ -156,7 +157,7 @@ static void test_packet_inside_crypto(void **state)
 	assert_int_equal(fake_kernel_late_replays(b->fake, in), 1);
 	bench_assert_sound(b);
 
-	/* The other way round, and over before the SA is deleted. */
+	/* In the other order, and finished before the SA is deleted. */
 	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 13, 100), 0);
 	bench_remake(b, in, NULL, true);
 	assert_int_equal(fake_kernel_receive(b->fake, in, 13, 100), 0);
@@ -168,12 +169,12 @@ static void test_packet_inside_crypto(void **state)
 	assert_int_equal(fake_kernel_receive(b->fake, in, 14, 100), -EALREADY);
 	bench_assert_sound(b);
 
-	/* It comes out when all is over. */
+	/* It leaves crypto at the end. */
 	assert_int_equal(fake_kernel_hold_packet(b->fake, in, 15, 100), 0);
 	assert_int_equal(fake_ike_delete(b->fake, in), 0);
 }
 
-/* What few SAs have survives DELSA and NEWSA, and is missed if it does not. */
+/* Rare attributes survive DELSA and NEWSA, and the check notices if they do not. */
 static void test_rare_attributes(void **state)
 {
 	static const struct fake_sa_spec specs[] = {
@@ -205,7 +206,8 @@ static void test_rare_attributes(void **state)
 			 -EINVAL);
 }
 
-/* Siblings with one tuple: packets of a label meet the SA of their label, and nothing else. */
+/* SAs with equal addresses and different labels: packets of a label use only the SA of their
+ * label. */
 static void test_labels(void **state)
 {
 	struct bench *b = *state;
@@ -221,7 +223,8 @@ static void test_labels(void **state)
 	assert_int_equal(fake_kernel_acquires(b->fake), 1);
 }
 
-/* A CPU without an SA of its own uses the one for all, and asks for its own. */
+/* A CPU without its own SA uses the one for all CPUs, and the kernel sends an ACQUIRE for its
+ * own. */
 static void test_cpus(void **state)
 {
 	struct bench *b = *state;
@@ -237,11 +240,11 @@ static void test_cpus(void **state)
 	assert_int_equal(fake_kernel_send(b->fake, all, 1, 100), 1);
 	assert_int_equal(fake_kernel_view(b->fake, all).sequence_out, 1);
 	assert_int_equal(fake_kernel_acquires(b->fake), 1);
-	/* While that is under way, its packets have to wait; those of the other CPU do not. */
+	/* While that is in progress, its packets have to wait; those of the other CPU do not. */
 	assert_int_equal(fake_kernel_send(b->fake, all, 1, 100), 0);
 	assert_int_equal(fake_kernel_send(b->fake, second, 1, 100), 1);
 	assert_int_equal(fake_ike_delete(b->fake, second), 0);
-	/* The larval SA is before the SA for all, and counts for every CPU there. */
+	/* The larval SA is before the SA for all CPUs, and every CPU finds it. */
 	assert_int_equal(fake_kernel_send(b->fake, second, 1, 100), 0);
 	fake_kernel_advance(b->fake, 30);
 	assert_int_equal(fake_kernel_send(b->fake, second, 1, 100), 1);
@@ -249,7 +252,7 @@ static void test_cpus(void **state)
 	assert_int_equal(fake_kernel_acquires(b->fake), 2);
 }
 
-/* Several policies lead to one SA; one of them makes its protection optional. */
+/* Several policies use one SA; one of them makes its protection optional. */
 static void test_several_policies(void **state)
 {
 	struct bench *b = *state;

@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Every shape comes back byte for byte: the kernel does so, see kernel-facts 2.1. */
+/* Every shape comes back byte for byte, as in the kernel (xfrm_state_construct(),
+ * copy_to_user_state_extra()). */
 static void test_round_trip(void **state)
 {
 	static const struct fake_sa_spec specs[] = {
@@ -64,7 +65,8 @@ static void test_note_is_exact(void **state)
 	assert_non_null(bench_find(b, sizeof(struct xfrm_usersa_id), XFRMA_ALG_AEAD));
 }
 
-/* kernel-facts 3.1: the software message behind the offloading one is the fallback. */
+/* The software message after the offloading one is the fallback: it fails with EEXIST if the first
+ * succeeded. */
 static void test_fallback_batch(void **state)
 {
 	struct bench *b = *state;
@@ -105,7 +107,7 @@ static void test_larval_in_place(void **state)
 	assert_true(view.larval);
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 2); /* missing, and a larval */
 
-	/* An acquire in progress: the packet is lost, nobody is asked. */
+	/* An acquire is in progress: the packet is lost, and no ACQUIRE is sent. */
 	assert_int_equal(fake_kernel_send(b->fake, belief, 2, 100), 0);
 	assert_int_equal(fake_kernel_lost(b->fake), 2);
 	assert_int_equal(fake_kernel_acquires(b->fake), 0);
@@ -138,7 +140,7 @@ static void test_larval_expires(void **state)
 	assert_true(fake_kernel_view(b->fake, belief).larval);
 	fake_kernel_advance(b->fake, 1);
 	assert_false(fake_kernel_view(b->fake, belief).larval);
-	/* The IKE daemon was told by a hard EXPIRE: it no longer believes in the SA. */
+	/* The IKE daemon got a hard EXPIRE: it has closed the SA. */
 	assert_int_equal(fake_ike_wrong_closures(b->fake), 1);
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_CLOSURES_MAY_HAPPEN, stderr), 0);
@@ -155,7 +157,8 @@ static void test_acquire_without_larval(void **state)
 	bench_add(b, XFRM_MSG_DELSA, belief);
 	assert_int_equal(bench_transact(b), 0);
 	assert_int_equal(fake_kernel_send(b->fake, belief, 3, 100), 0);
-	assert_int_equal(fake_kernel_acquires(b->fake), 1); /* the larval stops the others */
+	assert_int_equal(fake_kernel_acquires(b->fake),
+			 1); /* the larval SA prevents further ACQUIREs */
 	kernel_batch_clear(&b->batch);
 	bench_add_copy(b, XFRM_MSG_NEWSA, NULL, true);
 	assert_int_equal(bench_transact(b), 0);
@@ -177,7 +180,7 @@ static void test_spi_uniqueness(void **state)
 		bench_add_larval(b, 5);
 		assert_int_equal(bench_transact(b), 0);
 		assert_int_equal(b->batch.answers[1].error, unique ? -ENOENT : 0);
-		/* The failed one leaves a larval without an SPI, which NEWSA consumes. */
+		/* The failed request leaves a larval SA without an SPI, which NEWSA replaces. */
 		assert_int_equal(fake_kernel_count(b->fake, true), 1);
 		kernel_batch_clear(&b->batch);
 		bench_add_copy(b, unique ? XFRM_MSG_NEWSA : XFRM_MSG_UPDSA, NULL, true);
@@ -195,7 +198,7 @@ static void test_update_of_valid(void **state)
 
 	assert_int_equal(fake_kernel_send(b->fake, belief, 2, 100), 2);
 	assert_int_equal(fake_ike_update(b->fake, belief, 1000, 4501), 0);
-	bench_assert_sound(b); /* counters and sequence numbers were left alone */
+	bench_assert_sound(b); /* counters and sequence numbers are unchanged */
 	bench_get(b, belief);
 	kernel_batch_clear(&b->batch);
 	bench_add_copy(b, XFRM_MSG_UPDSA, &offload, true);
@@ -204,7 +207,7 @@ static void test_update_of_valid(void **state)
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, 0); /* offload ignored */
 	assert_int_equal(b->nic->used_out, 0);
 
-	/* Kernels before 6.1.170 and 6.12.85 forget the slot. */
+	/* Kernels before 6.1.170 and 6.12.85 leak the slot. */
 	fake_kernel_config(b->fake)->updsa_leaks_slot = true;
 	assert_int_equal(bench_transact(b), 0);
 	assert_int_equal(b->nic->used_out, 1);
@@ -265,7 +268,7 @@ static void test_offload_answers(void **state)
 	assert_int_equal(b->batch.answers[0].error, -EBUSY);
 	assert_string_equal(b->batch.answers[0].text, "Device failed to offload this state");
 
-	/* An unknown ifindex lands where packets are routed; the check notices. */
+	/* With an unknown ifindex the SA goes into the NIC of the route; the check notices that. */
 	fake_kernel_set_route(b->fake, BENCH_OTHER_NIC);
 	kernel_batch_clear(&b->batch);
 	offload.ifindex = 9999;
@@ -324,7 +327,7 @@ static void test_redaction(void **state)
 	assert_int_equal(auth->alg_key_len, 256);
 	assert_int_equal(auth->alg_key[0], 0);
 	assert_non_null(bench_find(b, sizeof(struct xfrm_usersa_info), XFRMA_ALG_AUTH));
-	/* Who makes an SA from that breaks the tunnel, and is caught. */
+	/* Making an SA from that breaks the tunnel, and the check notices that. */
 	bench_remake(b, belief, NULL, true);
 	assert_int_equal(b->batch.answers[0].error, 0);
 	assert_true(fake_kernel_check(b->fake, 0, NULL) > 0);
@@ -338,9 +341,10 @@ static void test_mark_shadows(void **state)
 		b, &(struct fake_sa_spec){.mark = {.v = 5, .m = 0xff}, .sequence = 5});
 	struct fake_belief *any = NULL;
 
-	/* NEWSA of the catch-all is not stopped by the marked one (mark 0 is not 5)... */
+	/* NEWSA of the SA that matches every mark is not refused because of the marked one (mark 0
+	 * is not 5) ... */
 	assert_int_equal(fake_ike_add(b->fake, &(struct fake_sa_spec){.sequence = 9}, &any), 0);
-	/* ... and then answers for it: the newer one matches every mark. */
+	/* ... and then requests for the marked SA find it: the newer one matches every mark. */
 	assert_int_equal(fake_ike_delete(b->fake, marked), 0);
 	assert_false(fake_kernel_view(b->fake, any).exists);
 	assert_int_equal(fake_kernel_view(b->fake, marked).sequence_out, 5);

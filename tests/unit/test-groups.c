@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `groups` of the configuration: what it takes, what is said about a wrong one, which group an SA
- * belongs to. */
+/* `groups` of the configuration: its syntax, the messages about errors, and the group of an SA. */
 #include "cleanup.h"
 #include "config.h"
 #include "policy.h"
@@ -15,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* Parses, and compares what was told. NULL where the file is refused. */
+/* Parses, and compares the messages. Returns NULL if the file is refused. */
 static struct config *parse(const char *text, const char *expected)
 {
 	_cleanup_free_ char *errors = NULL;
@@ -89,7 +88,7 @@ static void test_names(void **state)
 	    "    1 | groups: [{name: a}, {name: b}, {name: a}]\n"
 	    "      |                                       ^\n"
 	    "      = help: rename one; the first one is in line 1\n"
-	    /* Only a file without errors is looked at for entries that nothing can reach. */
+	    /* Only a file without errors is checked for shadowed entries. */
 	);
 	bad("groups: [{name: \"a b\"}]\n",
 	    "f.conf:1:17: error: 'name' takes a short name, not 'a b'\n"
@@ -107,7 +106,7 @@ static void test_names(void **state)
 	    "    1 | groups: [{name: 012345678901234567890123456789012}]\n"
 	    "      |                 ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
 	    "      = help: up to 32 letters, digits, '.', '_' and '-'\n");
-	/* Two names that are both wrong are not alike as well. */
+	/* Two wrong names are not reported as equal, too. */
 	bad("groups:\n  - {name: \"a b\"}\n  - {name: }\n  - a\n",
 	    "f.conf:2:12: error: 'name' takes a short name, not 'a b'\n"
 	    "    2 |   - {name: \"a b\"}\n"
@@ -211,7 +210,7 @@ static const char *group_of(const struct config *config, const struct sa_descrip
 	return group ? group->name : "";
 }
 
-/* The first that matches, whatever rule matches. */
+/* The first matching group, independent of the matching rule. */
 static void test_matching(void **state)
 {
 	_cleanup_(config_freep) struct config *config =

@@ -84,7 +84,7 @@ static void test_few_fields(void **state)
 	assert_non_null(strstr(nan, "ERRNO=5\n"));
 }
 
-/* A driver's text can forge no field and send no escape sequence to a terminal. */
+/* A driver's text cannot forge a field or send an escape sequence to a terminal. */
 static void test_hostile(void **state)
 {
 	char long_text[2000];
@@ -107,7 +107,7 @@ static void test_hostile(void **state)
 	assert_memory_equal(reason + strcspn(reason, "\n") - 4, "x...", 4);
 }
 
-/* The largest of everything fits. */
+/* The largest value of every field fits. */
 static void test_limits(void **state)
 {
 	_cleanup_free_ char *large = malloc(100000);
@@ -189,7 +189,7 @@ static void test_text(void **state)
 
 	assert_string_equal(text_neutralise(buffer, 8, "1234567", 7), "1234567");
 	assert_string_equal(text_neutralise(buffer, 8, "12345678", 8), "1234...");
-	/* Cut between characters: the e acute has two bytes. */
+	/* The cut is between characters: the e with acute has two bytes. */
 	assert_string_equal(text_neutralise(buffer, 8,
 					    "123\xc3\xa9"
 					    "5678",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The larval SAs that guard moves: made, counted and taken away, whatever the kernel answers. */
+/* The larval SAs that guard moves are made, counted and deleted, with any answer of the kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ static void test_add(void **state)
 
 	images_of(s, images, pointers, 3);
 	s->serve = give_spis;
-	/* What an earlier user left in the batch is not sent. */
+	/* Messages that an earlier user left in the batch are not sent. */
 	sa_image_write_larval(&images[0], &s->batch, 77, 77);
 	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 3), 0);
 	assert_int_equal(s->batch.used, 0);
@@ -140,11 +140,11 @@ static void test_refused(void **state)
 	assert_false(guards_has(&guards, &id));
 	id = sa_image_id(&images[1]);
 	assert_true(guards_has(&guards, &id));
-	/* Refused is not lost; without an answer it may be there. */
+	/* A refused guard does not exist; one without an answer may exist. */
 	assert_false(guards.lost);
 	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers + 2, 2), -ETIMEDOUT);
 	assert_true(guards.lost);
-	/* What was lost once stays lost. */
+	/* `lost` stays set. */
 	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers + 4, 1), 0);
 	assert_true(guards.lost);
 	wipe(images, 5);
@@ -168,7 +168,7 @@ static void test_full(void **state)
 	assert_int_equal(guards.n_guarded, GUARDED_MAX);
 	assert_int_equal(guards_add(&guards, &s->kernel, &s->batch, pointers, 1), -ENOSPC);
 
-	/* More larval SAs than there is room for: the rest is found by a dump. */
+	/* More larval SAs than there is room for: a dump finds the rest. */
 	for (unsigned i = GUARDED_MAX; i < 2 * GUARDED_MAX; i++)
 		guards_take_leftover(&guards, &s->kernel, &s->batch, pointers[0]);
 	assert_int_equal(guards.n_larvals, 2 * GUARDED_MAX);
@@ -179,7 +179,7 @@ static void test_full(void **state)
 	wipe(images, GUARDED_MAX);
 }
 
-/* Even SAs exist, odd ones are larval; the last one is of the kind that is not touched. */
+/* Even SAs exist, odd ones are larval; the last one is of a kind that is not moved. */
 static int show_sas(struct scripted *s, const struct scripted_request *request)
 {
 	struct xfrm_usersa_info info = make_info();
@@ -215,14 +215,14 @@ static void test_add_by_id(void **state)
 	s->serve = show_sas;
 	guards_add_by_id(&guards, &s->kernel, s->arena, &s->batch, ids, ELEMENTSOF(ids));
 	assert_int_equal(s->exchanges, 2);
-	assert_int_equal(s->n, GUARDED_MAX + 3); /* as many as fit; then 0, 2 and 4 */
+	assert_int_equal(s->n, GUARDED_MAX + 3); /* as many as fit, then 0, 2 and 4 */
 	assert_int_equal(guards.n_guarded, 3);
 	for (unsigned i = 0; i < ELEMENTSOF(ids); i++)
 		assert_int_equal(guards_has(&guards, &ids[i]), i == 0 || i == 2 || i == 4);
 	assert_int_equal(secret_arena_in_use(s->arena), in_use);
 	assert_int_equal(s->batch.used, 0);
 
-	/* None that can be moved: nothing is made. */
+	/* No SA that can be moved: no guard is made. */
 	guards_add_by_id(&guards, &s->kernel, s->arena, &s->batch, ids + 1, 1);
 	assert_int_equal(s->exchanges, 3);
 	assert_int_equal(s->batch.used, 0);
@@ -240,7 +240,7 @@ static int show_many(struct scripted *s, const struct scripted_request *request)
 	return 0;
 }
 
-/* A kernel that tells more than was asked for, and an arena without room. */
+/* A kernel that sends more than was requested, and an arena without room. */
 static void test_add_by_id_extremes(void **state)
 {
 	struct scripted *s = *state;
@@ -318,7 +318,8 @@ static void make_guards(struct guards *guards, unsigned n)
 			(struct sa_id){.spi = i + 1, .family = AF_INET, .protocol = IPPROTO_ESP};
 }
 
-/* After the lookups that may stand at them; what is not gone after three attempts expires. */
+/* Guards are deleted after the lookups that may be at them; one that still exists after three
+ * attempts expires. */
 static void test_remove(void **state)
 {
 	static const struct guards none;
@@ -420,7 +421,7 @@ static void test_sweep(void **state)
 	assert_int_equal(ntohl(s->requests[0].id.spi), 5);
 	assert_int_equal(ntohl(s->requests[1].id.spi), 9);
 
-	/* So is one whose SPI nobody told. */
+	/* So is one whose SPI is not known. */
 	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 4);
 	assert_false(guards.lost);
@@ -431,7 +432,8 @@ static void test_sweep(void **state)
 	assert_int_equal(s->n, 255);
 }
 
-/* What a dump shows before it fails goes, and the caller knows that there may be more. */
+/* Larval SAs that a dump shows before it fails are deleted, and the caller knows that there may be
+ * more. */
 static void test_sweep_fails(void **state)
 {
 	struct scripted *s = *state;
@@ -454,7 +456,7 @@ static void test_sweep_fails(void **state)
 	assert_false(guards.lost);
 }
 
-/* What sa_image_write_witness() asks for. */
+/* The larval SA that sa_image_write_witness() requests. */
 static struct xfrm_usersa_info witness(uint32_t spi)
 {
 	struct xfrm_usersa_info info = {
@@ -468,7 +470,7 @@ static struct xfrm_usersa_info witness(uint32_t spi)
 	return info;
 }
 
-/* The first attempts for a witness have no answer, the third gives it the SPI 200. */
+/* The first attempts for a witness get no answer, the third gives it the SPI 200. */
 static int serve_witness(struct scripted *s, const struct scripted_request *request)
 {
 	struct xfrm_usersa_info info = request->alloc.info, expected = witness(0);
@@ -498,14 +500,16 @@ static void test_remove_witness(void **state)
 
 	s->serve = serve_witness;
 	s->dump = show_nothing;
-	kernel_batch_add(&s->batch, XFRM_MSG_NEWSA, 0, &info, sizeof(info)); /* left by somebody */
+	kernel_batch_add(&s->batch, XFRM_MSG_NEWSA, 0, &info,
+			 sizeof(info)); /* left in the batch by another user */
 	guards_remove(&guards, &s->kernel, &s->batch);
 	assert_int_equal(s->n, 4);
 	assert_int_equal(s->requests[3].type, XFRM_MSG_DELSA);
 	assert_int_equal(ntohl(s->requests[3].id.spi), 200);
 	assert_int_equal(s->waits, 0);
 
-	/* Three attempts; one without an answer may have made one that only a dump shows. */
+	/* Three attempts; an attempt without an answer may have made a larval SA that only a dump
+	 * shows. */
 	s->n = 0;
 	s->serve = refuse_always_witness;
 	s->dump = show_leftovers;
@@ -531,7 +535,8 @@ static void show_witness(struct scripted *s)
 	struct xfrm_usersa_info info = witness(0x1234567), other = info;
 
 	say(s, XFRM_MSG_NEWSA, &info, false);
-	/* Larval SAs of others, and of packets: without an SPI they are not ours to delete. */
+	/* Larval SAs of other programs, and of packets: without an SPI the daemon must not delete
+	 * them. */
 	other.reqid++;
 	say(s, XFRM_MSG_NEWSA, &other, false);
 	other.id.spi = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A NIC whose driver frees late (mlx5): it goes on decrypting the inbound packets of an SA that was
- * deleted, which its successor in software cannot use.
+ * A NIC whose driver frees late (mlx5): it still decrypts inbound packets for a deleted SA, and the
+ * new SA in software cannot use them.
  */
 #include "manager-bench.h"
 
@@ -21,7 +21,7 @@ static void open_late(struct bench *b, const char *text)
 	manager_reconfigure(b->manager);
 }
 
-/* So many packets every 20 ms. */
+/* `n_one` and `n_other` packets every 20 ms. */
 static void receive(struct bench *b, struct fake_belief *one, unsigned n_one,
 		    struct fake_belief *other, unsigned n_other, double seconds)
 {
@@ -39,7 +39,8 @@ static struct fake_belief *add_inbound(struct bench *b, uint32_t spi)
 		   (struct fake_sa_spec){.spi = spi, .peer = spi, .reqid = spi, .inbound = true});
 }
 
-/* One that carries packets keeps its slot though another carries more; when it is quiet it goes. */
+/* An SA that carries packets keeps its slot although another carries more; it leaves when it is
+ * quiet. */
 static void test_waits_until_quiet(void **state)
 {
 	struct fake_belief *one, *other;
@@ -62,7 +63,7 @@ static void test_waits_until_quiet(void **state)
 	close_bench(&b);
 }
 
-/* What the operator wants does not wait, nor does a NIC without that trait. */
+/* Evictions by the operator do not wait, and in other NICs no eviction waits. */
 static void test_does_not_wait(void **state)
 {
 	struct fake_belief *one, *other;
@@ -88,7 +89,7 @@ static void test_does_not_wait(void **state)
 	close_bench(&b);
 }
 
-/* Packets arrive between the SA's return to software and the look at it. */
+/* Packets arrive between the SA's return to software and its read-back. */
 static void receive_after_update(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 				 void *userdata)
 {
@@ -106,8 +107,8 @@ static const struct placement_nic *nic_of(struct bench *b)
 	return nics_get(b->manager->nics, NIC);
 }
 
-/* Broken packets right after an eviction, and after the SA came back soon, are no fault of the NIC.
- */
+/* Broken packets right after an eviction, also if the SA soon returns to the NIC, do not count
+ * against the NIC. */
 static void test_no_fault_of_the_nic(void **state)
 {
 	struct fake_belief *belief;
@@ -134,7 +135,7 @@ static void test_no_fault_of_the_nic(void **state)
 	assert_int_equal(nic_of(&b)->trust.strikes, 0);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 
-	/* What comes long after is. */
+	/* Broken packets long after that do count. */
 	fake_kernel_gc(b.fake);
 	work(&b, 10.0, NULL);
 	fake_kernel_add_integrity_failures(b.fake, belief, 10);
@@ -146,7 +147,7 @@ static void test_no_fault_of_the_nic(void **state)
 #define ALWAYS_RULES RULES("rules: [{match: {reqid: 1}, offload: always}]")
 #define NEVER_RULES RULES("rules: [{match: {reqid: 1}, offload: never}]")
 
-/* What was before the start is over; the SA comes after that. */
+/* Late effects from before the start are over; then the SA is added. */
 static struct fake_belief *open_settled(struct bench *b)
 {
 	open_late(b, ALWAYS_RULES);
@@ -154,7 +155,7 @@ static struct fake_belief *open_settled(struct bench *b)
 	return add_inbound(b, 1);
 }
 
-/* It is in the NIC, whose late packets are not held against that. */
+/* The SA is in the NIC, and late packets do not count against the NIC. */
 static void check_not_blamed(struct bench *b, struct fake_belief *belief)
 {
 	receive(b, belief, 5, belief, 0, 1.0);
@@ -163,7 +164,7 @@ static void check_not_blamed(struct bench *b, struct fake_belief *belief)
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex, NIC);
 }
 
-/* The IKE daemon makes the SA anew after it left the NIC: its entry is a new one. */
+/* The IKE daemon installs the SA again after it left the NIC: its entry is a new one. */
 static void test_made_anew_after_it_left(void **state)
 {
 	struct fake_belief *belief;
@@ -186,7 +187,7 @@ static void test_made_anew_after_it_left(void **state)
 	close_bench(&b);
 }
 
-/* ... or in the NIC, from which it deletes it. */
+/* ... or while it is in the NIC. */
 static void test_made_anew_in_the_nic(void **state)
 {
 	struct fake_belief *belief;
@@ -218,7 +219,7 @@ static void update_in_gap(struct fake_kernel *k, enum fake_moment moment, unsign
 	}
 }
 
-/* A promotion that meets the IKE daemon's SA takes it out of the NIC again. */
+/* A promotion that hits an SA of the IKE daemon moves it out of the NIC again. */
 static void test_updated_within_promotion(void **state)
 {
 	struct fake_belief *belief;
@@ -251,7 +252,8 @@ static void move_after_update(struct fake_kernel *k, enum fake_moment moment, un
 	}
 }
 
-/* The IKE daemon copies it to a new address right after its promotion, and the copy is ours. */
+/* The IKE daemon copies the SA to a new address right after its promotion, and the copy is
+ * owned. */
 static void test_copied_after_promotion(void **state)
 {
 	struct fake_belief *belief;
@@ -271,7 +273,7 @@ static void test_copied_after_promotion(void **state)
 	close_bench(&b);
 }
 
-/* A daemon does not know what left the NIC before it came. */
+/* The daemon does not know which SAs left the NIC before it started. */
 static void test_left_before_the_start(void **state)
 {
 	struct fake_belief *belief;
@@ -290,7 +292,7 @@ static void test_left_before_the_start(void **state)
 	close_bench(&b);
 }
 
-/* The slot of the one that left is not free yet: nothing is learned from that. */
+/* The slot of an SA that left is not free yet: the capacity is not corrected. */
 static void test_slot_not_yet_free(void **state)
 {
 	struct fake_belief *one, *other;
@@ -317,7 +319,7 @@ static void test_slot_not_yet_free(void **state)
 	close_bench(&b);
 }
 
-/* What the driver refuses for another reason it refuses. */
+/* A refusal for another reason counts as a refusal. */
 static void test_refused_soon_after(void **state)
 {
 	struct fake_belief *one, *other;
@@ -361,8 +363,9 @@ static void delete_when_promoted(struct fake_kernel *k, enum fake_moment moment,
 	(void)fake_ike_delete(k, deletion->belief);
 }
 
-/* A NIC that is full is full below its capacity, unless something left it: not when it has taken an
- * SA or refused one, but when one is gone that it had for a moment. */
+/* ENOSPC below the capacity makes the table smaller, unless an SA left the NIC shortly before. An
+ * accepted or refused SA does not count as one that left; an SA that was in the NIC for a moment
+ * does. */
 static void test_what_leaves_nothing_behind(void **state)
 {
 	enum { PROMOTED, REFUSED, GONE, _CASES };
@@ -379,7 +382,7 @@ static void test_what_leaves_nothing_behind(void **state)
 		struct bench b;
 
 		open_late(&b, many);
-		pass(&b, 11.0); /* since the start, when something may have left it */
+		pass(&b, 11.0); /* until then an SA may have left it before the start */
 		nic = fake_kernel_nic(b.fake, NIC);
 		nic->fail_adds = i == REFUSED;
 		nic->fail_error = -EBUSY;

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the migrator says to the kernel, and what it makes of the answers: every message of a move,
- * in order, with its numbers and its device; what lies in the rescue memory meanwhile; the result;
- * and what is left in locked memory. tests/explore tries everything that can happen between the
- * messages; here it is said which messages are to be sent.
+ * The migrator's messages to the kernel, and its reaction to the answers: every message of a move,
+ * in order, with its numbers and its device; the content of the rescue memory at each step; the
+ * result; and what is left in locked memory. tests/explore tries every event between the messages;
+ * this test defines which messages must be sent.
  */
 #include "conversation.h"
 #include "failing.h"
 
 FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
 
-/* What a move comes to. */
+/* The outcome of a move. */
 struct outcome {
 	enum move_result result;
 	int error;
 	const char *text; /* NULL: "" */
 	enum hands_off hands_off;
-	bool unread;        /* the first step did not read it */
+	bool unread;        /* the first step did not read the SA */
 	int ifindex;        /* of the facts, and so on */
-	uint32_t sequence;  /* 0: there are none */
-	uint32_t image;     /* the number in the image that the caller gets, 0: none */
+	uint32_t sequence;  /* 0: there are no facts */
+	uint32_t image;     /* the number in the image that the caller gets, 0: no image */
 	const char *stored; /* NULL: nothing */
 };
 
@@ -28,7 +28,7 @@ struct talk {
 	struct move move;
 	int migrate_state;    /* 0: EINVAL, the kernel does not know it */
 	const int64_t *timer; /* the default of the kernel, NULL: TIMER */
-	uint32_t restored;    /* put back from an image with this number; 0: a move */
+	uint32_t restored;    /* a restoration from an image with this number; 0: a move */
 	const struct turn *turns;
 	struct outcome outcome;
 };
@@ -41,7 +41,7 @@ static const int64_t no_default = -1, zero_default;
 #define INTO_NIC_KEPT(way) {.target = {NIC, SA_DIRECTION_##way}, .keep_image = true}
 #define OUT_OF_NIC(way) {.target = {0, SA_DIRECTION_##way}, .expected_ifindex = NIC}
 
-/* The parts of a move that goes as it should. The arguments are members of struct told. */
+/* The parts of a move without faults. The arguments are members of struct told. */
 #define READ(...) {"GETSA", 0, {SA, __VA_ARGS__}}, {"GETAE", 0, {THRESHOLDS}}, {"."}
 #define GUARDED READ(), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"}, READ()
 #define REMOVED_BUT(larval, ...) {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {SA, __VA_ARGS__}}, \
@@ -459,7 +459,7 @@ static void test_migrate_state(void **state)
 /* ---- 2. remove ---- */
 
 /* clang-format off */
-/* The deletion met a packet's larval SA, and the SPI was not free. */
+/* The deletion hit a packet's larval SA, and the SPI was not free. */
 #define MISSED READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {ACQUIRED}}, \
 		{"ALLOCSPI larval", -ENOENT}, {"."}
 #define GONE_BEFORE READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ESRCH}, \
@@ -917,7 +917,7 @@ static void test_installation(void **state)
 	HOLD(talks);
 }
 
-/* The IKE daemon has deleted the larval SA, and made its own in that place. */
+/* The IKE daemon has deleted the larval SA, and installed its own SA in that place. */
 static void test_an_sa_in_its_place(void **state)
 {
 	const struct talk talks[] = {
@@ -1014,7 +1014,7 @@ static void test_an_sa_in_its_place(void **state)
 	HOLD(talks);
 }
 
-/* ---- 4. what became of it ---- */
+/* ---- 4. verify ---- */
 
 /* clang-format off */
 #define PROMOTED_IN REMOVED_IN, UPDATED("UPDSA NIC in #120")
@@ -1174,10 +1174,10 @@ static void test_probe(void **state)
 	HOLD(talks);
 }
 
-/* ---- a packet's larval SA in its stead ---- */
+/* ---- a packet's larval SA in its place ---- */
 
 /* clang-format off */
-/* A dump shows the SA behind it; what is deleted is the larval one. */
+/* A dump shows the SA behind the larval one; the larval one is deleted. */
 #define HIDDEN(ifindex) {"dump", 0, {SA, ifindex, 125}}
 #define UNMASKED(ifindex) HIDDEN(ifindex), {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {ACQUIRED}}, \
 		{"ALLOCSPI larval", -ENOENT}, {"."}
@@ -1533,7 +1533,7 @@ static void test_group(void **state)
 	expect_end(&c);
 	assert_false(migrator_unguard(c.migrator, &lost));
 
-	/* None of them can be guarded in advance. */
+	/* None of these moves can be guarded in advance. */
 	migrator_guard(c.migrator, &id, 0);
 	move = move_it(&c, "move", (struct move)INTO_NIC(OUT),
 		       TURNS(GUARDED, REMOVED(.sequence = 120), UPDATED("UPDSA NIC out #120"),
@@ -1551,7 +1551,7 @@ static void test_group(void **state)
 
 #define UNMADE UPDATED("UPDSA software #120", -ENOMEM), ASKED(LARVAL)
 
-/* The guard stays as long as its SA is owed, whatever else is moved. */
+/* The guard stays while its SA is owed, also when other SAs are moved. */
 static void test_guard_of_one_that_is_owed(void **state)
 {
 	struct conversation c;
@@ -1593,8 +1593,9 @@ static void test_guard_of_one_that_is_owed(void **state)
 		UNMADE_ANEW, ASKED(LARVAL), UNMADE_ANEW, ASKED(LARVAL)
 /* clang-format on */
 
-/* The guard is away, and a packet's larval SA is found that names the SPI. It is gone when it is to
- * be deleted, and the kernel cannot make the SA again that was deleted instead. */
+/* After the guard is deleted, a packet's larval SA with the SPI is found. It has disappeared when
+ * the daemon deletes it, so the SA is deleted instead, and the kernel cannot install the SA
+ * again. */
 static void test_lost_when_it_is_unguarded(void **state)
 {
 	const struct move kept = INTO_NIC_KEPT(OUT);
@@ -1627,7 +1628,7 @@ static void test_unmask(void **state)
 	assert_false(migrator_unmask(c.migrator, ids, 0, &lost));
 	expect_end(&c);
 
-	/* The last answer counts. */
+	/* Only the last answer is used. */
 	expect(&c, "two buffers, in which nothing is larval in the end",
 	       TURNS({"wait"}, {"GETSA", 0, {ACQUIRED}}, {"GETSA"}, {"GETSA"}, {"GETSA"}, {"GETSA"},
 		     {"GETSA", 0, {SA}}, {"GETSA", 0, {ACQUIRED, .fault = ANOTHER}},
@@ -1644,7 +1645,7 @@ static void test_unmask(void **state)
 	expect_end(&c);
 	ids[0].spi--;
 
-	/* The second one is not begun. */
+	/* The second SA is not started. */
 	expect(&c, "lost",
 	       TURNS({"wait"}, {"GETSA"}, {"GETSA", 0, {ACQUIRED}}, {"."}, LOST_UNMASKED));
 	assert_true(migrator_unmask(c.migrator, ids, 2, &lost));
@@ -1656,7 +1657,7 @@ static void test_unmask(void **state)
 	close_conversation(&c);
 }
 
-/* ---- what is learned of the kernel ---- */
+/* ---- properties of the kernel ---- */
 
 static void check_mechanism(const struct conversation *c, const char *promote, const char *evict)
 {
@@ -1664,7 +1665,7 @@ static void check_mechanism(const struct conversation *c, const char *promote, c
 	check_text(c, migrator_mechanism(c->migrator, false), evict);
 }
 
-/* A kernel that has an SPI once for each destination gives the witness the SPI of an SA. */
+/* A kernel that allows an SPI once per destination gives the witness the SPI of an existing SA. */
 static void test_no_witness(void **state)
 {
 	struct conversation c;
@@ -1770,7 +1771,7 @@ static void test_no_memory(void **state)
 	assert_int_equal(
 		migrator_new(&c.scripted->kernel, c.scripted->arena, NULL, &parameters, &migrator),
 		-ENOMEM);
-	/* Nothing is deleted whose image might not find room. */
+	/* An SA is not deleted if there may be no room for its image. */
 	move = move_it(&c, "masked",
 		       (struct move){.target = {NIC, SA_DIRECTION_OUT},
 				     .expected_ifindex = NIC,
@@ -1803,7 +1804,7 @@ static void test_rescue_is_taken(void **state)
 				     .anew = true},
 		       TURNS({"GETSA", 0, {ACQUIRED}}, {"GETAE"}, {"."}, HIDDEN(NIC)));
 	check_number(&c, move.result, MOVE_RESULT_GONE);
-	/* By another SA, whose image stays. */
+	/* The slot is used by another SA, whose image stays. */
 	stored_text(&c, text, sizeof(text));
 	check_text(&c, text, "#7 0");
 	rescue_clear(c.rescue);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What comes of a move: what is remembered of a refusal, what is counted, what is told. */
+/* The effects of a move: recorded refusals, counters, messages. */
 #include "manager-bench.h"
 
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ static bool is_refused(struct bench *b, struct fake_belief *belief, const char *
 			     manager_now(b->manager), ret_text);
 }
 
-/* The driver's words and the time until it is asked again, which doubles. */
+/* The driver's error text, and the time until the next attempt, which doubles. */
 static void test_refused(void **state)
 {
 	struct fake_belief *belief, *other;
@@ -45,7 +45,7 @@ static void test_refused(void **state)
 	assert_string_equal(entry(&b, belief)->refusal.text, "not this one");
 	assert_int_equal(entry(&b, belief)->refusal.error, -EINVAL);
 
-	/* Not for another NIC, nor for another shape. */
+	/* The refusal does not hold for another NIC or another shape. */
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2, .esn = true});
 	pass(&b, 0.3);
 	assert_false(is_refused(&b, other, NULL));
@@ -75,7 +75,7 @@ static void test_refused(void **state)
 	close_bench(&b);
 }
 
-/* What says something of the moment is no fault of the shape. */
+/* A temporary error is not a refusal of the shape. */
 static void check_error(int error, bool shape_is_refused)
 {
 	struct fake_belief *belief;
@@ -106,7 +106,7 @@ static void test_errors(void **state)
 	check_error(-ENOMEM, false);
 }
 
-/* It says yes, and leaves it in software. */
+/* The kernel acknowledges, but leaves the SA in software. */
 static void test_silent(void **state)
 {
 	static const char text[] = "the kernel accepted the offload and left the SA in software "
@@ -126,7 +126,7 @@ static void test_silent(void **state)
 	close_bench(&b);
 }
 
-/* It ends up on another NIC: back at once. */
+/* The SA is in another NIC: it is moved back at once. */
 static void test_elsewhere(void **state)
 {
 	struct fake_belief *belief;
@@ -150,7 +150,7 @@ static void test_elsewhere(void **state)
 	close_bench(&b);
 }
 
-/* What cannot be remembered is not promoted. */
+/* An SA that cannot be recorded is not promoted. */
 static void test_ownership_cannot_be_written(void **state)
 {
 	struct fake_belief *belief;
@@ -175,7 +175,7 @@ static void test_ownership_cannot_be_written(void **state)
 	close_bench(&b);
 }
 
-/* Until it is offered again to a driver that refuses it: when that was, and what is remembered. */
+/* Runs until the SA is tried again and refused; returns the time of the refusal. */
 static double offer(struct bench *b, struct fake_belief *belief, uint64_t refused)
 {
 	for (unsigned i = 0; b->manager->refused < refused; i++) {
@@ -185,8 +185,8 @@ static double offer(struct bench *b, struct fake_belief *belief, uint64_t refuse
 	return reporter_action(b->manager->reporter, 0)->time;
 }
 
-/* The wait doubles, an hour at most, and ends to the moment; what it is of is looked at then, once.
- */
+/* The wait doubles, up to an hour, and ends at the exact time. Only then are the SAs of the shape
+ * considered again, once. */
 static void check_waits(const char *retry, const double *waits, size_t n)
 {
 	struct fake_belief *belief;
@@ -231,7 +231,7 @@ static void test_waits(void **state)
 	check_waits("25min", minutes, ELEMENTSOF(minutes));
 }
 
-/* Another refusal would be its first, with the wait of a first one. */
+/* The next refusal counts as the first, with the first wait. */
 static void check_forgotten(struct bench *b, struct fake_belief *belief)
 {
 	struct refusals *refusals = nics_refusals(b->manager->nics);
@@ -243,7 +243,7 @@ static void check_forgotten(struct bench *b, struct fake_belief *belief)
 	refusals_remove(refusals, NIC, shape);
 }
 
-/* Three shapes: the one that is taken at last is forgotten, the others are not. */
+/* Three shapes: the record of a shape that is accepted at last is removed, the others stay. */
 static void test_refused_shapes(void **state)
 {
 	struct fake_belief *beliefs[3];
@@ -267,7 +267,7 @@ static void test_refused_shapes(void **state)
 			beliefs[i] = add(&b, specs[i]);
 			at[i] = offer(&b, beliefs[i], i + 1);
 		}
-		/* Each ends in its own time. */
+		/* Each wait ends at its own time. */
 		for (unsigned i = 0; i < 3; i++) {
 			b.now = at[i] + 9.999;
 			assert_false(nics_expire(b.manager->nics));
@@ -278,7 +278,7 @@ static void test_refused_shapes(void **state)
 		work(&b, 1.0, beliefs[taken]);
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[taken]).ifindex, NIC);
 		check_forgotten(&b, beliefs[taken]);
-		/* So the next refusal of another one is its second. */
+		/* So the next refusal of another shape is its second. */
 		nic->fail_adds = 1000;
 		for (unsigned i = 0, n = 3; i < 3; i++) {
 			if (i == taken)

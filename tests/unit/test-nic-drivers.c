@@ -42,7 +42,7 @@ static void test_find(void **state)
 	assert_false(nic_driver_find("cxgb4")->has_table);
 	assert_true(nic_driver_find("bonding")->has_table);
 
-	/* As ethtool tells it, and as the PCI bus does. */
+	/* The names in ethtool and on the PCI bus. */
 	assert_non_null(nic_driver_find("rvu-nicpf"));
 	assert_ptr_equal(nic_driver_find("rvu-nicpf"), nic_driver_find("rvu_nicpf"));
 
@@ -80,14 +80,14 @@ static void test_check(void **state)
 		{"netdevsim", 224, false, -EOPNOTSUPP},
 		{"netdevsim", 288, false, -EOPNOTSUPP},
 		{"netdevsim", 160, true, -EOPNOTSUPP},
-		/* ixgbe refuses long keys by itself. */
+		/* The ixgbe driver itself refuses long keys. */
 		{"ixgbe", 288, false, 0},
 		{"ixgbe", 160, true, -EOPNOTSUPP},
 		{"ixgbevf", 288, false, -EOPNOTSUPP},
 		{"ixgbevf", 160, false, 0},
 		{"nfp", 288, false, 0},
 		{"nfp", 288, true, -EOPNOTSUPP},
-		/* These look at everything. */
+		/* These drivers check all properties. */
 		{"mlx5_core", 288, true, 0},
 		{"rvu-nicpf", 288, true, 0},
 		{"unknown", 288, true, 0},
@@ -106,7 +106,7 @@ static void test_check(void **state)
 	}
 }
 
-/* ESN and a short ICV are refused by the driver, whose own text is to be shown. */
+/* The driver refuses ESN and a short ICV, and its own text must be shown. */
 static void test_left_to_the_driver(void **state)
 {
 	struct sa_shape s = shape(160, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The picture of the network when reading it is interrupted again and again by changes. */
+/* The network state when changes interrupt the reading repeatedly. */
 #include "network/netlink.h"
 #include "network/nic.h"
 
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static unsigned interruptions;
-static struct nl_sock *links; /* the first that a request was made on */
+static struct nl_sock *links; /* the first socket of a request */
 
 /* The program is linked with --wrap. */
 int __real_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint64_t timeout_usec,
@@ -35,7 +35,7 @@ int __wrap_netlink_request(struct nl_sock *socket, struct nl_msg *message, uint6
 	return -EINTR;
 }
 
-static unsigned storm;       /* messages that are to come yet */
+static unsigned storm;       /* messages that are still to come */
 static struct timespec late; /* the clock of the code under test; tv_sec 0: the real one */
 #define RECEIVE_NSEC 1000000
 
@@ -67,7 +67,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *header, int flags)
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
-/* Nothing takes time but to receive, once it has a time of its own. */
+/* When `late` is set, only receiving takes time. */
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	if (late.tv_sec == 0)
@@ -76,7 +76,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	return 0;
 }
 
-/* Messages come faster than they are thrown away. */
+/* Messages arrive faster than they are discarded. */
 static void test_drain_ends(void **state)
 {
 	struct nl_sock *socket = nl_socket_alloc();
@@ -114,8 +114,8 @@ static void test_start_goes_on(void **state)
 	sd_event_unref(event);
 }
 
-/* Link messages that take their time: the others get their turn after some milliseconds, and what
- * is left is read in the next turn. */
+/* Link messages that take long: after some milliseconds the other event sources are served, and the
+ * rest is read in the next turn of the loop. */
 static void test_reading_ends_by_time(void **state)
 {
 	_cleanup_(nic_watch_freep) struct nic_watch *watch = NULL;
@@ -127,7 +127,7 @@ static void test_reading_ends_by_time(void **state)
 	links = NULL;
 	assert_true(sd_event_new(&event) >= 0);
 	assert_int_equal(nic_watch_new(event, &callbacks, NULL, &watch), 0);
-	/* An answer that nobody waits for makes the socket readable. */
+	/* An unexpected answer makes the socket readable. */
 	assert_true(nl_send_simple(links, RTM_GETLINK, NLM_F_DUMP, &all, sizeof(all)) >= 0);
 	for (unsigned turn = 0; turn < 3; turn++) {
 		storm = 1000000;

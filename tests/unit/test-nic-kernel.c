@@ -200,7 +200,7 @@ static void test_initial(void **state)
 	assert_true(is_local(f, "2001:db8:2::1"));
 	assert_true(is_local(f, "127.0.0.1"));
 	assert_false(is_local(f, "192.0.2.2"));
-	/* Nothing was told while reading. */
+	/* The first reading causes no callbacks. */
 	assert_int_equal(f->seen.added, 0);
 }
 
@@ -217,7 +217,7 @@ static void test_links_come_and_go(void **state)
 	assert_string_equal(nic->driver, "veth");
 	assert_false(nic->up);
 
-	/* Each change is told, also when they come in one go. */
+	/* Each change is reported, also if several arrive together. */
 	run("for i in 1 2 3; do ip link set new0 up; ip link set new0 down; done");
 	wait_for(f, &f->seen.went_down, 3);
 	assert_int_equal(f->seen.went_up, 3);
@@ -259,7 +259,7 @@ static void test_addresses_change(void **state)
 	wait_for(f, &f->seen.addresses, 1);
 	assert_false(is_local(f, "203.0.113.77"));
 
-	/* It is told once. */
+	/* It is reported once. */
 	run("ip address add 203.0.113.77/32 dev right0");
 	f->seen.addresses = f->seen.routes = 0;
 	wait_for(f, &f->seen.routes, 1);
@@ -268,7 +268,8 @@ static void test_addresses_change(void **state)
 	wait_for(f, &f->seen.addresses, 1);
 }
 
-/* Before an IKE daemon acts on it. The best of some tries: the machine may be busy. */
+/* The report comes before an IKE daemon acts on it. The best of several attempts counts, because
+ * the machine may be busy. */
 static void test_removed_address_is_told_early(void **state)
 {
 	struct fixture *f = *state;
@@ -281,7 +282,7 @@ static void test_removed_address_is_told_early(void **state)
 		f->seen.routes = 0;
 		wait_for(f, &f->seen.routes, 1);
 		run("ip address del 203.0.113.78/32 dev left0");
-		/* The loop's time is that of its last turn. */
+		/* The loop's time is the time of its last turn. */
 		assert_true(sd_event_run(f->event, TIMEOUT_USEC) >= 0);
 		start = now_usec(f->event);
 		f->seen.addresses = 0;
@@ -297,7 +298,7 @@ static void test_route_storm(void **state)
 	struct fixture *f = *state;
 	uint64_t start, turns;
 
-	/* 2,000 messages are more than the buffer holds: what counts is that there were any. */
+	/* 2,000 messages are more than the buffer holds: it is enough that some arrive. */
 	start = now_usec(f->event);
 	run("for i in $(seq 1 1000); do"
 	    " echo route add 10.$((i / 250)).$((i % 250)).0/24 dev left0 table 200;"
@@ -330,7 +331,7 @@ static bool tells(const struct seen *seen, const char *address, uint8_t length)
 	return false;
 }
 
-/* Where a route changed is told. */
+/* The prefix of a changed route is reported. */
 static void test_route_prefix(void **state)
 {
 	struct fixture *f = *state;
@@ -345,7 +346,7 @@ static void test_route_prefix(void **state)
 	assert_true(tells(&f->seen, "203.0.113.64", 26));
 }
 
-/* The receive buffer of every rtnetlink socket of the process. */
+/* Sets the receive buffer of every rtnetlink socket of the process. */
 static void set_receive_buffers(int bytes)
 {
 	for (int fd = 3; fd < 64; fd++) {
@@ -369,7 +370,7 @@ static void test_overrun(void **state)
 {
 	struct fixture *f = *state;
 
-	/* Of what follows, the socket holds the first message or two. */
+	/* The socket has room for only one or two of the next messages. */
 	set_receive_buffers(2048);
 	run("ip link add lost0 type veth peer name lost1;"
 	    "for i in 1 2 3 4 5 6 7 8; do ip link set lost0 up; ip link set lost0 down; done;"
@@ -498,7 +499,7 @@ static void test_cache(void **state)
 	run("ip route del 10.4.0.0/24 dev right0");
 }
 
-/* The daemon's network: what the manager is told. */
+/* The daemon's network, and its reports to the manager. */
 static struct network *open_network(struct fixture *f, struct seen *seen)
 {
 	struct network *network;
@@ -519,8 +520,8 @@ static int device_of(struct network *network, const char *source, const char *pe
 	return r < 0 ? r : ifindex;
 }
 
-/* The address of an SA comes; and one that no SA has, as any device that is up gets one by itself.
- */
+/* An address of an SA is added, then one that no SA has; every device that is up gets one
+ * automatically. */
 static void test_address_of_an_sa(void **state)
 {
 	struct fixture *f = *state;
@@ -553,8 +554,8 @@ static void test_address_of_an_sa(void **state)
 	assert_int_equal(device_of(network, "203.0.113.5", "10.4.0.1"), -EADDRNOTAVAIL);
 }
 
-/* A NIC loses its carrier, and then the routing daemon moves a peer's prefix to the other one: the
- * first alone is no reason to look for the SAs' devices, the second is. */
+/* A NIC loses its carrier, and then the routing daemon moves a peer's prefix to the other NIC. Only
+ * the second causes new lookups of the SAs' devices. */
 static void test_reroute_after_carrier_loss(void **state)
 {
 	struct fixture *f = *state;
@@ -573,7 +574,7 @@ static void test_reroute_after_carrier_loss(void **state)
 	run("ip route del 10.4.0.0/24 dev right0; ip link set left1 up");
 }
 
-/* Next hops that are dead because their device is down live again when it is up, and the kernel
+/* Next hops that are dead because their device is down become usable when it is up, and the kernel
  * sends no message about the route (fib_sync_up()). */
 static void test_next_hop_lives_again(void **state)
 {
@@ -584,7 +585,7 @@ static void test_next_hop_lives_again(void **state)
 	unsigned by_right = 0;
 	char peer[32];
 
-	/* Of next hops, Linux 6.17 prefers the one whose device has the source. */
+	/* Linux 6.17 prefers the next hop whose device has the source address. */
 	run("ip address add 203.0.113.1/32 dev lo;"
 	    "ip route add 10.5.0.0/16 nexthop via 192.0.2.2 nexthop via 198.51.100.2");
 	network = open_network(f, &seen);
@@ -667,8 +668,8 @@ static const char topology[] = "set -e;"
 			       "ip link set lo up;"
 			       "ip link add left0 type veth peer name left1;"
 			       "ip link add right0 type veth peer name right1;"
-			       /* No link-local addresses of their own, no duplicate address
-				  detection: nothing comes later. */
+			       /* No automatic link-local addresses and no duplicate address
+				* detection, so that no messages come later. */
 			       "for i in left0 left1 right0 right1; do"
 			       "  ip link set $i addrgenmode none; ip link set $i up; done;"
 			       "ip address add 192.0.2.1/24 dev left0;"

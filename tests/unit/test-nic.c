@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The picture of the devices, addresses and routes, fed with messages instead of a kernel. */
+/* The recorded devices, addresses and routes, from messages of the test instead of a kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +101,7 @@ static void test_bond_and_vlan(void **state)
 	assert_true(nic.is_vlan && !nic.is_bond);
 	assert_int_equal(nic.lower_ifindex, 7);
 
-	/* The lower device is in another namespace, where index 7 is another one. */
+	/* The lower device is in another namespace, where index 7 is another device. */
 	assert_int_equal(nla_put_u32(far, IFLA_LINK, 7), 0);
 	assert_int_equal(nla_put_u32(far, IFLA_LINK_NETNSID, 0), 0);
 	put_kind(far, "vlan", IFLA_VLAN_FLAGS, 0);
@@ -109,8 +109,7 @@ static void test_bond_and_vlan(void **state)
 	assert_int_equal(nic.lower_ifindex, 0);
 }
 
-/* What the kernel tells of a VRF, of a physical NIC in it, of a VLAN in it, and of a port of a
- * bridge. */
+/* The kernel's messages about a VRF, a physical NIC in it, a VLAN in it, and a port of a bridge. */
 static void test_vrf(void **state)
 {
 	static const struct {
@@ -145,7 +144,7 @@ static void test_other_link_messages(void **state)
 {
 	_cleanup_(nlmsg_freep) struct nl_msg *gone =
 		link_message(RTM_DELLINK, AF_UNSPEC, 7, 0, "eth0");
-	/* A port left a bridge: the device is still there. */
+	/* A port left a bridge: the device still exists. */
 	_cleanup_(nlmsg_freep) struct nl_msg *bridge =
 		link_message(RTM_DELLINK, AF_BRIDGE, 7, 0, "eth0");
 	_cleanup_(nlmsg_freep) struct nl_msg *nameless =
@@ -210,7 +209,7 @@ static void test_table(void **state)
 	assert_null(nic_table_get(table, 50));
 	assert_int_equal(nic_table_get(table, 51)->ifindex, 51);
 
-	/* Only what is read anew stays. */
+	/* Only devices that are read again stay. */
 	nic_table_begin(table);
 	assert_int_equal(nic_table_set(table, &nic, &old), 0);
 	for (unsigned i = 0; i < 99; i++)
@@ -220,7 +219,7 @@ static void test_table(void **state)
 	assert_string_equal(nic_table_at(table, 0)->name, "wan0");
 }
 
-/* Whether any device is in a VRF, whatever comes, changes and goes. */
+/* The table knows whether any device is in a VRF, after every addition, change and removal. */
 static void test_table_knows_vrfs(void **state)
 {
 	_cleanup_(nic_table_freep) struct nic_table *table = NULL;
@@ -266,7 +265,7 @@ static void test_addresses(void **state)
 	assert_false(nic_addresses_contain(set, AF_INET6, six));
 	assert_false(nic_addresses_contain(set, AF_UNSPEC, six));
 
-	/* Every device that has it, once. */
+	/* Every device with that address, once. */
 	{
 		size_t cursor = 0;
 		int first = 0, second = 0, third = 0;
@@ -278,7 +277,7 @@ static void test_addresses(void **state)
 		assert_int_equal(third, 0);
 	}
 
-	/* Local as long as it is on one device. */
+	/* The address is local while at least one device has it. */
 	assert_int_equal(nic_addresses_remove(set, &a), 1);
 	assert_int_equal(nic_addresses_remove(set, &a), 0);
 	assert_true(nic_addresses_contain(set, AF_INET, a.bytes));
@@ -286,7 +285,7 @@ static void test_addresses(void **state)
 	assert_false(nic_addresses_contain(set, AF_INET, a.bytes));
 }
 
-/* Against an array: whatever the order of additions and removals, the set knows the same. */
+/* Compares with an array: the result must not depend on the order of additions and removals. */
 static void test_addresses_many(void **state)
 {
 	enum { N = 3000 };
@@ -431,7 +430,7 @@ static void check_features(bool nomask, const char *first, bool value, const cha
 	int ifindex = 0;
 	bool active = !expected;
 
-	/* Capable of it, which does not mean that it is active. */
+	/* The device supports the feature, but it may be inactive. */
 	put_bitset(m, ETHTOOL_A_FEATURES_HW, false, "esp-hw-offload", true, "tx-lockless");
 	put_bitset(m, ETHTOOL_A_FEATURES_ACTIVE, nomask, first, value, second);
 	assert_int_equal(ethtool_parse_features(nlmsg_hdr(m), FAMILY, &ifindex, &active),
@@ -448,7 +447,7 @@ static void test_features(void **state)
 	check_features(true, NULL, false, NULL, false);
 	check_features(false, "esp-hw-offload", true, "tx-lockless", true);
 	check_features(false, "esp-hw-offload", false, "tx-lockless", false);
-	/* Neither a part nor an extension of the name. */
+	/* Only the exact name counts. */
 	check_features(true, "esp-hw", false, "esp-hw-offload-2", false);
 }
 
@@ -511,7 +510,8 @@ static void test_route_cache(void **state)
 	key = (struct route_key){.family = AF_INET6};
 	assert_false(route_cache_get(cache, &key, &answer));
 
-	/* Full: it forgets, and tells so until all that is needed is to be asked again. */
+	/* When the cache is full it drops entries, and reports that until all needed answers must
+	 * be looked up again. */
 	assert_true(route_cache_is_complete(cache));
 	assert_int_equal(route_cache_put(cache, &key, 5), 0);
 	assert_int_equal(route_cache_count(cache), 1);
@@ -588,12 +588,13 @@ static void test_route_cache_expires(void **state)
 	assert_true(remembers(cache, "2001:db8::1"));
 	assert_int_equal(expire(cache, "2001:db8:8000::", 33), 1);
 	assert_true(remembers(cache, "2001:db8::1"));
-	/* A route to a host: of eight bytes that are compared at once, the second eight. */
+	/* A route to a host: tests the second of the two blocks of eight bytes that are compared at
+	 * once. */
 	assert_int_equal(expire(cache, "2001:db8::2", 128), 0);
 	assert_int_equal(expire(cache, "2001:db8::1", 128), 1);
 	assert_false(remembers(cache, "2001:db8::1"));
 
-	/* It is still known what was asked. */
+	/* The keys of the lookups are still known. */
 	assert_int_equal(route_cache_count(cache), 5);
 	assert_int_equal(expire(cache, "192.0.2.127", 32), 1);
 	route_cache_expire(cache);
@@ -603,13 +604,13 @@ static void test_route_cache_expires(void **state)
 	assert_true(remembers(cache, "192.0.3.1"));
 	assert_int_equal(route_cache_count(cache), 5);
 
-	/* A default route concerns all destinations of its family. */
+	/* A default route affects all destinations of its family. */
 	remember(cache, "2001:db8::1", 4);
 	assert_int_equal(expire(cache, "0.0.0.0", 0), 3);
 	assert_false(remembers(cache, "192.0.3.1"));
 	assert_true(remembers(cache, "2001:db8::1"));
 
-	/* An address of this machine concerns what comes from it. */
+	/* An address of this machine affects lookups with this source. */
 	key.source.bytes[3] = 9;
 	assert_int_equal(route_cache_put(cache, &key, 7), 0);
 	both[0] = prefix_of("0.0.0.9", 32);
