@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is known of each SA after a dump or an event, and what the policy is told of it. */
+/* What the daemon knows of each SA after a dump or an event, and what it passes to the policy. */
 #include "manager-bench.h"
 #include "xfrm/compat.h"
 
@@ -36,7 +36,7 @@ static struct policy_sa_view view_of(struct bench *b, struct fake_belief *belief
 
 /* ---- Successors ---- */
 
-/* The SA that a rekey leaves: what differs from its predecessor makes it another tunnel's. */
+/* A new SA is a successor only if it has the same lineage as the SA before. */
 static void test_successors(void **state)
 {
 	static const struct {
@@ -84,8 +84,7 @@ static void test_successors(void **state)
 		}
 }
 
-/* The same of what no two SAs of a peer differ in by a rekey, told by facts alone: a successor is
- * planned for at once. */
+/* The same for family, protocol and direction, with facts alone: a successor is planned at once. */
 static void test_kin(void **state)
 {
 	enum { SUCCESSOR, FAMILY, PROTOCOL, DIRECTION, _CASES };
@@ -180,7 +179,7 @@ static void test_replaced(void **state)
 
 /* ---- Why SAs are not moved ---- */
 
-/* Beyond so many outbound numbers an SA without ESN is not promoted; one that is in a NIC stays. */
+/* Above a number of used outbound numbers an SA without ESN is not promoted; one in a NIC stays. */
 static void test_sequence_space(void **state)
 {
 	static const struct {
@@ -215,7 +214,7 @@ static void test_sequence_space(void **state)
 	close_bench(&b);
 }
 
-/* An optional template of outbound policies concerns outbound SAs. */
+/* An optional template of an outbound policy concerns only outbound SAs. */
 static void test_optional_inbound(void **state)
 {
 	struct fake_belief *belief;
@@ -229,7 +228,7 @@ static void test_optional_inbound(void **state)
 	close_bench(&b);
 }
 
-/* Known by an event alone, and told once; the policy leaves the SA where it is. */
+/* Known only from an event, and reported once; the policy leaves the SA where it is. */
 static void test_soft_expired(void **state)
 {
 	struct fake_belief *belief;
@@ -249,7 +248,7 @@ static void test_soft_expired(void **state)
 	close_bench(&b);
 }
 
-/* What the driver would handle wrongly may be fit for another one. */
+/* An SA that this driver would handle wrongly may be usable with another driver. */
 static void test_driver(void **state)
 {
 	struct fake_belief *belief;
@@ -263,7 +262,7 @@ static void test_driver(void **state)
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_DRIVER);
 	assert_int_equal(told(&b, "promoted"), 0);
 	assert_int_equal(told(&b, "Not touching SA"), 1);
-	/* It stays so without being looked at each time. */
+	/* The state stays, without a new lookup at each sample. */
 	looked = b.network.lookups;
 	work(&b, 1.0, belief);
 	assert_true(b.network.lookups == looked);
@@ -283,7 +282,7 @@ static void test_driver(void **state)
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	close_bench(&b);
 
-	/* Where it may not go anyway, that is the reason. */
+	/* If the SA may not use the NIC anyway, that is the reason. */
 	open_bench_with(&b, "mode: enforce\ninterval: 100ms\n"
 			    "nics: [{match: {name: eth0}, allow: true, trusted: false}]\n");
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1, .encap = true});
@@ -292,7 +291,7 @@ static void test_driver(void **state)
 	close_bench(&b);
 }
 
-/* A bond hands its SAs to the NIC that is active, whose driver it is that counts. */
+/* A bond installs its SAs in the active NIC, so the driver of that NIC counts. */
 static void test_driver_of_bond(void **state)
 {
 	struct fake_belief *belief;
@@ -317,7 +316,7 @@ static void test_driver_of_bond(void **state)
 	}
 }
 
-/* The device has gone, and what is known of the NICs is of before. */
+/* The device was removed, and the list of NICs is older. */
 static void test_device_gone(void **state)
 {
 	struct fake_belief *belief;
@@ -336,7 +335,7 @@ static void test_device_gone(void **state)
 	close_bench(&b);
 }
 
-/* Known from then on, or still known when the own address goes. */
+/* The direction becomes known later, or stays known when the local address is removed. */
 static void test_direction(void **state)
 {
 	struct fake_belief *belief;
@@ -358,7 +357,7 @@ static void test_direction(void **state)
 	assert_int_equal(entry(&b, belief)->hands_off, HANDS_OFF_NONE);
 	close_bench(&b);
 
-	/* In software the kernel tells no direction either. */
+	/* The same in software, where the kernel reports no direction. */
 	open_bench_with(&b, rarely);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	settle(&b);
@@ -369,9 +368,9 @@ static void test_direction(void **state)
 	close_bench(&b);
 }
 
-/* ---- What the policy is told ---- */
+/* ---- What is passed to the policy ---- */
 
-/* A rule that says nothing of it changes nothing: same weight, and no pin. */
+/* A rule without `weight` and `offload` changes nothing: same weight, and no pin. */
 static void test_rules(void **state)
 {
 	struct fake_belief *with, *without, *idle;
@@ -397,7 +396,7 @@ static void test_rules(void **state)
 	close_bench(&b);
 }
 
-/* Of the second of two groups. */
+/* An SA of the second of two groups. */
 static void test_group(void **state)
 {
 	struct fake_belief *beliefs[2];
@@ -426,8 +425,8 @@ static uint32_t capacity_of(struct bench *b)
 	return view.capacity;
 }
 
-/* Somebody else's SA in the NIC: not ours to judge, and its slot is not ours to give, from the next
- * plan on, which comes before the next dump. */
+/* An SA of another program in the NIC: the policy does not move it, and its slot is subtracted from
+ * the capacity, from the next plan on. That plan comes before the next dump. */
 static void test_foreign(void **state)
 {
 	struct fake_belief *foreign;
@@ -445,12 +444,12 @@ static void test_foreign(void **state)
 	assert_false(view_of(&b, foreign).resident);
 	assert_false(entry(&b, foreign)->virtually_resident);
 	assert_int_equal(told(&b, "Not touching SA"), 1);
-	/* Its entry stays what it is. */
+	/* Its entry does not change. */
 	moved_at = entry(&b, foreign)->residence.since;
 	b.now += 5;
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_true(entry(&b, foreign)->residence.since == moved_at);
-	/* The kernel takes it out of the NIC: it is like any other. */
+	/* The kernel takes it out of the NIC: it is an SA like any other. */
 	fake_ike_migrate(b.fake, foreign, 10);
 	pass(&b, 1.0);
 	assert_false(entry(&b, foreign)->residence.foreign);
@@ -470,7 +469,7 @@ static void test_foreign(void **state)
 	close_bench(&b);
 }
 
-/* Somebody puts an SA that is known into the NIC, in the second in which it was made. */
+/* Another program puts a known SA into the NIC, in the second in which it was created. */
 static void test_becomes_foreign(void **state)
 {
 	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10, .reqid = 1};
@@ -495,7 +494,7 @@ static void test_becomes_foreign(void **state)
 	close_bench(&b);
 }
 
-/* One that is not moved for a reason is told of, once; others are not. */
+/* An SA with a hands-off reason is reported once; others are not. */
 static void test_told(void **state)
 {
 	static const uint32_t value = 1;
@@ -519,7 +518,7 @@ static void test_told(void **state)
 	assert_non_null(sa_table_find(b.manager->sas, &id));
 	assert_int_equal(sa_table_find(b.manager->sas, &id)->handle, POLICY_NONE);
 	assert_int_equal(told(&b, "Not touching SA"), 0);
-	/* A dump asks for nothing more, though there is a larval SA. */
+	/* A dump causes no further request, although there is a larval SA. */
 	fake_kernel_restart_counts(b.fake);
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(fake_kernel_messages(b.fake), 0);
@@ -533,7 +532,7 @@ static void test_told(void **state)
 
 /* ---- Events and dumps ---- */
 
-/* Many at once are all read, each once. */
+/* Many changed SAs are all read, each once. */
 static void test_many_events(void **state)
 {
 	static const unsigned counts[] = {1, 8, 11, 24, 150, 300};
@@ -566,7 +565,7 @@ static void test_many_events(void **state)
 	}
 }
 
-/* More than can be read one by one. */
+/* More changed SAs than can be read one by one. */
 static void test_too_many_events(void **state)
 {
 	struct sa_id id = {.spi = 1};
@@ -584,7 +583,7 @@ static void test_too_many_events(void **state)
 	close_bench(&b);
 }
 
-/* Deleted unseen: one dump finds them all missing. */
+/* Deleted without an event: one dump finds them all missing. */
 static void test_missing(void **state)
 {
 	struct fake_belief *beliefs[20];
@@ -600,7 +599,7 @@ static void test_missing(void **state)
 	for (unsigned i = 0; i + 1 < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
 	fake_kernel_overrun(b.fake);
-	/* Without memory for them they are found by another dump. */
+	/* If there is no memory for the list, a later dump finds them. */
 	no_memory_for = sizeof(struct sa_id);
 	assert_int_equal(manager_dump(b.manager), 0);
 	no_memory_for = 0;
@@ -610,8 +609,8 @@ static void test_missing(void **state)
 	close_bench(&b);
 }
 
-/* What the kernel did not find says nothing of an SA that was not asked for, which stands behind it
- * in the same place of the next batch. */
+/* A negative answer of one batch must not be used for an SA at the same index of the next batch
+ * that was not requested. */
 static void test_not_asked_for(void **state)
 {
 	struct sa_id ids[KERNEL_BATCH_MESSAGES + 2];
@@ -644,7 +643,7 @@ static int dump_too_short(struct kernel *kernel, uint16_t type, kernel_handler h
 	return type == XFRM_MSG_GETSA ? handler(&message, false, userdata) : 0;
 }
 
-/* What cannot be read is no SA. */
+/* A message that cannot be parsed gives no SA. */
 static void test_unreadable(void **state)
 {
 	struct kernel_ops ops;
@@ -662,7 +661,7 @@ static void test_unreadable(void **state)
 	close_bench(&b);
 }
 
-/* However many a dump did not show, they are gone after it. */
+/* All SAs that a dump does not show are removed after it, whatever their number. */
 static void test_very_many_missing(void **state)
 {
 	static struct fake_belief *beliefs[4096 + 2];
@@ -683,8 +682,8 @@ static void test_very_many_missing(void **state)
 	close_bench(&b);
 }
 
-/* Of an SA that we hold in a NIC: what the IKE daemon deletes in whatever way does not come back
- * when the NIC goes down, and its key is not kept. */
+/* An SA in a NIC that the IKE daemon deletes, in any way, is not restored when the NIC goes down,
+ * and its key is not kept. */
 static void test_deleted(void **state)
 {
 	(void)state;
@@ -725,8 +724,8 @@ static void test_deleted(void **state)
 	}
 }
 
-/* Read between two dumps: counters, and the shadow that a restoration begins with. Its time is that
- * of the question, as it is in a dump. */
+/* An SA read between two dumps: its counters, and the shadow from which it would be restored. The
+ * time of the sample is that of the request, as in a dump. */
 static void test_sampled(void **state)
 {
 	struct fake_belief *belief;
@@ -755,7 +754,7 @@ static void test_sampled(void **state)
 	close_bench(&b);
 }
 
-/* Where it would leave is looked for once, not with each sample. */
+/* The NIC of an SA is looked up once, not with each sample. */
 static void test_looked_at_once(void **state)
 {
 	struct fake_belief *belief, *other;
@@ -774,7 +773,7 @@ static void test_looked_at_once(void **state)
 	close_bench(&b);
 }
 
-/* Each time that an SA goes down with its NIC the link message may be late. */
+/* The link message may be late each time that an SA is lost with its NIC. */
 static void test_missing_twice(void **state)
 {
 	struct fake_belief *belief;
@@ -786,7 +785,7 @@ static void test_missing_twice(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		fall(&b);
 		pass(&b, 0.5);
-		/* Until it comes nothing more is asked of it. */
+		/* Until the message comes, the SA is not read again. */
 		fake_kernel_restart_counts(b.fake);
 		assert_int_equal(manager_dump(b.manager), 0);
 		assert_int_equal(fake_kernel_messages(b.fake), 0);
@@ -800,7 +799,7 @@ static void test_missing_twice(void **state)
 	close_bench(&b);
 }
 
-/* In the place of an SA that is gone stands the larval SA of a packet. */
+/* A packet's larval SA is in the place of an SA that is gone. */
 static void test_larval_in_place(void **state)
 {
 	struct fake_belief *belief;
@@ -829,7 +828,7 @@ static void test_larval_in_place(void **state)
 	}
 }
 
-/* No more larval SAs of a dump are remembered than there is room for. */
+/* Only a limited number of larval SAs of a dump is recorded. */
 static void test_many_larvals(void **state)
 {
 	struct sa_facts facts = {.hands_off = HANDS_OFF_LARVAL};
@@ -853,7 +852,8 @@ static void test_many_larvals(void **state)
 	close_bench(&b);
 }
 
-/* A dump shows it before its SA; what is read of that later shows it no more. */
+/* A dump shows the larval SA before the SA with its identity; a later GETSA does not show it any
+ * more. */
 static void test_larval_before(void **state)
 {
 	struct sa_facts facts = {}, larval;
@@ -884,7 +884,7 @@ static void test_larval_before(void **state)
 	close_bench(&b);
 }
 
-/* The larval SA stands where one was that went down with its NIC, of which no message tells yet. */
+/* The larval SA is in the place of an SA that was lost with its NIC before the link message. */
 static void test_larval_of_missing(void **state)
 {
 	struct fake_belief *belief;
@@ -906,12 +906,12 @@ static void test_larval_of_missing(void **state)
 	tracker_read_again(b.manager->tracker, &id, 1);
 	assert_int_equal(entry(&b, belief)->residence.ifindex, NIC);
 	assert_true(entry(&b, belief)->presence.missing_since == b.now);
-	/* What it is restored from is not of the larval one. */
+	/* The shadow is not overwritten with the larval SA. */
 	assert_true(entry(&b, belief)->shadow.sampled_at == sampled_at);
 	close_bench(&b);
 }
 
-/* Policies are read by the first dump, and when events were lost. */
+/* The first dump reads the policies, and so does a dump after lost events. */
 static void test_policies(void **state)
 {
 	struct bench b;
@@ -935,7 +935,7 @@ static void test_policies(void **state)
 	assert_int_equal(b.manager->tracker->spd.n_optional, 1);
 	close_bench(&b);
 
-	/* One that becomes optional. */
+	/* A policy that becomes optional. */
 	open_bench_with(&b, rarely);
 	fake_kernel_add_policy(b.fake, &(struct fake_policy_spec){.index = 1});
 	settle(&b);
@@ -959,7 +959,7 @@ static void tell_policy_expired(struct bench *b, uint32_t index)
 	nlmsg_free(message);
 }
 
-/* Those in packet offload, which vanish with their NIC unless somebody took them away before. */
+/* Policies in packet offload disappear with their NIC, unless they were deleted before. */
 static void test_offloaded_policies(void **state)
 {
 	struct fake_belief *belief;
@@ -983,7 +983,7 @@ static void test_offloaded_policies(void **state)
 		assert_int_equal(b.manager->tracker->spd.n_offloaded, 0);
 		assert_false(b.manager->tracker->stale);
 		assert_non_null(entry(&b, belief));
-		/* What a flush of SAs left, the next dump tells. */
+		/* After a flush the next dump shows the remaining SAs. */
 		tell_event(&b, belief, XFRM_MSG_FLUSHSA, false);
 		assert_true(b.manager->tracker->stale);
 		assert_true(entry(&b, belief)->presence.deleted_by_other);
@@ -991,8 +991,8 @@ static void test_offloaded_policies(void **state)
 	}
 }
 
-/* That a tunnel moves holds at once for its other SAs, too. It does if an SA is deleted and made
- * again, and neither alone. */
+/* If a tunnel moves, this holds at once for its other SAs, too. A move is a deletion and a new
+ * copy; each alone is none. */
 static void test_tunnel_moves(void **state)
 {
 	enum { MOVED, DELETED, MADE, _CASES };
@@ -1023,7 +1023,7 @@ static void test_tunnel_moves(void **state)
 	}
 }
 
-/* What is too short says nothing of an SA, and what this daemon does it knows. */
+/* Events that are too short, or that this daemon caused, change nothing. */
 static void test_events_without_news(void **state)
 {
 	struct nlmsghdr message = {.nlmsg_len = sizeof(message)};
@@ -1049,7 +1049,7 @@ static void test_events_without_news(void **state)
 	close_bench(&b);
 }
 
-/* Nothing can be read: the next tick tries again. */
+/* The SAs cannot be read: the next tick tries again. */
 static void test_no_kernel(void **state)
 {
 	struct fake_belief *belief;
@@ -1071,7 +1071,7 @@ static void test_no_kernel(void **state)
 	}
 }
 
-/* Once a second at most, whatever the interval. */
+/* At most one sample per second, with any interval. */
 static void test_history(void **state)
 {
 	struct fake_belief *belief;
@@ -1114,7 +1114,8 @@ static void test_found_in_nic(void **state)
 	close_bench(&b);
 }
 
-/* The same SA, whose time the kernel rewrote: it is watched on, and is where it was. */
+/* The same SA after the kernel rewrote its time: the probation continues, and its place does not
+ * change. */
 static void test_same_state(void **state)
 {
 	struct fake_belief *belief;
@@ -1136,11 +1137,11 @@ static void test_same_state(void **state)
 	assert_true(entry(&b, belief)->residence.since == moved_at);
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
-	/* It is no copy of itself: its tunnel is not said to move. */
+	/* It does not count as a copy of itself: its tunnel has not moved. */
 	pass(&b, 0.05);
 	assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_OK);
 	assert_int_equal(told(&b, "made it anew from a copy"), 0);
-	/* Another one in its stead is watched from its own beginning, in its own place. */
+	/* A new SA with its identity has its own probation and its own place. */
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 2});
 	settle(&b);
@@ -1151,7 +1152,7 @@ static void test_same_state(void **state)
 
 /* ---- Without memory ---- */
 
-/* It is taken with the next dump. */
+/* The next dump adds the SA. */
 static void test_no_memory_for_entry(void **state)
 {
 	struct fake_belief *belief;
@@ -1169,7 +1170,7 @@ static void test_no_memory_for_entry(void **state)
 	close_bench(&b);
 }
 
-/* No room in locked memory: nothing is read, and nothing forgotten. */
+/* No room in locked memory: nothing is read, and no entry is removed. */
 static void test_no_room_to_read(void **state)
 {
 	struct fake_belief *belief;

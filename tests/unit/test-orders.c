@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The file of the operator's orders: what is written is read, and what cannot be is a pause. */
+/* The file of the operator's orders: it is read as it was written, and one that cannot be read
+ * means a pause. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,7 +109,7 @@ static void check_damaged(const char *text, size_t size)
 	assert_int_equal(orders_load(orders), -EBADMSG);
 	assert_true(orders_are_paused(orders));
 	assert_int_equal(orders_n_evacuated(orders), 0);
-	/* People may look at it. */
+	/* Users may read it. */
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(unlink(damaged), 0);
 }
@@ -131,7 +132,7 @@ static void test_damaged(void **state)
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(texts); i++)
 		check_damaged(texts[i], strlen(texts[i]));
-	/* Cut anywhere, and with a NUL inside. */
+	/* Truncated at each position, and with a NUL inside. */
 	for (size_t size = 0; size < strlen(whole); size++)
 		check_damaged(whole, size);
 	check_damaged("espoffloadd-orders 1 1\npaused\n\0", 31);

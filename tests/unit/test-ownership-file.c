@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is remembered, forgotten, and read back; and files that somebody damaged. */
+/* Records that are added, removed and read back, and damaged files. */
 #include "ownership-count.h"
 
 #include <arpa/inet.h>
@@ -19,7 +19,7 @@ FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
 FAILING(char *, strdup, NULL, (const char *text), (text))
 FAILING(ssize_t, getrandom, -1, (void *buffer, size_t size, unsigned flags), (buffer, size, flags))
 
-static unsigned frees; /* of something */
+static unsigned frees; /* of pointers that are not NULL */
 
 void __real_free(void *pointer);
 void __wrap_free(void *pointer);
@@ -51,7 +51,7 @@ static int teardown(void **state)
 	struct fixture *fixture = *state;
 
 	(void)unlink(fixture->path);
-	assert_int_equal(rmdir(fixture->directory), 0); /* no temporary file stays */
+	assert_int_equal(rmdir(fixture->directory), 0); /* no temporary file is left */
 	free(fixture);
 	return 0;
 }
@@ -104,7 +104,7 @@ static void test_remembers(void **state)
 	assert_int_equal(ownership_save_if_changed(ownership), 0);
 	assert_int_equal(stat(fixture->path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0); /* nothing new */
+	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0); /* no change */
 	assert_int_equal(ownership_save_if_changed(ownership), 0);
 
 	assert_int_equal(ownership_add(ownership, &id, 5, 1700000009), 0); /* replaces */
@@ -143,7 +143,7 @@ static void test_survives(void **state)
 	ownership_free(ownership);
 }
 
-/* An SA that went is found by what a copy of it has too. */
+/* The record of an SA that left is found by the properties that a copy has too. */
 static void test_departed(void **state)
 {
 	const struct fixture *fixture = *state;
@@ -152,7 +152,7 @@ static void test_departed(void **state)
 
 	copy.destination.bytes[0]++;
 	assert_int_equal(ownership_add(ownership, &id, 3, 1700000000), 0);
-	ownership_leave(ownership, &other, 0.5); /* there is none */
+	ownership_leave(ownership, &other, 0.5); /* no such record */
 	ownership_leave(ownership, &id, 0.5);
 	assert_false(ownership_contains(ownership, &id, 3, 1700000000));
 	assert_true(ownership_find_same(ownership, &copy, 1700000000, &found));
@@ -171,7 +171,7 @@ static void test_departed(void **state)
 	ownership_prune(ownership, 100);
 	assert_true(ownership_contains(ownership, &id, 3, 1700000000));
 	ownership_leave(ownership, &id, 100);
-	ownership_leave(ownership, &id, 105); /* the first time counts */
+	ownership_leave(ownership, &id, 105); /* the first time is kept */
 	ownership_prune(ownership, 100 + OWNERSHIP_DEPARTED_SECONDS);
 	assert_int_equal(ownership_count(ownership), 1);
 	ownership_prune(ownership, 100.1 + OWNERSHIP_DEPARTED_SECONDS);
@@ -198,8 +198,7 @@ static bool is_alive(const struct sa_id *id, int ifindex, uint64_t add_time, voi
 	return ifindex != 4;
 }
 
-/* Those that are told apart by what `alive` is given; each once, and soon after the machine began.
- */
+/* Records that `alive` reports as gone, each once, also soon after boot. */
 static void test_departed_unseen(void **state)
 {
 	struct ownership *ownership = make(*state);
@@ -222,7 +221,7 @@ static void test_departed_unseen(void **state)
 	ownership_free(ownership);
 }
 
-/* As many as fit before it grows: most are found behind others. */
+/* As many as fit before the table grows: most are not in their first place. */
 static void test_find_same_among_many(void **state)
 {
 	struct ownership *ownership = make(*state);
@@ -244,7 +243,7 @@ static void test_find_same_among_many(void **state)
 	ownership_free(ownership);
 }
 
-/* Neither an empty set, nor room for more. */
+/* No memory for an empty set, nor for a larger one. */
 static void test_no_memory(void **state)
 {
 	const struct fixture *fixture = *state;
@@ -284,7 +283,7 @@ static bool keep_even_times(const struct sa_id *id, int ifindex, uint64_t add_ti
 	return add_time % 2 == 0;
 }
 
-/* Against a plain array, over additions, removals and prunings in random order. */
+/* Compares with a plain array, over additions, removals and prunings in random order. */
 static void test_model(void **state)
 {
 	struct ownership *ownership = make(*state);
@@ -331,7 +330,7 @@ static void write_text(const char *path, const char *text, size_t size)
 
 #define HEAD "espoffloadd-placed 1 "
 
-/* The largest and the smallest of each number; written as it was read. */
+/* The largest and the smallest value of each number; the file is written as it was read. */
 static void test_text(void **state)
 {
 	static const struct {
@@ -362,7 +361,7 @@ static void test_text(void **state)
 		for (int n = 0; n < 2; n++) {
 			struct sa_id id = {.family = AF_INET, .protocol = 6};
 
-			/* One more is written, and goes again. */
+			/* One record more is written, and removed again. */
 			if (n == 0)
 				assert_int_equal(ownership_add(ownership, &id, 9, 9), 0);
 			else
@@ -439,14 +438,14 @@ static void test_damaged(void **state)
 		if (ownership_load(ownership) != -EBADMSG)
 			fail_msg("taken for good: %s", cases[i]);
 		assert_int_equal(ownership_count(ownership), 0);
-		/* The next save puts it right. */
+		/* The next save repairs the file. */
 		assert_int_equal(ownership_save_if_changed(ownership), 1);
 		assert_int_equal(ownership_load(ownership), 0);
 		ownership_free(ownership);
 	}
 }
 
-/* Every prefix, and every byte changed in turn: never more than the records that are there. */
+/* Every prefix, and every single changed byte: never more records than the file has. */
 static void test_damaged_anywhere(void **state)
 {
 	static const char good[] = HEAD "2\n" GOOD "2001:db8::1 0x2 50 0x1/0xff 3 1700000007\n";
@@ -484,7 +483,8 @@ static void test_not_a_file(void **state)
 	assert_int_equal(ownership_load(ownership), -ELOOP);
 	assert_int_equal(unlink(fixture->path), 0);
 	assert_int_equal(mkfifo(fixture->path, 0600), 0);
-	assert_int_equal(ownership_load(ownership), -EBADMSG); /* and does not wait for a writer */
+	assert_int_equal(ownership_load(ownership),
+			 -EBADMSG); /* and the open does not wait for a writer */
 	assert_int_equal(unlink(fixture->path), 0);
 
 	write_text(fixture->path, "", 0);

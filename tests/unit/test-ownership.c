@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which SA is which: siblings, and SAs of ours that change under the daemon. */
+/* The identity of SAs: siblings, and owned SAs that another program changes. */
 #include "manager-bench.h"
 #include "ownership-count.h"
 #include "xfrm/compat.h"
 
-/* Two SAs that differ in one attribute; the second is no successor of the first. */
+/* Two SAs that differ in one attribute: the second is no successor of the first. */
 static void check_siblings(uint16_t type, const void *one, const void *other, size_t size)
 {
 	struct fake_belief *busy, *idle;
@@ -50,9 +50,9 @@ static void test_labels_are_siblings(void **state)
 	check_siblings(XFRMA_SEC_CTX, &one, &other, sizeof(one));
 }
 
-/* ---- SAs of ours that change ---- */
+/* ---- Owned SAs that change ---- */
 
-/* It is ours, and comes back when its NIC goes down. */
+/* The SA is owned, and is restored when its NIC goes down. */
 static void check_ours(struct bench *b, struct fake_belief *belief)
 {
 	struct fake_view view;
@@ -98,7 +98,7 @@ static void test_if_id_changes(void **state)
 	close_bench(&b);
 }
 
-/* Somebody else's, with the same identity and in the same NIC. */
+/* An SA of another program with the same identity in the same NIC. */
 static void test_made_by_another(void **state)
 {
 	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10};
@@ -174,7 +174,7 @@ static void test_copy_before_deletion(void **state)
 	close_bench(&b);
 }
 
-/* Read while it was in the NIC, made anew when it had left. */
+/* The IKE daemon reads the SA while it is in the NIC, and installs the copy after it left. */
 static void test_copy_of_evicted(void **state)
 {
 	struct fake_belief *belief;
@@ -196,7 +196,7 @@ static void test_copy_of_evicted(void **state)
 	close_bench(&b);
 }
 
-/* The copy is in the NIC of the new local address, whatever that is. */
+/* The copy is in the NIC of the new local address, which may be untrusted. */
 static void test_key_in_untrusted_nic(void **state)
 {
 	struct fake_belief *belief;
@@ -262,7 +262,7 @@ static void test_moves_while_nobody_watches(void **state)
 	}
 }
 
-/* A copy of an SA that lives on is another's doing. */
+/* A copy of an SA that still exists belongs to another program. */
 static void test_original_lives(void **state)
 {
 	struct fake_belief *belief, *other;
@@ -286,7 +286,7 @@ static void test_original_lives(void **state)
 	}
 }
 
-/* The kernel gave it new addresses, in software, and then its NIC goes down. */
+/* The kernel gave the SA new addresses, in software, and then its NIC goes down. */
 static void test_migrated(void **state)
 {
 	struct fake_belief *belief;
@@ -304,7 +304,7 @@ static void test_migrated(void **state)
 	close_bench(&b);
 }
 
-/* Linux 7.2 leaves it in its NIC. It is read before that can go down. */
+/* Linux 7.2 leaves the SA in its NIC. The daemon reads it before the NIC goes down. */
 static void test_migrated_in_nic(void **state)
 {
 	struct fake_belief *belief;
@@ -319,7 +319,7 @@ static void test_migrated_in_nic(void **state)
 	close_bench(&b);
 }
 
-/* The same, and the NIC goes down before that: it is left to the IKE daemon. */
+/* The same, but the NIC goes down before the daemon reads the SA: it is left to the IKE daemon. */
 static void test_migrated_and_gone(void **state)
 {
 	struct fake_belief *belief;
@@ -335,7 +335,8 @@ static void test_migrated_and_gone(void **state)
 	close_bench(&b);
 }
 
-/* One of two with the same addresses, as during a rekey: the other stays, and comes back. */
+/* One of two SAs with the same addresses, as during a rekey: the other is unchanged, and is
+ * restored. */
 static void test_one_of_two_migrated(void **state)
 {
 	struct fake_belief *belief, *next;
@@ -367,7 +368,7 @@ static void check_stays_out(struct bench *b, struct fake_belief *belief)
 	assert_int_equal(entry(b, belief)->candidate.candidacy, CANDIDACY_PEER_MOVES);
 }
 
-/* Out of the NIC and not back, nor its successor, for a day. */
+/* The SA leaves the NIC and does not return for a day; neither does its successor. */
 static void test_moving_tunnel_stays_out(void **state)
 {
 	struct fake_belief *belief, *next;
@@ -387,7 +388,7 @@ static void test_moving_tunnel_stays_out(void **state)
 	close_bench(&b);
 }
 
-/* Learned from an SA that was in software, and from its port alone. */
+/* Detected from an SA in software, and from a changed port only. */
 static void test_moves_in_software(void **state)
 {
 	static const struct fake_new_place places[] = {{.peer = 11}, {.peer = 10}};
@@ -408,8 +409,8 @@ static void test_moves_in_software(void **state)
 	}
 }
 
-/* Without a reqid there is nothing to know the tunnel by. A script that deletes an SA and makes one
- * with its SPI in the same second is no peer that moves. */
+/* Without a reqid a tunnel cannot be recognized. A script that deletes an SA and adds one with its
+ * SPI in the same second is no moving peer. */
 static void test_does_not_move(void **state)
 {
 	struct fake_sa_spec specs[] = {{.spi = 0x1001, .peer = 10},
@@ -435,7 +436,7 @@ static void test_does_not_move(void **state)
 	}
 }
 
-/* The peer moves behind NAT, as it did before, and the NIC refuses what charon asks for. */
+/* The peer moves behind NAT again, and the NIC refuses charon's copy. */
 static void test_nat_costs_no_second_tunnel(void **state)
 {
 	struct fake_belief *belief;
@@ -453,7 +454,7 @@ static void test_nat_costs_no_second_tunnel(void **state)
 	close_bench(&b);
 }
 
-/* The kernel rewrites the time in the middle of the promotion. */
+/* The kernel rewrites `add_time` in the middle of the promotion. */
 static void step_clock(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 		       void *userdata)
 {
@@ -482,7 +483,8 @@ static void test_clock_is_stepped_in_a_move(void **state)
 	close_bench(&b);
 }
 
-/* A copy that its driver handles wrongly, of a tunnel that has no reqid to be remembered by. */
+/* A copy that its driver handles wrongly, of a tunnel without a reqid, so that its moves are not
+ * recorded. */
 static void test_driver_handles_copy_wrongly(void **state)
 {
 	struct fake_belief *belief;
@@ -500,7 +502,7 @@ static void test_driver_handles_copy_wrongly(void **state)
 	close_bench(&b);
 }
 
-/* Nobody watched when the tunnel moved; a copy tells it too. */
+/* The daemon was not running when the tunnel moved; the copy shows it. */
 static void test_learned_from_copy(void **state)
 {
 	struct fake_belief *belief;
@@ -516,7 +518,7 @@ static void test_learned_from_copy(void **state)
 	close_bench(&b);
 }
 
-/* Out of the NIC before an IKE daemon gives it another address. */
+/* The SA leaves the NIC before an IKE daemon gives it another address. */
 static void test_own_address_goes(void **state)
 {
 	struct fake_belief *belief;
@@ -532,7 +534,7 @@ static void test_own_address_goes(void **state)
 	close_bench(&b);
 }
 
-/* ---- What is compared, field by field ---- */
+/* ---- The compared fields, one by one ---- */
 
 enum difference {
 	NOTHING,
@@ -611,7 +613,7 @@ static void differ(enum difference difference, struct sa_table *sas, struct sa *
 	}
 }
 
-/* If events were lost, nobody knows that it was not deleted and made anew. */
+/* If events were lost, the SA may have been deleted and added again. */
 static void test_same_state(void **state)
 {
 	static const struct {
@@ -683,7 +685,8 @@ static void add_migrate(struct migration *m, uint16_t type, const void *data, si
 	memcpy(attribute + 1, data, size);
 }
 
-/* It is read again, under its old identity and its new one, and until then nobody puts it back. */
+/* If `gone`, the SA must be read again under its old and its new identity, and is not restored
+ * until then. */
 static void check_gone(struct bench *b, struct fake_belief *belief, uint16_t new_family,
 		       const xfrm_address_t *new_destination, bool gone)
 {
@@ -699,7 +702,7 @@ static void check_gone(struct bench *b, struct fake_belief *belief, uint16_t new
 	assert_memory_equal(&b->manager->tracker->changes.ids[1], &id, sizeof(id));
 }
 
-/* One field of XFRMA_MIGRATE is another one than the SA's. */
+/* One field of XFRMA_MIGRATE differs from the SA's. */
 static void test_migrate_names_it(void **state)
 {
 	static const struct {
@@ -737,7 +740,7 @@ static void test_migrate_names_it(void **state)
 		migrate.old_family = d->id.family;
 		((uint8_t *)&migrate)[cases[i].offset] ^= 1;
 		(void)extend(&m, sizeof(struct xfrm_userpolicy_id));
-		/* Neither another attribute nor one that is cut tells anything. */
+		/* Another attribute, or a truncated one, has no effect. */
 		add_migrate(&m, XFRMA_KMADDRESS, &migrate, sizeof(migrate));
 		add_migrate(&m, XFRMA_MIGRATE, &migrate, sizeof(migrate) - 4);
 		tracker_note_migrated(b.manager->tracker, &m.header);
@@ -746,7 +749,7 @@ static void test_migrate_names_it(void **state)
 		tracker_note_migrated(b.manager->tracker, &m.header);
 		check_gone(&b, belief, AF_INET6, &migrate.new_daddr, cases[i].gone);
 
-		/* Without a reqid it is any, and what else differs still counts. */
+		/* Reqid 0 matches any; other differences still count. */
 		entry(&b, belief)->presence.deleted_by_other = false;
 		b.manager->tracker->changes.n = 0;
 		migrate.reqid = 0;
@@ -760,7 +763,7 @@ static void test_migrate_names_it(void **state)
 	}
 }
 
-/* XFRM_MSG_MIGRATE_STATE names the SA, and tells what it has now. */
+/* XFRM_MSG_MIGRATE_STATE names the SA, and contains its new properties. */
 static void test_migrate_state_names_it(void **state)
 {
 	static const struct {
@@ -813,19 +816,20 @@ static void test_migrate_state_names_it(void **state)
 		}
 }
 
-/* ---- The record of them ---- */
+/* ---- The record of owned SAs ---- */
 
 static bool is_saved(struct bench *b)
 {
 	return ownership_save_if_changed(b->ownership) == 0;
 }
 
-/* What the file says of the NIC or the time is wrong: the record departs, and what is in the NIC is
- * a copy of its SA if the time is the same. Otherwise nothing is asked of the kernel. */
+/* The file has a wrong NIC or time: the record counts as that of an SA that left, and the SA in the
+ * NIC counts as its copy if the time is equal. With a correct file nothing is read from the
+ * kernel. */
 static void test_start_with_records(void **state)
 {
 	static const struct {
-		int nic, time; /* more than the SA has */
+		int nic, time; /* difference to the SA's */
 		bool foreign;
 		unsigned adopted, messages;
 	} cases[] = {{0, 0, false, 0, 0}, {1, 0, false, 1, 2}, {0, 1, true, 0, 2}};
@@ -864,7 +868,7 @@ static void test_start_with_records(void **state)
 	}
 }
 
-/* A record is kept for some seconds after its SA, in the file too. */
+/* A record is kept for some seconds after its SA is gone, also in the file. */
 static void test_records_end(void **state)
 {
 	struct fake_belief *belief;
@@ -882,7 +886,7 @@ static void test_records_end(void **state)
 	close_bench(&b);
 }
 
-/* The events of it were lost: dumps show the copy, and that the original is missing. */
+/* The events of the copy were lost: dumps show the copy, and that the original is missing. */
 static void test_copy_in_dumps(void **state)
 {
 	struct fake_belief *belief;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which tunnels are known to move: bounds and times. */
+/* The record of tunnels that move: bounds and times. */
 #include "sa/peer-moves.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static void test_learns_and_forgets(void **state)
 	assert_int_equal(peer_moves_new(&moves), 0);
 	assert_false(peer_moves_expire(moves, 1));
 	assert_true(move(moves, 1, 10));
-	assert_false(move(moves, 1, 20)); /* known, and for longer */
+	assert_false(move(moves, 1, 20)); /* already known; the time is extended */
 	assert_true(move(moves, 2, 10));
 	assert_false(move(moves, 0, 20)); /* no reqid */
 	assert_true(knows(moves, 1, 20));
@@ -66,7 +66,7 @@ static void test_learns_and_forgets(void **state)
 	assert_true(move(moves, 1, PEER_MOVES_SECONDS + 20));
 }
 
-/* What makes an SA a copy of a deleted one. */
+/* The conditions for a copy of a deleted SA. */
 static void test_copies(void **state)
 {
 	static const struct {
@@ -86,7 +86,7 @@ static void test_copies(void **state)
 		/* Too late. */
 		{.packets = 1, .realtime = 100, .now = 10, .copy = true},
 		{.packets = 1, .realtime = 100, .now = 10.5},
-		/* Made afresh. */
+		/* Newly created. */
 		{.realtime = 0},
 		{.realtime = 1},
 		{.realtime = 2, .copy = true},
@@ -116,7 +116,8 @@ static void test_copies(void **state)
 	}
 }
 
-/* charon gives the copy a new reqid: both are known from then on, whichever of them is new. */
+/* charon gives the copy a new reqid: from then on both reqids are known, whichever of them is
+ * new. */
 static void test_new_reqid(void **state)
 {
 	static const struct sa_facts nothing = {.description.reqid = 7, .packets = 1};
@@ -142,7 +143,7 @@ static void test_new_reqid(void **state)
 	assert_true(knows(moves, 3, 1));
 }
 
-/* Each of the last deletions is remembered, and no more. */
+/* Only a limited number of deletions is recorded, the latest ones. */
 static void test_deletions(void **state)
 {
 	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
@@ -160,7 +161,7 @@ static void test_deletions(void **state)
 	}
 }
 
-/* What SAs of one tunnel have in common, and those of another have not. */
+/* The properties that identify a tunnel. */
 static void test_tunnels(void **state)
 {
 	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
@@ -193,8 +194,8 @@ static uint32_t nth_reqid(uint32_t n)
 	return 1 + n % (2 * PEER_MOVES_MAX);
 }
 
-/* The oldest ones give way, some more than once, to themselves at last, and the others end in their
- * time. */
+/* When the record is full, the oldest tunnels are replaced, some places more than once; the others
+ * end at their time. */
 static void test_full(void **state)
 {
 	static const uint32_t n = 2 * PEER_MOVES_MAX + 100;
@@ -206,7 +207,7 @@ static void test_full(void **state)
 		assert_true(move(moves, nth_reqid(i), i));
 	for (uint32_t i = 100; i < n; i++)
 		assert_int_equal(knows(moves, nth_reqid(i), n - 1), i >= n - PEER_MOVES_MAX);
-	/* What gave way ends no more. */
+	/* Replaced entries do not end any more. */
 	assert_true(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - 1 - PEER_MOVES_MAX));
 	assert_false(peer_moves_expire(moves, PEER_MOVES_SECONDS + n - 1 - PEER_MOVES_MAX));
 	for (uint32_t i = n - PEER_MOVES_MAX; i < n; i++) {
@@ -217,7 +218,7 @@ static void test_full(void **state)
 	assert_false(peer_moves_expire(moves, 2 * PEER_MOVES_SECONDS));
 }
 
-/* When all are over, there is nothing to end. */
+/* When all entries have ended, there is nothing left to end. */
 static void test_few(void **state)
 {
 	_cleanup_(peer_moves_freep) struct peer_moves *moves = NULL;
@@ -229,7 +230,8 @@ static void test_few(void **state)
 	assert_false(peer_moves_expire(moves, 100 * PEER_MOVES_SECONDS));
 }
 
-/* What is not learned without memory is learned the next time, and what was before stays. */
+/* A move that is not recorded for lack of memory is recorded the next time; earlier entries
+ * stay. */
 static void test_no_memory(void **state)
 {
 	struct peer_moves *moves = NULL;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Properties of the policy under random inputs, and its guarantee under adversaries. All seeds are
- * fixed: a failure repeats.
+ * fixed, so a failure can be repeated.
  *
- * The random world has tables that are smaller than they say, drivers that refuse and fail, SAs
- * that come, go, are rekeyed, reconfigured and moved by others, counters that jump back, reports
- * that come late. Two policies get the same inputs; after every plan the rules are checked against
- * what the world knows, not against what the policy says.
+ * The random world has tables that are smaller than configured, drivers that refuse and fail, SAs
+ * that are added, deleted, rekeyed, reconfigured and moved by others, counters that go back, and
+ * late reports. Two policies get the same inputs. After every plan the rules are checked against
+ * the state of the world, not against the output of the policy.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,7 +61,7 @@ struct model_sa {
 	bool used;
 	policy_sa handle;
 	struct policy_sa_config config;
-	policy_table in; /* the NIC it is in */
+	policy_table in; /* the NIC that holds it */
 	bool pending;
 	struct policy_move move;
 	enum policy_outcome outcome;
@@ -75,10 +75,10 @@ struct model_table {
 	bool used;
 	policy_table handle;
 	struct policy_table_config config;
-	uint32_t space; /* what fits in truth */
+	uint32_t space; /* real number of slots */
 };
 
-/* What may be moved, of each budget, and of each table without one. */
+/* The allowed moves, for each budget, and for each table without a budget. */
 struct model_bucket {
 	uint32_t budget;
 	unsigned users;
@@ -170,7 +170,7 @@ static void model_add_table(struct model *model)
 		bucket->tokens = bucket->moves_burst;
 		bucket->tokens_at = model->now;
 	}
-	/* All of a budget say the same of it. */
+	/* All tables of a budget have the same limits. */
 	table->config.moves_per_second = bucket->moves_per_second;
 	table->config.moves_burst = bucket->moves_burst;
 	assert_int_equal(policy_table_add(model->policy, &table->config, &table->handle), 0);
@@ -278,7 +278,7 @@ static void model_change_sa(struct model *model)
 		assert_int_equal(
 			policy_sa_configure(model->twin, sa->handle, &sa->config, model->now), 0);
 		break;
-	case 2: /* somebody else moves it */
+	case 2: /* another program moves it */
 		resident = sa->in == POLICY_NONE;
 		if (sa->pending || sa->config.table == POLICY_NONE ||
 		    (resident && model_in(model, sa->config.table) >=
@@ -387,7 +387,7 @@ static void model_take_moves(struct model *model, const struct policy_move *move
 		if (moves[i].action == POLICY_PROMOTE) {
 			const struct model_sa *other = model_sa(model, moves[i].other);
 
-			/* The slot did not get free: the promotion is not tried. */
+			/* The slot is not free: the promotion is not tried. */
 			if (other && other->outcome == POLICY_FAILED)
 				sa->outcome = POLICY_FAILED;
 			else if (p >= 0.05 && p < 0.1)
@@ -432,7 +432,7 @@ static void check_same_plan(const struct policy_move *a, size_t n_a, const struc
 	}
 }
 
-/* Nobody below or at its floor has lost a slot to another group. */
+/* No group below or at its floor has lost a slot to another group. */
 static void check_floors(struct model *model, const struct policy_move *moves, size_t n_moves)
 {
 	for (size_t i = 0; i + 1 < n_moves; i++) {
@@ -445,7 +445,7 @@ static void check_floors(struct model *model, const struct policy_move *moves, s
 		other = model_sa(model, moves[i].other);
 		if (other->config.group == group)
 			continue;
-		/* The moves were carried out: what the group has left. */
+		/* After the moves: the slots that the group still has. */
 		for (size_t j = 0; j < N_SAS; j++)
 			held += model->sas[j].used && model->sas[j].config.group == group &&
 				model->sas[j].in == moves[i].table;
@@ -547,13 +547,13 @@ static void test_rules_hold_with_faults(void **state)
 		run_model(seed, true, 500);
 }
 
-/* Adversaries: they see where every SA is, and send to hurt. */
+/* Adversaries: they know where every SA is, and choose the worst traffic. */
 #define ADVERSARY_N 256
 #define ADVERSARY_K 32
 
 enum adversary {
 	ADVERSARY_OUTSIDERS, /* all traffic always to SAs in software */
-	ADVERSARY_BAITS,     /* half as many as slots go silent when promoted */
+	ADVERSARY_BAITS,     /* SAs, half as many as slots, stop when they are promoted */
 	ADVERSARY_STAIRCASE, /* the next one is always a little hotter */
 	_ADVERSARY_MAX,
 };
@@ -562,7 +562,7 @@ static double adversary_rate(enum adversary adversary, uint32_t i, uint32_t tick
 {
 	switch (adversary) {
 	case ADVERSARY_OUTSIDERS:
-		/* A little, or the NIC would be taken for one that does not count. */
+		/* A little traffic, or the NIC would seem not to count. */
 		return resident ? 1000 : 5e9 / ADVERSARY_N;
 	case ADVERSARY_BAITS:
 		if (i < ADVERSARY_K / 2)
@@ -576,7 +576,7 @@ static double adversary_rate(enum adversary adversary, uint32_t i, uint32_t tick
 	return 0;
 }
 
-/* move: bytes that one costs */
+/* move: the cost of a move in bytes */
 static void run_adversary(enum adversary adversary, double move)
 {
 	struct policy_parameters parameters = policy_parameters_default();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy library by example: one rule a test. Properties over random inputs are in
+ * The policy library by example: each test checks one rule. Properties over random inputs are in
  * test-policy-random.c.
  */
 #include <setjmp.h>
@@ -88,7 +88,7 @@ static void test_a_small_gain_does_not_pay(void **state)
 	world_close(&world);
 }
 
-/* Within the margin it must be patient, but it is not kept out for ever. */
+/* Within the margin it has to wait longer, but it is not kept out for ever. */
 static void test_a_slightly_hotter_one_waits_and_comes_in(void **state)
 {
 	struct world world;
@@ -98,7 +98,7 @@ static void test_a_slightly_hotter_one_waits_and_comes_in(void **state)
 	cold = world_add(&world, 10 * MB, true);
 	world_add(&world, 100 * MB, true);
 	rival = world_add(&world, 11 * MB, false);
-	/* Without the patience it would come in after 20. */
+	/* Without `patience` it would be promoted after 20 s. */
 	assert_int_equal(world_run(&world, 30), 0);
 	assert_reason(&world, rival, POLICY_REASON_GAIN_TOO_SMALL);
 	assert_int_equal(world_run(&world, 30), 2);
@@ -190,19 +190,19 @@ static void test_reserve_is_kept_for_successors(void **state)
 	successor = world_add_lineage(&world, 0, false, "rekeyed");
 	assert_reason(&world, successor, POLICY_REASON_SUCCESSOR);
 	assert_true(fabs(world_view(&world, successor).rate - 50 * MB) < 1);
-	/* Before it carries anything. */
+	/* Before it carries traffic. */
 	world.n_moves = policy_plan(world.policy, world.now, &world.moves);
 	assert_int_equal(world.n_moves, 1);
 	assert_int_equal(world.moves[0].reason, POLICY_REASON_SUCCESSOR);
 	world_report(&world, POLICY_DONE);
-	/* The peer is slow to switch: the inheritance holds. */
+	/* The peer switches late: the inherited rate stays. */
 	world.rates[predecessor] = 0;
 	world_run(&world, 4);
 	assert_true(fabs(world_view(&world, successor).rate - 50 * MB) < 1);
 	world.rates[successor] = 50 * MB;
 	world_run(&world, 4);
 	assert_true(world_resident(&world, successor));
-	/* Quiet and not deleted: its slot is needed for the next overlap. */
+	/* Quiet and not deleted: it gives up its slot, which the next rekey needs. */
 	assert_reason(&world, predecessor, POLICY_REASON_SUPERSEDED);
 	world_run(&world, 10);
 	assert_false(world_resident(&world, predecessor));
@@ -287,7 +287,7 @@ static struct policy_table_view table_view(const struct world *world)
 	return view;
 }
 
-/* The table takes `space` SAs, whatever its capacity is configured to be. */
+/* The table holds `space` SAs, independent of its configured capacity. */
 static void world_run_in_space(struct world *world, int seconds, uint32_t space)
 {
 	uint32_t used = 0;
@@ -319,11 +319,11 @@ static void test_capacity_is_learned_and_probed(void **state)
 	world_run_in_space(&world, 10, 5);
 	assert_int_equal(table_view(&world).capacity, 5);
 	assert_int_equal(table_view(&world).resident, 5);
-	/* The best five, in spite of all. */
+	/* The five busiest are in the table. */
 	world_run_in_space(&world, 30, 5);
 	for (size_t i = 0; i < 20; i++)
 		assert_int_equal(world_resident(&world, i), i >= 15);
-	/* Somebody gave slots back: found by the probes, one after the other. */
+	/* There is room for more SAs: probes find the free slots one by one. */
 	world_run_in_space(&world, 200, 9);
 	assert_int_equal(table_view(&world).resident, 9);
 	world_run_in_space(&world, 7200, 1000);
@@ -379,7 +379,7 @@ static void test_tables_come_and_go(void **state)
 	assert_false(world_resident(&world, 0));
 	assert_reason(&world, 0, POLICY_REASON_NO_TABLE);
 	assert_int_equal(world_run(&world, 3), 0);
-	/* The rate is known all the same. */
+	/* The rate is known nevertheless. */
 	assert_true(world_view(&world, 0).rate_known);
 	world_close(&world);
 }
@@ -413,11 +413,11 @@ static void test_a_nic_that_does_not_count_is_not_taken_for_idle(void **state)
 	world_add(&world, 1 * MB, false);
 	while (!world_resident(&world, 0) || !world_resident(&world, 1))
 		world_run(&world, 1);
-	/* Offloaded, their counters stand still from the first. */
+	/* In the NIC their counters never increase. */
 	world.rates[0] = world.rates[1] = 0;
 	assert_int_equal(world_run(&world, 3), 0);
 	assert_reason(&world, 0, POLICY_REASON_UNKNOWN_RATE);
-	/* What they carry is not known; but it may be nothing, so one of them is asked. */
+	/* Their rates are unknown, but may be zero, so one of them is moved back to find out. */
 	world_tick(&world);
 	assert_true(world.n_moves >= 1);
 	assert_int_equal(world.moves[0].action, POLICY_EVICT);

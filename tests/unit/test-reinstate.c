@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* SAs that are put back in software, whatever the kernel has in their place. */
+/* SAs are restored in software, with anything that the kernel may have in their place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,8 @@ static void test_many(void **state)
 		pointers[i] = &images[i];
 		results[i] = REINSTATE_FAILED;
 	}
-	sa_image_write_larval(&images[0], &s->batch, 77, 77); /* left by somebody */
+	sa_image_write_larval(&images[0], &s->batch, 77,
+			      77); /* left in the batch by another user */
 	reinstate(&s->kernel, &s->batch, pointers, ELEMENTSOF(images), results);
 	assert_int_equal(s->n, ELEMENTSOF(images));
 	for (unsigned i = 0; i < ELEMENTSOF(images); i++) {
@@ -68,7 +69,7 @@ static int serve(struct scripted *s, const struct scripted_request *request)
 	if (request->type == XFRM_MSG_UPDSA)
 		return n == LARVAL ? 0 : -ESRCH;
 	assert_int_equal(request->type, XFRM_MSG_GETSA);
-	/* Others' messages tell nothing. */
+	/* Messages about other SAs have no effect. */
 	say(s, XFRM_MSG_UPDSA, &info, true);
 	info.family = AF_UNIX;
 	say(s, XFRM_MSG_NEWSA, &info, true);
@@ -101,7 +102,7 @@ static void test_what_is_there(void **state)
 	unsigned writes[KINDS] = {}, looks[KINDS] = {};
 
 	for (unsigned i = 0; i < KINDS; i++) {
-		/* Their order is not that of their numbers. */
+		/* Their order differs from that of their numbers. */
 		images[i] = numbered_image(s->arena, KINDS - 1 - i);
 		pointers[i] = &images[i];
 		results[i] = 99;
@@ -121,7 +122,7 @@ static void test_what_is_there(void **state)
 										   : 1);
 		sa_image_wipe(&images[i]);
 	}
-	/* The last writes are not looked at any more. */
+	/* The result of the last writes is not read any more. */
 	assert_int_equal(s->requests[s->n - 1].type, XFRM_MSG_UPDSA);
 }
 
@@ -130,7 +131,7 @@ static int serve_gone(struct scripted *s, const struct scripted_request *request
 	return request->type == XFRM_MSG_GETSA ? -ESRCH : s->exchanges == 0 ? -EEXIST : 0;
 }
 
-/* All of a batch, and one alone. */
+/* All SAs of a batch, and a single one. */
 static void test_gone(void **state)
 {
 	struct scripted *s = *state;
@@ -154,7 +155,7 @@ static void test_gone(void **state)
 		sa_image_wipe(&images[i]);
 }
 
-/* Larval at first, gone at the second look: what was seen before does not count. */
+/* Larval at first, deleted at the second read: the first result must not be used. */
 static int change(struct scripted *s, const struct scripted_request *request)
 {
 	struct xfrm_usersa_info info = numbered(number_of(request));

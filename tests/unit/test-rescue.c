@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The slot that outlives a killed daemon: whole or empty at every instruction, and not believed
- * when it was damaged.
+ * The slot that outlives a killed daemon: complete or empty at every instruction, and not used when
+ * it is damaged.
  */
 #include "failing.h"
 #include "move/rescue.h"
@@ -23,7 +23,7 @@
 #define KILLS 300
 #define STEPS_MAX 2000000
 
-static unsigned mappings_left; /* that were made and not taken away */
+static unsigned mappings_left; /* mapped and not yet unmapped */
 
 FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
 FAILING(int, memfd_create, -1, (const char *name, unsigned flags), (name, flags))
@@ -53,7 +53,7 @@ int __wrap_munmap(void *address, size_t size)
 
 struct fixture {
 	struct secret_arena *arena;
-	int fd; /* of the memory that the rescues of the test share */
+	int fd; /* the memory that the rescue objects of the test share */
 };
 
 static int make_memory(size_t size, int seals)
@@ -87,7 +87,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* As a daemon that starts: over the same memory, with a descriptor of its own. */
+/* Like a daemon that starts: on the same memory, with its own descriptor. */
 static struct rescue *reopen(const struct fixture *fixture)
 {
 	struct rescue *rescue = NULL;
@@ -96,7 +96,7 @@ static struct rescue *reopen(const struct fixture *fixture)
 	return rescue;
 }
 
-/* Everything in it follows from n, so that a mixture of two is recognised. */
+/* All content depends on n, so that a mixture of two images is detected. */
 static void make_image(struct secret_arena *arena, unsigned n, struct sa_image *ret_image,
 		       struct sa_offload *ret_target)
 {
@@ -134,7 +134,7 @@ static void store(const struct fixture *fixture, struct rescue *rescue, unsigned
 	sa_image_wipe(&image);
 }
 
-/* Whether there is an image, which then is a whole one; *ret_n says which. */
+/* Whether there is an image, which must be complete; *ret_n identifies it. */
 static bool check(const struct fixture *fixture, const struct rescue *rescue, unsigned *ret_n)
 {
 	struct sa_image image = {}, expected;
@@ -179,7 +179,7 @@ static void test_store_and_load(void **state)
 	assert_true(check(fixture, rescue, &n));
 	assert_int_equal(n, 7);
 
-	/* An SA that nobody has brought back yet is not overwritten. */
+	/* The image of an SA that is not back yet is not overwritten. */
 	make_image(fixture->arena, 8, &image, &target);
 	assert_int_equal(rescue_store(rescue, &image, &target), -EBUSY);
 	rescue_close(rescue);
@@ -214,7 +214,7 @@ static void test_new_memory(void **state)
 	assert_int_equal(rescue_inherited_fd(), -ENOENT);
 }
 
-/* Plays the service manager: takes the descriptor that is published and opens it again. */
+/* Acts as the service manager: receives the published descriptor and opens it again. */
 static void test_publish(void **state)
 {
 	struct fixture *fixture = *state;
@@ -244,7 +244,7 @@ static void test_publish(void **state)
 	store(fixture, rescue, 11);
 	assert_int_equal(setsockopt(manager, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)), 0);
 	assert_true(rescue_publish(rescue) > 0);
-	assert_non_null(getenv("NOTIFY_SOCKET")); /* others have more to say there */
+	assert_non_null(getenv("NOTIFY_SOCKET")); /* later messages need it */
 	unsetenv("NOTIFY_SOCKET");
 	rescue_close(rescue);
 
@@ -263,7 +263,7 @@ static void test_publish(void **state)
 	close(manager);
 }
 
-/* The descriptors from 3 on are what the service manager says that they are. */
+/* The service manager names the descriptors from 3 on. */
 static void test_inherited(void **state)
 {
 	char pid[16];
@@ -300,7 +300,7 @@ static unsigned count_descriptors(void)
 	return n;
 }
 
-/* Whatever call fails: its error is told, and nothing is left behind. */
+/* Each call fails in turn: its error is returned, and nothing is leaked. */
 static void fail_to_open(const struct fixture *fixture, bool inherited, unsigned calls)
 {
 	unsigned descriptors, mappings = mappings_left;
@@ -314,8 +314,8 @@ static void fail_to_open(const struct fixture *fixture, bool inherited, unsigned
 		failing_in = i;
 		r = rescue_open(fd, &rescue);
 		assert_int_equal(failing_in, 0);
-		/* The first takes memory; those that look at the descriptor find no fault in
-		 * memory but in it. */
+		/* The first call allocates memory. If a call that inspects the inherited descriptor
+		 * fails, the descriptor is reported as bad. */
 		assert_int_equal(r, i == 1                ? -ENOMEM
 				    : inherited && i <= 3 ? -EBADF
 							  : -FAILING_ERRNO);
@@ -381,8 +381,8 @@ static void test_wrong_descriptor(void **state)
 	assert_null(rescue);
 }
 
-/* Every byte changed in turn, to several values: an image or -EBADMSG, and what is an image has
- * attributes that can be walked. */
+/* Every byte is changed in turn to several values: the result is an image or -EBADMSG, and the
+ * attributes of an image can be walked. */
 static void test_damaged(void **state)
 {
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
@@ -423,7 +423,7 @@ static void test_damaged(void **state)
 	rescue_close(rescue);
 }
 
-/* After the deletion there is a second image, which counts. */
+/* After the deletion there is a second image, which is used. */
 static void test_exact(void **state)
 {
 	struct fixture *fixture = *state;
@@ -441,7 +441,7 @@ static void test_exact(void **state)
 	assert_int_equal(target.ifindex, 8);
 	sa_image_wipe(&loaded);
 
-	/* The first one is not what is there, so it does not stand in for a damaged one. */
+	/* The first image is out of date, so it is not used if the second is damaged. */
 	assert_int_equal(pwrite(fixture->fd, &byte, 1, RESCUE_SIZE / 2 + 7), 1);
 	assert_int_equal(rescue_load(rescue, fixture->arena, &loaded, &target), -EBADMSG);
 	rescue_clear(rescue);
@@ -449,7 +449,7 @@ static void test_exact(void **state)
 	rescue_close(rescue);
 }
 
-/* The largest image fills its half to the last byte, and neither runs into the other. */
+/* The largest image fills its half to the last byte, and the halves do not overlap. */
 static void test_sizes(void **state)
 {
 	struct fixture *fixture = *state;
@@ -509,7 +509,7 @@ static int store_and_load(const struct fixture *fixture, const struct sa_image *
 	return r;
 }
 
-/* Each member by itself, at the edges of what an image may have. */
+/* Each member separately, at the limits of its valid range. */
 static void test_validity(void **state)
 {
 	struct fixture *fixture = *state;
@@ -553,8 +553,8 @@ static void test_validity(void **state)
 	sa_image_wipe(&image);
 }
 
-/* What an earlier run of this version left there: its layout, byte by byte. Another layout needs
- * another version. */
+/* The layout that an earlier run of this version wrote, byte by byte. Another layout needs another
+ * version. */
 static void test_layout(void **state)
 {
 	struct fixture *fixture = *state;
@@ -588,7 +588,7 @@ static void test_layout(void **state)
 	assert_int_equal(rescue_load(rescue, fixture->arena, &image, &target), -EBADMSG);
 	slot.commit -= UINT64_C(1) << 32;
 
-	/* Without room for the copy there is an image, but not for now. */
+	/* Without room for the copy, the image exists but cannot be read now. */
 	assert_int_equal(pwrite(fixture->fd, &slot.commit, 8, 0), 8);
 	for (size_t size = 256 * 1024; size > 0; size /= 2)
 		while (secret_alloc(fixture->arena, size))
@@ -600,7 +600,7 @@ static void test_layout(void **state)
 	rescue_close(rescue);
 }
 
-/* Stores and clears until it is killed. No assertions: the parent judges. */
+/* Stores and clears until it is killed. No assertions: the parent checks. */
 static void child_loop(const struct fixture *fixture, int ready)
 {
 	struct rescue *rescue = reopen(fixture);
@@ -678,7 +678,7 @@ static void child_traced(const struct fixture *fixture)
 	_exit(0);
 }
 
-/* Looks at the slot after each instruction of a store and a clear. */
+/* Checks the slot after each instruction of a store and a clear. */
 static void test_every_instruction(void **state)
 {
 	struct fixture *fixture = *state;
@@ -708,7 +708,7 @@ static void test_every_instruction(void **state)
 		before = now;
 	} while (WSTOPSIG(status) == SIGTRAP && steps++ < STEPS_MAX);
 	assert_int_equal(WSTOPSIG(status), SIGSTOP);
-	assert_int_equal(changes, 2); /* empty, whole, empty */
+	assert_int_equal(changes, 2); /* empty, complete, empty */
 	assert_false(before);
 	print_message("looked after each of %u instructions\n", steps);
 	assert_int_equal(kill(pid, SIGKILL), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which SAs come back after their NIC went down, when, and what is told of it. */
+/* Which SAs are restored after their NIC went down, when, and the messages about it. */
 #include "manager-bench.h"
 
 #include <math.h>
@@ -47,7 +47,7 @@ static bool is_back(struct bench *b, struct fake_belief *belief)
 	return true;
 }
 
-/* What the operator wants back, and how it is counted. */
+/* The values of on-link-down, and the counters. */
 static void test_modes(void **state)
 {
 	static const struct {
@@ -74,7 +74,7 @@ static void test_modes(void **state)
 		out = outbound(&b, 1);
 		in = inbound(&b, 1);
 		go_down(&b);
-		assert_true(b.manager->tracker->stale); /* all SAs are looked at */
+		assert_true(b.manager->tracker->stale); /* all SAs are read again */
 		assert_false(is_due(&b, MANAGER_LOST));
 		assert_int_equal(is_back(&b, out), cases[i].out);
 		assert_int_equal(is_back(&b, in), cases[i].in);
@@ -89,7 +89,8 @@ static void test_modes(void **state)
 	}
 }
 
-/* Many, of both directions; those of another NIC and those of others are not touched. */
+/* Many SAs, of both directions; those of another NIC and those of other programs are not
+ * changed. */
 static void test_many(void **state)
 {
 	struct fake_belief *out[5], *in[4], *foreign, *software;
@@ -127,7 +128,7 @@ static void test_many(void **state)
 	close_bench(&b);
 }
 
-/* A link that falls without any SA in it is nothing to talk about. */
+/* A link that goes down without SAs in it causes no message. */
 static void test_nothing_there(void **state)
 {
 	struct bench b;
@@ -143,7 +144,7 @@ static void test_nothing_there(void **state)
 	close_bench(&b);
 }
 
-/* A dump shows what is missing before the message of the link is read: the NIC is down, or gone. */
+/* A dump shows missing SAs before the link message is read: the NIC is down, or removed. */
 static void check_dump_first(bool gone, const char *mode, bool comes_back)
 {
 	struct fake_belief *belief;
@@ -198,7 +199,8 @@ static void test_message_is_late(void **state)
 	close_bench(&b);
 }
 
-/* The kernel tells of the link first, and deletes while attempts are made, or after the last. */
+/* The link message comes first, and the kernel deletes the SAs during the attempts, or after the
+ * last. */
 static void check_attempts(double after, bool within)
 {
 	struct fake_belief *one, *other;
@@ -220,7 +222,7 @@ static void check_attempts(double after, bool within)
 	pass(&b, 0.02);
 	assert_int_equal(is_back(&b, one), within);
 	pass(&b, 1.0);
-	assert_true(is_back(&b, one)); /* a dump finds it missing at last */
+	assert_true(is_back(&b, one)); /* finally a dump finds it missing */
 	assert_true(is_back(&b, other));
 	assert_int_equal(told(&b, "2 back in software"), 1);
 	close_bench(&b);
@@ -233,7 +235,7 @@ static void test_attempts(void **state)
 	check_attempts(0.014, true);
 }
 
-/* The kernel deletes them late or never: when it is tried again, and for how long. */
+/* The kernel deletes the SAs late or never: the times of the attempts, and when they end. */
 static void test_when_attempts_are_made(void **state)
 {
 	static const double milliseconds[] = {1, 3, 7, 15, 31, 63};
@@ -258,7 +260,7 @@ static void test_when_attempts_are_made(void **state)
 	close_bench(&b);
 }
 
-/* Each NIC has attempts of its own. */
+/* Each NIC has its own attempts. */
 static void test_two_nics(void **state)
 {
 	struct fake_belief *one, *other;
@@ -273,7 +275,7 @@ static void test_two_nics(void **state)
 	pass(&b, 0.3);
 	assert_int_equal(fake_kernel_view(b.fake, other).ifindex, OTHER_NIC);
 
-	/* Told of both, and once more of each. */
+	/* Link messages of both, and again of each. */
 	tell_link(&b, false);
 	due = b.manager->schedule.due[MANAGER_LOST];
 	b.now += 0.0005;
@@ -286,7 +288,7 @@ static void test_two_nics(void **state)
 	fall(&b);
 	fake_kernel_restart_counts(b.fake);
 	tell_link(&b, false);
-	/* NEWSA; GETSA for a larval SA of its identity; GETSA of what there is now. */
+	/* NEWSA; GETSA for a larval SA with its identity; GETSA for the result. */
 	assert_int_equal(fake_kernel_messages(b.fake), 3);
 	assert_true(is_back(&b, one));
 	assert_int_equal(told(&b, "NIC eth0: 1 back in software after 0.5 ms, 0 not"), 1);
@@ -302,7 +304,8 @@ static void test_two_nics(void **state)
 	close_bench(&b);
 }
 
-/* Messages of links were lost: whichever NIC it was, and the others keep theirs. */
+/* Link messages were lost: the SAs of the NIC that is down are restored, those of the other
+ * stay. */
 static void test_unknown_nic(void **state)
 {
 	struct fake_belief *one, *other;
@@ -324,8 +327,8 @@ static void test_unknown_nic(void **state)
 	close_bench(&b);
 }
 
-/* The number jumps past what the link can have carried since the sample, at its last known speed;
- * of a NIC that is forgotten already it is not known. */
+/* The number is increased by what the link can have carried since the sample, at its last known
+ * speed. The speed of a removed NIC is unknown. */
 static void test_speed(void **state)
 {
 	static const struct {
@@ -368,7 +371,7 @@ static void test_speed(void **state)
 	}
 }
 
-/* Whatever an inbound SA cannot send, it has room for. */
+/* The sequence space does not limit an inbound SA, which does not send. */
 static void test_inbound_after_a_long_time(void **state)
 {
 	struct fake_belief *belief;
@@ -386,8 +389,8 @@ static void test_inbound_after_a_long_time(void **state)
 	close_bench(&b);
 }
 
-/* It goes down before it was sampled in the NIC: it is restored from what its move left. After it
- * left the NIC nothing of it is kept. */
+/* The SA is lost before it was sampled in the NIC: it is restored from the image of its move. After
+ * it left the NIC no image is kept. */
 static void test_shadow_of_a_move(void **state)
 {
 	struct fake_belief *belief;
@@ -417,7 +420,7 @@ static void test_shadow_of_a_move(void **state)
 	}
 }
 
-/* An event names it before the message of the link: it is back in the next turn of the loop. */
+/* An event names the SA before the link message: it is back in the next turn of the loop. */
 static void test_event_first(void **state)
 {
 	struct fake_belief *belief;
@@ -434,7 +437,7 @@ static void test_event_first(void **state)
 	close_bench(&b);
 }
 
-/* What is owed is put back by that alone, from the image with the final numbers. */
+/* An owed SA is put back only by the executor, from the image with the final numbers. */
 static void test_owed(void **state)
 {
 	struct move move = {.target.direction = SA_DIRECTION_OUT, .exact = true};
@@ -464,7 +467,7 @@ static void test_owed(void **state)
 	close_bench(&b);
 }
 
-/* SAs of others are none of ours: they do not come back, and are forgotten at once. The IKE daemon
+/* SAs of other programs are not restored, and are removed from the table at once. The IKE daemon
  * may put one in packet offload in the place of one of ours. */
 static void test_of_others(void **state)
 {
@@ -494,7 +497,7 @@ static void test_of_others(void **state)
 	}
 }
 
-/* The IKE daemon deletes an SA in that moment: it does not come back, and is not counted. */
+/* The IKE daemon deletes an SA at that moment: it is not restored, and is not counted. */
 static void test_deleted(void **state)
 {
 	struct fake_belief *kept, *deleted;
@@ -513,7 +516,7 @@ static void test_deleted(void **state)
 	close_bench(&b);
 }
 
-/* To ask whether an SA may be lost changes nothing. */
+/* shadows_may_be_lost() has no side effect. */
 static void test_question(void **state)
 {
 	struct fake_belief *belief;
@@ -543,7 +546,7 @@ static void ask_again(struct fake_kernel *k, enum fake_moment moment, unsigned s
 	shadows_restore_soon(b->manager->shadows, NIC);
 }
 
-/* An SA is found missing in the middle of an attempt for its NIC: there is another. */
+/* An SA is found missing in the middle of an attempt for its NIC: another attempt follows. */
 static void test_asked_again_meanwhile(void **state)
 {
 	struct fake_belief *belief;

@@ -103,7 +103,7 @@ static void test_numbers(void **state)
 	assert_int_equal(line_of(config, &description), 2);
 }
 
-/* All conditions of an entry must hold; an entry without any holds always. */
+/* All conditions of an entry must match; an entry without conditions always matches. */
 static void test_first_wins(void **state)
 {
 	_cleanup_(config_freep) struct config *config =
@@ -153,7 +153,7 @@ static void test_nics(void **state)
 	assert_int_equal(nic_line(config, "x", NULL, NULL, "02:00:5f:10:00:01"), 0);
 	assert_int_equal(nic_line(config, "x", "mlx5_core", "0000:01:00.0", NULL), 5);
 	assert_int_equal(nic_line(config, "x", "MLX5_core", "0000:01:00.0", NULL), 6);
-	/* What is not known matches nothing, not even "*". */
+	/* An unknown property matches no pattern, not even "*". */
 	assert_int_equal(nic_line(config, "x", NULL, NULL, NULL), 0);
 	assert_int_equal(nic_line(config, NULL, NULL, NULL, NULL), 0);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What an SA's message tells, and what of it makes the SA untouchable. */
+/* The facts in an SA's message, and the reasons for hands off in it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static void free_message(struct nl_msg **message)
 	nlmsg_free(*message);
 }
 
-/* An SA as GETSA tells it, but for what the cases change. */
+/* An SA as GETSA shows it, with the changes of each case. */
 struct sketch {
 	uint8_t protocol; /* 0: ESP */
 	uint32_t spi;     /* host order */
@@ -102,7 +102,7 @@ static void test_key_that_the_kernel_hides(void **state)
 	assert_int_equal(facts.hands_off, HANDS_OFF_REDACTED_KEY);
 }
 
-/* ---- every attribute, and every limit, at its edges ---- */
+/* ---- every attribute, and every limit, at its boundaries ---- */
 
 struct attribute {
 	uint16_t type;
@@ -135,7 +135,8 @@ static int read_sa(uint16_t type, const void *fixed, size_t size,
 	return sa_facts_read(nlmsg_hdr(message), ret_facts);
 }
 
-/* An SA with one attribute; without algorithms it is larval, which comes behind most reasons. */
+/* An SA with one attribute; without algorithms it is larval, and most other reasons take precedence
+ * over that. */
 static struct sa_facts read_one(uint16_t type, const void *data, size_t size)
 {
 	struct xfrm_usersa_info info = make_info();
@@ -150,7 +151,7 @@ static struct sa_facts read_one(uint16_t type, const void *data, size_t size)
 #define KEY_BYTES 5
 #define NAME_64 "0123456789012345678901234567890123456789012345678901234567890123"
 
-/* The three kinds of algorithms begin alike: name, length of the key in bits. */
+/* The three kinds of algorithms begin with the same members: name, length of the key in bits. */
 static void check_algorithm(uint16_t type, size_t fixed, size_t icv_offset, size_t name_offset)
 {
 	static const uint32_t lengths[] = {0, 1, 8, 33, 40};
@@ -167,11 +168,11 @@ static void check_algorithm(uint16_t type, size_t fixed, size_t icv_offset, size
 		if (icv_offset)
 			memcpy(data + icv_offset, &icv, 4);
 
-		/* A key of zeros is one that is hidden, unless it has no length. */
+		/* A key of zeros is a hidden key, unless its length is zero. */
 		facts = read_one(type, data, fixed + bytes);
 		assert_int_equal(facts.hands_off,
 				 bytes == 0 ? HANDS_OFF_NONE : HANDS_OFF_REDACTED_KEY);
-		/* The name ends, whatever the kernel says. */
+		/* The name is terminated, even if the kernel's is not. */
 		assert_int_equal(strlen((const char *)&facts.shape + name_offset),
 				 SA_SHAPE_ALGORITHM_MAX - 1);
 		assert_int_equal(facts.shape.icv_bits, icv_offset ? icv : 0);
@@ -182,22 +183,22 @@ static void check_algorithm(uint16_t type, size_t fixed, size_t icv_offset, size
 			assert_int_equal(facts.shape.key_bits, lengths[i]);
 		if (bytes == 0)
 			continue;
-		/* One that is not, to the last byte. */
+		/* A key that is not hidden: only its last byte is not zero. */
 		data[fixed + bytes - 1] = 1;
 		facts = read_one(type, data, fixed + bytes);
 		assert_int_equal(facts.hands_off, HANDS_OFF_NONE);
-		/* One that is longer than its attribute. */
+		/* A key that is longer than its attribute. */
 		data[fixed + bytes - 1] = bytes > 1 ? 0 : 1;
 		data[fixed] = 1;
 		facts = read_one(type, data, fixed + bytes - 1);
 		assert_int_equal(facts.hands_off, HANDS_OFF_REDACTED_KEY);
-		/* A byte of another length is not part of it. */
+		/* A byte after the key does not count. */
 		data[fixed] = data[fixed + bytes - 1] = 0;
 		data[fixed + bytes] = 1;
 		facts = read_one(type, data, fixed + bytes + 1);
 		assert_int_equal(facts.hands_off, HANDS_OFF_REDACTED_KEY);
 	}
-	/* One that is cut short is none. */
+	/* A truncated algorithm counts as none. */
 	facts = read_one(type, data, fixed - 1);
 	assert_int_equal(facts.hands_off, HANDS_OFF_LARVAL);
 	assert_int_equal(((const char *)&facts.shape)[name_offset], 0);
@@ -299,7 +300,7 @@ static void test_attributes(void **state)
 			 SA_DIRECTION_OUT);
 }
 
-/* Each changes what it is about, and nothing else. */
+/* Each attribute changes its own facts, and no others. */
 static void test_nothing_else(void **state)
 {
 	static const uint32_t words[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -354,7 +355,8 @@ static void test_nothing_else(void **state)
 		assert_memory_equal(&facts, &expected, sizeof(facts));
 	}
 
-	/* A label is told by a hash (FNV-1a) that is not 0; lengths are not part of it. */
+	/* A label is represented by its hash (FNV-1a), which is not 0; lengths are not part of
+	 * it. */
 	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[0], 8).description.label, 0x5734a87d);
 	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[1], 8).description.label, 0x5734a87d);
 	assert_int_not_equal(read_one(XFRMA_SEC_CTX, labels[2], 9).description.label, 0x5734a87d);
@@ -364,7 +366,7 @@ static void test_nothing_else(void **state)
 	assert_int_equal(facts.description.cpu, 0);
 }
 
-/* All that a kernel may show, and no other: the numbers are user-space ABI. */
+/* All attributes that a kernel may show, and no others: the numbers are user-space ABI. */
 static void test_known_attributes(void **state)
 {
 	static const uint16_t known[] = {1,  2,  4,  6,  8,  10, 14, 15, 18, 20, 21, 22,
@@ -428,7 +430,7 @@ static void test_info(void **state)
 	assert_int_equal(facts.replayed, 5);
 	assert_int_equal(facts.integrity_failures, 6);
 
-	/* A notification of its deletion, and of its end. */
+	/* A notification of its deletion, and of its expiry. */
 	assert_int_equal(read_sa(XFRM_MSG_DELSA, &id, sizeof(id), deletion, 2, &facts), 0);
 	assert_int_equal(facts.description.reqid, 9);
 	assert_int_equal(facts.description.if_id, 9);
@@ -450,7 +452,7 @@ static void test_info(void **state)
 	memset(&info.id.daddr, 0x77, sizeof(info.id.daddr));
 	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), NULL, 0, &facts), 0);
 	assert_memory_equal(facts.description.id.destination.bytes, &info.id.daddr, 16);
-	/* Of an IPv4 address the rest is not told. */
+	/* The rest of an IPv4 address is not copied. */
 	info.family = AF_INET;
 	info.flags = XFRM_STATE_AF_UNSPEC;
 	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), NULL, 0, &facts), 0);
@@ -459,7 +461,7 @@ static void test_info(void **state)
 	assert_false(facts.shape.esn);
 }
 
-/* Of these two it matters that they are there. */
+/* For these two attributes only their presence counts. */
 static void test_empty_attributes(void **state)
 {
 	const struct xfrm_usersa_info info = make_info();
@@ -490,7 +492,7 @@ static void test_padding(void **state)
 	assert_int_equal(facts.hands_off, HANDS_OFF_TFC);
 }
 
-/* Of several reasons the first of the list is told, in whatever order they are found. */
+/* Of several reasons the first of the list is reported, in whatever order they are found. */
 static void test_first_reason(void **state)
 {
 	static const uint32_t value = 1;
@@ -515,7 +517,8 @@ static void check_limits(const struct sa_facts *facts, enum hands_off expected)
 			    hands_off_name(expected));
 }
 
-/* `value` is the last that does no harm, with a limit of that name; and limits that are none. */
+/* `value` is the last value without effect for the limit of that name; and values that mean no
+ * limit. */
 #define CHECK_LIMIT(member, limit, field, value, step, reason)         \
 	do {                                                           \
 		struct sa_facts f_ = {.add_time = NOW, .use_time = 0}; \
@@ -547,7 +550,8 @@ static void test_limits(void **state)
 	CHECK_LIMIT(hard_packet_limit, 1600, packets, 1499, 1, HANDS_OFF_NEAR_LIMIT);
 	CHECK_LIMIT(hard_byte_limit, 1, bytes, 0, 1, HANDS_OFF_NEAR_LIMIT);
 
-	/* An SA that was never used has no time since then; one of the future has no age. */
+	/* An SA that was never used has no time since its use; one with a time in the future has
+	 * age 0. */
 	facts.limits.soft_use_expires_seconds = facts.limits.soft_add_expires_seconds = 1;
 	check_limits(&facts, HANDS_OFF_NONE);
 	facts.use_time = 0;

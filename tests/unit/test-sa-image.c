@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is kept of an SA's message, and each message that is written from it, byte by byte. */
+/* The image of an SA's message, and each message that is written from it, byte by byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define CAPACITY (256u * 1024u)
-#define IMAGE_MAX (12u * 1024u) /* what a move can carry */
+#define IMAGE_MAX (12u * 1024u) /* the limit of a move */
 
 struct fixture {
 	struct secret_arena *arena;
@@ -64,7 +64,7 @@ static int capture(struct fixture *f, const struct xfrm_usersa_info *info,
 	return r;
 }
 
-/* Attributes in this order, and nothing behind them. */
+/* Attributes in this order, and nothing after them. */
 static void check_attributes(struct nlattr *first, int size, const struct attribute *expected,
 			     size_t n)
 {
@@ -74,7 +74,7 @@ static void check_attributes(struct nlattr *first, int size, const struct attrib
 		assert_true(nla_ok(attribute, size));
 		assert_int_equal(nla_type(attribute), expected[i].type);
 		assert_int_equal(nla_len(attribute), expected[i].size);
-		/* A structure with padding behind its members. */
+		/* A structure with padding after its members. */
 		assert_memory_equal(nla_data(attribute), expected[i].data,
 				    expected[i].type == XFRMA_OFFLOAD_DEV
 					    ? offsetof(struct xfrm_user_offload, flags) + 1
@@ -84,7 +84,7 @@ static void check_attributes(struct nlattr *first, int size, const struct attrib
 	assert_int_equal(size, 0);
 }
 
-/* The batch holds one message, this one; it is emptied. */
+/* The batch must contain exactly this message; it is cleared then. */
 static void check_message(struct fixture *f, uint16_t type, uint16_t flags, const void *fixed,
 			  size_t size, const struct attribute *attributes, size_t n)
 {
@@ -101,7 +101,7 @@ static void check_message(struct fixture *f, uint16_t type, uint16_t flags, cons
 	kernel_batch_clear(&f->batch);
 }
 
-/* Of a later kernel. */
+/* An attribute of a later kernel. */
 #define UNKNOWN 60
 
 static void test_capture(void **state)
@@ -137,7 +137,7 @@ static void test_capture(void **state)
 	check_attributes((struct nlattr *)f->image.attributes, (int)f->image.size, without,
 			 ELEMENTSOF(without));
 
-	/* What is no SA leaves the image alone. */
+	/* A message without an SA does not change the image. */
 	message = make_message(XFRM_MSG_NEWPOLICY, &info, sizeof(info), NULL, 0);
 	assert_int_equal(sa_image_capture(&f->image, f->arena, nlmsg_hdr(message)), -EBADMSG);
 	nlmsg_free(message);
@@ -145,7 +145,7 @@ static void test_capture(void **state)
 			 ELEMENTSOF(without));
 }
 
-/* An image that fits takes the place of the one before, without a byte of it. */
+/* A new image that fits uses the memory of the old one, and no byte of the old one is left. */
 static void test_capture_in_place(void **state)
 {
 	static uint8_t before[65], after[57], larger[4000];
@@ -174,7 +174,7 @@ static void test_capture_in_place(void **state)
 	for (size_t i = NLA_HDRLEN + sizeof(after); i < f->image.size; i++)
 		assert_int_equal(f->image.attributes[i], 0);
 
-	/* One that does not fit gets another place, as one of another arena does. */
+	/* A new image that does not fit, or that is in another arena, gets new memory. */
 	assert_int_equal(capture(f, &info, &(struct attribute)VALUE(XFRMA_ALG_CRYPT, before), 1),
 			 0);
 	check_attributes((struct nlattr *)f->image.attributes, (int)f->image.size,
@@ -339,7 +339,8 @@ static void test_alloc_spi(void **state)
 	check_message(f, XFRM_MSG_ALLOCSPI, 0, &request, sizeof(request), attributes + 1,
 		      ELEMENTSOF(attributes) - 1);
 
-	/* Apart from the SA: another reqid, of another hash chain, to and fro. */
+	/* The reqid of larval SAs differs from the SA's and gives another hash chain; the
+	 * conversion works in both directions. */
 	for (uint32_t reqid = 0x7ffffff0u; reqid <= 0x80000010u; reqid++) {
 		struct nlmsghdr *message = (struct nlmsghdr *)f->batch.buffer;
 		struct xfrm_userspi_info *written = nlmsg_data(message);
@@ -427,7 +428,7 @@ static void test_sequence(void **state)
 		{VALUE(XFRMA_REPLAY_ESN_VAL, esn), true, 0x6fffffff0, UINT64_MAX, UINT64_MAX},
 		{VALUE(XFRMA_REPLAY_ESN_VAL, esn), true, 0x6fffffff0, UINT64_MAX - 0x6fffffff0,
 		 UINT64_MAX},
-		/* Attributes that are cut short tell nothing. */
+		/* Truncated attributes are ignored. */
 		{{XFRMA_REPLAY_VAL, &replay, sizeof(replay) - 1}, false, 0, 1, 0},
 		{{XFRMA_REPLAY_ESN_VAL, &esn, sizeof(esn) - 1}, true, 0, 1, 0},
 		{{XFRMA_MARK, &mark, sizeof(mark)}, false, 0, 1, 0},
@@ -448,7 +449,7 @@ static void test_sequence(void **state)
 		assert_int_equal(sa_image_is_exhausted(&f->image),
 				 cases[i].after == (cases[i].esn ? UINT64_MAX : UINT32_MAX));
 
-		/* Nothing but the numbers changed. */
+		/* Only the numbers changed. */
 		attribute = (struct nlattr *)f->image.attributes;
 		memcpy(content, cases[i].attribute.data, cases[i].attribute.size);
 		if (cases[i].after != 0 && cases[i].esn) {
@@ -461,7 +462,7 @@ static void test_sequence(void **state)
 		assert_memory_equal(nla_data(attribute), content, cases[i].attribute.size);
 	}
 
-	/* Neither does an image without attributes. */
+	/* An image without attributes has no number either. */
 	sa_image_wipe(&f->image);
 	assert_int_equal(sa_image_output_sequence(&f->image), 0);
 	sa_image_advance(&f->image, 1);

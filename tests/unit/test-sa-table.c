@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the table of SAs finds, what it does without memory, and what it gives back. */
+/* The table of SAs: lookups, lack of memory, and release. */
 #include "sa/table.h"
 
 #include <errno.h>
@@ -14,11 +14,11 @@
 
 #define N 3000u
 
-/* Of each test, so that what shares a bucket is the same in each run. */
+/* Fixed, so that the same SAs share a bucket in each run. */
 static const struct spi_hash_seed seed = {
 	{UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f)}};
 
-/* The program is linked with --wrap for this one, too. */
+/* The program is linked with --wrap for this function, too. */
 FAILING(ssize_t, getrandom, -1, (void *buffer, size_t size, unsigned flags), (buffer, size, flags))
 
 static int setup(void **state)
@@ -99,7 +99,7 @@ static void test_directions(void **state)
 	assert_string_equal(sa_direction_name(SA_DIRECTION_UNKNOWN), "unknown");
 }
 
-/* By its whole identity, however many there are, in the order in which they came. */
+/* By the complete identity, with any number of SAs, in the order of insertion. */
 static void test_find(void **state)
 {
 	struct sa_table *table = *state;
@@ -115,7 +115,7 @@ static void test_find(void **state)
 		assert_int_equal(sa->residence.ifindex, 0);
 		assert_memory_equal(sa->shape, &shape, sizeof(shape));
 		assert_int_equal(table->n, i + 1);
-		/* Not fuller than one SA a bucket, and the mask reaches each of them. */
+		/* At most one SA per bucket on average, and the mask covers all buckets. */
 		assert_true(table->n <= table->n_buckets);
 		assert_int_equal(table->n_buckets & (table->n_buckets - 1), 0);
 		assert_true(table->n_buckets == 1024 || table->n_buckets < 2 * table->n);
@@ -143,7 +143,7 @@ static void test_remove(void **state)
 
 	for (uint32_t i = 0; i < N; i++)
 		assert_int_equal(sa_table_set_handle(table, add(table, make(i)), i), 0);
-	/* Each bucket loses some of the middle, of the front and of the end. */
+	/* Each bucket loses some SAs from the middle, from the front and from the end. */
 	for (uint32_t i = 0; i < N; i += 3)
 		sa_table_remove(table, find(table, i));
 	assert_int_equal(table->n, N - N / 3);
@@ -158,7 +158,7 @@ static void test_remove(void **state)
 	assert_int_equal(find(table, 0)->handle, POLICY_NONE);
 }
 
-/* What hangs from an entry goes with it. */
+/* Memory that belongs to an entry is freed with it. */
 static void test_remove_all_of_it(void **state)
 {
 	struct sa_table *table = *state;
@@ -199,7 +199,7 @@ static void test_handles(void **state)
 	}
 	for (policy_sa handle = 5; handle < 100; handle++)
 		assert_null(sa_table_by_handle(table, handle));
-	/* The first that lies behind what is known. */
+	/* The first handle beyond the known ones. */
 	assert_null(sa_table_by_handle(table, (policy_sa)table->n_by_handle));
 	assert_int_equal(sa_table_set_handle(table, sas[0], (policy_sa)table->n_by_handle), 0);
 	assert_ptr_equal(sa_table_by_handle(table, sas[0]->handle), sas[0]);
@@ -258,7 +258,7 @@ static void test_no_memory(void **state)
 		assert_int_equal(table->n, 0);
 		assert_true(TAILQ_EMPTY(&table->all));
 	}
-	/* Without larger buckets it finds them all the same. */
+	/* Without a larger bucket array the SAs are still found. */
 	for (uint32_t i = 0; i < 1100; i++) {
 		failing_in = i < 1024 ? 0 : 2; /* the first is the entry */
 		add(table, make(i));
@@ -275,7 +275,7 @@ static void test_shared_spi(void **state)
 	struct sa_description description, other;
 	struct sa *sa;
 
-	/* Those of other SPIs in its bucket do not count. */
+	/* SAs with other SPIs in the same bucket do not count. */
 	for (uint32_t i = 0; i < N; i++)
 		add(table, make(i));
 	for (uint32_t i = 0; i < N; i++) {
@@ -293,7 +293,7 @@ static void test_shared_spi(void **state)
 	sa_table_remove(table, sa);
 	assert_false(sa_table_spi_is_shared(table, &description.id));
 
-	/* Nor the one of another protocol, wherever it is. */
+	/* Nor does one with another protocol, at any position. */
 	other = description = make(N);
 	other.id.protocol = IPPROTO_AH;
 	while ((spi_hash(&seed, other.id.spi, IPPROTO_AH) ^
@@ -307,7 +307,7 @@ static void test_shared_spi(void **state)
 	assert_false(sa_table_spi_is_shared(table, &other.id));
 }
 
-/* Either direction of a tunnel in packet offload is a partner, whatever else differs. */
+/* Both directions of a tunnel in packet offload are partners, whatever else differs. */
 static void test_packet_partners(void **state)
 {
 	struct sa_table *table = *state;
@@ -332,7 +332,7 @@ static void test_packet_partners(void **state)
 	assert_false(sa_table_has_packet_partner(table, sa, 0));
 	sa_table_set_packet(table, sa, true);
 	assert_true(sa->packet);
-	assert_false(sa_table_has_packet_partner(table, sa, 0)); /* not its own */
+	assert_false(sa_table_has_packet_partner(table, sa, 0)); /* not of itself */
 	assert_true(sa_table_has_packet_partner(table, same, 0));
 	assert_true(sa_table_has_packet_partner(table, mirror, 0));
 	sa_table_set_residence(table, sa, 7, false);
@@ -340,7 +340,8 @@ static void test_packet_partners(void **state)
 	assert_true(sa_table_has_packet_partner(table, same, 8));
 	assert_false(sa_table_has_packet_partner(table, same, 7));
 
-	/* Out of the middle, the front and the end of the bucket; more than once is once. */
+	/* Removed from the middle, the front and the end of the bucket; a repeated call has no
+	 * effect. */
 	for (unsigned i = 0; i < 2; i++) {
 		sa_table_set_packet(table, same, true);
 		sa_table_set_packet(table, mirror, true);
@@ -368,7 +369,7 @@ static void vary(struct sa_address *address, uint32_t n, unsigned from)
 
 #define KINDS 7
 
-/* The description that differs from others of the kind in one respect. */
+/* A description that differs from others of the kind in one property. */
 static struct sa_description make_kind(unsigned kind, uint32_t n)
 {
 	struct sa_description description = make(n);
@@ -390,7 +391,7 @@ static struct sa_description make_kind(unsigned kind, uint32_t n)
 	case 4:
 		vary(&description.id.destination, n, 14);
 		return description;
-	case 5: /* half of each direction, and no two of a tunnel */
+	case 5: /* half in each direction, each of another tunnel */
 		vary(&description.id.destination, n, 2);
 		break;
 	default:
@@ -403,8 +404,8 @@ static struct sa_description make_kind(unsigned kind, uint32_t n)
 	return mirrored;
 }
 
-/* Those that only share a bucket are none; and SAs of all kinds are spread over the buckets, as no
- * peer can know who has no seed. */
+/* SAs that only share a bucket are no partners. SAs of all kinds are spread over the buckets, in a
+ * way that a peer without the seed cannot predict. */
 static void check_packet_buckets(struct sa_table *table, unsigned kind)
 {
 	size_t used = 0;
@@ -416,7 +417,7 @@ static void check_packet_buckets(struct sa_table *table, unsigned kind)
 		assert_false(sa_table_has_packet_partner(table, sa, 0));
 	for (size_t i = 0; i < 4096; i++)
 		used += table->packet[i] != NULL;
-	/* What is random uses 2127 on average. */
+	/* A random distribution uses 2127 buckets on average. */
 	assert_true(used > 2000);
 	while ((sa = TAILQ_FIRST(&table->all)))
 		sa_table_remove(table, sa);
@@ -466,7 +467,7 @@ static size_t packet_bucket(struct sa_table *table, uint32_t reqid)
 	return i;
 }
 
-/* Both words of the seed decide where they are. */
+/* Both words of the seed have an effect. */
 static void test_packet_seed(void **state)
 {
 	struct sa_table *table = *state;
@@ -501,7 +502,7 @@ static void test_history(void **state)
 	assert_true(history_decode(1) > 1 && history_decode(1) < 1.09);
 	for (unsigned i = 1; i < 256; i++) {
 		assert_int_equal(history_encode(history_decode((uint8_t)i)), i);
-		/* In the middle of the step. */
+		/* A value inside the step. */
 		assert_int_equal(history_encode(history_decode((uint8_t)i) * exp2(0.49 / 8)), i);
 		assert_int_equal(history_encode(history_decode((uint8_t)i) * exp2(-0.49 / 8)), i);
 	}

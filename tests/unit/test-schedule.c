@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Work that is due, on a clock of the test and in an event loop. */
+/* Due work, with the test's clock and in an event loop. */
 #include "base/schedule.h"
 
 #include <math.h>

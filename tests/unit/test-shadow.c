@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How far the sequence number of an SA jumps that went down with its NIC. */
+/* By how much the sequence number of an SA that was lost with its NIC is increased. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* An SA that used so many numbers; with neither kind of replay state it has none. */
+/* A sample of an SA that has used `sequence` numbers; without a replay state it has no number. */
 static int sample(struct fixture *f, uint64_t sequence, bool esn, bool replay, double at)
 {
 	struct xfrm_usersa_info info = make_info();
@@ -73,7 +73,7 @@ static void test_capture(void **state)
 	assert_true(f->shadow.sampled_at == 5);
 	in_use = secret_arena_in_use(f->arena);
 
-	/* A sample does not tell the threshold of events. */
+	/* A sample does not contain the event threshold. */
 	f->shadow.image.replay_threshold = 9;
 	assert_int_equal(sample(f, 77, false, true, 5), 0);
 	assert_int_equal(f->shadow.image.replay_threshold, 9);
@@ -85,7 +85,7 @@ static void test_capture(void **state)
 	assert_true(f->shadow.sampled_at == 5);
 	assert_int_equal(f->shadow.sequence, 77);
 
-	/* Another image takes its place. */
+	/* Another image replaces it. */
 	other = f->shadow;
 	f->shadow = (struct shadow){};
 	assert_int_equal(sample(f, 88, false, true, 6), 0);
@@ -107,17 +107,17 @@ static void test_capture(void **state)
 static void test_numbers(void **state)
 {
 	(void)state;
-	/* Whatever the clock says. */
+	/* With any value of the clock. */
 	assert_int_equal(shadow_numbers_possible(0, 1000), LEAST);
 	assert_int_equal(shadow_numbers_possible(-5, 1000), LEAST);
-	/* A slow link does not bound them. */
+	/* A slow link does not reduce the number. */
 	assert_int_equal(shadow_numbers_possible(10, 1), LEAST + 200000000u);
 	assert_int_equal(shadow_numbers_possible(10, 10000), LEAST + 200000000u);
-	/* 84 bytes on the wire, at 400 and 100 Gbit/s, and where the speed is not known. */
+	/* 84 bytes on the wire, at 400 and 100 Gbit/s, and with an unknown speed. */
 	assert_int_equal(shadow_numbers_possible(10, 400000), LEAST + 5952380952u);
 	assert_int_equal(shadow_numbers_possible(10, 100000), LEAST + 1488095238u);
 	assert_int_equal(shadow_numbers_possible(10, 0), LEAST + 1488095238u);
-	/* An age that no clock should tell. */
+	/* An age that no clock can give. */
 	assert_true(shadow_numbers_possible(1e12, 0) == UINT64_C(1) << 48);
 	assert_true(shadow_numbers_possible(INFINITY, 0) == UINT64_C(1) << 48);
 	assert_true(shadow_numbers_possible(14e6, 1) == LEAST + UINT64_C(280000000000000));
@@ -140,12 +140,12 @@ static void test_advance(void **state)
 	double seconds = 107;
 
 	check_advance(f, 100, false, 0, 0);
-	/* Once more, and later: from the sample, not from where it was put. */
+	/* Again, and later: the increase starts at the sample, not at the last result. */
 	assert_int_equal(shadow_advance(&f->shadow, 100, 1000), 0);
 	assert_int_equal(sa_image_output_sequence(&f->shadow.image), 100 + LEAST);
 	assert_int_equal(shadow_advance(&f->shadow, 101, 1000), 0);
 	assert_int_equal(sa_image_output_sequence(&f->shadow.image), 100 + LEAST + 20000000);
-	/* Never back. */
+	/* The number never decreases. */
 	assert_int_equal(shadow_advance(&f->shadow, 100, 1000), 0);
 	assert_int_equal(sa_image_output_sequence(&f->shadow.image), 100 + LEAST + 20000000);
 
@@ -158,7 +158,7 @@ static void test_advance(void **state)
 	check_advance(f, UINT64_MAX - LEAST, true, 0, -ERANGE);
 	check_advance(f, UINT64_MAX - LEAST + 1, true, 0, -ERANGE);
 
-	/* A receiver with ESN does not follow half of the lower numbers. */
+	/* A receiver with ESN misreads an increase of 2^31 or more. */
 	while (shadow_numbers_possible(seconds, 1000) < (1u << 31) - 10000)
 		seconds += 1e-4;
 	check_advance(f, 100, true, seconds, 0);
@@ -167,7 +167,7 @@ static void test_advance(void **state)
 	assert_int_equal(shadow_numbers_possible(seconds, 1000), 1u << 31);
 	check_advance(f, 100, true, seconds, -ERANGE);
 
-	/* An SA that tells no number cannot be put past any. */
+	/* An SA without a number cannot be advanced. */
 	assert_int_equal(sample(f, 0, false, false, 100), 0);
 	assert_int_equal(shadow_advance(&f->shadow, 100, 1000), -ERANGE);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The harness itself, and a small part of the table the policy is judged by. All is seeded, so
- * these are exact numbers: a change that loses a little anywhere shows.
+ * The harness itself, and a small part of the table in docs/policy.md. Seeds are fixed, so the
+ * numbers are exact: a small loss in any scenario is noticed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 #define EXACT_TICKS 60
 #define EXACT_SETS (1 << EXACT_SAS)
 
-/* The optimum by trying every set of residents in every tick. */
+/* The optimum, by trying every set of residents in every tick. */
 static double exact_optimum(double bytes[EXACT_TICKS][EXACT_SAS], const struct sim_options *options)
 {
 	double best[EXACT_SETS], before[EXACT_SETS], optimum = 0;
@@ -158,7 +158,7 @@ static void test_capacity_and_residence_are_kept(void **state)
 		struct sim_trace *trace;
 		struct sim_result result;
 
-		/* Where SAs come and go slots are freed without moves. */
+		/* In scenarios where SAs are added and deleted, slots become free without moves. */
 		if (strcmp(family->name, "rekey-600") == 0 ||
 		    strcmp(family->name, "short-lived") == 0)
 			continue;
@@ -192,7 +192,7 @@ static void test_same_seed_same_moves(void **state)
 	sim_result_done(&results[1]);
 }
 
-/* The judged scenarios at a quarter of the size, and what must be reached there. */
+/* Scenarios at a quarter of the size, and the share that must be reached. */
 static const struct {
 	const char *family;
 	double ratio;

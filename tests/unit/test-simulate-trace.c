@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Reading traces: what is taken, how rows become ticks, and what is said of bad rows.
- */
+/* Reading traces: what is accepted, how rows become ticks, and the messages about bad rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,7 +89,7 @@ static void test_lives_and_lineages(void **state)
 	assert_int_not_equal(sas[0].lineage, sas[1].lineage);
 	assert_int_equal(sas[0].gone, 2);
 	assert_int_equal(sas[2].born, 1);
-	/* Come again under its old name, it is another SA of the same lineage. */
+	/* An SA that returns under its old name is another SA of the same lineage. */
 	assert_string_equal(trace->names[3], "old");
 	assert_int_equal(sas[3].lineage, sas[0].lineage);
 	assert_int_equal(sas[3].gone, SIM_LIVES_ON);

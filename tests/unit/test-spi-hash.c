@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The hash of SPIs is the SipHash-1-3 that others compute. */
+/* The hash of SPIs is the standard SipHash-1-3. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-/* What CPython 3.11 hashes bytes to, little endian, with PYTHONHASHSEED=0 and 1. */
+/* The values are CPython 3.11's hashes of bytes, little endian, with PYTHONHASHSEED=0 and 1. */
 static void test_known_answers(void **state)
 {
 	static const struct {

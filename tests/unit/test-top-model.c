@@ -117,7 +117,7 @@ static void test_selection_follows_the_sa(void **state)
 	assert_string_equal(model.selected.spi, "0x00000999");
 	assert_int_equal(model.cursor, 5);
 
-	feed(&model, sas, 3, 3); /* gone: the cursor stays in the table */
+	feed(&model, sas, 3, 3); /* SA removed: the cursor stays in the table */
 	assert_int_equal(model.cursor, 2);
 	feed(&model, sas, 0, 4);
 	assert_int_equal(model.cursor, 0);
@@ -141,7 +141,7 @@ static void test_changes_are_seen(void **state)
 
 	memcpy(sas, fixture_sas, sizeof(sas));
 	feed(&model, sas, FIXTURE_SAS, 10);
-	assert_true(isinf(model.shown[2]->changed)); /* nothing was seen to move */
+	assert_true(isinf(model.shown[2]->changed)); /* no move was observed */
 	sas[2].state = "settled";
 	sas[2].nic = "eth0";
 	feed(&model, sas, FIXTURE_SAS, 11);
@@ -212,10 +212,10 @@ static void test_sparkline(void **state)
 	for (int i = 0; i < CONTROL_HISTORY_SAMPLES; i++)
 		samples[i] = i;
 	assert_sparkline(samples, CONTROL_HISTORY_SAMPLES, 6, "234678");
-	/* The scale is that of the row, the smallest traffic is not nothing. */
+	/* The scale is that of the row, and the smallest traffic differs from none. */
 	samples[0] = 1e9;
 	assert_sparkline(samples, CONTROL_HISTORY_SAMPLES, 6, "811111");
-	/* A young SA starts at the right; what was not sampled is blank. */
+	/* A new SA starts at the right; missing samples are blank. */
 	samples[0] = 4;
 	samples[1] = 8;
 	assert_sparkline(samples, 2, 6, "     8");
@@ -236,7 +236,7 @@ static void test_filter_keys(void **state)
 	struct top_ui ui = {.delay = 1};
 
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
-	press(&ui, &model, "/eqth0"); /* no command while the line is edited */
+	press(&ui, &model, "/eqth0"); /* keys are no commands while the line is edited */
 	(void)top_ui_key(&ui, &model, TOP_KEY_HOME);
 	(void)top_ui_key(&ui, &model, TOP_KEY_RIGHT);
 	(void)top_ui_key(&ui, &model, TOP_KEY_DELETE);

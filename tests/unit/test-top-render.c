@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Frames of `top` as they should look. */
+/* Frames of `top`, compared with the expected text. */
 #include "top-fixture.h"
 #include "top/render.h"
 
@@ -187,7 +187,7 @@ static void test_troubles(void **state)
 	assert_frame(frame, golden, ELEMENTSOF(golden));
 }
 
-/* Whatever the size, a frame is drawn inside of it: the sanitizers look on. */
+/* With any size, drawing stays inside the frame: the sanitizers check that. */
 static void test_all_sizes(void **state)
 {
 	_cleanup_(top_model_done) struct top_model model = make_model();

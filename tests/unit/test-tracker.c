@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The tracker with a kernel that answers as the test says: memory, dumps that fail, and what is
- * counted of them. */
+/* The tracker with a kernel that the test controls: memory, failed dumps, and their counters. */
 #include "sa/tracker-internal.h"
 
 #include <errno.h>
@@ -13,9 +12,9 @@
 
 struct scripted {
 	struct kernel kernel;
-	int sas, policies; /* what a dump of them returns */
-	int events;        /* what reading events returns */
-	unsigned more;     /* so often before that it returns 1 */
+	int sas, policies; /* the result of a dump of them */
+	int events;        /* the result of reading events */
+	unsigned more;     /* number of calls before that that return 1 */
 	unsigned readings;
 };
 
@@ -79,7 +78,7 @@ static int open_tracker(struct scripted *s, struct tracker **ret_tracker)
 	return tracker_new(&parameters, ret_tracker);
 }
 
-/* What there is no memory for is no tracker, and what there is gives back all. */
+/* Without memory there is no tracker; a tracker frees all its memory. */
 static void test_memory(void **state)
 {
 	struct tracker *tracker = NULL;
@@ -99,7 +98,7 @@ static void test_memory(void **state)
 	}
 	failing_in = 0;
 	assert_true(n > 2);
-	/* Which only the test adds here. */
+	/* Added only by this test. */
 	tracker_note_changed(tracker, &(struct sa_id){.spi = 1});
 	tracker->spd.offloaded = calloc(1, sizeof(*tracker->spd.offloaded));
 	assert_int_equal(tracker->changes.n, 1);
@@ -107,7 +106,7 @@ static void test_memory(void **state)
 	assert_int_equal(live, 0);
 }
 
-/* The kernel had to drop events: of the SAs, of the policies, or while nothing was dumped. */
+/* The kernel dropped events: during a dump of the SAs, of the policies, or at another time. */
 static void test_overruns(void **state)
 {
 	static const struct {
@@ -136,7 +135,7 @@ static void test_overruns(void **state)
 		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns + 1);
 		assert_true(tracker_is_stale(tracker));
 		assert_int_equal(outdated, 1);
-		/* It is told once. */
+		/* It is reported once. */
 		assert_int_equal(tracker_drain_events(tracker), -ENOBUFS);
 		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns + 2);
 		assert_int_equal(outdated, 1);
@@ -146,13 +145,14 @@ static void test_overruns(void **state)
 	}
 }
 
-/* Who tells more than is read in so many rounds must not keep the daemon from its loop. */
+/* More events than a limited number of rounds reads must not keep the daemon from its event
+ * loop. */
 static void test_events(void **state)
 {
 	static const struct {
 		unsigned more;
 		int events;
-		unsigned rounds; /* of tracker_drain_events() */
+		unsigned rounds; /* calls of tracker_drain_events() */
 		bool stale, stale_when_read;
 		unsigned overruns;
 		int result;
@@ -190,7 +190,7 @@ static void test_events(void **state)
 	}
 }
 
-/* They are given out once. */
+/* They are returned once. */
 static void test_masked(void **state)
 {
 	struct sa_id ids[TRACKER_MASKED_MAX] = {};

@@ -164,7 +164,8 @@ static void test_format_time(void **state)
 		assert_string_equal(units_format_time(table[i].value, buffer), table[i].text);
 }
 
-/* What a comma locale does to strtod() and printf() must not reach us. */
+/* A locale with a decimal comma changes strtod() and printf(), but must not change our
+ * functions. */
 static void test_locale(void **state)
 {
 	static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "C.UTF-8"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a client does with replies that are cut, garbled, late, or not replies at all. */
+/* The client with replies that are truncated, garbled, late, or no replies at all. */
 #include "varlink-client.h"
 
 #include <errno.h>
@@ -108,7 +108,7 @@ static void *serve(void *userdata)
 		if (send(fd, server->answer + i, n, MSG_NOSIGNAL) != (ssize_t)n)
 			return NULL;
 	}
-	/* Until the client hangs up. */
+	/* Until the client disconnects. */
 	while (server->hang && read(fd, buffer, sizeof(buffer)) > 0)
 		continue;
 	return NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* When a NIC is to blame for an SA that fares worse in it, and what that costs its trust. */
+/* When faults of an SA count against its NIC, and when the NIC loses its trust. */
 #include "manager-bench.h"
 #include "placement/late.h"
 
@@ -8,7 +8,7 @@
 	"nics: [{match: {name: eth*}, allow: true, trusted: true, capacity: 4}]\n" \
 	"rules: [{match: {reqid: 1}, offload: always}, {match: {reqid: 2}, nic: eth1}]\n"
 
-/* Nothing but the test looks at the SA from here on. */
+/* From here on only the test samples the SA. */
 static struct sa *open_with_sa(struct bench *b, bool inbound)
 {
 	struct fake_belief *belief;
@@ -34,7 +34,7 @@ static void test_faults(void **state)
 		uint32_t failures, replays;
 		int ifindex;
 		const char *fault; /* NULL: none */
-		bool ends;         /* without one */
+		bool ends;         /* the probation ends without a fault */
 	} cases[] = {
 		{1, 4, 32, NIC, NULL, false},     {1, 5, 0, NIC, "integrity-failures", true},
 		{1, 0, 33, NIC, "replays", true}, {10, 5, 33, NIC, "integrity-failures", true},
@@ -60,7 +60,7 @@ static void test_faults(void **state)
 		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
 		if (cases[i].fault)
 			assert_int_equal(told(&b, cases[i].fault), 1);
-		/* A second time is not counted. */
+		/* A second fault is not counted. */
 		facts.integrity_failures += 100;
 		if (cases[i].ends)
 			manager_check_probation(b.manager, sa, &facts);
@@ -72,7 +72,7 @@ static void test_faults(void **state)
 	}
 }
 
-/* What is found after it left the NIC is not the NIC's fault. */
+/* Faults found after the SA left the NIC do not count against the NIC. */
 static void test_left(void **state)
 {
 	static const int left_for[] = {0, OTHER_NIC};
@@ -99,8 +99,8 @@ static void test_left(void **state)
 	}
 }
 
-/* In software there is no NIC to blame, and an SA that the policy does not know, or whose NIC is
- * not known, is told of all the same. */
+/* A fault in software counts against no NIC. A fault of an SA that the policy does not know, or
+ * whose NIC is unknown, is still reported. */
 static void test_faults_of_nobody(void **state)
 {
 	static const struct {
@@ -131,8 +131,8 @@ static void test_faults_of_nobody(void **state)
 	}
 }
 
-/* Where the NIC frees late, failures of the time after the SA left it are not its fault, though the
- * SA is back in it. */
+/* In a NIC that frees late, failures from the time after the SA left it do not count, even if the
+ * SA is in it again. */
 static void test_faults_while_the_nic_is_late(void **state)
 {
 	static const struct {
@@ -187,8 +187,8 @@ static bool is_distrusted(struct bench *b)
 	return trust_is_lost(&nic_of(b)->trust, b->now);
 }
 
-/* Three in ten minutes cost it its trust, for ten minutes, and then twice as long each time, to a
- * day at most. */
+/* After three faults in ten minutes the NIC loses its trust, for ten minutes, then for twice as
+ * long each time, at most a day. */
 static void test_trust(void **state)
 {
 	static const double minutes[] = {10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440};
@@ -206,7 +206,7 @@ static void test_trust(void **state)
 		harm(&b, sa);
 		assert_int_equal(nic_of(&b)->trust.strikes, 2);
 		b.now += 601;
-		harm(&b, sa); /* the first of them, after so long */
+		harm(&b, sa); /* counts as the first, because the others are too old */
 		assert_int_equal(nic_of(&b)->trust.strikes, 1);
 		harm(&b, sa);
 		assert_int_equal(told(&b, "NIC eth0 failed several SAs"), i);
@@ -232,12 +232,12 @@ static void test_trust(void **state)
 		assert_true(nic_of(&b)->trust.lost_until == 0);
 		assert_int_equal(nic_of(&b)->candidacy, CANDIDACY_OK);
 		assert_false(b.manager->reconfigure);
-		b.now += 1000; /* what counted before is over */
+		b.now += 1000; /* earlier faults do not count any more */
 	}
 	close_bench(&b);
 }
 
-/* Whichever NIC it was. */
+/* For each NIC. */
 static void test_trust_comes_back_to_each(void **state)
 {
 	struct bench b;
@@ -254,7 +254,7 @@ static void test_trust_comes_back_to_each(void **state)
 		manager_expire(b.manager);
 		assert_int_equal(n->candidacy, CANDIDACY_OK);
 	}
-	/* While nothing ends, nothing is reconfigured. */
+	/* If no wait ends, nothing is reconfigured. */
 	b.now += 1;
 	manager_expire(b.manager);
 	assert_true(b.manager->reconfigured_at < b.now);
@@ -315,8 +315,8 @@ static void test_evictions_that_wait(void **state)
 	}
 }
 
-/* An SA left it, and its slot is not free for some seconds; of an inbound one it goes on decrypting
- * the packets. */
+/* An SA left the NIC, and its slot is not free for some seconds; the NIC still decrypts packets for
+ * an inbound SA. */
 static void test_slots_that_are_late(void **state)
 {
 	static const struct {
@@ -331,7 +331,7 @@ static void test_slots_that_are_late(void **state)
 
 		(void)open_with_sa(&b, true);
 		nic_of(&b)->frees_late = cases[i].frees_late;
-		/* It was seen first a moment ago. */
+		/* The NIC was first seen a moment ago. */
 		assert_int_equal(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)),
 				 cases[i].frees_late);
 		b.now += 10;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Replies of a daemon with six SAs, one in each place, for the tests of `top`. */
+/* Replies of a daemon with six SAs, one for each place, for the tests of `top`. */
 #pragma once
 
 #include <assert.h>
