@@ -13,7 +13,7 @@
 /* As a double it is 2.2e6. */
 #define COUNTING_GARBAGE 0x41
 
-static unsigned live; /* allocations that are not freed */
+static volatile unsigned live; /* allocations that are not freed; volatile like failing_in */
 
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);

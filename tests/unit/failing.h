@@ -16,8 +16,9 @@
 /* No real call of the code under test sets this errno. */
 #define FAILING_ERRNO EDQUOT
 
-/* The n-th call from now on fails, once; 0: none. */
-static unsigned failing_in;
+/* The n-th call from now on fails, once; 0: none. Volatile, because glibc declares its functions as
+ * ones that do not call back into the file that calls them (leaf). */
+static volatile unsigned failing_in;
 
 static inline bool failing_now(void)
 {
