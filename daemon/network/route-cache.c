@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "network/route-cache.h"
 
+#include "hash-table.h"
+#include "hash.h"
+
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -8,14 +11,14 @@
 #include <netlink/route/route.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 DEFINE_CLEANUP(struct rtnl_route *, rtnl_route_put);
 
 _Static_assert(sizeof(struct route_key) == 44, "no padding");
 
 struct entry {
-	struct route_key key; /* family 0: free */
+	struct hash_link link;
+	struct route_key key;
 	int answer;
 	uint32_t epoch; /* when it was answered */
 };
@@ -23,32 +26,38 @@ struct entry {
 /* No answer's. */
 #define EXPIRED 0u
 
-/* Open addressing with linear probing, at most half full, without removal of single entries. */
+/* route_cache_expire_prefixes() visits all entries. In chunks it reads memory in order, which is 3
+ * to 10 times as fast with 100,000 entries. Single entries are never removed. */
+#define CHUNK_ENTRIES 256u
+
+struct chunk {
+	struct chunk *next;
+	size_t n;
+	struct entry entries[CHUNK_ENTRIES];
+};
+
 struct route_cache {
-	struct entry *entries; /* NULL: none yet */
-	size_t allocated;      /* a power of two */
-	size_t count;
+	struct hash_table table;
+	struct chunk *chunks; /* all but the first are full */
+	struct hash_seed seed;
 	size_t max;
 	uint32_t epoch; /* answers of earlier ones are not given any more */
 	bool forgot;    /* there were more than max */
-	uint64_t seed;
 };
-
-#define INITIAL_ALLOCATED 256u
 
 int route_cache_new(size_t max, struct route_cache **ret_cache)
 {
-	struct route_cache *cache = calloc(1, sizeof(*cache));
+	_cleanup_free_ struct route_cache *cache = calloc(1, sizeof(*cache));
+	int r;
 
 	if (!cache)
 		return -ENOMEM;
 	cache->max = max;
 	cache->epoch = EXPIRED + 1;
-	/* Peers choose their addresses, so they must not know who collides with whom. Without
-	 * entropy early at boot it is merely less unknown. */
-	if (getrandom(&cache->seed, sizeof(cache->seed), GRND_NONBLOCK) < 0)
-		cache->seed = (uint64_t)(uintptr_t)cache;
-	*ret_cache = cache;
+	r = hash_seed_random(&cache->seed);
+	if (r < 0)
+		return r;
+	*ret_cache = TAKE_PTR(cache);
 	return 0;
 }
 
@@ -56,97 +65,83 @@ struct route_cache *route_cache_free(struct route_cache *cache)
 {
 	if (!cache)
 		return NULL;
-	free(cache->entries);
+	route_cache_clear(cache);
 	free(cache);
 	return NULL;
 }
 
-/* Multiply and fold, six words of eight bytes: some twenty-five cycles. */
-static size_t home(const struct route_cache *cache, const struct route_key *key)
+static struct entry *find(const struct route_cache *cache, const struct route_key *key,
+			  uint64_t hash)
 {
-	uint64_t words[(sizeof(*key) + 7) / 8] = {}, hash = cache->seed;
+	struct entry *entry;
 
-	memcpy(words, key, sizeof(*key));
-	for (size_t i = 0; i < ELEMENTSOF(words); i++) {
-		hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		hash ^= hash >> 32;
-	}
-	return (size_t)hash & (cache->allocated - 1);
-}
-
-/* The slot of the key, or the free one where it belongs. */
-static struct entry *slot(const struct route_cache *cache, const struct route_key *key)
-{
-	size_t at = home(cache, key);
-
-	while (cache->entries[at].key.family != 0 &&
-	       memcmp(&cache->entries[at].key, key, sizeof(*key)) != 0)
-		at = (at + 1) & (cache->allocated - 1);
-	return &cache->entries[at];
+	HASH_TABLE_FOREACH_EQUAL(entry, &cache->table, hash, link)
+		if (memcmp(&entry->key, key, sizeof(*key)) == 0)
+			return entry;
+	return NULL;
 }
 
 bool route_cache_get(const struct route_cache *cache, const struct route_key *key, int *ret_answer)
 {
-	const struct entry *entry;
+	const struct entry *entry = find(cache, key, hash_bytes(&cache->seed, key, sizeof(*key)));
 
-	if (!cache->entries)
-		return false;
-	entry = slot(cache, key);
-	if (entry->key.family == 0 || entry->epoch != cache->epoch)
+	if (!entry || entry->epoch != cache->epoch)
 		return false;
 	*ret_answer = entry->answer;
 	return true;
 }
 
-static int grow(struct route_cache *cache)
+static struct entry *new_entry(struct route_cache *cache)
 {
-	struct route_cache larger = *cache;
+	struct chunk *chunk = cache->chunks;
 
-	larger.allocated = cache->allocated ? cache->allocated * 2 : INITIAL_ALLOCATED;
-	larger.entries = calloc(larger.allocated, sizeof(*larger.entries));
-	if (!larger.entries)
-		return -ENOMEM;
-	for (size_t i = 0; i < cache->allocated; i++)
-		if (cache->entries[i].key.family != 0)
-			*slot(&larger, &cache->entries[i].key) = cache->entries[i];
-	free(cache->entries);
-	*cache = larger;
-	return 0;
+	if (!chunk || chunk->n == CHUNK_ENTRIES) {
+		chunk = malloc(sizeof(*chunk));
+		if (!chunk)
+			return NULL;
+		chunk->n = 0;
+		chunk->next = cache->chunks;
+		cache->chunks = chunk;
+	}
+	return &chunk->entries[chunk->n++];
 }
 
 int route_cache_put(struct route_cache *cache, const struct route_key *key, int answer)
 {
+	uint64_t hash = hash_bytes(&cache->seed, key, sizeof(*key));
 	struct entry *entry;
 
-	if (cache->count >= cache->max) {
+	if (cache->table.n >= cache->max) {
 		route_cache_clear(cache);
 		cache->forgot = true;
 	}
-	if (cache->count + 1 > cache->allocated / 2) {
-		int r = grow(cache);
-
-		if (r < 0)
-			return r;
+	entry = find(cache, key, hash);
+	if (!entry) {
+		entry = new_entry(cache);
+		if (!entry)
+			return -ENOMEM;
+		entry->key = *key;
+		hash_table_add(&cache->table, &entry->link, hash);
 	}
-
-	entry = slot(cache, key);
-	cache->count += entry->key.family == 0;
-	*entry = (struct entry){.key = *key, .answer = answer, .epoch = cache->epoch};
+	entry->answer = answer;
+	entry->epoch = cache->epoch;
 	return 0;
 }
 
 void route_cache_clear(struct route_cache *cache)
 {
+	for (struct chunk *chunk = cache->chunks, *next; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	cache->chunks = NULL;
+	hash_table_release(&cache->table);
 	cache->forgot = false;
-	if (cache->count == 0)
-		return;
-	memset(cache->entries, 0, cache->allocated * sizeof(*cache->entries));
-	cache->count = 0;
 }
 
 size_t route_cache_count(const struct route_cache *cache)
 {
-	return cache->count;
+	return cache->table.n;
 }
 
 bool route_cache_is_complete(const struct route_cache *cache)
@@ -208,14 +203,12 @@ size_t route_cache_expire_prefixes(struct route_cache *cache, const struct nic_p
 
 	for (size_t i = 0; i < n; i++)
 		ranges[i] = range_of(&prefixes[i]);
-	for (size_t i = 0; i < cache->allocated; i++) {
-		struct entry *entry = &cache->entries[i];
-
-		if (entry->key.family == 0 || !is_within_any(&entry->key, ranges, n))
-			continue;
-		entry->epoch = EXPIRED;
-		found++;
-	}
+	for (struct chunk *chunk = cache->chunks; chunk; chunk = chunk->next)
+		for (size_t i = 0; i < chunk->n; i++)
+			if (is_within_any(&chunk->entries[i].key, ranges, n)) {
+				chunk->entries[i].epoch = EXPIRED;
+				found++;
+			}
 	return found;
 }
 
