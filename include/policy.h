@@ -15,6 +15,8 @@
  */
 #pragma once
 
+#include "hash.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -164,6 +166,7 @@ struct policy_parameters {
 	double age_max;      /* s, cap of the ski-rental horizon */
 	double dwell;        /* s an SA stays after a move */
 	double refused_wait; /* s before a refused SA is tried again, doubling up to an hour */
+	struct hash_seed lineage_seed; /* random where peers choose lineages; decides nothing */
 };
 
 struct policy_parameters policy_parameters_default(void);

@@ -23,65 +23,24 @@
 #define GONE_SECONDS 60.0
 #define GONE_MAX 4096
 
-static uint32_t lineage_hash(const uint8_t *key, size_t size)
-{
-	uint32_t hash = 2166136261; /* FNV-1a */
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ key[i]) * 16777619;
-	return hash ^ hash >> 15;
-}
-
-static int lineages_grow(struct lineages *lineages)
-{
-	uint32_t n_buckets = lineages->n_buckets ? 2 * lineages->n_buckets : 64;
-	struct lineage **buckets;
-
-	if (lineages->n < lineages->n_buckets)
-		return 0;
-	buckets = calloc(n_buckets, sizeof(*buckets));
-	if (!buckets)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < lineages->n_buckets; i++)
-		while (lineages->buckets[i]) {
-			struct lineage *lineage = lineages->buckets[i];
-			uint32_t bucket = lineage->hash & (n_buckets - 1);
-
-			lineages->buckets[i] = lineage->next;
-			lineage->next = buckets[bucket];
-			buckets[bucket] = lineage;
-		}
-	free(lineages->buckets);
-	lineages->buckets = buckets;
-	lineages->n_buckets = n_buckets;
-	return 0;
-}
-
 int policy_lineage_get(struct policy *policy, const void *key, size_t size,
 		       struct lineage **ret_lineage)
 {
-	struct lineages *lineages = &policy->lineages;
-	uint32_t hash = lineage_hash(key, size);
-	struct lineage *lineage, **bucket;
+	uint64_t hash = hash_bytes(&policy->parameters.lineage_seed, key, size);
+	struct hash_table *table = &policy->lineages.table;
+	struct lineage *lineage;
 
-	if (lineages_grow(lineages) < 0)
-		return -ENOMEM;
-	bucket = &lineages->buckets[hash & (lineages->n_buckets - 1)];
-	for (lineage = *bucket; lineage; lineage = lineage->next)
-		if (lineage->hash == hash && lineage->size == size &&
-		    memcmp(lineage->key, key, size) == 0)
+	HASH_TABLE_FOREACH_EQUAL(lineage, table, hash, link)
+		if (lineage->size == size && memcmp(lineage->key, key, size) == 0)
 			break;
 	if (!lineage) {
 		lineage = calloc(1, sizeof(*lineage));
 		if (!lineage)
 			return -ENOMEM;
 		lineage->newest = POLICY_NONE;
-		lineage->hash = hash;
 		lineage->size = (uint8_t)size;
 		memcpy(lineage->key, key, size);
-		lineage->next = *bucket;
-		*bucket = lineage;
-		lineages->n++;
+		hash_table_add(table, &lineage->link, hash);
 	}
 	*ret_lineage = lineage;
 	return 0;
@@ -110,13 +69,8 @@ static void lineage_unremember(struct lineages *lineages, struct lineage *lineag
 
 static void lineage_free(struct lineages *lineages, struct lineage *lineage)
 {
-	struct lineage **link = &lineages->buckets[lineage->hash & (lineages->n_buckets - 1)];
-
 	lineage_unremember(lineages, lineage);
-	while (*link != lineage)
-		link = &(*link)->next;
-	*link = lineage->next;
-	lineages->n--;
+	hash_table_remove(&lineages->table, &lineage->link);
 	free(lineage);
 }
 
@@ -208,12 +162,9 @@ void policy_lineage_tidy(struct policy *policy, struct lineage *lineage)
 
 void policy_lineage_done(struct lineages *lineages)
 {
-	for (uint32_t i = 0; i < lineages->n_buckets; i++)
-		while (lineages->buckets[i]) {
-			struct lineage *lineage = lineages->buckets[i];
+	struct lineage *lineage;
 
-			lineages->buckets[i] = lineage->next;
-			free(lineage);
-		}
-	free(lineages->buckets);
+	HASH_TABLE_FOREACH(lineage, &lineages->table, link)
+		free(lineage);
+	hash_table_release(&lineages->table);
 }

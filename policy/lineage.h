@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "hash-table.h"
 #include "rate.h"
 
 #include <stdbool.h>
@@ -29,11 +30,10 @@ struct heat {
 };
 
 struct lineage {
-	struct lineage *next;  /* in the bucket */
+	struct hash_link link;
 	struct lineage *older; /* in the list of those without living SAs, oldest at the end */
 	struct lineage *newer;
 	uint32_t newest; /* SA, chained by sa->older, or POLICY_NONE */
-	uint32_t hash;
 	uint8_t size;
 	uint8_t key[LINEAGE_SIZE_MAX];
 	/* Of the last SA, while none lives. */
@@ -45,9 +45,7 @@ struct lineage {
 };
 
 struct lineages {
-	struct lineage **buckets;
-	uint32_t n_buckets; /* a power of two, or 0 */
-	uint32_t n;
+	struct hash_table table;
 	uint32_t n_gone;
 	struct lineage *gone_newest;
 	struct lineage *gone_oldest;

@@ -23,7 +23,9 @@ int manager_new_policy(struct manager *m)
 	int r;
 
 	parameters.refused_wait = m->config->retry_refused;
-	r = policy_new(&parameters, &m->policy);
+	r = hash_seed_random(&parameters.lineage_seed);
+	if (r >= 0)
+		r = policy_new(&parameters, &m->policy);
 	nics_set_policy(m->nics, m->policy);
 	return r < 0 ? r : set_groups(m);
 }
