@@ -14,6 +14,8 @@
  */
 #include "simulate/trace.h"
 
+#include "hash-table.h"
+#include "hash.h"
 #include "text.h"
 
 #include <errno.h>
@@ -50,12 +52,17 @@ struct row {
 	uint32_t line;
 };
 
-/* Strings, numbered from 0 in the order they appear. They point into the text. */
+struct name {
+	struct hash_link link;
+	const char *string; /* in the text */
+	uint32_t number;
+};
+
+/* Numbered from 0 in the order they appear. */
 struct names {
-	const char **strings;
-	uint32_t *buckets; /* number + 1 */
-	uint32_t n_buckets;
-	uint32_t n;
+	struct hash_table table;
+	struct name **all; /* by number */
+	size_t allocated;
 };
 
 struct reader {
@@ -73,12 +80,20 @@ struct reader {
 	double bytes; /* of all rows */
 };
 
+static void names_done(struct names *names)
+{
+	struct name *name;
+
+	HASH_TABLE_FOREACH(name, &names->table, link)
+		free(name);
+	hash_table_release(&names->table);
+	free(names->all);
+}
+
 static void reader_done(struct reader *reader)
 {
-	free(reader->names.strings);
-	free(reader->names.buckets);
-	free(reader->lineages.strings);
-	free(reader->lineages.buckets);
+	names_done(&reader->names);
+	names_done(&reader->lineages);
 	free(reader->rows);
 }
 
@@ -97,64 +112,48 @@ static _printf_(3, 4) void complain(struct reader *reader, uint32_t line, const 
 		      text_neutralise(clean, sizeof(clean), reason, strlen(reason)));
 }
 
-static uint32_t hash_of(const char *string)
+static int names_add(struct names *names, const char *string, uint64_t hash, struct name **ret_name)
 {
-	uint32_t hash = 2166136261; /* FNV-1a */
+	struct name *name;
 
-	for (; *string; string++)
-		hash = (hash ^ (uint8_t)*string) * 16777619;
-	return hash ^ hash >> 15;
-}
-
-static int names_grow(struct names *names)
-{
-	uint32_t n_buckets = names->n_buckets ? 2 * names->n_buckets : 256;
-	uint32_t *buckets;
-	const char **strings;
-
-	if (2 * names->n < names->n_buckets)
-		return 0;
-	if (n_buckets == 0)
+	if (names->table.n == UINT32_MAX)
 		return -E2BIG;
-	strings = reallocarray(names->strings, n_buckets, sizeof(*strings));
-	if (!strings)
-		return -ENOMEM;
-	names->strings = strings;
-	buckets = calloc(n_buckets, sizeof(*buckets));
-	if (!buckets)
-		return -ENOMEM;
-	free(names->buckets);
-	names->buckets = buckets;
-	names->n_buckets = n_buckets;
-	for (uint32_t i = 0; i < names->n; i++) {
-		uint32_t bucket = hash_of(strings[i]);
+	if (names->table.n == names->allocated) {
+		size_t allocated = names->allocated ? 2 * names->allocated : 256;
+		struct name **all = reallocarray(names->all, allocated, sizeof(struct name *));
 
-		while (buckets[bucket & (n_buckets - 1)])
-			bucket++;
-		buckets[bucket & (n_buckets - 1)] = i + 1;
+		if (!all)
+			return -ENOMEM;
+		names->all = all;
+		names->allocated = allocated;
 	}
+	name = malloc(sizeof(*name));
+	if (!name)
+		return -ENOMEM;
+	name->string = string;
+	name->number = (uint32_t)names->table.n;
+	names->all[name->number] = name;
+	hash_table_add(&names->table, &name->link, hash);
+	*ret_name = name;
 	return 0;
 }
 
 static int names_get(struct names *names, const char *string, uint32_t *ret_number)
 {
-	uint32_t bucket, *slot;
-	int r = names_grow(names);
+	/* Of a file that the operator names; without a seed all runs take the same time. */
+	static const struct hash_seed seed;
+	uint64_t hash = hash_bytes(&seed, string, strlen(string));
+	struct name *name;
+	int r = 0;
 
+	HASH_TABLE_FOREACH_EQUAL(name, &names->table, hash, link)
+		if (strcmp(name->string, string) == 0)
+			break;
+	if (!name)
+		r = names_add(names, string, hash, &name);
 	if (r < 0)
 		return r;
-	for (bucket = hash_of(string);; bucket++) {
-		slot = &names->buckets[bucket & (names->n_buckets - 1)];
-		if (*slot == 0)
-			break;
-		if (strcmp(names->strings[*slot - 1], string) == 0) {
-			*ret_number = *slot - 1;
-			return 0;
-		}
-	}
-	names->strings[names->n++] = string;
-	*slot = names->n;
-	*ret_number = names->n - 1;
+	*ret_number = name->number;
 	return 0;
 }
 
@@ -313,7 +312,7 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 	char *fields[COLUMNS_MAX],
 		*values[_COLUMN_MAX] = {nothing, nothing, nothing, nothing, nothing};
 	struct row row = {.lineage = UINT32_MAX, .line = line};
-	uint32_t n_names = reader->names.n;
+	size_t n_names = reader->names.table.n;
 	unsigned n = split(text, fields);
 	int r;
 
@@ -327,7 +326,7 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 	if (!check_row(reader, line, values, &row))
 		return 0;
 	r = names_get(&reader->names, values[COLUMN_SA], &row.name);
-	if (reader->names.n > n_names && !is_printable(values[COLUMN_SA]))
+	if (reader->names.table.n > n_names && !is_printable(values[COLUMN_SA]))
 		complain(reader, line, "the SA's name '%s' is not printable UTF-8",
 			 values[COLUMN_SA]);
 	if (r >= 0 && *values[COLUMN_LINEAGE])
@@ -399,7 +398,7 @@ static int deal_new_sa(struct dealer *dealer, const struct row *row)
 		dealer->made->names = names;
 		dealer->allocated_names = allocated;
 	}
-	dealer->made->names[sa] = strdup(dealer->reader->names.strings[row->name]);
+	dealer->made->names[sa] = strdup(dealer->reader->names.all[row->name]->string);
 	*old = sa + 1;
 	dealer->ended[row->name] = false;
 	return dealer->made->names[sa] ? 0 : -ENOMEM;
@@ -407,7 +406,7 @@ static int deal_new_sa(struct dealer *dealer, const struct row *row)
 
 static int deal_row(struct dealer *dealer, const struct row *row)
 {
-	const char *name = dealer->reader->names.strings[row->name];
+	const char *name = dealer->reader->names.all[row->name]->string;
 	bool living = dealer->sas[row->name] && !dealer->ended[row->name];
 	int r = 0;
 
@@ -472,9 +471,9 @@ static int make_trace(struct reader *reader, double interval, struct simulate_tr
 			interval, INTERVAL_MAX);
 		return 0;
 	}
-	dealer.sas = calloc(reader->names.n + 1, sizeof(*dealer.sas));
-	dealer.lineages = calloc(reader->lineages.n + 1, sizeof(*dealer.lineages));
-	dealer.ended = calloc(reader->names.n + 1, sizeof(*dealer.ended));
+	dealer.sas = calloc(reader->names.table.n + 1, sizeof(*dealer.sas));
+	dealer.lineages = calloc(reader->lineages.table.n + 1, sizeof(*dealer.lineages));
+	dealer.ended = calloc(reader->names.table.n + 1, sizeof(*dealer.ended));
 	if (!dealer.sas || !dealer.lineages || !dealer.ended)
 		return -ENOMEM;
 	r = sim_trace_new(start, interval, &made->trace);
