@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A hash set with open addressing and linear probing, and the file it is kept in:
+ * A set of records, and the file it is kept in:
  *
  *   espoffloadd-placed 1 2
  *   192.0.2.1 0xc0000001 50 0x0/0x0 3 1700000000
@@ -14,8 +14,9 @@
  */
 #include "sa/ownership.h"
 
-#include "base/spi-hash.h"
 #include "base/state-file.h"
+#include "hash-table.h"
+#include "sa/spi-hash.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,42 +24,34 @@
 #include <string.h>
 
 #define MAGIC "espoffloadd-placed 1"
-#define SLOTS_MIN 64u
 /* The longest record, of which OWNERSHIP_MAX fit: address 45, SPI 10, protocol 3, mark 21, ifindex
  * 10, time 20, separators 6. */
 #define RECORD_TEXT_MAX 115u
 #define FILE_MAX ((size_t)OWNERSHIP_MAX * RECORD_TEXT_MAX + 64u)
 
 struct record {
+	struct hash_link link; /* by SPI and protocol */
 	struct sa_id id;
 	uint64_t add_time;
 	double left_at; /* s, monotonic: when the SA went; 0: it did not */
-	int ifindex;    /* 0: the slot is free */
+	int ifindex;
 };
 
 struct ownership {
 	char *path;
-	struct spi_hash_seed seed;
-	struct record *slots;
-	size_t n_slots; /* a power of two */
-	size_t n;       /* at most three quarters of n_slots */
+	struct hash_seed seed;
+	struct hash_table records;
 	bool changed;
 };
 
-static size_t home(const struct ownership *ownership, const struct sa_id *id)
-{
-	return spi_hash(&ownership->seed, id->spi, id->protocol) & (ownership->n_slots - 1);
-}
-
-/* The slot that holds the identity, or the free one where it would go. */
 static struct record *find(const struct ownership *ownership, const struct sa_id *id)
 {
-	size_t i = home(ownership, id);
+	struct record *record;
 
-	while (ownership->slots[i].ifindex != 0 &&
-	       memcmp(&ownership->slots[i].id, id, sizeof(*id)) != 0)
-		i = (i + 1) & (ownership->n_slots - 1);
-	return &ownership->slots[i];
+	HASH_TABLE_FOREACH_EQUAL(record, &ownership->records, spi_hash(&ownership->seed, id), link)
+		if (memcmp(&record->id, id, sizeof(*id)) == 0)
+			return record;
+	return NULL;
 }
 
 int ownership_new(const char *path, struct ownership **ret_ownership)
@@ -71,87 +64,61 @@ int ownership_new(const char *path, struct ownership **ret_ownership)
 	ownership->path = strdup(path);
 	if (!ownership->path)
 		return -ENOMEM;
-	ownership->slots = calloc(SLOTS_MIN, sizeof(*ownership->slots));
-	if (!ownership->slots)
-		return -ENOMEM;
-	ownership->n_slots = SLOTS_MIN;
-	r = spi_hash_seed(&ownership->seed);
+	r = hash_seed_random(&ownership->seed);
 	if (r < 0)
 		return r;
 	*ret_ownership = TAKE_PTR(ownership);
 	return 0;
 }
 
+static void clear(struct ownership *ownership)
+{
+	struct record *record;
+
+	HASH_TABLE_FOREACH(record, &ownership->records, link)
+		free(record);
+	hash_table_release(&ownership->records);
+}
+
 struct ownership *ownership_free(struct ownership *ownership)
 {
 	if (!ownership)
 		return NULL;
+	clear(ownership);
 	free(ownership->path);
-	free(ownership->slots);
 	free(ownership);
 	return NULL;
-}
-
-static int grow(struct ownership *ownership)
-{
-	struct record *old = ownership->slots;
-	size_t n_old = ownership->n_slots;
-	struct record *slots = calloc(n_old * 2, sizeof(*slots));
-
-	if (!slots)
-		return -ENOMEM;
-	ownership->slots = slots;
-	ownership->n_slots = n_old * 2;
-	for (size_t i = 0; i < n_old; i++)
-		if (old[i].ifindex != 0)
-			*find(ownership, &old[i].id) = old[i];
-	free(old);
-	return 0;
 }
 
 int ownership_add(struct ownership *ownership, const struct sa_id *id, int ifindex,
 		  uint64_t add_time)
 {
 	struct record *record = find(ownership, id);
-	int r;
 
 	if (ifindex <= 0 || (id->family != AF_INET && id->family != AF_INET6))
 		return -EINVAL;
+	if (!record) {
+		if (ownership->records.n == OWNERSHIP_MAX)
+			return -ENOSPC;
+		record = calloc(1, sizeof(*record));
+		if (!record)
+			return -ENOMEM;
+		record->id = *id;
+		hash_table_add(&ownership->records, &record->link, spi_hash(&ownership->seed, id));
+	}
 	record->left_at = 0;
 	if (record->ifindex == ifindex && record->add_time == add_time)
 		return 0;
-	if (record->ifindex == 0) {
-		if (ownership->n == OWNERSHIP_MAX)
-			return -ENOSPC;
-		if (ownership->n >= ownership->n_slots / 4 * 3) {
-			r = grow(ownership);
-			if (r < 0)
-				return r;
-			record = find(ownership, id);
-		}
-		ownership->n++;
-	}
-	*record = (struct record){.id = *id, .ifindex = ifindex, .add_time = add_time};
+	record->ifindex = ifindex;
+	record->add_time = add_time;
 	ownership->changed = true;
 	return 0;
 }
 
-/* Closes the gap: a record behind it moves up, unless that would put it before its home. */
 static void erase(struct ownership *ownership, struct record *record)
 {
-	size_t mask = ownership->n_slots - 1;
-	size_t gap = (size_t)(record - ownership->slots);
-
-	for (size_t i = (gap + 1) & mask; ownership->slots[i].ifindex != 0; i = (i + 1) & mask) {
-		size_t distance = (i - home(ownership, &ownership->slots[i].id)) & mask;
-
-		if (distance >= ((i - gap) & mask)) {
-			ownership->slots[gap] = ownership->slots[i];
-			gap = i;
-		}
-	}
-	ownership->slots[gap] = (struct record){};
-	ownership->n--;
+	hash_table_remove(&ownership->records, &record->link);
+	free(record);
 	ownership->changed = true;
 }
 
@@ -159,7 +126,7 @@ bool ownership_remove(struct ownership *ownership, const struct sa_id *id)
 {
 	struct record *record = find(ownership, id);
 
-	if (record->ifindex == 0)
+	if (!record)
 		return false;
 	erase(ownership, record);
 	return true;
@@ -170,13 +137,13 @@ bool ownership_contains(const struct ownership *ownership, const struct sa_id *i
 {
 	const struct record *record = find(ownership, id);
 
-	return ifindex > 0 && record->ifindex == ifindex && record->add_time == add_time &&
+	return record && record->ifindex == ifindex && record->add_time == add_time &&
 	       record->left_at == 0;
 }
 
 static bool leave(struct record *record, double now)
 {
-	if (record->ifindex == 0 || record->left_at != 0)
+	if (record->left_at != 0)
 		return false;
 	record->left_at = now;
 	return true;
@@ -184,48 +151,46 @@ static bool leave(struct record *record, double now)
 
 void ownership_leave(struct ownership *ownership, const struct sa_id *id, double now)
 {
-	(void)leave(find(ownership, id), now);
+	struct record *record = find(ownership, id);
+
+	if (record)
+		(void)leave(record, now);
 }
 
 size_t ownership_leave_unless(struct ownership *ownership, ownership_alive alive, void *userdata,
 			      double now)
 {
+	struct record *record;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ownership->n_slots; i++) {
-		struct record *record = &ownership->slots[i];
-
+	HASH_TABLE_FOREACH(record, &ownership->records, link)
 		if (!alive(&record->id, record->ifindex, record->add_time, userdata))
 			n += leave(record, now);
-	}
 	return n;
 }
 
 void ownership_prune(struct ownership *ownership, double now)
 {
-	for (size_t i = 0; i < ownership->n_slots; i++) {
-		struct record *record = &ownership->slots[i];
+	struct record *record;
 
-		/* Another record may have moved into the slot, even one from the other end. */
-		while (record->left_at != 0 && now - record->left_at > OWNERSHIP_DEPARTED_SECONDS)
+	HASH_TABLE_FOREACH(record, &ownership->records, link)
+		if (record->left_at != 0 && now - record->left_at > OWNERSHIP_DEPARTED_SECONDS)
 			erase(ownership, record);
-	}
 }
 
 bool ownership_find_same(const struct ownership *ownership, const struct sa_id *like,
 			 uint64_t add_time, struct sa_id *ret_id)
 {
-	for (size_t i = home(ownership, like); ownership->slots[i].ifindex != 0;
-	     i = (i + 1) & (ownership->n_slots - 1)) {
-		const struct record *record = &ownership->slots[i];
+	const struct record *record;
 
+	HASH_TABLE_FOREACH_EQUAL(record, &ownership->records, spi_hash(&ownership->seed, like),
+				 link)
 		if (record->id.spi == like->spi && record->id.protocol == like->protocol &&
 		    record->id.mark_value == like->mark_value &&
 		    record->id.mark_mask == like->mark_mask && record->add_time == add_time) {
 			*ret_id = record->id;
 			return true;
 		}
-	}
 	return false;
 }
 
@@ -315,13 +280,13 @@ static int parse(struct ownership *ownership, const char *text, size_t size)
 	while (text < end) {
 		if (!read_record(&text, &record))
 			return -EBADMSG;
-		if (find(ownership, &record.id)->ifindex != 0) /* twice */
+		if (find(ownership, &record.id)) /* twice */
 			return -EBADMSG;
 		r = ownership_add(ownership, &record.id, record.ifindex, record.add_time);
 		if (r < 0)
 			return r == -ENOSPC ? -EBADMSG : r;
 	}
-	return ownership->n == n ? 0 : -EBADMSG;
+	return ownership->records.n == n ? 0 : -EBADMSG;
 }
 
 int ownership_load(struct ownership *ownership)
@@ -335,27 +300,24 @@ int ownership_load(struct ownership *ownership)
 	if (r >= 0)
 		r = parse(ownership, text, size);
 	if (r < 0) {
-		memset(ownership->slots, 0, ownership->n_slots * sizeof(*ownership->slots));
-		ownership->n = 0;
+		clear(ownership);
 		ownership->changed = true; /* the next save replaces what could not be read */
 		return r;
 	}
 	ownership->changed = false;
-	return (int)ownership->n;
+	return (int)ownership->records.n;
 }
 
 static void write_records(FILE *file, const void *userdata)
 {
 	const struct ownership *ownership = userdata;
+	const struct record *record;
 	char address[INET6_ADDRSTRLEN];
 
-	(void)fprintf(file, MAGIC " %zu\n", ownership->n);
-	for (size_t i = 0; i < ownership->n_slots; i++) {
-		const struct record *record = &ownership->slots[i];
+	(void)fprintf(file, MAGIC " %zu\n", ownership->records.n);
+	HASH_TABLE_FOREACH(record, &ownership->records, link) {
 		const struct sa_id *id = &record->id;
 
-		if (record->ifindex == 0)
-			continue;
 		(void)fprintf(
 			file, "%s 0x%08x %u 0x%x/0x%x %d %llu\n",
 			inet_ntop(id->family, id->destination.bytes, address, sizeof(address)),

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sa/peer-moves.h"
 
+#include "hash-table.h"
+#include "hash.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/queue.h>
 
 /* charon's NEWSA follows its DELSA at once, before it deletes the next SA. */
 #define DELETED_MAX 64u
@@ -11,8 +15,6 @@
 /* An SA that somebody makes afresh in the second in which one with its SPI was made and deleted (a
  * script) is no copy: it is young and has carried nothing. */
 #define YOUNG_SECONDS 2
-#define BUCKETS 1024u
-#define NONE UINT32_MAX
 
 /* Without padding: compared and hashed as bytes. */
 struct tunnel {
@@ -28,38 +30,46 @@ struct deleted {
 };
 
 struct mover {
+	struct hash_link link;
+	STAILQ_ENTRY(mover) list;
 	struct tunnel tunnel;
 	double until;
-	uint32_t next; /* in the bucket */
 };
 
 struct peer_moves {
 	struct deleted deleted[DELETED_MAX]; /* ring */
 	size_t n_deleted;                    /* ever */
-	uint32_t buckets[BUCKETS];
-	struct mover *movers; /* ring of PEER_MOVES_MAX, as large as was needed so far */
-	size_t n_movers;      /* ever */
-	size_t n_allocated;
+	struct hash_table movers;            /* by tunnel */
+	struct hash_seed seed;
+	STAILQ_HEAD(, mover) all; /* oldest first */
 	double next_expiry;
 };
 
 int peer_moves_new(struct peer_moves **ret_moves)
 {
-	struct peer_moves *moves = calloc(1, sizeof(*moves));
+	_cleanup_free_ struct peer_moves *moves = calloc(1, sizeof(*moves));
+	int r;
 
 	if (!moves)
 		return -ENOMEM;
-	memset(moves->buckets, 0xff, sizeof(moves->buckets));
+	r = hash_seed_random(&moves->seed);
+	if (r < 0)
+		return r;
+	STAILQ_INIT(&moves->all);
 	moves->next_expiry = INFINITY;
-	*ret_moves = moves;
+	*ret_moves = TAKE_PTR(moves);
 	return 0;
 }
 
 struct peer_moves *peer_moves_free(struct peer_moves *moves)
 {
+	struct mover *mover;
+
 	if (!moves)
 		return NULL;
-	free(moves->movers);
+	HASH_TABLE_FOREACH(mover, &moves->movers, link)
+		free(mover);
+	hash_table_release(&moves->movers);
 	free(moves);
 	return NULL;
 }
@@ -75,55 +85,38 @@ static struct tunnel tunnel_of(const struct sa_description *d)
 	};
 }
 
-/* FNV-1a. Who chooses these numbers is the IKE daemon, and no peer. */
-static uint32_t *bucket_of(struct peer_moves *moves, const struct tunnel *tunnel)
+static uint64_t hash_of(const struct peer_moves *moves, const struct tunnel *tunnel)
 {
-	const uint8_t *data = (const uint8_t *)tunnel;
-	uint32_t hash = 2166136261;
-
-	for (size_t i = 0; i < sizeof(*tunnel); i++)
-		hash = (hash ^ data[i]) * 16777619;
-	return &moves->buckets[(hash ^ hash >> 16) % BUCKETS];
+	return hash_bytes(&moves->seed, tunnel, sizeof(*tunnel));
 }
 
 static struct mover *find(const struct peer_moves *moves, const struct tunnel *tunnel)
 {
-	uint32_t i = *bucket_of((struct peer_moves *)moves, tunnel);
+	struct mover *mover;
 
-	while (i != NONE && memcmp(&moves->movers[i].tunnel, tunnel, sizeof(*tunnel)) != 0)
-		i = moves->movers[i].next;
-	return i == NONE ? NULL : &moves->movers[i];
-}
-
-static void unlink_mover(struct peer_moves *moves, uint32_t index)
-{
-	uint32_t *link = bucket_of(moves, &moves->movers[index].tunnel);
-
-	while (*link != index)
-		link = &moves->movers[*link].next;
-	*link = moves->movers[index].next;
+	HASH_TABLE_FOREACH_EQUAL(mover, &moves->movers, hash_of(moves, tunnel), link)
+		if (memcmp(&mover->tunnel, tunnel, sizeof(*tunnel)) == 0)
+			return mover;
+	return NULL;
 }
 
 static struct mover *add(struct peer_moves *moves, const struct tunnel *tunnel)
 {
-	uint32_t index = (uint32_t)(moves->n_movers % PEER_MOVES_MAX);
-	uint32_t *bucket = bucket_of(moves, tunnel);
+	struct mover *mover;
 
-	if (moves->n_movers >= PEER_MOVES_MAX) {
-		unlink_mover(moves, index);
-	} else if (index == moves->n_allocated) {
-		size_t n = moves->n_allocated ? 2 * moves->n_allocated : 16;
-		struct mover *grown = reallocarray(moves->movers, n, sizeof(*grown));
-
-		if (!grown)
+	if (moves->movers.n == PEER_MOVES_MAX) {
+		mover = STAILQ_FIRST(&moves->all);
+		STAILQ_REMOVE_HEAD(&moves->all, list);
+		hash_table_remove(&moves->movers, &mover->link);
+	} else {
+		mover = malloc(sizeof(*mover));
+		if (!mover)
 			return NULL;
-		moves->movers = grown;
-		moves->n_allocated = n;
 	}
-	moves->n_movers++;
-	moves->movers[index] = (struct mover){.tunnel = *tunnel, .next = *bucket};
-	*bucket = index;
-	return &moves->movers[index];
+	mover->tunnel = *tunnel;
+	hash_table_add(&moves->movers, &mover->link, hash_of(moves, tunnel));
+	STAILQ_INSERT_TAIL(&moves->all, mover, list);
+	return mover;
 }
 
 /* Returns whether it is new. Without memory it is not learned. */
@@ -203,14 +196,14 @@ bool peer_moves_knows(const struct peer_moves *moves, const struct sa_descriptio
 
 bool peer_moves_expire(struct peer_moves *moves, double now)
 {
-	size_t n = moves->n_movers < PEER_MOVES_MAX ? moves->n_movers : PEER_MOVES_MAX;
+	const struct mover *mover;
 	double next = INFINITY;
 
 	if (now < moves->next_expiry)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (now < moves->movers[i].until)
-			next = fmin(next, moves->movers[i].until);
+	STAILQ_FOREACH(mover, &moves->all, list)
+	if (now < mover->until)
+		next = fmin(next, mover->until);
 	moves->next_expiry = next;
 	return true;
 }

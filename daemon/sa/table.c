@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * A chained hash table over SPI and protocol alone, so that SAs that share an SPI meet in one
- * bucket, where they are looked for (sa_table_spi_is_shared()).
- */
 #include "sa/table.h"
+
+#include "sa/spi-hash.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define BUCKETS_MIN 1024
-#define PACKET_BUCKETS 4096
 
 struct text {
 	const char *name;
@@ -70,26 +65,11 @@ const char *candidacy_text(enum candidacy candidacy)
 	return candidacies[candidacy].text;
 }
 
-static size_t bucket_of(const struct sa_table *table, uint32_t spi, uint8_t protocol)
-{
-	return spi_hash(&table->seed, spi, protocol) & (table->n_buckets - 1);
-}
-
 int sa_table_init(struct sa_table *table)
 {
-	int r;
-
 	*table = (struct sa_table){};
 	TAILQ_INIT(&table->all);
-	r = spi_hash_seed(&table->seed);
-	if (r < 0)
-		return r;
-	table->buckets = calloc(BUCKETS_MIN, sizeof(*table->buckets));
-	table->packet = calloc(PACKET_BUCKETS, sizeof(*table->packet));
-	if (!table->buckets || !table->packet)
-		return -ENOMEM;
-	table->n_buckets = BUCKETS_MIN;
-	return 0;
+	return hash_seed_random(&table->seed);
 }
 
 void sa_table_release(struct sa_table *table)
@@ -100,27 +80,28 @@ void sa_table_release(struct sa_table *table)
 		free(table->shapes[i]);
 	free(table->shapes);
 	free(table->by_handle);
-	free(table->buckets);
-	free(table->packet);
+	hash_table_release(&table->by_spi);
+	hash_table_release(&table->packet);
 	holders_release(&table->holders);
 	*table = (struct sa_table){};
 }
 
 struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id)
 {
-	struct sa *sa = table->buckets[bucket_of(table, id->spi, id->protocol)];
+	struct sa *sa;
 
-	while (sa && memcmp(&sa->description.id, id, sizeof(*id)) != 0)
-		sa = sa->next_in_bucket;
-	return sa;
+	HASH_TABLE_FOREACH_EQUAL(sa, &table->by_spi, spi_hash(&table->seed, id), by_spi)
+		if (memcmp(&sa->description.id, id, sizeof(*id)) == 0)
+			return sa;
+	return NULL;
 }
 
 bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id)
 {
-	const struct sa *sa = table->buckets[bucket_of(table, id->spi, id->protocol)];
+	const struct sa *sa;
 	unsigned n = 0;
 
-	for (; sa; sa = sa->next_in_bucket)
+	HASH_TABLE_FOREACH_EQUAL(sa, &table->by_spi, spi_hash(&table->seed, id), by_spi)
 		if (sa->description.id.spi == id->spi &&
 		    sa->description.id.protocol == id->protocol)
 			n++;
@@ -130,27 +111,6 @@ bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id
 struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle)
 {
 	return handle < table->n_by_handle ? table->by_handle[handle] : NULL;
-}
-
-/* Without memory for larger buckets the table stays right and gets slower. */
-static void grow(struct sa_table *table)
-{
-	size_t n = table->n_buckets * 2;
-	struct sa **buckets = calloc(n, sizeof(*buckets));
-	struct sa *sa;
-
-	if (!buckets)
-		return;
-	free(table->buckets);
-	table->buckets = buckets;
-	table->n_buckets = n;
-	TAILQ_FOREACH(sa, &table->all, list) {
-		const struct sa_id *id = &sa->description.id;
-		struct sa **bucket = &buckets[bucket_of(table, id->spi, id->protocol)];
-
-		sa->next_in_bucket = *bucket;
-		*bucket = sa;
-	}
 }
 
 const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape)
@@ -179,7 +139,6 @@ int sa_table_add(struct sa_table *table, const struct sa_description *descriptio
 		 const struct sa_shape *shape, struct sa **ret_sa)
 {
 	const struct sa_shape *shared = sa_table_shape(table, shape);
-	struct sa **bucket;
 	struct sa *sa;
 
 	if (sa_table_find(table, &description->id))
@@ -191,11 +150,7 @@ int sa_table_add(struct sa_table *table, const struct sa_description *descriptio
 	sa->shape = shared;
 	sa->handle = POLICY_NONE;
 
-	if (table->n >= table->n_buckets)
-		grow(table);
-	bucket = &table->buckets[bucket_of(table, description->id.spi, description->id.protocol)];
-	sa->next_in_bucket = *bucket;
-	*bucket = sa;
+	hash_table_add(&table->by_spi, &sa->by_spi, spi_hash(&table->seed, &description->id));
 	TAILQ_INSERT_TAIL(&table->all, sa, list);
 	table->n++;
 	*ret_sa = sa;
@@ -232,12 +187,7 @@ void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, 
 
 void sa_table_remove(struct sa_table *table, struct sa *sa)
 {
-	const struct sa_id *id = &sa->description.id;
-	struct sa **link = &table->buckets[bucket_of(table, id->spi, id->protocol)];
-
-	while (*link != sa)
-		link = &(*link)->next_in_bucket;
-	*link = sa->next_in_bucket;
+	hash_table_remove(&table->by_spi, &sa->by_spi);
 	sa_table_set_packet(table, sa, false);
 	sa_table_set_residence(table, sa, 0, false);
 	TAILQ_REMOVE(&table->all, sa, list);
@@ -250,70 +200,53 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	free(sa);
 }
 
-static uint64_t mix(const struct sa_table *table, uint64_t value)
+/* The same for both directions. Without padding: compared and hashed as bytes. */
+struct packet_key {
+	struct sa_address lower, higher;
+	uint32_t reqid, family;
+};
+
+static struct packet_key packet_key_of(const struct sa_description *d)
 {
-	value = (value ^ table->seed.words[0]) * (table->seed.words[1] | 1);
-	return value ^ value >> 32;
-}
+	const struct sa_address *source = &d->source, *destination = &d->id.destination;
+	bool ascends = memcmp(source, destination, sizeof(*source)) < 0;
 
-/* The same for both directions. */
-static size_t packet_bucket_of(const struct sa_table *table, const struct sa_description *d)
-{
-	uint64_t h = mix(table, (uint64_t)d->reqid << 16 | d->id.family);
-
-	for (size_t i = 0; i < sizeof(d->source.bytes); i += sizeof(uint64_t)) {
-		uint64_t source, destination;
-
-		memcpy(&source, d->source.bytes + i, sizeof(source));
-		memcpy(&destination, d->id.destination.bytes + i, sizeof(destination));
-		h = mix(table, h ^ (source + destination));
-	}
-	/* The last bytes of an address change the upper bits only. */
-	return mix(table, h) % PACKET_BUCKETS;
-}
-
-static bool same_address(const struct sa_address *a, const struct sa_address *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static bool are_partners(const struct sa_description *a, const struct sa_description *b)
-{
-	if (a->reqid != b->reqid || a->id.family != b->id.family)
-		return false;
-	return (same_address(&a->source, &b->source) &&
-		same_address(&a->id.destination, &b->id.destination)) ||
-	       (same_address(&a->source, &b->id.destination) &&
-		same_address(&a->id.destination, &b->source));
+	return (struct packet_key){
+		.lower = ascends ? *source : *destination,
+		.higher = ascends ? *destination : *source,
+		.reqid = d->reqid,
+		.family = d->id.family,
+	};
 }
 
 void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet)
 {
-	struct sa **link;
+	struct packet_key key;
 
 	if (sa->packet == packet)
 		return;
-	link = &table->packet[packet_bucket_of(table, &sa->description)];
 	sa->packet = packet;
-	if (packet) {
-		sa->next_packet = *link;
-		*link = sa;
+	if (!packet) {
+		hash_table_remove(&table->packet, &sa->packet_link);
 		return;
 	}
-	while (*link != sa)
-		link = &(*link)->next_packet;
-	*link = sa->next_packet;
+	key = packet_key_of(&sa->description);
+	hash_table_add(&table->packet, &sa->packet_link,
+		       hash_bytes(&table->seed, &key, sizeof(key)));
 }
 
 bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
 				 int except_ifindex)
 {
+	struct packet_key key = packet_key_of(&sa->description), others;
+	uint64_t hash = hash_bytes(&table->seed, &key, sizeof(key));
 	const struct sa *other;
 
-	for (other = table->packet[packet_bucket_of(table, &sa->description)]; other;
-	     other = other->next_packet)
-		if (other != sa && are_partners(&other->description, &sa->description) &&
+	HASH_TABLE_FOREACH_EQUAL(other, &table->packet, hash, packet_link) {
+		others = packet_key_of(&other->description);
+		if (other != sa && memcmp(&others, &key, sizeof(key)) == 0 &&
 		    (except_ifindex == 0 || other->residence.ifindex != except_ifindex))
 			return true;
+	}
 	return false;
 }

@@ -5,9 +5,10 @@
  */
 #pragma once
 
-#include "base/spi-hash.h"
 #include "cleanup.h"
 #include "config.h"
+#include "hash-table.h"
+#include "hash.h"
 #include "policy.h"
 #include "sa/history.h"
 #include "sa/holders.h"
@@ -103,25 +104,24 @@ struct sa {
 
 	struct sa_history *history; /* NULL: it carried nothing in the last minute */
 
-	struct sa *next_in_bucket;
-	struct sa *next_packet; /* in its bucket of those in packet offload */
+	struct hash_link by_spi;
+	struct hash_link packet_link;
 	TAILQ_ENTRY(sa) list;
 };
 
 TAILQ_HEAD(sa_list, sa);
 
 struct sa_table {
-	struct sa **buckets;
-	size_t n_buckets; /* power of two */
-	size_t n;
-	struct spi_hash_seed seed;
 	struct sa_list all;
+	size_t n;
+	struct hash_seed seed;
+	struct hash_table by_spi; /* all, by spi_hash() */
+	struct hash_table packet; /* those in packet offload, by their partners */
 	struct sa **by_handle;
 	size_t n_by_handle;
 	struct sa_shape **shapes;
 	size_t n_shapes;
 	struct holders holders;
-	struct sa **packet; /* buckets of SAs in packet offload */
 };
 
 /* We put it into the NIC that holds it. */

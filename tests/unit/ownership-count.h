@@ -6,7 +6,7 @@
 static inline bool ownership_count_one(const struct sa_id *id, int ifindex, uint64_t add_time,
 				       void *userdata)
 {
-	*(size_t *)userdata += ifindex != 0;
+	++*(size_t *)userdata;
 	return true;
 }
 
