@@ -139,7 +139,7 @@ void shadows_keep(struct sa *sa, struct sa_image *image, double sampled_at)
 
 static bool is_restorable(const struct shadows *shadows, const struct sa *sa)
 {
-	if (!shadow_exists(&sa->shadow) || shadows->on_link_down == CONFIG_LINK_DOWN_LEAVE)
+	if (!sa->shadow || shadows->on_link_down == CONFIG_LINK_DOWN_LEAVE)
 		return false;
 	/* Another SA, made after this one was promoted, could stop working. */
 	if (sa_table_has_packet_partner(shadows->sas, sa, sa->residence.ifindex))
@@ -159,8 +159,8 @@ static bool prepare(struct shadows *shadows, struct sa *sa)
 	if (!is_restorable(shadows, sa))
 		return false;
 	if (sa->description.direction != SA_DIRECTION_OUT ||
-	    shadow_advance(&sa->shadow, now_of(shadows),
-			   speed_of(shadows, sa->residence.ifindex)) == 0)
+	    shadow_advance(sa->shadow, now_of(shadows), speed_of(shadows, sa->residence.ifindex)) ==
+		    0)
 		return true;
 	/* This shadow can never be used. If it stayed, the SA would always count as restorable. */
 	shadow_wipe(&sa->shadow);
@@ -190,7 +190,7 @@ static void collect(struct shadows *shadows, int ifindex, struct lost *lost)
 		    executor_owes(shadows->executor, &sa->description.id))
 			continue;
 		if (prepare(shadows, sa)) {
-			lost->images[lost->n] = &sa->shadow.image;
+			lost->images[lost->n] = &sa->shadow->image;
 			lost->sas[lost->n++] = sa;
 		} else {
 			lost->others[lost->n_others++] = sa->description.id;
@@ -204,7 +204,7 @@ static void owe(struct shadows *shadows, struct sa *sa)
 	struct move move = {
 		.id = sa->description.id,
 		.target.direction = sa->description.direction,
-		.image = sa->shadow.image,
+		.image = sa->shadow->image,
 		.exact = true,
 	};
 
@@ -212,7 +212,8 @@ static void owe(struct shadows *shadows, struct sa *sa)
 	if (executor_reserve(shadows->executor, 1) < 0)
 		return;
 	executor_keep(shadows->executor, &move);
-	sa->shadow = (struct shadow){};
+	free(sa->shadow); /* its image is owed now */
+	sa->shadow = NULL;
 }
 
 static void note_back(struct lost *lost, const struct sa *sa)

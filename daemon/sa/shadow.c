@@ -2,6 +2,7 @@
 #include "sa/shadow.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* The least that a packet occupies on Ethernet, in bytes: the smallest frame (64), preamble and
  * gap. */
@@ -18,36 +19,55 @@
 /* Always added, even if the clock shows no time since the sample. */
 #define NUMBERS_MIN (UINT64_C(1) << 16)
 
-int shadow_capture(struct shadow *shadow, struct secret_arena *arena,
+int shadow_capture(struct shadow **shadow, struct secret_arena *arena,
 		   const struct nlmsghdr *message, double sampled_at)
 {
-	/* GETSA does not show the threshold. The move that put the SA into its NIC has read it. */
-	uint32_t threshold = shadow->image.replay_threshold;
-	int r = sa_image_capture(&shadow->image, arena, message);
+	struct shadow *s = *shadow ? *shadow : calloc(1, sizeof(*s));
+	uint32_t threshold;
+	int r;
 
-	if (r < 0)
+	if (!s)
+		return -ENOMEM;
+	/* GETSA does not show the threshold. The move that put the SA into its NIC has read it. */
+	threshold = s->image.replay_threshold;
+	r = sa_image_capture(&s->image, arena, message);
+	if (r < 0) {
+		if (!*shadow)
+			free(s);
 		return r;
-	shadow->image.replay_threshold = threshold;
-	shadow->sampled_at = sampled_at;
-	shadow->sequence = sa_image_output_sequence(&shadow->image);
+	}
+	s->image.replay_threshold = threshold;
+	s->sampled_at = sampled_at;
+	s->sequence = sa_image_output_sequence(&s->image);
+	*shadow = s;
 	return 0;
 }
 
-void shadow_take(struct shadow *shadow, struct sa_image *image, double sampled_at)
+void shadow_take(struct shadow **shadow, struct sa_image *image, double sampled_at)
 {
-	sa_image_wipe(&shadow->image);
-	*shadow = (struct shadow){
+	struct shadow *s = *shadow ? *shadow : calloc(1, sizeof(*s));
+
+	if (!s) {
+		sa_image_wipe(image);
+		return;
+	}
+	sa_image_wipe(&s->image);
+	*s = (struct shadow){
 		.image = *image,
 		.sampled_at = sampled_at,
 		.sequence = sa_image_output_sequence(image),
 	};
 	*image = (struct sa_image){};
+	*shadow = s;
 }
 
-void shadow_wipe(struct shadow *shadow)
+void shadow_wipe(struct shadow **shadow)
 {
-	sa_image_wipe(&shadow->image);
-	*shadow = (struct shadow){};
+	if (!*shadow)
+		return;
+	sa_image_wipe(&(*shadow)->image);
+	free(*shadow);
+	*shadow = NULL;
 }
 
 uint64_t shadow_numbers_possible(double seconds, uint32_t speed)

@@ -9,23 +9,21 @@
 #include "sa/image.h"
 
 struct shadow {
-	struct sa_image image; /* attributes NULL: there is no shadow */
-	double sampled_at;     /* s, monotonic; not later than the request for the sample */
-	uint64_t sequence;     /* last outbound number in that sample */
+	struct sa_image image;
+	double sampled_at; /* s, monotonic; not later than the request for the sample */
+	uint64_t sequence; /* last outbound number in that sample */
 };
 
-static inline bool shadow_exists(const struct shadow *shadow)
-{
-	return shadow->image.attributes;
-}
+/* *shadow is NULL where there is none, as for most SAs: it is allocated when it is needed. */
 
-/* Replaces the image by that of a GETSA reply. After a failure (as sa_image_capture()) the older
- * shadow stays. */
-int shadow_capture(struct shadow *shadow, struct secret_arena *arena,
+/* Replaces the image by that of a GETSA reply. After a failure (-ENOMEM, and as sa_image_capture())
+ * the older shadow stays. */
+int shadow_capture(struct shadow **shadow, struct secret_arena *arena,
 		   const struct nlmsghdr *message, double sampled_at);
-/* Takes the image, which is empty afterwards. */
-void shadow_take(struct shadow *shadow, struct sa_image *image, double sampled_at);
-void shadow_wipe(struct shadow *shadow);
+/* Takes the image, which is empty afterwards. Without memory it is wiped, and the older shadow
+ * stays. */
+void shadow_take(struct shadow **shadow, struct sa_image *image, double sampled_at);
+void shadow_wipe(struct shadow **shadow);
 
 /*
  * Upper bound of the sequence numbers that an SA can use in `seconds` on a link of `speed` (Mbit/s,

@@ -98,7 +98,7 @@ struct sa {
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
 	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
 	 * it without a message. */
-	struct shadow shadow;
+	struct shadow *shadow; /* NULL: none */
 	struct sa_probation probation;
 	struct sa_refusal refusal;
 

@@ -488,8 +488,8 @@ static void check_no_memory(bool for_moves)
 			&b,
 			(struct fake_sa_spec){.spi = 0x1010 + i, .peer = 20 + i, .reqid = 3 + i});
 	id = fake_belief_id(beliefs[0]);
-	sequence = entry(&b, beliefs[0])->shadow.sequence +
-		   shadow_numbers_possible(b.now - entry(&b, beliefs[0])->shadow.sampled_at, 0);
+	sequence = entry(&b, beliefs[0])->shadow->sequence +
+		   shadow_numbers_possible(b.now - entry(&b, beliefs[0])->shadow->sampled_at, 0);
 	fall(&b);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
@@ -758,11 +758,11 @@ static void test_shadow_ends_with_the_eviction(void **state)
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	pass(&b, 0.03);
-	assert_true(shadow_exists(&entry(&b, belief)->shadow));
+	assert_true(entry(&b, belief)->shadow);
 	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
 	pass(&b, 0.03);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
-	assert_false(shadow_exists(&entry(&b, belief)->shadow));
+	assert_false(entry(&b, belief)->shadow);
 	close_bench(&b);
 }
 
@@ -809,10 +809,10 @@ static void test_undo_finds_another(void **state)
 
 static void shadow_copy(struct bench *b, const struct sa *sa, struct sa_image *ret_image)
 {
-	*ret_image = sa->shadow.image;
-	ret_image->attributes = secret_alloc(b->arena, sa->shadow.image.size);
+	*ret_image = sa->shadow->image;
+	ret_image->attributes = secret_alloc(b->arena, sa->shadow->image.size);
 	assert_non_null(ret_image->attributes);
-	memcpy(ret_image->attributes, sa->shadow.image.attributes, sa->shadow.image.size);
+	memcpy(ret_image->attributes, sa->shadow->image.attributes, sa->shadow->image.size);
 }
 
 /* It is owed, and then found in the NIC after all: its image is not kept. */

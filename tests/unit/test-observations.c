@@ -739,18 +739,18 @@ static void test_sampled(void **state)
 	(void)fake_kernel_send(b.fake, belief, 3, 100);
 	tell_event(&b, belief, XFRM_MSG_EXPIRE, false);
 	settle(&b);
-	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
+	assert_true(entry(&b, belief)->shadow->sampled_at == b.now);
 	assert_true(entry(&b, belief)->carried_at == b.now);
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
 	assert_int_equal(entry(&b, belief)->bytes, fake_kernel_view(b.fake, belief).current.bytes);
 	b.now += 0.033;
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
+	assert_true(entry(&b, belief)->shadow->sampled_at == b.now);
 	b.now += 0.033;
 	id = fake_belief_id(belief);
 	tracker_read_again(b.manager->tracker, &id, 1);
-	assert_true(entry(&b, belief)->shadow.sampled_at == b.now);
+	assert_true(entry(&b, belief)->shadow->sampled_at == b.now);
 	close_bench(&b);
 }
 
@@ -901,13 +901,13 @@ static void test_larval_of_missing(void **state)
 	assert_true(fake_kernel_view(b.fake, belief).larval);
 	id = fake_belief_id(belief);
 	assert_true(entry(&b, belief)->presence.missing_since == 0);
-	sampled_at = entry(&b, belief)->shadow.sampled_at;
+	sampled_at = entry(&b, belief)->shadow->sampled_at;
 	b.now += 0.01;
 	tracker_read_again(b.manager->tracker, &id, 1);
 	assert_int_equal(entry(&b, belief)->residence.ifindex, NIC);
 	assert_true(entry(&b, belief)->presence.missing_since == b.now);
 	/* The shadow is not overwritten with the larval SA. */
-	assert_true(entry(&b, belief)->shadow.sampled_at == sampled_at);
+	assert_true(entry(&b, belief)->shadow->sampled_at == sampled_at);
 	close_bench(&b);
 }
 

@@ -307,13 +307,11 @@ static void check_entry(struct stage *stage)
 	assert_int_equal(sa->refusal.text != NULL, s->refusal != 0);
 	if (sa->refusal.error)
 		check_refusal(m, sa, s);
-	assert_int_equal(shadow_exists(&sa->shadow), s->in_nic);
+	assert_int_equal(sa->shadow != NULL, s->in_nic);
 	assert_int_equal(sa->probation.until > 0, s->in_nic);
 	if (s->in_nic)
 		assert_true(ownership_contains(m->environment.ownership, &sa->description.id, NIC,
 					       sa->add_time));
-	else
-		assert_int_equal(sa->shadow.sampled_at, 0);
 	assert_false(
 		ownership_contains(m->environment.ownership, &sa->description.id, 0, sa->add_time));
 	if (s->evicted)
@@ -336,8 +334,8 @@ static void check_entry_of_gone(struct stage *stage)
 	if (!stage->scenario->is_kept)
 		return;
 	assert_int_equal(sa->residence.ifindex, NIC);
-	assert_true(shadow_exists(&sa->shadow));
-	assert_true(sa->shadow.sampled_at > 0);
+	assert_true(sa->shadow);
+	assert_true(sa->shadow->sampled_at > 0);
 	assert_false(is_pending(stage->bench, stage->belief));
 }
 
@@ -1298,7 +1296,7 @@ static void test_not_made_anew(void **state)
 		assert_ptr_equal(entry(&b, stage.belief), sa);
 		assert_int_equal(sa->packets, packets);
 		assert_int_equal(sa->residence.ifindex, NIC);
-		assert_true(shadow_exists(&sa->shadow));
+		assert_true(sa->shadow);
 		assert_int_equal(executor_owed(b.manager->executor), 0);
 		assert_int_equal(b.manager->tracker->n_masked, 0);
 		close_bench(&b);

@@ -60,7 +60,7 @@ static void check_ours(struct bench *b, struct fake_belief *belief)
 	assert_non_null(entry(b, belief));
 	assert_false(entry(b, belief)->residence.foreign);
 	assert_int_equal(entry(b, belief)->residence.ifindex, NIC);
-	assert_true(shadow_exists(&entry(b, belief)->shadow));
+	assert_true(entry(b, belief)->shadow);
 	go_down(b);
 	view = fake_kernel_view(b->fake, belief);
 	assert_true(view.exists && !view.larval);

@@ -356,7 +356,7 @@ static void test_speed(void **state)
 			assert_null(nics_get(b.manager->nics, NIC));
 			b.now += 0.05;
 		}
-		shadow = entry(&b, belief)->shadow;
+		shadow = *entry(&b, belief)->shadow;
 		fall(&b);
 		if (cases[i].forgotten)
 			manager_tick(b.manager);
@@ -448,9 +448,9 @@ static void test_owed(void **state)
 	open_mode(&b, "restore");
 	belief = outbound(&b, 1);
 	move.id = fake_belief_id(belief);
-	move.image = entry(&b, belief)->shadow.image;
+	move.image = entry(&b, belief)->shadow->image;
 	move.image.attributes = secret_alloc(b.arena, move.image.size);
-	memcpy(move.image.attributes, entry(&b, belief)->shadow.image.attributes, move.image.size);
+	memcpy(move.image.attributes, entry(&b, belief)->shadow->image.attributes, move.image.size);
 	sa_image_advance(&move.image, 1000000);
 	executor_keep(b.manager->executor, &move);
 	go_down(&b);

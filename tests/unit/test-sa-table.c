@@ -166,7 +166,10 @@ static void test_remove_all_of_it(void **state)
 	assert_int_equal(secret_arena_new(1 << 16, &arena), 0);
 	before = live;
 	sa->refusal.text = strdup("refused");
-	sa->shadow.image = (struct sa_image){
+	sa_history_set(&sa->history, 1, 1e6);
+	sa->shadow = calloc(1, sizeof(*sa->shadow));
+	assert_non_null(sa->shadow);
+	sa->shadow->image = (struct sa_image){
 		.arena = arena, .attributes = secret_alloc(arena, 64), .size = 64};
 	assert_true(secret_arena_in_use(arena) > 0);
 	sa_table_set_packet(table, sa, true);

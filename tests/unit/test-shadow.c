@@ -7,14 +7,17 @@
 
 #include <cmocka.h>
 
+#include "failing.h"
 #include "sa-message.h"
 #include "sa/shadow.h"
 
 #include <math.h>
 
+FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
+
 struct fixture {
 	struct secret_arena *arena;
-	struct shadow shadow;
+	struct shadow *shadow;
 };
 
 static int setup(void **state)
@@ -61,45 +64,66 @@ static int sample(struct fixture *f, uint64_t sequence, bool esn, bool replay, d
 static void test_capture(void **state)
 {
 	struct fixture *f = *state;
-	struct shadow other;
+	struct shadow *other;
 	struct nl_msg *message;
 	uint32_t nothing = 0;
 	size_t in_use;
 
-	assert_false(shadow_exists(&f->shadow));
+	assert_null(f->shadow);
 	assert_int_equal(sample(f, 77, false, true, 5), 0);
-	assert_true(shadow_exists(&f->shadow));
-	assert_int_equal(f->shadow.sequence, 77);
-	assert_true(f->shadow.sampled_at == 5);
+	assert_non_null(f->shadow);
+	assert_int_equal(f->shadow->sequence, 77);
+	assert_true(f->shadow->sampled_at == 5);
 	in_use = secret_arena_in_use(f->arena);
 
 	/* A sample does not contain the event threshold. */
-	f->shadow.image.replay_threshold = 9;
+	f->shadow->image.replay_threshold = 9;
 	assert_int_equal(sample(f, 77, false, true, 5), 0);
-	assert_int_equal(f->shadow.image.replay_threshold, 9);
+	assert_int_equal(f->shadow->image.replay_threshold, 9);
 
 	/* After a failure the older one stays, with its age. */
 	message = make_message(XFRM_MSG_NEWPOLICY, &nothing, 4, NULL, 0);
 	assert_int_equal(shadow_capture(&f->shadow, f->arena, nlmsg_hdr(message), 9), -EBADMSG);
 	nlmsg_free(message);
-	assert_true(f->shadow.sampled_at == 5);
-	assert_int_equal(f->shadow.sequence, 77);
+	assert_true(f->shadow->sampled_at == 5);
+	assert_int_equal(f->shadow->sequence, 77);
 
 	/* Another image replaces it. */
 	other = f->shadow;
-	f->shadow = (struct shadow){};
+	f->shadow = NULL;
 	assert_int_equal(sample(f, 88, false, true, 6), 0);
-	shadow_take(&f->shadow, &other.image, 7);
-	assert_null(other.image.attributes);
+	shadow_take(&f->shadow, &other->image, 7);
+	assert_null(other->image.attributes);
+	shadow_wipe(&other);
+	assert_null(other);
 	assert_int_equal(secret_arena_in_use(f->arena), in_use);
-	assert_int_equal(f->shadow.sequence, 77);
-	assert_true(f->shadow.sampled_at == 7);
+	assert_int_equal(f->shadow->sequence, 77);
+	assert_true(f->shadow->sampled_at == 7);
 
 	shadow_wipe(&f->shadow);
-	assert_false(shadow_exists(&f->shadow));
+	assert_null(f->shadow);
 	assert_int_equal(secret_arena_in_use(f->arena), 0);
-	assert_true(f->shadow.sampled_at == 0);
-	assert_int_equal(f->shadow.sequence, 0);
+	shadow_wipe(&f->shadow); /* nothing to do */
+
+	/* Where there is none, a failure makes none. */
+	message = make_message(XFRM_MSG_NEWPOLICY, &nothing, 4, NULL, 0);
+	assert_int_equal(shadow_capture(&f->shadow, f->arena, nlmsg_hdr(message), 9), -EBADMSG);
+	nlmsg_free(message);
+	assert_null(f->shadow);
+	failing_in = 1;
+	assert_int_equal(sample(f, 77, false, true, 5), -ENOMEM);
+	assert_null(f->shadow);
+
+	/* Without memory the key is not kept either. */
+	assert_int_equal(sample(f, 99, false, true, 6), 0);
+	other = f->shadow;
+	f->shadow = NULL;
+	failing_in = 1;
+	shadow_take(&f->shadow, &other->image, 7);
+	assert_null(f->shadow);
+	assert_null(other->image.attributes);
+	assert_int_equal(secret_arena_in_use(f->arena), 0);
+	shadow_wipe(&other);
 }
 
 #define LEAST 65536u
@@ -129,9 +153,9 @@ static void check_advance(struct fixture *f, uint64_t sequence, bool esn, double
 	uint64_t by = shadow_numbers_possible(seconds, 1000);
 
 	assert_int_equal(sample(f, sequence, esn, true, 100), 0);
-	assert_int_equal(shadow_advance(&f->shadow, 100 + seconds, 1000), expected);
+	assert_int_equal(shadow_advance(f->shadow, 100 + seconds, 1000), expected);
 	if (expected == 0)
-		assert_true(sa_image_output_sequence(&f->shadow.image) == sequence + by);
+		assert_true(sa_image_output_sequence(&f->shadow->image) == sequence + by);
 }
 
 static void test_advance(void **state)
@@ -141,13 +165,13 @@ static void test_advance(void **state)
 
 	check_advance(f, 100, false, 0, 0);
 	/* Again, and later: the increase starts at the sample, not at the last result. */
-	assert_int_equal(shadow_advance(&f->shadow, 100, 1000), 0);
-	assert_int_equal(sa_image_output_sequence(&f->shadow.image), 100 + LEAST);
-	assert_int_equal(shadow_advance(&f->shadow, 101, 1000), 0);
-	assert_int_equal(sa_image_output_sequence(&f->shadow.image), 100 + LEAST + 20000000);
+	assert_int_equal(shadow_advance(f->shadow, 100, 1000), 0);
+	assert_int_equal(sa_image_output_sequence(&f->shadow->image), 100 + LEAST);
+	assert_int_equal(shadow_advance(f->shadow, 101, 1000), 0);
+	assert_int_equal(sa_image_output_sequence(&f->shadow->image), 100 + LEAST + 20000000);
 	/* The number never decreases. */
-	assert_int_equal(shadow_advance(&f->shadow, 100, 1000), 0);
-	assert_int_equal(sa_image_output_sequence(&f->shadow.image), 100 + LEAST + 20000000);
+	assert_int_equal(shadow_advance(f->shadow, 100, 1000), 0);
+	assert_int_equal(sa_image_output_sequence(&f->shadow->image), 100 + LEAST + 20000000);
 
 	/* The last number is not used. */
 	check_advance(f, UINT32_MAX - LEAST - 1, false, 0, 0);
@@ -169,7 +193,7 @@ static void test_advance(void **state)
 
 	/* An SA without a number cannot be advanced. */
 	assert_int_equal(sample(f, 0, false, false, 100), 0);
-	assert_int_equal(shadow_advance(&f->shadow, 100, 1000), -ERANGE);
+	assert_int_equal(shadow_advance(f->shadow, 100, 1000), -ERANGE);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
