@@ -47,9 +47,9 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 			(void)nics_check_driver(m->nics, sa, &e->text);
 	} else if (sa->residence.ifindex != 0) {
 		return;
-	} else if (sa->refusal.text && (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE ||
-					view->reason == POLICY_REASON_REFUSED)) {
-		explain_refused(e, sa->refusal.text);
+	} else if (sa->refusal && (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE ||
+				   view->reason == POLICY_REASON_REFUSED)) {
+		explain_refused(e, sa->refusal);
 	} else if (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE) {
 		(void)refusals_hold(nics_refusals(m->nics), sa->candidate.ifindex, sa->shape,
 				    manager_now(m), &refusal);

@@ -29,25 +29,24 @@ static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa
 		     manager_now(m));
 }
 
-static void set_refusal_text(struct sa *sa, const struct move *move)
+static void set_refusal(struct sa *sa, const struct move *move)
 {
 	static const char silent[] = "the kernel accepted the offload and left the SA in software "
 				     "without a word";
 
-	free(sa->refusal.text);
-	sa->refusal.error = move->error ? move->error : -EOPNOTSUPP;
+	free(sa->refusal);
 	if (move->result == MOVE_RESULT_SILENT)
-		sa->refusal.text = strdup(silent);
+		sa->refusal = strdup(silent);
 	else
-		sa->refusal.text =
-			strdup(move->text[0] ? move->text : strerror(-sa->refusal.error));
+		sa->refusal =
+			strdup(move->text[0] ? move->text
+					     : strerror(move->error ? -move->error : EOPNOTSUPP));
 }
 
-static void clear_refusal_text(struct sa *sa)
+static void clear_refusal(struct sa *sa)
 {
-	free(sa->refusal.text);
-	sa->refusal.text = NULL;
-	sa->refusal.error = 0;
+	free(sa->refusal);
+	sa->refusal = NULL;
 }
 
 static void report(struct manager *m, struct sa *sa, enum policy_outcome outcome)
@@ -74,7 +73,7 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 	case MOVE_RESULT_DONE:
 		*(promote ? &m->promoted : &m->evicted) += 1;
 		if (promote) {
-			clear_refusal_text(sa);
+			clear_refusal(sa);
 			refusals_remove(nics_refusals(m->nics), move->target.ifindex, sa->shape);
 		}
 		report(m, sa, POLICY_DONE);
@@ -83,7 +82,7 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 	case MOVE_RESULT_SILENT:
 	case MOVE_RESULT_ELSEWHERE:
 		m->refused++;
-		set_refusal_text(sa, move);
+		set_refusal(sa, move);
 		no_space = move->error == -ENOSPC;
 		late = no_space && late_are_slots(m->nics, move->target.ifindex, manager_now(m));
 		report(m, sa, late ? POLICY_FAILED : no_space ? POLICY_NO_SPACE : POLICY_REFUSED);

@@ -195,7 +195,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 		table->by_handle[sa->handle] = NULL;
 	table->n--;
 	shadow_wipe(&sa->shadow);
-	free(sa->refusal.text);
+	free(sa->refusal);
 	free(sa->history);
 	free(sa);
 }

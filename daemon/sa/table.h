@@ -73,12 +73,6 @@ struct sa_presence {
 	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
 };
 
-/* The driver's last refusal: the manager. */
-struct sa_refusal {
-	int error; /* negative errno, 0: none */
-	char *text;
-};
-
 struct sa {
 	struct sa_description description; /* the direction resolved by local addresses */
 	const struct sa_shape *shape;      /* shared between SAs, belongs to the table */
@@ -100,7 +94,7 @@ struct sa {
 	 * it without a message. */
 	struct shadow *shadow; /* NULL: none */
 	struct sa_probation probation;
-	struct sa_refusal refusal;
+	char *refusal; /* the driver's words at its last refusal; NULL: none */
 
 	struct sa_history *history; /* NULL: it carried nothing in the last minute */
 

@@ -165,7 +165,7 @@ static void test_remove_all_of_it(void **state)
 
 	assert_int_equal(secret_arena_new(1 << 16, &arena), 0);
 	before = live;
-	sa->refusal.text = strdup("refused");
+	sa->refusal = strdup("refused");
 	sa_history_set(&sa->history, 1, 1e6);
 	sa->shadow = calloc(1, sizeof(*sa->shadow));
 	assert_non_null(sa->shadow);
