@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stand-in for espoffloadd: serves io.espoffload with synthetic SAs that move.
+"""A replacement for espoffloadd in tests: serves io.espoffload with synthetic SAs that move.
 
 For the development and the tests of espoffloadctl. 48 SAs with Zipf-distributed rates whose ranks
 shift, one trusted NIC with a shared table of 33 slots (two of them foreign), one untrusted NIC with
@@ -44,7 +44,7 @@ class World:
         return time.monotonic() - self.start + 1000.0
 
     def rank_at(self, index, t):
-        # Every 8 s a few SAs change places with others far away in the order.
+        # Every 8 s a few SAs exchange their ranks with distant ones.
         epoch = int(t / 8)
         rank = index
         if index % 7 == epoch % 7:
@@ -266,7 +266,7 @@ class Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """A client that hangs up is nothing to tell."""
+        """A client that disconnects is no error."""
 
 
 def main():
