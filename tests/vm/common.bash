@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Small things that the scripts of this directory share. Sourced, never run.
+# Functions that the scripts of this directory share. To be sourced, not run.
 
 say() {
         printf '%s\n' "$*" >&2
@@ -16,15 +16,15 @@ need_tool() {
         command -v "$tool" >/dev/null || die "$tool is missing. Install it: apt-get install $package (all of them: tests/vm/packages)"
 }
 
-# repo_uri SUITE: the URI the host's apt takes SUITE from, if it is configured at all.
+# repo_uri SUITE: the URI from which the host's apt gets SUITE, if it is configured.
 repo_uri() {
         # shellcheck disable=SC2016  # apt's format, not the shell's
         apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
                 awk -v suite="$1" '$1 == suite { print $2; exit }'
 }
 
-# apt_lines SUITE [EXTRA]: sources.list lines for a suite, on stdout. The host knows the way to a mirror, so its URIs are used also
-# for suites that it does not itself follow. The host may call its suite "stable".
+# apt_lines SUITE [EXTRA]: sources.list lines for a suite, on stdout. The host's mirror is known to be reachable, so its URIs are
+# used also for suites that it does not use itself. The host may name its suite "stable".
 apt_lines() {
         local suite=$1 extra=${2:-} mirror security codename
         codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")

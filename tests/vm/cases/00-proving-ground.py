@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The virtual machine itself: is the simulated NIC as full, and the traffic as measured, as the other cases believe?"""
+"""The virtual machine itself: the simulated NIC has the table size, and the traffic the rates, that the other cases assume."""
 
 import errno
 
@@ -28,9 +28,9 @@ def case_netdevsim_offload():
 
 
 def compare(world, planned, seconds=8, tolerance=0.25):
-    """The SAs' byte rates must stand in the proportions of the plan; the slow ones, with few packets, within some of them.
+    """The SAs' byte rates must have the planned proportions; slow SAs, with few packets, may differ by some packets.
 
-    Proportions, and not rates: on a busy host the guest may not send all that was planned.
+    Proportions and not rates are compared: on a busy host the guest may send less than planned.
     """
     measured = world.measure(seconds)
     size = world.payload_on_wire()
@@ -49,7 +49,7 @@ def compare(world, planned, seconds=8, tolerance=0.25):
 
 
 def traffic(direction):
-    """Proportions in software, then with every second SA in the NIC, then with another hot set."""
+    """Checks the proportions in software, then with every second SA in the NIC, then with another hot set."""
     world = World(out=24 if direction == "out" else 0, inbound=24 if direction == "in" else 0)
     order = {direction + "_order": shuffled(24, 1)}
     planned = world.start_traffic(**order)

@@ -13,14 +13,14 @@ from lib.world import World, shuffled
 
 @timeout(240)
 def case_main_job():
-    """The hottest SAs come into the NIC, and when the hot set changes the slots follow"""
+    """The hottest SAs are moved into the NIC, and the slots follow when the hot set changes"""
     world = World()
     before = xfrm.mib()
     planned = world.start_traffic(out_order=shuffled(24, 1), in_order=shuffled(24, 2))
     world.wait_for_traffic()
     continuity = Continuity()
     service.start(ENFORCE)
-    in_nic = wait_for_hot(world, planned, 10)       # sampling intervals of a second
+    in_nic = wait_for_hot(world, planned, 10)       # with a sampling interval of one second
     check(len(in_nic) <= nsim.CAPACITY, f"{len(in_nic)} SAs in the NIC")
     wait_until(lambda: len(xfrm.offloaded("nsim0")) == nsim.CAPACITY, 20, "the NIC to be full")
     continuity.check()
@@ -38,7 +38,7 @@ def case_main_job():
     check(status["moves"]["evicted"] > 0, "evictions are not counted")
     check_equal(status["moves"]["refused"] + status["moves"]["failed"], 0, "refused and failed moves")
 
-    # Nobody may have seen the moves: no ACQUIRE, no replayed or broken packet.
+    # The moves must have no visible effect: no ACQUIRE, no replayed or broken packet.
     after = xfrm.mib()
     for name in ("XfrmInStateSeqError", "XfrmInStateProtoError", "XfrmOutStateSeqError", "XfrmInStateModeError"):
         check_equal(after[name], before[name], name)
@@ -48,7 +48,8 @@ def case_main_job():
 
 @timeout(180)
 def case_untrusted():
-    """A second NIC, allowed but not trusted or trusted but not allowed, never gets an SA; no configuration, no offload"""
+    """A second NIC, allowed but not trusted or trusted but not allowed, never gets an SA; without a configuration there is no
+    offload"""
     world = World()
     other = nsim.Netdevsim(1)
     ip("address add 10.7.0.1/24 dev nsim1")
@@ -83,7 +84,7 @@ rules:
 
 @timeout(120)
 def case_rules():
-    """offload: never keeps the hottest SA out, offload: always keeps an idle one in"""
+    """offload: never keeps the hottest SA in software, offload: always keeps an idle one in the NIC"""
     world = World()
     order = list(range(24))
     world.start_traffic(out_order=order[:-1], in_order=order)
@@ -109,7 +110,7 @@ rules:
 
 @timeout(120)
 def case_refused():
-    """SAs that the driver refuses (ESN, an ICV of 64 bits) work on in software, and the driver's reason is shown"""
+    """SAs that the driver refuses (ESN, an ICV of 64 bits) still work in software, and the driver's reason is shown"""
     World(out=0, inbound=0)
     shapes = {0x301: dict(extra="flag esn"), 0x302: dict(icv=64), 0x303: {}}
     for spi, options in shapes.items():
@@ -146,11 +147,11 @@ def case_refused():
 
 @timeout(120)
 def case_foreign():
-    """SAs that somebody else offloaded are counted, left alone, and their slots are not planned with"""
+    """SAs offloaded by another program are counted and not moved, and their slots are not used in plans"""
     world = World()
     foreign = world.flows[:2] + world.flows[-2:]
     world.offload_by_hand(foreign)
-    # Traffic for all but the foreign ones: they are cold and would be evicted first.
+    # Traffic for all SAs except the foreign ones: these are cold and would be evicted first.
     cold = {flow.spi for flow in foreign}
     for direction, flows in (("out", world.out), ("in", world.inbound)):
         busy = [flow.spi for flow in flows if flow.spi not in cold]
@@ -171,7 +172,7 @@ def case_foreign():
 
 @timeout(180)
 def case_restart():
-    """Stopped, restarted or killed, the daemon leaves every SA where it is and knows its own again"""
+    """Stopped, restarted or killed, the daemon leaves every SA where it is and recognizes the SAs that it offloaded"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()
@@ -198,7 +199,7 @@ def case_restart():
 
 @timeout(180)
 def case_churn_of_sas():
-    """SAs that are deleted and added while the daemon works disturb nothing, and none comes back"""
+    """SAs are deleted and added while the daemon works: no other SA is affected, and no deleted one comes back"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()
@@ -223,7 +224,8 @@ def case_churn_of_sas():
 
 @timeout(150)
 def case_reload_and_pause():
-    """A bad reload keeps the old rules; a pause stops moves, also after a crash; a NIC that loses its trust is emptied even so"""
+    """A bad reload keeps the old rules; a pause stops moves, also after a crash; a NIC that loses its trust is emptied also
+    during a pause"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()
@@ -261,7 +263,7 @@ def case_reload_and_pause():
 
 @timeout(90)
 def case_observe():
-    """In observe mode nothing moves, and explain tells what would"""
+    """In observe mode no SA is moved, and explain shows what enforce would do"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A NIC that goes down takes its SAs with it, and the daemon brings them back; a NIC that is to go down can be emptied before."""
+"""When a NIC goes down its SAs are lost, and the daemon restores them; before planned work a NIC can be emptied."""
 
 import time
 
@@ -9,11 +9,11 @@ from lib.daemon import Continuity, agree, fast, listed, wait_full
 from lib.sh import attempt, ip, ip_batch, wait_until
 from lib.world import World, shuffled
 
-# The slots are to be filled soon: what is shown here begins with a full NIC.
+# Fills the slots quickly: these cases begin with a full NIC.
 FAST = fast("1s", 50)
-# Restored outbound SAs skip at least this many sequence numbers since the last sample; less of it is left after that.
+# Restored outbound SAs skip at least this many sequence numbers since the last sample; fewer may remain after that.
 JUMP = 1 << 15
-# The promise is 100 ms after the event; what is asserted leaves room for a host that does something else for a while.
+# The promise is 100 ms after the event; the limit here is larger because the host may be busy.
 RESTORED_SECONDS = 10
 
 
@@ -28,15 +28,15 @@ def full_world(configuration=FAST):
 
 
 class Fall:
-    """What a link's fall may take from SAs: what happened since the daemon's last sample, and no sequence number.
+    """What SAs may lose when a link goes down: changes since the daemon's last sample, but no sequence number may be used twice.
 
-    The daemon is paused, so that the NIC holds at the fall what it held a moment before.
+    The daemon is paused, so that the content of the NIC does not change until the link goes down.
     """
 
     def __init__(self):
         service.ctl("pause")
         self.sampled = xfrm.by_spi()
-        # So that at least one sample is newer than that.
+        # At least one sample must be newer than `sampled`.
         time.sleep(2.5)
         self.before = xfrm.by_spi()
         self.in_nic = {spi for spi, sa in self.before.items() if sa.device}
@@ -68,7 +68,7 @@ class Fall:
         print(f"seen back {(time.monotonic() - begin) * 1e3:.0f} ms after the command's end")
 
     def told(self):
-        """The daemon's own words about it."""
+        """Waits for the daemon's message about it."""
         text = journal.wait_for("back in software after", self.since)
         print(f"the daemon: {text}", flush=True)
         return text
@@ -82,7 +82,8 @@ def link_up_again(world):
 
 @timeout(240)
 def case_link_down():
-    """All SAs of a NIC whose link goes down are back in software; when it is up again they move in; a deleted one stays deleted"""
+    """All SAs of a NIC whose link goes down are restored in software; when it is up again they are moved in; a deleted one stays
+    deleted"""
     world, _ = full_world()
     fall = Fall()
     check_equal(len(fall.in_nic), nsim.CAPACITY, "SAs in the NIC")
@@ -103,7 +104,7 @@ def case_link_down():
         return all(now[spi]["packets"] > arrived[spi]["packets"] for spi in arrived)
     wait_until(all_arrive, 30, "packets through every restored inbound SA")
 
-    # The IKE daemon's last act before the fall counts.
+    # A deletion by the IKE daemon right before the link goes down must hold.
     fall = Fall()
     gone = sorted(fall.in_nic)[::4]
     states = [world.flow(spi) for spi in gone]
@@ -121,7 +122,7 @@ def case_link_down():
 
 @timeout(240)
 def case_link_down_choice():
-    """on-link-down: restore-outbound leaves inbound SAs to the IKE daemon, leave leaves all"""
+    """on-link-down: restore-outbound restores no inbound SA, leave restores none"""
     world, _ = full_world(FAST + "on-link-down: restore-outbound\n")
     fall = Fall()
     inbound = {spi for spi in fall.in_nic if spi > 0x200}
@@ -147,15 +148,15 @@ def case_link_down_choice():
 
 @timeout(180)
 def case_nic_gone():
-    """The SAs of a NIC that moves to another network namespace, or whose driver goes, are back in software"""
+    """The SAs of a NIC that is moved to another network namespace, or whose driver is removed, are restored in software"""
     world, _ = full_world()
     if attempt("ip", "link", "set", "nsim0", "netns", "peer").returncode == 0:
-        # Too late for a look before: that is what wait_restored() of the next turn starts from.
+        # There was no time to record the state before; wait_restored() of the next turn starts from this one.
         wait_until(lambda: len(xfrm.by_spi()) == 48 and not xfrm.offloaded(), RESTORED_SECONDS, "all SAs to be back in software")
         check_equal({spi for spi, sa in xfrm.by_spi().items() if sa.larval}, set(), "SAs without keys")
         ip("link set nsim0 netns 1", netns="peer")
         link_up_again(world)
-        # Only outbound ones: what fed the inbound ones' traffic into the device ended with it.
+        # Only outbound SAs: the redirection of inbound traffic into the device was deleted with the device.
         wait_until(lambda: len(xfrm.offloaded("nsim0")) >= 20, 40, "SAs in the NIC that came back")
     fall = Fall()
     world.nic.delete()
@@ -168,7 +169,7 @@ def case_nic_gone():
 
 @timeout(180)
 def case_evacuate():
-    """evacuate empties a NIC and keeps it empty until resume; no SA is worse off"""
+    """evacuate empties a NIC and keeps it empty until resume; no SA is harmed"""
     world, _ = full_world()
     continuity = Continuity()
     check(attempt("espoffloadctl", "evacuate", "nsim7").returncode != 0, "a NIC that does not exist was evacuated")
@@ -180,7 +181,7 @@ def case_evacuate():
         time.sleep(1)
     reasons = {sa["reason"] for sa in listed().values()}
     check("nic-evacuated" in reasons, f"no SA says that its NIC is evacuated, but {reasons}")
-    # Planned work: with the NIC empty nothing is lost, and nothing has to be restored.
+    # Planned work: if the NIC is empty, no SA is lost and none must be restored.
     since = journal.cursor()
     ip("link set nsim0 down")
     time.sleep(2)

@@ -17,13 +17,13 @@ from lib.world import World, shuffled
 
 FAST = fast()
 XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSPI", 0x1a: "UPDSA", 0x29: "MIGRATE_STATE"}
-GUARDS = 255            # SPIs up to here belong to no SA that could be on its way
+GUARDS = 255            # SPIs up to this are reserved: no SA that is moved has one
 TRACE = pathlib.Path("/run/strike.txt")
-SEEN = 272              # bytes of a buffer: the second message after an ALLOCSPI, and no key of an UPDSA after a GETSA
+SEEN = 272              # bytes of a buffer that strace shows: the second message after an ALLOCSPI, but no key of an UPDSA after a GETSA
 
 
 def sides(world):
-    """Two configurations that want opposite SAs in the NIC: a reload from one to the other moves all of them."""
+    """Two configurations with opposite SAs in the NIC: a reload from one to the other moves all of them."""
     for kept_out in (0, 1):
         never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n"
                         for flow in world.flows if flow.number % 2 == kept_out)
@@ -31,7 +31,7 @@ def sides(world):
 
 
 def attach(call, number):
-    """From now on the daemon dies when it enters its number-th call of that name, before the kernel looks at it."""
+    """From now on the daemon is killed when it enters its call with this number, before the kernel executes the call."""
     pid = service.pid()
     TRACE.unlink(missing_ok=True)
     spawn("strace", "-p", pid, "-o", TRACE, "-xx", "-s", str(SEEN), "-e", "trace=sendto,recvmsg",
@@ -42,22 +42,22 @@ def attach(call, number):
         try:
             status = pathlib.Path(f"/proc/{pid}/status").read_text()
         except (FileNotFoundError, ProcessLookupError):
-            return True     # and struck already
+            return True     # it was killed already
         return not re.search(r"^TracerPid:\s+0$", status, re.MULTILINE)
     wait_until(traced, 20, "strace to be attached", interval=0.05)
     return pid
 
 
 def died(pid):
-    """Wait for the daemon's death; returns the message that it did not send any more, or None if that is unknown."""
+    """Wait for the daemon's death; returns the type of the message that it was about to send, or None if that is unknown."""
     wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 30, "the daemon to be killed", interval=0.05)
     calls = [line for line in TRACE.read_text().splitlines() if line.startswith("sendto(")]
     return message_type(calls[-1]) if calls else None
 
 
 def message_type(call):
-    """What a send was for: of its messages the one that changes most. From strace's words, which may be the bytes only: the beginning
-    of the buffer, where each message has its length in four bytes and its type in two."""
+    """The purpose of a send: the type of its most important message. Read from strace's output, which may have only bytes: the
+    beginning of the buffer, where each message has its length in four bytes and its type in two."""
     types = [name or XFRM_MESSAGES.get(int(number, 16), number)
              for name, number in re.findall(r"nlmsg_type=(?:XFRM_MSG_(\w+)|0x([0-9a-f]+))", call)]
     octets = bytes.fromhex("".join(re.findall(r"\\x([0-9a-f]{2})", call)))
@@ -81,7 +81,7 @@ def back(restarts):
 
 
 def strike(call, number, configuration, continuity):
-    """One death, and what must be true after it."""
+    """One kill, and the checks after it."""
     restarts = int(service.show("NRestarts"))
     service.CONFIGURATION.write_text(configuration)
     pid = attach(call, number)
@@ -97,7 +97,7 @@ def strike(call, number, configuration, continuity):
 
 
 def kill_many(call, numbers, enough=lambda _: False):
-    """A death at each of these numbers, or until it is enough for what was struck so far."""
+    """Kills the daemon at each of these numbers, until enough(steps) is true."""
     world = World()
     world.start_traffic(out_order=shuffled(24, 1), in_order=shuffled(24, 2), pps=200)
     world.wait_for_traffic()
@@ -109,21 +109,21 @@ def kill_many(call, numbers, enough=lambda _: False):
     steps, on_their_way = collections.Counter(), 0
     for turn, number in enumerate(numbers):
         step, at_death = strike(call, number, configurations[turn % 2], continuity)
-        print(f"killed at {call} {number}: {step}, on their way: {sorted(map(hex, at_death))}", flush=True)
+        print(f"killed at {call} {number}: {step}, absent: {sorted(map(hex, at_death))}", flush=True)
         steps[step] += 1
         on_their_way += len(at_death)
-        # A DELSA may be that of a larval SA.
+        # A DELSA alone is not enough: it may be that of a larval SA.
         if enough(steps) and on_their_way > 0:
             break
-    print(f"{sum(steps.values())} kills, before {dict(steps)}; {on_their_way} SAs were on their way", flush=True)
-    # Where the kernel moves an SA by itself, it is nowhere on its way.
+    print(f"{sum(steps.values())} kills, before {dict(steps)}; {on_their_way} SAs were absent", flush=True)
+    # Where the kernel moves an SA by itself, the SA is never absent.
     check(on_their_way > 0 or (steps["MIGRATE_STATE"] > 0 and steps["DELSA"] == 0), "no kill fell into the middle of a move")
-    # It still does its work.
+    # The daemon must still work.
     service.configure(FAST)
     service.ctl("reload")
     wait_full(seconds=60)
     continuity.check()
-    # Larval SAs that nobody wants would expire later and call the IKE daemon.
+    # Larval SAs that are left would expire later, and the kernel would notify the IKE daemon.
     time.sleep(1)
     check_equal({spi for spi, sa in xfrm.by_spi().items() if sa.larval}, set(), "larval SAs left")
     world.stop_traffic()
@@ -132,18 +132,18 @@ def kill_many(call, numbers, enough=lambda _: False):
 
 @timeout(420)
 def case_kill_before_send():
-    """Killed before each of its sends of several moves, the daemon comes back, completes the move, and loses nothing"""
+    """Killed before each of its sends of several moves, the daemon comes back, completes the move, and loses no SA"""
     def all_struck(steps):
         return sum(steps.values()) >= 12 and steps["DELSA"] + steps["ALLOCSPI"] > 0 and steps["UPDSA"] > 0
-    # Which call is which step depends on the kernel: where it evicts by itself, promotions begin after some ninety calls. One after
-    # the other, since a move has four: in steps of two the same two would be struck each time.
+    # The number of the call for each step depends on the kernel: where the kernel evicts by itself, promotions begin after about
+    # ninety calls. The numbers are consecutive: a move has four calls, so in steps of two the same two would be hit each time.
     steps = kill_many("sendto", [*range(1, 19), *range(92, 140)], all_struck)
-    check(all_struck(steps), f"not every step was struck: {dict(steps)}")
+    check(all_struck(steps), f"not every step was hit: {dict(steps)}")
 
 
 @timeout(300)
 def case_kill_after_send():
-    """Killed before it reads the kernel's answers, the daemon comes back, completes the move, and loses nothing"""
+    """Killed before it reads the kernel's answers, the daemon comes back, completes the move, and loses no SA"""
     def all_struck(steps):
         return sum(steps.values()) >= 12 and steps["DELSA"] > 0
     kill_many("recvmsg", [*range(12, 132, 5), *range(210, 330, 5)], all_struck)

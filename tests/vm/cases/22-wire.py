@@ -18,13 +18,13 @@ PAIRS = 6
 # Packets per second of each SA. At 60, with two busy loops beside the emulator, 0.18 packets were lost per move against 10.1 by
 # delete + add; without Nice= in the unit, 0.36 against 7.1.
 RATE = 30
-TURNS = 28              # each moves every SA once
+TURNS = 28              # in each of them every SA is moved once
 BY_HAND = 30            # SAs moved with ip xfrm, for comparison
 ARP = "0x0806"
 
 
 def configuration(turn):
-    """Every second SA belongs into the NIC, the others do not; the next turn wants it the other way round."""
+    """Every second SA belongs in the NIC, the others do not; in the next turn it is the opposite."""
     rules = "".join(f"  - match: {{reqid: {base + number}}}\n    nic: nsim0\n"
                     f"    offload: {'always' if (number + turn) % 2 else 'never'}\n"
                     for base in (OUT, IN) for number in range(PAIRS))
@@ -53,7 +53,7 @@ def move_often():
 
 
 def move_by_hand(wire):
-    """What an administrator would do: delete and add, with the sequence numbers taken over, or the peer would refuse what follows."""
+    """As an administrator would: delete and add, with the same sequence numbers, or the peer would refuse the next packets."""
     for number in range(BY_HAND):
         flow = wire.flows[number % len(wire.flows)]
         sa = xfrm.by_spi()[flow.spi]
@@ -65,7 +65,7 @@ def move_by_hand(wire):
 
 
 def check_wire(wire, capture):
-    """No clear text, no sequence number twice or backwards, and the SAs' counters tell just what was on the wire."""
+    """No clear text, no sequence number twice or backwards, and the SAs' counters are equal to what was on the wire."""
     frames, dropped = capture.stop()
     check_equal(dropped, 0, "frames that the observer missed")
     kinds = collections.Counter(kind for kind, _, _ in frames)
@@ -88,7 +88,7 @@ def check_wire(wire, capture):
 
 
 def check_nothing_rejected(before):
-    """Nobody refused a packet as broken or replayed. before: the gateway's counters at the beginning; the peer is new."""
+    """No packet was refused as broken or replayed. before: the gateway's counters at the beginning; the peer is new."""
     for netns in (None, "peer"):
         counters = xfrm.mib(netns)
         if netns is None:
@@ -112,7 +112,7 @@ def row(name, moves, before, after, acquires):
 
 @timeout(300)
 def case_wire():
-    """SAs that carry real traffic are moved hundreds of times: exact on the wire, and hardly a packet is lost"""
+    """SAs that carry real traffic are moved hundreds of times: sequence numbers are exact on the wire, and few packets are lost"""
     gateway = xfrm.mib()
     wire = Wire(PAIRS, RATE)
     acquires = Acquires()

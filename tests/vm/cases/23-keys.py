@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where keys are found after the daemon has read and moved SAs whose keys are known: in its locked memory, and nowhere else."""
+"""After the daemon has read and moved SAs with known keys, the keys are found only in its locked memory."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ DROP_IN = pathlib.Path("/run/systemd/system/espoffloadd.service.d/core.conf")
 
 
 class Keys:
-    """AES keys with two marks in them, one for each half, and how to find these: as bytes and as hexadecimal digits."""
+    """AES keys with two marks in them, one for each half, and the search for these marks as bytes and as hexadecimal digits."""
 
     def __init__(self):
         self.marks = os.urandom(7), os.urandom(7)
@@ -30,7 +30,7 @@ class Keys:
         self.forms = [*self.marks, *texts, *(text.upper() for text in texts)]
 
     def new(self, bits=128):
-        """In place of xfrm.gcm_key()."""
+        """Used instead of xfrm.gcm_key()."""
         check_equal(bits, 128, "bits of a key")
         return "0x" + b"".join(mark + os.urandom(1) for mark in self.marks).hex() + os.urandom(4).hex()
 
@@ -70,14 +70,14 @@ def search(pid, keys):
                 except OSError:
                     break
                 searched += len(data) - len(tail)
-                # What lies in the tail alone was counted before.
+                # Finds inside the tail were counted before.
                 found[where] = found.get(where, 0) + keys.count(data) - keys.count(tail)
                 tail = data[-31:]
     return {where: hits for where, hits in found.items() if hits}, searched
 
 
 def check_memory(keys):
-    """Stopped for the moment of the search, so that nothing changes under it."""
+    """Searches the daemon's memory while the daemon is stopped, so that nothing changes during the search."""
     pid = service.pid()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -91,20 +91,20 @@ def check_memory(keys):
 
 
 def check_words(keys):
-    """What the daemon says: its journal with all fields, and the replies of its control socket."""
+    """Searches the daemon's output: its journal with all fields, and the replies of its control socket."""
     journal = attempt("journalctl", "--no-pager", "-q", "-o", "json", "-u", service.UNIT).stdout
     said = [journal]
     for words in (["status"], ["list"], *(["explain", hex(spi)] for spi in sorted(listed())[::5])):
         said.append(attempt("espoffloadctl", "--json", *words).stdout)
     said.append(run("espoffloadctl", "list"))
     text = "\n".join(said).encode()
-    check(len(text) > 20000 and b"promoted" in text, f"too little was said to judge by: {len(text)} bytes")
+    check(len(text) > 20000 and b"promoted" in text, f"too little output for a result: {len(text)} bytes")
     check(not keys.count(text), "a key in the journal or in a reply of the control socket")
     print(f"{len(text)} bytes of journal and replies searched", flush=True)
 
 
 def decoy(key):
-    """A process that has a key in its memory, as the daemon must not: the search must find it."""
+    """A process with a key in ordinary memory, which the daemon must not have: the search must find it."""
     process = subprocess.Popen([sys.executable, "-c", "import sys, time; key = bytes.fromhex(sys.stdin.readline()); print(flush=True); "
                                 "time.sleep(600)"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     process.stdin.write(key.removeprefix("0x") + "\n")
@@ -114,7 +114,7 @@ def decoy(key):
 
 
 def dump_cores():
-    """Cores go to files, and the unit's limit does not prevent them."""
+    """Core dumps go to files, and the unit's limit does not prevent them."""
     CORES.mkdir(exist_ok=True)
     CORES.chmod(0o777)
     pathlib.Path("/proc/sys/kernel/core_pattern").write_text(f"{CORES}/%e.%p\n")
@@ -134,7 +134,7 @@ def crash(pid):
 
 
 def check_core(keys, world):
-    """A daemon that crashes leaves no core file, or none with a key; a process that is not so careful does."""
+    """A crash of the daemon leaves no core file, or one without a key; a process without protection leaves one with a key."""
     other = spawn("env", f"KEY={world.flows[0].key[2:]}", "sh", "-c", f"ulimit -c unlimited; cd {CORES}; kill -SEGV $$")
     other.wait(10)
     wait_until(lambda: list(CORES.iterdir()), 20, "a core file of a careless process")
@@ -155,7 +155,7 @@ def check_core(keys, world):
 
 @timeout(300)
 def case_keys():
-    """Keys are in the daemon's locked memory only: not elsewhere in it, not in its words, not in a core file"""
+    """Keys are in the daemon's locked memory only: not in other memory, not in its output, not in a core file"""
     keys = Keys()
     xfrm.gcm_key = keys.new
     world = World()
@@ -170,7 +170,7 @@ def case_keys():
         vaulted = check_memory(keys)
         check(vaulted >= len(in_nic), f"the search finds only {vaulted} keys where the images of {len(in_nic)} SAs lie")
 
-        # Everything out and in again, and a reload, between two searches.
+        # Between two searches all SAs leave the NIC and return, and there is a reload.
         service.reload(FAST + "rules:\n  - offload: never\n")
         wait_until(lambda: not xfrm.offloaded(), 40, "the NIC to be empty")
         check_memory(keys)

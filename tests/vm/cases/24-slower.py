@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A NIC that slows an SA down. netdevsim cannot, so the senders play its part: they halve the rate of an SA while it is in the NIC."""
+"""A NIC that slows an SA down. netdevsim cannot do this, so the senders simulate it: they halve the rate of an SA while it is in
+the NIC."""
 
 import time
 
@@ -14,7 +15,7 @@ SLOWED = "4894932d6fe04a12a27f5d84f25583a7"     # MESSAGE_ID_SLOWED
 
 
 class Throttle:
-    """Halves the rate of one SA for as long as it is in the NIC."""
+    """Halves the rate of one SA while it is in the NIC."""
 
     def __init__(self, world, victim):
         self.world, self.victim = world, victim
@@ -34,10 +35,10 @@ def blames(since):
 
 @timeout(240)
 def case_slower():
-    """An SA that a NIC slows down goes back to software, is watched there, and stays; the NIC is blamed for no other"""
+    """An SA that a NIC slows down goes back to software, is compared there, and stays; no other SA is reported as slowed down"""
     world = World(out=12, inbound=0)
     victim = world.out[3].spi
-    # Those that stay in software tell by how much a busy host slows down everything.
+    # The SAs that stay in software show by how much a busy host slows down everything.
     never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n" for flow in world.out[8:])
     throttle = Throttle(world, victim)
     throttle.follow()
@@ -48,7 +49,7 @@ def case_slower():
     def told():
         throttle.follow()
         return blames(since)
-    # If the host was so busy that there was no answer, the NIC is asked again after a minute.
+    # If the host was too busy for a result, the next doubt comes after a minute.
     blamed = wait_until(told, 150, "the NIC to be blamed", interval=0.3)
     check_equal([int(entry["ESPOFFLOAD_SPI"], 16) for entry in blamed], [victim], "SAs that the NIC is blamed for")
     print(blamed[0]["MESSAGE"])

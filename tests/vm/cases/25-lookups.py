@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Packets that are held up while they look for their SA, as they are when a host takes away a virtual CPU.
+"""Packets that are delayed while they look up their SA, as happens when a host preempts a virtual CPU.
 
-xfrm_state_find() walks the SAs without a lock. Probes on xfrm_state_look_at(), which it calls for each SA that it meets, cost
-so much time that a lookup is always under way, often over the moments in which its SA is deleted and put back. Where the policy
-names the SPI, more probes make an SPI free for long, and the larval SA of a packet that finds it free late.
+xfrm_state_find() walks the SAs without a lock. Probes on xfrm_state_look_at(), which it calls for each SA in the chain, take so
+much time that a lookup is always in progress, often while its SA is deleted and put back. Where the policy names the SPI, further
+probes extend the time in which the SPI is free, and delay the larval SA of a packet that finds it free.
 """
 
 import os
@@ -19,8 +19,8 @@ from lib.world import PORT, World
 
 LOOK = "xfrm_state_look_at"
 TURNS = 40
-NAMED_TURNS = 20        # of more work each
-# The socket is not connected: a connected one would remember what it found.
+NAMED_TURNS = 20        # each of them takes longer
+# The socket is not connected: a connected one would cache the SA that it found.
 SENDER = f"""
 import os, socket, sys
 os.sched_setaffinity(0, {{1}})
@@ -35,7 +35,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
 
 
 def configuration(flows, turn, interval="500ms"):
-    """Every second one into the NIC, the others not; the next turn wants it the other way round."""
+    """Every second SA belongs in the NIC, the others do not; in the next turn it is the opposite."""
     rules = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: {'always' if (number + turn) % 2 else 'never'}\n"
                     for number, flow in enumerate(flows))
     return fast(interval) + "rules:\n" + rules
@@ -57,7 +57,7 @@ def larvals():
 
 @timeout(300)
 def case_held_up_lookup():
-    """SAs are moved while packets are held up in their lookup: the IKE daemon is not asked for an SA"""
+    """SAs are moved while lookups of packets are delayed: no ACQUIRE is sent"""
     world = World(out=3, inbound=0)
     flows = [flow for flow in world.out if flow.family == "v4"]
     world.delete_states(set(world.out) - set(flows))
@@ -70,14 +70,14 @@ def case_held_up_lookup():
     before = probes.calls(LOOK)
     for turn in range(1, TURNS + 1):
         change(flows, turn)
-        # First: the larval SA of an ACQUIRE keeps the others from being settled.
+        # This check comes first: the larval SA of an ACQUIRE keeps continuity.check() from finding a state without moves.
         check_equal(acquires.count(), 0, f"ACQUIREs until turn {turn}")
         continuity.check()
-    print(f"{TURNS * len(flows)} moves, {probes.calls(LOOK) - before} looks at an SA, no ACQUIRE", flush=True)
+    print(f"{TURNS * len(flows)} moves, {probes.calls(LOOK) - before} calls of xfrm_state_look_at(), no ACQUIRE", flush=True)
     check(probes.calls(LOOK) - before > 1000, "there were no lookups")
     service.stop()
     world.delete_states(flows)
-    wait_until(lambda: acquires.count() > 0, 10, "an ACQUIRE after the SAs were deleted, or the listener is deaf")
+    wait_until(lambda: acquires.count() > 0, 10, "an ACQUIRE after the SAs were deleted (else the listener does not work)")
 
 
 def shown(flow):
@@ -87,28 +87,28 @@ def shown(flow):
 
 @timeout(900)
 def case_held_up_lookup_named():
-    """The same where policies name the SPI, as charon's do: an ACQUIRE a move at most, and no larval SA stays beside an SA"""
+    """The same where policies name the SPI, as charon's do: at most one ACQUIRE per move, and no larval SA stays beside an SA"""
     world = World(out=3, inbound=0)
     flows = [flow for flow in world.out if flow.family == "v4"]
     world.delete_states(set(world.out) - set(flows))
     ip_batch(["xfrm policy update " + flow.policy("out", spi_in_template=True) for flow in flows])
-    # charon's; they may not be what takes the larval SAs away.
+    # charon's value, so that the larval SAs do not expire before the daemon deletes them.
     pathlib.Path("/proc/sys/net/core/xfrm_acq_expires").write_text("165")
     acquires = Acquires()
     probes.hold_up(LOOK)
-    # Between DELSA and ALLOCSPI; and between a packet's look at the SPI and the insertion of its larval SA:
-    # so long that it would come after all that the daemon does, if that did not wait.
+    # Delays between DELSA and ALLOCSPI, and between a packet's lookup of the SPI and the insertion of its larval SA. The latter
+    # is so long that the insertion would come after the whole move if the daemon did not wait.
     probes.hold_up("xfrm_alloc_userspi")
     probes.hold_up("xfrm_send_acquire", 5 * probes.PROBES)
     spawn("python3", "-c", SENDER, *[flow.inner_dst for flow in flows])
-    # A reload makes moves at once. Seldom samples, since those find a larval SA that the moves left, too.
+    # A reload causes moves at once. The samples are rare, because a sample would also find a larval SA that the moves left.
     service.start(configuration(flows, 0, interval="3s"))
     wait_until(lambda: xfrm.offloaded("nsim0") == wanted(flows, 0), 30, "the first SA in the NIC")
     continuity = Continuity()
     left = 0
     for turn in range(1, NAMED_TURNS + 1):
         change(flows, turn, interval="3s")
-        # It answers when it is done with these moves.
+        # The daemon answers after these moves.
         service.ctl_json("status")
         check(all(shown(flow) for flow in flows), f"a larval SA hides an SA after turn {turn}")
         left += len(larvals())

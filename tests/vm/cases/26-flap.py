@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A NIC whose link flaps while the daemon fills it: it goes down in the middle of a burst of promotions, again and again."""
+"""A NIC whose link flaps while the daemon fills it: it goes down in the middle of a burst of promotions, several times."""
 
 import re
 import time
@@ -12,16 +12,16 @@ from lib.falls import ALL_IN, check_numbers, fall_while_busy, identities, wait_a
 from lib.sh import wait_until
 from lib.wire import Wire
 
-PAIRS = 16              # 32 SAs: one less than there are slots
+PAIRS = 16              # 32 SAs: one less than the number of slots
 RATE = 20               # packets per second of each
 FLAPS = 8
 RESTORED_SECONDS = 5
-# The NIC fills in a second or two, so that a slow guest sees it half full.
+# The NIC fills in one or two seconds, so that also a slow guest finds it half full.
 SLOWLY = ALL_IN.replace("moves-per-second: 100\nmoves-burst: 66", "moves-per-second: 16\nmoves-burst: 1")
 
 
 def flap(wire, turn, sas):
-    """The link goes down when some SAs are in the NIC and others are still to come. Returns how many were."""
+    """Sets the link down when some SAs are in the NIC and others are not yet. Returns how many were in it."""
     wanted = 1 + turn * 9 % (len(sas) - 2)
     wait_until(lambda: len(xfrm.offloaded("nsim0")) >= wanted, 20, f"{wanted} SAs in the NIC", interval=0)
     in_nic = len(xfrm.offloaded("nsim0"))
@@ -38,7 +38,7 @@ def flap(wire, turn, sas):
 
 
 def check_words(since):
-    """The journal tells of every fall, and of no SA that did not come back; status has nothing to complain of."""
+    """The journal reports every link down, and no SA that was not restored; status shows no problem."""
     entries = journal.entries(since)
     told = [re.search(r": (\d+) back in software after .*, (\d+) not", entry["MESSAGE"]) for entry in entries]
     told = [(int(found[1]), int(found[2])) for found in told if found]
@@ -53,7 +53,7 @@ def check_words(since):
 
 @timeout(300)
 def case_flap():
-    """The link goes down in the middle of bursts of promotions: no SA is lost, no number comes twice, none stays on its way"""
+    """The link goes down in the middle of bursts of promotions: no SA is lost, no number is used twice, no move stays unfinished"""
     wire = Wire(PAIRS, RATE, spi_in_templates=True)
     capture = Capture("vp2")
     wire.start_traffic()

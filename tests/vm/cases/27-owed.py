@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An SA that the kernel cannot put back, since its algorithm is not there any more, and a daemon that is restarted meanwhile.
+"""An SA that the kernel cannot put back because its algorithm was unloaded, and a daemon that is restarted in this state.
 
-seqiv, the template around AES-GCM, is unloaded in the moment in which the daemon has deleted the only SA that uses it. Until it is
-loaded again, the kernel refuses every attempt with the errno of a missing algorithm.
+seqiv, the template around AES-GCM, is unloaded right after the daemon deleted the only SA that uses it. Until it is loaded again,
+the kernel refuses every attempt with the errno of a missing algorithm.
 """
 
 import json
@@ -21,8 +21,8 @@ from lib.world import World
 SPI, PEER = 0x701, "10.9.3.1"
 IDLE = fast() + "rules:\n  - offload: never\n"
 INTO_NIC = fast() + "rules:\n  - offload: always\n"
-# How long the daemon's requests are held up, so that there is time between the deletion and the first attempt to put the SA back.
-# Newer kernels free the memory of a deleted SA, and with it the module, later.
+# How long the daemon's requests are delayed, so that there is time between the deletion and the first attempt to put the SA back.
+# Newer kernels release the memory of a deleted SA, and so the module, later.
 HELD_UP = "4000ms" if int(platform.release().split(".")[0]) >= 7 else "1500ms"
 NO_SEQIV = pathlib.Path("/run/modprobe.d/no-seqiv.conf")
 BACK_SECONDS = 10
@@ -35,7 +35,7 @@ def current():
 
 
 def hold_up_requests():
-    """Returns the strace that does it."""
+    """Delays the daemon's requests; returns the strace process that does this."""
     pid = service.pid()
     strace = spawn("strace", "-p", pid, "-o", "/run/owed-trace.txt", "-e", "trace=sendto", "-e", f"inject=sendto:delay_enter={HELD_UP}",
                    output="/run/owed-strace.txt")
@@ -44,7 +44,7 @@ def hold_up_requests():
 
 
 def unload_seqiv():
-    """From now on no AES-GCM SA can be made. The deleted SA holds the module until its memory is freed."""
+    """From now on no AES-GCM SA can be added. The deleted SA holds a reference to the module until its memory is freed."""
     NO_SEQIV.parent.mkdir(exist_ok=True)
     NO_SEQIV.write_text("install seqiv /bin/false\n")
     wait_until(lambda: attempt("rmmod", "seqiv").returncode == 0, 30, "seqiv to be unloaded", interval=0.02)
@@ -56,7 +56,8 @@ def load_seqiv():
 
 
 def is_owed():
-    """Whether the daemon says so. While its requests are held up it does not answer; when it is degraded, the exit status says so."""
+    """Whether the daemon reports that it owes the SA. While its requests are delayed it does not answer; when it is degraded, the
+    exit status is not 0."""
     status = attempt("espoffloadctl", "--json", "status")
     return status.stdout.startswith("{") and "owed" in [condition["name"] for condition in json.loads(status.stdout)["conditions"]]
 
@@ -66,7 +67,7 @@ def owe():
     service.CONFIGURATION.write_text(INTO_NIC)
     strace = hold_up_requests()
     os.kill(service.pid(), signal.SIGHUP)
-    wait_until(lambda: not current(), 90, "the SA to be on its way", interval=0.01)
+    wait_until(lambda: not current(), 90, "the SA to be deleted", interval=0.01)
     unload_seqiv()
     strace.terminate()
     strace.wait(10)
@@ -75,7 +76,7 @@ def owe():
 
 
 def check_back(before):
-    """The SA as it was, no sequence number behind, and it carries packets."""
+    """The SA is as before, its sequence number is not lower, and it carries packets."""
     try:
         now = wait_until(current, BACK_SECONDS, "the SA to be back")
     except Failure:
@@ -95,7 +96,8 @@ def check_still_owed():
 
 
 def upgrade():
-    """By an impatient administrator: a restart would wait up to a minute. Returns a journal cursor from before."""
+    """An upgrade by an administrator who does not wait: a restart would wait up to a minute. Returns a journal cursor from
+    before."""
     since, pid = journal.cursor(), service.pid()
     run("systemctl", "--no-block", "restart", service.UNIT)
     time.sleep(2)
@@ -106,7 +108,7 @@ def upgrade():
 
 
 def restart():
-    """The image is handed on, and the new daemon owes the SA."""
+    """The image is passed on, and the new daemon owes the SA."""
     since = upgrade()
     time.sleep(1)
     check_still_owed()
@@ -115,7 +117,7 @@ def restart():
 
 
 def stop():
-    """It waits for the SA, which comes back, and ends then."""
+    """The daemon waits until the SA is back, and ends then."""
     run("systemctl", "--no-block", "stop", service.UNIT)
     time.sleep(2)
     check_still_owed()
@@ -128,7 +130,7 @@ def stop():
 
 @timeout(180)
 def case_owed():
-    """Stopped or restarted while it owes the kernel an SA, the daemon loses nothing: it comes back as soon as the kernel can make it"""
+    """The daemon is stopped or restarted while an SA is owed: the SA comes back as soon as the kernel can add it"""
     World(out=0, inbound=0)
     ip(f"neighbour replace {PEER} lladdr 02:00:00:00:00:01 nud permanent dev nsim0")
     xfrm.add_state("10.9.0.1", PEER, SPI, SPI, xfrm.gcm_key())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""strongSwan (charon, swanctl) negotiates, rekeys and watches its peers, and must not notice that its SAs are moved."""
+"""strongSwan (charon, swanctl) negotiates, rekeys and checks its peers; moves of its SAs must not affect it."""
 
 import collections
 import re
@@ -78,11 +78,11 @@ class StrongSwan(IkeWorld):
               r"no acceptable|integrity check failed|duplicate|giving up|retransmit [2-9]|"
               r"unable to handle|inbound and outbound IPsec SA|SAD entry.*fail|DPD check timed out")
 
-    # Of moves, in which a packet falls between DELSA and ALLOCSPI (docs/safety.md): charon's templates name the SPI. One in 119 was seen
-    # on an emulated 6.12.118.
+    # The share of moves in which a packet falls between DELSA and ALLOCSPI (docs/safety.md): charon's templates name the SPI. On
+    # an emulated 6.12.118 it was one in 119.
     acquires_share = 1 / 20
 
-    # Who initiates. The peer as initiator is a roadwarrior, whose address the gateway does not know before.
+    # The initiator. If it is the peer, the peer is a road warrior: the gateway does not know its address before.
     initiator = "gw"
 
     def _addresses(self, side, tunnel):
@@ -98,7 +98,7 @@ class StrongSwan(IkeWorld):
         text = "".join(CONNECTION.format(
             tunnel=tunnel, own=side, other="peer" if gateway else "gw",
             addresses=self._addresses(side, tunnel), inner_here=inner(side, tunnel), inner_there=inner("peer" if gateway else "gw", tunnel),
-            # The gateway rekeys, so that the two do not do so at the same time.
+            # Only the gateway rekeys, so that both do not rekey at the same time.
             rekey=15 if short else 3600, life=60 if short else 4000, ike_rekey=40 if short else 14400) for tunnel in tunnels())
         (directory / "swanctl.conf").write_text(text)
 
@@ -135,18 +135,19 @@ def case_strongswan():
 
 
 class FallingStrongSwan(StrongSwan):
-    # The kernel asks for an SA in the gap, and charon says that it has no trap policy to answer by.
+    # The kernel sends an ACQUIRE in the gap, and charon logs that it has no trap policy for it.
     errors = StrongSwan.errors + "|closing expired|hard expire|closing CHILD_SA"
 
 
 @timeout(240)
 def case_strongswan_link_down():
-    """The NIC falls again and again under strongSwan's tunnels: every SA is back, no CHILD_SA is closed, no number comes twice"""
+    """The NIC of strongSwan's tunnels goes down several times: every SA is restored, no CHILD_SA is closed, no number is used
+    twice"""
     FallingStrongSwan(rate=falls.RATE, rekeying=False).go(lambda world: falls.go(world, 6))
 
 
 class RoamingStrongSwan(StrongSwan):
-    # Between two addresses requests are sent again, and the kernel may ask for an SA.
+    # During a change of address requests are retransmitted, and the kernel may send an ACQUIRE.
     errors = StrongSwan.errors.replace("retransmit [2-9]|", "") + "|closing expired|hard expire"
 
 

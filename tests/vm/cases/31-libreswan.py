@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libreswan (pluto) negotiates, rekeys and watches its peers, and must not notice that its SAs are moved."""
+"""libreswan (pluto) negotiates, rekeys and checks its peers; moves of its SAs must not affect it."""
 
 import collections
 import re
@@ -54,7 +54,7 @@ class Libreswan(IkeWorld):
             tunnel=tunnel, own=side, other=other,
             here=HERE if gateway else outer(tunnel), there=outer(tunnel) if gateway else HERE,
             inner_here=inner(side, tunnel), inner_there=inner(other, tunnel),
-            # The gateway rekeys, so that the two do not do so at the same time.
+            # Only the gateway rekeys, so that both do not rekey at the same time.
             life=45 if short else 3600, margin=28 if short else 600) for tunnel in tunnels())
         (directory / "ipsec.conf").write_text(text)
         (directory / "ipsec.secrets").write_text("".join(
@@ -91,12 +91,13 @@ def case_libreswan():
 
 
 class FallingLibreswan(Libreswan):
-    # The kernel asks for an SA in the gap, and pluto makes one more for the tunnel.
+    # The kernel sends an ACQUIRE in the gap, and pluto negotiates one additional SA for the tunnel.
     errors = Libreswan.errors.replace("initiate on.demand|", "")
 
 
 @timeout(240)
 def case_libreswan_link_down():
-    """The NIC falls again and again under libreswan's tunnels: every SA is back, no CHILD_SA is closed, no number comes twice"""
-    # Each fall may bring 8 SAs more, and all must fit into the NIC.
+    """The NIC of libreswan's tunnels goes down several times: every SA is restored, no CHILD_SA is closed, no number is used
+    twice"""
+    # Each link down may cause 8 additional SAs, and all must fit into the NIC.
     FallingLibreswan(rate=falls.RATE, rekeying=False).go(lambda world: falls.go(world, 3, answers=True))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What libreswan 4.10 does where nic-offload is not set: it offloads by itself, and espoffloadd says so."""
+"""Without nic-offload, libreswan 4.10 offloads by itself, and espoffloadd writes a warning."""
 
 import importlib.util
 import pathlib
@@ -12,7 +12,7 @@ from lib.sh import ip, ip_batch, wait_until
 
 ROOT = "libreswan"
 OPTION = "    nic-offload=no\n"
-# The NIC is not one that the operator trusts with keys.
+# The operator does not trust this NIC with keys.
 UNTRUSTED = ENFORCE.replace("trusted: true", "trusted: false")
 WARNING = "another program offloaded"
 
@@ -26,7 +26,7 @@ def _libreswan():
 
 
 class OnTheNic(_libreswan()):
-    """The gateway's address is one of the NIC, where pluto looks for the offload. The packets take the veth all the same."""
+    """The gateway's address is on the NIC, because pluto looks for the offload there. The packets still use the veth."""
 
     def __init__(self, unset):
         super().__init__()
@@ -52,7 +52,7 @@ class OnTheNic(_libreswan()):
 
 @timeout(180)
 def case_libreswan_auto():
-    """Without nic-offload=no pluto gives keys to a NIC that is not trusted: a warning names the NIC and the option, once"""
+    """Without nic-offload=no pluto gives keys to a NIC that is not trusted: one warning names the NIC and the option"""
     world = OnTheNic(unset=True)
     since = service.start(UNTRUSTED)
     world.negotiate()
@@ -70,7 +70,7 @@ def case_libreswan_auto():
 
 @timeout(180)
 def case_libreswan_no():
-    """With nic-offload=no pluto leaves the same NIC alone, and there is no warning"""
+    """With nic-offload=no pluto does not use the same NIC, and there is no warning"""
     world = OnTheNic(unset=False)
     since = service.start(UNTRUSTED)
     world.negotiate()

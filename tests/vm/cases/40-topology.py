@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NICs in a VRF, below a VLAN, and below an xfrm interface: by which device does an SA leave?"""
+"""NICs in a VRF, below a VLAN, and below an xfrm interface: the device by which an SA's packets leave."""
 
 from lib import service, xfrm
 from lib.case import check, check_equal, timeout
@@ -9,8 +9,8 @@ from lib.sh import ip, ip_batch, spawn, wait_until
 from lib.world import PORT
 
 ALWAYS = fast() + "rules:\n  - match: {dst: 10.0.0.0/8}\n    offload: always\n  - match: {dst: 'fd00::/8'}\n    offload: always\n"
-# In a VRF a program must say so, or its packets take the main table. A sender that is refused a packet goes on: what counts is what the
-# NIC gets.
+# A program must bind to the VRF, or its packets use the main table. The sender continues after an error: only the packets in the
+# NIC count.
 SENDER = f"""
 import contextlib, socket, sys, time
 device, *addresses = sys.argv[1:]
@@ -38,7 +38,7 @@ def packets(spi):
 
 
 def check_used(nic, spis):
-    """The kernel gives the packets of these SAs to the NIC, those of each."""
+    """The kernel gives the packets of each of these SAs to the NIC."""
     tx, counts = nic.table().tx, {spi: packets(spi) for spi in spis}
     wait_until(lambda: all(packets(spi) > count + 10 for spi, count in counts.items()), 20, "packets of the SAs")
     wait_until(lambda: nic.table().tx >= tx + 10 * len(counts), 20, "their packets through the NIC")
@@ -46,14 +46,14 @@ def check_used(nic, spis):
 
 @timeout(120)
 def case_vrf():
-    """SAs whose local address is in a VRF go to the NIC that the VRF's table names, not to that of the main table"""
+    """SAs whose local address is in a VRF are moved into the NIC of the VRF's table, not into that of the main table"""
     nic, other = Netdevsim(0), Netdevsim(1)
     ip_batch([
         "link add vrf-red type vrf table 100",
         "link set vrf-red up",
         f"link set {nic.name} master vrf-red",
     ])
-    # The VRF sets a device that comes to it down and up again (cycle_netdev()).
+    # The VRF sets a device that is added to it down and up again (cycle_netdev()).
     nic.raise_carrier()
     ip_batch([
         f"address add 10.9.0.1/24 dev {nic.name}",
@@ -64,7 +64,7 @@ def case_vrf():
         "route add fd09:1::/64 via fd09::2 vrf vrf-red",
         f"neighbour add 10.9.0.2 lladdr 02:00:00:00:00:01 nud permanent dev {nic.name}",
         f"neighbour add fd09::2 lladdr 02:00:00:00:00:01 nud permanent dev {nic.name}",
-        # The main table has another way to the same peers.
+        # The main table has another route to the same peers.
         f"address add 10.7.0.1/24 dev {other.name}",
         f"address add fd07::1/64 dev {other.name} nodad",
         "route add default via 10.7.0.2",
@@ -80,7 +80,7 @@ def case_vrf():
     wait_until(lambda: xfrm.offloaded(nic.name) == set(peers), 20, "the SAs in the NIC of the VRF")
     check_equal(xfrm.offloaded(other.name), set(), "SAs in the NIC of the main table")
     check_used(nic, {0x101, 0x102})
-    # The same address outside of the VRF too: nobody can tell which of the two it is.
+    # The same address is also outside of the VRF: it is unclear which of the two the SA uses.
     ip(f"address add 10.8.0.1/32 dev {other.name}")
     wait_until(lambda: xfrm.offloaded(nic.name) == {0x101, 0x102}, 20, "the SA out of the NIC whose address is in two places")
     check_equal(listed()[0x103]["reason"], "vrf-unclear", "reason")
@@ -88,7 +88,8 @@ def case_vrf():
 
 @timeout(120)
 def case_vlan():
-    """An SA that leaves by a VLAN is not offloaded, and explain names the NIC below; a rule that names the NIC wastes a slot"""
+    """An SA whose packets leave by a VLAN is not offloaded, and explain names the NIC below; a rule that names the NIC wastes a
+    slot"""
     nic = Netdevsim(0)
     ip_batch([
         f"link add link {nic.name} name {nic.name}.5 type vlan id 5",
@@ -115,7 +116,7 @@ def case_vlan():
 
 @timeout(120)
 def case_xfrm_interface():
-    """An SA of an xfrm interface goes to the NIC that its own packets leave by"""
+    """An SA of an xfrm interface is moved into the NIC by which its own packets leave"""
     nic = Netdevsim(0)
     ip_batch([
         f"address add 10.9.0.1/24 dev {nic.name}",

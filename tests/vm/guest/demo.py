@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's side of tools/demo: the world of the main tests, the daemon as its service, and top on the terminal.
 
-Every SHIFT seconds other SAs become the busy ones. Meanwhile the kernel's own counters are read, so that the summary at the end
-rests on what the kernel did and not on what the daemon says.
+Every SHIFT seconds other SAs become the busy ones. The kernel's own counters are read, so that the summary at the end is based on
+the kernel and not on the daemon.
 """
 
 import argparse
@@ -27,18 +27,18 @@ LOG = "/vm/demo.txt"
 SHIFT = 12
 SAMPLE = 2
 FRAME = 3       # seconds between two plain frames
-ROWS = 40       # SAs in a plain frame: some more than are in the NIC
-# Whoever leaves earlier than this cannot expect that something has moved.
+ROWS = 40       # SAs in a plain frame: more than the NIC has
+# Before this time there may have been no move.
 ENOUGH = 15
 
 
 def tell(text):
-    """To the terminal; stdout is the log's, since the library tells there what it runs."""
+    """Writes to the terminal. stdout goes to the log, because the library writes its commands there."""
     print(text, file=sys.stderr, flush=True)
 
 
 class Shares(threading.Thread):
-    """Shifts the hot set, and adds up whose bytes went through the NIC. Busiest: what the best choice at every moment could do."""
+    """Shifts the hot set, and adds up the bytes of the SAs in the NIC. `busiest` is the sum with the best choice at every moment."""
 
     def __init__(self, world):
         super().__init__(daemon=True)
@@ -76,7 +76,7 @@ class Shares(threading.Thread):
 
 
 def show_top(seconds):
-    """top until its time is over or somebody quits it. Returns how long it ran."""
+    """Runs top until its time is over or the user quits it. Returns how long it ran."""
     if os.environ.get("TERM", "dumb") == "dumb":
         command = ["espoffloadctl", "top", "-b", "-d", str(FRAME), "-n", str(max(seconds // FRAME, 1)), "--rows", str(ROWS)]
         seconds += 30

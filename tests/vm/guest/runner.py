@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the cases in the guest, one after the other, each in a process of its own, and says each verdict as it falls.
+"""Runs the cases in the guest, one after the other, each in its own process, and prints each result at once.
 
-Lines on stdout that begin with @ are for tests/vm/run on the host: "@begin NAME SECONDS" sets its watchdog, "@end" says that all
-cases had their turn. All else that a case prints goes to /vm/cases/NAME.txt.
+Lines on stdout that begin with @ are for tests/vm/run on the host: "@begin NAME SECONDS" sets its watchdog, "@end" means that all
+cases were run. All other output of a case goes to /vm/cases/NAME.txt.
 """
 
 import ctypes
@@ -62,7 +62,7 @@ def in_child(function, output, limit):
         sys.stderr.flush()
         os._exit(status)
     os.close(writer)
-    # Processes that the case starts do not inherit the pipe (PEP 446), so its end is the case's end.
+    # Processes that the case starts do not inherit the pipe (PEP 446), so the pipe closes when the case ends.
     reason = None
     if select.select([reader], [], [], limit)[0]:
         reason = os.read(reader, 4096).decode(errors="replace")
@@ -105,7 +105,7 @@ def journal_text(since):
 
 
 def quietly(function):
-    """The library tells what it runs on stdout, which is the host's here."""
+    """Hides the commands that the library prints: stdout belongs to the host here."""
     saved = sys.stdout
     sys.stdout = open(os.devnull, "w")
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the kernel asks of an IKE daemon."""
+"""The kernel's requests (ACQUIRE) to an IKE daemon."""
 
 import pathlib
 import time
@@ -8,7 +8,7 @@ from lib.sh import spawn
 
 
 class Acquires:
-    """A listener, whose presence makes the kernel ask for SAs; and what it heard."""
+    """A listener, without which the kernel sends no ACQUIRE, and the messages that it received."""
 
     def __init__(self):
         self.path = pathlib.Path("/run/acquires")

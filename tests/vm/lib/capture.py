@@ -16,7 +16,7 @@ ESP = 50
 
 
 class Capture:
-    """Record the frames of an interface in a process of its own, until stop()."""
+    """Record the frames of an interface in a separate process, until stop()."""
 
     def __init__(self, interface, path="/run/capture"):
         self.path = pathlib.Path(path)
@@ -33,7 +33,8 @@ class Capture:
         os.close(reader)
 
     def stop(self):
-        """End it; returns (frames, how many were dropped). A frame is (IP protocol or Ethernet type, SPI or 0, sequence number)."""
+        """End the recording; returns (frames, number of dropped frames). A frame is (IP protocol or Ethernet type, SPI or 0,
+        sequence number)."""
         os.kill(self.pid, signal.SIGTERM)
         os.waitpid(self.pid, 0)
         data = self.path.read_bytes()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a case says about itself and its findings."""
+"""How a case reports failures, and its time limit."""
 
 
 class Failure(Exception):
-    """The case's verdict is FAIL with this text."""
+    """The result of the case is FAIL with this text."""
 
 
 def check(condition, message):
-    """Fail with a message unless the condition holds. Say in the message what was seen."""
+    """Fail with a message unless the condition is true. The message should contain the observed value."""
     if not condition:
         raise Failure(message)
 
@@ -18,7 +18,7 @@ def check_equal(seen, expected, what):
 
 
 def timeout(seconds):
-    """Decorator: the time limit of a case (default 120 s). Everything is slow under emulation: be generous."""
+    """Decorator: the time limit of a case (default 120 s). Emulation is slow, so use a large limit."""
     def mark(function):
         function.timeout = seconds
         return function

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Between two cases: nothing of the first may be left for the second."""
+"""Between two cases: the first must leave nothing for the second."""
 
 import os
 import pathlib
@@ -15,14 +15,14 @@ _pristine = {}
 
 
 def remember():
-    """Called once, before the first case: what the machine looked like."""
+    """Called once before the first case: records the state of the machine."""
     if service.CONFIGURATION.exists():
         _pristine["configuration"] = service.CONFIGURATION.read_bytes()
     _pristine["acquires expire"] = ACQUIRES_EXPIRE.read_text()
 
 
 def descendants():
-    """Processes that the case left. They are the runner's children, since it is their subreaper."""
+    """Processes that the case left. They are the runner's children, because it is their subreaper."""
     mine = {}
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -56,7 +56,7 @@ def kill_descendants():
 def everything():
     """Stop the service, end processes, and remove SAs, policies, devices and namespaces."""
     kill_descendants()
-    # Left there, the next case would take them for what its own sinks count, until those write for the first time.
+    # Otherwise the next case would read these counts as those of its own sinks, until its sinks write for the first time.
     for path in pathlib.Path("/run").glob("*-sink*.json"):
         path.unlink()
     probes.release()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What cases expect of the daemon at work in a World: who is in the NIC, and that no SA is worse off."""
+"""Checks of the daemon in a World: which SAs are in the NIC, and that no SA is harmed."""
 
 import contextlib
 
@@ -16,19 +16,19 @@ nics:
     allow: true
     trusted: true
 """
-# The policy's margin: an SA that is hotter than one in the NIC by less than this waits until the exchange is sure to pay.
+# The policy's margin: an SA that is hotter than one in the NIC by less than this waits longer.
 MARGIN = 0.3
-# What the SAs in the NIC must carry at least, as a share of what the hottest that fit would.
+# The least rate of the SAs in the NIC, as a share of the rate of the hottest SAs that fit.
 SHARE = 0.98
 
 
 def fast(interval="500ms", moves_per_second=100):
-    """ENFORCE for a case that does not want to wait."""
+    """ENFORCE with a short interval and many moves per second."""
     return ENFORCE.replace("interval: 1s", f"interval: {interval}\nmoves-per-second: {moves_per_second}")
 
 
 def hottest(planned, capacity=nsim.CAPACITY):
-    """The SPIs that must be in the NIC, by the planned rates of all, and what the hottest that fit carry."""
+    """The SPIs that must be in the NIC, from the planned rates of all, and the total rate of the hottest that fit."""
     rates = sorted(planned.values(), reverse=True)
     boundary = (rates[capacity - 1] + rates[capacity]) / 2
     return {spi for spi, rate in planned.items() if rate > boundary * (1 + MARGIN)}, sum(rates[:capacity])
@@ -40,7 +40,7 @@ def listed():
 
 
 def agree(world):
-    """The driver's table, the kernel's SAs and the daemon's list must tell the same; returns the SPIs in the NIC."""
+    """The driver's table, the kernel's SAs and the daemon's list must agree; returns the SPIs in the NIC."""
     def same():
         kernel = xfrm.offloaded("nsim0")
         told = {spi for spi, sa in listed().items() if sa["placement"] == "nic"}
@@ -71,9 +71,9 @@ def wait_for_hot(world, planned, seconds):
 
 
 def settled(expected=frozenset()):
-    """All SAs by SPI, at a moment in which none is on its way and none of those expected is missing; else None.
+    """All SAs by SPI, if no SA is being moved and no expected SA is missing; else None.
 
-    A dump may miss an SA that is moved meanwhile: it is put in again where the dump has already been.
+    A dump may miss an SA that is moved during the dump: it is inserted at a position that the dump has already passed.
     """
     found = xfrm.by_spi()
     return None if any(sa.larval for sa in found.values()) or expected - set(found) else found
@@ -89,7 +89,7 @@ def wait_settled(expected):
 
 
 class Continuity:
-    """Sequence numbers, counters and times of every SA, which may only go forward, and all that may not change."""
+    """Sequence numbers, counters and times of every SA, which must not decrease, and all properties that must not change."""
 
     def __init__(self):
         self.before = wait_settled(frozenset())

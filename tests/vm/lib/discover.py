@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Finds the cases without importing them, so that the host can list what only the guest can run.
+"""Finds the cases without importing them, because only the guest can import them and the host lists them.
 
-A case is a function case_SOMETHING in tests/vm/cases/*.py; its name is SOMETHING with dashes, its docstring's first line says what
-it shows. ROOT = "name" at the top of the file asks for one of the roots in tests/vm/roots.
+A case is a function case_SOMETHING in tests/vm/cases/*.py; its name is SOMETHING with dashes, and the first line of its docstring
+is its summary. ROOT = "name" at the top of the file selects one of the roots in tests/vm/roots.
 """
 
 import ast

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A NIC that goes down again and again under an IKE daemon's tunnels, whose packets go on: they take the veth, not the NIC.
+"""The NIC of an IKE daemon's tunnels goes down several times while packets continue: they use the veth, not the NIC.
 
-Packets therefore meet the gap that the kernel leaves, and it asks the IKE daemon for SAs (ACQUIRE) before the daemon can do anything.
-What must not come of it: an SA that stays away, a CHILD_SA that is closed or negotiated anew, a sequence number twice.
+So packets find no SA after the kernel deleted it, and the kernel sends an ACQUIRE before the daemon can restore the SA. This must
+not cause an SA that stays lost, a CHILD_SA that is closed or negotiated again, or a sequence number that is used twice.
 """
 
 import collections
@@ -20,24 +20,24 @@ from lib.sh import wait_until
 
 # Packets per second of each tunnel and direction: enough that some fall into gaps of milliseconds.
 RATE = 100
-# The promise is 100 ms; a busy host does something else for a while.
+# The promise is 100 ms; the limit is larger because the host may be busy.
 RESTORED_SECONDS = 5
-# How long the larval SA of an ACQUIRE lives. When it expires, charon closes the CHILD_SA whose SPI it bears; charon's default of
-# 165 s would hide that from the case.
+# How long the larval SA of an ACQUIRE lives. When it expires, charon closes the CHILD_SA with its SPI; with charon's default of
+# 165 s the case would end before that.
 ACQUIRE_SECONDS = 8
-# How long the daemon gets no CPU after a fall: long enough for packets of every tunnel.
+# How long the daemon gets no CPU after the link goes down: long enough for packets of every tunnel.
 BUSY_SECONDS = 0.1
-RESERVED = 255          # SPIs up to here belong to no SA that IKE makes
+RESERVED = 255          # SPIs up to this belong to no SA of an IKE daemon
 ALL_IN = fast() + "rules:\n  - nic: nsim0\n    offload: always\n"
 
 
 def identities():
-    """{SPI: what must not change} of all SAs that have keys."""
+    """{SPI: properties that must not change} of all SAs that have keys."""
     return {sa.spi: (sa.src, sa.dst, sa.reqid, sa.mode, sa.add_time) for sa in xfrm.sas() if not sa.larval}
 
 
 def wait_all_in(count):
-    """Wait until the NIC has all SAs, and at least so many; returns their identities."""
+    """Wait until the NIC has all SAs, at least `count`; returns their identities."""
     def all_in():
         sas = xfrm.sas()
         return len(sas) >= count and all(sa.device == "nsim0" for sa in sas if sa.spi > RESERVED) and identities()
@@ -74,9 +74,9 @@ class Falls:
         print(f"fall {turn}: seen back {(time.monotonic() - begin) * 1e3:.0f} ms after the command's end", flush=True)
 
     def fall(self, turn):
-        """Every second time the NIC is up again at once. Otherwise packets are sure to meet the gap."""
+        """Every second time the NIC is up again at once. In the other turns packets certainly find no SA."""
         nic, sas = self.world.nic, wait_all_in(2 * TUNNELS)
-        # The last sample is not always as old as this time.
+        # So that the age of the last sample differs in each turn.
         time.sleep(0.13 * turn)
         if turn % 2:
             nic.set_up(False)
@@ -92,7 +92,7 @@ class Falls:
 
 
 def check_numbers(capture, sas):
-    """No sequence number was on the wire twice. sas: SPIs that were there."""
+    """No sequence number was on the wire twice. sas: SPIs that must have been on the wire."""
     frames, dropped = capture.stop()
     check_equal(dropped, 0, "frames that the observer missed")
     seen = collections.Counter((spi, sequence) for kind, spi, sequence in frames if kind == ESP)
@@ -108,8 +108,8 @@ def shorten_acquires():
 
 
 def go(world, times, answers=False):
-    """The whole case. world: an IkeWorld, not started, that does not rekey. answers: the IKE daemon answers an ACQUIRE for a tunnel
-    that it has by one more CHILD_SA for it."""
+    """The whole case. world: an IkeWorld, not started, that does not rekey. answers: the IKE daemon answers an ACQUIRE for an
+    existing tunnel with an additional CHILD_SA."""
     world.start_ike()
     shorten_acquires()
     world.start_traffic()
@@ -129,7 +129,7 @@ def go(world, times, answers=False):
         check_equal(identities(), first, "SAs at the end")
     check_numbers(capture, first)
     for netns in (None, "peer"):
-        # Packets that another CPU still has when the number jumps come too late, which counts as an error of the sequence.
+        # Packets that another CPU still has when the number is increased arrive too late and count as sequence errors.
         check_equal(xfrm.mib(netns)["XfrmInStateProtoError"], 0, f"broken packets at {netns or 'the gateway'}")
     world.check_logs()
     foreign = [hex(spi) for spi, sa in listed().items() if sa["state"] == "foreign"]

@@ -31,7 +31,7 @@ BY_RATE = CONFIGURATION + "  - nic: nsim0\n"
 
 
 def one_direction(direction):
-    """Only the SAs of a direction belong into the NIC."""
+    """Only the SAs of this direction belong in the NIC."""
     other = "in" if direction == "out" else "out"
     return CONFIGURATION + (f"  - match: {{direction: {direction}}}\n    nic: nsim0\n    offload: always\n"
                             f"  - match: {{direction: {other}}}\n    nic: nsim0\n    offload: never\n")
@@ -60,11 +60,11 @@ def sas_of_tunnels():
 
 
 class IkeWorld:
-    """A subclass starts its IKE daemons in start_ike() and knows their words."""
+    """A subclass starts its IKE daemons in start_ike() and knows their log messages."""
 
     # Lines of the IKE daemons' logs that must not appear, as a regular expression.
     errors = None
-    # Within so many seconds each tunnel must have been seen between two of its rekeyings.
+    # Within this many seconds each tunnel must have been seen between two of its rekeyings.
     linger = 60
 
     def __init__(self, rate=RATE, rekeying=True):
@@ -79,7 +79,7 @@ class IkeWorld:
             other = "peer" if side == "gw" else "gw"
             ip_batch([f"link set {name} addrgenmode none", f"link set {name} up", "link set lo up"]
                      + [f"address add {address}/24 dev {name}" for address in mine]
-                     # Not on the veth: charon would take them for ways to the gateway.
+                     # Not on the veth: charon would use them as addresses of the gateway.
                      + [f"address add {inner(side, tunnel)}/32 dev lo" for tunnel in tunnels()]
                      + [f"route add {inner(other, tunnel)}/32 via {outer(tunnel) if side == 'gw' else HERE} dev {name} "
                         f"src {inner(side, tunnel)}" for tunnel in tunnels()], netns=netns)
@@ -88,17 +88,17 @@ class IkeWorld:
         self.arrivals = {}          # SPI: first seen in the NIC
         self.directories = {side: pathlib.Path(f"/run/ike-{side}") for side in SIDES}
         for path in self.directories.values():
-            # What another case left: certutil would ask for the password of its database.
+            # Files of an earlier case: certutil would ask for the password of their database.
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir()
 
-    # --- what a subclass does ---
+    # --- to be implemented by a subclass ---
 
     def start_ike(self):
         raise NotImplementedError
 
     def children(self):
-        """How many CHILD_SAs are in use for each tunnel, by its number, as the gateway's IKE daemon has it."""
+        """The number of CHILD_SAs in use for each tunnel, by tunnel number, according to the gateway's IKE daemon."""
         raise NotImplementedError
 
     def log(self, side):
@@ -130,7 +130,7 @@ class IkeWorld:
         return {direction: sum(count["missing"] for count in self._counted(direction).values()) for direction in ("out", "in")}
 
     def check_traffic(self):
-        """Every tunnel carries packets in both directions, now."""
+        """Every tunnel now carries packets in both directions."""
         wait_until(lambda: len(self.arrived()) == 2 * TUNNELS, 20, f"packets of {2 * TUNNELS} flows")
         before = self.arrived()
 
@@ -142,7 +142,7 @@ class IkeWorld:
     # --- the daemon at work ---
 
     def watch(self, seconds, until=lambda: False):
-        """Look at the SAs for some time, and note when each was born and when it came into the NIC."""
+        """Observe the SAs for some time, and record when each appeared and when it was moved into the NIC."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not until():
             now = time.monotonic()
@@ -154,16 +154,16 @@ class IkeWorld:
             time.sleep(0.3)
 
     def move_often(self, turns, seconds):
-        """The daemon moves all SAs in turn, the outbound ones in and the inbound ones out and the other way round."""
+        """The daemon moves all SAs, alternately outbound in and inbound out, and the opposite."""
         for turn in range(turns):
             service.CONFIGURATION.write_text(one_direction(("out", "in")[turn % 2]))
             os.kill(service.pid(), signal.SIGHUP)
             self.watch(seconds)
 
     def check_one_child_each(self):
-        """Every tunnel has one CHILD_SA, and the kernel two SAs for it and none besides.
+        """Every tunnel has one CHILD_SA, and the kernel exactly two SAs for it.
 
-        Each tunnel for itself: a moment in which none of them is being rekeyed may never come on a busy host.
+        Each tunnel is checked separately: on a busy host there may never be a time in which none is being rekeyed.
         """
         waiting = set(tunnels())
 
@@ -179,7 +179,7 @@ class IkeWorld:
             raise Failure(f"{failure}: tunnels {sorted(waiting)} have {self.children()} and {sas_of_tunnels()}") from None
 
     def check_acquires(self, moves):
-        """The kernel asked the IKE daemon for SAs no more often than so many moves explain."""
+        """The kernel sent no more ACQUIREs than this number of moves explains."""
 
     def check_logs(self):
         for side in SIDES:
@@ -187,18 +187,18 @@ class IkeWorld:
             check(not wrong, f"{len(wrong)} errors in the log of {side}: {'; '.join(wrong[:3])}")
 
     def check_taken_over(self, since):
-        """SAs that were born after that moment came into the NIC, as long as they lived long enough."""
+        """SAs that appeared after `since` were moved into the NIC, if they lived long enough."""
         end = time.monotonic()
         young = [spi for spi, born in self.births.items() if since < born < end - 10]
         waited = {spi: self.arrivals[spi] - self.births[spi] for spi in young if spi in self.arrivals}
-        print(f"{len(young)} SAs born by rekeying, {len(waited)} of them taken into the NIC, after "
+        print(f"{len(young)} new SAs by rekeying, {len(waited)} of them moved into the NIC, after "
               f"{', '.join(f'{seconds:.1f}' for seconds in sorted(waited.values()))} s", flush=True)
-        check(len(young) >= TUNNELS, f"only {len(young)} SAs were born by rekeying")
+        check(len(young) >= TUNNELS, f"only {len(young)} new SAs by rekeying")
         late = [hex(spi) for spi in young if spi not in waited]
-        check(not late, f"never taken into the NIC: {late}; {[listed().get(int(spi, 16), {}).get('text') for spi in late]}")
+        check(not late, f"never moved into the NIC: {late}; {[listed().get(int(spi, 16), {}).get('text') for spi in late]}")
 
     def go(self, what=None):
-        """The whole case: what(self), or moves while the tunnels are rekeyed. If it fails, shows what there was."""
+        """The whole case: what(self), or moves while the tunnels are rekeyed. If it fails, prints the SAs and the log."""
         try:
             (what or IkeWorld._move_and_rekey)(self)
         except Failure:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The journal since a point in time."""
+"""Reads the journal from a given position."""
 
 import json
 

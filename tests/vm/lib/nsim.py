@@ -20,7 +20,7 @@ DEBUG = pathlib.Path("/sys/kernel/debug/netdevsim")
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """One used entry of the driver's table. address is the driver's raw notation: little help, the SPI identifies."""
+    """One used entry of the driver's table. address is in the driver's raw notation; use the SPI to identify the entry."""
     index: int
     direction: str
     address: str
@@ -66,7 +66,7 @@ class Netdevsim:
         return Table(int(head[1]), int(head[2]), tuple(slots))
 
     def set_up(self, up):
-        """Link up or down, at once: a process for it would take some 50 ms to start."""
+        """Link up or down, at once: starting a process for it would take about 50 ms."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             request = struct.pack("16sh22x", self.name.encode(), 0)
             flags = struct.unpack_from("=h", fcntl.ioctl(sock, SIOCGIFFLAGS, request), 16)[0]
@@ -74,10 +74,10 @@ class Netdevsim:
             fcntl.ioctl(sock, SIOCSIFFLAGS, request)
 
     def raise_carrier(self):
-        """After its link was down, a netdevsim of Linux 6.12 or 7.x has a carrier again only if it is linked to another one."""
+        """After its link was down, a netdevsim of Linux 6.12 or 7.x gets its carrier back only if it is linked to another one."""
         if pathlib.Path(f"/sys/class/net/{self.name}/carrier").read_text().strip() == "1":
             return
-        # In a network namespace of its own: what is sent to it must not come back.
+        # In a separate network namespace: packets that are sent to it must not come back.
         ip("netns add nowhere")
         with inside("nowhere"):
             (BUS / "new_device").write_text(f"{self.number + 9} 1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Functions of the kernel that take long: probes on them, of which each makes a stack trace that nobody reads."""
+"""Slows down functions of the kernel: each probe on them makes a stack trace, which is not used."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ PROBES = 200
 
 
 def hold_up(function, probes=PROBES):
-    """Makes each call last long, until release()."""
+    """Makes each call slow until release()."""
     if not (TRACING / "kprobe_events").exists():
         run("mount", "-t", "tracefs", "none", TRACING)
     if not (TRACING / f"events/slow_{function}").exists():
@@ -27,12 +27,12 @@ def hold_up(function, probes=PROBES):
 
 
 def calls(function):
-    """How often the kernel called it since."""
+    """How often the kernel called the function since then."""
     counts = (line.split() for line in (TRACING / "kprobe_profile").read_text().splitlines())
     return next(int(count) for name, count, _ in counts if name == f"{function}0")
 
 
 def release():
-    """Ends it for all functions. The probes stay, which costs nothing while they are off."""
+    """Ends the delay of all functions. The probes stay; they cost nothing while they are disabled."""
     for enable in INSTANCE.glob("events/slow_*/enable"):
         enable.write_text("0\n")

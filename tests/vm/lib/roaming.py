@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Gateways and peers that change their address while SAs are offloaded.
 
-charon follows by reading the SA, deleting it, and adding it with its new addresses and everything else as it read it, the offload
-included, for the interface that has the new local address.
+charon then reads the SA, deletes it, and adds it with its new addresses. All other properties are as it read them, including the
+offload, for the interface that has the new local address.
 """
 
 import time
@@ -25,7 +25,7 @@ def addresses():
 
 
 def wait_moved(address, spis):
-    """Wait until just these SAs (None: whichever) are there and have that address at one end."""
+    """Wait until exactly these SAs (None: any) exist and have that address at one end."""
     def moved():
         now = addresses()
         return (spis is None or set(now) == spis) and len(now) >= 2 * TUNNELS and all(address in ends for ends in now.values())
@@ -40,7 +40,7 @@ def wait_moved(address, spis):
 
 
 def check_moved(world, address, spis):
-    """The SAs follow, carry packets, are known as those of a tunnel that moves, and are in no NIC."""
+    """The SAs have the new address, carry packets, are recorded as those of a tunnel that moves, and are in no NIC."""
     wait_moved(address, spis)
     wait_until(lambda: not xfrm.offloaded(), SOFTWARE_SECONDS, "all SAs to be in software")
     world.check_traffic()
@@ -48,7 +48,7 @@ def check_moved(world, address, spis):
 
 
 def check_known():
-    """Every tunnel is known to move."""
+    """Every tunnel is recorded as one that moves."""
     reasons = {sa["reason"] for sa in listed().values()}
     check_equal(reasons, {"peer-moves"}, "reasons why the SAs are in software")
 
@@ -69,7 +69,7 @@ def begin(world):
 
 
 def forget():
-    """The daemon knows no more that tunnels move, and has all SAs in the NIC again."""
+    """The daemon's record of moving tunnels is cleared, and all SAs are in the NIC again."""
     service.restart()
     wait_all_in(2 * TUNNELS)
 
@@ -102,7 +102,7 @@ class Nat:
     def map(self, inside, outside):
         for direction in ("egress", "ingress"):
             attempt("tc", "filter", "del", "dev", "vp3", direction, netns="peer")
-        # The neighbour first: what arrives is answered at once.
+        # The neighbour first: packets that arrive are answered at once.
         ip(f"neighbour replace {outside} lladdr {self.mac} nud permanent dev vp2")
         for direction, old, new in (("ingress", outside, inside), ("egress", inside, outside)):
             run(*f"tc filter add dev vp3 {direction} protocol ip matchall action nat {direction} {old}/32 {new}".split(), netns="peer")
@@ -114,9 +114,10 @@ def move_peer(address):
 
 
 def peer_moves(world):
-    """From its address to another, then behind a NAT, which changes its mapping, and out of there.
+    """The peer moves to another address, then behind a NAT, which changes its mapping, and then away from the NAT.
 
-    Only the first move meets SAs in the NIC. Were it the one behind the NAT, kernels up to 6.10 would lose the SAs: docs/safety.md.
+    SAs are in the NIC only at the first move. If this were the move behind the NAT, kernels up to 6.10 would lose the SAs:
+    docs/safety.md.
     """
     spis, since = begin(world)
     nat = Nat()
@@ -134,7 +135,7 @@ def peer_moves(world):
 
 
 def finish(world, since):
-    """Every tunnel has its one CHILD_SA, the daemon takes none of the SAs for somebody else's, and nobody complained."""
+    """Every tunnel has one CHILD_SA, the daemon reports none of the SAs as foreign, and there are no errors in the logs."""
     check_equal(world.children(), {tunnel: 1 for tunnel in range(1, TUNNELS + 1)}, "CHILD_SAs")
     world.check_traffic()
     world.check_logs()

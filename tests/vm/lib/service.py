@@ -17,14 +17,14 @@ def installed():
 
 
 def configure(yaml):
-    """Write the configuration, readable by all, as it holds no secrets."""
+    """Write the configuration, readable by all, because it contains no secrets."""
     print(f"{CONFIGURATION}:\n{yaml}", flush=True)
     CONFIGURATION.write_text(yaml)
     CONFIGURATION.chmod(0o644)
 
 
 def start(yaml=None, timeout=60):
-    """Start the service and wait until it says it is ready (Type=notify). Returns a journal cursor from just before."""
+    """Start the service and wait until it is ready (Type=notify). Returns a journal cursor from just before."""
     return _systemctl("start", yaml, timeout)
 
 
@@ -52,7 +52,7 @@ def stop(timeout=60):
 
 
 def kill(signal="KILL"):
-    """Kill the main process and let systemd do about it what the unit says."""
+    """Kill the main process; systemd then acts according to the unit."""
     run("systemctl", "kill", "--kill-whom=main", f"--signal={signal}", UNIT)
 
 
@@ -65,7 +65,7 @@ def pid():
 
 
 def show(name):
-    """One property of the unit, as systemctl show has it."""
+    """One property of the unit, from systemctl show."""
     return run("systemctl", "show", "--value", "-p", name, UNIT).strip()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Running commands, and waiting for things to become true."""
+"""Running commands, and waiting for conditions."""
 
 import json
 import os
@@ -12,7 +12,7 @@ NETNS = ("ip", "netns", "exec")
 
 
 def run(*command, check=True, stdin=None, netns=None, timeout=60):
-    """Run a command and return its stdout. What was run and what it said goes to the case's output file.
+    """Run a command and return its stdout. The command and its output go to the case's output file.
 
     check=True makes a nonzero exit status the case's failure, with the command's stderr as reason.
     """
@@ -24,7 +24,7 @@ def run(*command, check=True, stdin=None, netns=None, timeout=60):
 
 
 def attempt(*command, stdin=None, netns=None, timeout=60):
-    """Like run(), but returns the CompletedProcess whatever happened."""
+    """Like run(), but returns the CompletedProcess also after a failure."""
     command = [str(word) for word in command]
     if netns:
         command = [*NETNS, netns, *command]
@@ -56,7 +56,7 @@ def ip(words, netns=None, check=True):
 
 
 def ip_batch(lines, netns=None):
-    """Many ip commands in one process, which is what makes a world of 48 SAs come up in a second and not in ten."""
+    """Many ip commands in one process: a world of 48 SAs then needs one second instead of ten."""
     space = ["-n", netns] if netns else []
     return run("ip", *space, "-batch", "-", stdin="\n".join(lines) + "\n")
 

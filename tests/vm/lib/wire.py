@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two gateways on a veth whose packets are really encrypted.
+"""Two gateways on a veth with really encrypted packets.
 
     gateway (the guest) vp2 10.20.1.1 ... <=== ESP ===> vp3 10.20.2.1 ... namespace "peer"
 
-A rule names nsim0 as the NIC of SAs whose packets leave by the veth. The kernel encrypts and decrypts them by software even while
-nsim0 holds them, since the packets take another device: moves are real ones, and so is what the peer decrypts.
+A rule names nsim0 as the NIC of SAs whose packets leave by the veth. The kernel encrypts and decrypts in software even while
+nsim0 holds the SAs, because the packets use another device. So the moves are real, and the peer decrypts real packets.
 """
 
 import pathlib
@@ -31,7 +31,8 @@ class Wire:
         ip("netns add peer")
         ip("link add vp2 type veth peer name vp3 netns peer")
         for name, netns, own, other in (("vp2", None, 1, 2), ("vp3", "peer", 2, 1)):
-            # One after the other: in one request the link comes up first and gets an address, whose upkeep is on the wire for a while.
+            # In separate requests: in one request the link would come up first and get an address automatically, and the packets
+            # for that address would be on the wire.
             ip_batch([f"link set {name} addrgenmode none", f"link set {name} up", "link set lo up"]
                      + [f"address add 10.20.{own}.{1 + number}/32 dev {name}" for number in range(pairs)]
                      + [f"route add 10.20.{other}.0/24 dev {name} src 10.20.{own}.1"], netns=netns)
@@ -64,7 +65,7 @@ class Wire:
             self.senders.append(spawn(TRAFFIC, "send", f"/run/wire-plan-{direction}", netns=None if direction == "out" else "peer"))
 
     def plan(self, rate):
-        """Packets per second of each flow from now on. At 0 they rest, and keep their sequence numbers."""
+        """Packets per second of each flow from now on. At 0 the flows pause and keep their sequence numbers."""
         for direction in ("out", "in"):
             path = pathlib.Path(f"/run/wire-plan-{direction}")
             path.write_text("".join(f"{flow.dst} 5000 {rate}pps 200 {flow.spi} {flow.src}\n"
@@ -75,18 +76,18 @@ class Wire:
 
     @staticmethod
     def arrived():
-        """{SPI: packets that arrived}, as the sinks wrote it half a second ago or later."""
+        """{SPI: packets that arrived}, written by the sinks at most half a second ago."""
         return {int(spi): count["packets"] for direction in ("out", "in")
                 for spi, count in run_json("cat", f"/run/wire-sink-{direction}.json").items()}
 
     @staticmethod
     def counts(direction):
-        """(packets that arrived, packets that did not) of a direction, as the sink wrote it half a second ago or later."""
+        """(packets that arrived, packets that did not) of a direction, written by the sink at most half a second ago."""
         found = run_json("cat", f"/run/wire-sink-{direction}.json").values()
         return sum(count["packets"] for count in found), sum(count["missing"] for count in found)
 
     def rest(self):
-        """Stop sending; returns the counts when all has arrived."""
+        """Stop sending; returns the counts when all packets have arrived."""
         self.plan(0)
         time.sleep(2)
         return {direction: self.counts(direction) for direction in ("out", "in")}

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The world of the main tests: one simulated NIC, 48 SAs, and traffic whose hot set the test chooses.
+"""The setting of the main tests: one simulated NIC, 48 SAs, and traffic whose hot set the test chooses.
 
     gateway (the guest itself)                             namespace "peer"
     24 SAs out --> nsim0 --> (netdevsim drops it)
     24 SAs in  <-- nsim0 <== tc redirect <== vp0 <-------- vp1 <-- 24 mirror-image SAs out, in software
 
-netdevsim sends to nowhere, after xfrm has counted the packet: that is all an outbound test needs. Inbound packets arrive on a veth
-and are redirected into nsim0's receive path, so that they are nsim0's as far as the stack can tell. They carry the MAC address of
-the veth: tc does not look again at whom a frame is for.
+netdevsim drops sent packets after xfrm has counted them; an outbound test needs no more. Inbound packets arrive on a veth and are
+redirected into nsim0's receive path, so that the stack handles them as packets of nsim0. They have the MAC address of the veth:
+tc does not check the destination of a frame again.
 
-Every SA has a peer of its own, and IPv4 and IPv6, transport and tunnel mode take turns. Outbound SPIs are 0x101 ..., inbound ones
-0x201 ...; the n-th flow of a direction uses the n-th SPI.
+Every SA has its own peer, and IPv4 and IPv6, transport and tunnel mode alternate. Outbound SPIs are 0x101 ..., inbound ones 0x201
+...; the n-th flow of a direction uses the n-th SPI.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ PEER = "peer"
 PORT = 5000
 TRAFFIC = "/usr/lib/espoffload-tests/vm-traffic"
 SHAPES = (("v4", "transport"), ("v6", "tunnel"), ("v4", "tunnel"), ("v6", "transport"))
-# What two emulated CPUs bear with room left for the program under test.
+# A rate that leaves enough of two emulated CPUs for the program under test.
 DEFAULT_PPS = 400
 DEFAULT_PAYLOAD = 1000
-# Far away, different for each kind: a move must keep them.
+# Large values, different for each kind: a move must keep them.
 LIMITS = ("limit byte-soft 9000000000 limit byte-hard 10000000000 limit packet-soft 90000000 limit packet-hard 100000000 "
           "limit time-soft 36000 limit time-hard 40000 limit time-use-soft 37000 limit time-use-hard 41000")
 
@@ -58,7 +58,7 @@ class Flow:
         return 32 if self.family == "v4" else 128
 
     def state(self, offload=None, extra=""):
-        """Words for ip xfrm state add. offload: name of a NIC."""
+        """Arguments for ip xfrm state add. offload: name of a NIC."""
         return xfrm.state_words(self.src, self.dst, self.spi, self.reqid, self.key, self.mode,
                                 (offload, self.direction) if offload else None, extra=f"{LIMITS} {extra}")
 
@@ -115,7 +115,7 @@ class World:
         ip_batch(["xfrm policy add " + flow.policy(flow.direction) for flow in self.flows])
 
     def connect(self):
-        """Addresses, routes and neighbours of the NIC. Once more after its link was down, which takes most of them away."""
+        """Set addresses, routes and neighbours of the NIC. Call it again after its link was down, which removes most of them."""
         name = self.nic.name
         lines = [
             f"address replace 10.9.0.1/16 dev {name}",
@@ -152,7 +152,7 @@ class World:
             lines.append("xfrm state add " + flow.state())
             lines.append("xfrm policy add " + flow.policy("out"))
         ip_batch(lines, netns=PEER)
-        # Its bound port keeps the gateway from answering with ICMP errors, and it knows what got lost.
+        # Its bound port prevents ICMP errors from the gateway, and it counts lost packets.
         spawn(TRAFFIC, "sink", PORT, "/run/vm-sink.json")
 
     # --- SAs ---
@@ -165,7 +165,7 @@ class World:
         ip_batch([f"xfrm state delete src {flow.src} dst {flow.dst} proto esp spi {flow.spi:#x}" for flow in flows])
 
     def offload_by_hand(self, flows):
-        """Delete and add again, into the NIC. Sequence numbers begin anew on both sides, or the peer's would be refused."""
+        """Delete and add again, into the NIC. Sequence numbers start again on both sides, or the peer's would be refused."""
         self._again(flows, True)
 
     def to_software_by_hand(self, flows):
@@ -187,16 +187,17 @@ class World:
         return {spi: (last[spi] - first.get(spi, 0)) / elapsed for spi in last}
 
     def payload_on_wire(self, payload=DEFAULT_PAYLOAD):
-        """Bytes that an SA counts for a datagram of this payload, by SPI: what xfrm transforms, the transport header or the packet."""
+        """Bytes that an SA counts for a datagram of this payload, by SPI: the input of xfrm, which is the transport header and
+        payload, or the whole packet."""
         return {flow.spi: payload + 8 + (0 if flow.mode == "transport" else 20 if flow.family == "v4" else 40) for flow in self.flows}
 
     def missing(self):
-        """Packets that the gateway's sink missed so far, by inbound SPI; updated twice a second."""
+        """Packets that the gateway's sink has missed so far, by inbound SPI; updated twice a second."""
         return {spi: count["missing"] for spi, count in self.received().items()}
 
     @staticmethod
     def received():
-        """What the gateway's sink counted: {spi: {"packets", "bytes", "missing"}}."""
+        """The counts of the gateway's sink: {spi: {"packets", "bytes", "missing"}}."""
         with contextlib.suppress(FileNotFoundError):
             return {int(tag): count for tag, count in json.loads(pathlib.Path("/run/vm-sink.json").read_text()).items()}
         return {}
@@ -204,7 +205,7 @@ class World:
     # --- traffic ---
 
     def start_traffic(self, out_order=None, in_order=None, pps=DEFAULT_PPS, exponent=1.0, payload=DEFAULT_PAYLOAD):
-        """Send, or change what is sent. An order is a list of flow numbers, the busiest first; None: 0, 1, 2 ...
+        """Start or change the traffic. An order is a list of flow numbers, the busiest first; None: 0, 1, 2 ...
 
         pps is the total of each direction, divided by Zipf's law. Returns the planned packets per second by SPI.
         """
@@ -222,9 +223,9 @@ class World:
     swap = start_traffic
 
     def plan(self, direction, rates, payload=DEFAULT_PAYLOAD):
-        """Send by packets per second of one's own: {spi: rate} of one direction. SPIs that are left out rest."""
+        """Send with the given packets per second: {spi: rate} of one direction. Other SPIs do not send."""
         path = pathlib.Path(f"/run/vm-plan-{direction}")
-        # The source is named too: all inbound flows have the same few destinations.
+        # The source is given too, because all inbound flows have the same few destinations.
         text = "".join(f"{self.flow(spi).inner_dst} {PORT} {rate:.3f}pps {payload} {spi} {self.flow(spi).inner_src}\n"
                        for spi, rate in rates.items())
         print(f"plan {direction}:\n{text}", flush=True)
@@ -249,7 +250,7 @@ class World:
         self._senders = {}
 
     def wait_for_traffic(self, timeout=30):
-        """Wait until every planned direction's busiest SA counts."""
+        """Wait until the busiest SA of every planned direction counts packets."""
         wait_until(lambda: all(any(self.counters()[flow.spi] for flow in flows) for flows in (self.out, self.inbound) if flows),
                    timeout, "traffic through the SAs")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SAs: reading all of them straight from the kernel, and making them by iproute2.
+"""SAs: reading all of them directly from the kernel, and adding them with iproute2.
 
-Reading is done by a GETSA dump of our own and not by "ip -s xfrm state", because iproute2 has no JSON for it, and because a test
-should not share its eyes with the program it looks at.
+SAs are read by our own GETSA dump and not by "ip -s xfrm state", because iproute2 has no JSON for it, and because a test should
+not use the parser of the program under test.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class SA:
     flags: int
     mark: int
     if_id: int
-    larval: bool            # no keys: a place kept for an SA that is to come
+    larval: bool            # no keys: a placeholder for an SA
     device: str | None      # the NIC that has it, None for software
     inbound: bool           # the offload's direction, meaningless in software
 
@@ -145,7 +145,7 @@ def _attribute(kind, data):
 
 
 def try_state(src, dst, spi, reqid, offload=None, attributes=()):
-    """Add an AES-GCM transport mode SA by a message of our own, and return the kernel's errno (0: it was added).
+    """Add an AES-GCM transport mode SA with our own message, and return the kernel's errno (0: it was added).
 
     iproute2 hides the errno when the kernel sends a text with it. attributes: more of them, as (type, bytes).
     """
@@ -175,17 +175,17 @@ def by_spi(netns=None):
 
 
 def offloaded(device=None):
-    """The SPIs of all SAs that a NIC (that NIC) has."""
+    """The SPIs of all SAs in a NIC (if named: in this NIC)."""
     return {sa.spi for sa in sas() if sa.device and device in (None, sa.device)}
 
 
 def gcm_key(bits=128):
-    """A random key for rfc4106(gcm(aes)), with its 4 bytes of salt, as ip xfrm wants it."""
+    """A random key for rfc4106(gcm(aes)), with its 4 bytes of salt, in the format of ip xfrm."""
     return "0x" + os.urandom(bits // 8 + 4).hex()
 
 
 def state_words(src, dst, spi, reqid, key, mode="transport", offload=None, icv=128, extra=""):
-    """The words after "ip xfrm state add" for an AES-GCM SA. offload: ("nsim0", "in" or "out")."""
+    """The arguments of "ip xfrm state add" for an AES-GCM SA. offload: ("nsim0", "in" or "out")."""
     words = (f"src {src} dst {dst} proto esp spi {spi:#x} reqid {reqid} mode {mode} replay-window 32 "
              f"aead rfc4106(gcm(aes)) {key} {icv} {extra}")
     if offload:
@@ -203,7 +203,7 @@ def delete_state(src, dst, spi, netns=None, check=True):
 
 
 def policy_words(source, destination, direction, src, dst, reqid, mode="transport", extra="", spi=0):
-    """The words after "ip xfrm policy add": traffic from source to destination goes through the SA src, dst, reqid."""
+    """The arguments of "ip xfrm policy add": traffic from source to destination uses the SA src, dst, reqid."""
     return (f"src {source} dst {destination} dir {direction} {extra} "
             f"tmpl src {src} dst {dst} proto esp {f'spi {spi:#x} ' if spi else ''}reqid {reqid} mode {mode}")
 
