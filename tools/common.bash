@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the scripts of this directory share. Sourced, never run.
+# Functions that the scripts of this directory share. To be sourced, not run.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
@@ -14,7 +14,7 @@ die() {
 	exit 1
 }
 
-# configure DIR MESON-OPTION...: a build directory with these options; quick when it is there already.
+# configure DIR MESON-OPTION...: sets up a build directory with these options; quick if it exists already.
 configure() {
 	local directory=$1 key
 	shift
@@ -22,7 +22,7 @@ configure() {
 	if [[ -e $directory/build.ninja && -e $directory/options && $(<"$directory/options") == "$key" ]]; then
 		return
 	fi
-	# What is left of another configuration goes; what others keep below build/ stays.
+	# Removes an earlier configuration, but not other files below build/.
 	rm -rf "$directory"/{meson-info,meson-logs,meson-private,build.ninja,options}
 	mkdir -p "$directory"
 	meson setup "$@" "$directory" "$top" >"$directory/setup.log" 2>&1 || {

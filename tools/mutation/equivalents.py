@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The list of faults that change nothing that matters. An entry:
+"""The list of faults without an effect that matters. An entry:
 
     daemon/move/rescue.c clear statement
     - atomic_thread_fence(memory_order_seq_cst);
     + ;
     = A test cannot see the order of two stores.
 
-File, function ("-" outside of functions) and operator; the line as it is, and with the fault; the reason. "+ *" stands for
-every fault of that operator in that line. Several entries may share the reason that follows them. "#" begins a comment.
+File, function ("-" outside of functions) and operator; the original line, and the line with the fault; the reason. "+ *" stands
+for every fault of that operator in that line. Several entries may share the reason that follows them. "#" begins a comment.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ class Equivalents:
         return next((entry for entry in self.by_path.get(path, ()) if entry.matches(fault)), None)
 
     def stale(self, faults):
-        """Entries of the files in {path: faults} that match none of them."""
+        """Entries for the files in {path: faults} that match no fault."""
         return [entry for path, own in faults.items() for entry in self.by_path.get(path, ())
                 if not any(entry.matches(fault) for fault in own)]
 

@@ -6,9 +6,9 @@
     + ;
     = An SA whose daemon was killed in the middle of its move is lost.
 
-Name, file and function; what stands there once (line ends count as blanks), and what stands there with the fault; what that means. Several pairs of "-" and
-"+" are one fault. With "~" instead of "=" it is a fault that the exploration cannot notice, and the reason is why not. "#"
-begins a comment.
+Name, file and function; the original text, which must occur once (line ends count as blanks), and the text with the fault; the
+effect. Several pairs of "-" and "+" are one fault. With "~" instead of "=" it is a fault that the exploration cannot notice, with
+the reason. "#" begins a comment.
 """
 
 import dataclasses

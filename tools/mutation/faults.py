@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One-line faults of a C file: finds them, and writes a file that holds all of them.
 
-The source is split into tokens; nothing is parsed beyond functions, statements and the operands of && and ||. A fault that
-does not compile is dropped by the caller, so a place that is misjudged here costs nothing.
+The source is split into tokens; nothing is parsed beyond functions, statements and the operands of && and ||. A fault that does
+not compile is dropped by the caller, so a wrong guess here does no harm.
 
 woven() gives each function one copy per fault. The function itself begins with a switch over mutate_number, which is read from
 the environment when a program starts, so one build serves all faults of a file. Faults outside functions (numbers in #define and
@@ -30,7 +30,7 @@ SWAPPED = {
                    ">>=": "<<=", "++": "--", "--": "++"},
     "constant": {"true": "false", "false": "true", "MIN": "MAX", "MAX": "MIN"},
 }
-# Signs that have another meaning where no operand stands before them.
+# Signs that have another meaning if no operand is before them.
 ALSO_UNARY = {"+", "-", "*", "&"}
 OPENING = {"(": ")", "[": "]", "{": "}"}
 ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
@@ -61,7 +61,7 @@ class Fault:
 
     @property
     def key(self):
-        """What identifies it in whatever line it stands."""
+        """Identifies the fault independently of its line."""
         return (self.function, self.operator, self.original, self.mutated)
 
 
@@ -78,7 +78,7 @@ class Function:
 
 
 def tokenize(text):
-    """The tokens that mean something, in order."""
+    """The tokens without comments and blanks, in order."""
     tokens = []
     for match in TOKEN.finditer(text):
         if match.lastgroup != "space":
@@ -163,7 +163,7 @@ def functions(text):
 
 
 def shifted(number):
-    """A literal that is another one, or None."""
+    """A changed literal, or None."""
     if re.fullmatch(r"0[uUlL]*", number):
         return number.replace("0", "1", 1)
     if re.fullmatch(r"1[uUlL]*", number):
@@ -186,7 +186,7 @@ def is_operand_end(token):
 
 
 def is_declaration(statement):
-    """Of the tokens of a statement without its semicolon."""
+    """Whether a statement, given without its semicolon, is a declaration."""
     if statement[0].text in TYPE_WORDS or statement[0].text.startswith("_cleanup"):
         return True
     texts = [token.text for token in statement[:3]]
@@ -229,7 +229,7 @@ class Finder:
         return i
 
     def statement(self, i):
-        """Notes the faults of the statement at i. Returns the index behind it."""
+        """Records the faults of the statement at i. Returns the index after it."""
         word = self.tokens[i].text
         if word == "{":
             return self.block(i)
@@ -283,7 +283,7 @@ class Finder:
         if first > last:
             return
         inner = [token.text for token in self.tokens[first:last + 1]]
-        # Where one comparison or one ! is all, it is turned round by its own operator.
+        # A single comparison or a single ! is negated by its own operator.
         single = not {"&&", "||", "?", "&", "|"} & set(inner)
         if not (single and ("==" in inner or "!=" in inner or inner[0] == "!")):
             self.edit("negate", first, last, f"!({self.source(first, last)})")
@@ -338,7 +338,7 @@ class Finder:
             self.edit("field", i, last + (self.tokens[last + 1].text == ","), "")
 
     def is_size(self, i):
-        """The number at i is the size of an array that is declared."""
+        """Whether the number at i is the size of a declared array."""
         return self.tokens[i - 1].text == "[" and self.tokens[i + 1].text == "]" and \
             any(first < i < last and self.tokens[first + 1].text != "=" and
                 not any(t.text == "=" for t in self.tokens[first:i]) for first, last in self.declarations)
@@ -352,7 +352,7 @@ class Finder:
                 continue
             if token.kind == "number":
                 other = shifted(token.text)
-                # "< 2" for "< 1" is "<= 1"; that nothing went wrong is said by 0 and what is above it.
+                # "< 2" for "< 1" is "<= 1"; 0 and positive values mean success.
                 is_success = token.text == "0" and before.text == "return" and self.function.type == "int"
                 if other and before.text not in ("<", ">=") and not self.is_size(i) and not is_success:
                     self.edit("constant", i, i, other)
@@ -367,7 +367,7 @@ class Finder:
                 self.field(i)
             for operator, pairs in SWAPPED.items():
                 if token.text in pairs and (token.text not in ALSO_UNARY or is_operand_end(before)):
-                    # Blanks: "/" before "*" would begin a comment.
+                    # With blanks, because "/" before "*" would begin a comment.
                     self.edit(operator, i, i, f" {pairs[token.text]} " if operator == "arithmetic" else pairs[token.text])
             i += 1
 
@@ -404,14 +404,14 @@ def outside_faults(text, tokens):
 
 
 def faults(text):
-    """All faults of a C file in the order of their lines; no two of them change the text in the same way."""
+    """All faults of a C file in the order of their lines; no two of them give the same text."""
     found, outside = functions(text)
     seen = set()
     result = []
 
     def add(fault):
         change = (fault.start, fault.end, fault.replacement)
-        # Brackets make a different text and the same program.
+        # Two operators may make the same edit.
         if change not in seen:
             seen.add(change)
             result.append(fault)
@@ -438,8 +438,7 @@ __attribute__((constructor)) static void mutate_begin(void)
 
 
 def woven(text, path, wanted):
-    """The source with every fault of {number: fault} that is in a function. A complaint of the compiler about "mutant-N" is
-    about fault N."""
+    """The source with every fault of {number: fault} that is in a function. A compiler message about "mutant-N" is about fault N."""
     found, _ = functions(text)
     pieces = [PREAMBLE, f'#line 1 "{path}"\n']
     position = 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The faults that tools/mutate finds in a small C file, and the file that holds all of them."""
+"""Tests the faults that tools/mutate finds in a small C file, and the file that contains all of them."""
 
 import os
 import pathlib
@@ -136,7 +136,7 @@ class Finding(unittest.TestCase):
         self.assertEqual(mutated(SAMPLE, operator="constant", function=""),
                          ['#define LIMIT 5 /* not "5" */', "static const int table[2] = {8, 9};",
                           "static const int table[2] = {7, 10};"])
-        # Neither the size of an array nor what stands in a string.
+        # No fault in the size of an array or in a string.
         self.assertEqual([fault.line for fault in found(SAMPLE, operator="constant", function="sum")], [28, 30, 31, 35])
         self.assertEqual([faults.shifted(n) for n in ("0", "1", "0x0f", "12u", "0.5", "0600", "0UL")],
                          ["1", "0", "0x10", "13u", "(2 * 0.5)", None, "1UL"])
@@ -154,7 +154,7 @@ class Finding(unittest.TestCase):
 
 
 class Weaving(unittest.TestCase):
-    """One program for all faults does what the faulty source does."""
+    """One program for all faults behaves like the faulty source."""
 
     def output(self, directory, text, number=0):
         (directory / "sample.c").write_text(text)
@@ -232,7 +232,7 @@ bound daemon/x.c is_small
         changed = entry.apply(SAMPLE)
         self.assertIn("return n <= LIMIT && n > 0;", changed)
         self.assertEqual(len(changed), len(SAMPLE))
-        # In that function only, and once.
+        # The text must occur only in that function, and once.
         for text in (SAMPLE.replace("n >= 0", "n"), SAMPLE.replace("is_small", "is_large"),
                      SAMPLE.replace("n >= 0", "n >= 0 && n >= 0")):
             with self.assertRaises(ValueError):
@@ -244,7 +244,7 @@ bound daemon/x.c is_small
                 exploration.parse(text)
 
     def test_list(self):
-        """Every entry has its place in the tree."""
+        """Every entry matches the tree."""
         top = pathlib.Path(__file__).resolve().parent.parent.parent
         for entry in exploration.read(top / "tools/mutation/exploration"):
             with self.subTest(entry.name):
