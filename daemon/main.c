@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * espoffloadd: builds the manager out of the real kernel, network and journal, and runs the event
- * loop. What makes it safe to hold keys comes first: no core dumps, no tracing, locked memory.
+ * espoffloadd: makes the manager with the real kernel, network and journal, and runs the event
+ * loop. The protection of keys comes first: no core dumps, no tracing, locked memory.
  */
 #include "base/failed-starts.h"
 #include "control/control.h"
@@ -23,11 +23,11 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
-/* One batch, one receive buffer and the images of moves under way need less than 1 MiB; the rest is
- * for the images of SAs that are in a NIC. Only what is used is locked. */
+/* Bytes. One batch, one receive buffer and the images of current moves need less than 1 MiB. The
+ * rest is for the shadows of SAs in NICs. Only used memory is locked. */
 #define ARENA_LIMIT (48u * 1024u * 1024u)
-/* The name of the option and the file are older than the word: a new version finds the file of
- * the one before. */
+/* The option and the file have an older word for ownership ("placed"), so that a new version finds
+ * the file of an older one. */
 #define OWNERSHIP_PATH "/run/espoffloadd/placed"
 #define ORDERS_PATH "/run/espoffloadd/orders"
 #define FAILED_STARTS_PATH "/run/espoffloadd/failed-starts"
@@ -50,7 +50,7 @@ struct daemon {
 	struct control *control;
 	bool stopping;
 	bool started;
-	bool misconfigured; /* it did not start for its configuration: people must look at it */
+	bool misconfigured; /* it did not start because of its configuration */
 	struct utsname kernel;
 };
 
@@ -60,15 +60,15 @@ static void usage(FILE *out)
 		     "Keeps the busiest IPsec SAs in the NIC. Usually run by systemd.\n\n"
 		     "  -c --config=FILE    rules (" CONFIG_PATH_DEFAULT ")\n"
 		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
-		     "     --placed=PATH    what it offloaded (" OWNERSHIP_PATH ")\n"
+		     "     --placed=PATH    SAs that it offloaded (" OWNERSHIP_PATH ")\n"
 		     "     --orders=PATH    pause and evacuations (" ORDERS_PATH ")\n"
-		     "  -d --debug          tell more\n"
+		     "  -d --debug          enable debug logging\n"
 		     "  -h --help\n"
 		     "     --version\n\n"
 		     "See espoffloadd(8), espoffloadd.conf(5), espoffloadctl(8).\n");
 }
 
-/* Returns 0 to go on, 1 when all is said, -EINVAL for a usage error. */
+/* Returns 0 to continue, 1 to exit (--help, --version), -EINVAL for a usage error. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	enum { OPTION_PLACED = 256, OPTION_ORDERS, OPTION_VERSION };
@@ -118,7 +118,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	return 0;
 }
 
-/* Reads a number from a file below /proc/sys. -1: it is not there. */
+/* Reads a number from a file below /proc/sys. -1: it cannot be read. */
 static int64_t read_sysctl(const char *path)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
@@ -150,7 +150,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 		(void)manager_reload(d->manager, NULL);
 		(void)sd_notify(0, "READY=1");
 	} else if (d->stopping) {
-		return sd_event_exit(d->event, 0); /* the second time: whatever is owed */
+		return sd_event_exit(d->event, 0); /* second signal: stop at once */
 	} else {
 		d->stopping = true;
 		(void)sd_notify(0, "STOPPING=1");
@@ -334,8 +334,8 @@ static int start(struct daemon *d, const struct arguments *arguments)
 	open_rescue(d);
 	if ((r = open_ownership(d, arguments->ownership)) < 0)
 		return r;
-	/* Even a configuration that cannot be read must not keep an interrupted move from being
-	 * completed: the manager does that first, with rules that move nothing. */
+	/* An interrupted move must be completed even if the configuration has errors. So the
+	 * manager starts with the default configuration, which moves nothing. */
 	loaded = load_config(d, arguments->config, &config);
 	if (loaded < 0 && (r = config_new_default(&config)) < 0)
 		return r;
@@ -388,7 +388,8 @@ static int run(struct daemon *d, const struct arguments *arguments)
 	return r;
 }
 
-/* The service manager starts it again at once: each time later, unless it is told to stop. */
+/* The service manager restarts the daemon at once, so the daemon waits before it exits, longer each
+ * time. A signal to stop ends the waiting. */
 static void wait_after_failure(struct journal *journal)
 {
 	double seconds = failed_starts_note(FAILED_STARTS_PATH);
@@ -400,7 +401,7 @@ static void wait_after_failure(struct journal *journal)
 
 	if (seconds == 0)
 		return;
-	journal_log(journal, LOG_NOTICE, "It is not the first time: waiting for %g s", seconds);
+	journal_log(journal, LOG_NOTICE, "The start failed repeatedly: waiting for %g s", seconds);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -421,7 +422,7 @@ int main(int argc, char **argv)
 
 	if (r != 0)
 		return r < 0 ? EX_USAGE : EXIT_SUCCESS;
-	/* Before the first key: no core file, no ptrace by the same user. */
+	/* Before the first key is read: no core file, no ptrace by the same user. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return EXIT_FAILURE;
 	if (journal_new(journal_default_output(), arguments.debug ? LOG_DEBUG : LOG_INFO,

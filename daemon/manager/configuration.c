@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The rules in force, and the policy that is made for them. */
+/* Applies a configuration, and makes the policy for it. */
 #include "manager/manager.h"
 
 #include <string.h>
 
-/* SAs name their group by its place in the configuration: after this they are configured anew. */
+/* SAs refer to their group by its index in the configuration, so they must be configured again
+ * after this. */
 static int set_groups(struct manager *m)
 {
 	struct policy_group_config groups[POLICY_GROUPS_MAX];
@@ -50,13 +51,13 @@ void manager_apply_config(struct manager *m, struct config *config)
 	m->config = (config_free(m->config), config);
 	reporter_set_config_path(m->reporter, config->path);
 	shadows_set_mode(m->shadows, config->on_link_down);
-	/* The entries that NICs and SAs point to are gone. */
+	/* NICs and SAs point to entries of the old configuration, which is freed. */
 	nics_set_config(m->nics, config);
 	TAILQ_FOREACH(sa, &m->sas->all, list) {
 		sa->candidate.rule = NULL;
 		sa->candidate.group = NULL;
 	}
-	/* In observe mode the policy's residents are imagined. */
+	/* In observe mode the residents of the policy are not really in NICs. */
 	if (mode_changed)
 		drop_policy(m);
 	manager_set_health(m, HEALTH_POLICY,

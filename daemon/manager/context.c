@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the other files of the manager need of each other. It calls none of them. */
+/* Functions that the other files of the manager share. It calls none of those files. */
 #include "manager/manager.h"
 #include "placement/competition.h"
 
 #include <math.h>
 
-/* An event is mostly one of several (an IKE daemon adds two SAs at once); a new SA whose
- * predecessor was in the NIC is promoted this much later. */
+/* Delay of a plan after an event, since events mostly come together (an IKE daemon adds two SAs at
+ * once). A new SA whose predecessor was in the NIC is promoted this much later. */
 #define PLAN_SOON_SECONDS 0.02
-/* A storm of events must not become a storm of dumps. */
+/* Limits the number of dumps during a burst of events. */
 #define RESYNC_WAIT_SECONDS 0.1
-/* Nor a storm of links, addresses or routes one of passes over all SAs: they are spaced by so many
- * times what the last one took. */
+/* Limits reconfiguring during a burst of changes of links, addresses or routes: the next pass over
+ * all SAs begins after this many times the duration of the last one. */
 #define RECONFIGURE_SPACING 10.0
 #define FOREIGN_REPORT_SECONDS 86400.0
 
@@ -26,7 +26,7 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 		report_health(m->reporter, condition, holds);
 }
 
-/* Once, and again if it is still so the next day. */
+/* Reports each NIC once, and again after a day if it still holds foreign SAs. */
 static void report_foreign_sas(struct manager *m)
 {
 	double now = manager_now(m);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Links, addresses and routes changed. */
+/* Callbacks of the NIC watch: changes of links, addresses and routes. */
 #include "manager/manager.h"
 
 #include <string.h>
 
-/* They are debounced. */
+/* Changes of links are handled together after this time. */
 #define LINK_DEBOUNCE_SECONDS 0.1
 
 static void report_link(struct manager *m, const struct nic *before, const struct nic *after)
@@ -34,7 +34,7 @@ static void on_link(const struct nic *before, const struct nic *after, void *use
 	if (lost && nics_get(m->nics, before->ifindex)) {
 		executor_cancel(m->executor);
 		if (shadows_restore_lost(m->shadows, before->ifindex)) {
-			/* Then look at all SAs. */
+			/* Then read all SAs. */
 			tracker_set_stale(m->tracker);
 			manager_resync_soon(m);
 		}
@@ -42,7 +42,7 @@ static void on_link(const struct nic *before, const struct nic *after, void *use
 	manager_reconfigure_soon(m, LINK_DEBOUNCE_SECONDS);
 }
 
-/* These two are debounced where they come from. */
+/* The NIC watch debounces these two. */
 
 static void on_addresses(void *userdata)
 {
@@ -60,7 +60,7 @@ static void on_network_resynced(void *userdata)
 	struct manager *m = userdata;
 
 	manager_set_health(m, HEALTH_NO_NETWORK, false);
-	/* A NIC may have been down and up again unseen. */
+	/* A NIC may have been down and up again while messages were lost. */
 	(void)shadows_restore_lost(m->shadows, 0);
 	tracker_set_stale(m->tracker);
 	m->network_overruns++;

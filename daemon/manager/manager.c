@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Start and end, the tick, and what wakes the daemon.
+ * Start and end, the tick, and the work of the schedule.
  *
- * A tick is: dump all SAs, feed the counters to the policy, let it plan, make the moves. Between
- * ticks events are read and the SAs they name are looked at again. When the kernel had to drop
- * events (ENOBUFS) nothing is moved until a dump has shown everything anew.
+ * A tick dumps all SAs, passes their counters to the policy, asks it for a plan, and begins the
+ * moves. Between ticks, events are read, and then the SAs that they name. If the kernel dropped
+ * events (ENOBUFS), nothing is moved until all SAs have been dumped again.
  */
 #include "manager/manager.h"
 #include "move/rescue.h"
@@ -33,7 +33,7 @@ void manager_tick(struct manager *m)
 	(void)shadows_run(m->shadows);
 	manager_expire(m);
 	manager_unmask(m);
-	m->nics_changed = true; /* foreign SAs come and go, and every tick counts them anew */
+	m->nics_changed = true; /* foreign SAs may have changed */
 	manager_plan(m);
 }
 
@@ -43,7 +43,8 @@ static void run_tick(void *userdata)
 	double begun = manager_now(m);
 
 	manager_tick(m);
-	/* In step with the clock; a tick that takes longer than the interval skips some. */
+	/* The next tick begins one interval after the beginning of this one, or at once if this one
+	 * took longer. */
 	if (!schedule_is_pending(&m->schedule, MANAGER_TICK))
 		schedule_at(&m->schedule, MANAGER_TICK,
 			    fmax(begun, manager_now(m) - m->config->interval) +
@@ -112,7 +113,7 @@ static void run_stop(void *userdata)
 	manager_stop_if_settled(userdata);
 }
 
-/* Changes are looked at before moves are made. */
+/* Moves are idle work, so changes are read before moves are made. */
 static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_LOST] = {.run = run_lost},
 	[MANAGER_CHANGES] = {.run = run_changes},
@@ -208,7 +209,7 @@ static int new_migrator(struct manager *m)
 			    &parameters, &m->migrator);
 }
 
-/* Each uses only those before it. */
+/* Each component uses only those before it. */
 static int build(struct manager *m)
 {
 	int r;
@@ -245,7 +246,7 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	return 0;
 }
 
-/* A move that the last run of the daemon was killed in. */
+/* Completes a move during which the previous run of the daemon was killed. */
 static int complete_interrupted(struct manager *m)
 {
 	struct move move = {};

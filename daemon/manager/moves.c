@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The plan goes to the executor, a few moves in each turn of the event loop, and each outcome is
- * reported to the policy. What a driver refused is remembered by the shape of the SA.
+ * Passes the plan to the executor, makes a few moves in each turn of the event loop, and reports
+ * each outcome to the policy. Refusals of a driver are remembered by the shape of the SA.
  */
 #include "manager/manager.h"
 #include "move/rescue.h"
@@ -11,13 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* Away from the event loop so long, and what is left of a group of moves: a move takes about a
- * millisecond, and where one of the group is outbound, the group two grace periods of the
- * kernel. */
+/* The time outside the event loop, which is exceeded by the rest of a group of moves. A move takes
+ * about a millisecond. A group with an outbound SA also takes two grace periods of the kernel. */
 #define MOVES_TURN_SECONDS 0.02
 
-/* The shape is at fault when the kernel says EINVAL or EOPNOTSUPP, or nothing at all and leaves the
- * SA in software; other errors (ENOSPC, ENOMEM, EBUSY) say something of the moment. */
+/* The refusal depends on the shape if the error is EINVAL or EOPNOTSUPP, or if the kernel left the
+ * SA in software without an error. Other errors (ENOSPC, ENOMEM, EBUSY) are temporary. */
 static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
 			     const struct move *move)
 {
@@ -108,7 +107,8 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 	}
 }
 
-/* Put on another device than asked for (its ifindex went stale in between): back at once. */
+/* The SA is in another device than requested, since the ifindex became outdated meanwhile: moves it
+ * back to software. */
 static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct move *move)
 {
 	struct move undo = {
@@ -124,9 +124,10 @@ static void undo_elsewhere(struct manager *m, const struct sa *sa, const struct 
 		tracker_handle_facts(m->tracker, &undo.facts);
 }
 
-/* The kernel does not have it: the IKE daemon deleted it, or it went down with its NIC, of which
- * the message may still be on its way. One that the NIC had for a moment may be lost, too: what can
- * restore it is its image. shadows_note_missing() decides whether the entry is kept for that. */
+/* The kernel does not have the SA: the IKE daemon deleted it, or it was lost with its NIC, whose
+ * link message may come later. An SA that the NIC had only for a moment may also be lost. Its image
+ * becomes the shadow, and shadows_note_missing() decides whether the entry stays so that the SA can
+ * be restored. */
 static void handle_gone(struct manager *m, struct sa *sa, struct move *move, double begun)
 {
 	(void)tracker_drain_events(m->tracker);
@@ -139,8 +140,7 @@ static void handle_gone(struct manager *m, struct sa *sa, struct move *move, dou
 		tracker_forget(m->tracker, sa);
 }
 
-/* Between the plan and the move the operator, the route or the driver can have ruled the NIC
- * out. */
+/* Since the plan was made, an order, a route or a refusal may have excluded the NIC. */
 static bool is_still_allowed(struct manager *m, const struct sa *sa,
 			     const struct policy_move *planned)
 {
@@ -162,7 +162,7 @@ static void report_outcome(struct manager *m, const struct sa *sa,
 	report_move(m->reporter, network_name(m->network, ifindex), sa, planned, move);
 }
 
-/* What is not remembered would be foreign after a restart. */
+/* An SA without a saved record would be foreign after a restart. */
 static bool save_ownership(struct manager *m, const struct sa *sa)
 {
 	bool saved = ownership_add(m->environment.ownership, &sa->description.id,
@@ -213,7 +213,8 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 	bool promoted = planned->action == POLICY_PROMOTE && move->result == MOVE_RESULT_DONE;
 	struct manager *m = userdata;
 
-	/* The NIC may have had it for a moment, for example until the IKE daemon made it anew. */
+	/* The NIC may have had the SA for a moment, for example until the IKE daemon replaced
+	 * it. */
 	if (move->result != MOVE_RESULT_DONE && move->result != MOVE_RESULT_REFUSED)
 		late_note_left(m->nics, move->target.ifindex, manager_now(m));
 	if (move->result == MOVE_RESULT_GONE) {
@@ -224,7 +225,7 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 	}
 	handle_outcome(m, sa, planned, move);
 	report_outcome(m, sa, planned, move);
-	/* The kernel may have rewritten the time when it was added meanwhile. */
+	/* The kernel may have rewritten add_time meanwhile. */
 	if (promoted)
 		(void)ownership_add(m->environment.ownership, &move->id,
 				    move->facts.offload_ifindex, move->facts.add_time);
@@ -250,7 +251,7 @@ static void made_anew(struct move *move, double begun, void *userdata)
 		executor_keep(m->executor, move);
 	else if (move->facts_known && move->result != MOVE_RESULT_GONE)
 		tracker_handle_facts(m->tracker, &move->facts);
-	/* Its numbers may have jumped. */
+	/* Its sequence numbers may have been advanced. */
 	keep_shadow(m, move, begun);
 }
 
@@ -260,12 +261,12 @@ static void cancelled(struct sa *sa, const struct policy_move *planned, void *us
 	report(userdata, sa, POLICY_FAILED);
 }
 
-/* An SA that was owed is back, or was deleted by the IKE daemon meanwhile. */
+/* An owed SA is back, or the IKE daemon deleted it meanwhile. */
 static void settled(struct move *move, void *userdata)
 {
 	struct manager *m = userdata;
 
-	/* Wherever it is now, the next sample takes its shadow. */
+	/* If the SA is in a NIC, the next sample makes its shadow. */
 	sa_image_wipe(&move->image);
 	if (move->result == MOVE_RESULT_GONE)
 		tracker_read_again(m->tracker, &move->id, 1);
@@ -323,7 +324,8 @@ const struct executor_callbacks manager_executor_callbacks = {
 	.no_memory = no_memory,
 };
 
-/* In observe mode the plan is told, and taken for done, so that it goes on as it would. */
+/* In observe mode the move is reported and counts as done, so that later plans are as in enforce
+ * mode. */
 static void pretend(struct manager *m, const struct policy_move *planned)
 {
 	struct sa *sa = sa_table_by_handle(m->sas, planned->sa);
@@ -395,11 +397,11 @@ void manager_plan(struct manager *m)
 		m->nics_changed = false;
 		manager_update_nics(m);
 	}
-	/* A key leaves a NIC that may not hold it, paused or not. */
+	/* SAs leave a NIC that may not hold keys even during a pause. */
 	n = orders_are_paused(m->orders) ? policy_plan_vacating(m->policy, manager_now(m), &moves)
 					 : policy_plan(m->policy, manager_now(m), &moves);
 	planned = executor_plan(m->executor, moves, n);
-	/* Without memory for them they are planned again. */
+	/* Moves for which there is no memory are planned again later. */
 	for (size_t i = planned; i < n; i++)
 		policy_report(m->policy, moves[i].sa, POLICY_FAILED, manager_now(m));
 	if (planned > 0)

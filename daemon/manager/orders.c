@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the operator orders by hand, and what a start finds of it. */
+/* Orders of the operator: pause, evacuation and stop, and loading them at the start. */
 #include "manager/manager.h"
 
 #include <errno.h>
 
-/* How often it is looked whether an SA is still owed; the attempts have their own times. */
+/* How often MANAGER_STOP checks whether an SA is still owed. The executor tries on its own
+ * schedule. */
 #define STOP_LOOK_SECONDS 0.02
 
 static void save(struct manager *m)
@@ -72,7 +73,7 @@ void manager_rename_evacuation(struct manager *m, const char *before, const char
 {
 	if (!orders_are_to_evacuate(m->orders, before))
 		return;
-	/* In this order, so that a failure leaves one name too many. */
+	/* The new name is added first, so that after a failure the old one still holds. */
 	if (orders_evacuate(m->orders, after) >= 0)
 		(void)orders_end_evacuation(m->orders, before);
 	save(m);

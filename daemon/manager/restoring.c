@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the shadows need of the rest. */
+/* Callbacks of the shadows. */
 #include "manager/manager.h"
 
 static int drain_events(void *userdata)

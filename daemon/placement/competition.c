@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "placement/competition.h"
 
-/* What survives a rekey: everything in a description but the SPI. Without padding: compared as
- * bytes. */
+/* The part of a description that a rekey does not change: all except the SPI. Without padding,
+ * since it is compared as bytes. */
 struct lineage_key {
 	struct sa_address source, destination;
 	uint32_t reqid, mark_value, mark_mask, if_id, cpu, label;
@@ -50,11 +50,11 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 		enum hands_off driver = nics_check_driver(c->nics, sa, &reason);
 
 		sa->hands_off = sa->residence.ifindex == 0 ? driver : HANDS_OFF_NONE;
-		/* A copy that the IKE daemon made (tracker_adopt()) can have come to that. */
+		/* This can be the case for a copy that the IKE daemon made (tracker_adopt()). */
 		if (driver == HANDS_OFF_DRIVER && sa->residence.ifindex != 0)
 			config.table = POLICY_NONE;
 	}
-	/* Foreign SAs too: their slots are subtracted from the capacity. */
+	/* This includes foreign SAs. Their slots are subtracted from the capacity. */
 	config.immovable = sa->hands_off != HANDS_OFF_NONE;
 	return config;
 }
@@ -72,18 +72,18 @@ void competition_configure(const struct competition *c, struct sa *sa, double no
 		(void)policy_sa_configure(c->policy, sa->handle, &config, now);
 		return;
 	}
-	/* It may never be completed, and is to take over nothing from its predecessor before. */
+	/* A larval SA may never be completed. Until then it must not inherit from its
+	 * predecessor. */
 	if (sa->hands_off == HANDS_OFF_LARVAL)
 		return;
 	wanted = config;
-	/* Where it is first, where it may be then: so that the policy sees one that has to
-	 * leave. */
+	/* Add the SA with the table where it is, then configure the table where it may be, so that
+	 * the policy knows that it must leave the first. */
 	if (sa_is_resident(sa))
 		config.table = nics_table_of_residence(c->nics, sa);
 	if (policy_sa_add(c->policy, &config, &lineage, sizeof(lineage), sa_is_resident(sa), now,
 			  &handle) < 0)
-		return; /* without memory it stays where it is, and is tried again at the next dump
-			 */
+		return; /* without memory; the next sample tries again */
 	if (sa_table_set_handle(c->sas, sa, handle) < 0) {
 		policy_sa_remove(c->policy, handle, now);
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An SA enters the competition for the slots of the NIC that it leaves by. */
+/* Configures which table of a NIC an SA competes for. */
 #pragma once
 
 #include "placement/nics.h"
@@ -12,7 +12,7 @@ struct competition {
 	struct sa_table *sas;
 };
 
-/* Finds the SA's rule, group and NIC, and tells the policy what follows from them: table, weight,
- * hands off. Without memory it stays where it is, and is tried again with the next sample. `now`:
- * s, monotonic. */
+/* Finds the SA's rule, group and NIC, and configures the SA in the policy: table, weight, hands
+ * off. Without memory the SA gets no handle and stays where it is; the next sample tries again.
+ * `now`: s, monotonic. */
 void competition_configure(const struct competition *competition, struct sa *sa, double now);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "placement/late.h"
 
-/* So long after its deletion the NIC may still decrypt for an SA, or hold its slot. */
+/* How long after the deletion of an SA the NIC may still decrypt its packets or hold its slot. */
 #define LATE_SECONDS 10.0
-/* And so long, and as many samples, without a packet make it quiet: one that sends regularly then
- * has less than one packet in the time that it loses. */
+/* An SA is quiet after this time and this number of samples without a packet. An SA with regular
+ * traffic then loses less than one packet in the time of the move. */
 #define QUIET_SECONDS 5.0
 #define QUIET_SAMPLES 2.0
 
-/* The SA, the NIC or the operator cannot wait. */
+/* Whether the eviction must not wait, because of the SA, the NIC or an order. */
 static bool is_urgent(enum policy_reason reason)
 {
 	switch (reason) {

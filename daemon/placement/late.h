@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Drivers that free late (mlx5): after an SA was deleted the NIC goes on decrypting its inbound
- * packets until the last reference to it is gone, up to seconds later. The SA in software receives
- * what is decrypted already: every packet of that time fails its integrity check (10 of 10 on a
- * simulated NIC). So there an inbound SA is evicted when it is quiet, if it can wait; and failures
- * of that time are no fault of the NIC, not even after the SA is back in it. The IKE daemon may
- * have made it anew meanwhile, so the time of the last SA that left counts for every inbound one.
+ * Drivers that free SAs late (mlx5). After an SA is deleted, the NIC still decrypts its inbound
+ * packets until the last reference to the SA is gone, up to seconds later. The SA in software then
+ * receives packets that are already decrypted, and each of them fails its integrity check (10 of 10
+ * on a simulated NIC). So with such a driver an inbound SA is evicted when it is quiet, if it can
+ * wait. Failures during that time are not attributed to the NIC, even after the SA is in the NIC
+ * again. The IKE daemon may have replaced the SA meanwhile, so the time when the last SA left the
+ * NIC applies to every inbound SA.
  */
 #pragma once
 
@@ -13,12 +14,12 @@
 
 /* All times are s, monotonic. */
 
-/* Whether an eviction waits for the SA to be quiet. `interval`: s, between two samples. */
+/* Whether an eviction must wait until the SA is quiet. `interval`: s, between two samples. */
 bool late_is_to_wait(struct nics *nics, const struct sa *sa, const struct policy_move *planned,
 		     double interval, double now);
-/* Whether a slot may not be free yet, of an SA that left a moment ago. */
+/* Whether the slot of an SA that left recently may still be in use. */
 bool late_are_slots(struct nics *nics, int ifindex, double now);
-/* From when on failures of an SA that comes into this NIC now are the NIC's fault. */
+/* The time from which failures of an SA that enters this NIC now count against the NIC. */
 double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now);
-/* An SA is not in the NIC any more in which it was, if only for a moment. */
+/* Notes that an SA has left this NIC, also if it was there only for a moment. */
 void late_note_left(struct nics *nics, int ifindex, double now);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From NICs and rules to tables: a NIC that is up, has ESP offload, and is both allowed and trusted
- * becomes one policy table or two; an SA competes in that of the NIC its packets leave by, or the
- * one that a rule names.
+ * A NIC that is up, has ESP offload, and is both allowed and trusted gets one or two policy tables.
+ * An SA competes in a table of the NIC by which its packets leave, or of the NIC that its rule
+ * names.
  */
 #include "placement/nics.h"
 
@@ -12,21 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where neither the configuration nor the driver tells the size: a start, from which ENOSPC
- * teaches less. */
+/* Assumed if neither the configuration nor the driver's entry has a size. A smaller size is learned
+ * from ENOSPC. */
 #define CAPACITY_ASSUMED 1024
-/* Cost of a move until it is measured per driver: docs/policy.md. A fixed number of bytes would
- * keep a gateway with little traffic from ever moving anything, so it is at most what an SA in the
- * NIC carries in a fraction of a second: on a gateway with 5 GB/s in 128 slots both come to 4
- * MiB. */
+/* Cost of a move, until it is measured per driver: docs/policy.md. With a fixed number of bytes a
+ * gateway with little traffic would never move an SA. So the cost is at most the bytes that an
+ * average SA in the NIC carries in a fraction of a second. On a gateway with 5 GB/s in 128 slots
+ * both are 4 MiB. */
 #define MIGRATION_BYTES_MAX (4.0 * 1024.0 * 1024.0)
 #define MIGRATION_BYTES_SECONDS 0.15
 #define MIGRATION_SECONDS 0.25
-/* Slots kept free for the overlap of a rekey, and never more than this share of the table. */
+/* Slots kept free for the overlap of a rekey, at most one in RESERVE_SHARE of the table. */
 #define RESERVE_SLOTS 4
 #define RESERVE_SHARE 64
 
-/* Devices that SAs leave by. */
+/* Most egress devices of SAs that are remembered. */
 #define EGRESS_MAX 64
 
 struct nics {
@@ -37,7 +37,7 @@ struct nics {
 	struct refusals *refusals;
 	struct placement_nic *entries; /* in the order of ifindex */
 	size_t n;
-	int egress[EGRESS_MAX]; /* as the routes of SAs say */
+	int egress[EGRESS_MAX]; /* by the routes of SAs */
 	size_t n_egress;        /* EGRESS_MAX: there may be more */
 };
 
@@ -106,7 +106,7 @@ struct placement_nic *nics_at(struct nics *nics, size_t i)
 	return &nics->entries[i];
 }
 
-/* Where it is, or would be. */
+/* The index of the entry, or where it is to be inserted. */
 static size_t position(const struct nics *nics, int ifindex)
 {
 	size_t first = 0, last = nics->n;
@@ -137,7 +137,7 @@ struct placement_nic *nics_of_table(struct nics *nics, policy_table table)
 	return NULL;
 }
 
-/* A bond holds what its active slave's driver holds. */
+/* For a bond, the driver of its active slave. */
 static const struct nic_driver *driver_of(struct nics *nics, const struct nic *nic)
 {
 	const struct nic *slave;
@@ -148,7 +148,7 @@ static const struct nic_driver *driver_of(struct nics *nics, const struct nic *n
 	return slave ? nic_driver_find(slave->driver) : NULL;
 }
 
-/* Whether it may hold keys at all. */
+/* Whether the NIC may hold keys, or why not. */
 static enum candidacy find_permission(struct nics *nics, const struct nic *nic,
 				      const struct config_nic *config)
 {
@@ -167,8 +167,8 @@ static enum candidacy find_permission(struct nics *nics, const struct nic *nic,
 	return CANDIDACY_OK;
 }
 
-/* The egress device of a packet must be the device that has the SA (xfrm_dev_offload_ok()), so that
- * the NIC below a VLAN is of no use. */
+/* The egress device of a packet must be the device that has the SA (xfrm_dev_offload_ok()), so the
+ * NIC below a VLAN cannot be used. */
 static enum candidacy find_reason_without_offload(struct nics *nics, int ifindex)
 {
 	const struct nic *below = network_below_vlan(nics->network, ifindex);
@@ -222,7 +222,7 @@ static uint32_t subtract(uint32_t a, uint32_t b)
 	return a > b ? a - b : 0;
 }
 
-/* `rate` is that of all SAs that compete in the table. */
+/* `rate`: bytes/s of the `n` SAs that compete in the table. */
 static double migration_bytes(uint32_t capacity, double rate, size_t n)
 {
 	double slots = n < capacity ? (double)n : (double)capacity;
@@ -275,12 +275,12 @@ static void set_tables(struct nics *nics, struct placement_nic *n)
 {
 	uint32_t foreign = n->foreign_in + n->foreign_out;
 
-	/* A NIC that lost its trust keeps its tables until what we put there has left. */
+	/* A NIC that may not be used any more keeps its tables until the owned SAs have left it. */
 	if (n->candidacy != CANDIDACY_OK && n->used_in + n->used_out <= foreign) {
 		drop_tables(nics, n);
 		return;
 	}
-	/* From one kind of table to the other: start afresh. */
+	/* Shared slots became separate ones, or the reverse: make new tables. */
 	if ((n->in != POLICY_NONE || n->out != POLICY_NONE) && (n->in == n->out) != n->shared)
 		drop_tables(nics, n);
 	if (n->shared) {
@@ -323,12 +323,13 @@ static struct placement_nic *add_nic(struct nics *nics, int ifindex)
 		.ifindex = ifindex,
 		.in = POLICY_NONE,
 		.out = POLICY_NONE,
-		.left_at = now_of(nics), /* what left it before is not known */
+		.left_at = now_of(nics), /* SAs may have left it just before */
 	};
 	return &entries[i];
 }
 
-/* Worth showing and remembering: it can offload, or somebody wrote it into the configuration. */
+/* Whether the NIC gets an entry: it can offload, or the configuration allows it by its name or bus
+ * address. */
 static bool is_of_interest(const struct nic *nic, const struct config_nic *config)
 {
 	return nic->esp_offload || (config && config->allow && (config->name || config->pci));
@@ -419,7 +420,7 @@ static bool concerns_us(struct nics *nics, const struct nic *nic)
 	       is_of_interest(nic, match_config(nics, nic)) || is_named_by_rule(nics, nic->name);
 }
 
-/* Carrier and speed do not matter: SAs stay in the NIC. */
+/* Changes of carrier and speed are ignored, since SAs stay in the NIC. */
 static bool differs(const struct nic *before, const struct nic *after)
 {
 	return before->up != after->up || before->esp_offload != after->esp_offload ||
@@ -436,7 +437,7 @@ bool nics_change_matters(struct nics *nics, const struct nic *before, const stru
 {
 	if (before && after && !differs(before, after))
 		return false;
-	/* The device may only have the SAs' local address. */
+	/* This affects also a device that only has the local address of SAs. */
 	if (before && after && before->vrf_ifindex != after->vrf_ifindex)
 		return true;
 	return (before && concerns_us(nics, before)) || (after && concerns_us(nics, after));

@@ -6,8 +6,8 @@
  *   paused
  *   evacuated eth0
  *
- * The first line tells the version and the number of lines that follow, so that a file that was cut
- * is recognised.
+ * The first line has the version and the number of lines that follow, so that a truncated file is
+ * detected.
  */
 #include "placement/orders.h"
 
@@ -74,7 +74,7 @@ static size_t find(const struct orders *orders, const char *nic)
 	return i;
 }
 
-/* What the kernel allows. */
+/* Whether the kernel allows this name (dev_valid_name()). */
 static bool is_name(const char *nic)
 {
 	size_t length = strlen(nic);
@@ -143,7 +143,7 @@ const char *orders_evacuated(const struct orders *orders, size_t i)
 static int read_line(struct orders *orders, char *line)
 {
 	if (strcmp(line, PAUSED) == 0) {
-		if (orders->paused) /* twice */
+		if (orders->paused) /* a duplicate */
 			return -EBADMSG;
 		orders->paused = true;
 		return 0;
@@ -156,7 +156,7 @@ static int read_line(struct orders *orders, char *line)
 	return orders_evacuate(orders, line);
 }
 
-/* Ends the line and returns what follows, NULL: it has no end. */
+/* Terminates the line and returns the next one; NULL: there is no newline. */
 static char *end_line(char *line)
 {
 	char *end = strchr(line, '\n');
@@ -173,7 +173,7 @@ static int parse(struct orders *orders, char *text, size_t size)
 	unsigned long n;
 	int r;
 
-	/* Without a NUL inside, every function below stops at the one behind the text. */
+	/* If the text contains no NUL, all functions below stop at the one behind it. */
 	if (memchr(text, '\0', size) || strncmp(text, MAGIC, strlen(MAGIC)) != 0)
 		return -EBADMSG;
 	text += strlen(MAGIC);
@@ -201,7 +201,7 @@ static void set_aside(const char *path)
 	if (asprintf(&damaged, "%s.damaged", path) < 0)
 		damaged = NULL; /* asprintf() leaves it undefined */
 	else
-		(void)rename(path, damaged); /* else the next save replaces it */
+		(void)rename(path, damaged); /* if this fails, the next save replaces it */
 }
 
 int orders_load(struct orders *orders)

@@ -2,7 +2,7 @@
 #include "placement/probation.h"
 
 #define PROBATION_SECONDS 10.0
-/* More than stray packets on their way during the move can explain. */
+/* More failures than packets that were in transit during the move can cause. */
 #define FAILURES_MAX 4
 #define REPLAYS_MAX 32
 

@@ -16,7 +16,7 @@ struct refusal {
 	char text[KERNEL_TEXT_SIZE];
 	double until;
 	double wait;
-	bool over; /* the SAs of the shape were configured since */
+	bool over; /* refusals_expire() has reported the end */
 };
 
 struct refusals {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The shapes of SAs that a NIC's driver refused. Each is refused for a time, which doubles with
- * every further refusal.
+ * The shapes of SAs that a NIC's driver refused. A shape is not offered again for some time, which
+ * doubles with every further refusal.
  */
 #pragma once
 
@@ -16,16 +16,17 @@ int refusals_new(struct refusals **ret_refusals);
 struct refusals *refusals_free(struct refusals *refusals); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct refusals *, refusals_free);
 
-/* All times are s, monotonic. A shape is known by its address: sa_table_shape() never frees one. */
+/* All times are s, monotonic. Shapes are compared by address: sa_table_shape() never frees one. */
 
-/* `wait`: s, the first time. Without room the shape is not remembered, and is offered again. */
+/* Notes a refusal. `wait`: s, for the first refusal. If there is no room, the shape is not
+ * remembered. `text` is copied. */
 void refusals_add(struct refusals *refusals, int ifindex, const struct sa_shape *shape, double wait,
 		  const char *text, double now);
 void refusals_remove(struct refusals *refusals, int ifindex, const struct sa_shape *shape);
 void refusals_clear(struct refusals *refusals);
-/* `ret_text` may be NULL; it is set when the shape is refused now, and valid until the next
- * change. */
+/* Whether the shape must not be offered now. `ret_text` may be NULL; it is set when the result is
+ * true, and valid until the next change. */
 bool refusals_hold(const struct refusals *refusals, int ifindex, const struct sa_shape *shape,
 		   double now, const char **ret_text);
-/* Whether the time of one is over since the last call. */
+/* Returns whether the time of a refusal has ended since the last call. */
 bool refusals_expire(struct refusals *refusals, double now);

@@ -18,8 +18,8 @@ static const struct {
 	[HEALTH_NO_MEMORY] = {"no-memory", "out of memory; no SA is moved"},
 	[HEALTH_NO_DUMP] = {"no-dump", "the kernel does not show its SAs"},
 	[HEALTH_NO_NETWORK] = {"no-network", "the kernel does not show links and routes"},
-	[HEALTH_OWNERSHIP] = {"ownership", "cannot note which SAs are in NICs (file, memory or "
-					   "room); none is moved into one"},
+	[HEALTH_OWNERSHIP] = {"ownership", "cannot record which SAs are in NICs (file, memory "
+					   "or room); none is moved into one"},
 	[HEALTH_POLICY] = {"policy", "out of memory for the rules in force"},
 	[HEALTH_ORDERS] = {"orders", "cannot write the orders of the operator; a restart forgets "
 				     "pause and evacuations"},

@@ -11,18 +11,18 @@
 #include <syslog.h>
 #include <time.h>
 
-/* The place in this file that sends says nothing about the event. */
+/* The source location would be this file for every event. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-/* s. journald itself drops what one service says beyond 10000 messages in 30 s (RateLimitBurst=),
- * whatever it is: our bursts leave room for what matters. */
+/* s. journald drops all messages of a service beyond 10000 in 30 s (RateLimitBurst=), also
+ * important ones. The bursts below stay far under this limit. */
 #define WINDOW 30
 
 struct kind {
 	const char *message_id;
 	int priority;
-	unsigned burst; /* in one window; 0: no limit, for what cannot happen often */
+	unsigned burst; /* in one window; 0: no limit, for events that are rare */
 };
 
 static const struct kind kinds[_JOURNAL_KIND_MAX] = {
@@ -59,7 +59,7 @@ struct journal {
 	FILE *output;
 	int max_priority;
 	struct journal_budget budgets[_JOURNAL_KIND_MAX];
-	struct journal_record record; /* here and not on the stack for its size */
+	struct journal_record record; /* not on the stack because of its size */
 	char message[JOURNAL_MESSAGE_MAX];
 };
 
@@ -140,7 +140,7 @@ static void add_number(struct journal_record *record, const char *name, uint64_t
 	add_field(record, name, text);
 }
 
-/* Keeps line breaks, which text_neutralise() would not: an error in the configuration has a line
+/* Keeps line breaks, which text_neutralise() replaces: an error in the configuration has a line
  * with a caret below it. */
 static void add_message(struct journal_record *record, const char *message, uint64_t suppressed)
 {
@@ -160,7 +160,7 @@ static void add_message(struct journal_record *record, const char *message, uint
 				      length);
 		record->used += strlen(record->text + record->used);
 		message += length;
-		/* 4: the least that text_neutralise() can write "..." into. */
+		/* 4: text_neutralise() needs this much for "...". */
 		if (*message == '\0' || message[1] == '\0' || record->used + 1 + 4 >= end)
 			break;
 		record->text[record->used++] = *message++;
@@ -198,7 +198,7 @@ void journal_compose(struct journal_record *record, const struct journal_event *
 		add_number(record, "ESPOFFLOAD_SUPPRESSED", suppressed);
 }
 
-/* Failing to tell is no reason to fail: there is nobody left to tell it to. */
+/* Errors are ignored, since they cannot be reported. */
 static void send_record(struct journal *journal, int priority)
 {
 	const struct iovec *message = &journal->record.fields[0];
@@ -265,6 +265,6 @@ void journal_flush(struct journal *journal)
 
 		if (budget->suppressed == 0 || time < budget->window_start + WINDOW)
 			continue;
-		journal_event(journal, &event, "More of these happened than were told");
+		journal_event(journal, &event, "Further events of this kind");
 	}
 }

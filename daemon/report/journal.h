@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the daemon tells: to the journal with a MESSAGE_ID and structured fields, or, run by hand,
- * as plain lines to a terminal.
+ * Log messages of the daemon: to the journal with a MESSAGE_ID and structured fields, or as plain
+ * lines to a terminal if the daemon is started by hand.
  *
- * Whatever a driver, a peer or a configuration wrote is made safe to show (text.h) and cut to
- * length here, so callers pass it as it is. Keys never come near this interface. Each kind of event
- * has a budget; what exceeds it is counted and the count told with the next one that fits.
+ * Texts of drivers, peers and configurations are made safe to display (text.h) and cut to length
+ * here, so callers pass them unchanged. Keys must not be passed. Each kind of event has a budget.
+ * Events that exceed it are counted, and the count is reported with the next event within the
+ * budget.
  */
 #pragma once
 
@@ -18,36 +19,36 @@
 #include <sys/uio.h>
 
 enum journal_kind {
-	JOURNAL_PLAIN, /* no MESSAGE_ID: what only somebody who debugs reads */
+	JOURNAL_PLAIN, /* no MESSAGE_ID: only for debugging */
 	JOURNAL_STARTED,
 	JOURNAL_STOPPING,
 	JOURNAL_PROMOTED,
 	JOURNAL_EVICTED,
 	JOURNAL_REFUSED,     /* the driver refused an SA, which stays in software */
-	JOURNAL_MOVE_FAILED, /* for another reason; the SA is where it was */
+	JOURNAL_MOVE_FAILED, /* failed for another reason; the SA is where it was, or owed */
 	JOURNAL_NIC_USABLE,
 	JOURNAL_NIC_LOST,
 	JOURNAL_CAPACITY_LEARNED,
-	JOURNAL_RESYNCHRONISED, /* notifications were lost, everything was read again */
+	JOURNAL_RESYNCHRONISED, /* events were lost, all SAs were read again */
 	JOURNAL_CONFIGURATION_LOADED,
 	JOURNAL_CONFIGURATION_REJECTED,
 	JOURNAL_PAUSED,
 	JOURNAL_RESUMED,
 	JOURNAL_EVACUATED,       /* a NIC is emptied and kept empty */
-	JOURNAL_ORDERS_LOST,     /* whether it is to pause is not known, so it does */
+	JOURNAL_ORDERS_LOST,     /* the orders cannot be read, so the daemon is paused */
 	JOURNAL_HANDS_OFF,       /* an SA that is never moved; once per SA and reason */
-	JOURNAL_FOREIGN_OFFLOAD, /* somebody else offloaded an SA */
-	JOURNAL_ADOPTED,         /* an SA of ours came back under another identity */
-	JOURNAL_FOREIGN_NIC,     /* a NIC holds SAs that somebody else offloaded; once a day */
-	JOURNAL_SLOWED,          /* a NIC slows an SA down, which is back in software */
+	JOURNAL_FOREIGN_OFFLOAD, /* another program offloaded an SA */
+	JOURNAL_ADOPTED,         /* the IKE daemon copied an owned SA */
+	JOURNAL_FOREIGN_NIC,     /* a NIC holds SAs of other programs; once a day */
+	JOURNAL_SLOWED,          /* a NIC slowed an SA down, which is back in software */
 	JOURNAL_TRUST_LOST,
-	JOURNAL_RESTORED,      /* SAs brought back after their NIC went down */
-	JOURNAL_POLICIES_LOST, /* in packet offload, with their NIC: clear text may leave */
+	JOURNAL_RESTORED,      /* SAs restored after their NIC went down */
+	JOURNAL_POLICIES_LOST, /* policies in packet offload: clear text may leave */
 	JOURNAL_DEGRADED,
 	_JOURNAL_KIND_MAX,
 };
 
-/* What is NULL, unknown or 0 is not told. Strings are the caller's. */
+/* Fields that are NULL, unknown or 0 are omitted. The caller keeps the strings. */
 struct journal_event {
 	enum journal_kind kind;
 	int priority; /* of syslog(3); 0: the kind's own */
@@ -66,25 +67,26 @@ struct journal_event {
 
 struct journal;
 
-/* Where to tell: stderr when it is a terminal or there is no journal, else NULL: the journal. */
+/* Returns stderr if it is a terminal or there is no journal. Otherwise returns NULL: the
+ * journal. */
 FILE *journal_default_output(void);
 
-/* `output` stays the caller's. What is less urgent than `max_priority` (LOG_INFO, LOG_DEBUG) is
- * dropped. */
+/* `output` is not owned; NULL: the journal. Events with a lower priority than `max_priority`
+ * (LOG_INFO, LOG_DEBUG) are dropped. -ENOMEM. */
 int journal_new(FILE *output, int max_priority, struct journal **ret_journal);
 struct journal *journal_free(struct journal *journal); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct journal *, journal_free);
 
-/* The format is the MESSAGE=, a sentence without a full stop. Lines may follow it. */
+/* The format gives MESSAGE=: a sentence without a full stop, which more lines may follow. */
 void journal_event(struct journal *journal, const struct journal_event *event, const char *format,
 		   ...) _printf_(3, 4);
 /* The same without fields and MESSAGE_ID. */
 void journal_log(struct journal *journal, int priority, const char *format, ...) _printf_(3, 4);
 
-/* Tells how many were suppressed in budgets that are over. Call it now and then. */
+/* Reports the numbers of suppressed events of windows that have ended. Call it periodically. */
 void journal_flush(struct journal *journal);
 
-/* The parts that decide and compose, apart from what sends. */
+/* The parts that do no I/O, for the tests. */
 
 #define JOURNAL_FIELDS_MAX 16
 #define JOURNAL_MESSAGE_MAX 16384
@@ -106,7 +108,7 @@ struct journal_budget {
 	uint64_t suppressed;
 };
 
-/* Whether one more may be told now. If so, sets `ret_suppressed` to how many were not since the
- * last one that was. A `burst` of 0 means no limit. */
+/* Whether one more event may be reported at `now` (s, monotonic). If so, sets `ret_suppressed` to
+ * the number of suppressed events since the last reported one. `burst` 0: no limit. */
 bool journal_budget_take(struct journal_budget *budget, unsigned burst, double now,
 			 uint64_t *ret_suppressed);

@@ -13,7 +13,7 @@ struct reporter {
 	const struct clock *clock;
 	struct journal *journal;
 	const char *config_path;
-	size_t n_actions; /* ever */
+	size_t n_actions; /* since the start */
 	struct action actions[ACTIONS_REMEMBERED];
 };
 
@@ -87,7 +87,7 @@ static void remember(struct reporter *reporter, const struct sa_description *d, 
 	snprintf(action->text, sizeof(action->text), "%s", text);
 }
 
-/* How a move ended, in the words of the journal. */
+/* How a move ended, as it is reported. */
 struct verdict {
 	enum journal_kind kind;
 	const char *what;
@@ -119,7 +119,7 @@ static struct verdict verdict_of(const struct policy_move *planned, const struct
 		verdict.kind = JOURNAL_REFUSED;
 		verdict.what = "refused";
 		verdict.reason = move_result_name(move->result);
-		verdict.text = "the NIC did not take it, it works on in software";
+		verdict.text = "the NIC did not accept it, it stays in software";
 		return verdict;
 	case MOVE_RESULT_GONE:
 		verdict.kind = JOURNAL_PLAIN;
@@ -248,7 +248,8 @@ void report_health(struct reporter *reporter, enum health_condition condition, b
 	if (holds)
 		journal_event(reporter->journal, &event, "Degraded: %s", health_text(condition));
 	else
-		journal_log(reporter->journal, LOG_NOTICE, "Over: %s", health_text(condition));
+		journal_log(reporter->journal, LOG_NOTICE, "No longer degraded: %s",
+			    health_text(condition));
 }
 
 void report_dump_failed(struct reporter *reporter, int error)
@@ -421,8 +422,8 @@ void report_paused(struct reporter *reporter, bool paused)
 	struct journal_event event = {.kind = paused ? JOURNAL_PAUSED : JOURNAL_RESUMED};
 
 	journal_event(reporter->journal, &event,
-		      paused ? "Paused: SAs stay where they are, but for NICs that may not hold "
-			       "them"
+		      paused ? "Paused: SAs stay where they are, except in NICs that may not "
+			       "hold them"
 			     : "Resumed");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the daemon does and finds, written to the journal (report/journal.h) and, for SAs,
- * remembered for `explain` and `top`. It changes nothing else. NICs are given by name; "" is one
- * that is not there.
+ * Reports what the daemon does and detects: to the journal (report/journal.h), and actions on SAs
+ * also to a ring for `explain` and `top`. It changes nothing else. NICs are passed by name; "":
+ * unknown or none.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 
 struct config;
 
-/* What was done with an SA. */
+/* An action on an SA. */
 struct action {
 	double time; /* s, monotonic */
 	struct sa_description sa;
@@ -29,26 +29,26 @@ struct action {
 
 struct reporter;
 
-/* Neither is owned. */
+/* The clock and the journal are not owned. -ENOMEM. */
 int reporter_new(const struct clock *clock, struct journal *journal,
 		 struct reporter **ret_reporter);
 struct reporter *reporter_free(struct reporter *reporter); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct reporter *, reporter_free);
-/* Of the file that the rules come from, may be NULL. Not copied: valid until it is set again. */
+/* The file of the configuration, may be NULL. Not copied: must be valid until it is set again. */
 void reporter_set_config_path(struct reporter *reporter, const char *path);
 
-/* 0: the last one. NULL: there is none, or it is so old that it was dropped. */
+/* `back` 0: the last action. NULL: there is none, or it was overwritten. */
 const struct action *reporter_action(const struct reporter *reporter, size_t back);
 
 /* A condition begins or ends. */
 void report_health(struct reporter *reporter, enum health_condition condition, bool holds);
-void report_dump_failed(struct reporter *reporter, int error);   /* HEALTH_NO_DUMP, each time */
-void report_resynchronised(struct reporter *reporter, size_t n); /* SAs that there are */
+void report_dump_failed(struct reporter *reporter, int error); /* HEALTH_NO_DUMP, at each failure */
+void report_resynchronised(struct reporter *reporter, size_t n); /* n: number of SAs */
 
-/* `nic` is the one it goes to or leaves. No `move`: it was planned only. */
+/* `nic`: the NIC that the SA enters or leaves. `move` NULL: only planned (observe mode). */
 void report_move(struct reporter *reporter, const char *nic, const struct sa *sa,
 		 const struct policy_move *planned, const struct move *move);
-void report_completed(struct reporter *reporter, const struct move *move); /* of the run before */
+void report_completed(struct reporter *reporter, const struct move *move); /* of the last run */
 void report_hands_off(struct reporter *reporter, const char *nic, const struct sa *sa);
 void report_adopted(struct reporter *reporter, const char *nic, const struct sa *sa,
 		    enum candidacy candidacy);
@@ -60,18 +60,18 @@ void report_restored(struct reporter *reporter, const char *nic, size_t restored
 		     double seconds);
 
 void report_nic_usable(struct reporter *reporter, const char *nic);
-void report_nic_lost(struct reporter *reporter, const char *nic, bool gone); /* else down */
+void report_nic_lost(struct reporter *reporter, const char *nic, bool gone); /* false: down */
 void report_foreign(struct reporter *reporter, const char *nic, bool trusted, unsigned n);
 void report_capacity(struct reporter *reporter, const char *nic, uint32_t capacity);
 void report_distrusted(struct reporter *reporter, const char *nic, double seconds);
 void report_policies_lost(struct reporter *reporter, const char *nic, size_t n);
 
-/* `config` is what is in force afterwards. */
+/* `config`: the configuration in force after the reload. */
 void report_reload(struct reporter *reporter, const char *path, const struct config *config,
 		   int result, const char *messages);
 void report_paused(struct reporter *reporter, bool paused);
 void report_still_paused(struct reporter *reporter);
 void report_evacuated(struct reporter *reporter, const char *nic, bool evacuated);
 void report_orders_lost(struct reporter *reporter, const char *path, int error);
-/* `owed`: an SA could not be put back yet, which is tried for so many seconds more. */
+/* `owed`: an SA could not be put back yet; the daemon tries for `seconds` more. */
 void report_stopping(struct reporter *reporter, bool owed, double seconds);

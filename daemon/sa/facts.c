@@ -19,7 +19,7 @@ struct reason {
 };
 
 static const struct reason reasons[_HANDS_OFF_MAX] = {
-	[HANDS_OFF_NONE] = {"none", "nothing speaks against moving it"},
+	[HANDS_OFF_NONE] = {"none", "nothing prevents moving it"},
 	[HANDS_OFF_NOT_ESP] = {"not-esp", "only ESP can be offloaded"},
 	[HANDS_OFF_LARVAL] = {"larval", "the IKE daemon has not completed it yet"},
 	[HANDS_OFF_UNKNOWN_ATTRIBUTE] = {"unknown-attribute",
@@ -28,7 +28,7 @@ static const struct reason reasons[_HANDS_OFF_MAX] = {
 	[HANDS_OFF_REDACTED_KEY] = {"redacted-key", "the kernel hides its key (lockdown); "
 						    "re-adding it would install a zero key"},
 	[HANDS_OFF_PACKET_MODE] = {"packet-mode", "it is in packet offload: its sequence numbers "
-						  "live in the NIC and cannot be carried over"},
+						  "are in the NIC and cannot be carried over"},
 	[HANDS_OFF_MODE] = {"mode", "its mode keeps state in the kernel that a move would lose"},
 	[HANDS_OFF_TFC] = {"tfc-padding", "TFC padding cannot be offloaded"},
 	[HANDS_OFF_SELECTOR] = {"wildcard", "a wildcard SA without an SPI cannot be named"},
@@ -41,8 +41,8 @@ static const struct reason reasons[_HANDS_OFF_MAX] = {
 						"kernel could confuse the two"},
 	[HANDS_OFF_PACKET_PARTNER] = {"packet-partner",
 				      "an SA between the same addresses and with the same reqid is "
-				      "in packet offload: when this one moves, the kernel may not "
-				      "find that one any more"},
+				      "in packet offload: when this SA moves, the kernel may not "
+				      "find the other one any more"},
 	[HANDS_OFF_SOFT_EXPIRED] = {"soft-expired", "it reached a soft limit: the IKE daemon is "
 						    "about to replace it"},
 	[HANDS_OFF_NEAR_LIMIT] = {"near-limit", "it is close to the end of its life"},
