@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cleanup attributes: a resource is released when its variable leaves scope, on every path.
- * Give a pointer away with TAKE_PTR(), a file descriptor with TAKE_FD().
+ * Cleanup attributes: a resource is released when its variable goes out of scope. Use TAKE_PTR() to
+ * pass on the ownership of a pointer, and TAKE_FD() for a file descriptor.
  */
 #pragma once
 

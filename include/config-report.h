@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is wrong with a configuration file, as data. In print a diagnostic is
+ * Errors and warnings of a configuration file. A printed diagnostic looks like
  *
  *   espoffloadd.conf:3:5: error: unknown key 'alow' in an entry of 'nics'
  *       3 |     alow: true
@@ -17,7 +17,7 @@
 
 #define CONFIG_DIAGNOSTICS_MAX 20
 
-/* Counted from 0 and in characters, as libyaml counts. */
+/* Line and column from 0, in characters, as libyaml counts them. */
 struct config_place {
 	size_t line;
 	size_t column;
@@ -26,7 +26,7 @@ struct config_place {
 
 struct config_diagnostic {
 	struct config_place place;
-	bool placed; /* false: about the file as a whole */
+	bool placed; /* false: about the whole file */
 	bool warning;
 	char text[256];
 	char remedy[256]; /* what to do about it; may be empty */
@@ -34,23 +34,23 @@ struct config_diagnostic {
 
 struct config_report {
 	char path[256]; /* of the file, safe to print */
-	char *text;     /* of the file; NULL: it could not be read */
+	char *text;     /* of the file; NULL: not read */
 	size_t size;
-	size_t n_errors; /* all, those that are only counted too */
+	size_t n_errors; /* with those that are only counted */
 	size_t n_warnings;
 	size_t n_diagnostics;
-	struct config_diagnostic *last; /* while the file is read: what a remedy belongs to */
+	struct config_diagnostic *last; /* while reading: for the next remedy */
 	struct config_diagnostic diagnostics[CONFIG_DIAGNOSTICS_MAX]; /* in the order of the file */
 };
 
 void config_report_done(struct config_report *report);
 
-/* Errors and warnings that are counted, but not among the diagnostics. */
+/* The number of errors and warnings that are not among the diagnostics. */
 size_t config_report_omitted(const struct config_report *report);
 
 void config_diagnostic_print(const struct config_report *report,
 			     const struct config_diagnostic *diagnostic, FILE *out);
-/* All diagnostics, then how many were omitted. Nothing if nothing is wrong. */
+/* Prints all diagnostics, and how many were omitted. Prints nothing if there are none. */
 void config_report_print(const struct config_report *report, FILE *out);
-/* The same as a string that the caller frees. */
+/* The same as a string that the caller frees. -ENOMEM. */
 int config_report_text(const struct config_report *report, char **ret_text);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configuration: what espoffloadd.conf(5) says, as plain values.
+ * The configuration of espoffloadd.conf(5), as plain values.
  *
- * Lists are matched from the top, the first entry that matches decides; an entry without a match
- * key matches everything. No NIC entry, no key: a NIC that nothing matches is neither allowed nor
- * trusted. Rates are bytes/s, times seconds. Strings and arrays belong to the configuration.
+ * Lists are matched from the top, and the first entry that matches decides. An entry without a
+ * match key matches everything. A NIC that no entry matches is neither allowed nor trusted, so it
+ * gets no key. Rates are in bytes/s, times in seconds. Strings and arrays belong to the
+ * configuration.
  */
 #pragma once
 
@@ -17,26 +18,26 @@
 #define CONFIG_PATH_DEFAULT "/etc/espoffloadd.conf"
 
 enum config_mode {
-	CONFIG_MODE_OBSERVE, /* decide and tell, touch nothing: the default */
+	CONFIG_MODE_OBSERVE, /* decide and report, move nothing: the default */
 	CONFIG_MODE_ENFORCE,
 };
 
-/* What becomes of the SAs that the kernel deletes when their NIC goes down. */
+/* What to do with SAs that the kernel deleted because their NIC went down. */
 enum config_link_down {
-	CONFIG_LINK_DOWN_RESTORE,          /* both directions come back in software: the default */
-	CONFIG_LINK_DOWN_RESTORE_OUTBOUND, /* only outbound: no packet can be replayed */
-	CONFIG_LINK_DOWN_LEAVE,            /* to the IKE daemon */
+	CONFIG_LINK_DOWN_RESTORE,          /* restore both directions in software: the default */
+	CONFIG_LINK_DOWN_RESTORE_OUTBOUND, /* only outbound, so that no packet can be replayed */
+	CONFIG_LINK_DOWN_LEAVE,            /* none, the IKE daemon must make new ones */
 };
 
 enum config_offload {
 	CONFIG_OFFLOAD_AUTO,   /* by rate */
-	CONFIG_OFFLOAD_ALWAYS, /* before all others, whatever the rate */
+	CONFIG_OFFLOAD_ALWAYS, /* before all others, at any rate */
 	CONFIG_OFFLOAD_NEVER,
 };
 
 struct config_capacity {
-	bool set;    /* false: from the driver's table, else learned */
-	bool shared; /* `in` is the one number for both directions, `out` is unused */
+	bool set;    /* false: by driver, or learned */
+	bool shared; /* `in` is for both directions, `out` is unused */
 	uint32_t in;
 	uint32_t out;
 };
@@ -50,7 +51,7 @@ struct config_nic {
 	bool trusted;
 	bool fips; /* the NIC is inside the FIPS boundary */
 	struct config_capacity capacity;
-	double max_rate; /* bytes/s of a table, above which no further SA is promoted; 0: none */
+	double max_rate; /* bytes/s of a table above which no SA is promoted; 0: none */
 	unsigned line;   /* in the file, for explanations */
 };
 
@@ -72,7 +73,7 @@ struct config_match {
 	struct config_prefix destination;
 	struct config_number reqid;
 	struct config_number if_id;
-	struct config_number mark;   /* matches (mark & mask) of the SA */
+	struct config_number mark;   /* compared with the SA's mark under mark_mask */
 	uint32_t mark_mask;          /* of the condition, 0xffffffff unless written VALUE/MASK */
 	enum sa_direction direction; /* SA_DIRECTION_UNKNOWN: any */
 };
@@ -86,7 +87,7 @@ struct config_rule {
 	unsigned line;
 };
 
-/* SAs that have a number of slots in each table in common. */
+/* SAs that share a number of slots in each table. */
 struct config_group {
 	char *name; /* unique */
 	struct config_match match;
@@ -99,8 +100,8 @@ struct config {
 	enum config_mode mode;
 	double interval;         /* s between samples, 0.1 to 60 */
 	double moves_per_second; /* per NIC */
-	double moves_burst;      /* per NIC: moves that may follow each other at once */
-	double retry_refused;    /* s before a refused SA is tried again, then doubling */
+	double moves_burst;      /* per NIC: moves that may be made without a pause */
+	double retry_refused;    /* s until a refused SA is tried again; doubles */
 	enum config_link_down on_link_down;
 	struct config_nic *nics;
 	size_t n_nics;
@@ -108,25 +109,25 @@ struct config {
 	size_t n_rules;
 	struct config_group *groups;
 	size_t n_groups;
-	char *path; /* where it was read from, for "path:line" in explanations; NULL: built in */
+	char *path; /* of the file, for "path:line" in explanations; NULL: default */
 };
 
-/* The configuration in force without a file: observe, nothing allowed. */
+/* The configuration without a file: observe, no NIC allowed. -ENOMEM. */
 int config_new_default(struct config **ret_config);
 struct config *config_free(struct config *config); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct config *, config_free);
 
 /*
- * Reads a file. `ret_report` is always set, and config_report_done() always called for it: all
- * errors of the file at once, and warnings (an entry that nothing can reach, for example), with
- * which the file is taken. Returns 0, -EBADMSG when the file has errors, or the errno of reading it
- * (also in the report).
+ * Reads a file, or a text of `size` bytes. `ret_report` is always set, and the caller must release
+ * it with config_report_done(). It contains all errors of the file, and warnings (an entry shadowed
+ * by an earlier one, for example), with which the file is accepted. Returns 0, -EBADMSG when the
+ * file has errors, -ENOMEM, or the errno of reading it (also in the report).
  */
 int config_load(const char *path, struct config_report *ret_report, struct config **ret_config);
 int config_parse(const char *path, const char *text, size_t size, struct config_report *ret_report,
 		 struct config **ret_config);
 
-/* What a NIC is known by when entries are matched. Any string may be NULL (unknown). */
+/* The properties of a NIC that entries match on. Any string may be NULL (unknown). */
 struct config_nic_identity {
 	const char *name;
 	const char *driver;
@@ -134,11 +135,11 @@ struct config_nic_identity {
 	const char *mac;
 };
 
-/* First match or NULL. The result belongs to the configuration. */
+/* The first entry that matches, or NULL. The result belongs to the configuration. */
 const struct config_nic *config_match_nic(const struct config *config,
 					  const struct config_nic_identity *identity);
 const struct config_rule *config_match_rule(const struct config *config,
 					    const struct sa_description *sa);
-/* Without an SA: one that nothing is known of, which belongs to a group without conditions only. */
+/* `sa` NULL: an unknown SA, which matches only a group without conditions. */
 const struct config_group *config_match_group(const struct config *config,
 					      const struct sa_description *sa);

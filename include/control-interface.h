@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The control socket: Varlink (NUL-terminated JSON objects over a UNIX stream socket), interface
- * io.espoffload. Reading is for root and the members of the socket's group, changing for root
- * (SO_PEERCRED). The interface is served by org.varlink.service.GetInterfaceDescription, so that
- * varlinkctl(1) is a client.
+ * io.espoffload. Root and members of the socket's group may read, only root may change
+ * (SO_PEERCRED). org.varlink.service.GetInterfaceDescription returns the interface, so that
+ * varlinkctl(1) can be used.
  *
- * No key material ever crosses this socket.
+ * Keys are never sent over this socket.
  */
 #pragma once
 
 #define CONTROL_SOCKET_DEFAULT "/run/espoffloadd/io.espoffload"
 #define CONTROL_INTERFACE "io.espoffload"
 
-/* A request or a reply that is larger than this ends the connection. A reply with 100,000 SAs is
- * about 60 MB. */
+/* Bytes. A larger request or reply ends the connection. A reply with 100,000 SAs has about 60
+ * MB. */
 #define CONTROL_REQUEST_MAX (64ul * 1024)
 #define CONTROL_REPLY_MAX (256ul * 1024 * 1024)
 
-/* Samples of an SA's rate that the daemon keeps for the sparkline of `top`, one a second. */
+/* Samples of an SA's rate that the daemon keeps for the sparkline of `top`, one per second. */
 #define CONTROL_HISTORY_SAMPLES 60
 
 /*
- * Rates are bytes/s, times seconds, optional fields are null or absent.
+ * Rates are in bytes/s, times in seconds. Optional fields are null or absent.
  */
 #define CONTROL_INTERFACE_DESCRIPTION                                                              \
 	"# espoffloadd: keeps the busiest IPsec SAs in the NIC\n"                                  \

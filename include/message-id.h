@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MESSAGE_ID= of the journal: one per kind of event, explained in units/espoffloadd.catalog and
- * never changed once released, because people's filters and alerts name them.
+ * MESSAGE_ID= of the journal: one per kind of event, explained in units/espoffloadd.catalog. They
+ * must not change after a release, because filters and alerts use them.
  */
 #pragma once
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The deciding half of espoffloadd: which SAs live in which NIC table.
+ * The policy of espoffloadd: decides which SAs are in which NIC table.
  *
- * Pure: no I/O, no clock, no netlink. The caller tells it the time (seconds, monotonic, any
- * origin), the tables, the SAs and their byte counters; it answers with a plan, an ordered list of
- * moves, each with its reason and the numbers behind it. Same calls, same plan.
+ * No I/O, no clock, no netlink. The caller passes the time (`now`: seconds, monotonic, any origin),
+ * the tables, the SAs and their byte counters. The policy returns a plan: an ordered list of moves,
+ * each with its reason and numbers. The same calls give the same plan.
  *
- * A move of the plan is pending until the caller reports its outcome with policy_report(); a
- * pending SA is not planned again. Memory is allocated when SAs and tables are added, never while
+ * A planned move is pending until the caller reports its outcome with policy_report(). A pending SA
+ * is not planned again. Memory is allocated when SAs, tables and groups are added, never while
  * planning.
  *
- * Functions return 0 or a positive value on success and a negative errno on failure; outputs named
- * ret_ are untouched on failure.
+ * Functions return 0 or a positive value on success and a negative errno on failure: -EINVAL for
+ * invalid values, -ENOENT for an unknown handle, -ENOMEM. Outputs named ret_ are not changed on
+ * failure.
  */
 #pragma once
 
@@ -30,32 +31,32 @@ typedef uint32_t policy_table;
 
 /* A table is one SADB: a NIC's inbound or outbound half, or the NIC where both share slots. */
 struct policy_table_config {
-	uint32_t capacity; /* slots that may be used, those taken by others already subtracted */
+	uint32_t capacity; /* usable slots; the caller has subtracted foreign SAs */
 	uint32_t reserve;  /* slots kept free for the overlap of a rekey */
-	/* Tables with the same number spend from one token bucket, and say the same of it; 0: this
-	 * one has its own. */
+	/* Tables with the same number share a token bucket, and have the same moves_*; 0: this
+	 * table has its own. */
 	uint32_t budget;
-	double moves_per_second;  /* token bucket: refill, moves (a swap is two) */
-	double moves_burst;       /* token bucket: size, moves; below 2 the halves of a swap are
-				   * planned one after the other */
-	bool vacate;              /* what may not be in it leaves even by policy_plan_vacating() */
+	double moves_per_second; /* token bucket: refill, moves (a swap is two) */
+	double moves_burst; /* token bucket: size, moves; if below 2, the two moves of a swap are
+			       planned one after the other */
+	bool vacate;        /* policy_plan_vacating() plans evictions from it */
 	double migration_bytes;   /* cost of one move in bytes served in software */
 	double migration_seconds; /* cost of one move in seconds of the SA's own rate */
-	double max_rate;          /* bytes/s in this table above which nothing is added; 0: none */
+	double max_rate;          /* bytes/s of the table above which no SA is promoted; 0: none */
 };
 
 struct policy_sa_config {
-	policy_table table; /* POLICY_NONE: never a candidate, but its rate is still known */
-	double weight;      /* multiplies the rate when it is ranked; > 0, normally 1 */
-	double min_rate;    /* bytes/s (unweighted) below which it is no candidate */
+	policy_table table; /* POLICY_NONE: never a candidate, but its rate is measured */
+	double weight;      /* multiplies the rate in comparisons; 1e-9 to 1e9, normally 1 */
+	double min_rate;    /* bytes/s (unweighted) below which it is not a candidate */
 	bool pinned;        /* always resident, before all others */
 	bool banned;        /* never promoted, and evicted if resident */
-	bool immovable;     /* resident or not, it stays where it is (hands off) */
+	bool immovable;     /* resident or not, it is not moved (hands off) */
 	uint32_t group;     /* 1 + index of policy_set_groups(), 0: none */
 };
 
-/* Slots a group has in each table: at least `floor` while it has SAs with traffic, at most
- * `ceiling` (0: no ceiling). Pinned SAs count, and may exceed the ceiling. */
+/* The slots of a group in each table: at least `floor` while it has enough SAs with traffic, at
+ * most `ceiling` (0: no ceiling). Pinned SAs count, and may exceed the ceiling. */
 struct policy_group_config {
 	uint32_t floor;
 	uint32_t ceiling;
@@ -73,12 +74,12 @@ enum policy_reason {
 	POLICY_REASON_PINNED,         /* a rule keeps it in the NIC */
 	POLICY_REASON_IMMOVABLE,      /* hands off */
 	POLICY_REASON_IDLE,           /* carries nothing */
-	POLICY_REASON_UNKNOWN_RATE,   /* not yet sampled twice, or its counter went backwards */
+	POLICY_REASON_UNKNOWN_RATE,   /* not sampled twice yet, or its counter decreased */
 	POLICY_REASON_BELOW_MINIMUM,  /* below its minimum rate */
 	POLICY_REASON_FREE_SLOT,      /* promoted into a free slot */
-	POLICY_REASON_HOTTER,         /* it displaced, or displaces, a colder one */
+	POLICY_REASON_HOTTER,         /* it displaces a colder one */
 	POLICY_REASON_COLDER,         /* evicted for a hotter one */
-	POLICY_REASON_GAIN_TOO_SMALL, /* hotter than the coldest resident, but not by enough to pay
+	POLICY_REASON_GAIN_TOO_SMALL, /* hotter than the coldest resident, but the gain does not pay
 					 the move */
 	POLICY_REASON_NOT_HOT_ENOUGH, /* colder than every resident it could displace */
 	POLICY_REASON_MOVES_SPENT,    /* worth a move, but the budget of moves is spent */
@@ -90,14 +91,14 @@ enum policy_reason {
 	POLICY_REASON_RATE_CEILING,      /* the table carries its maximum rate */
 	POLICY_REASON_RESIDENT,          /* hot enough to stay */
 	POLICY_REASON_SUPERSEDED,        /* its successor took over the traffic */
-	POLICY_REASON_GROUP_FLOOR,       /* its group has fewer slots than it is promised */
-	POLICY_REASON_GROUP_CEILING,     /* its group has all the slots it may have */
-	POLICY_REASON_MADE_WORSE,        /* the NIC served it worse than software did; it waits */
-	POLICY_REASON_DOUBTED, /* it carries less in the NIC than before: is the NIC to blame? */
+	POLICY_REASON_GROUP_FLOOR,       /* its group has fewer slots than its floor */
+	POLICY_REASON_GROUP_CEILING,     /* its group has as many slots as its ceiling */
+	POLICY_REASON_MADE_WORSE, /* it had faults in the NIC, or was slower there; it waits */
+	POLICY_REASON_DOUBTED,    /* it carries less in the NIC: compared with software */
 	_POLICY_REASON_MAX,
 };
 
-/* Stable kebab-case name ("free-slot") and a sentence for people. */
+/* Stable kebab-case name ("free-slot"), and a text for users. */
 const char *policy_reason_name(enum policy_reason reason);
 const char *policy_reason_text(enum policy_reason reason);
 
@@ -109,61 +110,62 @@ struct policy_move {
 	policy_sa other;   /* the SA it swaps with, or POLICY_NONE */
 	double rate;       /* bytes/s, smoothed, unweighted */
 	double other_rate; /* bytes/s of the other, 0 without one */
-	double gain;       /* weighted bytes expected to be won by the move (and its counterpart) */
-	double cost;       /* weighted bytes the move (and its counterpart) is taken to cost */
+	double gain;       /* weighted bytes expected to be won by the move (and its partner) */
+	double cost;       /* assumed cost of the move (and its partner), weighted bytes */
 };
 
 enum policy_outcome {
-	POLICY_DONE,     /* the SA is where the move wanted it */
-	POLICY_REFUSED,  /* the driver refuses this SA: keep it out with doubling back-off */
-	POLICY_NO_SPACE, /* the table is full below its capacity: learn, back off, probe again later
-			  */
-	POLICY_PRETENDED, /* nothing was moved, but the policy is to go on as if: observe mode */
-	POLICY_FAILED, /* nothing learned, the SA is where it was: try again after a short while */
+	POLICY_DONE,      /* the SA is where the move wanted it */
+	POLICY_REFUSED,   /* the driver refuses this SA: bar it with doubling back-off */
+	POLICY_NO_SPACE,  /* the table is full below its capacity: use the smaller one, probe later
+			   */
+	POLICY_PRETENDED, /* nothing was moved, but the policy assumes that it was: observe mode */
+	POLICY_FAILED,    /* the SA is where it was: try again after some seconds */
 };
 
-/* What is known of an SA, for explain and top. Rates in bytes/s, unweighted. */
+/* The state of an SA, for explain and top. Rates in bytes/s, unweighted. */
 struct policy_sa_view {
 	enum policy_reason reason;
 	bool resident;
 	bool pending;
 	bool rate_known;
 	double rate;     /* smoothed, of the present level */
-	double rate_low; /* band of what is expected of the next seconds */
+	double rate_low; /* band of the rate expected in the next seconds */
 	double rate_high;
 	double last_rate; /* last sample */
-	double threshold; /* rate of the resident it would displace, or of the best outsider */
-	double gain;      /* of the best swap it could take part in, weighted bytes */
-	double needed;    /* the gain above which that swap pays */
+	double threshold; /* rate of the resident that it would displace, or of the best outsider */
+	double gain;      /* of the best swap with it, weighted bytes */
+	double needed;    /* the gain above which this swap pays */
 	double cost;
-	double trust;    /* 0..1, halves with every speculative move that did not pay */
+	double trust;    /* 0 to 1, halved by every speculative move that did not pay */
 	double retry_in; /* seconds until a refused SA is tried again, else 0 */
 };
 
 struct policy_table_view {
-	uint32_t capacity; /* in force: the configured one, or less when ENOSPC taught so */
-	uint32_t resident; /* SAs in it, the pending included */
+	uint32_t capacity; /* in force: the configured one, or less as learned from ENOSPC */
+	uint32_t resident; /* used slots, with those of pending moves */
 	double rate;       /* bytes/s of all residents */
 	double tokens;     /* moves that could be made now */
 };
 
-/* Parameters of the algorithm, docs/policy.md; policy_parameters_default() gives the judged
+/* Parameters of the algorithm: docs/policy.md. policy_parameters_default() returns the tuned
  * ones. */
 struct policy_parameters {
 	double half_life;       /* s, of the average of one level */
-	double jump_deviations; /* a sample further away than this begins a new level */
+	double jump_deviations; /* a sample this many deviations away begins a new level */
 	double band_deviations; /* half width of the confidence band */
 	double drop_confirm;    /* s a low rate must last before it begins a new level */
 	double slow_half_life;  /* s, of the average over all levels */
 	double outlook;         /* s ahead for which a rate is forecast */
-	double margin;   /* an outsider that beats the resident's upper band by less than this share
-			  * must be patient; the share is less where moves are cheap */
-	double patience; /* times the payback that it must have forgone then */
+	double margin;   /* speculation only for an outsider above the resident's upper band by more
+			    than this share, which is less where moves are cheap */
+	double patience; /* otherwise it must have forgone this many times the payback */
 	double payback;  /* the gain must be this many times the cost */
-	double horizon;  /* s, speculation, for a move that costs a second's worth of its slot */
+	double horizon;  /* s, speculation, for moves that cost what their slot carries in a second
+			  */
 	double horizon_min;  /* s */
 	double horizon_max;  /* s */
-	double age_max;      /* s, cap of the ski-rental horizon */
+	double age_max;      /* s, maximum of the ski-rental horizon */
 	double dwell;        /* s an SA stays after a move */
 	double refused_wait; /* s before a refused SA is tried again, doubling up to an hour */
 	struct hash_seed lineage_seed; /* random where peers choose lineages; decides nothing */
@@ -176,61 +178,62 @@ struct policy *policy_free(struct policy *policy); /* accepts NULL, returns NULL
 
 int policy_table_add(struct policy *policy, const struct policy_table_config *config,
 		     policy_table *ret_table);
-/* Takes effect at the next plan; a smaller capacity evicts the coldest. Forgets what was learned
- * from POLICY_NO_SPACE when the capacity differs from the one configured before. */
+/* Takes effect at the next plan; with a smaller capacity the coldest are evicted. Forgets a
+ * capacity learned from POLICY_NO_SPACE if the configured capacity changes. */
 int policy_table_configure(struct policy *policy, policy_table table,
 			   const struct policy_table_config *config);
-/* Residents count as evicted; SAs that named the table fall back to POLICY_NONE. */
+/* Residents count as evicted. The table of SAs that were configured with it becomes POLICY_NONE. */
 void policy_table_remove(struct policy *policy, policy_table table, double now);
 void policy_table_get(const struct policy *policy, policy_table table,
 		      struct policy_table_view *ret_view);
 
-/* Replaces the groups, at most POLICY_GROUPS_MAX; SAs of groups that are gone belong to none. */
+/* Replaces the groups, at most POLICY_GROUPS_MAX (-E2BIG). SAs of groups that do not exist any more
+ * have none. */
 #define POLICY_GROUPS_MAX 64
 int policy_set_groups(struct policy *policy, const struct policy_group_config *groups,
 		      size_t n_groups, double now);
 
-/* The lineage is what survives a rekey (addresses, reqid, mark, if_id, direction, mode, CPU,
- * label), as opaque bytes, 1 to 64 of them. The newest living SA of the same lineage, or one that
- * went in the last minute, hands its heat to the new one. `resident` says where the SA is found. */
+/* The lineage is the part of an SA's description that a rekey does not change (addresses, reqid,
+ * mark, if_id, direction, mode, CPU, label), as 1 to 64 opaque bytes. The new SA inherits the rates
+ * of the newest SA of the same lineage, or of one that was removed in the last minute. `resident`:
+ * whether the SA is in the NIC. */
 int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
 		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa);
 int policy_sa_configure(struct policy *policy, policy_sa sa, const struct policy_sa_config *config,
 			double now);
 void policy_sa_remove(struct policy *policy, policy_sa sa, double now);
 
-/* The SA was found where the policy did not put it (somebody else moved it, or a resync). Ends a
- * pending move. */
+/* The SA was found where the policy did not put it (another program moved it, or after a resync).
+ * Ends a pending move. */
 void policy_sa_set_resident(struct policy *policy, policy_sa sa, bool resident, double now);
 
-/* The NIC served the SA worse than software did (it broke or lost packets): it leaves and stays out
- * with doubling back-off. That it is slower there the policy finds out by itself. */
+/* The NIC damaged or lost packets of the SA: it is evicted, and stays out with doubling back-off.
+ * The policy itself detects SAs that are slower in the NIC. */
 void policy_sa_made_worse(struct policy *policy, policy_sa sa, double now);
 
-/* An SA that carried less in the NIC went back to software, and this is what was learned. */
+/* The verdict on an SA that carried less in the NIC and went back to software for comparison. */
 struct policy_verdict {
-	policy_table table; /* it had been in */
-	bool slower;        /* it carries more again: it stays out. Else the NIC is cleared */
-	bool stopped;       /* it stood still, or nearly so, in the NIC */
-	double before, in_nic, after; /* bytes/s, unweighted: before the promotion, there, and back
-				       * in software */
+	policy_table table; /* in which it was */
+	bool slower;        /* it carries more again: it stays out. False: the NIC is not slower */
+	bool stopped;       /* it carried almost nothing in the NIC */
+	double before, in_nic, after; /* bytes/s, unweighted: before the promotion, in the NIC, and
+					 back in software */
 	double wait;                  /* s until it may be promoted again */
 };
-/* Returns true, once, for an SA of which a sample has brought a verdict. */
+/* Returns true once for an SA when a sample has led to a verdict. */
 bool policy_sa_take_verdict(struct policy *policy, policy_sa sa,
 			    struct policy_verdict *ret_verdict);
 
-/* One sample of the counters, as the kernel counts them since the SA was made. A counter that went
- * backwards makes the rate unknown, not low. Costs nothing to speak of when nothing changed and
- * the SA was idle. */
+/* A sample of the counters, which the kernel counts from the time when the SA was made. If a
+ * counter decreased, the rate is unknown. Takes little time for an SA that stays idle. */
 void policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint64_t packets,
 		       double now);
 
-/* Decides. The array belongs to the policy and lives until the next call. Evictions precede the
- * promotions that need their slots; when such an eviction fails, its promotion (`other`) is not to
- * be tried but reported as POLICY_FAILED. Returns the number of moves. */
+/* Makes a plan. The array belongs to the policy and is valid until the next call. Evictions precede
+ * the promotions that need their slots. If such an eviction fails, its promotion (`other`) must not
+ * be tried, but reported as POLICY_FAILED. Returns the number of moves. */
 size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves);
-/* Plans only the evictions of SAs that may not be in their table, of tables with `vacate`. */
+/* Plans only evictions of SAs that must not be in their table, from tables with `vacate`. */
 size_t policy_plan_vacating(struct policy *policy, double now,
 			    const struct policy_move **ret_moves);
 void policy_report(struct policy *policy, policy_sa sa, enum policy_outcome outcome, double now);

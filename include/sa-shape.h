@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The shape of an SA: everything that makes a driver take or refuse it, and nothing that is
- * secret or unique to it. Two SAs of the same shape get the same answer from the same NIC, so what
- * a driver said once is remembered by shape.
+ * The shape of an SA: all properties that decide whether a driver accepts it, and nothing that is
+ * secret or unique to it. A NIC gives the same answer to all SAs of the same shape, so refusals are
+ * remembered by shape.
  *
- * A plain value. Zero it before filling it, so that memcmp() compares it whole.
+ * A plain value. Zero it before filling it, so that memcmp() can compare it.
  */
 #pragma once
 
@@ -24,10 +24,10 @@ struct sa_shape {
 	char aead[SA_SHAPE_ALGORITHM_MAX];
 	char cipher[SA_SHAPE_ALGORITHM_MAX];
 	char authenticator[SA_SHAPE_ALGORITHM_MAX];
-	uint32_t key_bits; /* alg_key_len of the AEAD or cipher: with rfc4106's 32 bits of salt */
+	uint32_t key_bits; /* alg_key_len of the AEAD or cipher, with 32 bits of salt for rfc4106 */
 	uint32_t icv_bits; /* alg_icv_len of the AEAD, alg_trunc_len of the authenticator */
 	bool esn;
-	bool encap; /* UDP or TCP encapsulation, whatever its ports */
+	bool encap; /* UDP or TCP encapsulation, with any ports */
 	bool tfc;   /* TFC padding */
-	bool if_id; /* bound to an xfrm interface: refused inbound from Linux 6.16 on */
+	bool if_id; /* bound to an xfrm interface: inbound refused by Linux 6.16 and later */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What names and describes a security association (SA), without keys.
+ * The identity and description of a security association (SA), without keys.
  *
- * These are plain values: no ownership, compared and copied freely. Addresses are in network
- * order, everything else (the SPI too) in host order.
+ * These are plain values, without ownership. Addresses are in network order, all other values (also
+ * the SPI) in host order.
  */
 #pragma once
 
@@ -17,13 +17,13 @@ enum sa_direction {
 	SA_DIRECTION_OUT,
 };
 
-/* An IPv4 address occupies the first four bytes, the rest is zero: memcmp() compares. */
+/* An IPv4 address has the first four bytes; the rest is zero, so that memcmp() can compare. */
 struct sa_address {
 	uint8_t bytes[16];
 };
 
 /* The kernel's key of an SA: destination, SPI, protocol, family and mark (xfrm_state_lookup()).
- * Zeroed before it is filled, so that memcmp() compares and hashing guards it whole. */
+ * Zero it before filling it, so that it can be compared and hashed as bytes. */
 struct sa_id {
 	struct sa_address destination;
 	uint32_t spi;
@@ -34,13 +34,13 @@ struct sa_id {
 	uint8_t padding;
 };
 
-/* What rules match on, and what makes the lineage of an SA over its rekeys. */
+/* The properties that rules match on, and that define the lineage of an SA over its rekeys. */
 struct sa_description {
 	struct sa_id id;
 	struct sa_address source;
 	uint32_t reqid;
 	uint32_t if_id;
-	uint32_t cpu;   /* 1 + the only CPU that sends over it (XFRMA_SA_PCPU), 0: any */
+	uint32_t cpu;   /* 1 + the only CPU that uses it (XFRMA_SA_PCPU), 0: any */
 	uint32_t label; /* a hash of its security context (XFRMA_SEC_CTX), 0: none */
 	uint8_t mode;   /* XFRM_MODE_TRANSPORT, XFRM_MODE_TUNNEL, ... of linux/xfrm.h */
 	enum sa_direction direction;

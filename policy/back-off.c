@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Doublings of the wait after a refusal: 60 s reach the hour in six. */
+/* Most doublings of the wait after a refusal: from 60 s, six reach an hour. */
 #define REFUSALS_MAX 30
 
 double policy_wait(const struct policy *policy, uint32_t times)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does the NIC slow an SA down?
+ * Finds out whether the NIC slows an SA down.
  *
- * An SA that carries less after its promotion than before gives rise to the question, but no
- * answer: SAs are promoted at their peak, and most fall by themselves. So the answer is asked of
- * software. An SA that is slower in the NIC beyond chance goes back, and only if it then carries
- * more again the NIC is to blame: the SA stays out, with a doubling back-off. If it does not, it
- * may be promoted again, and the NIC is asked more rarely from then on.
+ * If an SA carries less after its promotion than before, the NIC may be the cause, or the traffic:
+ * SAs are promoted at their peak, and most decrease by themselves. So an SA whose rate in the NIC
+ * is significantly lower goes back to software for a comparison. Only if it then carries more
+ * again, the NIC is the cause, and the SA stays out with a doubling back-off. Otherwise the SA may
+ * be promoted again, and SAs in this NIC are doubted more rarely from then on.
  *
- * What slows down everything (an outage, a busy CPU) is no reason to doubt: the SAs that are not
- * compared tell by how much. And at first one SA of a table is doubted at a time; only if the NIC
- * was to blame there may be two for it.
+ * A cause that slows down all SAs (an outage, a busy CPU) is no reason to doubt: the SAs that are
+ * not compared show how much is due to that. At first only one SA of a table is doubted at a time.
+ * Each verdict that the NIC is the cause allows two more.
  */
 #include "compare.h"
 
@@ -18,30 +18,33 @@
 
 #include <math.h>
 
-/* A window: the rate of a shorter time says little. */
+/* Least length of a window: the rate over a shorter time varies too much. */
 #define WINDOW_SECONDS 4.0
 #define WINDOW_SAMPLES 4
-/* With samples further apart than this a fall has had time for other causes. */
+/* Samples further apart than this are not compared, since a decrease may have other causes. */
 #define INTERVAL_SECONDS_MAX 5.0
-/* A difference that is not beyond chance after this long is not waited for. */
+/* The comparison ends after this time if the difference is still not significant. */
 #define IN_NIC_SECONDS_MAX 20.0
-/* Below this share of what it carried in software it is slower; for less, more is lost by asking
- * than is to be had. And the means must differ by so many of their errors (in mean absolute
- * deviations, 0.8 of a standard deviation), by more if there were few samples in software. */
+/* An SA is slower if it carries less than this share of its rate in software. For smaller
+ * differences the comparison costs more than it can win. The means must also differ by this many of
+ * their errors (in mean absolute deviations, 0.8 of a standard deviation), by more if there were
+ * few samples in software. */
 #define SLOWER_SHARE 0.7
 #define ERRORS 4.0
 #define ERRORS_AFTER_FEW 6.0
-/* Below this it stands still, which needs no statistics, if there was something to expect. */
+/* Below this share the SA has stopped. That needs no statistics if at least STOPPED_BYTES were
+ * expected. */
 #define STOPPED_SHARE 0.1
 #define STOPPED_BYTES 65536.0
-/* Longest wait for doubts of SAs that stand still. */
+/* Longest wait, s, for a doubt of an SA that has stopped. */
 #define STOPPED_WAIT 60.0
-/* The others must carry at least this share of what it did, or they are no measure. */
+/* The other SAs are used for comparison only if they carry at least this share of the SA's rate. */
 #define OTHERS_SHARE 0.25
-/* Windows in software. TCP that was cut off takes some seconds until it tries again. */
+/* Windows in software. A TCP connection that was interrupted retransmits only after some
+ * seconds. */
 #define RETURNED_WINDOWS 2
 #define RETURNED_WINDOWS_STOPPED 5
-/* Without an answer by then there is none. */
+/* s after which a doubt without a verdict ends. */
 #define ANSWER_SECONDS 40.0
 #define CLEARED_WAITS_MAX 30
 
@@ -60,7 +63,7 @@ void policy_compare_begin(struct policy *policy, struct sa *sa)
 	const struct rate *rate = &sa->heat.rate;
 
 	sa->comparison = (struct comparison){};
-	/* An heir that has carried nothing yet has only been told its rate. */
+	/* The rate of a successor without traffic is only inherited, not measured. */
 	if (!sa->known || fmin(rate->mean, rate->expected) <= 0 || sa->inherited > 0)
 		return;
 	sa->comparison = (struct comparison){
@@ -88,7 +91,7 @@ void policy_compare_evicted(struct policy *policy, struct sa *sa)
 	sa->retry_at = policy->now + ANSWER_SECONDS;
 }
 
-/* What is to be expected of the SA now, if the NIC does what software did. */
+/* The rate that is expected of the SA now if the NIC is as fast as software. */
 static double expected_rate(const struct policy *policy, const struct comparison *comparison)
 {
 	double carried = policy->others_carried - comparison->others_carried;
@@ -104,14 +107,14 @@ static bool is_stopped(double rate, double expected)
 	return rate < STOPPED_SHARE * expected;
 }
 
-/* Of single samples from their mean, as it is now: half the difference of two is such a deviation,
- * but for the root. */
+/* The present deviation of single samples from their mean. The mean difference of two successive
+ * samples is sqrt(2) times as large. */
 static double deviation_now(const struct comparison *comparison)
 {
 	return comparison->n < 2 ? 0 : comparison->varied / (comparison->n - 1) / sqrt(2);
 }
 
-/* Beyond chance. */
+/* Whether the difference is statistically significant. */
 static bool is_certain(const struct comparison *comparison, double rate, double expected)
 {
 	double deviation = comparison->deviation, errors = ERRORS;
@@ -119,7 +122,7 @@ static bool is_certain(const struct comparison *comparison, double rate, double 
 	if (is_stopped(rate, expected) && expected * comparison->seconds >= STOPPED_BYTES)
 		return true;
 	if (comparison->n_before < WINDOW_SAMPLES) {
-		/* What it was before is a guess then; what it is now is measured. */
+		/* With few samples before, the present deviation is measured and used. */
 		if (comparison->n < 2 * WINDOW_SAMPLES)
 			return false;
 		errors = ERRORS_AFTER_FEW;
@@ -130,9 +133,10 @@ static bool is_certain(const struct comparison *comparison, double rate, double 
 	       errors * deviation * sqrt(1 / comparison->n_before + 1.0 / comparison->n);
 }
 
-/* Paid from what was left over, with one on credit. One at a time; as many more as the NIC was to
- * blame for. A NIC that was often not to blame is asked more rarely, but not for long where an SA
- * stands still. A doubt may end without an answer. */
+/* Whether another SA of the table may be doubted. A doubt is paid from the ledger, which it may
+ * overdraw once. The number of simultaneous doubts is limited by table->doubts. After verdicts that
+ * the NIC is not the cause, doubts must wait longer, but at most STOPPED_WAIT for an SA that has
+ * stopped. A doubt may end without a verdict. */
 static bool may_doubt(const struct policy *policy, const struct table *table, bool stopped)
 {
 	double wait = table->cleared > 0 ? policy_wait(policy, table->cleared) : 0;
@@ -148,11 +152,11 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 	struct table *table = &policy->tables[sa->placed];
 	struct comparison *comparison = &sa->comparison;
 	double expected = expected_rate(policy, comparison);
-	/* Whoever is back at what it carries in the long run has only had its peak. */
+	/* An SA that carries its long-run average again has only passed its peak. */
 	double usual = fmin(1, comparison->usual / comparison->before) * expected;
 
 	if (rate >= SLOWER_SHARE * usual ||
-	    /* Somebody wants it there, so slower will do; dead will not. */
+	    /* A rule pins the SA, so it may be slower, but must not stop. */
 	    (sa->config.pinned && !is_stopped(rate, expected))) {
 		*comparison = (struct comparison){};
 	} else if (!is_certain(comparison, rate, expected)) {
@@ -166,7 +170,7 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 		comparison->stage = COMPARISON_DOUBTED;
 		policy_requeue(policy, sa);
 	} else {
-		/* When it is its turn, is it slower still? */
+		/* Measure again, so that the rate is recent when it may be doubted. */
 		window_begin(policy, comparison);
 	}
 }
@@ -175,7 +179,7 @@ static void blame(struct policy *policy, struct sa *sa)
 {
 	struct table *table = &policy->tables[sa->comparison.table];
 
-	/* What it has carried since its return pays for doubts, and for nothing else. */
+	/* The bytes that it carried since its return pay for doubts only, not for a promotion. */
 	table->ledger += sa->config.weight * sa->heat.accrued;
 	sa->heat.accrued = 0;
 	sa->heat.born = policy->now;
@@ -219,7 +223,7 @@ static void judge_returned(struct policy *policy, struct sa *sa, double rate)
 	policy_requeue(policy, sa);
 }
 
-/* How the SAs fare that are not compared, as a measure for those that are. */
+/* Sums up the SAs that are not compared, as a reference for those that are. */
 static void note_others(struct policy *policy, const struct sa *sa, double carried, double dt)
 {
 	if (sa->heat.rate.n_slow == 0)
@@ -237,7 +241,7 @@ void policy_compare_sample(struct policy *policy, struct sa *sa, double carried,
 			note_others(policy, sa, carried, dt);
 		return;
 	}
-	/* Only what was carried wholly in one place. */
+	/* Only samples that lie completely in one place. */
 	if (dt > INTERVAL_SECONDS_MAX || sa->pending != PENDING_NONE || sa->sampled < sa->moved)
 		return;
 	if (comparison->n > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does the NIC slow an SA down? See compare.c.
+ * Finds out whether the NIC slows an SA down: see compare.c.
  */
 #pragma once
 
@@ -10,18 +10,18 @@ struct sa;
 
 enum comparison_stage {
 	COMPARISON_NONE,
-	COMPARISON_IN_NIC,   /* its rate there is held against that of before */
-	COMPARISON_DOUBTED,  /* it carries less: it leaves, or is on its way */
-	COMPARISON_RETURNED, /* back in software: does it carry more there? */
-	COMPARISON_SLOWER,   /* yes: the NIC slows it down. Verdict, to be told */
-	COMPARISON_CLEARED,  /* no, the traffic went by itself. The same */
+	COMPARISON_IN_NIC,   /* its rate in the NIC is compared with that before */
+	COMPARISON_DOUBTED,  /* it carries less: it is to leave, or is leaving */
+	COMPARISON_RETURNED, /* back in software: find out whether it carries more */
+	COMPARISON_SLOWER,   /* verdict: the NIC slows it down */
+	COMPARISON_CLEARED,  /* verdict: the traffic decreased by itself */
 };
 
-/* Of one SA. Rates in bytes/s, unweighted. */
+/* The comparison of one SA. Rates in bytes/s, unweighted. */
 struct comparison {
 	double before;    /* in software, until it was promoted */
-	double usual;     /* in the long run */
-	double n_before;  /* samples in that mean, by weight */
+	double usual;     /* long-run average */
+	double n_before;  /* weight of samples in `before` */
 	double deviation; /* of single samples */
 	double in_nic;
 	double after; /* back in software */
@@ -29,18 +29,18 @@ struct comparison {
 	double carried; /* bytes */
 	double seconds;
 	double last;           /* sample */
-	double varied;         /* sum of the differences of successive samples */
-	double others_carried; /* policy->others_*, at its begin */
+	double varied;         /* sum of absolute differences of successive samples */
+	double others_carried; /* policy->others_* at the beginning of the window */
 	double others_expected;
 	policy_table table; /* of the NIC */
 	uint32_t n;         /* samples */
-	uint8_t windows;    /* in this stage, before this one */
+	uint8_t windows;    /* earlier windows in this stage */
 	uint8_t stage;      /* enum comparison_stage */
 };
 
-/* The SA was promoted; its rate is still that in software. */
+/* The SA was promoted. Its rate is still the one in software. */
 void policy_compare_begin(struct policy *policy, struct sa *sa);
-/* It was evicted. */
+/* The SA was evicted. */
 void policy_compare_evicted(struct policy *policy, struct sa *sa);
-/* A sample, before the SA's rate takes it in. */
+/* A sample, before it changes the SA's rate. `carried`: bytes in `dt` seconds. */
 void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double dt);

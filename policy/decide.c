@@ -2,18 +2,18 @@
 /*
  * The plan for one table, in this order:
  *
- *  1. what must be: evictions of SAs that may not be there, successors of residents, SAs that the
- *     NIC is doubted to serve well, pins;
+ *  1. forced moves: evictions of SAs that must not be there, successors of residents, SAs that are
+ *     doubted (compare.c), pins;
  *  2. evictions while the table holds more than its capacity;
  *  3. groups below their floor;
- *  4. free slots to the outsiders that gain most;
- *  5. swaps of the coldest resident for the outsider that gains most by it, while the gain pays
- *     both moves `payback` times.
+ *  4. free slots for the outsiders that gain most;
+ *  5. swaps of the coldest resident for the outsider that gains most by it, while the gain is at
+ *     least `payback` times the cost of both moves.
  *
- * All moves are paid with tokens, and stop when there are none, but the evictions of SAs that may
- * not be there: these only take tokens, since a key must leave a NIC that lost its trust.
+ * All moves need tokens, and planning stops when there are none. Evictions of SAs that must not be
+ * there also take tokens, but do not need any, since a key must leave a NIC that lost its trust.
  *
- * Every move makes its SA pending, so each loop ends.
+ * Every planned move makes its SA pending, so each loop ends.
  */
 #include "decide.h"
 
@@ -21,9 +21,9 @@
 
 #include <math.h>
 
-/* An SA that has no slot to go to is looked at again after this. */
+/* s until an SA for which there is no slot is tried again. */
 #define BLOCKED_SECONDS 1.0
-/* Outlook, in horizons. */
+/* The outlook of a table, in horizons. */
 #define OUTLOOK_HORIZONS 3.0
 
 static double mean_of(const struct sa *sa)
@@ -43,7 +43,7 @@ static void plan_move(struct policy *policy, struct sa *sa, enum policy_action a
 	sa->pending = action == POLICY_PROMOTE ? PENDING_PROMOTE : PENDING_EVICT;
 	sa->pending_reason = (uint8_t)reason;
 	sa->moved = policy->now;
-	/* What was forgone has now been paid with: no move is justified by it again. */
+	/* The forgone bytes have justified this move, and must not justify another. */
 	sa->heat.born = policy->now;
 	sa->heat.accrued = 0;
 	policy_book(policy, sa);
@@ -68,8 +68,8 @@ static void spend(struct policy *policy, struct table *table, double moves)
 	bucket->spender = (policy_table)(table - policy->tables);
 }
 
-/* `victim` may be NULL: into a free slot. Where the bucket never holds two moves, only the victim
- * is moved now; its slot is free when there is a token for it. */
+/* `victim` NULL: into a free slot. If the bucket never holds two tokens, only the victim is moved
+ * now, and the promotion follows when there is another token. */
 static void plan_promotion(struct policy *policy, struct table *table, struct sa *sa,
 			   struct sa *victim, enum policy_reason reason,
 			   enum policy_reason victim_reason, double gain, double cost)
@@ -111,8 +111,8 @@ static void block(struct policy *policy, struct sa *sa)
 	policy_requeue(policy, sa);
 }
 
-/* Into a free slot, the reserve is for this; else its predecessor's. Returns false when there are
- * no tokens for it. */
+/* Plans a successor into a free slot (the reserve is for this), or else into the slot of its
+ * predecessor. Returns false when there are no tokens. */
 static bool decide_successor(struct policy *policy, struct table *table, struct sa *sa)
 {
 	struct sa *predecessor = NULL;
@@ -128,7 +128,7 @@ static bool decide_successor(struct policy *policy, struct table *table, struct 
 		}
 		if (!predecessor || !predecessor->resident || predecessor->pending ||
 		    predecessor->config.immovable) {
-			/* Too late: it is an outsider with a good memory. */
+			/* Too late: the SA becomes an outsider with an inherited rate. */
 			sa->successor = false;
 			policy_requeue(policy, sa);
 			return true;
@@ -181,7 +181,7 @@ static void decide_forced(struct policy *policy, struct table *table)
 				return;
 			plan_leaving(policy, table, sa);
 		} else if (table->held > policy_table_capacity(table)) {
-			return; /* a swap would find no slot before the overflow has left */
+			return; /* a swap gets no slot before the overflow is evicted */
 		} else if (sa->successor) {
 			if (!decide_successor(policy, table, sa))
 				return;
@@ -191,7 +191,7 @@ static void decide_forced(struct policy *policy, struct table *table)
 	}
 }
 
-/* When all that may be moved by their rates are gone: any that is not immovable, pins last. */
+/* When there is no resident in a queue: any SA that is not immovable, pinned ones last. */
 static struct sa *any_resident(struct policy *policy, const struct table *table)
 {
 	policy_table handle = (policy_table)(table - policy->tables);
@@ -237,7 +237,7 @@ static void decide_overflow(struct policy *policy, struct table *table)
 	}
 }
 
-/* A ceiling that was lowered below what the group holds. */
+/* Evicts SAs of a group that holds more than its ceiling, which was lowered. */
 static void decide_ceiling(struct policy *policy, struct table *table, uint32_t g)
 {
 	const struct group *group = &table->groups[g];
@@ -294,10 +294,11 @@ struct choice {
 	struct sa *victim; /* NULL: a free slot */
 	double gain;
 	double cost;
-	double surplus; /* of the gain over the cost paid back; > 0 */
+	double surplus; /* of the gain above `payback` times the cost; > 0 */
 };
 
-/* The outsider of one group that gains most by the slot of `victim`, if better than `best`. */
+/* Finds the outsider of one group that gains most by the slot of `victim`, if it gains more than
+ * `best`. */
 static void choose_in_group(struct policy *policy, struct table *table, uint32_t g,
 			    struct sa *victim, struct choice *best)
 {
@@ -333,7 +334,8 @@ static void decide_free_slots(struct policy *policy, struct table *table)
 	}
 }
 
-/* The speculation that brought the victim in has failed; that on its successor opens. */
+/* The speculation that promoted the victim has failed, if it has not paid yet. That on the promoted
+ * SA begins. */
 static void settle_swap(const struct choice *swap, bool whole)
 {
 	if (swap->victim->heat.debt > 0) {
@@ -376,8 +378,8 @@ static double price_of_slot(const struct policy *policy, const struct table *tab
 	return coldest ? sa_high(coldest) : 0;
 }
 
-/* The pace of the table until the next plan. Cheap moves are decided by what the next seconds
- * bring, and by little differences; dear ones by what lasts. */
+/* Sets outlook and margin of the table until the next plan. Where moves are cheap, the next seconds
+ * and small differences decide. Where they are expensive, lasting rates decide. */
 static void set_pace(const struct policy *policy, struct table *table)
 {
 	double cost = 2 * (table->config.migration_bytes +
@@ -403,7 +405,7 @@ void policy_vacate(struct policy *policy, struct table *table)
 	while (table->forced.n > 0) {
 		struct sa *sa = &policy->sas[table->forced.nodes[0].id];
 
-		/* Those that must leave come first in the queue. */
+		/* SAs that must leave are first in the queue. */
 		if (!sa->resident || is_optional(leaving_reason(sa)))
 			return;
 		plan_leaving(policy, table, sa);

@@ -4,7 +4,7 @@
 struct policy;
 struct table;
 
-/* Appends the moves of one table to the plan. */
-/* Only evictions of SAs that may not be there. */
+/* Both append moves of one table to the plan. */
+/* Only evictions of SAs that must not be in the table. */
 void policy_vacate(struct policy *policy, struct table *table);
 void policy_decide(struct policy *policy, struct table *table);

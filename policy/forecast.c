@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What will this SA carry in the next seconds? Something between its present level and its
+ * The rate that is expected of an SA in the next seconds. It is between its present level and its
  * long-run average:
  *
  *     expected = slow + share * (level - slow) + echo * (last sample - level)
  *
- * The share that lasts is not a parameter, it is what lasted so far. Noise comes back to the
- * average (a share near 0), a changed route does not (near 1), a burst of flows lasts the longer
- * the longer it has lasted. So levels are sorted into kinds - their age, the size of the step from
- * the average, up or down - and for each kind the share is learned from all SAs together: every SA
- * has one forecast on trial at a time, and when its `outlook` is over, what was carried is compared
- * with what was expected. Each kind keeps a regression through the origin, that forgets with the
- * number of trials.
+ * The share that lasts is not a parameter but is learned. After noise the rate returns to the
+ * average (a share near 0), after a route change it does not (near 1), and a burst of flows lasts
+ * longer if it has already lasted long. So levels are divided into kinds, by their age, the size of
+ * the step from the average, and its direction. For each kind the share is learned from all SAs of
+ * a table together. Every SA has one forecast on trial at a time. At the end of its `outlook` the
+ * carried bytes are compared with the expected ones. Each kind has a regression through the origin,
+ * in which older trials count less.
  *
- * The last sample is treated alike: how much of its deviation from the level echoes in the next
- * seconds is learned, by its size. It matters where moves are so cheap that short outlooks pay.
+ * The last sample is handled in the same way: how much of its deviation from the level continues in
+ * the next seconds (the echo) is learned, by its size. This matters where moves are so cheap that
+ * short outlooks pay.
  *
- * An SA that fell silent is thus not at once the coldest of all: if silences here are short, it is
- * expected to come back. And a single high sample is no reason to move if such samples never last.
+ * So an SA that becomes silent is not the coldest at once: if silences are usually short, traffic
+ * is expected again. And a single high sample causes no move if such samples do not last.
  */
 #include "forecast.h"
 
@@ -28,22 +29,21 @@
 /* Sizes of steps, |level - slow| / (level + slow): a factor of 2.3 and one of 9. */
 #define STEP_LARGE 0.4
 #define STEP_VERY_LARGE 0.8
-/* A smaller step tells nothing of what lasts. */
+/* Nothing is learned from a smaller step. */
 #define STEP_MIN 0.05
-/* Each trial of a kind lets the earlier ones fade by this share. */
+/* Each trial of a kind reduces the weight of the earlier ones by this share. */
 #define FADE 0.001
-/* Before anything is learned levels are believed to last, with the weight of so many clear
- * trials. */
+/* Initially levels are assumed to last, with the weight of this many clear trials. */
 #define PRIOR_TRIALS 1.0
-/* One trial counts for no more than this, however much the SA carried meanwhile. */
+/* Limits of the share of one trial, however much the SA carried meanwhile. */
 #define SHARE_MIN (-1.0)
 #define SHARE_MAX 2.0
-/* Levels below this share of the price do not matter and do not teach. */
+/* Nothing is learned from levels below this share of the price, which are not relevant. */
 #define RELEVANT_SHARE 0.5
-/* A single sample's echo is soon over: in an outlook longer than this it counts for less, because a
- * move that followed it would be undone. */
+/* s. The echo of a single sample ends soon: in an outlook longer than this it counts less, because
+ * a move for it would be undone. */
 #define ECHO_SECONDS 3.0
-/* An average that is as good as nothing: bytes/s, and as a share of the price. */
+/* An average below this counts as zero: bytes/s, and a share of the price. */
 #define NOTHING 1000.0
 #define NOTHING_SHARE 0.01
 
@@ -89,7 +89,8 @@ static double echo_share(const struct persistence *persistence, uint32_t echo)
 	return share_of(persistence->echoed[echo], persistence->heard[echo], 0);
 }
 
-/* One observation that `share` of a step this large, as a share of the size, lasted. */
+/* Adds one observation: `share` of a step lasted. `step`: the step as a share of the size of the
+ * level. */
 static void learn(double *sum, double *weights, double share, double step)
 {
 	double weight = step * step;
@@ -153,7 +154,7 @@ void policy_forecast(struct persistence *persistence, struct rate *rate,
 {
 	double share, echo, half_band;
 
-	/* So that an SA that fell silent is no work one day. */
+	/* So that a silent SA becomes idle and needs no more computation. */
 	if (rate->mean <= 0 && rate->slow < fmax(NOTHING, NOTHING_SHARE * price))
 		rate->slow = 0;
 	trial_update(persistence, rate, fmax(outlook, pace->dt), x, pace->dt, price);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How much of a level lasts, learned, see forecast.c.
+ * Learns how much of a level lasts, see forecast.c.
  */
 #pragma once
 
@@ -14,8 +14,8 @@
 /* Small, large and very large deviations of the last sample, up and down. */
 #define FORECAST_ECHOES (FORECAST_STEPS * 2)
 
-/* Regressions through the origin, for every kind of level and of last sample: sums of products and
- * of squares. */
+/* Regressions through the origin for every kind of level (kept, seen) and of last sample (echoed,
+ * heard): sums of products and of squares. */
 struct persistence {
 	double kept[FORECAST_KINDS];
 	double seen[FORECAST_KINDS];
@@ -23,8 +23,9 @@ struct persistence {
 	double heard[FORECAST_ECHOES];
 };
 
-/* After a sample: judges the forecast on trial, makes the new one, for `outlook` seconds. `price`
- * is what a slot is worth, in the bytes/s of this SA: levels far below it teach nothing. */
+/* Called after a sample `x` (bytes/s): evaluates the forecast on trial, and makes the new one for
+ * `outlook` seconds. `price` is the value of a slot, in unweighted bytes/s of this SA: nothing is
+ * learned from levels far below it. */
 void policy_forecast(struct persistence *persistence, struct rate *rate,
 		     const struct policy_parameters *parameters, const struct pace *pace, double x,
 		     double outlook, double price);

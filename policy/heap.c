@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Binary min-heap with positions, see heap.h. Equal keys are ordered by handle, so that the order
- * depends on the state alone and not on the way it was reached.
+ * depends only on the state, not on earlier operations.
  */
 #include "heap.h"
 
@@ -109,7 +109,8 @@ void policy_heap_update(struct policy *policy, struct heap *heap, uint32_t id, d
 
 uint32_t policy_heap_peek(const struct heap *heap, double limit, uint32_t n, uint32_t *ret_ids)
 {
-	/* Best first: what may come next are the children of what was taken, plus the root. */
+	/* The candidates for the next smallest: the root, then the children of the nodes that were
+	 * taken. */
 	uint32_t frontier[CANDIDATES + 1], n_frontier = 0, n_found = 0;
 
 	if (heap->n > 0)

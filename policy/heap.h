@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A binary min-heap of SAs that knows where each SA is, so that any of them can be moved or taken
- * out in O(log n). The position is kept in the SA (sa->position): an SA is in one heap at a time.
- * Keys are stored beside the handles, so that sifting does not touch the SAs it compares.
+ * A binary min-heap of SAs with positions, so that any SA can be moved or removed in O(log n). The
+ * position is in the SA (sa->position), so an SA can be in one heap at a time. Keys are stored
+ * beside the handles, so that sifting does not access the SAs that it compares.
  */
 #pragma once
 
@@ -30,6 +30,6 @@ void policy_heap_insert(struct policy *policy, struct heap *heap, uint32_t id, d
 void policy_heap_remove(struct policy *policy, struct heap *heap, uint32_t id);
 void policy_heap_update(struct policy *policy, struct heap *heap, uint32_t id, double key);
 
-/* The `n` smallest with keys below `limit`, in order, without changing the heap. Returns how
- * many. */
+/* Returns the `n` smallest SAs with keys below `limit`, at most CANDIDATES, in order and without
+ * changing the heap. Returns how many there are. */
 uint32_t policy_heap_peek(const struct heap *heap, double limit, uint32_t n, uint32_t *ret_ids);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy as a whole: its life, its clock, its tables and groups. SAs are in sa.c.
+ * The policy as a whole: creation, clock, tables and groups. SAs are in sa.c.
  */
 #include "cleanup.h"
 #include "decide.h"
@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Earlier than the latest time seen by no more than this is a late delivery, by more a clock that
- * was set back. */
+/* A time before the latest one by at most this counts as delivered late. By more than this, the
+ * clock was set back. */
 #define LATE_SECONDS 5.0
 
 struct policy_parameters policy_parameters_default(void)
@@ -103,7 +103,7 @@ struct policy *policy_free(struct policy *policy)
 double policy_clock_peek(const struct policy *policy, double now)
 {
 	now += policy->offset;
-	return now > policy->now ? now : policy->now; /* NaN: the latter */
+	return now > policy->now ? now : policy->now; /* NaN: policy->now */
 }
 
 double policy_clock(struct policy *policy, double now)
@@ -137,7 +137,7 @@ static void bucket_configure(struct bucket *bucket, const struct policy_table_co
 	bucket->tokens = fmin(bucket->tokens, config->moves_burst);
 }
 
-/* The bucket of the other tables with the same number, or a full one. */
+/* Joins the bucket of the other tables with the same number, or makes a full one. */
 static void bucket_join(struct policy *policy, struct table *table)
 {
 	uint32_t budget = table->config.budget;
@@ -155,7 +155,7 @@ static void bucket_join(struct policy *policy, struct table *table)
 		if (bucket->users == 0 && free == UINT32_MAX)
 			free = i;
 	}
-	/* There are as many buckets as tables. */
+	/* One is free, since the numbers of buckets and tables are equal. */
 	table->bucket = free;
 	policy->buckets[free] = (struct bucket){
 		.budget = budget,
@@ -300,7 +300,7 @@ void policy_table_get(const struct policy *policy, policy_table handle,
 	};
 }
 
-/* New heaps for one table, with room for its SAs by their new groups. */
+/* Makes new heaps for one table, with room for its SAs in their new groups. */
 static int table_regroup(struct policy *policy, policy_table handle, uint32_t n_groups,
 			 struct group **ret_groups)
 {
@@ -383,7 +383,8 @@ size_t policy_plan(struct policy *policy, double now, const struct policy_move *
 	policy_clock(policy, now);
 	policy_lineage_tidy(policy, NULL);
 	policy->n_moves = 0;
-	/* Of those that share a bucket none spends all of it for ever. */
+	/* Among tables that share a bucket, the one that spent last is decided last, so that none
+	 * always gets all tokens. */
 	for (uint32_t i = 0; i < policy->n_tables; i++)
 		policy->tables[i].late = policy->tables[i].used &&
 					 policy_bucket_of(policy, &policy->tables[i])->users > 1 &&

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which SAs may be moved, and in which order they are looked at.
+ * Which SAs may be moved, and in which order they are considered.
  *
- * An SA's queue is a function of its state (queue_of()). Those that may not be moved - pending,
- * immovable, pinned in place, banned, of unknown rate, idle - are in none, so a plan never spends
- * time on them; those that must wait (dwell, back-off) are ordered by the end of their wait.
+ * An SA's queue is a function of its state (queue_of()). SAs that may not be moved (pending,
+ * immovable, pinned residents, banned, of unknown rate, idle) are in no queue, so a plan takes no
+ * time for them. SAs that must wait (dwell, back-off) are ordered by the end of their wait.
  */
 #include "state.h"
 
@@ -66,7 +66,8 @@ bool policy_sa_is_candidate(const struct sa *sa)
 double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 {
 	if (must_leave(sa))
-		/* One that its IKE daemon is about to delete is not worth a move. */
+		/* The IKE daemon is about to delete a superseded SA, so a move is not worth its
+		 * cost yet. */
 		return sa_is_forbidden(sa) || policy_sa_is_doubted(sa)
 			       ? sa->retry_at
 			       : fmax(sa->retry_at, sa->quit + SUPERSEDED_SECONDS);
@@ -84,7 +85,7 @@ static enum queue queue_of_resident(const struct sa *sa, double *ret_key)
 			*ret_key = policy_sa_is_doubted(sa) ? FORCED_DOUBT : FORCED_SUPERSEDED;
 		return QUEUE_FORCED;
 	}
-	/* Unknown is not cold: it stays until its rate is known. */
+	/* An SA of unknown rate stays until its rate is known. */
 	if (sa->config.pinned || !sa->known)
 		return QUEUE_NONE;
 	*ret_key = sa_high(sa);
@@ -181,7 +182,7 @@ static void table_count(struct policy *policy, const struct sa *sa, int sign)
 	}
 	table->held += sign;
 	group_of(policy, table, sa)->held += sign;
-	/* The difference of large sums leaves crumbs: start anew when it should be nothing. */
+	/* Rounding errors add up, so the sum is reset when the table is empty. */
 	table->rate = table->held == 0 ? 0 : fmax(0, table->rate + sign * sa->heat.rate.mean);
 }
 

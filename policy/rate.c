@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How busy is an SA? A mean that is averaged slowly but restarted at change points.
+ * The rate of an SA: a slow average that is restarted at change points.
  *
- * A long average is calm but late, a short one quick but nervous. Both faults cost: late means hot
- * traffic in software, nervous means needless moves. So the mean of all samples since the last
- * change point is kept (a plain average at first, exponential once it is as old as the half-life),
- * and a sample that the mean cannot explain begins anew:
+ * A long average is stable but late, a short one is fast but noisy. A late average leaves hot
+ * traffic in software, and a noisy one causes needless moves. So the mean of all samples since the
+ * last change point is kept (a plain average at first, exponential once it is as old as the
+ * half-life). A sample that is too far from the mean restarts it:
  *
  *  - further away than `jump_deviations` mean deviations: at once;
- *  - lower by the ratio that would have been a jump upwards: when it lasts `drop_confirm` seconds,
- *    or at once when next to nothing is left. (The deviation of bursty traffic is as large as its
- *    mean, so a drop to zero would never be far enough away by the first rule.)
+ *  - lower by the ratio that would be a jump upwards: when it lasts `drop_confirm` seconds, or at
+ *    once when almost nothing is left. (The deviation of bursty traffic is as large as its mean, so
+ *    a drop to zero would never be far enough away by the first rule.)
  *
- * The deviation, scaled to that of the mean, gives the width of the band. Beside the level runs a
- * slow average over all levels: what the SA carries in the long run. How much of either to expect
- * is for forecast.c.
+ * The deviation, scaled to that of the mean, is the width of the band. A second, slower average
+ * over all levels is the long-run rate of the SA. forecast.c derives the expected rate from both.
  */
 #include "rate.h"
 
@@ -22,14 +21,16 @@
 
 #include <math.h>
 
-/* A change smaller than this share of the mean is not one, however steady the SA was. */
+/* A change smaller than this share of the mean does not restart it, even if the rate was
+ * constant. */
 #define JUMP_MIN_SHARE 0.05
-/* Below this share of the mean nothing is left. */
+/* Below this share of the mean almost nothing is left. */
 #define GONE_SHARE 0.05
-/* Assumed deviation of a level that has just begun, as a share of it: at least, and at first. */
+/* Assumed deviation of a new level, as a share of it: at least after a restart, and of the first
+ * level. */
 #define RESTART_DEVIATION_SHARE 0.15
 #define FIRST_DEVIATION_SHARE 0.5
-/* The deviation forgets no slower than this: it must notice that traffic calmed down. */
+/* Least gain of the deviation, so that it follows when traffic becomes steadier. */
 #define DEVIATION_GAIN_MIN 0.02
 
 static bool rate_jumps(struct rate *rate, const struct policy_parameters *parameters, double x,
@@ -51,7 +52,7 @@ static bool rate_jumps(struct rate *rate, const struct policy_parameters *parame
 	rate->n_low++;
 	if (x < GONE_SHARE * rate->mean)
 		return true;
-	/* With long intervals one low sample would be enough of a time; ask for a second. */
+	/* With long intervals one low sample would last long enough, so a second is required. */
 	return rate->low_for >= parameters->drop_confirm &&
 	       (rate->n_low >= 2 || dt <= parameters->drop_confirm / 2);
 }
@@ -65,7 +66,7 @@ void policy_pace(struct pace *pace, const struct policy_parameters *parameters, 
 	pace->slow = 1 - exp2(-dt / parameters->slow_half_life);
 }
 
-/* A plain average until it is as old as the half-life. */
+/* The gain of a plain average until it is as old as the half-life. */
 static double gain_of(uint32_t count, double settled)
 {
 	return fmax(1 / (count + 1.0), settled);

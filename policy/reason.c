@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Why is this SA where it is? Answered from the state when asked, by the rules the planner follows
- * and with its numbers, so that nothing has to be written down while deciding.
+ * The reason why an SA is where it is. It is derived from the state on request, with the rules and
+ * numbers of the planner, so that nothing has to be recorded while planning.
  */
 #include "cleanup.h"
 #include "state.h"
@@ -63,7 +63,7 @@ const char *policy_reason_text(enum policy_reason reason)
 	return reason < _POLICY_REASON_MAX ? reasons[reason].text : "unknown";
 }
 
-/* The best swap an outsider could take part in, into the view; returns its reason. */
+/* Puts the best swap that is possible for an outsider into the view. Returns its reason. */
 static enum policy_reason explain_candidate(const struct policy *policy, const struct table *table,
 					    const struct sa *sa, struct policy_sa_view *view)
 {
@@ -120,7 +120,7 @@ static enum policy_reason explain_outsider(const struct policy *policy, const st
 	return explain_candidate(policy, table, sa, view);
 }
 
-/* The outsider with the highest lower band: what the resident is measured against. */
+/* Compares the resident with the outsider that has the highest lower band. */
 static void explain_rival(const struct policy *policy, const struct table *table,
 			  const struct sa *sa, struct policy_sa_view *view)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SAs: their coming and going, their samples, and what became of their moves.
+ * SAs: adding and removing, samples, and the outcomes of moves.
  */
 #include "state.h"
 
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Beyond these, products of weights and rates might leave what a double holds. */
+/* Outside this range, products of weights and rates might exceed the range of a double. */
 #define WEIGHT_MIN 1e-9
 #define WEIGHT_MAX 1e9
 
@@ -27,7 +27,7 @@ static bool config_is_valid(const struct policy *policy, const struct policy_sa_
 		(config->table < policy->n_tables && policy->tables[config->table].used));
 }
 
-/* Room in the heaps of the SA's table and group for one more. */
+/* Reserves room in the heaps of the SA's table and group for one more. */
 static int table_admit(struct policy *policy, const struct policy_sa_config *config)
 {
 	struct group *group;
@@ -51,7 +51,7 @@ static void table_dismiss(struct policy *policy, const struct policy_sa_config *
 		policy->tables[config->table].groups[g].members--;
 }
 
-/* Everything that must hold every SA grows here, so that nothing needs memory later. */
+/* Grows all arrays and heaps that have room for every SA, so that no memory is needed later. */
 static int sas_grow(struct policy *policy)
 {
 	uint32_t allocated = policy->allocated ? 2 * policy->allocated : 64;
@@ -125,7 +125,7 @@ int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, 
 	return 0;
 }
 
-/* Nobody waits for this SA any longer, neither its partner nor its successors. */
+/* Separates the SA from its partner in a pending swap. */
 static void sa_unlink(struct policy *policy, struct sa *sa)
 {
 	if (sa->partner != POLICY_NONE) {
@@ -233,15 +233,15 @@ static void sa_baseline(struct policy *policy, struct sa *sa, uint64_t bytes, ui
 	sa->sampled_once = true;
 }
 
-/* Whether a sample of nothing says nothing. */
+/* Whether a sample without traffic leaves the rate unknown. */
 static bool silence_is_unknown(struct policy *policy, struct sa *sa)
 {
 	const struct table *table;
 
-	/* A successor that has not been switched to. */
+	/* A successor that may not be in use yet. */
 	if (policy->now < sa->inherited)
 		return true;
-	/* A resident in a NIC that may not count. */
+	/* A resident in a NIC that may not count traffic. */
 	if (!sa->resident || sa->placed == POLICY_NONE)
 		return false;
 	table = &policy->tables[sa->placed];
@@ -258,7 +258,8 @@ static void sa_note_traffic(struct policy *policy, struct sa *sa)
 		policy->tables[sa->placed].counting = true;
 }
 
-/* The speculation that brought a resident in earns what it carries more than its victim did. */
+/* A resident promoted by speculation earns the bytes that it carries above the rate of its
+ * victim. */
 static void sa_earn(struct sa *sa, double x, double dt)
 {
 	struct heat *heat = &sa->heat;
@@ -329,7 +330,7 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		policy_requeue(policy, sa);
 		return;
 	} else if (sa->known && policy_rate_is_idle(&sa->heat.rate)) {
-		/* Idle as before. */
+		/* Still idle. */
 		sa->sampled = policy->now;
 		sa->heat.rate.last = 0;
 		return;
@@ -338,7 +339,7 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 	sa_baseline(policy, sa, bytes, packets);
 }
 
-/* Of those that are surely in the table; `sa` is not. */
+/* The SAs that are certainly in the table. */
 static uint32_t table_confirmed(const struct policy *policy, policy_table handle)
 {
 	uint32_t n = 0;
@@ -360,8 +361,8 @@ static void table_learn_full(struct policy *policy, policy_table handle)
 	table->probe_at = policy->now + table->probe_wait;
 }
 
-/* A probe that found a slot: the next one at once, until there is none or all that is configured
- * are back. */
+/* If a probe found a slot, the next one is probed at once, until there is none or the configured
+ * capacity is reached. */
 static void table_learn_space(struct policy *policy, policy_table handle)
 {
 	struct table *table = &policy->tables[handle];
@@ -416,7 +417,8 @@ static void report_eviction(struct policy *policy, struct sa *sa, enum policy_ou
 	}
 	sa->moved = policy->now;
 	policy_compare_evicted(policy, sa);
-	/* What leaves in peace was served well: earlier refusals are forgiven. */
+	/* An SA that leaves without a fault counts as evidence for the NIC: earlier refusals are
+	 * cleared. */
 	if (sa->made_worse)
 		policy_sa_back_off(policy, sa);
 	else if (sa->comparison.stage == COMPARISON_NONE)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a slot is worth to an SA, what moving it costs, and who would have to go.
+ * The value of a slot for an SA, the cost of moving the SA, and the resident that it would
+ * displace.
  *
- * The gain is the larger of two answers to "for how long will it stay this hot?":
+ * The gain depends on how long the SA will stay this hot. It is the larger of two estimates:
  *
- *  - speculation: for a short horizon, scaled by the trust this SA earned with earlier moves;
- *  - ski rental: as long again as it has already been hot in software. What was forgone since then
- *    is on the ledger (`accrued`), so moves justified this way never cost more than 1/payback of
- *    the bytes the policy left in software, whatever the traffic does.
+ *  - speculation: for a short horizon, multiplied by the trust from earlier moves of this SA;
+ *  - ski rental: as long again as it has already been hot in software. The bytes forgone since then
+ *    are counted (`accrued`), so moves justified this way never cost more than 1/payback of the
+ *    bytes that the policy left in software, whatever the traffic does.
  *
- * An SA that is hotter than the resident by less than the margin has only the second, and must have
- * forgone `patience` times as much: it may be noise, but it is not kept out for ever.
+ * For an SA that is hotter than the resident by less than the margin, only ski rental counts, and
+ * it must have forgone `patience` times as much. The difference may be noise, but if it lasts the
+ * SA is promoted.
  */
 #include "state.h"
 
@@ -41,7 +43,7 @@ bool policy_table_has_slot(const struct table *table)
 {
 	uint32_t free = policy_table_free(table);
 
-	/* A probe asks whether there is one slot more: the reserve is no reason not to ask. */
+	/* A probe finds out whether there is one more slot, so it may use the reserve. */
 	return free > table->config.reserve ||
 	       (free > 0 && table->probing && policy_table_used(table) == table->learned);
 }
@@ -73,8 +75,9 @@ bool policy_table_can_carry(const struct table *table, const struct sa *sa, cons
 	return table->config.max_rate <= 0 || rate <= table->config.max_rate;
 }
 
-/* The dearer the moves, the longer SAs stay, so the longer a gain lasts; with the square root, as
- * the hysteresis must still grow with the cost. Measured: docs/policy.md. */
+/* The more moves cost, the longer SAs stay, and the longer a gain lasts. The horizon grows with the
+ * square root of the cost, so that the hysteresis still grows with the cost. Measured:
+ * docs/policy.md. */
 double policy_horizon(const struct policy *policy, double price, double cost)
 {
 	const struct policy_parameters *parameters = &policy->parameters;

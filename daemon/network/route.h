@@ -33,10 +33,11 @@ DEFINE_CLEANUP(struct route_resolver *, route_free);
  *   -ENETUNREACH    no route
  *   -EHOSTUNREACH   the route has the type unreachable
  *   -EACCES         the route has the type prohibit
- *   -EINVAL         the route has the type blackhole, or the source is not a host address (IPv4
- * only) -EADDRNOTAVAIL  the source is not local (IPv4 only; IPv6 does not check) -ELOOP the
- * destination is this machine -EAFNOSUPPORT   the family is neither AF_INET nor AF_INET6, or not in
- * this kernel -ETIMEDOUT, ... no answer, or no memory; not cached
+ *   -EINVAL         the route has the type blackhole, or IPv4: the source is not a host address
+ *   -EADDRNOTAVAIL  the source is not local (IPv4 only; IPv6 does not check)
+ *   -ELOOP          the destination is this machine
+ *   -EAFNOSUPPORT   the family is neither AF_INET nor AF_INET6, or not in this kernel
+ *   -ETIMEDOUT, ... no answer, or no memory; not cached
  */
 int route_egress(struct route_resolver *resolver, int family, const struct sa_address *source,
 		 const struct sa_address *destination, uint32_t mark, int vrf, int *ret_ifindex);

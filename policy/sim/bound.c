@@ -3,20 +3,22 @@
  * A bound on the offline optimum, by Lagrangian duality.
  *
  * The optimum chooses for every SA and tick whether it is resident, at most `capacity` of them at a
- * time, to maximise the bytes offloaded minus the cost of moves. Put a price on a slot in each tick
- * instead of the limit: then every SA decides for itself, by a two-state Viterbi over its life, and
+ * time, so that the offloaded bytes minus the cost of moves are at the maximum. If the limit is
+ * replaced by a price of a slot in each tick, every SA can be decided independently, by a two-state
+ * Viterbi algorithm over its life, and
  *
  *     D(price) = capacity * sum(price) + sum over SAs of their best value at these prices
  *
- * is an upper bound for any prices >= 0. The smallest D is the optimum itself, as the constraint
- * matrix is a network (slots flow through time) and the relaxation therefore integral. D is convex,
- * its subgradient in a tick is capacity minus the SAs that want to be resident, so prices follow
- * demand: a Polyak step towards a target a little below the best D so far, with momentum.
+ * is an upper bound for any prices >= 0. The smallest D is the optimum itself, since the constraint
+ * matrix is a network (slots flow through time), and the relaxation is therefore integral. D is
+ * convex, and its subgradient in a tick is the capacity minus the number of SAs that are resident
+ * at these prices. So prices follow the demand: by a Polyak step towards a target a little below
+ * the best D so far, with momentum.
  *
- * A limit on the number of moves is one price more, added to the cost of each.
+ * A limit on the number of moves is another price, which is added to the cost of each move.
  *
- * A move costs what sim_account() charges: F + tau x the rate of the tick in which it holds first.
- * Leaving by deletion is free, as it is for a policy.
+ * A move costs the same as in sim_account(): F + tau x the rate of the first tick after it. The
+ * deletion of an SA costs nothing, as for a policy.
  */
 #include "sim/bound.h"
 
@@ -27,11 +29,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the steps; found by trial, as are the next two. */
+/* Momentum of the steps. Found by trial, as the next two. */
 #define MOMENTUM 0.6
-/* The first target lies this share below the first value. */
+/* The first target is this share below the first value. */
 #define FIRST_GAP 0.005
-/* Rounds without progress before the target is moved nearer. */
+/* Rounds without progress until the target is moved nearer. */
 #define PATIENCE 8
 /* Bisections of the price of a move. */
 #define PRICE_STEPS 9
@@ -71,7 +73,7 @@ static void dual_done(struct dual *dual)
 	free(dual->choices);
 }
 
-/* Rows by tick become one dense array an SA. SAs that never carry anything are left out. */
+/* Converts rows by tick into one dense array per SA. */
 static int dual_load_lives(struct dual *dual, const struct sim_trace *trace)
 {
 	_cleanup_free_ size_t *offsets = calloc(trace->n_sas + 1, sizeof(*offsets));
@@ -111,7 +113,7 @@ static int compare_down(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
-/* First prices: between the last rate that fits and the first that does not. */
+/* Sets the first prices: between the last rate that fits and the first that does not. */
 static int dual_first_prices(struct dual *dual, const struct sim_trace *trace)
 {
 	_cleanup_free_ double *rates = calloc(trace->n_sas + 1, sizeof(*rates));
@@ -153,8 +155,8 @@ static int dual_init(struct dual *dual, const struct sim_trace *trace,
 	return dual_first_prices(dual, trace);
 }
 
-/* The best an SA can do at these prices; its demand is added. Bit 0 of a choice: when out now, it
- * was in before; bit 1: when in now, it was in before. */
+/* The best value of an SA at these prices. Adds its demand. Bit 0 of a choice: if not resident now,
+ * it was resident before. Bit 1: if resident now, it was resident before. */
 static double life_value(struct dual *dual, const struct life *life)
 {
 	const double *price = dual->price + life->born;
@@ -186,7 +188,7 @@ static double life_value(struct dual *dual, const struct life *life)
 	return fmax(in, out);
 }
 
-/* D at the present prices, without the price of the limit on moves. */
+/* D at the present prices, without the term of the limit on moves. */
 static double dual_value(struct dual *dual)
 {
 	double value = 0;
@@ -207,7 +209,7 @@ static void dual_step(struct dual *dual, double distance)
 	for (uint32_t t = 0; t < dual->n_ticks; t++) {
 		double g = dual->options->capacity - dual->demand[t];
 
-		/* A price of nothing cannot fall. */
+		/* A price of zero cannot decrease. */
 		if (g > 0 && dual->price[t] <= 0)
 			g = 0;
 		dual->direction[t] = g + MOMENTUM * dual->direction[t];
@@ -220,7 +222,8 @@ static void dual_step(struct dual *dual, double distance)
 		dual->price[t] = fmax(0, dual->price[t] - scale * dual->direction[t]);
 }
 
-/* Descends from the present prices, at the present price of moves, to the best found. */
+/* Descends from the present prices at the present price of moves, and ends with the best prices
+ * found. */
 static void dual_descend(struct dual *dual, double limit, unsigned rounds)
 {
 	double gap = 0;
@@ -240,7 +243,8 @@ static void dual_descend(struct dual *dual, double limit, unsigned rounds)
 			memcpy(dual->best_price, dual->price, dual->n_ticks * sizeof(*dual->price));
 		}
 		if (stuck >= PATIENCE) {
-			/* Aimed too low: back to the best, with a nearer target. */
+			/* The target is too low: return to the best prices, with a nearer
+			 * target. */
 			gap /= 2;
 			stuck = 0;
 			memcpy(dual->price, dual->best_price, dual->n_ticks * sizeof(*dual->price));
@@ -252,7 +256,7 @@ static void dual_descend(struct dual *dual, double limit, unsigned rounds)
 	memcpy(dual->price, dual->best_price, dual->n_ticks * sizeof(*dual->price));
 }
 
-/* The limit on moves binds: find the price that makes them fit. */
+/* The limit on moves is exceeded: finds the price of a move at which it is not. */
 static void dual_price_moves(struct dual *dual, double limit, unsigned rounds,
 			     struct sim_bound *bound)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy of the daemon in the harness: the very library, told what the daemon would tell it.
+ * The daemon's policy in the harness: the same library, with the same input as in the daemon.
  */
 #include "cleanup.h"
 #include "sim/peers.h"
@@ -80,7 +80,7 @@ static int espoffload_add(struct espoffload *self, const struct sim *sim, uint32
 	if (r < 0)
 		return r;
 	self->names[self->handles[sa]] = sa;
-	/* Its counters begin with it, within the tick that has ended. */
+	/* The SA was made in the tick that has ended, with counters of zero. */
 	policy_sa_observe(self->policy, self->handles[sa], 0, 0, now);
 	return 0;
 }

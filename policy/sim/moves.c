@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a policy may do in a run, see run.h. No policy exceeds the capacity. */
+/* The moves of a policy in a run, see run.h. No policy can exceed the capacity. */
 #include "sim/run.h"
 
 bool sim_move(struct sim *sim, uint32_t sa, bool promote)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What others do, or would do first, each from its description and in a screenful.
+ * Policies for comparison: what other programs do, and simple algorithms.
  *
- * first-come is the IKE daemons (policy.md's "static"): an SA gets a slot when it is negotiated
- * while there is one, and keeps it. ovs-rebalance is Open vSwitch's other_config:offload-rebalance.
- * The others are the textbook. All but first-come spend the same tokens as we do.
+ * first-come is what IKE daemons do ("static" in docs/policy.md): an SA gets a slot when it is
+ * negotiated, if one is free, and keeps it. ovs-rebalance is Open vSwitch's
+ * other_config:offload-rebalance. The others are textbook algorithms. All except first-come spend
+ * the same tokens as the daemon's policy.
  */
 #include "sim/peers.h"
 #include "cleanup.h"
@@ -66,7 +67,7 @@ static int compare_scores_down(const void *a, const void *b, void *userdata)
 	return compare_scores(b, a, userdata);
 }
 
-/* Residents from the coldest, outsiders with a score from the hottest. */
+/* Sorts residents from the coldest, and outsiders with a score from the hottest. */
 static void peer_sort(const struct sim *sim, struct peer *peer)
 {
 	peer->n_inside = peer->n_outside = 0;
@@ -103,7 +104,7 @@ static int first_come(struct sim *sim, void *state)
 	return 0;
 }
 
-/* Every 3 s, by the rate over them; only a full table is rebalanced; no hysteresis. */
+/* Every 3 s, by the rate of these 3 s. Only a full table is rebalanced, without hysteresis. */
 static int ovs_rebalance(struct sim *sim, void *state)
 {
 	struct peer *peer = state;
@@ -160,7 +161,8 @@ static int ewma_calm(struct sim *sim, void *state)
 	return 0;
 }
 
-/* Whoever sends comes in; who has been silent for longest, then who came first, goes out. */
+/* SAs that send are promoted. The SA that has been silent longest is evicted; among equals, the
+ * oldest. */
 static int lru(struct sim *sim, void *state)
 {
 	struct peer *peer = state;
@@ -179,7 +181,7 @@ static int lru(struct sim *sim, void *state)
 	for (uint32_t i = 0; i < n; i++) {
 		if (sim_move_paid(sim, peer->outside[i], true))
 			continue;
-		/* No earlier than the others: a resident that has just sent is as good. */
+		/* Stop when there is no resident left to evict, or no token. */
 		if (in == peer->n_inside || !sim_swap_paid(sim, peer->outside[i], peer->inside[in]))
 			break;
 		in++;

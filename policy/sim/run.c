@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The harness, see run.h. It keeps the books itself and lets no policy exceed the capacity.
+ * The harness, see run.h. It counts the results itself.
  */
 #include "sim/run.h"
 
@@ -28,7 +28,7 @@ static int sim_init(struct sim *sim)
 	sim->alive = calloc(n, sizeof(*sim->alive));
 	sim->resident = calloc(n, sizeof(*sim->resident));
 	sim->living = calloc(n, sizeof(*sim->living));
-	/* An SA may be moved out and back in one tick. */
+	/* An SA may be evicted and promoted in one tick. */
 	sim->moved = calloc(2 * (size_t)n, sizeof(*sim->moved));
 	sim->rekeyed = calloc(n, sizeof(*sim->rekeyed));
 	sim->newest = calloc(sim->trace->n_lineages + 1, sizeof(*sim->newest));
@@ -40,7 +40,7 @@ static int sim_init(struct sim *sim)
 	return 0;
 }
 
-/* Those that ended with the last tick go, those of this one come. */
+/* Removes the SAs that ended with the last tick, and adds those of this one. */
 static void sim_births_and_deaths(struct sim *sim)
 {
 	const struct sim_trace *trace = sim->trace;
@@ -70,7 +70,7 @@ static void sim_births_and_deaths(struct sim *sim)
 	}
 }
 
-/* What the tick carried, where the SAs are now. */
+/* Counts the bytes of the tick, by where the SAs are now. */
 static void sim_account(struct sim *sim)
 {
 	const struct sim_trace *trace = sim->trace;
@@ -134,7 +134,7 @@ static int sim_ticks(struct sim *sim, const struct sim_policy *policy, void *sta
 				   sim->tokens + sim->options->moves_per_second * trace->interval);
 		sim_births_and_deaths(sim);
 		sim_account(sim);
-		/* What the last decision did could not be counted. */
+		/* The effect of a last decision could not be counted. */
 		if (sim->tick + 1 == trace->n_ticks)
 			break;
 		sim_note_rekeys(sim);

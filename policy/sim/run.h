@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Running a policy over a trace, and counting what it was worth.
+ * Runs a policy over a trace, and counts the result.
  *
- * At the end of each tick the policy sees what the tick carried and decides; its moves hold from
- * there on. Bytes of a resident are offloaded. A move costs `migration_bytes`, plus
- * `migration_seconds` of what the SA carries in the tick that follows.
+ * At the end of each tick the policy sees the bytes of the tick and decides. Its moves are in
+ * effect from then on. Bytes of a resident are offloaded. A move costs `migration_bytes`, plus
+ * `migration_seconds` times the rate of the SA in the following tick.
  */
 #pragma once
 
@@ -13,17 +13,17 @@
 
 struct sim_options {
 	uint32_t capacity;
-	uint32_t reserve; /* of the policy itself; peers know none */
+	uint32_t reserve; /* of the daemon's policy; peers have none */
 	double migration_bytes;
 	double migration_seconds;
 	double moves_per_second;
 	double moves_burst;
-	const struct policy_parameters *parameters; /* of the policy itself; NULL: the default */
-	/* How SAs are ruled: weight, pins, groups; NULL: all alike. Its `table` is not used. */
+	const struct policy_parameters *parameters; /* of the daemon's policy; NULL: the default */
+	/* Configures an SA: weight, pins, groups; NULL: all SAs are equal. `table` is not used. */
 	void (*configure)(void *userdata, uint32_t sa, struct policy_sa_config *config);
 	const struct policy_group_config *groups;
 	size_t n_groups;
-	/* Every move, in order; may be NULL. */
+	/* Called for every move, in order; may be NULL. */
 	void (*on_move)(void *userdata, double time, uint32_t sa, bool promote);
 	void *userdata;
 };
@@ -45,16 +45,17 @@ struct sim_result {
 	uint64_t promotions;
 	uint64_t evictions;
 	double moves_per_hour;
-	/* Largest share cost / bytes left in software of any prefix after SIM_SETTLE_TICKS. */
+	/* The largest ratio of cost to bytes left in software, of any prefix after
+	 * SIM_SETTLE_TICKS. */
 	double worst_cost_share;
 	uint64_t rekeys_of_residents;
-	uint64_t rekeys_kept;      /* whose successor was resident a tick later */
-	struct sim_sa_result *sas; /* as many as the trace has */
+	uint64_t rekeys_kept;      /* of these, the successor was resident a tick later */
+	struct sim_sa_result *sas; /* one for each SA of the trace */
 };
 
 #define SIM_SETTLE_TICKS 100
 
-/* What a policy sees. Read only, but for sim_move(). */
+/* What a policy sees. It may change it only by sim_move() and the functions below. */
 struct sim {
 	const struct sim_trace *trace;
 	const struct sim_options *options;
@@ -63,17 +64,17 @@ struct sim {
 	double *bytes; /* of each SA in the tick */
 	bool *alive;
 	bool *resident;
-	uint32_t *living; /* the SAs that live, in the order they came */
+	uint32_t *living; /* the SAs that exist, in the order of their birth */
 	uint32_t n_living;
-	const uint32_t *born; /* this tick */
+	const uint32_t *born; /* in this tick */
 	uint32_t n_born;
-	const uint32_t *died; /* at the end of the last tick, and no longer living */
+	const uint32_t *died; /* at the end of the last tick */
 	uint32_t n_died;
 	uint32_t used;
-	double tokens; /* for peers; the policy itself has its own */
+	double tokens; /* for peers; the daemon's policy has its own */
 	uint32_t *moved;
 	uint32_t n_moved;
-	uint32_t *rekeyed; /* SAs born now, whose predecessor is resident */
+	uint32_t *rekeyed; /* SAs born in this tick whose predecessor is resident */
 	uint32_t n_rekeyed;
 	uint32_t *newest; /* by lineage: SA + 1 */
 	struct sim_result *result;
@@ -87,16 +88,16 @@ struct sim_policy {
 	void (*stop)(void *state);
 };
 
-/* False when the table is full, the SA is there already or does not live. */
+/* False if the table is full, the SA is there already, or it does not exist. */
 bool sim_move(struct sim *sim, uint32_t sa, bool promote);
-/* The same, paid with a token; false also when there is none. */
+/* The same for a token; false also if there is none. */
 bool sim_move_paid(struct sim *sim, uint32_t sa, bool promote);
-/* By the IKE daemon, when the SA is made: no move, and free. */
+/* The IKE daemon installs the SA in the NIC when it is made: no move, no cost. */
 bool sim_install(struct sim *sim, uint32_t sa);
-/* Both or neither. */
+/* Makes both moves or none. */
 bool sim_swap_paid(struct sim *sim, uint32_t in, uint32_t out);
 
-/* All of them, the policy itself first; ends with a NULL name. */
+/* All policies, the daemon's first; ends with a NULL name. */
 extern const struct sim_policy sim_policies[];
 const struct sim_policy *sim_policy_find(const char *name);
 

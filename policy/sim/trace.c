@@ -82,7 +82,7 @@ int sim_trace_next_tick(struct sim_trace *trace)
 	size_t allocated = trace->allocated_ticks;
 	void *tick_rows = trace->tick_rows;
 
-	/* One more than ticks: the end of the last. */
+	/* One entry more than ticks, for the end of the last tick. */
 	if (trace->n_ticks >= UINT32_MAX / 4)
 		return -E2BIG;
 	if (grow(&tick_rows, &allocated, trace->n_ticks + 1, sizeof(*trace->tick_rows)) < 0)
@@ -112,7 +112,7 @@ int sim_trace_add_row(struct sim_trace *trace, uint32_t sa, double bytes)
 	return 0;
 }
 
-/* Counting sort of SAs by birth or end; returns how many have one. */
+/* Counting sort of SAs by birth or end. Returns how many SAs have one. */
 static uint32_t sort_by_tick(const struct sim_trace *trace, bool by_birth, uint32_t *counts,
 			     uint32_t *ret_order)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A trace: which SA carried how many bytes in which interval, and when SAs came and went.
+ * A trace: the bytes of each SA in each interval, and when SAs were made and deleted.
  *
- * Ticks are intervals, numbered from 0; tick t ends at sim_trace.start + t * interval. An SA lives
- * from tick `born` to tick `gone`, both included. Rows are ordered by tick; an SA without a row in
- * a tick carried nothing. A trace is built tick by tick, then finished, then only read.
+ * Ticks are intervals, numbered from 0; tick t ends at sim_trace.start + t * interval. An SA exists
+ * from tick `born` to tick `gone`, both included. Rows are ordered by tick. An SA without a row in
+ * a tick carried nothing. A trace is built tick by tick, then finished, and then only read.
  */
 #pragma once
 
@@ -47,15 +47,15 @@ struct sim_trace {
 int sim_trace_new(double start, double interval, struct sim_trace **ret_trace);
 struct sim_trace *sim_trace_free(struct sim_trace *trace); /* accepts NULL, returns NULL */
 
-/* A lineage nobody else has. */
+/* A new lineage. */
 uint32_t sim_trace_new_lineage(struct sim_trace *trace);
-/* An SA that lives from the tick that is open. */
+/* Adds an SA that exists from the open tick on. -ENOMEM, -E2BIG: too many. */
 int sim_trace_add_sa(struct sim_trace *trace, uint32_t lineage, uint32_t *ret_sa);
-/* Its last tick is the one that is open. */
+/* The open tick becomes the last one of the SA. */
 void sim_trace_end_sa(struct sim_trace *trace, uint32_t sa);
-/* Opens the next tick; the first call opens tick 0. */
+/* Opens the next tick; the first call opens tick 0. -ENOMEM, -E2BIG: too many. */
 int sim_trace_next_tick(struct sim_trace *trace);
-/* Into the open tick; what an SA already has there is added to. */
+/* Adds bytes of an SA to the open tick. -ENOMEM. */
 int sim_trace_add_row(struct sim_trace *trace, uint32_t sa, double bytes);
-/* After the last row. */
+/* Must be called after the last row. -ENOMEM. */
 int sim_trace_finish(struct sim_trace *trace);
