@@ -102,6 +102,12 @@ static inline struct hash_link *hash_table_first(const struct hash_table *table,
 	return hash_link_skip(*hash_table_bucket(table, hash), hash);
 }
 
+/* The next link with the same hash. */
+static inline struct hash_link *hash_link_next(const struct hash_link *link)
+{
+	return hash_link_skip(link->next, link->hash);
+}
+
 struct hash_walk {
 	size_t bucket; /* to visit next */
 	struct hash_link *next;
@@ -131,7 +137,7 @@ static inline struct hash_link *hash_table_walk(const struct hash_table *table,
 #define HASH_TABLE_FOREACH_EQUAL(element, table, hash_of_key, member)                      \
 	for (struct hash_link *_link = hash_table_first(table, hash_of_key);               \
 	     ((element) = HASH_TABLE_ELEMENT(_link, __typeof__(element), member)) != NULL; \
-	     _link = hash_link_skip(_link->next, _link->hash))
+	     _link = hash_link_next(_link))
 
 /* Visits all elements in no particular order. The body may remove and free the element that it
  * visits. It must not add or remove others. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "network/address.h"
+
+#include "hash-table.h"
+#include "hash.h"
 #include "network/netlink.h"
 
 #include <errno.h>
@@ -13,174 +16,124 @@
 #include <sys/socket.h>
 
 struct entry {
-	struct nic_address address; /* family 0: free */
+	struct hash_link link; /* by address without device */
+	struct nic_address address;
 	uint64_t epoch;
 };
 
-/* Open addressing with linear probing, at most half full. Hashed by address without device, so
- * that one probe sequence has all devices of an address. */
 struct nic_addresses {
-	struct entry *entries;
-	size_t allocated; /* a power of two */
-	size_t count;
+	struct hash_table table;
+	struct hash_seed seed;
 	uint64_t epoch;
 };
-
-#define INITIAL_ALLOCATED 64u
 
 int nic_addresses_new(struct nic_addresses **ret_addresses)
 {
-	struct nic_addresses *addresses = calloc(1, sizeof(*addresses));
+	_cleanup_free_ struct nic_addresses *addresses = calloc(1, sizeof(*addresses));
+	int r = addresses ? hash_seed_random(&addresses->seed) : -ENOMEM;
 
-	if (!addresses)
-		return -ENOMEM;
-	addresses->allocated = INITIAL_ALLOCATED;
-	addresses->entries = calloc(addresses->allocated, sizeof(*addresses->entries));
-	if (!addresses->entries) {
-		free(addresses);
-		return -ENOMEM;
-	}
-	*ret_addresses = addresses;
+	if (r < 0)
+		return r;
+	*ret_addresses = TAKE_PTR(addresses);
 	return 0;
 }
 
 struct nic_addresses *nic_addresses_free(struct nic_addresses *addresses)
 {
+	struct entry *entry;
+
 	if (!addresses)
 		return NULL;
-	free(addresses->entries);
+	HASH_TABLE_FOREACH(entry, &addresses->table, link)
+		free(entry);
+	hash_table_release(&addresses->table);
 	free(addresses);
 	return NULL;
 }
 
-/* FNV-1a, without a seed: the administrator chooses the addresses, so peers cannot cause
- * collisions. */
-static size_t home(const struct nic_addresses *addresses, uint16_t family, const uint8_t bytes[16])
+static uint64_t hash_of(const struct nic_addresses *addresses, const struct nic_address *address)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ family;
+	uint8_t key[sizeof(address->bytes) + sizeof(address->family)];
 
-	for (size_t i = 0; i < 16; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return (size_t)(hash ^ hash >> 32) & (addresses->allocated - 1);
+	memcpy(key, address->bytes, sizeof(address->bytes));
+	memcpy(key + sizeof(address->bytes), &address->family, sizeof(address->family));
+	return hash_bytes(&addresses->seed, key, sizeof(key));
 }
 
-static bool same(const struct nic_address *a, const struct nic_address *b)
+static bool same_but_device(const struct nic_address *a, const struct nic_address *b)
 {
-	return a->family == b->family && a->ifindex == b->ifindex &&
-	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-/* The slot of the address, or the free slot for it. */
-static size_t slot(const struct nic_addresses *addresses, const struct nic_address *address)
+static struct entry *find(const struct nic_addresses *addresses, const struct nic_address *address)
 {
-	size_t at = home(addresses, address->family, address->bytes);
+	struct entry *entry;
 
-	while (addresses->entries[at].address.family != 0 &&
-	       !same(&addresses->entries[at].address, address))
-		at = (at + 1) & (addresses->allocated - 1);
-	return at;
-}
-
-static int grow(struct nic_addresses *addresses)
-{
-	struct nic_addresses larger = {
-		.allocated = addresses->allocated * 2,
-		.count = addresses->count,
-		.epoch = addresses->epoch,
-	};
-
-	larger.entries = calloc(larger.allocated, sizeof(*larger.entries));
-	if (!larger.entries)
-		return -ENOMEM;
-	for (size_t i = 0; i < addresses->allocated; i++) {
-		const struct entry *entry = &addresses->entries[i];
-
-		if (entry->address.family != 0)
-			larger.entries[slot(&larger, &entry->address)] = *entry;
-	}
-	free(addresses->entries);
-	*addresses = larger;
-	return 0;
+	HASH_TABLE_FOREACH_EQUAL(entry, &addresses->table, hash_of(addresses, address), link)
+		if (entry->address.ifindex == address->ifindex &&
+		    same_but_device(&entry->address, address))
+			return entry;
+	return NULL;
 }
 
 int nic_addresses_add(struct nic_addresses *addresses, const struct nic_address *address)
 {
-	size_t at = slot(addresses, address);
-	bool added = addresses->entries[at].address.family == 0;
+	struct entry *entry = find(addresses, address);
+	bool added = !entry;
 
 	if (added) {
-		if (addresses->count + 1 > addresses->allocated / 2) {
-			int r = grow(addresses);
-
-			if (r < 0)
-				return r;
-			at = slot(addresses, address);
-		}
-		addresses->entries[at].address = *address;
-		addresses->count++;
+		entry = malloc(sizeof(*entry));
+		if (!entry)
+			return -ENOMEM;
+		entry->address = *address;
+		hash_table_add(&addresses->table, &entry->link, hash_of(addresses, address));
 	}
-	addresses->entries[at].epoch = addresses->epoch;
+	entry->epoch = addresses->epoch;
 	return added;
 }
 
-/* Frees a slot and closes the gap, so that every probe sequence stays complete. */
-static void vacate(struct nic_addresses *addresses, size_t gap)
+static void drop(struct nic_addresses *addresses, struct entry *entry)
 {
-	size_t mask = addresses->allocated - 1;
-
-	for (size_t at = (gap + 1) & mask; addresses->entries[at].address.family != 0;
-	     at = (at + 1) & mask) {
-		const struct nic_address *address = &addresses->entries[at].address;
-		size_t wanted = home(addresses, address->family, address->bytes);
-
-		/* It may move into the gap unless its home is behind the gap. */
-		if (((at - wanted) & mask) >= ((at - gap) & mask)) {
-			addresses->entries[gap] = addresses->entries[at];
-			gap = at;
-		}
-	}
-	addresses->entries[gap] = (struct entry){};
-	addresses->count--;
+	hash_table_remove(&addresses->table, &entry->link);
+	free(entry);
 }
 
 int nic_addresses_remove(struct nic_addresses *addresses, const struct nic_address *address)
 {
-	size_t at = slot(addresses, address);
+	struct entry *entry = find(addresses, address);
 
-	if (addresses->entries[at].address.family == 0)
+	if (!entry)
 		return 0;
-	vacate(addresses, at);
+	drop(addresses, entry);
 	return 1;
 }
 
 bool nic_addresses_next_device(const struct nic_addresses *addresses, int family, const void *bytes,
-			       size_t *cursor, int *ret_ifindex)
+			       const void **cursor, int *ret_ifindex)
 {
 	struct nic_address address = {.family = (uint16_t)family};
-	size_t first;
+	const struct hash_link *link;
 
 	if (family != AF_INET && family != AF_INET6)
 		return false;
 	memcpy(address.bytes, bytes, family == AF_INET ? 4 : 16);
+	link = *cursor ? hash_link_next(*cursor)
+		       : hash_table_first(&addresses->table, hash_of(addresses, &address));
+	for (; link; link = hash_link_next(link)) {
+		const struct entry *entry = HASH_TABLE_ELEMENT(link, const struct entry *, link);
 
-	first = home(addresses, address.family, address.bytes);
-	for (;;) {
-		size_t at = (first + *cursor) & (addresses->allocated - 1);
-
-		if (addresses->entries[at].address.family == 0)
-			return false;
-		++*cursor;
-		address.ifindex = addresses->entries[at].address.ifindex;
-		if (same(&addresses->entries[at].address, &address)) {
-			*ret_ifindex = address.ifindex;
+		if (same_but_device(&entry->address, &address)) {
+			*cursor = link;
+			*ret_ifindex = entry->address.ifindex;
 			return true;
 		}
 	}
+	return false;
 }
 
 bool nic_addresses_contain(const struct nic_addresses *addresses, int family, const void *bytes)
 {
-	size_t cursor = 0;
+	const void *cursor = NULL;
 	int ifindex;
 
 	return nic_addresses_next_device(addresses, family, bytes, &cursor, &ifindex);
@@ -193,22 +146,13 @@ void nic_addresses_begin(struct nic_addresses *addresses)
 
 size_t nic_addresses_remove_stale(struct nic_addresses *addresses)
 {
-	size_t removed = 0;
+	size_t before = addresses->table.n;
+	struct entry *entry;
 
-	for (size_t i = 0; i < addresses->allocated;) {
-		const struct entry *entry = &addresses->entries[i];
-
-		if (entry->address.family != 0 && entry->epoch != addresses->epoch) {
-			/* Another entry may have moved into the slot, so the slot is checked again.
-			 * An entry that moves from the beginning of the array to its end was
-			 * checked before. */
-			vacate(addresses, i);
-			removed++;
-		} else {
-			i++;
-		}
-	}
-	return removed;
+	HASH_TABLE_FOREACH(entry, &addresses->table, link)
+		if (entry->epoch != addresses->epoch)
+			drop(addresses, entry);
+	return before - addresses->table.n;
 }
 
 static void on_address(struct nl_object *object, void *userdata)

@@ -32,9 +32,9 @@ int nic_addresses_add(struct nic_addresses *addresses, const struct nic_address 
 int nic_addresses_remove(struct nic_addresses *addresses, const struct nic_address *address);
 bool nic_addresses_contain(const struct nic_addresses *addresses, int family, const void *bytes);
 /* Returns the devices that have an address, one with each call, and false after the last. Set
- * *cursor to 0 before the first call. */
+ * *cursor to NULL before the first call. The set must not change meanwhile. */
 bool nic_addresses_next_device(const struct nic_addresses *addresses, int family, const void *bytes,
-			       size_t *cursor, int *ret_ifindex);
+			       const void **cursor, int *ret_ifindex);
 
 /* For a full dump: addresses that are not added again after nic_addresses_begin() are stale.
  * nic_addresses_remove_stale() returns how many it removed. */

@@ -445,7 +445,7 @@ bool nic_watch_address_is_local(const struct nic_watch *watch, int family, const
 int nic_watch_vrf_of_address(const struct nic_watch *watch, int family, const void *address,
 			     int *ret_ifindex)
 {
-	size_t cursor = 0;
+	const void *cursor = NULL;
 	int ifindex, vrf = 0;
 
 	if (!nic_table_has_vrf(watch->table)) {

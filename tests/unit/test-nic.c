@@ -267,7 +267,7 @@ static void test_addresses(void **state)
 
 	/* Every device with that address, once. */
 	{
-		size_t cursor = 0;
+		const void *cursor = NULL;
 		int first = 0, second = 0, third = 0;
 
 		assert_true(nic_addresses_next_device(set, AF_INET, a.bytes, &cursor, &first));
