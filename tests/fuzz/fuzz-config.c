@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any bytes as a configuration. Beyond what the sanitizers see: a file is either taken with values
- * that are in range, or refused with something to read; and what is printed about it is clean
- * UTF-8 without control characters, whatever was in the file.
+ * Any bytes as a configuration. Besides the sanitizers this checks: a file is either accepted with
+ * values that are in range, or refused with a message; and messages are valid UTF-8 without control
+ * characters, whatever was in the file.
  */
 #include "cleanup.h"
 #include "config.h"

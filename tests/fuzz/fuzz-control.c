@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any bytes as a stream of Varlink requests. Beyond what the sanitizers see: whatever is taken for
- * a request is answered with one JSON object and one NUL (with nothing if it is oneway), and a
- * method that changes something is never called for a peer that may not.
+ * Any bytes as a stream of Varlink requests. Besides the sanitizers this checks: every accepted
+ * request is answered with one JSON object and one NUL (a oneway request with nothing), and a
+ * method that changes state is never called for a peer without that right.
  */
 #include "control/service.h"
 
@@ -53,7 +53,7 @@ static const struct control_method methods[] = {
 	{.name = "Pause", .changes = true, .call = forbidden},
 };
 
-/* All that is pending, as a client would read it. The caller frees it. */
+/* Returns all pending output, as a client would read it. The caller frees it. */
 static char *read_all(struct control_output *output, size_t *ret_size)
 {
 	size_t size = output->pending;

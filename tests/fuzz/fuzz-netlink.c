@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Any bytes as messages of the kernel: facts and images of SAs, policies, and images written back;
- * links, addresses, features and answers of route lookups.
- * The kernel is no enemy, but a message that this code misreads must not cost more than the
- * message.
+ * links, addresses, features and answers of route lookups. The kernel is trusted, but a message
+ * that this code misreads must have no effect beyond this message.
  */
 #include "network/address.h"
 #include "network/ethtool.h"

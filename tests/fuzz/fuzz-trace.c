@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any bytes as a trace for `simulate`. A trace is either taken, with rows that are in order and SAs
- * that live when they carry, or refused with something to read.
+ * Any bytes as a trace for `simulate`. A trace is either accepted, with rows in order and SAs that
+ * exist while they carry traffic, or refused with a message.
  */
 #include "cleanup.h"
 #include "simulate/trace.h"
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The interval keeps far apart times from becoming millions of ticks. */
+/* With this interval distant times do not give millions of ticks. */
 #define INTERVAL 1e12
 
 static void check(bool holds)

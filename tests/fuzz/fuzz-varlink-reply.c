@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What answers on the control socket may say anything: it is parsed, taken for each of the replies,
- * and drawn. */
+/* Any bytes as an answer on the control socket: they are parsed, used as each of the replies, and
+ * displayed. */
 #include "explain-text.h"
 #include "top/render.h"
 #include "varlink-client.h"
@@ -30,7 +30,7 @@ static void draw(json_t *reply, int width, int height)
 	struct top_ui batch = {.delay = 1, .batch = true};
 
 	(void)top_model_set_status(&model, reply);
-	/* Twice: the second time there is a frame before to compare with. */
+	/* Twice: the second frame is compared with the first. */
 	(void)top_model_set_sas(&model, reply, 0);
 	top_model_move(&model, 3);
 	(void)top_model_set_sas(&model, reply, 1);

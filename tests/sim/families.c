@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Scenario families. Each is a few lines that set the rates of a tick; what is common - Zipf rates
- * in random order, multiplicative noise, rows - is at the top.
+ * Scenario families. Each is a few lines that set the rates of a tick; the common part (Zipf rates
+ * in random order, multiplicative noise, rows) is at the top.
  *
  * Noise is lognormal with a correlation time of 5 s (AR(1) in the exponent, sigma 0.5) unless a
  * family says otherwise. All rates are scaled so that `total` bytes/s are offered on average.
@@ -18,7 +18,7 @@
 #define NOISE_SIGMA 0.5
 #define NOISE_SECONDS 5.0
 
-/* One generator at work. `rate` is what each SA would send without noise. */
+/* The state of a generator. `rate` is the rate of each SA without noise. */
 struct maker {
 	struct sim_trace *trace;
 	const struct family_size *size;
@@ -28,9 +28,9 @@ struct maker {
 	double *extra; /* state of the family, by SA */
 	double *until;
 	uint32_t *rank; /* a permutation */
-	uint32_t *sa;   /* of the trace, by stream */
+	uint32_t *sa;   /* SA of the trace, by stream */
 	double sigma;
-	double time; /* end of the tick that is open */
+	double time; /* end of the current tick */
 };
 
 static void maker_done(struct maker *maker)
@@ -81,7 +81,7 @@ static double zipf_sum(uint32_t n, double exponent)
 	return sum;
 }
 
-/* Zipf rates by rank, in sum `total`. */
+/* Sets Zipf rates by rank, with the sum `total`. */
 static void maker_zipf(struct maker *maker, uint32_t n, double exponent, double total)
 {
 	double sum = zipf_sum(n, exponent);
@@ -93,7 +93,7 @@ static void maker_zipf(struct maker *maker, uint32_t n, double exponent, double 
 	}
 }
 
-/* One SA's noise moves on a tick; returns its factor. */
+/* Advances the noise of one SA by a tick; returns its factor. */
 static double maker_noise(struct maker *maker, uint32_t i)
 {
 	double rho = exp(-maker->size->interval / NOISE_SECONDS);
@@ -104,8 +104,8 @@ static double maker_noise(struct maker *maker, uint32_t i)
 	return factor;
 }
 
-/* Writes the rates of the open tick with noise, and opens the next one unless it was the last.
- * Returns 1 while there are more, 0 at the end, or a negative errno. */
+/* Writes the rates of the current tick with noise, and begins the next one unless it was the last.
+ * Returns 1 while there are more ticks, 0 at the end, or a negative errno. */
 static int maker_tick(struct maker *maker)
 {
 	double dt = maker->size->interval;
@@ -124,7 +124,7 @@ static int maker_tick(struct maker *maker)
 	return sim_trace_next_tick(maker->trace) < 0 ? -ENOMEM : 1;
 }
 
-/* How many events of a Poisson process fall into a tick. */
+/* The number of events of a Poisson process in a tick. */
 static uint32_t maker_events(struct maker *maker, double per_second)
 {
 	double left = maker->size->interval * per_second;
@@ -165,7 +165,7 @@ static void maker_trade_places(struct maker *maker, uint32_t i, uint32_t j)
 	maker->rate[j] = rate;
 }
 
-/* Zipf 1.0; so many times a second one of the hottest 2K changes its rank with any other. */
+/* Zipf 1.0; `per_second` times a second one of the hottest 2K exchanges its rank with any other. */
 static int make_churn(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		      double per_second)
 {
@@ -186,7 +186,7 @@ static int make_churn(struct sim_trace *trace, const struct family_size *size, u
 	return r;
 }
 
-/* Zipf 0.9 under a day of so many seconds, in four time zones with a little scatter. */
+/* Zipf 0.9 with a daily cycle of `day` seconds, in four time zones with a little scatter. */
 static int make_diurnal(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 			double day)
 {
@@ -208,7 +208,7 @@ static int make_diurnal(struct sim_trace *trace, const struct family_size *size,
 	return r;
 }
 
-/* On and off for Pareto times, Zipf 0.8 while on; `on` seconds of `on + off` in the mean. */
+/* On and off for Pareto times, Zipf 0.8 while on; on average `on` seconds of `on + off`. */
 static int make_bursts(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		       double on, double off)
 {
@@ -274,8 +274,8 @@ static int make_pareto_20_60(struct sim_trace *trace, const struct family_size *
 	return make_bursts(trace, size, seed, 20, 60);
 }
 
-/* Two groups of K/2 SAs take turns at the boundary every `period` seconds, one at twice and one at
- * half the mean rate; K/2 strong SAs carry most, the rest little. */
+/* Two groups of K/2 SAs alternate at the boundary every `period` seconds, one at twice and one at
+ * half the mean rate; K/2 strong SAs carry most traffic, the rest little. */
 static int make_ping(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		     double period)
 {
@@ -302,7 +302,7 @@ static int make_ping(struct sim_trace *trace, const struct family_size *size, ui
 	return r;
 }
 
-/* Zipf 1.0 and so many bursts of one tick a second, at 20 times the mean rate. */
+/* Zipf 1.0 and `per_second` bursts of one tick, at 20 times the mean rate. */
 static int make_flood(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		      double per_second)
 {
@@ -320,7 +320,8 @@ static int make_flood(struct sim_trace *trace, const struct family_size *size, u
 	return r;
 }
 
-/* A fifth of the SAs carries Zipf 1.0, noisier; the others a keepalive of 120 bytes every 20 s. */
+/* A fifth of the SAs carries Zipf 1.0 with more noise; the others send a keepalive of 120 bytes
+ * every 20 s. */
 static int make_idle(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		     double parameter)
 {
@@ -376,7 +377,8 @@ static double size_mean(const struct size_point *points, size_t n)
 	return mean;
 }
 
-/* A flow sends at its rate until it has sent its size; its bytes go to the ticks it crosses. */
+/* A flow sends at its rate until it has sent its size; its bytes are added to the ticks that it
+ * spans. */
 static void tunnel_flow(struct maker *maker, double *bytes, double size, double rate, double start)
 {
 	double end = start + size / rate, dt = maker->size->interval;
@@ -398,7 +400,7 @@ static int make_tunnels(struct sim_trace *trace, const struct family_size *size,
 		return -ENOMEM;
 	maker_zipf(&maker, size->n_sas, exponent, size->total);
 	for (uint32_t i = 0; i < size->n_sas; i++) {
-		/* Flows that began before the trace are still on. */
+		/* Flows that began before the trace are still active. */
 		double time = -60;
 
 		for (;;) {
@@ -461,7 +463,8 @@ static int make_rekey(struct sim_trace *trace, const struct family_size *size, u
 		for (uint32_t i = 0; i < size->n_sas; i++) {
 			if (old_left[i] > 0 && --old_left[i] == 0)
 				sim_trace_end_sa(trace, old[i]);
-			/* The new one is made as the tick ends, and carries from the next on. */
+			/* The new SA is added at the end of the tick, and carries traffic from the
+			 * next one on. */
 			if (maker.extra[i] > 0) {
 				old[i] = maker.sa[i];
 				old_left[i] = overlap;
@@ -481,8 +484,8 @@ static int make_rekey(struct sim_trace *trace, const struct family_size *size, u
 	return r;
 }
 
-/* Half the load Zipf 1.0 on long-lived SAs, half on SAs that come twice a second and live for
- * Pareto times of 60 s in the mean. */
+/* Half of the load is Zipf 1.0 on long-lived SAs, half is on new SAs, two per second, with Pareto
+ * lifetimes of 60 s on average. */
 static int make_shortlived(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 			   double mean_life)
 {
@@ -525,9 +528,9 @@ static int make_shortlived(struct sim_trace *trace, const struct family_size *si
 	return r;
 }
 
-/* Not in policy.md, to see whether what was tuned there holds elsewhere. */
+/* The policy was not tuned on the following scenarios. */
 
-/* Random walks: log rates drift, so that ranks change slowly and for good. */
+/* Random walks: log rates drift, so that ranks change slowly and permanently. */
 static int make_drift(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		      double per_sqrt_second)
 {
@@ -539,7 +542,8 @@ static int make_drift(struct sim_trace *trace, const struct family_size *size, u
 	do {
 		sum = 0;
 		for (uint32_t i = 0; i < size->n_sas; i++) {
-			/* Pulled back so slowly that it matters over the hour only. */
+			/* The pull back to the mean is so slow that it has an effect only over the
+			 * hour. */
 			maker.extra[i] += per_sqrt_second * random_normal(&maker.random) -
 					  per_sqrt_second * per_sqrt_second / 4.5 * maker.extra[i];
 			maker.rate[i] = exp(maker.extra[i]);
@@ -552,7 +556,7 @@ static int make_drift(struct sim_trace *trace, const struct family_size *size, u
 	return r;
 }
 
-/* Backups: each SA idles at a little and sends a long job of 5 to 15 minutes now and then. */
+/* Backups: each SA has little traffic and sometimes sends a long job of 5 to 15 minutes. */
 static int make_jobs(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		     double jobs_at_once)
 {
@@ -572,7 +576,8 @@ static int make_jobs(struct sim_trace *trace, const struct family_size *size, ui
 	return r;
 }
 
-/* Calls: many alike SAs of constant rate, on and off for exponential minutes. Nothing to rank. */
+/* Calls: many similar SAs with constant rates, on and off for exponential times of minutes. There
+ * is no useful ranking. */
 static int make_calls(struct sim_trace *trace, const struct family_size *size, uint64_t seed,
 		      double mean)
 {

@@ -2,8 +2,8 @@
 /*
  * Draws docs/policy.svg from a simulation: `sim-picture > docs/policy.svg`.
  *
- * Above, what is carried: offered, offloaded by the policy, and by first-come. Below, one line an
- * SA and time to the right: the darker, the more it carries; framed is its time in the NIC.
+ * Above: the traffic offered, offloaded by the policy, and offloaded by first-come. Below: one line
+ * per SA, time to the right. Darker means more traffic; a frame shows the time in the NIC.
  */
 #include "cleanup.h"
 #include "families.h"
@@ -17,7 +17,7 @@
 #define N_SECONDS 600
 #define SEED 5
 
-/* Pixels, and seconds a cell. */
+/* Pixels, and seconds per cell. */
 #define CELL_SECONDS 5
 #define CELL_WIDTH 7
 #define ROW_HEIGHT 11
@@ -37,7 +37,7 @@ struct picture {
 	double offered[N_CELLS];
 	double offloaded[N_CELLS];
 	double first_come[N_CELLS];
-	uint32_t order[N_SAS]; /* by what they carry in all */
+	uint32_t order[N_SAS]; /* by total traffic */
 };
 
 struct places {
@@ -85,7 +85,7 @@ static void collect(const struct sim_trace *trace, const struct places *places,
 			/* Decided at the end of tick t - 1, which is second t. */
 			if (places->resident[sa][t])
 				picture->offloaded[cell] += rate;
-			/* All live from the start to the end: the first keep what they got. */
+			/* All SAs exist from the start to the end: the first keep their slots. */
 			if (sa < N_SLOTS)
 				picture->first_come[cell] += rate;
 		}

@@ -9,7 +9,7 @@
 
 struct random {
 	uint64_t state;
-	double spare; /* the second of a pair of normals */
+	double spare; /* the second of a pair of normal numbers */
 	int has_spare;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Recorded matrices come in steps of minutes. They are used as they are, or at the pace of the
- * daemon: straight lines from step to step with noise (sigma 0.4, 5 s) on top.
+ * Recorded matrices have steps of minutes. They are used unchanged, or with the interval of the
+ * daemon: linear interpolation between steps, plus noise (sigma 0.4, 5 s).
  */
 #include "recorded.h"
 

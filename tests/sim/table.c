@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table the policy is judged by: net bytes as a share of the offline optimum and moves an hour,
- * for every scenario, policy and cost level, with geometric means. --help tells the options.
+ * Prints the table of docs/policy.md: net bytes as a share of the offline optimum, and moves per
+ * hour, for every scenario, policy and cost level, with geometric means. --help lists the options.
  *
- * Bounds take most of the time and depend on the scenario alone: --bounds FILE remembers them.
+ * Bounds take most of the time and depend only on the scenario and the costs: --bounds FILE caches
+ * them.
  */
 #include "cleanup.h"
 #include "families.h"
@@ -20,7 +21,7 @@
 #define POLICIES_MAX 16
 #define ROWS_MAX 64
 
-/* What a move costs, and how many are allowed: policy.md, section 7. */
+/* The cost of a move, and the allowed number: docs/policy.md, "What was measured". */
 static const struct cost {
 	char letter;
 	const char *text;
@@ -145,7 +146,7 @@ static int run_family(const struct setup *setup, const struct cost *cost,
 	return 0;
 }
 
-/* Recorded matrices: 5 minutes a step as they are, and a day of Abilene at 10 s. */
+/* Recorded matrices: unchanged with steps of 5 minutes, and a day of Abilene at 10 s. */
 static int run_recorded(const struct setup *setup, const struct cost *cost, unsigned which,
 			struct row *row)
 {
@@ -212,7 +213,7 @@ static void print_means(const struct setup *setup, const struct row *rows, unsig
 		for (unsigned i = 0; i < n_rows; i++) {
 			double r = rows[i].ratio[p] / rows[i].n;
 
-			/* What is worth nothing or less must not make the mean meaningless. */
+			/* A share of 0 or less must not make the geometric mean meaningless. */
 			ratio[p] += log(fmax(r, 0.001)) / n_rows;
 			moves[p] += log(fmax(rows[i].moves[p] / rows[i].n, 1)) / n_rows;
 			least[p] = fmin(least[p], r);

@@ -8,13 +8,13 @@
  *
  * A plan has a line per flow: ADDRESS PORT RATE PAYLOAD [TAG [SOURCE]]. RATE is packets per second
  * ("120pps") or UDP payload bytes per second ("96000Bps"), PAYLOAD is the bytes in each datagram,
- * TAG a number that the sink counts by (a test uses the SPI), SOURCE the address to send from.
+ * TAG is a number by which the sink counts (a test uses the SPI), SOURCE the address to send from.
  *
  * One process serves all flows: a timer ticks every SLICE_MS, each flow earns rate * slice of
- * credit and sends whole packets from it. Short slices keep the rates smooth for a sampler that
- * looks every second; a process per flow would spend the guest's two emulated CPUs on switching.
- * Flows keep their socket and sequence number over SIGHUP, so the sink can tell loss from a new
- * plan.
+ * credit and sends whole packets from it. Short slices keep the rates smooth for a sampler with an
+ * interval of one second; with a process per flow the guest's two emulated CPUs would spend their
+ * time on switching. Flows keep their socket and sequence number over SIGHUP, so that the sink can
+ * distinguish loss from a new plan.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,9 +34,9 @@
 #include <unistd.h>
 
 #define SLICE_MS 20
-/* The longest slice that is paid for. A longer one means that the process was not scheduled: to
- * catch up would be a burst. The bound is on time and not on each flow's credit, so that a guest
- * that cannot keep up slows all flows alike and keeps their proportions. */
+/* The longest slice that gives credit. After a longer one, which means that the process was not
+ * scheduled, catching up would be a burst. The limit is on time and not on each flow's credit, so
+ * that a guest that is too slow slows all flows equally and keeps their proportions. */
 #define SLICE_MAX_SECONDS 0.3
 #define FLOWS_MAX 1024
 #define PAYLOAD_MAX 9000
@@ -61,7 +61,7 @@ struct flow {
 	size_t payload;
 	uint64_t sequence;
 	uint64_t errors;
-	bool planned; /* named by the newest plan; others rest but keep their sequence number */
+	bool planned; /* in the newest plan; others do not send but keep their sequence number */
 };
 
 struct tag_count {
@@ -135,8 +135,7 @@ static struct flow *flow_get(const struct sockaddr_storage *address,
 	flow->address = *address;
 	flow->source = *source;
 	flow->address_length = length;
-	flow->credit =
-		(double)rand() / RAND_MAX; /* or all slow flows would send in the same slice */
+	flow->credit = (double)rand() / RAND_MAX; /* so that slow flows use different slices */
 	n_flows++;
 	return flow;
 }
@@ -222,9 +221,8 @@ static uint64_t flow_send(struct flow *flow, unsigned n_packets)
 		}
 		r = sendmmsg(flow->fd, messages, n, 0);
 		if (r <= 0) {
-			/* A packet that the kernel refuses (no SA for a moment, full queue) is
-			 * lost, as it would be on a wire: its number is spent, so that the sink
-			 * sees the gap. */
+			/* A packet that the kernel refuses (no SA at that moment, full queue)
+			 * counts as lost: its number is used up, so that the sink sees the gap. */
 			flow->errors++;
 			r = 1;
 		} else
@@ -306,8 +304,8 @@ static void sink_count(struct tag_count *counts, const struct header *header, si
 	if (counts[at].used && counts[at].tag != header->tag)
 		return;
 	if (!counts[at].used) {
-		/* The sender may have been at work before: what it sent by then is not this sink's
-		 * loss. */
+		/* The sender may have started earlier: what it sent before is not a loss of this
+		 * sink. */
 		counts[at].used = true;
 		counts[at].tag = header->tag;
 		counts[at].next = header->sequence;
