@@ -38,7 +38,7 @@ static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *s
 		return HANDS_OFF_FOREIGN;
 	if (d->direction == SA_DIRECTION_UNKNOWN)
 		return HANDS_OFF_DIRECTION_UNKNOWN;
-	if (sa_table_spi_is_shared(&tracker->sas, &d->id))
+	if (sa->shares_spi)
 		return HANDS_OFF_SHARED_SPI;
 	if (sa_table_has_packet_partner(&tracker->sas, sa, 0))
 		return HANDS_OFF_PACKET_PARTNER;
@@ -60,7 +60,7 @@ static enum hands_off find_hands_off(struct tracker *tracker, const struct sa *s
 
 enum hands_off tracker_check_again(struct tracker *tracker, const struct sa *sa)
 {
-	if (sa_table_spi_is_shared(&tracker->sas, &sa->description.id))
+	if (sa->shares_spi)
 		return HANDS_OFF_SHARED_SPI;
 	if (sa_table_has_packet_partner(&tracker->sas, sa, 0))
 		return HANDS_OFF_PACKET_PARTNER;
@@ -74,6 +74,8 @@ static void drop(struct tracker *tracker, struct sa *sa)
 {
 	tracker->callbacks->vanishes(sa, tracker->userdata);
 	tracker->n_shown -= sa->presence.generation == tracker->generation;
+	if (sa == tracker->previous)
+		tracker->previous = TAILQ_PREV(sa, sa_list, list);
 	sa_table_remove(&tracker->sas, sa);
 }
 
@@ -185,10 +187,16 @@ static bool handle_larval(struct tracker *tracker, struct sa *sa)
 	return tracker->callbacks->missing(sa, tracker->userdata);
 }
 
-void tracker_observe(struct tracker *tracker, const struct sa_facts *told)
+static struct sa *find(struct tracker *tracker, const struct sa_id *id)
+{
+	return tracker->dumping ? sa_table_find_in_order(&tracker->sas, &tracker->previous, id)
+				: sa_table_find(&tracker->sas, id);
+}
+
+struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
-	struct sa *sa = sa_table_find(&tracker->sas, &facts.description.id);
+	struct sa *sa = find(tracker, &facts.description.id);
 	enum hands_off hands_off;
 	struct tracker_change change = {.sampled_at = tracker->sampled_at,
 					.dumped = tracker->dumping};
@@ -196,7 +204,7 @@ void tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 	resolve_direction(tracker, sa, &facts);
 	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
 	    handle_larval(tracker, sa))
-		return;
+		return sa;
 	if (sa && (is_another(sa, &facts) || direction_changed(sa, &facts)))
 		sa = replace(tracker, sa, &facts);
 	else if (!sa)
@@ -207,7 +215,7 @@ void tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 		sa = add_new(tracker, &facts);
 	}
 	if (!sa)
-		return;
+		return NULL;
 
 	tracker->n_shown += sa->presence.generation != tracker->generation;
 	sa->presence.generation = tracker->generation;
@@ -228,10 +236,11 @@ void tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 	change.hands_off = hands_off != sa->hands_off;
 	sa->hands_off = hands_off;
 	tracker->callbacks->sampled(sa, &facts, &change, tracker->userdata);
+	return sa;
 }
 
 void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *facts)
 {
 	tracker_read_clock(tracker);
-	tracker_observe(tracker, facts);
+	(void)tracker_observe(tracker, facts);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The hash of the SPI and protocol only. So SAs that share an SPI have one hash
- * (sa_table_spi_is_shared()), and so have an SA and its copy with another destination
+ * (shares_spi of struct sa), and so have an SA and its copy with another destination
  * (ownership_find_same()).
  */
 #pragma once

@@ -86,26 +86,46 @@ void sa_table_release(struct sa_table *table)
 	*table = (struct sa_table){};
 }
 
+static bool has_id(const struct sa *sa, const struct sa_id *id)
+{
+	return memcmp(&sa->description.id, id, sizeof(*id)) == 0;
+}
+
 struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id)
 {
 	struct sa *sa;
 
 	HASH_TABLE_FOREACH_EQUAL(sa, &table->by_spi, spi_hash(&table->seed, id), by_spi)
-		if (memcmp(&sa->description.id, id, sizeof(*id)) == 0)
+		if (has_id(sa, id))
 			return sa;
 	return NULL;
 }
 
-bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id)
+static struct sa *behind(struct sa_table *table, struct sa *sa)
 {
-	const struct sa *sa;
-	unsigned n = 0;
+	return sa ? TAILQ_NEXT(sa, list) : TAILQ_FIRST(&table->all);
+}
 
-	HASH_TABLE_FOREACH_EQUAL(sa, &table->by_spi, spi_hash(&table->seed, id), by_spi)
-		if (sa->description.id.spi == id->spi &&
-		    sa->description.id.protocol == id->protocol)
-			n++;
-	return n > 1;
+struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
+				  const struct sa_id *id)
+{
+	struct sa *sa = behind(table, *previous);
+
+	/* One of them may be gone. */
+	if (sa && !has_id(sa, id))
+		sa = behind(table, sa);
+	if (!sa || !has_id(sa, id)) {
+		sa = sa_table_find(table, id);
+		if (!sa || sa == *previous)
+			return sa;
+		TAILQ_REMOVE(&table->all, sa, list);
+		if (*previous)
+			TAILQ_INSERT_AFTER(&table->all, *previous, sa, list);
+		else
+			TAILQ_INSERT_HEAD(&table->all, sa, list);
+	}
+	*previous = sa;
+	return sa;
 }
 
 struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle)
@@ -135,11 +155,28 @@ const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_sh
 	return copy;
 }
 
+/* How many other SAs have the SPI and protocol of this one. *ret_other is one of them. */
+static unsigned count_same_spi(const struct sa_table *table, const struct sa *sa,
+			       struct sa **ret_other)
+{
+	const struct sa_id *id = &sa->description.id;
+	struct sa *other;
+	unsigned n = 0;
+
+	HASH_TABLE_FOREACH_EQUAL(other, &table->by_spi, sa->by_spi.hash, by_spi)
+		if (other != sa && other->description.id.spi == id->spi &&
+		    other->description.id.protocol == id->protocol) {
+			*ret_other = other;
+			n++;
+		}
+	return n;
+}
+
 int sa_table_add(struct sa_table *table, const struct sa_description *description,
 		 const struct sa_shape *shape, struct sa **ret_sa)
 {
 	const struct sa_shape *shared = sa_table_shape(table, shape);
-	struct sa *sa;
+	struct sa *sa, *other;
 
 	if (sa_table_find(table, &description->id))
 		return -EEXIST;
@@ -151,6 +188,8 @@ int sa_table_add(struct sa_table *table, const struct sa_description *descriptio
 	sa->handle = POLICY_NONE;
 
 	hash_table_add(&table->by_spi, &sa->by_spi, spi_hash(&table->seed, &description->id));
+	if (count_same_spi(table, sa, &other) > 0)
+		sa->shares_spi = other->shares_spi = true;
 	TAILQ_INSERT_TAIL(&table->all, sa, list);
 	table->n++;
 	*ret_sa = sa;
@@ -187,6 +226,10 @@ void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, 
 
 void sa_table_remove(struct sa_table *table, struct sa *sa)
 {
+	struct sa *other;
+
+	if (sa->shares_spi && count_same_spi(table, sa, &other) == 1)
+		other->shares_spi = false;
 	hash_table_remove(&table->by_spi, &sa->by_spi);
 	sa_table_set_packet(table, sa, false);
 	sa_table_set_residence(table, sa, 0, false);
@@ -238,10 +281,14 @@ void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet)
 bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
 				 int except_ifindex)
 {
-	struct packet_key key = packet_key_of(&sa->description), others;
-	uint64_t hash = hash_bytes(&table->seed, &key, sizeof(key));
+	struct packet_key key, others;
 	const struct sa *other;
+	uint64_t hash;
 
+	if (table->packet.n == 0)
+		return false;
+	key = packet_key_of(&sa->description);
+	hash = hash_bytes(&table->seed, &key, sizeof(key));
 	HASH_TABLE_FOREACH_EQUAL(other, &table->packet, hash, packet_link) {
 		others = packet_key_of(&other->description);
 		if (other != sa && memcmp(&others, &key, sizeof(key)) == 0 &&

@@ -50,52 +50,53 @@ struct sa_probation {
 	uint32_t failures, replayed; /* as they were */
 };
 
-/* Where it may compete: placement/. */
+/* Where it may compete: set by placement/. */
 struct sa_candidate {
 	const struct config_rule *rule;   /* NULL: none matches */
 	const struct config_group *group; /* the same */
-	enum candidacy candidacy;
 	int ifindex; /* of the NIC it competes for, also when it may not; 0: none */
+	enum candidacy candidacy : 8;
 };
 
-/* Where it is: the tracker. */
+/* Where it is: set by the tracker. */
 struct sa_residence {
-	int ifindex; /* of the NIC that holds it, 0: software */
-	bool foreign;
-	double since; /* s, monotonic; when it came there, or to our notice */
+	double since; /* s, monotonic; when it came there, or when that was seen */
+	int ifindex;  /* of the NIC that holds it, 0: software */
+	bool foreign; /* another program offloaded it */
 };
 
-/* Whether the kernel has it: the tracker. */
+/* Whether the kernel has it: set by the tracker. */
 struct sa_presence {
-	uint64_t generation;   /* of the last dump that showed it */
-	uint64_t masked;       /* of the last dump that showed a larval SA with its identity */
-	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 	double missing_since;  /* s, monotonic: not found, and no event says why; 0: it is there */
+	uint32_t generation;   /* of the last dump that showed it */
+	uint32_t masked;       /* of the last dump that showed a larval SA with its identity */
+	bool deleted_by_other; /* an event said so, and the entry is not yet read again */
 };
 
+/* There are up to 100,000 and more, most of them idle: what only few need is allocated for those.
+ */
 struct sa {
 	struct sa_description description; /* the direction resolved by local addresses */
 	const struct sa_shape *shape;      /* shared between SAs, belongs to the table */
 	uint64_t bytes, packets;
 	double carried_at; /* s, monotonic; when a sample last showed new packets */
 	uint64_t add_time;
-	uint32_t output_mark;
-	bool soft_expired; /* the kernel said so; not to be seen in GETSA */
-	bool packet;       /* in packet offload: sa_table_set_packet() */
-	enum hands_off hands_off;
-	uint16_t unknown_attribute;
-
 	struct sa_presence presence;
 	struct sa_residence residence;
 	struct sa_candidate candidate;
+	uint32_t output_mark;
 	policy_sa handle;
+	uint16_t unknown_attribute;
+	enum hands_off hands_off : 8;
+	bool soft_expired;       /* the kernel said so; not to be seen in GETSA */
+	bool packet;             /* in packet offload: sa_table_set_packet() */
+	bool shares_spi;         /* another SA has the same SPI and protocol */
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
 	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
 	 * it without a message. */
 	struct shadow *shadow; /* NULL: none */
 	struct sa_probation probation;
-	char *refusal; /* the driver's words at its last refusal; NULL: none */
-
+	char *refusal;              /* the driver's words at its last refusal; NULL: none */
 	struct sa_history *history; /* NULL: it carried nothing in the last minute */
 
 	struct hash_link by_spi;
@@ -128,6 +129,12 @@ int sa_table_init(struct sa_table *table);
 void sa_table_release(struct sa_table *table);
 
 struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id);
+/* The same in a walk through SAs that are mostly in the order of the table's list, as dumps are: it
+ * looks behind *previous first (NULL: at the begin), and puts an SA that is elsewhere there for the
+ * next walk. *previous is the entry that is returned, if any. 10 times faster than by the hash at
+ * 100,000 SAs. */
+struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
+				  const struct sa_id *id);
 struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle);
 /* A zeroed entry but for its description and shape. -EEXIST, -ENOMEM. */
 int sa_table_add(struct sa_table *table, const struct sa_description *description,
@@ -138,9 +145,6 @@ void sa_table_remove(struct sa_table *table, struct sa *sa);
 void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, bool foreign);
 /* The shared copy of a shape, or NULL without memory. */
 const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape);
-
-/* Another SA with the same SPI and protocol, whatever its destination and mark? */
-bool sa_table_spi_is_shared(const struct sa_table *table, const struct sa_id *id);
 
 void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
 /*

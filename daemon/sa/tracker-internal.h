@@ -33,9 +33,10 @@ struct tracker {
 	/* The clock at the SA that is being read, or a few before it: see tracker_read_clock(). */
 	double sampled_at;        /* s, monotonic */
 	uint64_t sampled_at_real; /* s, as struct clock's realtime */
+	struct sa *previous;      /* that the dump has shown; NULL: none yet */
 	unsigned n_read;          /* SAs since the last dump began */
-	size_t n_shown; /* entries of the table that were read since the last dump began */
-	uint64_t generation;
+	size_t n_shown;      /* entries of the table that were read since the last dump began */
+	uint32_t generation; /* of dumps; ten a second for 13 years */
 	uint64_t overruns;
 	struct sa_id masked[TRACKER_MASKED_MAX]; /* of the last dump */
 	size_t n_masked;
@@ -80,8 +81,8 @@ bool tracker_adopt(struct tracker *tracker, const struct sa *sa);
 void tracker_note_migrated(struct tracker *tracker, const struct nlmsghdr *message);
 
 /* observe.c */
-/* What was read at tracker->sampled_at. */
-void tracker_observe(struct tracker *tracker, const struct sa_facts *facts);
+/* Handles what was read at tracker->sampled_at. Returns its entry, or NULL. */
+struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *facts);
 
 /* policies.c */
 int tracker_read_policies(struct tracker *tracker);

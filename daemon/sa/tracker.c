@@ -90,8 +90,7 @@ static int handle_message(const struct nlmsghdr *message, bool own, void *userda
 
 		if (!tracker->dumping || tracker->n_read++ % TRACKER_SAS_PER_TIME == 0)
 			tracker_read_clock(tracker);
-		tracker_observe(tracker, &facts);
-		sa = sa_table_find(&tracker->sas, &facts.description.id);
+		sa = tracker_observe(tracker, &facts);
 		if (sa && facts.hands_off != HANDS_OFF_LARVAL)
 			tracker->callbacks->read(sa, message, tracker->asked_at, tracker->userdata);
 	}
@@ -155,6 +154,7 @@ static int dump(struct tracker *tracker)
 	tracker->generation++;
 	tracker->asked_at = tracker_now(tracker);
 	tracker->n_masked = 0;
+	tracker->previous = NULL;
 	tracker->n_read = 0;
 	tracker->n_shown = 0;
 	tracker->dumping = true;

@@ -729,7 +729,7 @@ static void test_held_up_after_a_refusal(void **state)
 								.reqid = 1 + i,
 								.inbound = i == 1});
 	fall(&b);
-	fake_kernel_hold_lookup(b.fake, beliefs[2]);
+	fake_kernel_hold_lookup(b.fake, beliefs[0]);
 	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &refusal);
 	tell_link(&b, false);
@@ -738,7 +738,7 @@ static void test_held_up_after_a_refusal(void **state)
 	assert_int_equal(fake_kernel_count(b.fake, true), 0);
 	assert_int_equal(told(&b, "2 back in software after 0.0 ms, 0 not"), 1);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
-		assert_int_equal(entry(&b, beliefs[i])->residence.ifindex, i == 0 ? NIC : 0);
+		assert_int_equal(entry(&b, beliefs[i])->residence.ifindex, i == 2 ? NIC : 0);
 	pass(&b, 0.5);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
 		assert_true(fake_kernel_view(b.fake, beliefs[i]).exists);

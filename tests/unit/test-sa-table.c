@@ -274,41 +274,116 @@ static void collide(struct hash_table *table, struct hash_link *link, uint64_t h
 	hash_table_add(table, link, hash);
 }
 
+static bool shares_spi(const struct sa_table *table, struct sa_description description)
+{
+	const struct sa *sa = sa_table_find(table, &description.id);
+
+	assert_non_null(sa);
+	return sa->shares_spi;
+}
+
+/* Another destination, so that it is another SA with the same SPI. */
+static struct sa_description elsewhere(uint32_t spi, uint8_t destination)
+{
+	struct sa_description description = make(spi);
+
+	description.id.destination.bytes[3] = destination;
+	return description;
+}
+
 static void test_shared_spi(void **state)
 {
 	struct sa_table *table = *state;
-	struct sa_description description, other;
-	struct sa *sa;
+	struct sa_description other;
+	struct sa *sas[3];
 
 	/* SAs with other SPIs in the same bucket do not count. */
 	for (uint32_t i = 0; i < N; i++)
-		add(table, make(i));
-	for (uint32_t i = 0; i < N; i++) {
-		description = make(i);
-		assert_false(sa_table_spi_is_shared(table, &description.id));
-	}
-	description = make(N);
-	assert_false(sa_table_spi_is_shared(table, &description.id));
-	description = make(7);
-	description.id.destination.bytes[3] = 99;
-	sa = add(table, description);
-	assert_true(sa_table_spi_is_shared(table, &description.id));
-	description = make(7);
-	assert_true(sa_table_spi_is_shared(table, &description.id));
-	sa_table_remove(table, sa);
-	assert_false(sa_table_spi_is_shared(table, &description.id));
+		sas[0] = add(table, make(i));
+	for (uint32_t i = 0; i < N; i++)
+		assert_false(shares_spi(table, make(i)));
+
+	/* All three share it until one is left, in whatever order they go. */
+	for (unsigned first = 0; first < 3; first++)
+		for (unsigned second = 0; second < 3; second++) {
+			if (first == second)
+				continue;
+			for (uint8_t i = 0; i < 3; i++)
+				sas[i] = add(table, elsewhere(N, 97 + i));
+			for (unsigned i = 0; i < 3; i++)
+				assert_true(sas[i]->shares_spi);
+			sa_table_remove(table, sas[first]);
+			assert_true(sas[second]->shares_spi);
+			assert_true(sas[3 - first - second]->shares_spi);
+			sa_table_remove(table, sas[second]);
+			assert_false(sas[3 - first - second]->shares_spi);
+			sa_table_remove(table, sas[3 - first - second]);
+		}
 
 	/* Nor do those whose hash is the same by chance, with another protocol or SPI. */
-	description = make(N);
-	add(table, description);
 	for (uint32_t i = 1; i <= 2; i++) {
-		other = make(N + i - 1);
+		struct sa_description description = make(N + 10 * i);
+
+		other = make(N + 10 * i + i - 1);
 		other.id.protocol = i == 1 ? IPPROTO_AH : IPPROTO_ESP;
-		sa = add(table, other);
-		collide(&table->by_spi, &sa->by_spi, spi_hash(&seed, &description.id));
-		assert_false(sa_table_spi_is_shared(table, &description.id));
-		assert_ptr_not_equal(sa_table_find(table, &description.id), sa);
+		sas[0] = add(table, other);
+		collide(&table->by_spi, &sas[0]->by_spi, spi_hash(&seed, &description.id));
+		sas[1] = add(table, description);
+		assert_false(sas[0]->shares_spi);
+		assert_false(sas[1]->shares_spi);
+		assert_ptr_equal(sa_table_find(table, &description.id), sas[1]);
 	}
+}
+
+static void walk(struct sa_table *table, const uint32_t *spis, size_t n)
+{
+	struct sa *previous = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct sa_description description = make(spis[i]);
+		struct sa *sa = sa_table_find_in_order(table, &previous, &description.id);
+
+		assert_ptr_equal(sa, sa_table_find(table, &description.id));
+		if (sa)
+			assert_ptr_equal(previous, sa);
+	}
+}
+
+static void check_order(struct sa_table *table, const uint32_t *spis, size_t n)
+{
+	const struct sa *sa;
+	size_t i = 0;
+
+	TAILQ_FOREACH(sa, &table->all, list) {
+		assert_true(i < n);
+		assert_int_equal(sa->description.id.spi, spis[i]);
+		i++;
+	}
+	assert_int_equal(i, n);
+}
+
+/* Whatever the order of a walk, it finds what there is, and leaves that order behind. */
+static void test_walk(void **state)
+{
+	static const uint32_t forth[] = {0, 1, 2, 3, 4, 5}, back[] = {5, 4, 3, 2, 1, 0},
+			      twice[] = {5, 5, 4, 4, 3, 5, 2, 1, 0}, without[] = {5, 4, 9, 2, 1, 0},
+			      one[] = {1};
+	struct sa_table *table = *state;
+
+	for (uint32_t i = 0; i < 6; i++)
+		add(table, make(i));
+	walk(table, forth, 6);
+	check_order(table, forth, 6);
+	walk(table, back, 6);
+	check_order(table, back, 6);
+	/* An unknown one changes nothing; 3, which is not shown, is passed over. */
+	walk(table, without, 6);
+	check_order(table, back, 6);
+	walk(table, one, 1);
+	check_order(table, (const uint32_t[]){1, 5, 4, 3, 2, 0}, 6);
+	walk(table, back, 6);
+	walk(table, twice, 9);
+	check_order(table, (const uint32_t[]){4, 3, 5, 2, 1, 0}, 6);
 }
 
 /* Both directions of a tunnel in packet offload are partners, whatever else differs. */
@@ -509,6 +584,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared_spi, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_partners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_buckets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_families, setup, teardown),
