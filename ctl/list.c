@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `list [--limit N] [--filter TEXT]`: the SAs, hottest first. */
+/* `list [--limit N] [--offset N] [--filter TEXT]`: the SAs, hottest first. */
 #include "control-interface.h"
 #include "ctl.h"
 #include "sa-listing.h"
@@ -47,23 +47,29 @@ static int print_table(const struct ctl *ctl, const json_t *reply)
 
 const struct option list_options[] = {
 	{"limit", required_argument, NULL, 'l'},
+	{"offset", required_argument, NULL, 'o'},
 	{"filter", required_argument, NULL, 'f'},
 	{},
 };
 
 static int parse_options(int argc, char **argv, json_t *parameters)
 {
-	long limit;
+	long number;
 	int option;
 
 	optind = 0;
 	while ((option = getopt_long(argc, argv, ":", list_options, NULL)) >= 0) {
 		switch (option) {
 		case 'l':
-			if (ctl_parse_number(optarg, 1, INT_MAX, &limit) < 0)
+			if (ctl_parse_number(optarg, 1, INT_MAX, &number) < 0)
 				return ctl_usage("list: --limit needs a number from 1 on, not '%s'",
 						 optarg);
-			(void)json_object_set_new(parameters, "limit", json_integer(limit));
+			(void)json_object_set_new(parameters, "limit", json_integer(number));
+			break;
+		case 'o':
+			if (ctl_parse_number(optarg, 0, INT_MAX, &number) < 0)
+				return ctl_usage("list: --offset needs a number, not '%s'", optarg);
+			(void)json_object_set_new(parameters, "offset", json_integer(number));
 			break;
 		case 'f':
 			if (json_object_set_new(parameters, "filter", json_string(optarg)) < 0)

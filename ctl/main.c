@@ -23,7 +23,8 @@ static int verb_help(const struct ctl *ctl, int argc, char **argv);
 
 static const struct verb verbs[] = {
 	{"status", "", "What espoffloadd does, its NICs and its moves", verb_status},
-	{"list", "[--limit N] [--filter TEXT]", "The SAs, hottest first", verb_list, list_options},
+	{"list", "[--limit N] [--offset N] [--filter TEXT]", "The SAs, hottest first", verb_list,
+	 list_options},
 	{"top", "[-b] [-n N] [-d SECONDS] [--rows N]", "The SAs, live", verb_top, top_options,
 	 TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},

@@ -60,9 +60,11 @@
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
 	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
 	"\n"                                                                                       \
-	"# Hottest first. `filter`: substring of any shown field. `total` counts before limit.\n"  \
-	"method ListSAs(limit: ?int, filter: ?string, history: ?bool) -> (sas: []SA, total: "      \
-	"int)\n"                                                                                   \
+	"# Hottest first. `filter`: substring of any shown field. `offset`: so many of those "     \
+	"that\n"                                                                                   \
+	"# match are left out. `total` counts before offset and limit.\n"                          \
+	"method ListSAs(limit: ?int, offset: ?int, filter: ?string, history: ?bool) ->\n"          \
+	"  (sas: []SA, total: int)\n"                                                              \
 	"\n"                                                                                       \
 	"# All SAs with this SPI (and destination, if given), each with the numbers behind it.\n"  \
 	"method Explain(spi: string, dst: ?string) ->\n"                                           \

@@ -159,7 +159,8 @@ class World:
             sas = [sa for sa in sas if any(text in str(value) for key, value in sa.items()
                                            if key != "history")]
         total = len(sas)
-        return {"sas": sas[:parameters.get("limit") or total], "total": total}
+        offset = parameters.get("offset") or 0
+        return {"sas": sas[offset:offset + (parameters.get("limit") or total)], "total": total}
 
     def explain(self, parameters):
         found = [sa for sa in self.sas() if sa["spi"] == parameters["spi"] and

@@ -63,14 +63,6 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 	}
 }
 
-/* The name, or null if there is no such NIC. */
-static json_t *nic_or_null(struct manager *m, int ifindex)
-{
-	const char *name = network_name(m->network, ifindex);
-
-	return name[0] ? json_string(name) : json_null();
-}
-
 static json_t *history_of(struct manager *m, const struct sa *sa)
 {
 	json_t *history = json_array();
@@ -84,14 +76,6 @@ static json_t *history_of(struct manager *m, const struct sa *sa)
 	return history;
 }
 
-static json_t *rule_of(struct manager *m, const struct sa *sa)
-{
-	if (!sa->candidate.rule)
-		return json_null();
-	return json_sprintf("%s:%u", m->config->path ? m->config->path : "",
-			    sa->candidate.rule->line);
-}
-
 static json_t *identity_of(const struct sa_description *d)
 {
 	char source[SA_ADDRESS_TEXT_SIZE], destination[SA_ADDRESS_TEXT_SIZE];
@@ -102,62 +86,107 @@ static json_t *identity_of(const struct sa_description *d)
 			 "direction", sa_direction_name(d->direction));
 }
 
-static json_t *kind_of(const struct sa_description *d)
+/* The name, or NULL if there is no such NIC. */
+static const char *nic_name(struct manager *m, int ifindex)
 {
-	char mode[32];
-	json_t *kind = json_pack("{s:s, s:s, s:I}", "protocol",
-				 d->id.protocol == IPPROTO_ESP ? "esp" : "other", "mode",
-				 xfrmnl_sa_mode2str(d->mode, mode, sizeof(mode)), "reqid",
-				 (json_int_t)d->reqid);
+	const char *name = network_name(m->network, ifindex);
 
-	if (d->if_id != 0)
-		(void)json_object_set_new(kind, "ifId", json_integer(d->if_id));
+	return name[0] ? name : NULL;
+}
+
+static void fill_identity(const struct sa_description *d, struct sa_row *row)
+{
+	(void)snprintf(row->spi, sizeof(row->spi), "0x%08x", d->id.spi);
+	(void)sa_address_format(d->id.family, &d->source, row->source);
+	(void)sa_address_format(d->id.family, &d->id.destination, row->destination);
+	(void)xfrmnl_sa_mode2str(d->mode, row->mode, sizeof(row->mode));
+	row->mark[0] = '\0';
 	if (d->id.mark_mask != 0)
-		(void)json_object_set_new(
-			kind, "mark", json_sprintf("0x%x/0x%x", d->id.mark_value, d->id.mark_mask));
-	return kind;
+		(void)snprintf(row->mark, sizeof(row->mark), "0x%x/0x%x", d->id.mark_value,
+			       d->id.mark_mask);
 }
 
-static json_t *place_of(struct manager *m, const struct sa *sa)
+void describe_row(struct manager *m, const struct sa *sa, struct sa_row *row)
 {
-	return json_pack("{s:s, s:o, s:o, s:f}", "placement",
-			 sa->residence.ifindex ? "nic" : "software", "nic",
-			 nic_or_null(m, sa->residence.ifindex), "candidateNic",
-			 nic_or_null(m, sa->candidate.ifindex), "secondsInPlace",
-			 manager_now(m) - sa->residence.since);
+	row->sa = sa;
+	row->view = describe_view(m, sa);
+	describe_place(m, sa, &row->view, &row->explanation);
+	fill_identity(&sa->description, row);
+	row->nic = nic_name(m, sa->residence.ifindex);
+	row->candidate = nic_name(m, sa->candidate.ifindex);
+	row->rule[0] = '\0';
+	if (sa->candidate.rule)
+		(void)snprintf(row->rule, sizeof(row->rule), "%s:%u",
+			       m->config->path ? m->config->path : "", sa->candidate.rule->line);
 }
 
-static json_t *traffic_of(const struct sa *sa, const struct policy_sa_view *view, size_t rank)
+static const char *protocol_name(const struct sa *sa)
 {
-	return json_pack("{s:I, s:I, s:I, s:o}", "bytes", (json_int_t)sa->bytes, "packets",
-			 (json_int_t)sa->packets, "rank", (json_int_t)rank, "bytesPerSecond",
-			 view->rate_known ? json_real(round(view->rate)) : json_null());
+	return sa->description.id.protocol == IPPROTO_ESP ? "esp" : "other";
 }
 
-static json_t *reason_of(struct manager *m, const struct sa *sa, const struct policy_sa_view *view)
+static const char *placement_name(const struct sa *sa)
 {
-	struct explanation e;
+	return sa->residence.ifindex ? "nic" : "software";
+}
 
-	describe_place(m, sa, view, &e);
-	return json_pack("{s:s, s:s, s:s, s:o}", "state", e.state, "reason", e.reason, "text",
-			 e.text, "rule", rule_of(m, sa));
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+bool sa_row_matches(const struct sa_row *row, const char *filter)
+{
+	const char *texts[] = {
+		row->spi,
+		row->source,
+		row->destination,
+		sa_direction_name(row->sa->description.direction),
+		protocol_name(row->sa),
+		row->mode,
+		row->mark,
+		placement_name(row->sa),
+		row->nic ? row->nic : "",
+		row->candidate ? row->candidate : "",
+		row->explanation.state,
+		row->explanation.reason,
+		row->explanation.text,
+		row->rule,
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+		if (strcasestr(texts[i], filter))
+			return true;
+	return false;
+}
+
+json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bool history)
+{
+	const struct sa *sa = row->sa;
+	const struct sa_description *d = &sa->description;
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o*, s:s*, s:s, s:s?, s:s?, s:f, s:I, s:I, "
+		"s:I, s:o, s:s, s:s, s:s, s:s?, s:o*}",
+		"spi", row->spi, "src", row->source, "dst", row->destination, "direction",
+		sa_direction_name(d->direction), "protocol", protocol_name(sa), "mode", row->mode,
+		"reqid", (json_int_t)d->reqid, "ifId", d->if_id ? json_integer(d->if_id) : NULL,
+		"mark", or_null(row->mark), "placement", placement_name(sa), "nic", row->nic,
+		"candidateNic", row->candidate, "secondsInPlace",
+		manager_now(m) - sa->residence.since, "bytes", (json_int_t)sa->bytes, "packets",
+		(json_int_t)sa->packets, "rank", (json_int_t)rank, "bytesPerSecond",
+		row->view.rate_known ? json_real(round(row->view.rate)) : json_null(), "state",
+		row->explanation.state, "reason", row->explanation.reason, "text",
+		row->explanation.text, "rule", or_null(row->rule), "history",
+		history ? history_of(m, sa) : NULL);
 }
 
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history)
 {
-	struct policy_sa_view view = describe_view(m, sa);
-	json_t *object = identity_of(&sa->description);
-	int r = describe_merge(object, kind_of(&sa->description));
+	struct sa_row row;
 
-	r |= describe_merge(object, place_of(m, sa));
-	r |= describe_merge(object, traffic_of(sa, &view, rank));
-	r |= describe_merge(object, reason_of(m, sa, &view));
-	if (history)
-		r |= json_object_set_new(object, "history", history_of(m, sa));
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	describe_row(m, sa, &row);
+	return sa_row_json(m, &row, rank, history);
 }
 
 json_t *describe_action(struct manager *m, const struct action *action)
@@ -176,34 +205,4 @@ json_t *describe_action(struct manager *m, const struct action *action)
 		return object;
 	json_decref(object);
 	return NULL;
-}
-
-static int compare_ranked(const void *a, const void *b)
-{
-	const struct ranked_sa *x = a, *y = b;
-
-	if (x->rate != y->rate)
-		return x->rate > y->rate ? -1 : 1;
-	/* Ties keep their order from one call to the next. */
-	if (x->sa->description.id.spi != y->sa->description.id.spi)
-		return x->sa->description.id.spi < y->sa->description.id.spi ? -1 : 1;
-	return memcmp(&x->sa->description.id, &y->sa->description.id, sizeof(struct sa_id));
-}
-
-int describe_rank(struct manager *m, struct ranked_sa **ret_ranked)
-{
-	struct ranked_sa *ranked = calloc(m->sas->n + 1, sizeof(*ranked));
-	size_t n = 0;
-	struct sa *sa;
-
-	if (!ranked)
-		return -ENOMEM;
-	TAILQ_FOREACH(sa, &m->sas->all, list) {
-		struct policy_sa_view view = describe_view(m, sa);
-
-		ranked[n++] = (struct ranked_sa){sa, view.rate_known ? view.rate : -1.0};
-	}
-	qsort(ranked, n, sizeof(*ranked), compare_ranked);
-	*ret_ranked = ranked;
-	return 0;
 }

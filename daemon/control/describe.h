@@ -5,6 +5,7 @@
 #include "manager/manager.h"
 
 #include <jansson.h>
+#include <limits.h>
 
 /* Why an SA is where it is: a stable name and a sentence, which may use `buffer`. */
 struct explanation {
@@ -19,17 +20,28 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 /* What the policy knows of it, nothing if that does not know it. */
 struct policy_sa_view describe_view(struct manager *m, const struct sa *sa);
 
-/* Both NULL without memory. */
+/* An SA with the texts of its object, which a filter looks at. The strings belong to the row, the
+ * configuration and the network: it must not outlive the call of a method. */
+struct sa_row {
+	const struct sa *sa;
+	struct policy_sa_view view;
+	struct explanation explanation;
+	char spi[sizeof("0x00000000")];
+	char source[SA_ADDRESS_TEXT_SIZE], destination[SA_ADDRESS_TEXT_SIZE];
+	char mode[32];
+	char mark[sizeof("0x00000000/0x00000000")]; /* "": none */
+	char rule[PATH_MAX];                        /* "": none */
+	const char *nic, *candidate;                /* NULL: none */
+};
+void describe_row(struct manager *m, const struct sa *sa, struct sa_row *ret_row);
+/* Whether the filter is a part of any text, in upper or lower case. */
+bool sa_row_matches(const struct sa_row *row, const char *filter);
+
+/* All NULL without memory. */
+json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bool history);
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history);
 json_t *describe_action(struct manager *m, const struct action *action);
 
 /* Adds the members of `part`, which it takes. Returns 0, or -1 if either is NULL or without
  * memory. */
 int describe_merge(json_t *object, json_t *part);
-
-/* SAs in the order of their rate, hottest first; the array is the caller's. -ENOMEM. */
-struct ranked_sa {
-	const struct sa *sa;
-	double rate;
-};
-int describe_rank(struct manager *m, struct ranked_sa **ret_ranked);

@@ -71,6 +71,7 @@ static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
 
 static const struct control_parameter list_parameters[] = {
 	{"limit", CONTROL_COUNT},
+	{"offset", CONTROL_COUNT},
 	{"filter", CONTROL_TEXT},
 	{"history", CONTROL_FLAG},
 	{},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Messages about links, addresses and routes that do not concern the daemon cause no work. */
+#include "control/ranking.h"
 #include "manager-bench.h"
 
 static struct nic other_nic(int ifindex)
@@ -172,7 +173,7 @@ static void test_renamed(void **state)
 /* SAs with equal SPI and rate are always listed in the same order. */
 static void test_ties(void **state)
 {
-	struct ranked_sa *ranked;
+	struct ranking *ranking;
 	struct fake_belief *one, *other;
 	struct bench b;
 
@@ -182,10 +183,12 @@ static void test_ties(void **state)
 	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11});
 	pass(&b, 0.3);
-	assert_int_equal(describe_rank(b.manager, &ranked), 0);
-	assert_ptr_equal(ranked[0].sa, entry(&b, one));
-	assert_ptr_equal(ranked[1].sa, entry(&b, other));
-	free(ranked);
+	assert_int_equal(ranking_new(b.manager, &ranking), 0);
+	assert_memory_equal(ranking_get(ranking, 0), &entry(&b, one)->description.id,
+			    sizeof(struct sa_id));
+	assert_memory_equal(ranking_get(ranking, 1), &entry(&b, other)->description.id,
+			    sizeof(struct sa_id));
+	ranking_free(ranking);
 	close_bench(&b);
 }
 
