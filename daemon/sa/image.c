@@ -105,9 +105,14 @@ void sa_image_wipe(struct sa_image *image)
 	*image = (struct sa_image){};
 }
 
-static const struct nlattr *image_find(const struct sa_image *image, int type)
+/* NULL: there is none, or it is too short for its type. */
+static const struct nlattr *image_find(const struct sa_image *image, uint16_t type)
 {
-	return nla_find((struct nlattr *)image->attributes, (int)image->size, type);
+	const struct nlattr *attribute =
+		nla_find((struct nlattr *)image->attributes, (int)image->size, type);
+	bool whole = attribute && (size_t)nla_len(attribute) >= sa_attribute_find(type)->size;
+
+	return whole ? attribute : NULL;
 }
 
 struct sa_id sa_image_id(const struct sa_image *image)
@@ -120,7 +125,7 @@ struct sa_id sa_image_id(const struct sa_image *image)
 		.protocol = image->info.id.proto,
 	};
 
-	if (mark && (size_t)nla_len(mark) >= sizeof(struct xfrm_mark)) {
+	if (mark) {
 		id.mark_value = ((const struct xfrm_mark *)nla_data(mark))->v;
 		id.mark_mask = ((const struct xfrm_mark *)nla_data(mark))->m;
 	}
@@ -187,7 +192,7 @@ void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *b
 		.flags = offload->ifindex == 0 ? XFRM_COMPAT_MIGRATE_STATE_CLEAR_OFFLOAD : 0,
 	};
 
-	if (mark && (size_t)nla_len(mark) >= sizeof(request.old_mark))
+	if (mark)
 		memcpy(&request.old_mark, nla_data(mark), sizeof(request.old_mark));
 	kernel_batch_add(batch, XFRM_COMPAT_MSG_MIGRATE_STATE, 0, &request, sizeof(request));
 	write_offload(batch, offload);
@@ -320,13 +325,13 @@ uint64_t sa_image_output_sequence(const struct sa_image *image)
 {
 	const struct nlattr *attribute = image_find(image, XFRMA_REPLAY_ESN_VAL);
 
-	if (attribute && (size_t)nla_len(attribute) >= sizeof(struct xfrm_replay_state_esn)) {
+	if (attribute) {
 		const struct xfrm_replay_state_esn *esn = nla_data(attribute);
 
 		return (uint64_t)esn->oseq_hi << 32 | esn->oseq;
 	}
 	attribute = image_find(image, XFRMA_REPLAY_VAL);
-	if (attribute && (size_t)nla_len(attribute) >= sizeof(struct xfrm_replay_state))
+	if (attribute)
 		return ((const struct xfrm_replay_state *)nla_data(attribute))->oseq;
 	return 0;
 }
@@ -348,7 +353,7 @@ void sa_image_advance(struct sa_image *image, uint64_t by)
 	struct nlattr *attribute = (struct nlattr *)image_find(image, XFRMA_REPLAY_ESN_VAL);
 
 	sequence = by > maximum - sequence ? maximum : sequence + by;
-	if (attribute && (size_t)nla_len(attribute) >= sizeof(struct xfrm_replay_state_esn)) {
+	if (attribute) {
 		struct xfrm_replay_state_esn *esn = nla_data(attribute);
 
 		esn->oseq = (uint32_t)sequence;
@@ -356,7 +361,7 @@ void sa_image_advance(struct sa_image *image, uint64_t by)
 		return;
 	}
 	attribute = (struct nlattr *)image_find(image, XFRMA_REPLAY_VAL);
-	if (attribute && (size_t)nla_len(attribute) >= sizeof(struct xfrm_replay_state))
+	if (attribute)
 		((struct xfrm_replay_state *)nla_data(attribute))->oseq = (uint32_t)sequence;
 }
 
