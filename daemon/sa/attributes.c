@@ -146,28 +146,32 @@ static void read_direction(struct sa_facts *facts, const void *data, size_t size
 
 /* By type. */
 static const struct sa_attribute attributes[] = {
-	[XFRMA_ALG_AUTH] = {REPEATED}, /* same key as XFRMA_ALG_AUTH_TRUNC, which is used */
-	[XFRMA_ALG_CRYPT] = {COPIED, sizeof(struct xfrm_algo), read_crypt},
-	[XFRMA_ENCAP] = {COPIED, 0, read_encap},
-	[XFRMA_SA] = {DROPPED}, /* in DELSA: the struct that other messages begin with */
-	[XFRMA_SEC_CTX] = {COPIED, 0, read_label},
+	/* The same key as XFRMA_ALG_AUTH_TRUNC, which is used. */
+	[XFRMA_ALG_AUTH] = {REPEATED, sizeof(struct xfrm_algo), .variable = true},
+	[XFRMA_ALG_CRYPT] = {COPIED, sizeof(struct xfrm_algo), read_crypt, .variable = true},
+	[XFRMA_ENCAP] = {COPIED, sizeof(struct xfrm_encap_tmpl), read_encap},
+	/* In DELSA: the struct that other messages begin with. */
+	[XFRMA_SA] = {DROPPED, sizeof(struct xfrm_usersa_info)},
+	[XFRMA_SEC_CTX] = {COPIED, sizeof(struct xfrm_user_sec_ctx), read_label, .variable = true},
 	[XFRMA_REPLAY_VAL] = {COPIED, sizeof(struct xfrm_replay_state), read_replay},
-	[XFRMA_COADDR] = {COPIED},
-	[XFRMA_LASTUSED] = {DROPPED}, /* NEWSA ignores it */
-	[XFRMA_ALG_AEAD] = {COPIED, sizeof(struct xfrm_algo_aead), read_aead},
-	[XFRMA_ALG_AUTH_TRUNC] = {COPIED, sizeof(struct xfrm_algo_auth), read_auth_trunc},
+	[XFRMA_COADDR] = {COPIED, sizeof(xfrm_address_t)},
+	[XFRMA_LASTUSED] = {DROPPED, sizeof(uint64_t)}, /* NEWSA ignores it */
+	[XFRMA_ALG_AEAD] = {COPIED, sizeof(struct xfrm_algo_aead), read_aead, .variable = true},
+	[XFRMA_ALG_AUTH_TRUNC] = {COPIED, sizeof(struct xfrm_algo_auth), read_auth_trunc,
+				  .variable = true},
 	[XFRMA_MARK] = {COPIED, sizeof(struct xfrm_mark), read_mark},
 	[XFRMA_TFCPAD] = {COPIED, sizeof(uint32_t), read_tfc},
-	[XFRMA_REPLAY_ESN_VAL] = {COPIED, sizeof(struct xfrm_replay_state_esn), read_replay_esn},
-	[XFRMA_SA_EXTRA_FLAGS] = {COPIED},
+	[XFRMA_REPLAY_ESN_VAL] = {COPIED, sizeof(struct xfrm_replay_state_esn), read_replay_esn,
+				  .variable = true},
+	[XFRMA_SA_EXTRA_FLAGS] = {COPIED, sizeof(uint32_t)},
 	[XFRMA_PAD] = {DROPPED}, /* aligns XFRMA_LASTUSED */
 	[XFRMA_OFFLOAD_DEV] = {DROPPED, sizeof(struct xfrm_user_offload), read_offload},
 	[XFRMA_SET_MARK] = {COPIED, sizeof(uint32_t), read_output_mark},
-	[XFRMA_SET_MARK_MASK] = {COPIED},
+	[XFRMA_SET_MARK_MASK] = {COPIED, sizeof(uint32_t)},
 	[XFRMA_IF_ID] = {COPIED, sizeof(uint32_t), read_if_id},
-	[XFRMA_MTIMER_THRESH] = {COPIED},
+	[XFRMA_MTIMER_THRESH] = {COPIED, sizeof(uint32_t)},
 	[XFRM_COMPAT_SA_DIR] = {COPIED, sizeof(uint8_t), read_direction},
-	[XFRM_COMPAT_NAT_KEEPALIVE_INTERVAL] = {COPIED},
+	[XFRM_COMPAT_NAT_KEEPALIVE_INTERVAL] = {COPIED, sizeof(uint32_t)},
 	[XFRM_COMPAT_SA_PCPU] = {COPIED, sizeof(uint32_t), read_cpu},
 };
 

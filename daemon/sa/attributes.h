@@ -4,8 +4,8 @@
  * is copied when the SA is written again. For what the kernel shows and accepts see its
  * xfrm_user.c: copy_to_user_state_extra() and xfrm_state_construct().
  *
- * An SA with an attribute that is not in the table is never moved, since a move might lose the
- * meaning of that attribute.
+ * An SA with an attribute that is not in the table, or that has another size there, is never moved,
+ * since a move might lose the meaning of that attribute.
  */
 #pragma once
 
@@ -23,6 +23,7 @@ struct sa_attribute {
 	size_t size; /* bytes; an attribute with less data is not read */
 	/* Reads its facts; NULL: it has none. */
 	void (*read)(struct sa_facts *facts, const void *data, size_t size);
+	bool variable; /* `size` is the least: an array follows */
 };
 
 /* NULL: this version does not know the type. */

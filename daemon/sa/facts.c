@@ -24,7 +24,8 @@ static const struct reason reasons[_HANDS_OFF_MAX] = {
 	[HANDS_OFF_LARVAL] = {"larval", "the IKE daemon has not completed it yet"},
 	[HANDS_OFF_UNKNOWN_ATTRIBUTE] = {"unknown-attribute",
 					 "the kernel shows an attribute that this version does not "
-					 "know; re-adding the SA could lose it"},
+					 "know, or not in this size; re-adding the SA could lose "
+					 "it"},
 	[HANDS_OFF_REDACTED_KEY] = {"redacted-key", "the kernel hides its key (lockdown); "
 						    "re-adding it would install a zero key"},
 	[HANDS_OFF_PACKET_MODE] = {"packet-mode", "it is in packet offload: its sequence numbers "
@@ -81,17 +82,22 @@ struct sa_address sa_address_read(uint16_t family, const xfrm_address_t *address
 	return result;
 }
 
+static bool has_known_size(const struct sa_attribute *known, size_t size)
+{
+	return known->variable ? size >= known->size : size == known->size;
+}
+
 static void read_attribute(struct sa_facts *facts, const struct nlattr *attribute)
 {
 	const struct sa_attribute *known = sa_attribute_find((uint16_t)nla_type(attribute));
 	size_t size = (size_t)nla_len(attribute);
 
-	if (!known) {
+	if (!known || !has_known_size(known, size)) {
 		sa_facts_set_hands_off(facts, HANDS_OFF_UNKNOWN_ATTRIBUTE);
 		facts->unknown_attribute = (uint16_t)nla_type(attribute);
-	} else if (known->read && size >= known->size) {
-		known->read(facts, nla_data(attribute), size);
 	}
+	if (known && known->read && size >= known->size)
+		known->read(facts, nla_data(attribute), size);
 }
 
 size_t sa_facts_attributes_offset(const struct nlmsghdr *message)

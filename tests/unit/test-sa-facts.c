@@ -254,6 +254,7 @@ static void test_attributes(void **state)
 					      out = {.ifindex = 5, .flags = 0};
 	static const uint32_t zero, one = 1, two = 2;
 	static const uint8_t dir_in = XFRM_COMPAT_SA_DIR_IN, dir_out = XFRM_COMPAT_SA_DIR_OUT;
+	static const struct xfrm_encap_tmpl encap;
 	struct sa_facts facts;
 
 	(void)state;
@@ -273,7 +274,7 @@ static void test_attributes(void **state)
 	facts = read_one(XFRMA_SET_MARK, &two, 4);
 	assert_int_equal(facts.output_mark, 2);
 	assert_false(facts.shape.encap);
-	facts = read_one(XFRMA_ENCAP, &one, 4);
+	facts = read_one(XFRMA_ENCAP, &encap, sizeof(encap));
 	assert_true(facts.shape.encap);
 	assert_false(facts.shape.tfc);
 
@@ -313,7 +314,7 @@ static void test_nothing_else(void **state)
 		{XFRMA_IF_ID, 4, {.description.if_id = 1, .shape.if_id = true}},
 		{XFRM_COMPAT_SA_PCPU, 4, {.description.cpu = 2}},
 		{XFRMA_SET_MARK, 4, {.output_mark = 1}},
-		{XFRMA_ENCAP, 4, {.shape.encap = true}},
+		{XFRMA_ENCAP, 24, {.shape.encap = true}},
 		{XFRMA_TFCPAD, 4, {.shape.tfc = true}},
 		{XFRMA_REPLAY_VAL, 12, {.output_sequence = 1}},
 		{XFRMA_REPLAY_ESN_VAL, 24, {.output_sequence = UINT64_C(4) << 32 | 2}},
@@ -361,36 +362,73 @@ static void test_nothing_else(void **state)
 	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[1], 8).description.label, 0x5734a87d);
 	assert_int_not_equal(read_one(XFRMA_SEC_CTX, labels[2], 9).description.label, 0x5734a87d);
 	assert_int_equal(read_one(XFRMA_SEC_CTX, zero_hash, 8).description.label, 1);
-	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[0], 4).description.label, 2166136261);
+	assert_int_equal(read_one(XFRMA_SEC_CTX, labels[0], 4).description.label, 0);
 	facts = read_one(XFRMA_SEC_CTX, labels[0], 8);
 	assert_int_equal(facts.description.cpu, 0);
 }
 
-/* All attributes that a kernel may show, and no others: the numbers are user-space ABI. */
-static void test_known_attributes(void **state)
+static const uint8_t zeros[sizeof(struct xfrm_usersa_info) + 8];
+
+/* All attributes that a kernel may show, by type: types and sizes are user-space ABI. */
+static const struct {
+	uint16_t type;
+	size_t size;
+	bool variable;
+} known[] = {
+	{1, 68, true},  {2, 68, true}, {4, 24},        {6, 224},       {8, 8, true}, {10, 12},
+	{14, 16},       {15, 8},       {18, 72, true}, {20, 72, true}, {21, 8},      {22, 4},
+	{23, 24, true}, {24, 4},       {27, 0},        {28, 8},        {29, 4},      {30, 4},
+	{31, 4},        {32, 4},       {33, 1},        {34, 4},        {35, 4},
+};
+
+/* An SA with an attribute of zeros and a key is moved or not. */
+static void assert_known(uint16_t type, size_t size, bool is_known)
 {
-	static const uint16_t known[] = {1,  2,  4,  6,  8,  10, 14, 15, 18, 20, 21, 22,
-					 23, 24, 27, 28, 29, 30, 31, 32, 33, 34, 35};
-	static const uint8_t zeros[8];
 	const struct xfrm_usersa_info info = make_info();
 	struct xfrm_algo_aead key = {.alg_name = "a"};
+	struct attribute attributes[] = {{type, zeros, size}, {XFRMA_ALG_AEAD, &key, sizeof(key)}};
+	struct sa_facts facts;
+
+	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), attributes,
+				 ELEMENTSOF(attributes), &facts),
+			 0);
+	assert_int_equal(facts.unknown_attribute, is_known ? 0 : type);
+	assert_int_equal(facts.hands_off, is_known ? HANDS_OFF_NONE : HANDS_OFF_UNKNOWN_ATTRIBUTE);
+}
+
+static void test_known_attributes(void **state)
+{
 	uint16_t next = 0;
 
 	(void)state;
 	for (uint16_t type = 1; type < 64; type++) {
-		struct attribute attributes[] = {{XFRMA_ALG_AEAD, &key, sizeof(key)},
-						 {type, zeros, sizeof(zeros)}};
-		struct sa_facts facts;
-		bool is_known = next < ELEMENTSOF(known) && known[next] == type;
+		bool is_known = next < ELEMENTSOF(known) && known[next].type == type;
 
+		assert_known(type, is_known ? known[next].size : 8, is_known);
 		next += is_known;
-		assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), attributes,
-					 ELEMENTSOF(attributes), &facts),
-				 0);
-		assert_int_equal(facts.unknown_attribute, is_known ? 0 : type);
-		assert_int_equal(facts.hands_off,
-				 is_known ? HANDS_OFF_NONE : HANDS_OFF_UNKNOWN_ATTRIBUTE);
 	}
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(known); i++) {
+		if (known[i].size > 0)
+			assert_known(known[i].type, known[i].size - 1, false);
+		assert_known(known[i].type, known[i].size + 1, known[i].variable);
+	}
+}
+
+/* A longer attribute is read too: the slot that the SA occupies is counted. */
+static void test_longer_offload(void **state)
+{
+	const struct xfrm_user_offload offload[2] = {{.ifindex = 4}};
+	struct sa_facts facts;
+
+	(void)state;
+	facts = read_one(XFRMA_OFFLOAD_DEV, offload, sizeof(offload));
+	assert_int_equal(facts.unknown_attribute, XFRMA_OFFLOAD_DEV);
+	assert_int_equal(facts.offload_ifindex, 4);
 }
 
 static void test_info(void **state)
@@ -461,7 +499,7 @@ static void test_info(void **state)
 	assert_false(facts.shape.esn);
 }
 
-/* For these two attributes only their presence counts. */
+/* Without their data the kernel's attributes mean something else. */
 static void test_empty_attributes(void **state)
 {
 	const struct xfrm_usersa_info info = make_info();
@@ -472,8 +510,9 @@ static void test_empty_attributes(void **state)
 	assert_int_equal(read_sa(XFRM_MSG_NEWSA, &info, sizeof(info), attributes,
 				 ELEMENTSOF(attributes), &facts),
 			 0);
-	assert_true(facts.shape.encap);
-	assert_int_equal(facts.description.label, 2166136261);
+	assert_int_equal(facts.unknown_attribute, XFRMA_SEC_CTX);
+	assert_false(facts.shape.encap);
+	assert_int_equal(facts.description.label, 0);
 }
 
 static void test_padding(void **state)
@@ -496,7 +535,6 @@ static void test_padding(void **state)
 static void test_first_reason(void **state)
 {
 	static const uint32_t value = 1;
-	static const uint8_t zeros[8];
 	struct xfrm_usersa_info info = make_info();
 	struct attribute attributes[] = {{XFRMA_TFCPAD, &value, 4}, {60, zeros, 8}};
 	struct sa_facts facts;
@@ -596,6 +634,8 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_known_attributes),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_longer_offload),
 		cmocka_unit_test(test_nothing_else),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_empty_attributes),
