@@ -169,6 +169,9 @@ int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts)
 	facts_from_info(&facts, &info);
 	nlmsg_for_each_attr(attribute, m, (int)sa_facts_attributes_offset(message), remaining)
 		read_attribute(&facts, attribute);
+	/* The rest is no attribute: something is missing. */
+	if (remaining > 0)
+		sa_facts_set_hands_off(&facts, HANDS_OFF_UNKNOWN_ATTRIBUTE);
 	facts.shape.direction = facts.description.direction;
 	check_facts(&facts);
 

@@ -43,7 +43,7 @@ struct sa_facts {
 	struct sa_description description; /* direction as the kernel shows it, or unknown */
 	struct sa_shape shape;
 	enum hands_off hands_off;    /* of the SA alone */
-	uint16_t unknown_attribute;  /* type, with HANDS_OFF_UNKNOWN_ATTRIBUTE */
+	uint16_t unknown_attribute;  /* of HANDS_OFF_UNKNOWN_ATTRIBUTE; 0: cut message */
 	uint64_t bytes, packets;     /* struct xfrm_lifetime_cur */
 	uint64_t add_time, use_time; /* s, CLOCK_REALTIME */
 	struct xfrm_lifetime_cfg limits;

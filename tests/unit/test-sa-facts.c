@@ -431,6 +431,23 @@ static void test_longer_offload(void **state)
 	assert_int_equal(facts.offload_ifindex, 4);
 }
 
+/* The end of an attribute is missing. */
+static void test_cut_message(void **state)
+{
+	_cleanup_(free_message) struct nl_msg *message =
+		message_of(&(struct sketch){.spi = 0x1000});
+	struct sa_facts facts;
+
+	(void)state;
+	assert_int_equal(nla_put_u32(message, XFRMA_IF_ID, 1), 0);
+	assert_int_equal(sa_facts_read(nlmsg_hdr(message), &facts), 0);
+	assert_int_equal(facts.hands_off, HANDS_OFF_NONE);
+	nlmsg_hdr(message)->nlmsg_len -= 4;
+	assert_int_equal(sa_facts_read(nlmsg_hdr(message), &facts), 0);
+	assert_int_equal(facts.hands_off, HANDS_OFF_UNKNOWN_ATTRIBUTE);
+	assert_int_equal(facts.unknown_attribute, 0);
+}
+
 static void test_info(void **state)
 {
 	static const struct xfrm_lifetime_cfg limits = {.hard_byte_limit = 11};
@@ -636,6 +653,7 @@ int main(void)
 		cmocka_unit_test(test_known_attributes),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_longer_offload),
+		cmocka_unit_test(test_cut_message),
 		cmocka_unit_test(test_nothing_else),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_empty_attributes),
