@@ -127,9 +127,10 @@ static void draw_curves(const struct picture *picture)
 	draw_curve(picture->offloaded, max, "fill=\"#3182bd\" fill-opacity=\".75\"");
 	draw_curve(picture->first_come, max, "fill=\"#e6550d\" fill-opacity=\".8\"");
 	(void)printf("<text x=\"%d\" y=\"%d\">%.1f Gbit/s</text>\n", 2, TOP + 4, max * 8 / 1e9);
-	(void)printf("<text x=\"%d\" y=\"20\" font-size=\"14\">%d SAs, %d slots, ten minutes of "
-		     "Zipf rates under noise; every ten seconds two SAs trade places</text>\n",
-		     LEFT, N_SAS, N_SLOTS);
+	(void)printf(
+		"<text x=\"%d\" y=\"20\" font-size=\"14\">%d SAs, %d slots, ten minutes of "
+		"Zipf rates under noise; every ten seconds two SAs exchange their ranks</text>\n",
+		LEFT, N_SAS, N_SLOTS);
 	(void)printf("<text x=\"%d\" y=\"38\"><tspan fill=\"#888\">offered</tspan>  "
 		     "<tspan fill=\"#3182bd\">in the NIC with espoffloadd</tspan>  "
 		     "<tspan fill=\"#e6550d\">in the NIC first come, first served</tspan></text>\n",
@@ -186,8 +187,8 @@ static void draw(const struct picture *picture)
 		(void)printf(".s%d{fill:#222;fill-opacity:%.2f}", i, 0.8 * i / SHADES);
 	(void)puts("</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>");
 	draw_curves(picture);
-	(void)printf("<text x=\"%d\" y=\"%d\">one line an SA, the busiest on top: the darker the "
-		     "more it carries; framed while it is in the NIC</text>\n",
+	(void)printf("<text x=\"%d\" y=\"%d\">one line per SA, the busiest on top; darker means "
+		     "more traffic, a frame means in the NIC</text>\n",
 		     LEFT, ROWS_TOP - 10);
 	for (uint32_t row = 0; row < N_SAS; row++)
 		draw_row(picture, row, max);
