@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a hash table finds, with and without memory, and what a loop over it may remove. */
+/* Lookups in a hash table, with and without memory, and removals in a loop over it. */
 #include "cleanup.h"
 #include "hash-table.h"
 
@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct hash_link) <= 16, "every SA has several");
 struct element {
 	unsigned key;
 	unsigned visits;
-	struct hash_link link; /* not in front */
+	struct hash_link link; /* not the first member */
 };
 
 struct fixture {
@@ -55,7 +55,7 @@ static void drop(struct fixture *f, struct element *element)
 {
 	f->elements[element->key] = NULL;
 	hash_table_remove(&f->table, &element->link);
-	free(element); /* and no pointer stays readable in it */
+	free(element); /* its memory has no readable pointer any more */
 }
 
 static int teardown(void **state)
@@ -71,8 +71,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* By its hash each is found once, with those of the same hash and no other; in a loop over all,
- * once each. */
+/* Each element is found once by its hash, together with those of the same hash and no others; a
+ * loop over all finds each once. */
 static void check(struct fixture *f)
 {
 	const struct element *constant;
@@ -116,7 +116,8 @@ static void test_grows(void **state)
 		add(f, key);
 		if (key < 200)
 			check(f);
-		/* Not fuller than one element a bucket, and not much emptier. */
+		/* At most one element per bucket on average, and not many more buckets than
+		 * that. */
 		assert_true(f->table.n <= f->table.mask + 1);
 		assert_true(f->table.mask < HASH_TABLE_BUCKETS_MIN ||
 			    f->table.mask + 1 < 2 * f->table.n);
@@ -133,7 +134,7 @@ static void test_removes(void **state)
 
 	for (unsigned key = 0; key < N; key++)
 		add(f, key);
-	/* Each of a group once, out of the front, the middle and the end of its bucket. */
+	/* Removes each of a group once, from the front, the middle and the end of its bucket. */
 	for (unsigned key = 0; key < N; key += 4)
 		drop(f, f->elements[key]);
 	check(f);
@@ -162,7 +163,7 @@ static void test_removes_in_a_loop(void **state)
 	}
 }
 
-/* It finds the same, and makes up for it when there is memory. */
+/* Without memory it finds the same, and it grows later when there is memory. */
 static void test_no_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -183,7 +184,7 @@ static void test_no_memory(void **state)
 	check(f);
 }
 
-/* Released it is what it was at first, whatever is in it. */
+/* After the release the table is in its initial state, whatever it contained. */
 static void test_release(void **state)
 {
 	static const struct hash_table empty;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The hash of bytes is the SipHash-1-3 that others compute. */
+/* The hash of bytes is the standard SipHash-1-3. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "cleanup.h"
 #include "hash.h"
 
-/* What CPython 3.11 hashes bytes to, little endian, with PYTHONHASHSEED=0 and 1. */
+/* The values are CPython 3.11's hashes of bytes, little endian, with PYTHONHASHSEED=0 and 1. */
 static const struct hash_seed seeds[] = {
 	{{0, 0}},
 	{{UINT64_C(0xaed66ce184be2329), UINT64_C(0xebe9bbf1f1499052)}},
@@ -17,7 +17,7 @@ static const struct hash_seed seeds[] = {
 
 static void test_known_answers(void **state)
 {
-	/* Of the bytes size, size + 37, size + 74 and so on. */
+	/* The hashed bytes are size, size + 37, size + 74 and so on. */
 	static const struct {
 		size_t size;
 		uint64_t hashes[ELEMENTSOF(seeds)];
@@ -37,7 +37,7 @@ static void test_known_answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-		/* Behind them is something else. */
+		/* The bytes after them have another value. */
 		for (size_t at = 0; at < sizeof(bytes); at++)
 			bytes[at] = at < cases[i].size ? (uint8_t)(cases[i].size + 37 * at) : 0xaa;
 		for (size_t seed = 0; seed < ELEMENTSOF(seeds); seed++)
@@ -46,7 +46,7 @@ static void test_known_answers(void **state)
 	}
 }
 
-/* Lengths count, and not only the bytes; and it is no matter where in memory they are. */
+/* The length counts, not only the bytes, and the address does not. */
 static void test_zeros(void **state)
 {
 	static const uint8_t zeros[32];

@@ -5,9 +5,9 @@
 
 #define SAS 300u
 #define BUSY 20u
-#define SLOTS 4u /* of rules in manager-bench.h */
+#define SLOTS 4u /* the capacity in manager-bench.h */
 
-/* The order in which the kernel shows them has nothing to do with their SPIs or their rates. */
+/* The kernel's order of the SAs is independent of their SPIs and their rates. */
 static uint32_t spi_of(unsigned i)
 {
 	return 0x1000 + i * 7 % SAS;
@@ -32,7 +32,7 @@ static void open_with_sas(struct bench *b)
 	}
 }
 
-/* The rows; their number before offset and limit. */
+/* Returns the rows, and their number before offset and limit. */
 static json_t *list(struct bench *b, const char *parameters, size_t *ret_total)
 {
 	json_t *request = json_loads(parameters, 0, NULL), *reply = NULL, *sas;

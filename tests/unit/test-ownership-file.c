@@ -267,7 +267,8 @@ static void test_no_memory(void **state)
 		assert_int_equal(ownership_add(ownership, &id, 3, 1), -ENOMEM);
 		assert_int_equal(ownership_count(ownership), i);
 		assert_false(ownership_contains(ownership, &id, 3, 1));
-		/* Without more buckets, which are the second, it is added all the same. */
+		/* The second allocation is that of more buckets: without it the record is still
+		 * added. */
 		failing_in = 2;
 		assert_int_equal(ownership_add(ownership, &id, 3, 1), 0);
 		failing_in = 0;

@@ -303,7 +303,7 @@ static void test_shared_spi(void **state)
 	for (uint32_t i = 0; i < N; i++)
 		assert_false(shares_spi(table, make(i)));
 
-	/* All three share it until one is left, in whatever order they go. */
+	/* All three share the SPI until one is left, in any order of removal. */
 	for (unsigned first = 0; first < 3; first++)
 		for (unsigned second = 0; second < 3; second++) {
 			if (first == second)
@@ -320,7 +320,7 @@ static void test_shared_spi(void **state)
 			sa_table_remove(table, sas[3 - first - second]);
 		}
 
-	/* Nor do those whose hash is the same by chance, with another protocol or SPI. */
+	/* Nor do SAs with another protocol or SPI whose hash is the same by chance. */
 	for (uint32_t i = 1; i <= 2; i++) {
 		struct sa_description description = make(N + 10 * i);
 
@@ -362,7 +362,7 @@ static void check_order(struct sa_table *table, const uint32_t *spis, size_t n)
 	assert_int_equal(i, n);
 }
 
-/* Whatever the order of a walk, it finds what there is, and leaves that order behind. */
+/* A walk in any order finds all SAs, and puts the table into that order. */
 static void test_walk(void **state)
 {
 	static const uint32_t forth[] = {0, 1, 2, 3, 4, 5}, back[] = {5, 4, 3, 2, 1, 0},
@@ -376,7 +376,7 @@ static void test_walk(void **state)
 	check_order(table, forth, 6);
 	walk(table, back, 6);
 	check_order(table, back, 6);
-	/* An unknown one changes nothing; 3, which is not shown, is passed over. */
+	/* An unknown SA changes nothing; 3, which is not in the walk, is skipped. */
 	walk(table, without, 6);
 	check_order(table, back, 6);
 	walk(table, one, 1);

@@ -105,7 +105,7 @@ static void test_capture(void **state)
 	assert_int_equal(secret_arena_in_use(f->arena), 0);
 	shadow_wipe(&f->shadow); /* nothing to do */
 
-	/* Where there is none, a failure makes none. */
+	/* If there is no shadow, a failure does not create one. */
 	message = make_message(XFRM_MSG_NEWPOLICY, &nothing, 4, NULL, 0);
 	assert_int_equal(shadow_capture(&f->shadow, f->arena, nlmsg_hdr(message), 9), -EBADMSG);
 	nlmsg_free(message);
@@ -114,7 +114,7 @@ static void test_capture(void **state)
 	assert_int_equal(sample(f, 77, false, true, 5), -ENOMEM);
 	assert_null(f->shadow);
 
-	/* Without memory the key is not kept either. */
+	/* Without memory the old key is not kept either. */
 	assert_int_equal(sample(f, 99, false, true, 6), 0);
 	other = f->shadow;
 	f->shadow = NULL;

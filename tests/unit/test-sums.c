@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is kept up to date in place of being counted: SAs that NICs hold, what SAs carry, and the
- * histories. That the first agrees with a count is checked at the end of every test of the manager
- * (check_sums()).
+ * Sums that are updated instead of counted: SAs in NICs, the rates of SAs, and the histories.
+ * check_sums() compares the first with a count at the end of every test of the manager.
  */
 #include "manager-bench.h"
 
@@ -44,7 +43,7 @@ static void test_holders(void **state)
 	check_holder(&holders, 10, 0, 0, 0, 0);
 	assert_int_equal(holders.n_held, 5);
 
-	/* Of NICs that hold none any more nothing is kept, whichever it is. */
+	/* Nothing is kept for a NIC without SAs, whichever it is. */
 	holders_remove(&holders, 8, SA_DIRECTION_UNKNOWN, false);
 	assert_int_equal(holders.n, 2);
 	check_holder(&holders, 8, 0, 0, 0, 0);
@@ -58,7 +57,7 @@ static void test_holders(void **state)
 	assert_int_equal(holders.n, 0);
 	assert_int_equal(holders.n_held, 0);
 
-	/* Not counted, and not missed. */
+	/* Not counted without memory, and its removal has no effect. */
 	failing_in = 1;
 	holders_add(&holders, 7, SA_DIRECTION_IN, false);
 	assert_int_equal(holders.n_held, 0);
@@ -79,11 +78,11 @@ static void test_history(void **state)
 	(void)state;
 	assert_true(sa_history_get(NULL, 5) == 0);
 	sa_history_set(&history, 5, 0.5);
-	assert_null(history); /* nothing to remember */
+	assert_null(history); /* nothing to record */
 	sa_history_set(&history, 6, 1e6);
-	sa_history_set(&history, 6, 2e6); /* the last one counts */
+	sa_history_set(&history, 6, 2e6); /* the last value is kept */
 	sa_history_set(&history, 7, 0);
-	sa_history_set(&history, 10, 3e6); /* 8 and 9 were not told of */
+	sa_history_set(&history, 10, 3e6); /* 8 and 9 were not set */
 	assert_true(is(sa_history_get(history, 5), 0));
 	assert_true(is(sa_history_get(history, 6), 2e6));
 	assert_true(is(sa_history_get(history, 7), 0));
@@ -92,7 +91,7 @@ static void test_history(void **state)
 	assert_true(is(sa_history_get(history, 10), 3e6));
 	assert_true(is(sa_history_get(history, 11), 0));
 
-	/* A whole ring later the first ones are overwritten. */
+	/* After a complete ring the first values are overwritten. */
 	sa_history_set(&history, 5 + CONTROL_HISTORY_SAMPLES, 4e6);
 	assert_true(is(sa_history_get(history, 6), 2e6));
 	assert_true(is(sa_history_get(history, 5 + CONTROL_HISTORY_SAMPLES), 4e6));
@@ -102,7 +101,7 @@ static void test_history(void **state)
 	assert_true(is(sa_history_get(history, 6 + CONTROL_HISTORY_SAMPLES), 0));
 	assert_true(is(sa_history_get(history, 10), 3e6));
 
-	/* After a long silence nothing older shows up, and nothing is kept. */
+	/* After a long time without values no older value is returned or kept. */
 	sa_history_set(&history, 1000, 5e6);
 	for (uint64_t i = 1001 - CONTROL_HISTORY_SAMPLES; i < 1000; i++)
 		assert_true(is(sa_history_get(history, i), 0));
@@ -151,7 +150,7 @@ static void work_of_two(struct bench *b, double seconds, struct fake_belief *bel
 	}
 }
 
-/* One that may be in the NIC, and one that may not. */
+/* One SA that may be in the NIC, and one that may not. */
 static void test_load(void **state)
 {
 	static const char text[] =
@@ -175,12 +174,12 @@ static void test_load(void **state)
 	assert_int_equal(nics_get(b.manager->nics, NIC)->load.competing_in, 0);
 	assert_true(is(nics_get(b.manager->nics, NIC)->load.rate_out, 2 * RATE));
 
-	/* What a dump that failed has shown is no sum. */
+	/* A failed dump gives no sum. */
 	fake_kernel_fail_dumps(b.fake, 1, -ENOMEM, true);
 	assert_int_equal(manager_dump(b.manager), -ENOMEM);
 	check_status(&b, 1, 2 * RATE, RATE);
 
-	/* One that is gone carries nothing from the next dump on. */
+	/* An SA that is gone does not count from the next dump on. */
 	assert_int_equal(fake_ike_delete(b.fake, beliefs[0]), 0);
 	settle(&b);
 	check_status(&b, 0, 2 * RATE, RATE);
@@ -206,7 +205,7 @@ static void test_foreign_load(void **state)
 	close_bench(&b);
 }
 
-/* Events that come all the time do not put off the plan that the first of them asked for. */
+/* Continuous events do not delay the plan that the first of them caused. */
 static void test_plan_during_events(void **state)
 {
 	struct fake_belief *belief;
