@@ -94,14 +94,12 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 		report(m, sa, POLICY_FAILED);
 		break;
 	case MOVE_RESULT_LOST:
+	case MOVE_RESULT_FAILED:
 		m->failed++;
 		report(m, sa, POLICY_FAILED);
-		executor_keep(m->executor, move);
 		break;
 	case MOVE_RESULT_GONE:
-	case MOVE_RESULT_FAILED:
 	case MOVE_RESULT_NONE:
-		m->failed += move->result == MOVE_RESULT_FAILED;
 		report(m, sa, POLICY_FAILED);
 		break;
 	}
@@ -247,9 +245,8 @@ static void made_anew(struct move *move, double begun, void *userdata)
 {
 	struct manager *m = userdata;
 
-	if (move->result == MOVE_RESULT_LOST)
-		executor_keep(m->executor, move);
-	else if (move->facts_known && move->result != MOVE_RESULT_GONE)
+	if (move->facts_known && move->result != MOVE_RESULT_GONE &&
+	    move->result != MOVE_RESULT_LOST)
 		tracker_handle_facts(m->tracker, &move->facts);
 	/* Its sequence numbers may have been advanced. */
 	keep_shadow(m, move, begun);

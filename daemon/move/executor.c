@@ -164,6 +164,8 @@ static void run(struct executor *executor, const struct sa *sa, struct move *mov
 	/* The larval SA of a packet is in its place: the SA is gone. */
 	if (move->hands_off == HANDS_OFF_LARVAL)
 		move->result = MOVE_RESULT_GONE;
+	if (move->result == MOVE_RESULT_LOST)
+		executor_keep(executor, move);
 }
 
 static void make_move(struct executor *executor, const struct policy_move *planned)

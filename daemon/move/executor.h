@@ -25,8 +25,7 @@ struct executor_callbacks {
 	 * itself does not show. */
 	enum hands_off (*check)(const struct sa *sa, void *userdata);
 	/* The move is finished. Takes move->image; may remove the SA from the table. `begun`: s,
-	 * monotonic. For MOVE_RESULT_LOST it must call executor_keep(), for which memory is
-	 * reserved. */
+	 * monotonic. With MOVE_RESULT_LOST the SA is owed already, and its image taken. */
 	void (*done)(struct sa *sa, const struct policy_move *planned, struct move *move,
 		     double begun, void *userdata);
 	/* The same for an SA of executor_make_anew(). */

@@ -122,12 +122,6 @@ static enum hands_off check(const struct sa *sa, void *userdata)
 	return fixture.hands_off;
 }
 
-static void keep_if_lost(struct move *move)
-{
-	if (move->result == MOVE_RESULT_LOST)
-		executor_keep(fixture.executor, move);
-}
-
 static void done(struct sa *sa, const struct policy_move *planned, struct move *move, double begun,
 		 void *userdata)
 {
@@ -136,7 +130,6 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 	assert_true(begun == NOW);
 	assert_true(move->keep_image);
 	tell("%s; ", move_result_name(move->result));
-	keep_if_lost(move);
 }
 
 static void made_anew(struct move *move, double begun, void *userdata)
@@ -146,7 +139,6 @@ static void made_anew(struct move *move, double begun, void *userdata)
 	assert_true(move->keep_image);
 	assert_int_equal(move->target.ifindex, move->expected_ifindex);
 	tell("%s; ", move_result_name(move->result));
-	keep_if_lost(move);
 }
 
 static void cancelled(struct sa *sa, const struct policy_move *planned, void *userdata)
