@@ -283,6 +283,16 @@ void netlink_drain(struct nl_sock *sock)
 	}
 }
 
+/* A handler fails only if the event loop does. sd-event would then remove its source and go on, so
+ * that the daemon would no longer see the network. Instead the loop ends, and the service manager
+ * starts the daemon again. */
+static int set_up_source(sd_event_source *source, const char *name)
+{
+	int r = sd_event_source_set_exit_on_failure(source, true);
+
+	return r < 0 ? r : sd_event_source_set_description(source, name);
+}
+
 int netlink_add_socket(sd_event *event, struct nl_sock *sock, int64_t priority, const char *name,
 		       sd_event_io_handler_t handler, void *userdata, sd_event_source **ret_source)
 {
@@ -294,7 +304,7 @@ int netlink_add_socket(sd_event *event, struct nl_sock *sock, int64_t priority, 
 	r = sd_event_source_set_priority(*ret_source, priority);
 	if (r < 0)
 		return r;
-	return sd_event_source_set_description(*ret_source, name);
+	return set_up_source(*ret_source, name);
 }
 
 int netlink_add_timer(sd_event *event, const char *name, sd_event_time_handler_t handler,
@@ -309,5 +319,5 @@ int netlink_add_timer(sd_event *event, const char *name, sd_event_time_handler_t
 	r = sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
 	if (r < 0)
 		return r;
-	return sd_event_source_set_description(*ret_source, name);
+	return set_up_source(*ret_source, name);
 }

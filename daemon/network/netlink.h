@@ -57,7 +57,7 @@ int netlink_send(struct nl_sock *socket, struct nl_msg *message);
 void netlink_drain(struct nl_sock *socket);
 
 /* Adds a socket, or a timer that is off at first, to the event loop. The caller unrefs the
- * source. */
+ * source. When a handler fails, the loop ends. */
 int netlink_add_socket(sd_event *event, struct nl_sock *socket, int64_t priority, const char *name,
 		       sd_event_io_handler_t handler, void *userdata, sd_event_source **ret_source);
 int netlink_add_timer(sd_event *event, const char *name, sd_event_time_handler_t handler,

@@ -90,6 +90,32 @@ static void test_drain_ends(void **state)
 	nl_socket_free(socket);
 }
 
+static int on_failing(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	return -ENOMEM;
+}
+
+/* The daemon does not go on without one of its sources. */
+static void test_failing_handler_ends_loop(void **state)
+{
+	sd_event_source *timer = NULL;
+	sd_event *event;
+	int code = 0;
+
+	(void)state;
+	assert_true(sd_event_new(&event) >= 0);
+	assert_true(netlink_add_timer(event, "failing", on_failing, NULL, &timer) >= 0);
+	assert_true(sd_event_source_set_time(timer, 0) >= 0);
+	assert_true(sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT) >= 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(sd_event_run(event, 0) >= 0);
+	assert_int_equal(sd_event_get_state(event), SD_EVENT_FINISHED);
+	assert_true(sd_event_get_exit_code(event, &code) >= 0);
+	assert_int_equal(code, -ENOMEM);
+	sd_event_source_disable_unref(timer);
+	sd_event_unref(event);
+}
+
 static void on_resynced(void *userdata)
 {
 	*(unsigned *)userdata += 1;
@@ -146,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_goes_on),
 		cmocka_unit_test(test_drain_ends),
+		cmocka_unit_test(test_failing_handler_ends_loop),
 		cmocka_unit_test(test_reading_ends_by_time),
 	};
 
