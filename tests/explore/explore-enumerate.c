@@ -44,7 +44,7 @@ static bool faults_of(const struct each_fault *each, enum fake_fault_kind kind, 
 	for (unsigned message = 0; message < STEPS_MAX; message++) {
 		for (size_t i = 0; i < n_errors; i++) {
 			s.fault = (struct fake_fault){.kind = kind,
-						      .message = message,
+						      .occurrence = message,
 						      .count = count,
 						      .error = errors[i],
 						      .text = "injected"};

@@ -182,7 +182,7 @@ void explore_describe(FILE *report, const struct explore_scenario *s,
 	(void)fprintf(report, "%s", name);
 	if (s->fault.kind != FAKE_FAULT_NONE)
 		(void)fprintf(report, "; %s at message %u (%s), %u times",
-			      explore_fault_name(s->fault.kind), s->fault.message,
+			      explore_fault_name(s->fault.kind), s->fault.occurrence,
 			      s->fault.error ? strerrorname_np(-s->fault.error) : "-",
 			      s->fault.count ? s->fault.count : 1);
 	if (s->first.event)

@@ -7,18 +7,14 @@
 
 static bool refuses(const struct run *run, uint16_t type)
 {
-	const struct fake_fault *fault = &run->scenario->fault;
-
-	return fault->kind == FAKE_FAULT_REFUSE &&
-	       fake_kernel_message_type(run->fake, fault->message) == type;
+	return run->scenario->fault.kind == FAKE_FAULT_REFUSE &&
+	       fake_kernel_struck(run->fake) == type;
 }
 
 /* No working kernel does this: it returns "no such SA" for an SA that exists. */
 bool explore_is_implausible(const struct run *run)
 {
-	const struct fake_fault *fault = &run->scenario->fault;
-
-	return fault->error == -ESRCH &&
+	return run->scenario->fault.error == -ESRCH &&
 	       (refuses(run, XFRM_MSG_GETSA) || refuses(run, XFRM_MSG_GETAE) ||
 		refuses(run, XFRM_MSG_DELSA));
 }

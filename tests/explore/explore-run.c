@@ -286,7 +286,7 @@ static struct kernel *open_kernel(struct run *run)
 static void restore(struct run *run, struct migrator *migrator, struct move *move)
 {
 	/* By then the fault is over. */
-	fake_kernel_set_fault(run->fake, &(struct fake_fault){});
+	fake_kernel_end_fault(run->fake);
 	while (move->result == MOVE_RESULT_LOST && !run->killed &&
 	       run->outcome->restores < RESTORES_MAX) {
 		run->outcome->restores++;
@@ -334,8 +334,8 @@ static void first_life(struct run *run)
 	migrator_run(migrator, &move);
 	if (migrator_unguard(migrator, &lost) && !run->killed)
 		restore(run, migrator, &lost);
-	run->outcome->fault_struck = run->scenario->fault.kind == FAKE_FAULT_NONE ||
-				     fake_kernel_messages(run->fake) > run->scenario->fault.message;
+	run->outcome->fault_struck =
+		run->scenario->fault.kind == FAKE_FAULT_NONE || fake_kernel_struck(run->fake);
 	if (!run->killed) {
 		restore(run, migrator, &move);
 		run->outcome->result = move.result;

@@ -6,6 +6,7 @@
 #include "xfrm/compat.h"
 
 #define FAKE_ATTRIBUTES 64
+#define FAKE_MESSAGE_TYPES 64
 #define FAKE_IKE_PORT 77
 #define FAKE_HZ 250 /* Debian's */
 
@@ -173,15 +174,18 @@ struct fake_kernel {
 	fake_filter filter;
 	void *filter_userdata;
 	struct fake_fault fault;
+	unsigned fault_seen;  /* messages of its type since it was set */
+	unsigned fault_count; /* messages that it struck */
+	uint16_t struck;      /* type of the first of them */
 	struct fake_dump_fault {
 		unsigned count;
 		int error;
 		bool halfway;
 	} dump_fault;
 	unsigned step;
-	unsigned message;
+	unsigned messages[FAKE_MESSAGE_TYPES]; /* 0: of any type */
+	uint16_t last_message;
 	unsigned dumps;
-	uint16_t message_types[256];
 	unsigned lost;
 	unsigned clear_texts;
 	unsigned acquires;

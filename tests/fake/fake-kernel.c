@@ -2,6 +2,8 @@
 /* The model as a whole: making it, freeing it, and its settings. */
 #include "fake-internal.h"
 
+#include <string.h>
+
 int fake_kernel_new(struct fake_kernel **ret_kernel)
 {
 	struct fake_kernel *k = fake_allocate(sizeof(*k));
@@ -70,6 +72,19 @@ void fake_kernel_set_filter(struct fake_kernel *k, fake_filter filter, void *use
 void fake_kernel_set_fault(struct fake_kernel *k, const struct fake_fault *fault)
 {
 	k->fault = *fault;
+	k->fault_seen = 0;
+	k->fault_count = 0;
+	k->struck = 0;
+}
+
+void fake_kernel_end_fault(struct fake_kernel *k)
+{
+	k->fault.kind = FAKE_FAULT_NONE;
+}
+
+uint16_t fake_kernel_struck(const struct fake_kernel *k)
+{
+	return k->struck;
 }
 
 void fake_kernel_fail_dumps(struct fake_kernel *k, unsigned count, int error, bool halfway)
@@ -81,7 +96,8 @@ void fake_kernel_fail_dumps(struct fake_kernel *k, unsigned count, int error, bo
 void fake_kernel_restart_counts(struct fake_kernel *k)
 {
 	k->step = 0;
-	k->message = 0;
+	memset(k->messages, 0, sizeof(k->messages));
+	k->last_message = 0;
 }
 
 unsigned fake_kernel_steps(const struct fake_kernel *k)
@@ -89,14 +105,14 @@ unsigned fake_kernel_steps(const struct fake_kernel *k)
 	return k->step;
 }
 
-unsigned fake_kernel_messages(const struct fake_kernel *k)
+unsigned fake_kernel_messages(const struct fake_kernel *k, uint16_t type)
 {
-	return k->message;
+	return k->messages[type];
 }
 
-uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message)
+uint16_t fake_kernel_last_message(const struct fake_kernel *k)
 {
-	return message < ELEMENTSOF(k->message_types) ? k->message_types[message] : 0;
+	return k->last_message;
 }
 
 unsigned fake_kernel_dumps(const struct fake_kernel *k)

@@ -138,26 +138,33 @@ enum fake_fault_kind {
 	FAKE_FAULT_RECEIVE,     /* the buffer was processed, then receiving fails with `error` */
 };
 
-/* Strikes once, at message number `message` of the daemon (from 0, over all transactions). */
+/* Which of the messages that the daemon sends from now on are struck, in whatever buffers. */
 struct fake_fault {
 	enum fake_fault_kind kind;
-	unsigned message;
-	unsigned count; /* so many messages from there on; 0 means 1 */
-	int error;      /* negative errno */
+	uint16_t type;       /* XFRM_MSG_*; 0: any */
+	unsigned occurrence; /* the first one is this message of the type, counted from 0 */
+	bool onward;         /* the ones after it are of any type, and not of its type only */
+	unsigned count;      /* how many are struck; 0: one, with `onward` all */
+	int error;           /* negative errno */
 	const char *text;
 };
 void fake_kernel_set_fault(struct fake_kernel *k, const struct fake_fault *fault);
+void fake_kernel_end_fault(struct fake_kernel *k);
+/* Type of the first message that the fault struck, also after its end; 0: it struck none. */
+uint16_t fake_kernel_struck(const struct fake_kernel *k);
 
 /* The next dumps, of SAs or policies: at once, or after half of what there is. */
 void fake_kernel_fail_dumps(struct fake_kernel *k, unsigned count, int error, bool halfway);
 
-/* Restarts the counts of steps and messages; hook, filter and fault stay. */
+/* Restarts the counts of steps and messages. Hook and filter stay, and so does the fault with its
+ * own count. */
 void fake_kernel_restart_counts(struct fake_kernel *k);
 unsigned fake_kernel_steps(const struct fake_kernel *k);
-unsigned fake_kernel_messages(const struct fake_kernel *k);
-unsigned fake_kernel_dumps(const struct fake_kernel *k); /* of all SAs, ever */
-unsigned fake_kernel_waits(const struct fake_kernel *k); /* for lookups, ever */
-uint16_t fake_kernel_message_type(const struct fake_kernel *k, unsigned message);
+/* How many messages of the type XFRM_MSG_* the daemon sent; 0: of any. */
+unsigned fake_kernel_messages(const struct fake_kernel *k, uint16_t type);
+uint16_t fake_kernel_last_message(const struct fake_kernel *k); /* its type; 0: none yet */
+unsigned fake_kernel_dumps(const struct fake_kernel *k);        /* of all SAs, ever */
+unsigned fake_kernel_waits(const struct fake_kernel *k);        /* for lookups, ever */
 
 /* ---- The IKE daemon's side, and packets ---- */
 

@@ -3,6 +3,7 @@
 #include "fake-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -118,41 +119,84 @@ struct outcome {
 	bool lost;
 };
 
-static bool fault_strikes(struct fake_kernel *k, enum fake_fault_kind kind, unsigned message)
+/* Called once for each message, which it counts. */
+static bool fault_strikes(struct fake_kernel *k, uint16_t type)
 {
-	unsigned count = k->fault.count ? k->fault.count : 1;
+	const struct fake_fault *fault = &k->fault;
+	bool is_of_type = !fault->type || fault->type == type;
+	unsigned count = fault->count ? fault->count : fault->onward ? UINT_MAX : 1;
 
-	return k->fault.kind == kind && message >= k->fault.message &&
-	       message - k->fault.message < count;
+	k->fault_seen += is_of_type;
+	if (k->fault_seen <= fault->occurrence || !(is_of_type || fault->onward) ||
+	    k->fault_count == count)
+		return false;
+	if (k->fault_count++ == 0)
+		k->struck = type;
+	return true;
+}
+
+static bool is_of_buffers(enum fake_fault_kind kind)
+{
+	return kind == FAKE_FAULT_SEND || kind == FAKE_FAULT_RECEIVE;
 }
 
 static bool fault_in_buffer(struct fake_kernel *k, enum fake_fault_kind kind,
 			    const struct kernel_batch *batch)
 {
-	for (unsigned i = 0; i < batch->n; i++)
-		if (fault_strikes(k, kind, k->message + i))
-			return true;
-	return false;
+	const struct nlmsghdr *message;
+	bool strikes = false;
+	size_t offset = 0;
+
+	if (k->fault.kind != kind)
+		return false;
+	while ((message = fake_message_at(batch->buffer, batch->used, &offset)))
+		strikes |= fault_strikes(k, message->nlmsg_type);
+	return strikes;
+}
+
+/* Those of buffers have counted the message already. */
+static enum fake_fault_kind fault_of_message(struct fake_kernel *k, uint16_t type)
+{
+	enum fake_fault_kind kind = k->fault.kind;
+
+	if (kind == FAKE_FAULT_NONE || is_of_buffers(kind) || !fault_strikes(k, type))
+		return FAKE_FAULT_NONE;
+	return kind;
+}
+
+static void count_message(struct fake_kernel *k, uint16_t type)
+{
+	k->messages[0]++;
+	if (type < ELEMENTSOF(k->messages))
+		k->messages[type]++;
+	k->last_message = type;
+}
+
+static void count_buffer(struct fake_kernel *k, const struct kernel_batch *batch)
+{
+	const struct nlmsghdr *message;
+
+	for (size_t offset = 0; (message = fake_message_at(batch->buffer, batch->used, &offset));)
+		count_message(k, message->nlmsg_type);
 }
 
 static void carry_out(struct fake_socket *s, const struct nlmsghdr *message,
 		      struct outcome *outcome)
 {
 	struct fake_kernel *k = s->fake;
-	unsigned number = k->message++;
+	enum fake_fault_kind fault = fault_of_message(k, message->nlmsg_type);
 	_cleanup_free_ struct nlmsghdr *copy = fake_allocate(NLMSG_ALIGN(message->nlmsg_len));
 	struct fake_request request = {
 		.k = k,
 		.message = copy,
 		.port = s->port,
-		.lose_notes = fault_strikes(k, FAKE_FAULT_LOSE_NOTE, number),
+		.lose_notes = fault == FAKE_FAULT_LOSE_NOTE,
 		.answers = &outcome->answers,
 	};
 
 	memcpy(copy, message, message->nlmsg_len);
-	if (number < ELEMENTSOF(k->message_types))
-		k->message_types[number] = message->nlmsg_type;
-	if (fault_strikes(k, FAKE_FAULT_REFUSE, number)) {
+	count_message(k, message->nlmsg_type);
+	if (fault == FAKE_FAULT_REFUSE) {
 		outcome->answer.error = k->fault.error;
 		(void)snprintf(outcome->answer.text, sizeof(outcome->answer.text), "%s",
 			       k->fault.text ? k->fault.text : "");
@@ -165,7 +209,7 @@ static void carry_out(struct fake_socket *s, const struct nlmsghdr *message,
 	}
 	outcome->answer.error = fake_process(&request);
 	memcpy(outcome->answer.text, request.text, sizeof(request.text));
-	outcome->lost = fault_strikes(k, FAKE_FAULT_LOSE_ANSWER, number);
+	outcome->lost = fault == FAKE_FAULT_LOSE_ANSWER;
 }
 
 /* daemon/xfrm/netlink.c joins the group SA only for a buffer with a DELSA. */
@@ -264,7 +308,7 @@ static int transact(struct fake_socket *s, struct kernel_batch *batch, struct ou
 	if (s->dead)
 		return -ESHUTDOWN;
 	if (fault_in_buffer(k, FAKE_FAULT_SEND, batch)) {
-		k->message += batch->n;
+		count_buffer(k, batch);
 		return k->fault.error;
 	}
 	lose = fault_in_buffer(k, FAKE_FAULT_RECEIVE, batch);

@@ -118,34 +118,118 @@ static void test_faults(void **state)
 	bench_add(b, XFRM_MSG_GETSA, belief);
 	fake_kernel_set_fault(
 		b->fake,
-		&(struct fake_fault){.kind = FAKE_FAULT_REFUSE, .message = 1, .error = -ENOMEM});
+		&(struct fake_fault){.kind = FAKE_FAULT_REFUSE, .occurrence = 1, .error = -ENOMEM});
 	assert_int_equal(bench_transact(b), 0);
 	assert_int_equal(b->batch.answers[0].error, 0);
 	assert_int_equal(b->batch.answers[1].error, -ENOMEM);
 	assert_int_equal(b->n_messages, 1);
 
-	fake_kernel_restart_counts(b->fake);
-	fake_kernel_set_fault(b->fake,
-			      &(struct fake_fault){.kind = FAKE_FAULT_LOSE_ANSWER, .message = 1});
+	fake_kernel_set_fault(
+		b->fake, &(struct fake_fault){.kind = FAKE_FAULT_LOSE_ANSWER, .occurrence = 1});
 	assert_int_equal(bench_transact(b), -ETIMEDOUT);
 	assert_int_equal(b->batch.answers[0].error, 0);
 	assert_int_equal(b->batch.answers[1].error, -ETIMEDOUT);
 
-	fake_kernel_restart_counts(b->fake);
-	fake_kernel_set_fault(
-		b->fake,
-		&(struct fake_fault){.kind = FAKE_FAULT_SEND, .message = 0, .error = -ENOBUFS});
+	fake_kernel_set_fault(b->fake,
+			      &(struct fake_fault){.kind = FAKE_FAULT_SEND, .error = -ENOBUFS});
 	kernel_batch_clear(&b->batch);
 	bench_add(b, XFRM_MSG_DELSA, belief);
 	assert_int_equal(bench_transact(b), -ENOBUFS);
 	assert_true(fake_kernel_view(b->fake, belief).exists);
 
-	fake_kernel_restart_counts(b->fake);
 	fake_kernel_set_fault(b->fake, &(struct fake_fault){.kind = FAKE_FAULT_LOSE_NOTE});
 	assert_int_equal(bench_transact(b), 0);
 	assert_int_equal(b->batch.answers[0].error, 0);
 	assert_int_equal(b->n_messages, 0);
 	assert_false(fake_kernel_view(b->fake, belief).exists);
+}
+
+/* Sends GETSA, GETAE, three times, in two buffers. Returns which of the six were refused. */
+static unsigned send_six(struct bench *b, const struct fake_belief *belief)
+{
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		if (i % 3 == 0)
+			kernel_batch_clear(&b->batch);
+		bench_add(b, i % 2 ? XFRM_MSG_GETAE : XFRM_MSG_GETSA, belief);
+		if (i % 3 < 2)
+			continue;
+		assert_int_equal(bench_transact(b), 0);
+		for (unsigned j = 0; j < 3; j++)
+			refused |= (b->batch.answers[j].error == -ENOMEM) << (i - 2 + j);
+	}
+	return refused;
+}
+
+/* Which messages a fault strikes, and the type of the first of them. */
+static void test_what_faults_strike(void **state)
+{
+	static const struct {
+		struct fake_fault fault;
+		unsigned refused;
+		uint16_t struck;
+	} cases[] = {
+		{{.occurrence = 2}, 0b000100, XFRM_MSG_GETSA},
+		{{.occurrence = 3, .count = 2}, 0b011000, XFRM_MSG_GETAE},
+		{{.occurrence = 1, .onward = true}, 0b111110, XFRM_MSG_GETAE},
+		{{.occurrence = 6, .onward = true}, 0, 0},
+		{{.type = XFRM_MSG_GETAE}, 0b000010, XFRM_MSG_GETAE},
+		{{.type = XFRM_MSG_GETAE, .occurrence = 1}, 0b001000, XFRM_MSG_GETAE},
+		{{.type = XFRM_MSG_GETSA, .count = 2}, 0b000101, XFRM_MSG_GETSA},
+		{{.type = XFRM_MSG_GETSA, .count = 7}, 0b010101, XFRM_MSG_GETSA},
+		{{.type = XFRM_MSG_GETAE, .occurrence = 1, .onward = true},
+		 0b111000,
+		 XFRM_MSG_GETAE},
+		{{.type = XFRM_MSG_GETAE, .onward = true, .count = 3}, 0b001110, XFRM_MSG_GETAE},
+		{{.type = XFRM_MSG_GETAE, .occurrence = 3, .onward = true}, 0, 0},
+		{{.type = XFRM_MSG_DELSA, .onward = true}, 0, 0},
+	};
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_fault fault = cases[i].fault;
+
+		fault.kind = FAKE_FAULT_REFUSE;
+		fault.error = -ENOMEM;
+		fake_kernel_restart_counts(b->fake);
+		fake_kernel_set_fault(b->fake, &fault);
+		assert_int_equal(fake_kernel_struck(b->fake), 0);
+		assert_int_equal(send_six(b, belief), cases[i].refused);
+		assert_int_equal(fake_kernel_messages(b->fake, 0), 6);
+		assert_int_equal(fake_kernel_messages(b->fake, XFRM_MSG_GETSA), 3);
+		assert_int_equal(fake_kernel_last_message(b->fake), XFRM_MSG_GETAE);
+		fake_kernel_end_fault(b->fake);
+		assert_int_equal(send_six(b, belief), 0);
+		assert_int_equal(fake_kernel_struck(b->fake), cases[i].struck);
+	}
+}
+
+/* A buffer fails for any message in it, and those that were not sent count too. */
+static void test_faults_of_buffers(void **state)
+{
+	static const enum fake_fault_kind kinds[] = {FAKE_FAULT_SEND, FAKE_FAULT_RECEIVE};
+	struct bench *b = *state;
+	struct fake_belief *belief = bench_install(b, &(struct fake_sa_spec){});
+
+	for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+		kernel_batch_clear(&b->batch);
+		bench_add(b, XFRM_MSG_GETSA, belief);
+		bench_add(b, XFRM_MSG_GETAE, belief);
+		bench_add(b, XFRM_MSG_GETSA, belief);
+		fake_kernel_restart_counts(b->fake);
+		fake_kernel_set_fault(b->fake, &(struct fake_fault){.kind = kinds[i],
+								    .type = XFRM_MSG_GETAE,
+								    .occurrence = 1,
+								    .error = -ENOBUFS});
+		assert_int_equal(bench_transact(b), 0);
+		assert_int_equal(bench_transact(b), -ENOBUFS);
+		assert_int_equal(fake_kernel_struck(b->fake), XFRM_MSG_GETAE);
+		assert_int_equal(bench_transact(b), 0);
+		assert_int_equal(fake_kernel_messages(b->fake, 0), 9);
+		assert_int_equal(fake_kernel_messages(b->fake, XFRM_MSG_GETSA), 6);
+	}
 }
 
 static void count_steps(struct fake_kernel *k, enum fake_moment moment, unsigned step,
@@ -364,6 +448,8 @@ int main(void)
 		BENCH_TEST(test_rekey_selection),
 		BENCH_TEST(test_limits),
 		BENCH_TEST(test_faults),
+		BENCH_TEST(test_what_faults_strike),
+		BENCH_TEST(test_faults_of_buffers),
 		BENCH_TEST(test_hooks_and_kill),
 		BENCH_TEST(test_events),
 		BENCH_TEST(test_check_notices),

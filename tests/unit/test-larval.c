@@ -42,12 +42,11 @@ static void die(struct bench *b, struct death *death)
 
 static void happen(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
-	unsigned n = fake_kernel_messages(k);
+	uint16_t last = fake_kernel_last_message(k);
 
 	(void)step;
 	for (struct happening *h = userdata; h; h = h->next) {
-		if (h->happened || moment != h->moment || n == 0 ||
-		    (h->after && fake_kernel_message_type(k, n - 1) != h->after) ||
+		if (h->happened || moment != h->moment || !last || (h->after && last != h->after) ||
 		    (h->after_other && !h->after_other->happened))
 			continue;
 		h->happened = true;
@@ -486,14 +485,14 @@ static bool go_down_and_send(struct bench *b, struct fake_belief *belief)
 static void test_down_before_the_answer(void **state)
 {
 	struct happening down = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, go_down_and_send};
-	struct fake_fault fault = {.kind = FAKE_FAULT_LOSE_ANSWER, .message = 9};
+	struct fake_fault fault = {.kind = FAKE_FAULT_LOSE_ANSWER, .type = XFRM_MSG_UPDSA};
 	struct bench *b = *state;
 	struct fake_belief *belief = prepare(b, false);
 	struct move move;
 
 	fake_kernel_set_fault(b->fake, &fault);
 	move = run(b, belief, false, &down);
-	assert_int_equal(fake_kernel_message_type(b->fake, fault.message), XFRM_MSG_UPDSA);
+	assert_int_equal(fake_kernel_struck(b->fake), XFRM_MSG_UPDSA);
 	assert_int_equal(move.result, MOVE_RESULT_REFUSED);
 	assert_true(fake_kernel_view(b->fake, belief).exists);
 	bench_assert_sound(b);
@@ -503,14 +502,15 @@ static void test_down_before_the_answer(void **state)
 static void test_larval_without_spi_and_answer(void **state)
 {
 	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
-	struct fake_fault fault = {.kind = FAKE_FAULT_LOSE_ANSWER, .message = 7};
+	struct fake_fault fault = {
+		.kind = FAKE_FAULT_LOSE_ANSWER, .type = XFRM_MSG_ALLOCSPI, .occurrence = 2};
 	struct bench *b = *state;
 	struct fake_belief *belief = prepare(b, false);
 	struct move move;
 
 	fake_kernel_set_fault(b->fake, &fault);
 	move = run(b, belief, false, &packet);
-	assert_int_equal(fake_kernel_message_type(b->fake, fault.message), XFRM_MSG_ALLOCSPI);
+	assert_int_equal(fake_kernel_struck(b->fake), XFRM_MSG_ALLOCSPI);
 	assert_int_equal(move.result, MOVE_RESULT_DONE);
 	check_sound(b, belief, BENCH_NIC);
 }
@@ -661,8 +661,12 @@ static void test_interrupted_and_down(void **state)
 /* One is lost in its move, and its image stays in the slot though another one comes back. */
 static void test_slot_of_another(void **state)
 {
-	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 8, .count = 1000, .error = -ENOMEM};
+	/* From the GETSA before the UPDSA on. */
+	static const struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
+						    .type = XFRM_MSG_GETSA,
+						    .occurrence = 2,
+						    .onward = true,
+						    .error = -ENOMEM};
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
 	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
 	struct bench *b = *state;
@@ -686,11 +690,10 @@ static void test_slot_of_another(void **state)
 	bench_get(b, other);
 	assert_int_equal(sa_image_capture(&back.image, b->arena, (void *)b->first), 0);
 	assert_int_equal(fake_kernel_link_down(b->fake, BENCH_NIC), 1);
-	fake_kernel_restart_counts(b->fake);
 	fake_kernel_set_fault(b->fake, &no_memory);
 	migrator_run(migrator, &lost);
 	assert_int_equal(lost.result, MOVE_RESULT_LOST);
-	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b->fake);
 
 	migrator_restore(migrator, &back);
 	assert_int_equal(back.result, MOVE_RESULT_DONE);
@@ -702,20 +705,13 @@ static void test_slot_of_another(void **state)
 	assert_int_equal(rescue_load(rescue, b->arena, &image, &target), -ENOENT);
 }
 
-static unsigned count_messages(struct bench *b, uint16_t type)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < fake_kernel_messages(b->fake); i++)
-		n += fake_kernel_message_type(b->fake, i) == type;
-	return n;
-}
-
 /* One that cannot be put back for so long that its guard expires is guarded again. */
 static void test_guard_expired(void **state)
 {
-	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 1, .count = 1000, .error = -ENOMEM};
+	struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
+				       .type = XFRM_MSG_GETSA,
+				       .onward = true,
+				       .error = -ENOMEM};
 	struct bench *b = *state;
 	const struct clock clock = {.realtime = clock_of_model, .userdata = b->fake};
 	const struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
@@ -734,19 +730,21 @@ static void test_guard_expired(void **state)
 	fake_kernel_set_fault(b->fake, &no_memory);
 	migrator_restore(migrator, &move);
 	assert_int_equal(move.result, MOVE_RESULT_LOST);
-	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 1);
-	/* As long as its guard is there it gets no other. */
+	assert_int_equal(fake_kernel_messages(b->fake, XFRM_MSG_ALLOCSPI), 1);
+	/* As long as its guard is there, which the first GETSA finds, it gets no other. */
+	no_memory.occurrence = 1;
 	fake_kernel_restart_counts(b->fake);
+	fake_kernel_set_fault(b->fake, &no_memory);
 	migrator_restore(migrator, &move);
 	assert_int_equal(move.result, MOVE_RESULT_LOST);
-	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 0);
+	assert_int_equal(fake_kernel_messages(b->fake, XFRM_MSG_ALLOCSPI), 0);
 
 	fake_kernel_advance(b->fake, 40);
 	fake_kernel_restart_counts(b->fake);
-	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b->fake);
 	migrator_restore(migrator, &move);
 	assert_int_equal(move.result, MOVE_RESULT_DONE);
-	assert_int_equal(count_messages(b, XFRM_MSG_ALLOCSPI), 1);
+	assert_int_equal(fake_kernel_messages(b->fake, XFRM_MSG_ALLOCSPI), 1);
 	assert_int_equal(fake_kernel_count(b->fake, true), 0);
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
 }

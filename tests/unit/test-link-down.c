@@ -332,17 +332,14 @@ struct strike {
 static void strike(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct strike *s = userdata;
-	unsigned n = fake_kernel_messages(k);
 
 	(void)step;
-	if (s->done || moment != FAKE_AFTER_TRANSACT || n == 0 ||
-	    fake_kernel_message_type(k, n - 1) != s->type)
+	if (s->done || moment != FAKE_AFTER_TRANSACT || fake_kernel_last_message(k) != s->type)
 		return;
 	s->done = true;
 	(void)fake_kernel_link_down(k, NIC);
 	if (s->no_memory)
 		fake_kernel_set_fault(k, &(struct fake_fault){.kind = FAKE_FAULT_REFUSE,
-							      .message = n,
 							      .count = 4,
 							      .error = -ENOMEM});
 	if (s->reserve)
@@ -396,11 +393,10 @@ static void strike_by_ike(struct fake_kernel *k, enum fake_moment moment, unsign
 			  void *userdata)
 {
 	struct strike *s = userdata;
-	unsigned n = fake_kernel_messages(k);
 
 	(void)step;
-	if (s->done || moment != FAKE_AFTER_TRANSACT || n == 0 ||
-	    fake_kernel_message_type(k, n - 1) != XFRM_MSG_UPDSA)
+	if (s->done || moment != FAKE_AFTER_TRANSACT ||
+	    fake_kernel_last_message(k) != XFRM_MSG_UPDSA)
 		return;
 	s->done = true;
 	(void)fake_ike_delete(k, s->belief);
@@ -472,7 +468,7 @@ static void test_read_again(void **state)
 static void check_no_memory(bool for_moves)
 {
 	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .onward = true, .error = -ENOMEM};
 	struct fake_belief *beliefs[4], *other;
 	size_t in_use, owed;
 	struct bench b;
@@ -491,7 +487,6 @@ static void check_no_memory(bool for_moves)
 	sequence = entry(&b, beliefs[0])->shadow->sequence +
 		   shadow_numbers_possible(b.now - entry(&b, beliefs[0])->shadow->sampled_at, 0);
 	fall(&b);
-	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	no_array_of = for_moves ? 0 : sizeof(struct move);
 	tell_link(&b, false);
@@ -504,7 +499,7 @@ static void check_no_memory(bool for_moves)
 	pass(&b, 1.5);
 	assert_int_equal(executor_owed(b.manager->executor), owed);
 	no_array_of = 0;
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	pass(&b, 2.0);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(health_is_well(b.manager->health));
@@ -542,7 +537,7 @@ static void test_no_memory_to_move(void **state)
 static void test_many_owed(void **state)
 {
 	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .onward = true, .error = -ENOMEM};
 	struct fake_belief *beliefs[20];
 	struct bench b;
 	unsigned waits;
@@ -554,12 +549,11 @@ static void test_many_owed(void **state)
 			&b,
 			(struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
 	fall(&b);
-	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	tell_link(&b, false);
 	/* One that stood still may have left the NIC. */
 	assert_in_range(executor_owed(b.manager->executor), 17, ELEMENTSOF(beliefs));
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	waits = fake_kernel_waits(b.fake);
 	executor_restore(b.manager->executor);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
@@ -575,8 +569,7 @@ static void test_many_owed(void **state)
  * many stay owed. */
 static size_t check_some_owed(unsigned first)
 {
-	struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .count = 100000, .error = -ENOMEM};
+	struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE, .onward = true, .error = -ENOMEM};
 	struct fake_belief *beliefs[20];
 	struct bench b;
 	size_t n = 0;
@@ -587,12 +580,10 @@ static size_t check_some_owed(unsigned first)
 			&b,
 			(struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
 	fall(&b);
-	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	tell_link(&b, false);
-	no_memory.message = first;
+	no_memory.occurrence = first;
 	no_memory.count = 30;
-	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	executor_restore(b.manager->executor);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
@@ -604,7 +595,7 @@ static size_t check_some_owed(unsigned first)
 	}
 	assert_int_equal(executor_owed(b.manager->executor), n);
 	assert_true(n < ELEMENTSOF(beliefs));
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	pass(&b, 2.0);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
@@ -716,7 +707,7 @@ static void test_held_up(void **state)
 static void test_held_up_after_a_refusal(void **state)
 {
 	static const struct fake_fault refusal = {
-		.kind = FAKE_FAULT_REFUSE, .count = 1, .error = -ENOMEM};
+		.kind = FAKE_FAULT_REFUSE, .type = XFRM_MSG_NEWSA, .error = -ENOMEM};
 	struct fake_belief *beliefs[3];
 	struct bench b;
 
@@ -730,7 +721,6 @@ static void test_held_up_after_a_refusal(void **state)
 								.inbound = i == 1});
 	fall(&b);
 	fake_kernel_hold_lookup(b.fake, beliefs[0]);
-	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &refusal);
 	tell_link(&b, false);
 	assert_int_equal(executor_owed(b.manager->executor), 1);
@@ -772,12 +762,11 @@ static void test_shadow_ends_with_the_eviction(void **state)
 static void replace(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct strike *s = userdata;
-	unsigned n = fake_kernel_messages(k);
 	struct fake_sa_spec other = {.spi = 0x1001, .peer = 10, .reqid = 2};
 
 	(void)step;
-	if (s->done || moment != FAKE_BEFORE_TRANSACT || n == 0 ||
-	    fake_kernel_message_type(k, n - 1) != XFRM_MSG_GETSA ||
+	if (s->done || moment != FAKE_BEFORE_TRANSACT ||
+	    fake_kernel_last_message(k) != XFRM_MSG_GETSA ||
 	    fake_kernel_view(k, s->belief).ifindex != NIC + 1)
 		return;
 	s->done = true;

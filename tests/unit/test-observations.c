@@ -521,7 +521,7 @@ static void test_told(void **state)
 	/* A dump causes no further request, although there is a larval SA. */
 	fake_kernel_restart_counts(b.fake);
 	assert_int_equal(manager_dump(b.manager), 0);
-	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	assert_int_equal(fake_kernel_messages(b.fake, 0), 0);
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 3});
 	fake_kernel_plant(b.fake, belief, 60, &value, sizeof(value));
 	pass(&b, 0.5);
@@ -551,7 +551,7 @@ static void test_many_events(void **state)
 		assert_int_equal(b.manager->tracker->changes.n, counts[i]);
 		tracker_read_changed(b.manager->tracker);
 		assert_int_equal(b.manager->tracker->changes.n, 0);
-		assert_int_equal(fake_kernel_messages(b.fake), counts[i]);
+		assert_int_equal(fake_kernel_messages(b.fake, 0), counts[i]);
 		assert_int_equal(b.manager->sas->n, counts[i]);
 		for (unsigned n = 0; n < counts[i]; n++) {
 			assert_non_null(entry(&b, beliefs[n]));
@@ -788,7 +788,7 @@ static void test_missing_twice(void **state)
 		/* Until the message comes, the SA is not read again. */
 		fake_kernel_restart_counts(b.fake);
 		assert_int_equal(manager_dump(b.manager), 0);
-		assert_int_equal(fake_kernel_messages(b.fake), 0);
+		assert_int_equal(fake_kernel_messages(b.fake, 0), 0);
 		assert_non_null(entry(&b, belief));
 		tell_link(&b, false);
 		assert_true(fake_kernel_view(b.fake, belief).exists);

@@ -32,9 +32,12 @@ static bool is_degraded(struct bench *b, const char *text)
  */
 static void test_conditions_do_not_hide_each_other(void **state)
 {
-	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, ALLOCSPI, DELSA, ALLOCSPI. */
-	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 7, .count = 100000, .error = -ENOMEM};
+	/* From the ALLOCSPI after the DELSA on. */
+	static const struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
+						    .type = XFRM_MSG_ALLOCSPI,
+						    .occurrence = 2,
+						    .onward = true,
+						    .error = -ENOMEM};
 	struct fake_belief *busy;
 	struct bench b;
 	json_t *status;
@@ -48,7 +51,6 @@ static void test_conditions_do_not_hide_each_other(void **state)
 	manager_set_paused(b.manager, true);
 	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	work(&b, 0.5, busy);
-	fake_kernel_restart_counts(b.fake);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	manager_set_paused(b.manager, false);
 	work(&b, 0.3, busy);
@@ -61,7 +63,7 @@ static void test_conditions_do_not_hide_each_other(void **state)
 	assert_int_equal(json_array_size(json_object_get(status, "conditions")), 2);
 	json_decref(status);
 
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	work(&b, 2.0, busy);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_false(is_degraded(&b, "could not be put back"));
@@ -352,9 +354,12 @@ static void note_stopped(void *userdata)
  * is as busy. */
 static struct fake_belief *owe(struct bench *b)
 {
-	/* Before: GETSA, ALLOCSPI; GETSPDINFO; GETSA, GETAE, DELSA, ALLOCSPI. */
-	static const struct fake_fault no_memory = {
-		.kind = FAKE_FAULT_REFUSE, .message = 8, .count = 1000000, .error = -ENOMEM};
+	/* From the GETSA before the UPDSA on. */
+	static const struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
+						    .type = XFRM_MSG_GETSA,
+						    .occurrence = 2,
+						    .onward = true,
+						    .error = -ENOMEM};
 	struct fake_belief *busy;
 
 	open_bench(b);
@@ -364,7 +369,6 @@ static struct fake_belief *owe(struct bench *b)
 	call(b, "Pause", NULL, NULL);
 	busy = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	work(b, 0.5, busy);
-	fake_kernel_restart_counts(b->fake);
 	fake_kernel_set_fault(b->fake, &no_memory);
 	call(b, "Resume", NULL, NULL);
 	work(b, 0.3, busy);
@@ -394,7 +398,7 @@ static void test_stop_waits_for_what_is_owed(void **state)
 	assert_false(stopped);
 	/* Nothing else is begun meanwhile. */
 	busy = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	for (double end = b.now + 3; b.now < end && !stopped;)
 		work(&b, 0.1, busy);
 	assert_true(stopped);
@@ -428,7 +432,7 @@ static void test_stop_gives_up(void **state)
 	assert_true(fake_kernel_view(b.fake, owed).larval);
 	assert_int_equal(rescue_load(b.rescue, b.arena, &image, &target), 1);
 	sa_image_wipe(&image);
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	restart(&b, rules);
 	assert_true(fake_kernel_view(b.fake, owed).exists);
 	assert_false(fake_kernel_view(b.fake, owed).larval);
@@ -568,14 +572,15 @@ static void test_nothing_beside_what_is_owed(void **state)
 	/* Until the first one of the group is lost, and no longer. */
 	for (unsigned count = 1; count < 40; count++) {
 		struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
-					       .message = 8 + 8 + 1 + 5,
+					       .type = XFRM_MSG_GETSA,
+					       .occurrence = KERNEL_BATCH_MESSAGES + 1,
+					       .onward = true,
 					       .count = count,
 					       .error = -ENOMEM};
 		struct fake_belief *beliefs[12];
 		struct bench b;
 
 		open_twelve(&b, beliefs);
-		fake_kernel_restart_counts(b.fake);
 		fake_kernel_set_fault(b.fake, &no_memory);
 		manager_plan(b.manager);
 		if (executor_owed(b.manager->executor) > 0) {
@@ -584,7 +589,7 @@ static void test_nothing_beside_what_is_owed(void **state)
 			assert_int_equal(n_pending(&b, beliefs), 0);
 			b.now += 10;
 			manager_plan(b.manager);
-			fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+			fake_kernel_end_fault(b.fake);
 			executor_restore(b.manager->executor);
 			assert_int_equal(executor_owed(b.manager->executor), 0);
 			manager_plan(b.manager);

@@ -27,15 +27,12 @@ void *__wrap_calloc(size_t n, size_t size)
 	return size == no_memory_for ? NULL : __real_calloc(n, size);
 }
 
-/* Messages of a move that the daemon sends, counted from the first of its group; an outbound SA is
- * guarded first (GETSA, ALLOCSPI) and policies are counted (GETSPDINFO). */
+/* The GETSAs of the move of an outbound SA, in order. */
 enum {
-	AT_GUARD = 0,
-	AT_POLICIES = 2,
-	AT_READ = 3,    /* GETSA, GETAE */
-	AT_REMOVE = 5,  /* ALLOCSPI, DELSA, ALLOCSPI */
-	AT_INSTALL = 8, /* GETSA, UPDSA */
-	AT_VERIFY = 10, /* GETSA */
+	TO_GUARD,
+	TO_READ,
+	TO_INSTALL, /* in one buffer with the UPDSA */
+	TO_VERIFY,
 };
 
 /* In the kernel, while the daemon moves the SA. */
@@ -45,7 +42,9 @@ struct scenario {
 	bool evict;
 	struct fake_fault fault;
 	happening before; /* the plan */
-	unsigned at;      /* before the buffer that begins with this message: */
+	/* It happens between the exchange with this message of the daemon and the next one. */
+	uint16_t after;      /* XFRM_MSG_*; 0: before the first exchange */
+	unsigned occurrence; /* of that type, from 0 */
 	happening happens;
 
 	const char *what, *reason; /* as it is told */
@@ -71,14 +70,18 @@ struct stage {
 	size_t in_use; /* of locked memory, while the SA is in software */
 };
 
+static bool is_time(const struct fake_kernel *k, const struct scenario *s)
+{
+	return !s->after || fake_kernel_messages(k, s->after) > s->occurrence;
+}
+
 static void run_happening(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 			  void *userdata)
 {
 	struct stage *stage = userdata;
 
 	(void)step;
-	if (stage->done || moment != FAKE_BEFORE_TRANSACT ||
-	    fake_kernel_messages(k) != stage->scenario->at)
+	if (stage->done || moment != FAKE_BEFORE_TRANSACT || !is_time(k, stage->scenario))
 		return;
 	stage->done = true;
 	stage->scenario->happens(stage->bench, stage->belief);
@@ -194,7 +197,7 @@ static void clear_up(struct bench *b, struct fake_belief *belief)
 {
 	struct fake_nic *nic = fake_kernel_nic(b->fake, NIC);
 
-	fake_kernel_set_fault(b->fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b->fake);
 	fake_kernel_set_hook(b->fake, NULL, NULL);
 	fake_kernel_delete_policy(b->fake, 1);
 	no_growth = false;
@@ -352,6 +355,7 @@ static void check_scenario(const struct scenario *s)
 	manager_plan(b.manager);
 	assert_int_equal(ownership_save_if_changed(b.ownership), 0);
 	assert_true(stage.done);
+	assert_int_equal(fake_kernel_struck(b.fake) != 0, s->fault.kind != FAKE_FAULT_NONE);
 
 	assert_int_equal(fake_kernel_view(b.fake, stage.belief).exists &&
 				 !fake_kernel_view(b.fake, stage.belief).larval,
@@ -393,13 +397,15 @@ static void check_scenarios(const struct scenario *scenarios, size_t n)
 	}
 }
 
-#define NO_MEMORY(at)                                                                         \
-	{                                                                                     \
-		.kind = FAKE_FAULT_REFUSE, .message = (at), .count = 100000, .error = -ENOMEM \
+/* From message n of the type on, counted from 0. */
+#define NO_MEMORY(message, n)                                                                    \
+	{                                                                                        \
+		.kind = FAKE_FAULT_REFUSE, .type = (message), .occurrence = (n), .onward = true, \
+		.error = -ENOMEM                                                                 \
 	}
-#define UNSENT(at)                                                               \
-	{                                                                        \
-		.kind = FAKE_FAULT_SEND, .message = (at), .error = -ECONNREFUSED \
+#define UNSENT(message)                                                            \
+	{                                                                          \
+		.kind = FAKE_FAULT_SEND, .type = (message), .error = -ECONNREFUSED \
 	}
 
 static void test_promotions(void **state)
@@ -428,7 +434,7 @@ static void test_promotions(void **state)
 		 .refusal = -EBUSY,
 		 .retry = 60},
 		{.fault = {.kind = FAKE_FAULT_REFUSE,
-			   .message = AT_INSTALL + 1,
+			   .type = XFRM_MSG_UPDSA,
 			   .error = -EOPNOTSUPP,
 			   .text = "?"},
 		 .what = "refused",
@@ -459,21 +465,22 @@ static void test_promotions(void **state)
 		 .retry = 60},
 		/* On its way back the notification with its numbers is lost. */
 		{.before = nic_lies,
-		 .fault = {.kind = FAKE_FAULT_LOSE_NOTE, .message = 14},
-		 .at = 13,
+		 .fault = {.kind = FAKE_FAULT_LOSE_NOTE, .type = XFRM_MSG_DELSA, .occurrence = 1},
+		 .after = XFRM_MSG_GETAE,
+		 .occurrence = 1,
 		 .happens = packets_are_sent,
 		 .what = "refused",
 		 .reason = "wrong-device",
 		 .refused = 1,
 		 .retry = 60},
 		/* The SA is not touched. */
-		{.at = AT_READ,
+		{.after = XFRM_MSG_GETSPDINFO,
 		 .happens = sa_changes,
 		 .what = "hands-off",
 		 .reason = "tfc-padding",
 		 .hands_off = HANDS_OFF_TFC,
 		 .stays = true},
-		{.at = AT_POLICIES,
+		{.after = XFRM_MSG_ALLOCSPI,
 		 .happens = protection_becomes_optional,
 		 .what = "hands-off",
 		 .reason = "optional-template",
@@ -483,36 +490,39 @@ static void test_promotions(void **state)
 		 .reason = "shared-spi",
 		 .hands_off = HANDS_OFF_SHARED_SPI,
 		 .stays = true},
-		{.at = AT_POLICIES,
+		{.after = XFRM_MSG_ALLOCSPI,
 		 .happens = events_are_lost,
 		 .what = "failed",
 		 .reason = "failed",
 		 .failed = 1},
-		{.fault = UNSENT(AT_READ), .what = "failed", .reason = "failed", .failed = 1},
+		{.fault = UNSENT(XFRM_MSG_GETAE),
+		 .what = "failed",
+		 .reason = "failed",
+		 .failed = 1},
 		/* Somebody deletes it. */
-		{.at = AT_READ,
+		{.after = XFRM_MSG_GETSPDINFO,
 		 .happens = ike_deletes,
 		 .what = "gone",
 		 .reason = "gone",
 		 .is_gone = true},
-		{.at = AT_INSTALL,
+		{.after = XFRM_MSG_DELSA,
 		 .happens = ike_deletes,
 		 .what = "gone",
 		 .reason = "gone",
 		 .is_gone = true},
-		{.at = AT_VERIFY,
+		{.after = XFRM_MSG_UPDSA,
 		 .happens = ike_deletes,
 		 .what = "gone",
 		 .reason = "gone",
 		 .is_gone = true},
-		{.at = AT_VERIFY,
+		{.after = XFRM_MSG_UPDSA,
 		 .happens = nic_goes_down,
 		 .what = "gone",
 		 .reason = "gone",
 		 .is_gone = true,
 		 .is_kept = true},
 		/* It cannot be put back yet. */
-		{.fault = NO_MEMORY(AT_INSTALL),
+		{.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL),
 		 .what = "failed",
 		 .reason = "lost",
 		 .failed = 1,
@@ -534,14 +544,14 @@ static void test_evictions(void **state)
 		 .evicted = 1},
 		{.evict = true,
 		 .candidacy = CANDIDACY_NIC_EVACUATED,
-		 .fault = UNSENT(AT_READ),
+		 .fault = UNSENT(XFRM_MSG_GETAE),
 		 .what = "failed",
 		 .reason = "failed",
 		 .failed = 1,
 		 .in_nic = true},
 		{.evict = true,
 		 .candidacy = CANDIDACY_NIC_EVACUATED,
-		 .at = AT_POLICIES,
+		 .after = XFRM_MSG_ALLOCSPI,
 		 .happens = events_are_lost,
 		 .what = "failed",
 		 .reason = "failed",
@@ -549,14 +559,14 @@ static void test_evictions(void **state)
 		 .in_nic = true},
 		{.evict = true,
 		 .candidacy = CANDIDACY_NIC_EVACUATED,
-		 .at = AT_READ,
+		 .after = XFRM_MSG_GETSPDINFO,
 		 .happens = ike_deletes,
 		 .what = "gone",
 		 .reason = "gone",
 		 .is_gone = true},
 		{.evict = true,
 		 .candidacy = CANDIDACY_NIC_EVACUATED,
-		 .at = AT_READ,
+		 .after = XFRM_MSG_GETSPDINFO,
 		 .happens = nic_goes_down,
 		 .what = "gone",
 		 .reason = "gone",
@@ -564,7 +574,7 @@ static void test_evictions(void **state)
 		 .is_kept = true},
 		{.evict = true,
 		 .candidacy = CANDIDACY_NIC_EVACUATED,
-		 .at = AT_READ,
+		 .after = XFRM_MSG_GETSPDINFO,
 		 .happens = packet_meets_gap,
 		 .what = "gone",
 		 .reason = "gone",
@@ -572,7 +582,7 @@ static void test_evictions(void **state)
 		 .is_kept = true},
 		{.evict = true,
 		 .candidacy = CANDIDACY_NIC_EVACUATED,
-		 .fault = NO_MEMORY(AT_INSTALL),
+		 .fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL),
 		 .what = "failed",
 		 .reason = "lost",
 		 .failed = 1,
@@ -584,6 +594,20 @@ static void test_evictions(void **state)
 	check_scenarios(scenarios, ELEMENTSOF(scenarios));
 }
 
+struct sent {
+	uint16_t types[16];
+	unsigned n;
+};
+
+static bool note_sent(struct nlmsghdr *message, void *userdata)
+{
+	struct sent *sent = userdata;
+
+	assert_true(sent->n < ELEMENTSOF(sent->types));
+	sent->types[sent->n++] = message->nlmsg_type;
+	return true;
+}
+
 /* An inbound SA needs no guard, and no policy concerns it. In the end what its larval SA left is
  * taken away. */
 static void test_inbound(void **state)
@@ -593,6 +617,7 @@ static void test_inbound(void **state)
 					 XFRM_MSG_UPDSA, XFRM_MSG_GETSA,    XFRM_MSG_ALLOCSPI,
 					 XFRM_MSG_DELSA};
 	struct fake_belief *belief;
+	struct sent sent = {};
 	struct bench b;
 
 	(void)state;
@@ -606,12 +631,11 @@ static void test_inbound(void **state)
 		pass(&b, 0.02);
 	}
 	manager_set_paused(b.manager, false);
-	fake_kernel_restart_counts(b.fake);
+	fake_kernel_set_filter(b.fake, note_sent, &sent);
 	manager_plan(b.manager);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
-	assert_int_equal(fake_kernel_messages(b.fake), ELEMENTSOF(types));
-	for (unsigned i = 0; i < ELEMENTSOF(types); i++)
-		assert_int_equal(fake_kernel_message_type(b.fake, i), types[i]);
+	assert_int_equal(sent.n, ELEMENTSOF(types));
+	assert_memory_equal(sent.types, types, sizeof(types));
 	close_bench(&b);
 }
 
@@ -644,23 +668,23 @@ static void open_swap(struct bench *b, struct fake_belief **cold, struct fake_be
 /* A promotion is not tried when the eviction that it needs has failed. */
 static void test_swaps(void **state)
 {
-	/* GETSA and ALLOCSPI of both, GETSPDINFO; then the eviction: as above. */
 	static const struct {
 		struct fake_fault fault;
 		happening happens;
-		unsigned at;
+		uint16_t after;
 		unsigned promoted, evicted, failed;
 	} cases[] = {
 		{.promoted = 2, .evicted = 1},
-		{.fault = UNSENT(5), .promoted = 1, .failed = 1},
-		{.happens = sa_changes, .at = 5, .promoted = 1},
-		{.happens = ike_deletes, .at = 5, .promoted = 2},
-		{.fault = NO_MEMORY(10), .promoted = 1, .failed = 1},
+		{.fault = UNSENT(XFRM_MSG_GETAE), .promoted = 1, .failed = 1},
+		{.happens = sa_changes, .after = XFRM_MSG_GETSPDINFO, .promoted = 1},
+		{.happens = ike_deletes, .after = XFRM_MSG_GETSPDINFO, .promoted = 2},
+		/* Both are guarded. */
+		{.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL + 1), .promoted = 1, .failed = 1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-		struct scenario scenario = {.at = cases[i].at, .happens = cases[i].happens};
+		struct scenario scenario = {.after = cases[i].after, .happens = cases[i].happens};
 		struct fake_belief *cold, *hot;
 		struct bench b;
 		struct stage stage = {
@@ -672,6 +696,8 @@ static void test_swaps(void **state)
 		fake_kernel_set_hook(b.fake, run_happening, &stage);
 		manager_plan(b.manager);
 		assert_true(stage.done);
+		assert_int_equal(fake_kernel_struck(b.fake) != 0,
+				 cases[i].fault.kind != FAKE_FAULT_NONE);
 		assert_int_equal(b.manager->promoted, cases[i].promoted);
 		assert_int_equal(b.manager->evicted, cases[i].evicted);
 		assert_int_equal(b.manager->failed, cases[i].failed);
@@ -719,8 +745,7 @@ static void test_owed(void **state)
 		work(&b, 0.5, beliefs[i]);
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[i]).ifindex, NIC);
 	}
-	fake_kernel_restart_counts(b.fake);
-	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0));
+	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0, 0));
 	nic_goes_down(&b, NULL);
 	(void)shadows_restore_lost(b.manager->shadows, NIC);
 	assert_int_equal(executor_owed(b.manager->executor), 3);
@@ -738,8 +763,7 @@ static void test_owed(void **state)
 		unsigned back = 0;
 
 		assert_true(n < 100);
-		fake_kernel_restart_counts(b.fake);
-		fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(n));
+		fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0, n));
 		run_restore(&b);
 		for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
 			struct fake_view view = fake_kernel_view(b.fake, beliefs[i]);
@@ -752,7 +776,7 @@ static void test_owed(void **state)
 		assert_int_equal(health_holds(b.manager->health, HEALTH_OWED), back < 3);
 	}
 	assert_false(schedule_is_pending(&b.manager->schedule, MANAGER_RESTORE));
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	settle(&b);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(entry(&b, beliefs[i])->residence.ifindex, 0);
@@ -787,8 +811,7 @@ static void check_many_owed(bool in_vain)
 	}
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[i]).ifindex, NIC);
-	fake_kernel_restart_counts(b.fake);
-	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0));
+	fake_kernel_set_fault(b.fake, &(struct fake_fault)NO_MEMORY(0, 0));
 	nic_goes_down(&b, NULL);
 	(void)shadows_restore_lost(b.manager->shadows, NIC);
 	if (in_vain)
@@ -798,7 +821,7 @@ static void check_many_owed(bool in_vain)
 
 		assert_true(executor_owes(b.manager->executor, &id));
 	}
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	waits = fake_kernel_waits(b.fake);
 	run_restore(&b);
 	assert_int_equal(fake_kernel_waits(b.fake) - waits, in_vain ? 1 : 2);
@@ -820,7 +843,7 @@ static void test_many_owed(void **state)
 /* The IKE daemon gives it up meanwhile. */
 static void test_owed_and_deleted(void **state)
 {
-	static const struct scenario scenario = {.fault = NO_MEMORY(AT_INSTALL)};
+	static const struct scenario scenario = {.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL)};
 	struct stage stage;
 	struct bench b;
 
@@ -828,7 +851,7 @@ static void test_owed_and_deleted(void **state)
 	open_stage(&stage, &b, &scenario);
 	manager_plan(b.manager);
 	assert_int_equal(executor_owed(b.manager->executor), 1);
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	(void)fake_ike_delete(b.fake, stage.belief);
 	run_restore(&b);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
@@ -842,7 +865,8 @@ static void test_owed_and_deleted(void **state)
 /* Back from an eviction: its place is known at once. */
 static void test_owed_and_back(void **state)
 {
-	static const struct scenario scenario = {.evict = true, .fault = NO_MEMORY(AT_INSTALL)};
+	static const struct scenario scenario = {.evict = true,
+						 .fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL)};
 	struct policy_sa_view view;
 	struct stage stage;
 	struct bench b;
@@ -851,7 +875,7 @@ static void test_owed_and_back(void **state)
 	open_stage(&stage, &b, &scenario);
 	manager_plan(b.manager);
 	assert_int_equal(executor_owed(b.manager->executor), 1);
-	fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+	fake_kernel_end_fault(b.fake);
 	run_restore(&b);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_int_equal(entry(&b, stage.belief)->residence.ifindex, 0);
@@ -865,8 +889,8 @@ static void test_owed_and_back(void **state)
 static void test_owed_promotion_and_deleted(void **state)
 {
 	static const struct scenario scenarios[] = {
-		{.fault = NO_MEMORY(AT_INSTALL)},
-		{.fault = NO_MEMORY(AT_INSTALL + 1)},
+		{.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL)},
+		{.fault = NO_MEMORY(XFRM_MSG_UPDSA, 0)},
 	};
 
 	(void)state;
@@ -877,7 +901,7 @@ static void test_owed_promotion_and_deleted(void **state)
 		open_stage(&stage, &b, &scenarios[i]);
 		manager_plan(b.manager);
 		assert_int_equal(executor_owed(b.manager->executor), 1);
-		fake_kernel_set_fault(b.fake, &(struct fake_fault){});
+		fake_kernel_end_fault(b.fake);
 		(void)fake_ike_delete(b.fake, stage.belief);
 		run_restore(&b);
 		assert_int_equal(executor_owed(b.manager->executor), 0);
@@ -911,7 +935,7 @@ static void test_turn_of_none(void **state)
 		open_bench_with(&b, observe ? OBSERVE("") : rules);
 		fake_kernel_restart_counts(b.fake);
 		plan_promotion(&b, POLICY_NONE);
-		assert_int_equal(fake_kernel_messages(b.fake), 0);
+		assert_int_equal(fake_kernel_messages(b.fake, 0), 0);
 		assert_null(reporter_action(b.manager->reporter, 0));
 		close_bench(&b);
 	}
@@ -969,7 +993,7 @@ static void test_turn_when_stale(void **state)
 		;
 	fake_kernel_restart_counts(b.fake);
 	plan_promotion(&b, entry(&b, belief)->handle);
-	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	assert_int_equal(fake_kernel_messages(b.fake, 0), 0);
 	close_bench(&b);
 }
 
@@ -1047,7 +1071,7 @@ static void test_full(void **state)
 /* What could not be kept if it were lost is not begun. */
 static void test_no_memory_to_owe(void **state)
 {
-	static const struct scenario scenario = {.fault = NO_MEMORY(AT_INSTALL)};
+	static const struct scenario scenario = {.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL)};
 	struct stage stage;
 	struct bench b;
 
@@ -1059,7 +1083,7 @@ static void test_no_memory_to_owe(void **state)
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(health_holds(b.manager->health, HEALTH_NO_MEMORY));
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
-	assert_int_equal(fake_kernel_messages(b.fake), 0);
+	assert_int_equal(fake_kernel_messages(b.fake, 0), 0);
 	assert_false(is_pending(&b, stage.belief));
 	close_bench(&b);
 }
@@ -1187,7 +1211,7 @@ static void plan_without_entry(struct stage *stage, struct bench *b,
 /* The SA is on another device, and its entry is lost: the next dump finds it there. */
 static void test_no_memory_for_entry(void **state)
 {
-	static const struct scenario scenario = {.at = AT_READ, .happens = nic_lies};
+	static const struct scenario scenario = {.after = XFRM_MSG_GETSPDINFO, .happens = nic_lies};
 	struct stage stage;
 	struct bench b;
 
@@ -1208,7 +1232,8 @@ static void nic_lies_of_another(struct bench *b, struct fake_belief *belief)
 /* What is not known is not fetched back from the other device. */
 static void test_no_memory_for_entry_elsewhere(void **state)
 {
-	static const struct scenario scenario = {.at = AT_READ, .happens = nic_lies_of_another};
+	static const struct scenario scenario = {.after = XFRM_MSG_GETSPDINFO,
+						 .happens = nic_lies_of_another};
 	struct stage stage;
 	struct bench b;
 
@@ -1221,7 +1246,8 @@ static void test_no_memory_for_entry_elsewhere(void **state)
 /* By its time it is another SA. The next dump finds it, and that it is ours. */
 static void test_no_memory_for_entry_of_promoted(void **state)
 {
-	static const struct scenario scenario = {.at = AT_READ, .happens = clock_is_stepped};
+	static const struct scenario scenario = {.after = XFRM_MSG_GETSPDINFO,
+						 .happens = clock_is_stepped};
 	struct stage stage;
 	struct bench b;
 
@@ -1268,12 +1294,12 @@ static void test_no_memory_for_entry_anew(void **state)
 static void test_not_made_anew(void **state)
 {
 	static const struct scenario scenarios[] = {
-		{.evict = true, .at = 0, .happens = events_are_lost},
-		{.evict = true, .fault = UNSENT(AT_READ)},
-		{.evict = true, .at = 0, .happens = protection_becomes_optional},
-		{.evict = true, .at = AT_READ, .happens = ike_deletes},
-		{.evict = true, .at = AT_INSTALL, .happens = ike_deletes},
-		{.evict = true, .at = AT_VERIFY, .happens = ike_deletes},
+		{.evict = true, .happens = events_are_lost},
+		{.evict = true, .fault = UNSENT(XFRM_MSG_GETAE)},
+		{.evict = true, .happens = protection_becomes_optional},
+		{.evict = true, .after = XFRM_MSG_GETSPDINFO, .happens = ike_deletes},
+		{.evict = true, .after = XFRM_MSG_DELSA, .happens = ike_deletes},
+		{.evict = true, .after = XFRM_MSG_UPDSA, .happens = ike_deletes},
 	};
 
 	(void)state;

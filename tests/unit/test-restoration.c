@@ -289,7 +289,7 @@ static void test_two_nics(void **state)
 	fake_kernel_restart_counts(b.fake);
 	tell_link(&b, false);
 	/* NEWSA; GETSA for a larval SA with its identity; GETSA for the result. */
-	assert_int_equal(fake_kernel_messages(b.fake), 3);
+	assert_int_equal(fake_kernel_messages(b.fake, 0), 3);
 	assert_true(is_back(&b, one));
 	assert_int_equal(told(&b, "NIC eth0: 1 back in software after 0.5 ms, 0 not"), 1);
 	assert_int_equal(shadows_restoring(b.manager->shadows), 1);

@@ -50,7 +50,7 @@ static int parse_life(const char *text, struct life_scenario *s)
 	}
 	s->busy = n[0] != 0;
 	s->fault.kind = (int)n[1];
-	s->fault.message = (unsigned)n[2];
+	s->fault.occurrence = (unsigned)n[2];
 	s->fault.error = (int)n[3];
 	s->fault.count = (unsigned)n[4];
 	s->first.event = (int)n[5];

@@ -35,7 +35,7 @@ static void describe_kind(FILE *out, const struct life_scenario *s)
 static void write_life(FILE *out, const struct life_scenario *s)
 {
 	(void)fprintf(out, "--life=%d,%d,%u,%d,%u,%d,%u,%d,%u", s->busy, s->fault.kind,
-		      s->fault.message, s->fault.error, s->fault.count, s->first.event,
+		      s->fault.occurrence, s->fault.error, s->fault.count, s->first.event,
 		      s->first.step, s->second.event, s->second.step);
 }
 

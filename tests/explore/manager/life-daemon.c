@@ -153,9 +153,7 @@ static void deliver(struct life *life, enum link_kind kind)
 		if (life->was_down && life->scenario->fault.kind == FAKE_FAULT_NONE)
 			fake_kernel_set_fault(
 				life->fake,
-				&(struct fake_fault){.kind = FAKE_FAULT_REFUSE,
-						     .message = fake_kernel_messages(life->fake),
-						     .error = -ENOMEM});
+				&(struct fake_fault){.kind = FAKE_FAULT_REFUSE, .error = -ENOMEM});
 		return;
 	}
 	if (life->nic_removed)

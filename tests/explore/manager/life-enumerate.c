@@ -39,7 +39,7 @@ static bool faults_of(struct life_explorer *explorer, const struct life_scenario
 	for (unsigned message = 0; message < STEPS_MAX; message++)
 		for (size_t i = 0; i < n; i++) {
 			s.fault = (struct fake_fault){.kind = kind,
-						      .message = message,
+						      .occurrence = message,
 						      .count = count,
 						      .error = errors[i],
 						      .text = "injected"};
@@ -146,7 +146,7 @@ static bool all_events_without_memory(struct life_explorer *explorer,
 
 	for (unsigned message = 0; message < STEPS_MAX; message++) {
 		s.fault = (struct fake_fault){.kind = FAKE_FAULT_REFUSE,
-					      .message = message,
+					      .occurrence = message,
 					      .count = 4,
 					      .error = -ENOMEM,
 					      .text = "injected"};

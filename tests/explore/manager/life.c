@@ -99,7 +99,7 @@ static bool trace(struct nlmsghdr *message, void *userdata)
 	unsigned type = message->nlmsg_type - XFRM_MSG_BASE;
 
 	(void)fprintf(life->text, "  %.3f s, step %u, message %u: %s (%u)\n", life->now - 1000,
-		      fake_kernel_steps(life->fake), fake_kernel_messages(life->fake) - 1,
+		      fake_kernel_steps(life->fake), fake_kernel_messages(life->fake, 0) - 1,
 		      type < ELEMENTSOF(names) && names[type] ? names[type] : "?", type);
 	return true;
 }
@@ -169,8 +169,8 @@ static void story(struct life *life)
 	if (life->manager)
 		(void)manager_evacuate(life->manager, "eth0");
 	live(life, LEAVE_SECONDS);
-	life->outcome->fault_struck = s->fault.kind == FAKE_FAULT_NONE ||
-				      fake_kernel_messages(life->fake) > s->fault.message;
+	life->outcome->fault_struck =
+		s->fault.kind == FAKE_FAULT_NONE || fake_kernel_struck(life->fake);
 	if (life->manager) {
 		life->outcome->promoted = life->manager->promoted;
 		life->outcome->evicted = life->manager->evicted;
@@ -180,7 +180,7 @@ static void story(struct life *life)
 	fake_kernel_delete_policy(life->fake, LIFE_POLICY);
 	fake_kernel_delete_policy(life->fake, LIFE_POLICY_OF_SOCKET);
 	fake_kernel_set_hook(life->fake, NULL, NULL);
-	fake_kernel_set_fault(life->fake, &(struct fake_fault){});
+	fake_kernel_end_fault(life->fake);
 	fake_kernel_end_lookup(life->fake);
 	life->is_over = true;
 }
