@@ -334,10 +334,16 @@ static void pretend(struct manager *m, const struct policy_move *planned)
 	report_outcome(m, sa, planned, NULL);
 }
 
+/* The SA table is up to date, the daemon is not stopping, and no SA is owed. */
+static bool may_move(const struct manager *m)
+{
+	return !tracker_is_stale(m->tracker) && !m->stop.done && executor_owed(m->executor) == 0;
+}
+
 static bool may_unmask(const struct manager *m)
 {
-	return m->config->mode != CONFIG_MODE_OBSERVE && !tracker_is_stale(m->tracker) &&
-	       !orders_are_paused(m->orders) && !m->stop.done && executor_owed(m->executor) == 0;
+	return m->config->mode != CONFIG_MODE_OBSERVE && !orders_are_paused(m->orders) &&
+	       may_move(m);
 }
 
 void manager_unmask(struct manager *m)
@@ -367,7 +373,7 @@ void manager_make_moves(struct manager *m)
 	struct policy_move planned;
 
 	do {
-		if (tracker_is_stale(m->tracker) || executor_owed(m->executor) > 0)
+		if (!may_move(m))
 			executor_cancel(m->executor);
 		if (executor_queued(m->executor) == 0)
 			break;
@@ -387,8 +393,7 @@ void manager_plan(struct manager *m)
 	const struct policy_move *moves;
 	size_t n, planned;
 
-	if (tracker_is_stale(m->tracker) || m->stop.done || executor_owed(m->executor) > 0 ||
-	    executor_queued(m->executor) > 0)
+	if (!may_move(m) || executor_queued(m->executor) > 0)
 		return;
 	if (m->nics_changed) {
 		m->nics_changed = false;
