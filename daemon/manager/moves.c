@@ -62,11 +62,33 @@ static void report_learned_capacity(struct manager *m, policy_table table)
 	report_capacity(m->reporter, nics_of_table(m->nics, table)->name, view.capacity);
 }
 
+static enum policy_outcome outcome_of_refusal(struct manager *m, const struct move *move)
+{
+	if (move->error != -ENOSPC)
+		return POLICY_REFUSED;
+	/* SAs that left the NIC may still have their slots. */
+	if (late_are_slots(m->nics, move->target.ifindex, manager_now(m)))
+		return POLICY_FAILED;
+	return POLICY_NO_SPACE;
+}
+
+static void handle_refusal(struct manager *m, struct sa *sa, const struct policy_move *planned,
+			   const struct move *move)
+{
+	enum policy_outcome outcome = outcome_of_refusal(m, move);
+
+	m->refused++;
+	set_refusal(sa, move);
+	report(m, sa, outcome);
+	if (outcome == POLICY_NO_SPACE)
+		report_learned_capacity(m, planned->table);
+	remember_refusal(m, move->target.ifindex, sa, move);
+}
+
 static void handle_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
 			   struct move *move)
 {
 	bool promote = planned->action == POLICY_PROMOTE;
-	bool no_space, late;
 
 	switch (move->result) {
 	case MOVE_RESULT_DONE:
@@ -80,14 +102,7 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 	case MOVE_RESULT_REFUSED:
 	case MOVE_RESULT_SILENT:
 	case MOVE_RESULT_ELSEWHERE:
-		m->refused++;
-		set_refusal(sa, move);
-		no_space = move->error == -ENOSPC;
-		late = no_space && late_are_slots(m->nics, move->target.ifindex, manager_now(m));
-		report(m, sa, late ? POLICY_FAILED : no_space ? POLICY_NO_SPACE : POLICY_REFUSED);
-		if (no_space && !late)
-			report_learned_capacity(m, planned->table);
-		remember_refusal(m, move->target.ifindex, sa, move);
+		handle_refusal(m, sa, planned, move);
 		break;
 	case MOVE_RESULT_HANDS_OFF:
 		sa->hands_off = move->hands_off;
