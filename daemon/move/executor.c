@@ -12,7 +12,7 @@
 #define RESTORE_WAIT_MAX 1.0
 
 struct executor {
-	struct executor_parameters parameters;
+	const struct clock *clock;
 	const struct executor_callbacks *callbacks;
 	void *userdata;
 	struct migrator *migrator;
@@ -34,7 +34,7 @@ int executor_new(const struct executor_parameters *parameters, struct executor *
 	if (!executor)
 		return -ENOMEM;
 	*executor = (struct executor){
-		.parameters = *parameters,
+		.clock = parameters->clock,
 		.callbacks = parameters->callbacks,
 		.userdata = parameters->userdata,
 		.migrator = parameters->migrator,
@@ -186,7 +186,7 @@ static void make_move(struct executor *executor, const struct policy_move *plann
 			executor->without_slot = planned->other;
 		return;
 	}
-	begun = clock_monotonic(executor->parameters.clock);
+	begun = clock_monotonic(executor->clock);
 	run(executor, sa, &move);
 	if (planned->action == POLICY_EVICT && move.result != MOVE_RESULT_DONE &&
 	    move.result != MOVE_RESULT_GONE)
@@ -291,7 +291,7 @@ void executor_make_group(struct executor *executor)
 /* Makes the SA again where it is. The next sample shows the result. */
 static void make_one_anew(struct executor *executor, const struct sa *sa)
 {
-	double begun = clock_monotonic(executor->parameters.clock);
+	double begun = clock_monotonic(executor->clock);
 	struct move move = {
 		.id = sa->description.id,
 		.target = {.ifindex = sa->residence.ifindex, .direction = SA_DIRECTION_OUT},
