@@ -7,13 +7,18 @@
 /* Changes of links are handled together after this time. */
 #define LINK_DEBOUNCE_SECONDS 0.1
 
+/* Its SAs may be gone. */
+static bool is_lost(const struct nic *before, const struct nic *after)
+{
+	return before && (!after || (before->up && !after->up));
+}
+
 static void report_link(struct manager *m, const struct nic *before, const struct nic *after)
 {
-	bool lost = before && (!after || (before->up && !after->up));
 	bool came = after && after->up && after->esp_offload &&
 		    (!before || !before->up || !before->esp_offload);
 
-	if (lost && (before->esp_offload || nics_get(m->nics, before->ifindex)))
+	if (is_lost(before, after) && (before->esp_offload || nics_get(m->nics, before->ifindex)))
 		report_nic_lost(m->reporter, before->name, !after);
 	else if (came)
 		report_nic_usable(m->reporter, after->name);
@@ -22,7 +27,6 @@ static void report_link(struct manager *m, const struct nic *before, const struc
 static void on_link(const struct nic *before, const struct nic *after, void *userdata)
 {
 	struct manager *m = userdata;
-	bool lost = before && (!after || (before->up && !after->up));
 	bool matters = nics_change_matters(m->nics, before, after);
 
 	if (before && after && strcmp(before->name, after->name) != 0)
@@ -31,7 +35,7 @@ static void on_link(const struct nic *before, const struct nic *after, void *use
 		return;
 	report_link(m, before, after);
 	m->nics_changed = true;
-	if (lost && nics_get(m->nics, before->ifindex)) {
+	if (is_lost(before, after) && nics_get(m->nics, before->ifindex)) {
 		executor_cancel(m->executor);
 		if (shadows_restore_lost(m->shadows, before->ifindex)) {
 			/* Then read all SAs. */
