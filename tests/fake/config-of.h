@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The configuration that a text says. NULL, and printed why, if it is not one. */
+/* Parses a configuration. If it has errors, prints them and returns NULL. */
 static inline struct config *config_of(const char *text)
 {
 	_cleanup_(config_report_done) struct config_report report = {0};

@@ -100,7 +100,7 @@ void bench_get(struct bench *b, const struct fake_belief *belief)
 	assert_int_equal(b->n_messages, 1);
 }
 
-/* Adds a message that makes the SA of `first` (a GETSA reply or DELSA note of it) anew. */
+/* Adds a message that installs the SA of `first` (a GETSA reply or DELSA notification) again. */
 void bench_add_copy(struct bench *b, uint16_t type, const struct xfrm_user_offload *offload,
 		    bool with_lifetime)
 {

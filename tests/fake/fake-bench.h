@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A bench for tests of the fake kernel: a model with two NICs, a daemon's socket, and requests
- * built by hand, with cmocka's assertions.
+ * built by the test, with cmocka's assertions.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ struct bench {
 	struct kernel *kernel;
 	struct kernel_batch batch;
 	struct fake_nic *nic;
-	/* What was handed over: all types, and the first message. */
+	/* The received messages: all types, and the first message. */
 	unsigned n_messages;
 	uint16_t types[32];
 	_Alignas(8) uint8_t first[8192];
@@ -34,7 +34,7 @@ int bench_open(void **state);
 int bench_close(void **state);
 #define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, bench_open, bench_close)
 
-/* Sends the batch; what comes is taken by bench_take() into the bench. */
+/* Sends the batch; bench_take() stores the received messages in the bench. */
 int bench_transact(struct bench *b);
 int bench_take(const struct nlmsghdr *message, bool own, void *bench);
 /* An attribute of the first message, after a fixed header of that size. NULL: absent. */
@@ -44,12 +44,13 @@ const void *bench_payload(const struct bench *b, size_t fixed, uint16_t type);
 /* Builds requests. */
 struct xfrm_usersa_id bench_id(const struct fake_belief *belief);
 void bench_add(struct bench *b, uint16_t type, const struct fake_belief *belief);
-/* A message that makes the SA of the first message (a GETSA reply or DELSA note of it) anew. */
+/* A message that installs the SA of the first message (a GETSA reply or DELSA notification)
+ * again. */
 void bench_add_copy(struct bench *b, uint16_t type, const struct xfrm_user_offload *offload,
 		    bool with_lifetime);
 void bench_add_larval(struct bench *b, uint32_t spi);
 
-/* Whole exchanges. */
+/* Complete exchanges. */
 void bench_get(struct bench *b, const struct fake_belief *belief);
 /* DELSA, then NEWSA from its notification. */
 void bench_remake(struct bench *b, const struct fake_belief *belief,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What must hold whatever happened, and looking at the model from outside. */
+/* The invariants of the model, and views of its state for tests. */
 #include "fake-internal.h"
 
 #include <arpa/inet.h>
@@ -91,7 +91,7 @@ static void check_replay(struct check *c, const struct fake_belief *belief,
 		if (wire->accepted[i] > belief->tolerated ||
 		    fake_wire_is_late(wire, wire->accepted[i]))
 			continue;
-		/* With ESN a number far below the window is taken for one of the next 2^32,
+		/* With ESN a number far below the window is interpreted as one of the next 2^32,
 		 * and then fails authentication. */
 		if (fake_replay_check(sa, low) &&
 		    fake_replay_high(sa, low) == (uint32_t)(wire->accepted[i] >> 32))
@@ -150,7 +150,7 @@ static void check_belief(struct check *c, const struct fake_belief *belief)
 		check_counters(c, belief, sa);
 }
 
-/* What the IKE daemon puts there by itself is its own affair. */
+/* SAs that the IKE daemon itself offloads do not count. */
 static void check_trust(struct check *c, const struct fake_sa *sa)
 {
 	const struct fake_nic *nic = fake_kernel_nic(c->k, sa->ifindex);
@@ -179,7 +179,7 @@ static bool is_of_daemon(const struct fake_sa *sa)
 	return sa->creator != 0 && sa->creator != FAKE_IKE_PORT;
 }
 
-/* In the place of an SA, but for the SPI, which another one has. */
+/* A larval SA that should hold the place of an SA, without the SPI, because another one has it. */
 static bool is_nameless(const struct fake_sa *sa)
 {
 	return sa->info.id.spi == 0 && ntohl(sa->info.id.daddr.a4) != INADDR_LOOPBACK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * From a NEWSA or UPDSA message to a state: verify_newsa_info() and xfrm_state_construct() of
- * xfrm_user.c, attribute by attribute as kernel-facts 2.1 lists them.
+ * xfrm_user.c, attribute by attribute.
  */
 #include "fake-internal.h"
 
@@ -204,7 +204,7 @@ static void attach_auth(struct fake_request *request, struct fake_sa *sa)
 	free(auth);
 }
 
-/* A number that copy_to_user_state_extra() emits only if it is not zero. */
+/* Numbers that copy_to_user_state_extra() emits only if they are not zero. */
 static bool zero_is_absent(uint16_t type)
 {
 	return type == XFRMA_SA_EXTRA_FLAGS || type == XFRMA_TFCPAD || type == XFRMA_IF_ID ||

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the kernel sends: GETSA replies, notifications, NEWAE. The order of attributes is that of
+/* The kernel's messages: GETSA replies, notifications, NEWAE. The order of attributes is that of
  * copy_to_user_state_extra(). */
 #include "fake-internal.h"
 
@@ -77,7 +77,7 @@ static void emit_offload(struct fake_buffer *b, size_t start, const struct fake_
 		fake_message_add(b, start, XFRMA_OFFLOAD_DEV, &offload, sizeof(offload));
 }
 
-/* copy_to_user_state_extra(); `info_offset` is where the struct xfrm_usersa_info lies. */
+/* copy_to_user_state_extra(); `info_offset` is the position of the struct xfrm_usersa_info. */
 void fake_emit_sa(struct fake_kernel *k, struct fake_buffer *b, size_t start, size_t info_offset,
 		  const struct fake_sa *sa)
 {
@@ -115,8 +115,9 @@ void fake_emit_state(struct fake_kernel *k, struct fake_buffer *b, const struct 
 	fake_emit_sa(k, b, start, start + NLMSG_HDRLEN, sa);
 }
 
-/* To every socket's events and, as the requests socket has joined the group while a buffer with a
- * DELSA is under way (daemon/xfrm/netlink.c), to the sender before its acknowledgement. */
+/* Queues a notification for every socket's events. The requests socket is in the group while a
+ * buffer with a DELSA is processed (daemon/xfrm/netlink.c), so the sender also gets the
+ * notification, before its acknowledgement. */
 void fake_notify(struct fake_request *request, const struct nlmsghdr *message)
 {
 	if (request->lose_notes)
@@ -177,7 +178,7 @@ void fake_emit_aevent(struct fake_request *request, const struct fake_sa *sa, ui
 	fake_message_add(b, start, XFRMA_LTIME_VAL, &sa->info.curlft, sizeof(sa->info.curlft));
 	if (flags & XFRM_AE_RTHR)
 		fake_message_add(b, start, XFRMA_REPLAY_THRESH, &sa->replay_maxdiff, 4);
-	if (flags & XFRM_AE_ETHR) /* set in jiffies, read in 100 ms: the kernel's own confusion */
+	if (flags & XFRM_AE_ETHR) /* set in jiffies, read in 100 ms: an error of the kernel */
 		fake_message_add(b, start, XFRMA_ETIMER_THRESH,
 				 &(uint32_t){sa->replay_maxage * 10 / FAKE_HZ}, 4);
 	emit_mark(b, start, sa);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The IKE daemon: what it writes goes through the same requests as the daemon's, from another
- * port; what it believes is kept beside, to be compared with the kernel.
+ * The IKE daemon. It uses the same requests as the daemon, from another port. The SAs that it
+ * expects are recorded as beliefs and compared with the kernel.
  */
 #include "fake-internal.h"
 
@@ -20,7 +20,7 @@ bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b)
 	return true;
 }
 
-/* The SA with the belief's identity, larval or not. */
+/* The SA with the identity of the belief, larval or not. */
 struct fake_sa *fake_belief_find(struct fake_kernel *k, const struct fake_belief *belief)
 {
 	const struct fake_sa *like = belief->sa;
@@ -174,7 +174,7 @@ static void set_u32(struct fake_sa *sa, uint16_t type, uint32_t value)
 	fake_attribute_set(sa, type, &value, sizeof(value));
 }
 
-/* What few SAs have. */
+/* Sets rare attributes. */
 static void set_extras(struct fake_sa *sa, const struct fake_sa_spec *spec)
 {
 	xfrm_address_t coaddr = fake_address(sa->info.family, 0x20000);
@@ -380,7 +380,7 @@ int fake_ike_delete(struct fake_kernel *k, struct fake_belief *belief)
 	return r;
 }
 
-/* A fresh copy of a belief's SA as an IKE daemon would send it: without sequence numbers. */
+/* A new copy of a belief's SA as an IKE daemon would send it: without sequence numbers. */
 struct fake_sa *fake_template(const struct fake_belief *belief)
 {
 	struct fake_sa *sa = fake_sa_copy(belief->sa);
@@ -394,7 +394,7 @@ struct fake_sa *fake_template(const struct fake_belief *belief)
 	return sa;
 }
 
-/* What it made of a larval SA is what it believes from now on. */
+/* From now on the belief is the SA that the IKE daemon made from a larval SA. */
 static void believe_anew(struct fake_kernel *k, struct fake_belief *belief)
 {
 	const struct fake_sa *made = fake_belief_find(k, belief);

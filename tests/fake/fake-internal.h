@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The insides of the fake kernel, shared by its files only. */
+/* The internals of the fake kernel, for its own files only. */
 #pragma once
 
 #include "fake-kernel.h"
@@ -8,7 +8,7 @@
 #define FAKE_ATTRIBUTES 64
 #define FAKE_MESSAGE_TYPES 64
 #define FAKE_IKE_PORT 77
-#define FAKE_HZ 250 /* Debian's */
+#define FAKE_HZ 250 /* Debian's value */
 
 _Static_assert(sizeof(struct xfrm_compat_migrate_state) == 132,
 	       "kernel-facts: sizeof(user_migrate_state)");
@@ -26,45 +26,45 @@ enum fake_state {
 
 struct fake_sa {
 	struct fake_sa *next; /* newest first, as state_all and the hash chains are */
-	unsigned serial;      /* of its insertion, from 1 */
+	unsigned serial;      /* number of its insertion, from 1 */
 	enum fake_state state;
-	bool held; /* by a packet inside crypto: fake_sa_free() leaves it to that, dead */
+	bool held; /* by a packet inside crypto, which frees it later */
 	bool dead;
 	bool dying;
 	bool expired;     /* a byte or packet limit was reached: XFRM_STATE_EXPIRED */
-	uint32_t creator; /* port of who made it */
-	/* Larval: requests to delete it that a fault refused, or to give it the SPI which that
-	 * takes. */
+	uint32_t creator; /* port of its creator */
+	/* Larval: the number of requests that a fault refused, to delete it or to give it the SPI
+	 * needed for that. */
 	unsigned spared;
 	/* sel, id, saddr, lft, curlft, stats, seq, reqid, family, mode, replay_window, flags */
 	struct xfrm_usersa_info info;
 	struct xfrm_mark mark;
 	struct xfrm_replay_state replay;
-	struct xfrm_replay_state_esn *esn; /* NULL: `replay` counts */
+	struct xfrm_replay_state_esn *esn; /* NULL: `replay` is used */
 	uint32_t replay_maxdiff;
 	uint32_t replay_maxage;
 	uint64_t last_used;
-	int ifindex;   /* where it is offloaded, 0: software */
-	int requested; /* what the last successful request asked for */
+	int ifindex;   /* the NIC that holds it, 0: software */
+	int requested; /* the NIC of the last successful request */
 	uint8_t offload_flags;
-	/* Kept as bytes: whatever the model does not interpret. */
+	/* Attributes that the model does not interpret, as bytes. */
 	struct fake_attribute attributes[FAKE_ATTRIBUTES];
 };
 
-/* Sequence numbers as the wire saw them, for one key. */
+/* Sequence numbers on the wire, for one key. */
 struct fake_wire {
 	uint64_t last_sent; /* 0: none */
 	uint64_t skipped;   /* numbers that were never sent */
 	uint64_t *accepted; /* sorted */
 	size_t n_accepted;
 	uint64_t last_accepted;
-	uint64_t late[4]; /* accepted by an SA that was deleted meanwhile; 0: free */
+	uint64_t late[4]; /* accepted by an SA that was deleted by then; 0: free */
 	unsigned late_replayed;
 	uint64_t bytes;
 	uint64_t packets;
-	unsigned reused;    /* sequence numbers sent twice or going back */
+	unsigned reused;    /* sequence numbers that were sent twice or decreased */
 	unsigned replayed;  /* packets accepted twice */
-	unsigned wrong_key; /* packets that met an SA with another key */
+	unsigned wrong_key; /* packets that found an SA with another key */
 };
 
 struct fake_belief {
@@ -72,20 +72,20 @@ struct fake_belief {
 	struct fake_sa *sa;     /* what the IKE daemon installed, a copy */
 	struct fake_sa *moving; /* between fake_ike_move_read() and _make() */
 	bool alive;
-	bool closing; /* an EXPIRE came: what may be there beside is deleted next */
+	bool closing; /* an EXPIRE arrived: next, an SA that still exists is deleted */
 	bool forgotten;
 	bool renewed;       /* its UPDSA hit a larval SA, and made the SA from its own numbers */
-	uint64_t tolerated; /* accepted again: numbers above this one are no violation */
+	uint64_t tolerated; /* a replay of numbers above this one is no violation */
 	bool inbound;
 	struct fake_wire wire;
 };
 
 struct fake_message {
 	struct fake_message *next;
-	struct nlmsghdr header; /* followed by the rest */
+	struct nlmsghdr header; /* followed by the rest of the message */
 };
 
-/* Growing bytes of a message. */
+/* A growing buffer for messages. */
 struct fake_buffer {
 	uint8_t *data;
 	size_t used;
@@ -104,30 +104,30 @@ struct fake_socket {
 	struct fake_message **events_end;
 	size_t n_events;
 	bool overrun;   /* -ENOBUFS is due */
-	bool congested; /* nothing is queued until the queue was emptied (netlink_overrun()) */
+	bool congested; /* no message is queued until the queue is empty (netlink_overrun()) */
 };
 
-/* A packet that looks for its outbound SA without a lock and is held up at the first that it meets:
- * it knows the chain as it was when it began, and sees of each SA in it only what became of that.
- * One that meets nothing is held up before it inserts the larval SA of its ACQUIRE.
- */
+/* A packet that looks up its outbound SA without a lock and is delayed at the first SA that it
+ * finds. It uses the chain as it was at the beginning, and sees later changes only in the SAs of
+ * that chain. A packet that finds no SA is delayed before it inserts the larval SA of its
+ * ACQUIRE. */
 struct fake_lookup_held {
-	struct fake_sa *like; /* NULL: there is none; a copy */
-	unsigned serial;      /* of the newest SA that there was */
-	unsigned at;          /* of the SA that it met, 0: none */
-	bool missed;          /* there was nothing: an ACQUIRE, whatever comes */
+	struct fake_sa *like; /* a copy; NULL: there is no such packet */
+	unsigned serial;      /* serial of the newest SA at the beginning */
+	unsigned at;          /* serial of the SA that it found, 0: none */
+	bool missed;          /* it found no SA: an ACQUIRE is sent, whatever happens later */
 };
 
-/* An inbound packet inside crypto: what comes after that does not look whether the SA was deleted.
- */
+/* An inbound packet inside crypto: the code after crypto does not check whether the SA was
+ * deleted. */
 struct fake_packet_held {
-	struct fake_sa *sa; /* NULL: there is none */
+	struct fake_sa *sa; /* NULL: there is no such packet */
 	struct fake_belief *belief;
 	uint64_t sequence;
 	unsigned bytes;
 };
 
-/* An inbound rule of a NIC that is still there though its SA was deleted. */
+/* An inbound rule of a NIC that still exists although its SA was deleted. */
 struct fake_late_rule {
 	struct fake_late_rule *next;
 	int ifindex;
@@ -141,7 +141,7 @@ struct fake_policy {
 	struct fake_policy_spec spec;
 };
 
-/* What the processing of one request yields. */
+/* One request and its results. */
 struct fake_request {
 	struct fake_kernel *k;
 	const struct nlmsghdr *message;
@@ -175,24 +175,24 @@ struct fake_kernel {
 	void *filter_userdata;
 	struct fake_fault fault;
 	unsigned fault_seen;  /* messages of its type since it was set */
-	unsigned fault_count; /* messages that it struck */
-	uint16_t struck;      /* type of the first of them */
+	unsigned fault_count; /* affected messages */
+	uint16_t struck;      /* type of the first affected message */
 	struct fake_dump_fault {
 		unsigned count;
 		int error;
 		bool halfway;
 	} dump_fault;
 	unsigned step;
-	unsigned messages[FAKE_MESSAGE_TYPES]; /* 0: of any type */
+	unsigned messages[FAKE_MESSAGE_TYPES]; /* index 0: of any type */
 	uint16_t last_message;
 	unsigned dumps;
 	unsigned lost;
 	unsigned clear_texts;
 	unsigned acquires;
 	unsigned ike_errors;
-	char ike_failure[128]; /* the last of them */
+	char ike_failure[128]; /* the last failure */
 	unsigned wrong_closures;
-	unsigned wrong_key; /* outbound packets of an SA whose key nobody installed */
+	unsigned wrong_key; /* outbound packets of an SA whose key was never installed */
 };
 
 /* fake-memory.c */
@@ -208,7 +208,7 @@ void fake_attribute_set(struct fake_sa *sa, uint16_t type, const void *data, siz
 void fake_attribute_clear(struct fake_sa *sa, uint16_t type);
 uint32_t fake_attribute_u32(const struct fake_sa *sa, uint16_t type);
 bool fake_same_attribute(const struct fake_sa *a, const struct fake_sa *b, uint16_t type);
-uint32_t fake_cpu_of(const struct fake_sa *sa); /* UINT32_MAX: of all */
+uint32_t fake_cpu_of(const struct fake_sa *sa); /* UINT32_MAX: all CPUs */
 size_t fake_esn_size(const struct xfrm_replay_state_esn *esn);
 struct fake_sa *fake_sa_copy(const struct fake_sa *sa);
 void fake_sa_free(struct fake_sa *sa);
@@ -222,7 +222,7 @@ struct fake_sa *fake_find_larval_by_sequence(struct fake_kernel *k, uint32_t mar
 					     const struct fake_sa *like);
 void fake_insert(struct fake_kernel *k, struct fake_sa *sa);
 void fake_delete(struct fake_kernel *k, struct fake_sa *sa); /* and frees it */
-void fake_unlink(struct fake_kernel *k, struct fake_sa *sa); /* DEAD, but still readable */
+void fake_unlink(struct fake_kernel *k, struct fake_sa *sa); /* it is DEAD, but still readable */
 void fake_update_valid(struct fake_sa *sa, const struct fake_sa *from);
 bool fake_same_address(const xfrm_address_t *a, const xfrm_address_t *b, uint16_t family);
 void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard);
@@ -237,7 +237,8 @@ void fake_update_aevent(struct fake_request *request, struct fake_sa *sa, bool u
 /* fake-offload.c */
 int fake_offload_add(struct fake_request *request, struct fake_sa *sa,
 		     const struct xfrm_user_offload *offload);
-/* A NIC decrypts the SA's packets for an SA that is not there any more: software cannot. */
+/* Whether a NIC still decrypts the SA's packets for a deleted SA, so that software cannot use
+ * them. */
 bool fake_offload_decrypts_late(const struct fake_kernel *k, const struct fake_sa *sa);
 void fake_offload_delete(struct fake_kernel *k, struct fake_sa *sa);
 
@@ -260,7 +261,7 @@ bool fake_policies_let_through(const struct fake_kernel *k, const struct fake_sa
 
 /* fake-request.c */
 int fake_process(struct fake_request *request);
-void fake_refuse(struct fake_request *request); /* a fault strikes it: it is not carried out */
+void fake_refuse(struct fake_request *request); /* a fault refuses it: it is not executed */
 
 /* fake-migrate.c */
 int fake_migrate_state(struct fake_request *request);
@@ -279,7 +280,8 @@ uint64_t fake_sequence_in(const struct fake_sa *sa);
 
 /* fake-traffic.c */
 bool fake_wire_is_late(const struct fake_wire *wire, uint64_t sequence);
-/* The IKE daemon made the SA anew from what it had read: packets since then are its own affair. */
+/* The IKE daemon installed the SA again from what it had read: packets since then are no
+ * violation. */
 void fake_wire_go_on(struct fake_belief *belief, const struct fake_sa *sa);
 
 /* fake-ike.c */
@@ -290,7 +292,7 @@ struct fake_sa *fake_template(const struct fake_belief *belief);
 struct fake_sa *fake_belief_find(struct fake_kernel *k, const struct fake_belief *belief);
 struct fake_belief *fake_belief_of_key(struct fake_kernel *k, const struct fake_sa *sa);
 bool fake_same_key(const struct fake_sa *a, const struct fake_sa *b);
-/* A request that no tunnel survives. */
+/* Records the failure of a request without which a tunnel is lost. */
 _printf_(2, 3) void fake_ike_failed(struct fake_kernel *k, const char *format, ...);
-/* Deletes what an EXPIRE was about. */
+/* Deletes the SA of an EXPIRE. */
 void fake_ike_close(struct fake_kernel *k);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The model as a whole: making it, freeing it, and its settings. */
+/* The whole model: creation, release, settings. */
 #include "fake-internal.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ int fake_kernel_new(struct fake_kernel **ret_kernel)
 		.aevent_etime = 10,
 		.event_queue = 4096,
 	};
-	k->now = 1800000000; /* any time that is plausible as real time */
+	k->now = 1800000000; /* any plausible real time */
 	k->next_port = 1000;
 	k->next_spi = 0x1000;
 	*ret_kernel = k;

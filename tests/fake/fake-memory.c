@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Bytes: buffers that grow, netlink messages, and the attributes of an SA. */
+/* Growing buffers, netlink messages, and the attributes of an SA. */
 #include "fake-internal.h"
 
 #include <linux/netlink.h>
@@ -70,7 +70,7 @@ void fake_message_add(struct fake_buffer *b, size_t start, uint16_t type, const 
 	memcpy(b->data + start + offsetof(struct nlmsghdr, nlmsg_len), &length, sizeof(length));
 }
 
-/* The message at an offset, which moves on to the next; NULL at the end, or where the length is
+/* Returns the message at an offset and advances the offset; NULL at the end, or if the length is
  * wrong (netlink_rcv_skb() drops the rest, too). */
 struct nlmsghdr *fake_message_at(uint8_t *data, size_t used, size_t *offset)
 {

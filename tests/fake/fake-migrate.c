@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* XFRM_MSG_MIGRATE_STATE of Linux 7.2: the kernel clones a state into or out of a NIC by itself
- * (kernel-facts 4.1). */
+/* XFRM_MSG_MIGRATE_STATE of Linux 7.2: the kernel itself clones a state into or out of a NIC. */
 #include "fake-internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Errors of the driver are lost: all are -EINVAL, with the driver's text. */
+/* The driver's errors are lost: all become -EINVAL, with the driver's text. */
 static int move_offload(struct fake_request *request, const struct xfrm_compat_migrate_state *p,
 			const struct fake_sa *old, struct fake_sa *clone)
 {

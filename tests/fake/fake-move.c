@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* SAs that change their addresses, or what else they are known by, and stay the same SAs. */
+/* SAs that change their addresses or other identifying properties and stay the same SAs. */
 #include "fake-internal.h"
 
 #include <arpa/inet.h>
@@ -22,7 +22,7 @@ static void set_peer(struct fake_sa *sa, bool inbound, uint32_t peer)
 	*(inbound ? &sa->info.saddr : &sa->info.id.daddr) = address;
 }
 
-/* charon gives up at the first step that fails; then its SA is not where it should be. */
+/* charon stops at the first step that fails; then its SA is missing. */
 static int step(struct fake_kernel *k, struct fake_belief *belief, const char *what, int r)
 {
 	if (r >= 0)
@@ -42,7 +42,7 @@ int fake_ike_move_read(struct fake_kernel *k, struct fake_belief *belief)
 	if (!sa)
 		return step(k, belief, "GETSA", -ESRCH);
 	belief->moving = fake_sa_copy(sa);
-	/* Neither GETSA nor the GETAE without flags tells it. */
+	/* Neither GETSA nor GETAE without flags shows it. */
 	belief->moving->replay_maxdiff = 0;
 	return 0;
 }
@@ -79,7 +79,7 @@ int fake_ike_move_make(struct fake_kernel *k, struct fake_belief *belief,
 	int r;
 
 	change(belief, sa, place);
-	/* What it should be is what the IKE daemon had, not what it read. */
+	/* The expected SA is the one that the IKE daemon had, not the one that it read. */
 	change(belief, belief->sa, place);
 	belief->sa->replay_maxdiff = k->config.aevent_rseqth;
 	r = fake_submit_sa(k, XFRM_MSG_NEWSA, sa, true);

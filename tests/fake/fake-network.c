@@ -41,7 +41,7 @@ static const struct nic *fake_find(struct network *network, const char *name)
 	return NULL;
 }
 
-/* The address of the fake kernel that its SAs begin or end at. */
+/* The local address of the fake kernel's SAs. */
 static bool fake_address_is_local(struct network *network, uint16_t family,
 				  const struct sa_address *address)
 {

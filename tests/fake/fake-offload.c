@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* NICs and their tables: xfrm_dev_state_add() and what drivers answer (kernel-facts 1.2 and 5). */
+/* NICs and their tables: xfrm_dev_state_add() and the answers of drivers. */
 #include "fake-internal.h"
 
 #include <errno.h>
@@ -55,7 +55,7 @@ static unsigned key_bits(const struct fake_sa *sa)
 	uint16_t type = sa->attributes[XFRMA_ALG_AEAD].data ? XFRMA_ALG_AEAD : XFRMA_ALG_CRYPT;
 	const struct xfrm_algo *algorithm = (const void *)sa->attributes[type].data;
 
-	/* Both structures have the name and then the key length. */
+	/* Both structures begin with the name and the key length. */
 	return algorithm ? algorithm->alg_key_len : 0;
 }
 
@@ -181,8 +181,8 @@ bool fake_offload_decrypts_late(const struct fake_kernel *k, const struct fake_s
 	return false;
 }
 
-/* xfrm_dev_state_delete(): most drivers free the slot here, some only when the last reference is
- * gone (xdo_dev_state_free() from the garbage collector). */
+/* xfrm_dev_state_delete(): most drivers free the slot here, some only after the last reference is
+ * dropped (xdo_dev_state_free() from the garbage collector). */
 void fake_offload_delete(struct fake_kernel *k, struct fake_sa *sa)
 {
 	struct fake_nic *nic = sa->ifindex ? fake_kernel_nic(k, sa->ifindex) : NULL;
@@ -235,6 +235,6 @@ unsigned fake_kernel_link_down(struct fake_kernel *k, int ifindex)
 	}
 	fake_policies_flush(k, ifindex);
 	drop_rules(k, ifindex);
-	nic->late_in = nic->late_out = 0; /* xfrm_dev_state_flush() frees those that wait, too */
+	nic->late_in = nic->late_out = 0; /* xfrm_dev_state_flush() also frees late slots */
 	return n;
 }

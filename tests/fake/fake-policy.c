@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Policies (xfrm_policy.c): no more of them than the daemon looks at. */
+/* Policies (xfrm_policy.c): only the parts that the daemon uses. */
 #include "fake-internal.h"
 
 #include <arpa/inet.h>
@@ -96,7 +96,7 @@ void fake_kernel_delete_policy(struct fake_kernel *k, uint32_t index)
 	remove_policy(p);
 }
 
-/* xfrm_dev_policy_flush() tells nobody. */
+/* xfrm_dev_policy_flush() sends no message. */
 void fake_policies_flush(struct fake_kernel *k, int ifindex)
 {
 	for (struct fake_policy **p = &k->policies; *p;)
@@ -129,7 +129,7 @@ void fake_policies_count(const struct fake_kernel *k, struct xfrmu_spdinfo *ret_
 			*(p->spec.inbound ? &ret_counts->incnt : &ret_counts->outcnt) += 1;
 }
 
-/* xfrm_tmpl_resolve_one(): without an SA an optional template is passed over. */
+/* xfrm_tmpl_resolve_one(): without an SA an optional template is skipped. */
 bool fake_policies_let_through(const struct fake_kernel *k, const struct fake_sa *like)
 {
 	for (const struct fake_policy *p = k->policies; p; p = p->next)

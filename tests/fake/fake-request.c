@@ -43,7 +43,7 @@ static void discard(struct fake_kernel *k, struct fake_sa *sa)
 	fake_sa_free(sa);
 }
 
-/* xfrm_state_add(): a larval of the same tuple without SPI is consumed. */
+/* xfrm_state_add(): a larval SA with the same addresses and without an SPI is replaced. */
 static int add_state(struct fake_request *request, struct fake_sa *sa)
 {
 	struct fake_kernel *k = request->k;
@@ -67,8 +67,8 @@ static uint16_t encap_type(const struct fake_sa *sa)
 	return encap ? encap->encap_type : 0;
 }
 
-/* xfrm_state_update(): a larval is replaced by the new state as it is; of a valid one little is
- * changed, and the notification shows the state that was submitted and thrown away. */
+/* xfrm_state_update(): a larval SA is replaced by the new state. Of a valid one only little is
+ * changed, and the notification shows the submitted state, which is freed. */
 static int update_state(struct fake_request *request, struct fake_sa *sa, bool *ret_kept)
 {
 	struct fake_kernel *k = request->k;
@@ -110,7 +110,8 @@ static int handle_add(struct fake_request *request)
 		discard(k, sa);
 		return r;
 	}
-	/* xfrm_add_sa() makes it valid when it has long been inserted, and a larval SA deleted. */
+	/* xfrm_add_sa() makes the state valid only later, after it was inserted and a larval SA
+	 * deleted. */
 	if (kept) {
 		sa->state = FAKE_VOID;
 		fake_moment_within(request);
@@ -184,8 +185,8 @@ static struct fake_sa *make_larval(struct fake_request *request, const struct fa
 	return larval;
 }
 
-/* xfrm_alloc_spi(): the lowest free one, where the kernel draws at random. A larval that got no
- * SPI stays: xfrm_alloc_userspi() does not take it back. */
+/* xfrm_alloc_spi(): takes the lowest free SPI, the kernel a random one. A larval SA that got no SPI
+ * stays: xfrm_alloc_userspi() does not delete it. */
 static int alloc_spi(struct fake_request *request, struct fake_sa *larval, uint32_t min,
 		     uint32_t max)
 {
@@ -199,7 +200,7 @@ static int alloc_spi(struct fake_request *request, struct fake_sa *larval, uint3
 	return fake_request_error(request, -ENOENT, "No SPI available in the requested range");
 }
 
-/* What a larval of this request would look like, for comparing and for making one. */
+/* The larval SA of this request, for comparison and for creation. */
 static void larval_pattern(const struct fake_request *request, struct fake_sa *pattern)
 {
 	const struct xfrm_userspi_info *p = NLMSG_DATA(request->message);
@@ -294,10 +295,10 @@ static int handle_new_aevent(struct fake_request *request)
 		return fake_request_error(request, -EINVAL,
 					  "New ESN size doesn't match the existing SA's ESN size");
 	fake_update_aevent(request, sa, true);
-	return 0; /* the notification goes to XFRMNLGRP_AEVENTS, which nobody joins */
+	return 0; /* the notification goes to XFRMNLGRP_AEVENTS, which has no members here */
 }
 
-/* xfrm_flush_sa(): one note for all, or none when there was nothing. */
+/* xfrm_flush_sa(): one notification for all, or none if there was no SA. */
 static int handle_flush(struct fake_request *request)
 {
 	const struct xfrm_usersa_flush *p = NLMSG_DATA(request->message);
@@ -373,7 +374,7 @@ static const struct {
 	 fake_migrate_state},
 };
 
-/* xfrma_policy[]: the least an attribute must have. */
+/* xfrma_policy[]: the least size of an attribute. */
 static size_t least_size(uint16_t type)
 {
 	switch (type) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The boundary: struct kernel_ops over the model, with hooks and faults at every step. */
+/* The interface: struct kernel_ops on the model, with hooks and faults at every step. */
 #include "fake-internal.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static void run_hook(struct fake_kernel *k, enum fake_moment moment)
 		k->hook(k, moment, step, k->hook_userdata);
 }
 
-/* Only the daemon's messages have moments. */
+/* Only the daemon's messages call the hook. */
 void fake_moment_within(const struct fake_request *request)
 {
 	if (request->port != FAKE_IKE_PORT)
@@ -44,7 +44,7 @@ static void signal_event(struct fake_socket *s)
 		(void)eventfd_write(s->event_fd, 1);
 }
 
-/* netlink_overrun(): the receive buffer is full; until it was emptied nothing is added. */
+/* netlink_overrun(): the receive buffer is full; nothing is added until it was emptied. */
 static void overrun(struct fake_socket *s)
 {
 	if (s->congested)
@@ -112,14 +112,14 @@ static int fake_receive_events(struct kernel *kernel, kernel_handler handler, vo
 
 /* ---- Transactions ---- */
 
-/* What one message of a buffer led to. */
+/* The outcome of one message of a buffer. */
 struct outcome {
 	struct fake_buffer answers;
 	struct kernel_answer answer;
 	bool lost;
 };
 
-/* Called once for each message, which it counts. */
+/* Counts the message; must be called once for each message. */
 static bool fault_strikes(struct fake_kernel *k, uint16_t type)
 {
 	const struct fake_fault *fault = &k->fault;
@@ -154,7 +154,7 @@ static bool fault_in_buffer(struct fake_kernel *k, enum fake_fault_kind kind,
 	return strikes;
 }
 
-/* Those of buffers have counted the message already. */
+/* For buffers the message was counted already. */
 static enum fake_fault_kind fault_of_message(struct fake_kernel *k, uint16_t type)
 {
 	enum fake_fault_kind kind = k->fault.kind;
@@ -262,7 +262,7 @@ static void number_messages(struct fake_socket *s, struct kernel_batch *batch)
 		batch->answers[i] = (struct kernel_answer){.error = -ETIMEDOUT};
 }
 
-/* netlink_rcv_skb(): all messages, whatever the ones before were answered. */
+/* netlink_rcv_skb(): processes all messages, also after an error. */
 static void process_buffer(struct fake_socket *s, struct kernel_batch *batch,
 			   struct outcome *outcomes)
 {
@@ -337,7 +337,7 @@ static int fake_transact(struct kernel *kernel, struct kernel_batch *batch, kern
 	return r;
 }
 
-/* Ends it where the error is met. */
+/* Cuts the dump at the error. */
 static int cut_dump(struct fake_kernel *k, struct fake_buffer *b)
 {
 	size_t offset = 0, n = 0;
@@ -386,10 +386,10 @@ static void fake_wait_for_lookups(struct kernel *kernel)
 	if (s->dead || ++s->fake->waits == s->fake->config.broken_wait)
 		return;
 	fake_kernel_end_lookup(s->fake);
-	(void)fake_kernel_end_packet(s->fake); /* it is received under rcu_read_lock() */
+	(void)fake_kernel_end_packet(s->fake); /* the packet is received under rcu_read_lock() */
 }
 
-/* Made when it is asked for: most that open a socket do not poll. */
+/* Created on demand: most users of a socket do not poll. */
 static int fake_event_fd(struct kernel *kernel)
 {
 	struct fake_socket *s = (struct fake_socket *)kernel;

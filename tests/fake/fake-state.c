@@ -9,8 +9,8 @@ bool fake_same_address(const xfrm_address_t *a, const xfrm_address_t *b, uint16_
 	return memcmp(a, b, family == AF_INET ? sizeof(a->a4) : sizeof(*a)) == 0;
 }
 
-/* __xfrm_state_lookup(): the newest that matches, larval or not; a state whose mark mask is zero
- * matches every mark, and shadows older ones. A larval without an SPI is in no SPI chain. */
+/* __xfrm_state_lookup(): the newest that matches, larval or not. A state with mark mask zero
+ * matches every mark and hides older ones. A larval SA without an SPI is in no SPI chain. */
 struct fake_sa *fake_lookup(struct fake_kernel *k, uint32_t mark, const xfrm_address_t *daddr,
 			    __be32 spi, uint8_t proto, uint16_t family)
 {
@@ -23,8 +23,8 @@ struct fake_sa *fake_lookup(struct fake_kernel *k, uint32_t mark, const xfrm_add
 	return NULL;
 }
 
-/* xfrm_alloc_spi(): xfrm_state_lookup_spi_proto() in kernels that want it unique everywhere,
- * xfrm_state_lookup() before. */
+/* xfrm_alloc_spi(): xfrm_state_lookup_spi_proto() in kernels in which an SPI must be unique per
+ * protocol, xfrm_state_lookup() in older ones. */
 bool fake_spi_taken(struct fake_kernel *k, const struct fake_sa *larval, __be32 spi)
 {
 	if (!k->config.spi_unique_per_protocol)
@@ -80,7 +80,7 @@ void fake_insert(struct fake_kernel *k, struct fake_sa *sa)
 	k->sas = sa;
 }
 
-/* __xfrm_state_delete(): out of the tables and of the NIC, though not freed yet. */
+/* __xfrm_state_delete(): removes it from the tables and from the NIC, but does not free it yet. */
 void fake_unlink(struct fake_kernel *k, struct fake_sa *sa)
 {
 	for (struct fake_sa **p = &k->sas; *p; p = &(*p)->next)
@@ -97,7 +97,7 @@ void fake_delete(struct fake_kernel *k, struct fake_sa *sa)
 	fake_sa_free(sa);
 }
 
-/* The part of xfrm_state_update() for a valid state: nothing else is copied. */
+/* The part of xfrm_state_update() for a valid state: only these members are copied. */
 void fake_update_valid(struct fake_sa *sa, const struct fake_sa *from)
 {
 	static const uint16_t types[] = {XFRMA_ENCAP, XFRMA_COADDR, XFRMA_SET_MARK,
@@ -113,7 +113,7 @@ void fake_update_valid(struct fake_sa *sa, const struct fake_sa *from)
 	sa->dying = false;
 }
 
-/* charon finds its CHILD_SA by protocol, SPI and destination, whatever expired there. */
+/* charon finds its CHILD_SA by protocol, SPI and destination, whichever SA expired. */
 static bool is_meant(const struct fake_belief *belief, const struct fake_sa *sa)
 {
 	const struct xfrm_usersa_info *mine = &belief->sa->info;
@@ -123,7 +123,7 @@ static bool is_meant(const struct fake_belief *belief, const struct fake_sa *sa)
 	       fake_same_address(&sa->info.id.daddr, &mine->id.daddr, mine->family);
 }
 
-/* km_state_expired(), and for a hard expiry __xfrm_state_delete() without a DELSA note. */
+/* km_state_expired(), and for a hard expiry __xfrm_state_delete() without a DELSA notification. */
 void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard)
 {
 	if (!hard) {
@@ -134,7 +134,7 @@ void fake_expire(struct fake_kernel *k, struct fake_sa *sa, bool hard)
 	for (struct fake_belief *b = k->beliefs; b; b = b->next) {
 		if (!is_meant(b, sa))
 			continue;
-		b->alive = false; /* the IKE daemon listens to EXPIRE */
+		b->alive = false; /* the IKE daemon receives EXPIRE */
 		b->closing = true;
 		k->wrong_closures += sa->state == FAKE_LARVAL;
 	}

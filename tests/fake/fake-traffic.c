@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Packets: xfrm_state_find() and xfrm_output_one() on the way out, xfrm_input() on the way in.
- * Every sequence number is entered in the belief whose key protects it. */
+/* Packets: xfrm_state_find() and xfrm_output_one() for outbound ones, xfrm_input() for inbound
+ * ones. Every sequence number is recorded in the belief with its key. */
 #include "fake-internal.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static bool same_tuple(const struct fake_kernel *k, const struct fake_sa *sa,
 	       fake_same_address(&sa->info.saddr, &like->info.saddr, like->info.family);
 }
 
-/* The CPU on which the packets of the SA are. */
+/* The CPU of the SA's packets. */
 static uint32_t cpu_of_packets(const struct fake_sa *like)
 {
 	return fake_cpu_of(like) == UINT32_MAX ? 0 : fake_cpu_of(like);
@@ -34,9 +34,9 @@ static bool is_better(const struct fake_sa *best, const struct fake_sa *sa, uint
 	       (best->dying == sa->dying && best->info.curlft.add_time < sa->info.curlft.add_time);
 }
 
-/* xfrm_state_find(), xfrm_state_look_at(): not dying before dying, then the youngest, then the
- * newest in the chain. An acquire in progress counts if nothing was met before it, or on its CPU.
- */
+/* xfrm_state_find(), xfrm_state_look_at(): prefers an SA that is not dying, then the youngest, then
+ * the newest in the chain. An acquire in progress counts if no SA was found before it, or on its
+ * CPU. */
 static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa *like,
 				     unsigned newest, bool *ret_acquiring)
 {
@@ -57,15 +57,15 @@ static struct fake_sa *find_outbound(struct fake_kernel *k, const struct fake_sa
 	return best;
 }
 
-/* What there is for all CPUs helps out while the one for this CPU is asked for, and not if that
- * is under way (XFRM_POLICY_CPU_ACQUIRE). */
+/* The SA for all CPUs is used when the SA for this CPU is requested, but not while that request is
+ * in progress (XFRM_POLICY_CPU_ACQUIRE). */
 static bool is_fallback(const struct fake_kernel *k, const struct fake_sa *best,
 			const struct fake_sa *like)
 {
 	return best && k->config.cpu_acquire && fake_cpu_of(best) != cpu_of_packets(like);
 }
 
-/* A template's SPI that any SA bears, larval or not, of whatever reqid: -EEXIST, no ACQUIRE. */
+/* If any SA, larval or not, with any reqid, has the template's SPI: -EEXIST, no ACQUIRE. */
 static bool spi_is_taken(struct fake_kernel *k, const struct fake_sa *like)
 {
 	return k->config.templates_name_spi &&
@@ -73,8 +73,9 @@ static bool spi_is_taken(struct fake_kernel *k, const struct fake_sa *like)
 			   like->info.id.proto, like->info.family);
 }
 
-/* A larval SA with the SPI of the template, mostly none, and XFRM_MSG_ACQUIRE to the IKE daemon
- * (xfrm_init_tempstate(), km_query()). Nobody looks whether there is one by now. */
+/* Inserts a larval SA with the SPI of the template, which is usually 0, and sends XFRM_MSG_ACQUIRE
+ * to the IKE daemon (xfrm_init_tempstate(), km_query()). The kernel does not check again whether
+ * there is an SA by now. */
 static void acquire(struct fake_kernel *k, const struct fake_sa *like)
 {
 	struct fake_sa *larval;
@@ -102,7 +103,7 @@ static void acquire(struct fake_kernel *k, const struct fake_sa *like)
 	fake_insert(k, larval);
 }
 
-/* xfrm_state_check_expire(). False: the packet is dropped, and the SA is about to go. */
+/* xfrm_state_check_expire(). False: the packet is dropped, and the SA expires. */
 static bool check_expire(struct fake_kernel *k, struct fake_sa *sa)
 {
 	const struct xfrm_lifetime_cfg *limit = &sa->info.lft;
@@ -151,7 +152,8 @@ static void count_sent(struct fake_wire *wire, uint64_t first, uint64_t last)
 		wire->last_sent = last;
 }
 
-/* Sends the next of `packets` packets, and with it those that meet the same. Returns how many. */
+/* Sends the next of `packets` packets, together with those that use the same SA. Returns how
+ * many. */
 static unsigned send_some(struct fake_kernel *k, const struct fake_sa *like, unsigned packets,
 			  unsigned bytes)
 {
@@ -223,10 +225,10 @@ static bool still_exists(const struct fake_kernel *k, unsigned serial)
 	return serial == 0;
 }
 
-/* An SA that was deleted meanwhile is XFRM_STATE_DEAD, and one that was inserted is before the
- * place that the walk had reached (hlist_add_head_rcu()). If the SA at which it stands was deleted,
- * the rest of the chain is lost too: __xfrm_state_destroy() puts it in the list of garbage by the
- * very pointers that link the chain (union of gclist and bydst, include/net/xfrm.h). */
+/* An SA that was deleted in the meantime is XFRM_STATE_DEAD, and one that was inserted is before
+ * the position of the lookup (hlist_add_head_rcu()). If the SA at this position was deleted, the
+ * rest of the chain is lost too: __xfrm_state_destroy() links it into the garbage list with the
+ * pointers of the chain (union of gclist and bydst, include/net/xfrm.h). */
 void fake_kernel_end_lookup(struct fake_kernel *k)
 {
 	bool acquiring;
@@ -242,7 +244,7 @@ void fake_kernel_end_lookup(struct fake_kernel *k)
 	k->held.like = NULL;
 }
 
-/* Enters an accepted sequence number, sorted. False: it was there. */
+/* Inserts an accepted sequence number in order. False: it was there already. */
 static bool enter_accepted(struct fake_wire *wire, uint64_t sequence)
 {
 	size_t i = wire->n_accepted;
@@ -251,7 +253,7 @@ static bool enter_accepted(struct fake_wire *wire, uint64_t sequence)
 		i--;
 	if (i > 0 && wire->accepted[i - 1] == sequence)
 		return false;
-	/* There is room up to the next power of two. */
+	/* The array has room up to the next power of two. */
 	if ((wire->n_accepted & (wire->n_accepted - 1)) == 0) {
 		size_t n = wire->n_accepted == 0 ? 1 : 2 * wire->n_accepted;
 
@@ -303,10 +305,10 @@ static void set_late(struct fake_wire *wire, uint64_t from, uint64_t to)
 			wire->late[i] = to;
 			return;
 		}
-	abort(); /* more packets than a test has */
+	abort(); /* no test has so many packets */
 }
 
-/* An SA that was deleted does not tell its successor. */
+/* The new SA does not know packets that the deleted one accepted. */
 static void accept_late(struct fake_wire *wire, uint64_t sequence)
 {
 	if (enter_accepted(wire, sequence))
@@ -329,7 +331,7 @@ static void accept_packet(struct fake_belief *belief, uint64_t sequence)
 	}
 }
 
-/* xfrm_input() up to crypto */
+/* xfrm_input() before crypto */
 static int find_inbound(struct fake_kernel *k, const struct fake_belief *belief, uint64_t sequence,
 			struct fake_sa **ret_sa)
 {
@@ -349,13 +351,13 @@ static int find_inbound(struct fake_kernel *k, const struct fake_belief *belief,
 	return 0;
 }
 
-/* ... and from there on: nobody looks at the state of the SA again */
+/* ... and after it: the state of the SA is not checked again */
 static int finish(struct fake_kernel *k, struct fake_belief *belief, struct fake_sa *sa,
 		  uint64_t sequence, unsigned bytes)
 {
 	bool same_key = fake_same_key(sa, belief->sa);
 
-	/* With ESN the high half is authenticated, though not sent. */
+	/* With ESN the high half is authenticated, but not sent. */
 	if (!same_key || fake_offload_decrypts_late(k, sa) ||
 	    ((sa->info.flags & XFRM_STATE_ESN) &&
 	     fake_replay_high(sa, (uint32_t)sequence) != (uint32_t)(sequence >> 32))) {
