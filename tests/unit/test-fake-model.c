@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The rest of the fake kernel: packets, replay windows, time, faults, events, and that its
- * invariants notice what they are there for.
+ * The rest of the fake kernel: packets, replay windows, time, faults, events, and whether its
+ * invariants notice violations.
  */
 #include "fake-bench.h"
 
@@ -27,7 +27,7 @@ static void check_window(struct bench *b, const struct fake_sa_spec *spec)
 	assert_int_equal(fake_kernel_receive_next(b->fake, belief, 1), 0);
 	assert_int_equal(fake_kernel_view(b->fake, belief).sequence_in, top + 4 + 2 * window);
 	bench_assert_sound(b);
-	/* Out and in again, with everything that was seen. */
+	/* Deleted and installed again, with the complete replay window. */
 	bench_remake(b, belief, NULL, true);
 	assert_int_equal(fake_kernel_receive(b->fake, belief, top + 3 + 2 * window, 1), -EALREADY);
 	assert_int_equal(fake_kernel_receive_next(b->fake, belief, 1), 0);
@@ -45,7 +45,7 @@ static void test_replay_windows(void **state)
 	check_window(
 		b, &(struct fake_sa_spec){
 			   .spi = 3, .inbound = true, .esn = true, .window = 64, .sequence = 500});
-	/* Over the edge of 2^32. */
+	/* Across 2^32. */
 	check_window(b, &(struct fake_sa_spec){.spi = 4,
 					       .inbound = true,
 					       .esn = true,
@@ -73,7 +73,7 @@ static void test_sequence_space(void **state)
 	bench_assert_sound(b);
 }
 
-/* The youngest that is not dying is used: kernel-facts 2.2. */
+/* The youngest that is not dying is used (xfrm_state_look_at()). */
 static void test_rekey_selection(void **state)
 {
 	struct bench *b = *state;
@@ -144,7 +144,8 @@ static void test_faults(void **state)
 	assert_false(fake_kernel_view(b->fake, belief).exists);
 }
 
-/* Sends GETSA, GETAE, three times, in two buffers. Returns which of the six were refused. */
+/* Sends GETSA, GETAE, three times, in two buffers. Returns which of the six messages were
+ * refused. */
 static unsigned send_six(struct bench *b, const struct fake_belief *belief)
 {
 	unsigned refused = 0;
@@ -162,7 +163,7 @@ static unsigned send_six(struct bench *b, const struct fake_belief *belief)
 	return refused;
 }
 
-/* Which messages a fault strikes, and the type of the first of them. */
+/* The messages that a fault affects, and the type of the first of them. */
 static void test_what_faults_strike(void **state)
 {
 	static const struct {
@@ -206,7 +207,7 @@ static void test_what_faults_strike(void **state)
 	}
 }
 
-/* A buffer fails for any message in it, and those that were not sent count too. */
+/* A buffer fails for any message in it, and its unsent messages count too. */
 static void test_faults_of_buffers(void **state)
 {
 	static const enum fake_fault_kind kinds[] = {FAKE_FAULT_SEND, FAKE_FAULT_RECEIVE};
@@ -252,7 +253,7 @@ static void test_hooks_and_kill(void **state)
 	fake_kernel_set_hook(b->fake, count_steps, counts);
 	bench_add(b, XFRM_MSG_GETSA, belief);
 	bench_add(b, XFRM_MSG_DELSA, belief);
-	/* Killed before the DELSA: the kernel still finishes the buffer. */
+	/* Killed before the DELSA: the kernel still processes the complete buffer. */
 	assert_int_equal(bench_transact(b), -ESHUTDOWN);
 	assert_int_equal(b->batch.answers[0].error, -ETIMEDOUT);
 	assert_false(fake_kernel_view(b->fake, belief).exists);
@@ -312,7 +313,7 @@ static bool drop_lifetime(struct nlmsghdr *message, void *userdata)
 	return true;
 }
 
-/* The invariants notice what they are there for. */
+/* The invariants notice violations. */
 static void test_check_notices(void **state)
 {
 	struct bench *b = *state;
@@ -321,7 +322,7 @@ static void test_check_notices(void **state)
 		bench_install(b, &(struct fake_sa_spec){.spi = 2, .inbound = true});
 	struct fake_belief *gone = bench_install(b, &(struct fake_sa_spec){.spi = 3, .peer = 2});
 
-	/* Made anew from an old image: numbers are used twice, packets accepted twice. */
+	/* Installed again from an old image: numbers are used twice, packets are accepted twice. */
 	bench_get(b, out);
 	assert_int_equal(fake_kernel_send(b->fake, out, 2, 1), 2);
 	kernel_batch_clear(&b->batch);
@@ -342,7 +343,7 @@ static void test_check_notices(void **state)
 	assert_int_equal(fake_kernel_receive(b->fake, in, 1, 1), 0);
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, NULL), 2);
 
-	/* Resurrected. */
+	/* A deleted SA is installed again. */
 	bench_get(b, gone);
 	assert_int_equal(fake_ike_delete(b->fake, gone), 0);
 	kernel_batch_clear(&b->batch);
@@ -370,13 +371,13 @@ static void test_unknown_attribute(void **state)
 	fake_kernel_plant(b->fake, belief, 44, "abc", 4);
 	bench_get(b, belief);
 	assert_non_null(bench_find(b, sizeof(struct xfrm_usersa_info), 44));
-	/* This kernel was not told of it by NEWSA, so it is lost, and noticed. */
+	/* NEWSA does not contain it, so it is lost, and the check notices that. */
 	bench_remake(b, belief, NULL, true);
 	assert_int_equal(fake_kernel_check(b->fake, 0, NULL), 1);
 }
 
-/* A larval SA with another SPI is no acquire in progress to a template that names one; the larval
- * SA of the ACQUIRE bears it, so that NEWSA finds its place taken. */
+/* For a template that names an SPI, a larval SA with another SPI is no acquire in progress. The
+ * larval SA of the ACQUIRE has the SPI of the template, so NEWSA with this SPI is refused. */
 static void test_template_names_spi(void **state)
 {
 	struct bench *b = *state;
@@ -403,7 +404,7 @@ static void test_template_names_spi(void **state)
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_LARVALS_MAY_STAY, stderr), 0);
 }
 
-/* A packet that found nothing inserts its larval SA without a second look: beside the SA. */
+/* A packet that found no SA inserts its larval SA without another lookup, so beside the SA. */
 static void test_larval_beside_the_sa(void **state)
 {
 	struct bench *b = *state;
@@ -422,11 +423,11 @@ static void test_larval_beside_the_sa(void **state)
 	fake_kernel_end_lookup(b->fake);
 	assert_int_equal(fake_kernel_acquires(b->fake), 1);
 	assert_int_equal(fake_kernel_count(b->fake, true), 1);
-	/* Requests meet the larval SA, packets the other. */
+	/* Requests find the larval SA, packets the other one. */
 	assert_true(fake_kernel_view(b->fake, belief).larval);
 	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 100), 1);
 
-	/* One that meets the larval SA of whatever reqid is dropped. */
+	/* A packet that finds the larval SA, whatever its reqid, is dropped. */
 	kernel_batch_clear(&b->batch);
 	bench_add(b, XFRM_MSG_DELSA, belief);
 	bench_add(b, XFRM_MSG_DELSA, belief);

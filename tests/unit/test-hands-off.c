@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The SAs that are not touched, each with its reason. */
+/* The SAs that are not moved, each with its reason. */
 #include "manager-bench.h"
 
 /* The program is linked with --wrap=calloc. */
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 
-static bool no_large_array; /* of pointers */
+static bool no_large_array; /* large arrays of pointers fail */
 
 void *__wrap_calloc(size_t n, size_t size)
 {
@@ -97,8 +97,8 @@ static void test_shared_spi(void **state)
 	close_bench(&b);
 }
 
-/* The kernel looks for both directions of a tunnel in one place, and expects SAs in packet offload
- * there before all others. The other one comes between two dumps, and right before a plan. */
+/* The kernel keeps both directions of a tunnel in one chain, and expects SAs in packet offload
+ * there before all others. The partner is added between two dumps, or right before a plan. */
 static void test_packet_partner(void **state)
 {
 	struct fake_belief *belief, *packet, *other;
@@ -145,7 +145,7 @@ static void test_optional_template(void **state)
 	close_bench(&b);
 }
 
-/* What is needed to know such partners is there from the start. */
+/* The memory for partners is allocated at the start. */
 static void test_packet_partner_without_memory(void **state)
 {
 	struct fake_belief *belief;
@@ -164,8 +164,8 @@ static void test_packet_partner_without_memory(void **state)
 	close_bench(&b);
 }
 
-/* A policy that comes between the plan and the move, and lets packets through in clear text while
- * the SA is away. */
+/* A policy that is added between the plan and the move, and lets packets pass in clear text while
+ * the SA is absent. */
 struct late_policy {
 	struct fake_policy_spec spec;
 	struct fake_belief *belief;
@@ -177,7 +177,7 @@ static void add_late(struct fake_kernel *k, enum fake_moment moment, unsigned st
 	struct late_policy *late = userdata;
 
 	(void)step;
-	/* The guard is there, and the moves begin. */
+	/* The guard exists, and the moves begin. */
 	if (!late->added && moment == FAKE_AFTER_TRANSACT &&
 	    fake_kernel_last_message(k) == XFRM_MSG_ALLOCSPI) {
 		fake_kernel_add_policy(k, &late->spec);
@@ -204,7 +204,7 @@ static void check_late_policy(struct fake_policy_spec spec)
 	assert_int_equal(fake_kernel_clear_texts(b.fake), 0);
 	check_reason(&b, late.belief, "optional-template");
 
-	/* What was deleted does not stand in the way for ever. */
+	/* A deleted policy has no further effect. */
 	fake_kernel_delete_policy(b.fake, late.spec.index);
 	work(&b, 30.0, late.belief);
 	assert_int_equal(fake_kernel_view(b.fake, late.belief).ifindex, NIC);
@@ -228,7 +228,8 @@ static void pass_time(struct fake_kernel *k, enum fake_moment moment, unsigned s
 		((struct bench *)userdata)->now += 0.01;
 }
 
-/* Reading policies takes a tenth of the time at most, and what cannot be known stops the moves. */
+/* Reading policies takes at most a tenth of the time, and if they cannot be read there are no
+ * moves. */
 static void test_reading_policies(void **state)
 {
 	struct fake_policy_spec bypass = {.index = 1, .socket = true, .bypass = true};
@@ -259,7 +260,7 @@ static void test_reading_policies(void **state)
 	assert_int_equal(m->tracker->spd.n_optional, 1);
 	assert_false(m->tracker->stale);
 
-	/* Unknown how many there are. */
+	/* Their number is unknown. */
 	fake_kernel_delete_policy(b.fake, 1);
 	fake_kernel_delete_policy(b.fake, 2);
 	fake_kernel_set_fault(b.fake, &fault);
@@ -268,7 +269,7 @@ static void test_reading_policies(void **state)
 	assert_int_equal(m->tracker->spd.n_optional, 0);
 	assert_false(m->tracker->stale);
 
-	/* None: then nothing is read. */
+	/* There are none, so nothing is read. */
 	read_at = m->tracker->policies_read_at;
 	b.now += 1;
 	tracker_refresh_policies(m->tracker);
@@ -288,7 +289,7 @@ static void test_reading_policies(void **state)
 	close_bench(&b);
 }
 
-/* Before the daemon starts, and only a dump shows it. */
+/* The policy is added before the daemon starts, and only a dump shows it. */
 static void test_socket_policy(void **state)
 {
 	struct fake_belief *belief;
@@ -306,7 +307,7 @@ static void test_socket_policy(void **state)
 	close_bench(&b);
 }
 
-/* More attributes than the arena has room for in one image: found when the move begins. */
+/* Too many attributes for one image in the arena: detected at the beginning of the move. */
 static void test_too_large(void **state)
 {
 	static const uint8_t large[13 * 1024];
@@ -322,7 +323,8 @@ static void test_too_large(void **state)
 	close_bench(&b);
 }
 
-/* No room in the arena when the move begins: that passes, unlike an SA that is too large. */
+/* No room in the arena at the beginning of the move: this is temporary, unlike an SA that is too
+ * large. */
 static void test_no_room(void **state)
 {
 	struct fake_belief *belief;
@@ -335,7 +337,7 @@ static void test_no_room(void **state)
 	belief = add(&b, (struct fake_sa_spec){.peer = 10});
 	manager_set_paused(b.manager, true);
 	work(&b, 0.5, belief);
-	/* Blocks as large as its image takes. */
+	/* Blocks of the size of its image. */
 	while ((rest[n] = secret_alloc(b.arena, 400)))
 		n++;
 	assert_true(n < ELEMENTSOF(rest));
@@ -351,7 +353,7 @@ static void test_no_room(void **state)
 	close_bench(&b);
 }
 
-/* Found when the move begins: GETSA does not tell thresholds. */
+/* Detected at the beginning of the move, because GETSA does not show thresholds. */
 static void test_event_thresholds(void **state)
 {
 	struct fake_belief *belief;

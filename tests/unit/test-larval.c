@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Moves of outbound SAs whose policies name the SPI in their template, as charon's do, while
- * packets are sent: a packet that finds no SA makes the kernel insert a larval SA with the SA's own
- * identity and ask the IKE daemon for one.
+ * packets are sent: for a packet that finds no SA the kernel inserts a larval SA with the SA's
+ * identity and sends an ACQUIRE.
  */
 #include "fake-bench.h"
 #include "move/migrator.h"
@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What the daemon that is started after a death finds in the rescue slot. */
+/* The rescue slot as the daemon finds it when it is started again. */
 struct death {
 	struct rescue *rescue;
 	struct sa_image image;
@@ -20,16 +20,17 @@ struct death {
 	int loaded;
 };
 
-/* Something that happens once: before a message or transaction of the daemon that follows a message
- * of that type, or within one of that type. */
+/* An event that happens once: before a message or transaction of the daemon that follows a message
+ * of that type, or during one of that type. */
 struct happening {
 	uint16_t after; /* 0: any */
 	enum fake_moment moment;
 	bool (*what)(struct bench *b, struct fake_belief *belief); /* false: not yet */
 	struct bench *bench;
 	struct fake_belief *belief;
-	struct death *death;                 /* the daemon is killed then; NULL: it is not */
-	const struct happening *after_other; /* not before that; NULL: any time */
+	struct death *death; /* not NULL: the daemon is killed then */
+	const struct happening
+		*after_other; /* the event happens after this one; NULL: at any time */
 	bool happened;
 	struct happening *next;
 };
@@ -117,7 +118,7 @@ static struct move run(struct bench *b, struct fake_belief *belief, bool evict,
 	return run_with(b, NULL, belief, evict, happening);
 }
 
-/* The SA is the only one of its identity, and packets go on with the next number. */
+/* The SA is the only one with its identity, and packets continue with the next number. */
 static void check_sound(struct bench *b, struct fake_belief *belief, int ifindex)
 {
 	struct fake_view view = fake_kernel_view(b->fake, belief);
@@ -143,7 +144,7 @@ static void test_packet_before_the_larval(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
-/* It found nothing then, and inserts its larval SA when the SA is back. */
+/* The packet found no SA, and inserts its larval SA when the SA is back. */
 static void test_packet_that_comes_late(void **state)
 {
 	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, hold_packet};
@@ -156,7 +157,7 @@ static void test_packet_that_comes_late(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
-/* The same while the kernel moves it: deleted, and not yet inserted. */
+/* The same while the kernel moves the SA: it is deleted and not inserted yet. */
 static void test_packet_within_migrate_state(void **state)
 {
 	struct happening packet = {XFRM_COMPAT_MSG_MIGRATE_STATE, FAKE_WITHIN_MESSAGE, hold_packet};
@@ -174,7 +175,7 @@ static void test_packet_within_migrate_state(void **state)
 
 static bool delete_larval(struct bench *b, struct fake_belief *belief)
 {
-	/* The guard is away already. */
+	/* The guard is already deleted. */
 	if (!fake_kernel_view(b->fake, belief).larval || fake_kernel_count(b->fake, true) != 1)
 		return false;
 	kernel_batch_clear(&b->batch);
@@ -184,8 +185,8 @@ static bool delete_larval(struct bench *b, struct fake_belief *belief)
 	return true;
 }
 
-/* The larval SA goes after it was seen and before it is deleted. So the SA itself is deleted, and
- * put back as it was. */
+/* The larval SA disappears after it was seen and before it is deleted. So the SA itself is deleted,
+ * and put back unchanged. */
 static void test_deletion_that_meets_the_sa(void **state)
 {
 	struct happening gone = {XFRM_MSG_GETSA, FAKE_BEFORE_TRANSACT, delete_larval};
@@ -205,7 +206,7 @@ static bool is_real(struct bench *b, const struct fake_belief *belief)
 	return view.exists && !view.larval;
 }
 
-/* When the SA is back, before it is read. */
+/* After the SA is back, before it is read. */
 static bool end_packet(struct bench *b, struct fake_belief *belief)
 {
 	if (!is_real(b, belief))
@@ -214,7 +215,7 @@ static bool end_packet(struct bench *b, struct fake_belief *belief)
 	return fake_kernel_view(b->fake, belief).larval;
 }
 
-/* Between the reading that shows it and the deletion of it. */
+/* Between the GETSA that shows the larval SA and its deletion. */
 static bool delete_larval_in_front(struct bench *b, struct fake_belief *belief)
 {
 	kernel_batch_clear(&b->batch);
@@ -224,8 +225,7 @@ static bool delete_larval_in_front(struct bench *b, struct fake_belief *belief)
 	return true;
 }
 
-/* The same in a promotion that the driver refuses: the SA is back in software, which is not what
- * was wanted. */
+/* The same in a promotion that the driver refuses: the SA is back in software, not in the NIC. */
 static void test_refused_and_deletion_that_meets_the_sa(void **state)
 {
 	struct happening gone = {XFRM_MSG_GETSA, FAKE_BEFORE_TRANSACT, delete_larval_in_front};
@@ -252,7 +252,7 @@ static bool is_away(struct bench *b, struct fake_belief *belief)
 	return !is_real(b, belief);
 }
 
-/* As manager_start() does. */
+/* Like manager_start(). */
 static void restart(struct bench *b, struct fake_belief *belief, struct death *death)
 {
 	_cleanup_(migrator_freep) struct migrator *migrator = NULL;
@@ -276,8 +276,8 @@ static void restart(struct bench *b, struct fake_belief *belief, struct death *d
 			 -ENOENT);
 }
 
-/* The deletion meets the SA, and the daemon dies before it is back: in the move, or after it, when
- * the guards are away and nothing of the move is left. */
+/* The deletion hits the SA, and the daemon dies before the SA is back: during the move, or after
+ * it, when the guards are deleted and the slot is empty. */
 static void check_death(struct bench *b, bool in_move)
 {
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
@@ -297,7 +297,7 @@ static void check_death(struct bench *b, bool in_move)
 	end.after_other = &gone;
 	(void)run_with(b, rescue, belief, false, &packet);
 	assert_true(death.loaded >= 0);
-	/* What the dead daemon's code did since. */
+	/* The dead daemon's code wrote to the slot after its death. */
 	rescue_clear(rescue);
 	restart(b, belief, &death);
 	assert_true(is_real(b, belief));
@@ -317,7 +317,7 @@ static void test_death_after_deletion_behind_move(void **state)
 }
 
 /* A packet's larval SA has the SPI, so the one that should hold the place has none, and the daemon
- * dies before it gives it one. */
+ * dies before it gives that one an SPI. */
 static void test_death_with_a_larval_without_spi(void **state)
 {
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
@@ -341,18 +341,18 @@ static void test_death_with_a_larval_without_spi(void **state)
 
 static bool expire_and_send(struct bench *b, struct fake_belief *belief)
 {
-	/* The guard is there: what follows is the second reading. */
+	/* The guard exists: the next GETSA is the second one. */
 	if (fake_kernel_count(b->fake, true) != 1)
 		return false;
 	assert_int_equal(fake_ike_expire(b->fake, belief), 0);
-	/* One that names its SPI: the guard does not stand in for it. */
+	/* A packet whose template names the SPI: the guard does not match. */
 	(void)fake_kernel_send(b->fake, belief, 1, 100);
 	assert_true(fake_kernel_view(b->fake, belief).acquired);
 	return true;
 }
 
-/* The SA expires right before it is deleted, and a packet inserts a larval SA: what our DELSA
- * deletes is that. */
+/* The SA expires right before it is deleted, and a packet inserts a larval SA: our DELSA deletes
+ * that one. */
 static void test_larval_that_is_deleted(void **state)
 {
 	struct happening expiry = {XFRM_MSG_GETAE, FAKE_BEFORE_TRANSACT, expire_and_send};
@@ -365,8 +365,8 @@ static void test_larval_that_is_deleted(void **state)
 	bench_assert_sound(b);
 }
 
-/* ... and so does another packet, before ours is there: what the SA's place has is no leave to put
- * the SA back. */
+/* ... and another packet does the same before our larval SA exists: a larval SA in the SA's place
+ * does not mean that the SA may be put back. */
 static void test_larval_that_is_deleted_and_another(void **state)
 {
 	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
@@ -381,7 +381,7 @@ static void test_larval_that_is_deleted_and_another(void **state)
 	bench_assert_sound(b);
 }
 
-/* ---- The IKE daemon deletes the larval SA that holds the place, which it takes for the SA ---- */
+/* ---- The IKE daemon deletes the larval SA that holds the place instead of the SA ---- */
 
 static bool delete_if_away(struct bench *b, struct fake_belief *belief)
 {
@@ -409,7 +409,7 @@ static void check_gone(struct bench *b, struct fake_belief *belief, const struct
 	bench_assert_sound(b);
 }
 
-/* Our UPDSA meets the larval SA of a packet that came then. */
+/* Our UPDSA hits the larval SA of a packet that was sent then. */
 static void test_deleted_and_a_packet(void **state)
 {
 	struct happening deletion = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT,
@@ -421,7 +421,7 @@ static void test_deleted_and_a_packet(void **state)
 	check_gone(b, belief, &move);
 }
 
-/* ... or that comes between the GETSA and the UPDSA of one buffer. */
+/* ... or of one that is sent between the GETSA and the UPDSA of one buffer. */
 static void test_deleted_and_a_packet_in_the_buffer(void **state)
 {
 	struct happening packet = {XFRM_MSG_GETSA, FAKE_BEFORE_MESSAGE, send_packet};
@@ -436,7 +436,7 @@ static void test_deleted_and_a_packet_in_the_buffer(void **state)
 	check_gone(b, belief, &move);
 }
 
-/* ... or that comes after the UPDSA, which found nothing. */
+/* ... or of one that is sent after the UPDSA, which found no SA. */
 static void test_deleted_and_a_packet_after_the_update(void **state)
 {
 	struct happening packet = {XFRM_MSG_UPDSA, FAKE_BEFORE_TRANSACT, send_packet};
@@ -460,7 +460,7 @@ static bool end_lookup(struct bench *b, struct fake_belief *belief)
 	return true;
 }
 
-/* Nobody deleted ours: it is behind the larval SA of a packet that was held up. */
+/* Our larval SA was not deleted: it is behind the larval SA of a delayed packet. */
 static void test_larval_before_ours(void **state)
 {
 	struct happening end = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, end_lookup};
@@ -480,8 +480,8 @@ static bool go_down_and_send(struct bench *b, struct fake_belief *belief)
 	return send_packet(b, belief);
 }
 
-/* Ours was replaced by the SA, which went down with its NIC before the answer: nobody deleted it.
- */
+/* Our larval SA was replaced by the SA, which was lost with its NIC before the answer: the IKE
+ * daemon did not delete it. */
 static void test_down_before_the_answer(void **state)
 {
 	struct happening down = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, go_down_and_send};
@@ -498,7 +498,7 @@ static void test_down_before_the_answer(void **state)
 	bench_assert_sound(b);
 }
 
-/* The SPI was taken, and nobody was told: the larval SA that got none is taken away. */
+/* The SPI was taken, and the answer was lost: the larval SA that got no SPI is deleted. */
 static void test_larval_without_spi_and_answer(void **state)
 {
 	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
@@ -515,7 +515,8 @@ static void test_larval_without_spi_and_answer(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
-/* ---- The IKE daemon deletes an SA and makes it anew, as charon does for a peer that moves ---- */
+/* ---- The IKE daemon deletes an SA and installs it again, as charon does for a peer that moves
+ * ---- */
 
 static bool remake(struct bench *b, struct fake_belief *belief)
 {
@@ -527,14 +528,14 @@ static bool remake(struct bench *b, struct fake_belief *belief)
 	return true;
 }
 
-/* Not before the larval SA is in its place. */
+/* Only after the larval SA is in its place. */
 static bool remake_if_away(struct bench *b, struct fake_belief *belief)
 {
 	return !fake_kernel_view(b->fake, belief).exists && remake(b, belief);
 }
 
-/* Both after our DELSA and before our UPDSA, which then meets the new SA: nothing of it is changed.
- */
+/* Both after our DELSA and before our UPDSA, which then hits the new SA: in the end it is
+ * unchanged. */
 static void test_made_anew_before_the_update(void **state)
 {
 	struct happening anew = {XFRM_MSG_ALLOCSPI, FAKE_BEFORE_TRANSACT, remake_if_away};
@@ -548,7 +549,7 @@ static void test_made_anew_before_the_update(void **state)
 	bench_assert_sound(b);
 }
 
-/* It sent packets, and one more finds it gone. */
+/* The SA sent packets and expires, and one more packet finds no SA. */
 static bool send_expire_and_send(struct bench *b, struct fake_belief *belief)
 {
 	assert_int_equal(fake_kernel_send(b->fake, belief, 3, 100), 3);
@@ -558,8 +559,8 @@ static bool send_expire_and_send(struct bench *b, struct fake_belief *belief)
 	return true;
 }
 
-/* ... and then the new SA goes too, and what puts its limits back meets the larval SA of a packet:
- * the SA is not left there, and no number is used again in the meantime. */
+/* ... and then the new SA disappears too, and the request that restores its limits hits the larval
+ * SA of a packet: the SA must not stay, and no number may be used again. */
 static void test_made_anew_and_gone_before_it_is_put_back(void **state)
 {
 	struct happening packet = {XFRM_MSG_UPDSA, FAKE_AFTER_TRANSACT, send_packet};
@@ -578,10 +579,11 @@ static void test_made_anew_and_gone_before_it_is_put_back(void **state)
 	bench_assert_sound(b);
 }
 
-/* The deletion before our DELSA, which then finds nothing: our larval SA is not in the way. */
+/* The deletion is before our DELSA, which then finds no SA: our larval SA does not block the
+ * NEWSA. */
 static bool delete_it(struct bench *b, struct fake_belief *belief)
 {
-	/* The guard is there, so that the next is the deletion. */
+	/* The guard exists, so the next request is the deletion. */
 	if (fake_kernel_count(b->fake, true) == 0)
 		return false;
 	assert_int_equal(fake_ike_delete(b->fake, belief), 0);
@@ -614,7 +616,7 @@ static void test_made_anew_around_the_deletion(void **state)
 	bench_assert_sound(b);
 }
 
-/* A kernel that has SPIs twice gives the witness one each time. */
+/* A kernel that allows duplicate SPIs always gives the witness its SPI. */
 static void test_spi_per_destination(void **state)
 {
 	struct happening packet = {XFRM_MSG_DELSA, FAKE_BEFORE_MESSAGE, send_packet};
@@ -628,8 +630,9 @@ static void test_spi_per_destination(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
-/* The last run of the daemon was killed when the SA was in the NIC already. It sent, went down with
- * the NIC, and a packet left a larval SA in its place: what was stored is older than all that. */
+/* The last run of the daemon was killed when the SA was in the NIC already. The SA sent packets and
+ * was lost with the NIC, and a packet left a larval SA in its place: the stored image is older than
+ * all this. */
 static void test_interrupted_and_down(void **state)
 {
 	struct bench *b = *state;
@@ -654,11 +657,11 @@ static void test_interrupted_and_down(void **state)
 	migrator_restore(migrator, &move);
 	assert_int_equal(fake_kernel_send(b->fake, belief, 1, 64), 1);
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
-	/* Once: a second try to put it back does not spend as much again. */
+	/* The increase is made once: a second attempt does not add to it. */
 	assert_true(fake_kernel_last_sequence(b->fake, belief) < UINT64_C(1) << 29);
 }
 
-/* One is lost in its move, and its image stays in the slot though another one comes back. */
+/* One SA is lost in its move, and its image stays in the slot although another SA comes back. */
 static void test_slot_of_another(void **state)
 {
 	/* From the GETSA before the UPDSA on. */
@@ -705,7 +708,7 @@ static void test_slot_of_another(void **state)
 	assert_int_equal(rescue_load(rescue, b->arena, &image, &target), -ENOENT);
 }
 
-/* One that cannot be put back for so long that its guard expires is guarded again. */
+/* An SA that cannot be put back until its guard expires is guarded again. */
 static void test_guard_expired(void **state)
 {
 	struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
@@ -731,7 +734,7 @@ static void test_guard_expired(void **state)
 	migrator_restore(migrator, &move);
 	assert_int_equal(move.result, MOVE_RESULT_LOST);
 	assert_int_equal(fake_kernel_messages(b->fake, XFRM_MSG_ALLOCSPI), 1);
-	/* As long as its guard is there, which the first GETSA finds, it gets no other. */
+	/* While its guard exists, which the first GETSA finds, it gets no other. */
 	no_memory.occurrence = 1;
 	fake_kernel_restart_counts(b->fake);
 	fake_kernel_set_fault(b->fake, &no_memory);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What becomes of SAs that the kernel deletes together with their NIC. */
+/* What the daemon does with SAs that the kernel deletes together with their NIC. */
 #include "failing.h"
 #include "manager-bench.h"
 
@@ -11,7 +11,7 @@ FAILING(void *, calloc, NULL, (size_t n, size_t size), (n, size))
 void *__real_reallocarray(void *pointer, size_t n, size_t size);
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
 
-static size_t no_array_of; /* elements of this size, SIZE_MAX: of any */
+static size_t no_array_of; /* arrays with elements of this size fail, SIZE_MAX: of any size */
 
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
 {
@@ -31,7 +31,7 @@ static void check_back(struct bench *b, struct fake_belief *belief)
 	assert_int_equal(fake_kernel_check(b->fake, FAKE_CHECK_COUNTERS_MAY_DIFFER, stderr), 0);
 }
 
-/* A packet met the gap, and the policy's template names the SPI: the kernel's larval SA has the
+/* A packet found no SA, and the policy's template names the SPI: the kernel's larval SA has the
  * identity of the lost one. */
 static void test_larval_in_its_place(void **state)
 {
@@ -49,7 +49,7 @@ static void test_larval_in_its_place(void **state)
 	close_bench(&b);
 }
 
-/* The same, seen by a dump before the message of the link arrives. */
+/* The same, but a dump shows it before the link message arrives. */
 static void test_larval_in_a_dump(void **state)
 {
 	struct fake_belief *belief;
@@ -67,8 +67,9 @@ static void test_larval_in_a_dump(void **state)
 	close_bench(&b);
 }
 
-/* Put back, it would be found instead of the one in packet offload (sa-table.h), which came after
- * its promotion. One that went down with the same NIC is no reason. */
+/* If the SA were restored, the kernel would find it instead of the one in packet offload
+ * (daemon/sa/table.h), which was added after its promotion. A partner that was lost with the same
+ * NIC is no reason. */
 static void check_packet_partner(int ifindex)
 {
 	struct fake_belief *belief, *packet;
@@ -147,7 +148,7 @@ static void test_policies_go_with_the_nic(void **state)
 	close_bench(&b);
 }
 
-/* It was down and up again before anybody looked. */
+/* The NIC was down and up again before the daemon noticed. */
 static void test_policies_go_unseen(void **state)
 {
 	struct bench b;
@@ -160,7 +161,7 @@ static void test_policies_go_unseen(void **state)
 	close_bench(&b);
 }
 
-/* Each NIC is told once. One that is gone has no name. */
+/* Each NIC is reported once. One that is gone has no name. */
 static void test_policies_of_two_nics(void **state)
 {
 	struct bench b;
@@ -184,7 +185,7 @@ static void test_policies_of_two_nics(void **state)
 	close_bench(&b);
 }
 
-/* Events were lost, but the NIC is down: that is why. */
+/* Events were lost, but the NIC is down: this is the cause. */
 static void test_policies_go_among_lost_events(void **state)
 {
 	struct bench b;
@@ -199,7 +200,7 @@ static void test_policies_go_among_lost_events(void **state)
 	close_bench(&b);
 }
 
-/* By the IKE daemon; and when events were lost nobody knows. */
+/* Deleted by the IKE daemon; if events were lost, the cause is unknown. */
 static void test_policies_are_deleted(void **state)
 {
 	struct bench b;
@@ -209,7 +210,7 @@ static void test_policies_are_deleted(void **state)
 	fake_kernel_delete_policy(b.fake, 1);
 	pass(&b, 0.3);
 	fake_kernel_delete_policy(b.fake, 2);
-	manager_tick(b.manager); /* before the event was read */
+	manager_tick(b.manager); /* before the event is read */
 	assert_int_equal(b.manager->tracker->spd.n_offloaded, 0);
 	assert_int_equal(count_lines(&b, "IPsec", ""), 0);
 	close_bench(&b);
@@ -224,7 +225,7 @@ static void test_policies_are_deleted(void **state)
 	close_bench(&b);
 }
 
-/* Idle when it was sampled, then as fast as the link allows, until the NIC goes down. */
+/* Idle at the sample, then at line rate until the NIC goes down. */
 static void test_idle_then_fast(void **state)
 {
 	struct fake_belief *belief;
@@ -243,7 +244,7 @@ static void test_idle_then_fast(void **state)
 	close_bench(&b);
 }
 
-/* The same, seen by a move that has not begun when its NIC goes down. */
+/* The same, but a planned move finds it: the NIC goes down before the move. */
 static void test_larval_in_a_move(void **state)
 {
 	struct fake_belief *belief;
@@ -262,7 +263,7 @@ static void test_larval_in_a_move(void **state)
 	close_bench(&b);
 }
 
-/* Promoted at its birth, without a rate; the NIC comes up and goes down again. */
+/* Promoted when it appears, without a rate; the NIC comes up and goes down again. */
 static void test_always_and_again(void **state)
 {
 	struct fake_belief *belief;
@@ -285,7 +286,7 @@ static void test_always_and_again(void **state)
 	close_bench(&b);
 }
 
-/* What the sequence space does not hold is left to the IKE daemon. */
+/* If the sequence space is too small, the SA is left to the IKE daemon. */
 static void test_sequence_space(void **state)
 {
 	struct fake_belief *belief;
@@ -324,7 +325,7 @@ struct strike {
 	struct bench *bench;
 	uint16_t type; /* after this message */
 	bool reserve;
-	bool no_memory; /* so that the move cannot be checked */
+	bool no_memory; /* so that the result cannot be read back */
 	struct fake_belief *belief;
 	bool done;
 };
@@ -388,7 +389,7 @@ static void test_between_update_and_failed_check(void **state)
 	fall_within(&s);
 }
 
-/* The IKE daemon deletes the SA in that moment: it stays deleted. */
+/* The IKE daemon deletes the SA at that moment: it stays deleted. */
 static void strike_by_ike(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 			  void *userdata)
 {
@@ -422,7 +423,7 @@ static void test_deleted_within(void **state)
 	close_bench(&b);
 }
 
-/* An SA that is gone is not pending in the policy for ever: it can be moved when it is back. */
+/* An SA that is gone does not stay pending in the policy: it can be moved when it is back. */
 static void test_gone_is_not_pending(void **state)
 {
 	struct strike s = {.type = XFRM_MSG_GETSA};
@@ -463,8 +464,8 @@ static void test_read_again(void **state)
 	close_bench(&b);
 }
 
-/* No memory when they are to come back: tried until there is, and nothing else is moved meanwhile.
- * Those that cannot be noted as owed stay in their shadows. */
+/* No memory for the restore: the daemon tries again until there is, and moves no other SA. SAs that
+ * cannot be recorded as owed keep their shadows. */
 static void check_no_memory(bool for_moves)
 {
 	static const struct fake_fault no_memory = {
@@ -503,7 +504,7 @@ static void check_no_memory(bool for_moves)
 	pass(&b, 2.0);
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(health_is_well(b.manager->health));
-	/* Numbers are passed over for the time until it was owed, and once. */
+	/* Numbers are skipped once, for the time until the SA was owed. */
 	if (for_moves)
 		assert_int_equal(fake_kernel_view(b.fake, beliefs[0]).sequence_out, sequence);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
@@ -513,7 +514,7 @@ static void check_no_memory(bool for_moves)
 	close_bench(&b);
 }
 
-/* An SA that could not be put back could not be noted as owed: none is moved. */
+/* An SA that could not be put back could not be recorded as owed, so none is moved. */
 static void test_no_memory_to_move(void **state)
 {
 	struct fake_belief *belief;
@@ -533,7 +534,7 @@ static void test_no_memory_to_move(void **state)
 	close_bench(&b);
 }
 
-/* Of many that are owed, the lookups of eight are waited for at once, as in moves. */
+/* With many owed SAs, one wait for lookups serves eight of them, as in moves. */
 static void test_many_owed(void **state)
 {
 	static const struct fake_fault no_memory = {
@@ -551,7 +552,7 @@ static void test_many_owed(void **state)
 	fall(&b);
 	fake_kernel_set_fault(b.fake, &no_memory);
 	tell_link(&b, false);
-	/* One that stood still may have left the NIC. */
+	/* A stopped SA may have left the NIC. */
 	assert_in_range(executor_owed(b.manager->executor), 17, ELEMENTSOF(beliefs));
 	fake_kernel_end_fault(b.fake);
 	waits = fake_kernel_waits(b.fake);
@@ -565,8 +566,8 @@ static void test_many_owed(void **state)
 	close_bench(&b);
 }
 
-/* The kernel refuses some of them again: each is tried once, and none is forgotten. Returns how
- * many stay owed. */
+/* The kernel refuses some of them again: each is tried once, and none is dropped. Returns how many
+ * stay owed. */
 static size_t check_some_owed(unsigned first)
 {
 	struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE, .onward = true, .error = -ENOMEM};
@@ -627,7 +628,7 @@ static void test_no_memory(void **state)
 	check_no_memory(false);
 }
 
-/* Or none for what an attempt needs: the next one has it. */
+/* No memory for an attempt itself: the next attempt succeeds. */
 static void test_no_memory_for_an_attempt(void **state)
 {
 	struct fake_belief *belief;
@@ -651,7 +652,8 @@ static void test_no_memory_for_an_attempt(void **state)
 	}
 }
 
-/* The kernel tells of the link some milliseconds before it deletes: attempts do not add up. */
+/* The link message comes some milliseconds before the deletion: the increases of several attempts
+ * do not add up. */
 static void test_told_before(void **state)
 {
 	struct fake_belief *belief;
@@ -672,13 +674,13 @@ static void test_told_before(void **state)
 	fall(&b);
 	pass(&b, 0.04);
 	check_back(&b, belief);
-	/* 100 Gbit/s are assumed: some 150 ms of 149 million packets/s. */
+	/* 100 Gbit/s are assumed: about 150 ms at 149 million packets/s. */
 	assert_true(fake_kernel_view(b.fake, belief).sequence_out < sequence + 30000000);
 	close_bench(&b);
 }
 
-/* A packet that met the gap is held up, and inserts its larval SA when the SA is back: before it in
- * the chain, so that every request meets the larval one. */
+/* A packet that found no SA is delayed, and inserts its larval SA when the SA is back: before the
+ * SA in the chain, so that every request finds the larval one. */
 static void test_held_up(void **state)
 {
 	struct fake_belief *belief;
@@ -703,7 +705,7 @@ static void test_held_up(void **state)
 	close_bench(&b);
 }
 
-/* One of several cannot be put back, and a packet inserts its larval SA beside another. */
+/* One of several SAs cannot be put back, and a packet inserts its larval SA beside another one. */
 static void test_held_up_after_a_refusal(void **state)
 {
 	static const struct fake_fault refusal = {
@@ -758,7 +760,7 @@ static void test_shadow_ends_with_the_eviction(void **state)
 
 /* ---- SAs that are owed ---- */
 
-/* Before the daemon reads the SA to take it back, the IKE daemon makes another with its SPI. */
+/* Before the daemon reads the SA to move it back, the IKE daemon adds another with its SPI. */
 static void replace(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct strike *s = userdata;
@@ -774,8 +776,8 @@ static void replace(struct fake_kernel *k, enum fake_moment moment, unsigned ste
 	assert_int_equal(fake_ike_add(k, &other, &s->belief), 0);
 }
 
-/* The kernel put it on another NIC, and on its way back it is another SA: its entry is a new one.
- */
+/* The kernel put the SA into another NIC, and before it is moved back it is replaced by another SA:
+ * its entry is a new one. */
 static void test_undo_finds_another(void **state)
 {
 	struct strike s = {};
@@ -804,7 +806,7 @@ static void shadow_copy(struct bench *b, const struct sa *sa, struct sa_image *r
 	memcpy(ret_image->attributes, sa->shadow->image.attributes, sa->shadow->image.size);
 }
 
-/* It is owed, and then found in the NIC after all: its image is not kept. */
+/* The SA is owed, and then found in the NIC: its image is not kept. */
 static void test_owed_and_in_the_nic(void **state)
 {
 	struct move move = {.target = {.ifindex = NIC, .direction = SA_DIRECTION_OUT},
@@ -834,7 +836,7 @@ static void test_numbers_possible(void **state)
 	(void)state;
 	/* 100 Gbit/s, 84 bytes: 148.8 million packets a second. */
 	assert_in_range(shadow_numbers_possible(1, 100000), 148809523, 148809524 + 65536);
-	/* Unknown is 100 Gbit/s; a slow link is bounded by the processor. */
+	/* An unknown speed means 100 Gbit/s; for a slow link the limit is that of the processor. */
 	assert_int_equal(shadow_numbers_possible(1, 0), shadow_numbers_possible(1, 100000));
 	assert_in_range(shadow_numbers_possible(1, 100), 20000000, 20000000 + 65536);
 	assert_int_equal(shadow_numbers_possible(-5, 100), 65536);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the manager moves, and what it does when a NIC or a rule changes. */
+/* The moves of the manager, and its reaction to changes of NICs and rules. */
 #include "manager-bench.h"
 
 static void test_promotes(void **state)
@@ -34,8 +34,8 @@ static void receive(struct bench *b, struct fake_belief *busy, double seconds)
 	}
 }
 
-/* An SPI that the IKE daemon reserves for the successor, or an ACQUIRE, leaves a larval SA of the
- * same tuple, seen by several dumps. It is not what the SA is succeeded by. */
+/* An SPI that the IKE daemon reserves for the successor, or an ACQUIRE, gives a larval SA with the
+ * same addresses in several dumps. The larval SA is not the successor. */
 static void test_larval_is_no_successor(void **state)
 {
 	struct fake_belief *predecessor, *successor;
@@ -75,8 +75,8 @@ static void send_both(struct bench *b, struct fake_belief *one, struct fake_beli
 	}
 }
 
-/* The kernel has no memory any more, from the first SA's UPDSA on: the second SA of the plan stays
- * where it is, and packets of the first make the kernel ask for nothing. */
+/* The kernel has no memory from the first SA's UPDSA on: the second SA of the plan is not moved,
+ * and packets of the first cause no ACQUIRE. */
 static void test_one_loss_at_a_time(void **state)
 {
 	static const struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
@@ -98,7 +98,7 @@ static void test_one_loss_at_a_time(void **state)
 	send_both(&b, one, other, 0.3);
 	assert_int_equal(executor_owed(b.manager->executor), 1);
 	assert_int_equal(fake_kernel_messages(b.fake, XFRM_MSG_DELSA), 1);
-	/* Whichever it is. */
+	/* Either SA may be the first. */
 	assert_true(fake_kernel_view(b.fake, one).larval != fake_kernel_view(b.fake, other).larval);
 	assert_true(fake_kernel_view(b.fake, one).exists != fake_kernel_view(b.fake, other).exists);
 
@@ -113,10 +113,10 @@ static void test_one_loss_at_a_time(void **state)
 	close_bench(&b);
 }
 
-/* The driver puts the SA on another NIC, and when it is to come back the kernel has no memory. */
+/* The kernel puts the SA into another NIC, and has no memory when it is moved back. */
 static void test_lost_on_the_way_back(void **state)
 {
-	/* The second UPDSA is that of the way back. */
+	/* The second UPDSA is that of the move back. */
 	static const struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
 						    .type = XFRM_MSG_UPDSA,
 						    .occurrence = 1,
@@ -184,7 +184,7 @@ static void test_max_rate(void **state)
 	close_bench(&b);
 }
 
-/* All carry traffic, each more than the one before it. */
+/* All SAs carry traffic, each more than the one before it. */
 static void work_all(struct bench *b, double seconds, struct fake_belief *const *beliefs, size_t n)
 {
 	double end = manager_now(b->manager) + seconds;
@@ -240,12 +240,12 @@ static void test_group_ceiling(void **state)
 	assert_true(explains(&b, "0x1001",
 			     "It belongs to the group 'branch' at test:5: floor 0, ceiling 1."));
 	assert_true(explains(&b, "0x1003", "It belongs to no group."));
-	/* From here on no group: nothing keeps the other one out. */
+	/* From here on there is no group, so the other SA can be promoted. */
 	apply(&b, rules);
 	work_all(&b, 1.0, beliefs, 3);
 	assert_int_equal(count_in_nic(&b, beliefs, 3), 3);
 	assert_false(explains(&b, "0x1003", "It belongs to no group."));
-	/* And a ceiling that comes back takes one out again. */
+	/* When the ceiling is set again, one SA is evicted. */
 	apply(&b, NIC_OF_FOUR "}]\n"
 			      "groups: [{name: branch, match: {reqid: 1}, ceiling: 1}]\n");
 	work_all(&b, 1.0, beliefs, 3);
@@ -254,7 +254,7 @@ static void test_group_ceiling(void **state)
 	close_bench(&b);
 }
 
-/* The first is the coldest of five: in one of the four slots for its group alone. */
+/* The first SA is the coldest of five: it has one of the four slots only because of its group. */
 static void test_group_floor(void **state)
 {
 	struct fake_belief *beliefs[5];
@@ -278,7 +278,7 @@ static void test_group_floor(void **state)
 	close_bench(&b);
 }
 
-/* The NIC below a VLAN has ESP offload, and its packets leave by the VLAN. */
+/* The NIC below a VLAN has ESP offload, and the SA's packets leave by the VLAN. */
 static void test_vlan(void **state)
 {
 	struct fake_belief *belief;
@@ -302,7 +302,8 @@ static void test_vlan(void **state)
 			     "only the ESP packets that leave by the NIC itself."));
 	assert_true(explains(&b, "0x1001", "eth0.5 is a VLAN of eth0."));
 
-	/* One whose lower device has none, or is in another namespace, is like any device. */
+	/* A VLAN whose lower device has no offload, or is in another namespace, is handled like any
+	 * device. */
 	b.nics[1].lower_ifindex = 0;
 	work_all(&b, 1.0, &belief, 1);
 	manager_network_callbacks.addresses(b.manager);
@@ -332,7 +333,7 @@ static void test_vrf_unclear(void **state)
 	close_bench(&b);
 }
 
-/* The device that is enslaved to a VRF may be none of ours, and have the SAs' local address. */
+/* The device that is added to a VRF may be one without offload that has the SAs' local address. */
 static void test_vrf_change_matters(void **state)
 {
 	struct nic before = {.ifindex = OTHER_NIC, .name = "dummy0", .up = true}, after = before;
@@ -396,8 +397,7 @@ static void test_evacuate(void **state)
 	close_bench(&b);
 }
 
-/* Its own MIGRATE_STATE is no reason to read everything again, which would hold up the next move.
- */
+/* The daemon's own MIGRATE_STATE must not cause a new dump, which would delay the next move. */
 static void test_kernel_evicts(void **state)
 {
 	struct fake_belief *one, *other;
@@ -442,7 +442,7 @@ static void test_capacity_is_learned(void **state)
 	close_bench(&b);
 }
 
-/* Wherever the loss is noticed, the resynchronisation does not wait for the next sample. */
+/* Wherever the loss is noticed, the daemon resynchronizes without waiting for the next sample. */
 static void test_events_lost_during_a_move(void **state)
 {
 	struct bench b;
@@ -461,8 +461,8 @@ static void test_events_lost_during_a_move(void **state)
 	close_bench(&b);
 }
 
-/* Somebody sends events faster than they are read. */
-static unsigned storm; /* events that are to come yet */
+/* Events arrive faster than they are read. */
+static unsigned storm; /* events that are still to come */
 
 static int receive_storm(struct kernel *kernel, kernel_handler handler, void *userdata)
 {
@@ -509,7 +509,7 @@ static void test_storm_before_a_move(void **state)
 	close_bench(&b);
 }
 
-/* The IKE daemon deleted one of the two, which is known only when the storm is over. */
+/* The IKE daemon deleted one of the two SAs, and the daemon learns this only after the storm. */
 static void test_storm_before_a_restore(void **state)
 {
 	struct fake_belief *kept, *deleted;
@@ -542,7 +542,7 @@ static const struct action *last_action(const struct manager *m)
 	return reporter_action(m->reporter, 0);
 }
 
-/* The reason of the last one, "": none. */
+/* The reason of the last such action, "": none. */
 static const char *find_action(const struct manager *m, const char *what)
 {
 	const struct action *action;
@@ -559,8 +559,8 @@ static void send_some(struct bench *b, struct fake_belief *belief, unsigned pack
 	work(b, 0.1, NULL);
 }
 
-/* In the NIC it carries a small part of what it did in software, where it carries `after` then:
- * that costs the NIC something only if it is to blame, and the SA stood still. */
+/* In the NIC the SA carries a small part of its rate in software, and back in software it carries
+ * `after`. This counts against the NIC only if the NIC was the cause and the SA was stopped. */
 static void check_slower(unsigned in_nic, unsigned after, const char *verdict, unsigned strikes)
 {
 	struct fake_belief *belief;
@@ -577,7 +577,7 @@ static void check_slower(unsigned in_nic, unsigned after, const char *verdict, u
 		send_some(&b, belief, in_nic);
 	}
 	assert_string_equal(last_action(b.manager)->reason, "doubted");
-	/* No verdict before it has been seen in software. */
+	/* There is no verdict before the SA was sampled in software. */
 	assert_int_equal(nics_get(b.manager->nics, NIC)->trust.strikes, 0);
 	for (unsigned i = 0; strcmp(find_action(b.manager, "compared"), verdict) != 0; i++) {
 		assert_true(i < 200);
@@ -618,7 +618,7 @@ static void test_trust_is_lost(void **state)
 	close_bench(&b);
 }
 
-/* What a driver refused once is offered again after retry-refused, though nothing else happens. */
+/* A refused SA is tried again after retry-refused, even if nothing else happens. */
 static void test_refused_is_tried_again(void **state)
 {
 	struct fake_belief *belief;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Larval SAs beside an SA, of the same identity, which packets leave whose template names the SPI:
- * the next dump shows them, and they are taken away wherever they stand in the chain.
+ * Larval SAs beside an SA with the same identity, from packets whose template names the SPI: the
+ * next dump shows them, and they are deleted at any position in the chain.
  */
 #include "manager-bench.h"
 
@@ -10,10 +10,11 @@ struct packet {
 	struct bench *bench;
 	struct fake_belief *belief;
 	bool held;
-	bool late; /* not before the SA is back */
+	bool late; /* only after the SA is back */
 };
 
-/* Its own larval SA is inserted after ours: UPDSA then replaces that, and ours stays behind. */
+/* The packet's larval SA is inserted after ours: UPDSA then replaces that one, and ours stays
+ * behind it. */
 static void insert_before_update(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 				 void *userdata)
 {
@@ -73,7 +74,7 @@ static void test_behind(void **state)
 	work(&b, 0.06, belief);
 	assert_true(packet.held);
 	assert_int_equal(b.manager->promoted, 1);
-	/* Ours, which no request that names it can meet. */
+	/* Our larval SA, which no request can reach. */
 	assert_int_equal(fake_kernel_count(b.fake, true), 1);
 	assert_true(fake_kernel_view(b.fake, belief).exists);
 
@@ -84,7 +85,7 @@ static void test_behind(void **state)
 	close_bench(&b);
 }
 
-/* A request that names the SA meets the larval one. */
+/* A request for the SA finds the larval one. */
 static void test_before(void **state)
 {
 	struct fake_belief *belief;
@@ -112,7 +113,7 @@ static void test_before(void **state)
 	close_bench(&b);
 }
 
-/* Several are made anew under guards that are made and taken away together. */
+/* Several SAs are installed again, and their guards are made and deleted together. */
 static void test_together(void **state)
 {
 	struct fake_belief *beliefs[10];
@@ -128,7 +129,7 @@ static void test_together(void **state)
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++) {
 		b.manager->tracker->masked[b.manager->tracker->n_masked++] =
 			fake_belief_id(beliefs[i]);
-		/* One that stood still may have left the NIC. */
+		/* A stopped SA may have left the NIC. */
 		places[i] = fake_kernel_view(b.fake, beliefs[i]).ifindex;
 	}
 	waits = fake_kernel_waits(b.fake);
@@ -140,7 +141,8 @@ static void test_together(void **state)
 	close_bench(&b);
 }
 
-/* The numbers jump, since the notification of the deletion is lost. Then the NIC goes down. */
+/* The numbers are increased, because the notification of the deletion is lost. Then the NIC goes
+ * down. */
 static void test_made_anew_and_down(void **state)
 {
 	static const struct fake_fault lose = {.kind = FAKE_FAULT_LOSE_NOTE, .onward = true};
@@ -173,7 +175,7 @@ static void note_stopped(void *userdata)
 	*(bool *)userdata = true;
 }
 
-/* Nothing is done to it once the daemon is to stop. */
+/* A daemon that stops does not change it. */
 static void test_stopping(void **state)
 {
 	struct fake_belief *belief;
@@ -192,7 +194,7 @@ static void test_stopping(void **state)
 	close_bench(&b);
 }
 
-/* The IKE daemon's own affair where this daemon only looks on. */
+/* During a pause the larval SA is left to the IKE daemon. */
 static void test_observed(void **state)
 {
 	struct fake_belief *belief;
@@ -229,7 +231,7 @@ static struct fake_belief *open_masked(struct bench *b)
 	return belief;
 }
 
-/* When, and which SAs, the daemon touches for it. */
+/* When the daemon installs SAs again, and which ones. */
 static void test_when(void **state)
 {
 	enum { NOW, OBSERVE, PAUSED, STALE, OWING, UNKNOWN, INBOUND, FOREIGN, _CASES };
@@ -270,7 +272,7 @@ static void test_when(void **state)
 	}
 }
 
-/* Whoever asks for it: an SA that is not ours, or not known, is not made anew. */
+/* An SA that is not owned, or not known, is never installed again. */
 static void test_not_ours(void **state)
 {
 	struct fake_belief *belief;
@@ -290,7 +292,7 @@ static void test_not_ours(void **state)
 	close_bench(&b);
 }
 
-/* A socket's policy makes the protection optional: while the SA is away packets would leave in
+/* A socket's policy makes the protection optional: while the SA is absent packets would leave in
  * clear text. */
 static void test_optional(void **state)
 {
@@ -313,7 +315,7 @@ static void test_optional(void **state)
 	close_bench(&b);
 }
 
-/* Whenever there is no memory any more: it is there or owed, and in the end it is there. */
+/* Lack of memory from any message on: the SA exists or is owed, and in the end it exists. */
 static void test_interrupted(void **state)
 {
 	bool was_owed = false;

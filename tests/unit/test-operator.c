@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What an operator orders and reads: health, pause, evacuation, reload. */
+/* The operator's view and orders: health, pause, evacuation, reload. */
 #include "manager-bench.h"
 #include "move/rescue.h"
 
@@ -28,8 +28,7 @@ static bool is_degraded(struct bench *b, const char *text)
 	return found;
 }
 
-/* The kernel stops to show links while an SA cannot be put back: the one is over before the other.
- */
+/* The links cannot be read while an SA cannot be put back: one condition ends before the other. */
 static void test_conditions_do_not_hide_each_other(void **state)
 {
 	/* From the ALLOCSPI after the DELSA on. */
@@ -76,7 +75,7 @@ static void test_conditions_do_not_hide_each_other(void **state)
 	close_bench(&b);
 }
 
-/* Both tables of a NIC have one budget, and no more at first than later. */
+/* Both tables of a NIC share one budget, and the first plan has no more than later ones. */
 static void test_one_move_a_second(void **state)
 {
 	static const char text[] = "mode: enforce\ninterval: 100ms\nmoves-per-second: 1\n"
@@ -120,7 +119,7 @@ static void test_one_move_a_second(void **state)
 	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
 	"nics: [{match: {name: eth0}, capacity: 4, " text "}]"
 
-/* Pause holds back what the daemon would like to do, not what it must. */
+/* A pause stops moves for performance, but not those for safety. */
 static void test_pause_keeps_no_key_in_a_nic(void **state)
 {
 	static const char *const forbidden[] = {NIC_ENTRY("allow: true, trusted: false"),
@@ -144,7 +143,7 @@ static void test_pause_keeps_no_key_in_a_nic(void **state)
 		assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, 0);
 		assert_int_equal(b.manager->evicted, 1);
 		assert_int_equal(b.manager->promoted, 1);
-		/* It may again, but it is still paused. */
+		/* The NIC may hold keys again, but the daemon is still paused. */
 		apply(&b, NIC_ENTRY("allow: true, trusted: true"));
 		work(&b, 0.8, busy);
 		assert_int_equal(b.manager->promoted, 1);
@@ -152,7 +151,8 @@ static void test_pause_keeps_no_key_in_a_nic(void **state)
 	}
 }
 
-/* A rule of the operator is none about keys: it waits. An order to empty the NIC is newer. */
+/* A rule is no matter of keys, so it waits during a pause. An evacuation is executed, because it is
+ * the later order. */
 static void test_pause_and_evacuate(void **state)
 {
 	struct fake_belief *busy;
@@ -172,7 +172,7 @@ static void test_pause_and_evacuate(void **state)
 	close_bench(&b);
 }
 
-/* The daemon dies, and another one goes on. */
+/* The daemon dies, and a new one continues. */
 static void restart(struct bench *b, const char *text)
 {
 	manager_free(b->manager);
@@ -214,7 +214,7 @@ static size_t n_evacuated(struct bench *b)
 	return n;
 }
 
-/* A crash in a maintenance window fills no NIC. */
+/* After a crash during maintenance an evacuated NIC stays empty. */
 static void test_orders_survive_a_restart(void **state)
 {
 	struct fake_belief *busy;
@@ -265,7 +265,7 @@ static void test_damaged_orders_are_a_pause(void **state)
 	restart(&b, rules);
 	assert_true(is_paused(&b));
 	assert_true(is_degraded(&b, "could not be read"));
-	/* Until the operator says so, not until the next restart. */
+	/* The pause ends by the operator's order, not by a restart. */
 	restart(&b, rules);
 	assert_true(is_paused(&b));
 	call(&b, "Resume", NULL, NULL);
@@ -294,7 +294,7 @@ static void test_orders_that_cannot_be_written(void **state)
 	close_bench(&b);
 }
 
-/* libreswan without nic-offload=no: it says so, once, whatever it does with its SAs. */
+/* libreswan without nic-offload=no: one warning, whatever happens to its SAs. */
 static void test_foreign_offload_is_told(void **state)
 {
 	static const char text[] = "other program offloaded";
@@ -306,7 +306,7 @@ static void test_foreign_offload_is_told(void **state)
 	add(&b, (struct fake_sa_spec){.spi = 0x1000, .peer = 9});
 	work(&b, 0.3, NULL);
 	assert_int_equal(told(&b, text), 0);
-	/* Inbound, as pluto does: a larval SA first. */
+	/* Inbound, as pluto does it: first a larval SA. */
 	first = add(&b, (struct fake_sa_spec){.spi = 0x1001,
 					      .peer = 10,
 					      .inbound = true,
@@ -396,7 +396,7 @@ static void test_stop_waits_for_what_is_owed(void **state)
 	assert_int_equal(told(&b, "Told to stop"), 1);
 	work(&b, 5, owed);
 	assert_false(stopped);
-	/* Nothing else is begun meanwhile. */
+	/* No other move begins in that time. */
 	busy = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
 	fake_kernel_end_fault(b.fake);
 	for (double end = b.now + 3; b.now < end && !stopped;)
@@ -410,7 +410,7 @@ static void test_stop_waits_for_what_is_owed(void **state)
 	close_owing(&b);
 }
 
-/* At last it gives up, and leaves the image to the next start. */
+/* Finally the daemon gives up, and leaves the image to the next start. */
 static void test_stop_gives_up(void **state)
 {
 	struct fake_belief *owed;
@@ -451,13 +451,14 @@ static void test_stop_at_once(void **state)
 	close_bench(&b);
 }
 
-/* ---- Moves that are planned and not made ---- */
+/* ---- Moves that are planned but not made yet ---- */
 
 #define SIXTEEN(text, more)                                        \
 	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
 	"nics: [{match: {name: eth0}, capacity: 16, trusted: true, " text "}]\n" more
 
-/* Each exchange takes a turn, so that one group of moves is made in each. */
+/* Each exchange takes the time of a turn of the loop, so that each turn makes one group of
+ * moves. */
 static void take_a_turn(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 			void *userdata)
 {
@@ -469,7 +470,7 @@ static void take_a_turn(struct fake_kernel *k, enum fake_moment moment, unsigned
 		b->now += 0.02;
 }
 
-/* Twelve SAs that are to be promoted. */
+/* Twelve SAs whose promotion is planned. */
 static void open_twelve(struct bench *b, struct fake_belief *beliefs[12])
 {
 	open_bench_with(b, SIXTEEN("allow: true", ""));
@@ -486,7 +487,7 @@ static void open_twelve(struct bench *b, struct fake_belief *beliefs[12])
 	manager_set_paused(b->manager, false);
 }
 
-/* One group of them is. */
+/* One group of them is promoted. */
 static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
 {
 	open_twelve(b, beliefs);
@@ -497,7 +498,7 @@ static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
 	assert_true(executor_queued(b->manager->executor) > 0);
 }
 
-/* What the operator says meanwhile holds for them. */
+/* The operator's orders in the meantime apply to them. */
 static void test_orders_hold_for_what_is_planned(void **state)
 {
 	static const char *const texts[] = {NULL, SIXTEEN("allow: false", ""),
@@ -532,7 +533,7 @@ static unsigned n_pending(struct bench *b, struct fake_belief *const *beliefs)
 	return n;
 }
 
-/* What is not made is planned again. */
+/* Moves that were not made are planned again. */
 static void test_cancelled_moves(void **state)
 {
 	struct fake_belief *beliefs[12];
@@ -551,7 +552,7 @@ static void test_cancelled_moves(void **state)
 		assert_int_equal(n_pending(&b, beliefs), 0);
 		assert_int_equal(executor_queued(b.manager->executor), 0);
 		assert_int_equal(b.manager->promoted, KERNEL_BATCH_MESSAGES);
-		/* Nothing is planned on what is out of date. */
+		/* There is no plan from outdated data. */
 		manager_set_paused(b.manager, false);
 		b.now += 10;
 		manager_plan(b.manager);
@@ -563,13 +564,13 @@ static void test_cancelled_moves(void **state)
 	}
 }
 
-/* While an SA is owed no other one is moved, nor planned. */
+/* While an SA is owed, no other is moved or planned. */
 static void test_nothing_beside_what_is_owed(void **state)
 {
 	unsigned n_owed = 0;
 
 	(void)state;
-	/* Until the first one of the group is lost, and no longer. */
+	/* The number of failures varies: with some numbers the first SA of the group is lost. */
 	for (unsigned count = 1; count < 40; count++) {
 		struct fake_fault no_memory = {.kind = FAKE_FAULT_REFUSE,
 					       .type = XFRM_MSG_GETSA,
@@ -593,7 +594,7 @@ static void test_nothing_beside_what_is_owed(void **state)
 			executor_restore(b.manager->executor);
 			assert_int_equal(executor_owed(b.manager->executor), 0);
 			manager_plan(b.manager);
-			/* It is not yet known how much the one carries. */
+			/* The rate of one SA is not known yet. */
 			assert_int_equal(b.manager->promoted, 11);
 		}
 		close_bench(&b);
@@ -601,7 +602,8 @@ static void test_nothing_beside_what_is_owed(void **state)
 	assert_true(n_owed > 0);
 }
 
-/* Of an SA that may not be moved any more: known since the plan, but not from the SA itself. */
+/* An SA that may not be moved any more for a reason that appeared after the plan, and not in the SA
+ * itself. */
 static void test_hands_off_what_is_planned(void **state)
 {
 	struct fake_belief *beliefs[12];
@@ -631,7 +633,7 @@ static void test_hands_off_what_is_planned(void **state)
 	}
 }
 
-/* Once, a little more than a turn. */
+/* Takes a little more than a turn, once. */
 static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned step, void *userdata)
 {
 	struct bench *b = userdata;
@@ -642,7 +644,7 @@ static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned s
 	fake_kernel_set_hook(k, NULL, NULL);
 }
 
-/* The loop gets its turn after the group in which time is up. */
+/* The loop runs again after the group in which the time is used up. */
 static void test_turns(void **state)
 {
 	struct fake_belief *beliefs[12];
@@ -664,7 +666,7 @@ static void test_turns(void **state)
 	}
 }
 
-/* The SA of a planned move goes, and another one gets its handle. */
+/* The SA of a planned move disappears, and another one gets its handle. */
 static void test_planned_move_is_of_one_sa(void **state)
 {
 	struct fake_belief *beliefs[12], *other;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What comes of one move, whole: what the kernel has, what the policy believes, what is counted and
- * told, what is remembered of the SA, and what is left in locked memory; and that all is well again
- * once the cause is gone.
+ * The complete outcome of one move: the SA in the kernel, the state of the policy, counters and
+ * messages, the daemon's entry of the SA, and locked memory; and the recovery after the cause is
+ * gone.
  */
 #include "manager-bench.h"
 
@@ -35,31 +35,32 @@ enum {
 	TO_VERIFY,
 };
 
-/* In the kernel, while the daemon moves the SA. */
+/* An event in the kernel while the daemon moves the SA. */
 typedef void (*happening)(struct bench *b, struct fake_belief *belief);
 
 struct scenario {
 	bool evict;
 	struct fake_fault fault;
 	happening before; /* the plan */
-	/* It happens between the exchange with this message of the daemon and the next one. */
+	/* The event happens between the exchange with this message of the daemon and the next
+	 * one. */
 	uint16_t after;      /* XFRM_MSG_*; 0: before the first exchange */
 	unsigned occurrence; /* of that type, from 0 */
 	happening happens;
 
-	const char *what, *reason; /* as it is told */
+	const char *what, *reason; /* as reported */
 	const char *text;
 	bool in_nic;  /* in the end */
-	bool is_gone; /* the kernel does not have it */
-	bool is_owed; /* ... and the daemon is to put it back */
-	bool is_kept; /* ... and its entry is, with what it can be restored from */
+	bool is_gone; /* it is not in the kernel */
+	bool is_owed; /* ... and the daemon must put it back */
+	bool is_kept; /* ... and its entry is kept, with its shadow */
 	unsigned promoted, evicted, refused, failed;
 	int refusal;
 	const char *refusal_text; /* NULL: that of the error */
-	double retry;             /* s, since the policy knows that the NIC refused it */
+	double retry;             /* s, the wait of the policy after a refusal */
 	enum hands_off hands_off;
 	enum candidacy candidacy;
-	bool stays; /* when the cause is gone, the SA is not where it was wanted */
+	bool stays; /* when the cause is gone, the SA is not in the wanted place */
 };
 
 struct stage {
@@ -128,7 +129,7 @@ static void spi_is_shared(struct bench *b, struct fake_belief *belief)
 	tracker_read_changed(b->manager->tracker);
 }
 
-/* As nothing of the daemon's can restore it. */
+/* The SA gets an attribute because of which the daemon does not move it. */
 static void sa_changes(struct bench *b, struct fake_belief *belief)
 {
 	static const uint32_t padding = 64;
@@ -192,7 +193,7 @@ static void nic_is_busy(struct bench *b, struct fake_belief *belief)
 	refuse(b, -EBUSY);
 }
 
-/* Out of the way again, and everything looked at. */
+/* Ends the cause, and samples everything again. */
 static void clear_up(struct bench *b, struct fake_belief *belief)
 {
 	struct fake_nic *nic = fake_kernel_nic(b->fake, NIC);
@@ -213,7 +214,7 @@ static void clear_up(struct bench *b, struct fake_belief *belief)
 	work(b, 70.0, fake_belief_alive(belief) ? belief : NULL);
 }
 
-/* Read from the socket right before the move, as the event loop would. */
+/* Events are read from the socket right before the move, as in the event loop. */
 static void open_stage(struct stage *stage, struct bench *b, const struct scenario *scenario)
 {
 	*stage = (struct stage){.bench = b, .scenario = scenario, .done = !scenario->happens};
@@ -293,7 +294,7 @@ static void check_refusal(struct manager *m, const struct sa *sa, const struct s
 		assert_string_equal(sa->refusal, expected);
 }
 
-/* The entry of an SA that the kernel has, and what the policy believes of it. */
+/* Checks the entry of an SA that is in the kernel, and its state in the policy. */
 static void check_entry(struct stage *stage)
 {
 	const struct scenario *s = stage->scenario;
@@ -327,7 +328,7 @@ static void check_entry(struct stage *stage)
 	assert_true(fabs(view.retry_in - s->retry) < 1e-9);
 }
 
-/* Its entry is kept until the link message comes, in the NIC where it was, or goes. */
+/* The entry keeps its NIC and its shadow until the link message comes, or there is no entry. */
 static void check_entry_of_gone(struct stage *stage)
 {
 	struct sa *sa = entry(stage->bench, stage->belief);
@@ -463,7 +464,7 @@ static void test_promotions(void **state)
 		 .reason = "wrong-device",
 		 .refused = 1,
 		 .retry = 60},
-		/* On its way back the notification with its numbers is lost. */
+		/* When it is moved back, the notification with its numbers is lost. */
 		{.before = nic_lies,
 		 .fault = {.kind = FAKE_FAULT_LOSE_NOTE, .type = XFRM_MSG_DELSA, .occurrence = 1},
 		 .after = XFRM_MSG_GETAE,
@@ -473,7 +474,7 @@ static void test_promotions(void **state)
 		 .reason = "wrong-device",
 		 .refused = 1,
 		 .retry = 60},
-		/* The SA is not touched. */
+		/* The SA is not moved. */
 		{.after = XFRM_MSG_GETSPDINFO,
 		 .happens = sa_changes,
 		 .what = "hands-off",
@@ -499,7 +500,7 @@ static void test_promotions(void **state)
 		 .what = "failed",
 		 .reason = "failed",
 		 .failed = 1},
-		/* Somebody deletes it. */
+		/* The SA is deleted. */
 		{.after = XFRM_MSG_GETSPDINFO,
 		 .happens = ike_deletes,
 		 .what = "gone",
@@ -608,8 +609,8 @@ static bool note_sent(struct nlmsghdr *message, void *userdata)
 	return true;
 }
 
-/* An inbound SA needs no guard, and no policy concerns it. In the end what its larval SA left is
- * taken away. */
+/* An inbound SA needs no guard and no check of policies. In the end leftovers of its larval SA are
+ * deleted. */
 static void test_inbound(void **state)
 {
 	static const uint16_t types[] = {XFRM_MSG_GETSA, XFRM_MSG_GETAE,    XFRM_MSG_ALLOCSPI,
@@ -639,13 +640,13 @@ static void test_inbound(void **state)
 	close_bench(&b);
 }
 
-/* ---- Moves that hang together ---- */
+/* ---- Moves that depend on each other ---- */
 
 #define NIC_OF_ONE                                                 \
 	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
 	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 1}]"
 
-/* One in a NIC with one slot, and a hotter one that is to have it. */
+/* An SA in a NIC with one slot, and a hotter one that should get the slot. */
 static void open_swap(struct bench *b, struct fake_belief **cold, struct fake_belief **hot)
 {
 	open_bench_with(b, NIC_OF_ONE);
@@ -721,7 +722,7 @@ static void run_restore(struct bench *b)
 	executor_restore(b->manager->executor);
 }
 
-/* Tried again after 10 ms, doubling up to a second; each of them until it is back. */
+/* Each is tried again after 10 ms, doubling up to a second, until it is back. */
 static void test_owed(void **state)
 {
 	struct fake_belief *beliefs[3];
@@ -758,7 +759,7 @@ static void test_owed(void **state)
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_true(executor_owes(b.manager->executor, &ids[i]));
 
-	/* There is memory for a little more each time. */
+	/* Each time there is memory for a little more. */
 	for (unsigned n = 0; executor_owed(b.manager->executor) > 0; n++) {
 		unsigned back = 0;
 
@@ -781,7 +782,7 @@ static void test_owed(void **state)
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(entry(&b, beliefs[i])->residence.ifindex, 0);
 	assert_int_equal(secret_arena_in_use(b.arena), in_use);
-	/* Nor is there memory to take guards away. */
+	/* There is also no memory for deleting guards. */
 	assert_int_equal(
 		fake_kernel_check(b.fake,
 				  FAKE_CHECK_COUNTERS_MAY_DIFFER | FAKE_CHECK_LARVALS_MAY_STAY,
@@ -790,8 +791,8 @@ static void test_owed(void **state)
 	close_bench(&b);
 }
 
-/* More than are guarded at once: all are tried, in groups that are unguarded together as long
- * as none was tried in vain. */
+/* More SAs than can be guarded at once: all are tried in groups, and the guards of a group are
+ * deleted together unless an attempt failed. */
 static void check_many_owed(bool in_vain)
 {
 	struct fake_belief *beliefs[GUARDED_MAX + 3];
@@ -840,7 +841,7 @@ static void test_many_owed(void **state)
 	check_many_owed(true);
 }
 
-/* The IKE daemon gives it up meanwhile. */
+/* The IKE daemon deletes the SA in the meantime. */
 static void test_owed_and_deleted(void **state)
 {
 	static const struct scenario scenario = {.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL)};
@@ -862,7 +863,7 @@ static void test_owed_and_deleted(void **state)
 	close_bench(&b);
 }
 
-/* Back from an eviction: its place is known at once. */
+/* After it is back from an eviction its place is known at once. */
 static void test_owed_and_back(void **state)
 {
 	static const struct scenario scenario = {.evict = true,
@@ -885,7 +886,7 @@ static void test_owed_and_back(void **state)
 	close_bench(&b);
 }
 
-/* The NIC may have had it, and the IKE daemon gives it up: its image is kept no longer. */
+/* The SA may have been in the NIC, and the IKE daemon deletes it: its image is not kept. */
 static void test_owed_promotion_and_deleted(void **state)
 {
 	static const struct scenario scenarios[] = {
@@ -915,7 +916,7 @@ static void test_owed_promotion_and_deleted(void **state)
 	"mode: observe\ninterval: 100ms\nmoves-per-second: 1000\n" \
 	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" more
 
-/* ---- What became of it between the plan and its turn ---- */
+/* ---- Changes of the SA between the plan and its turn ---- */
 
 static void plan_promotion(struct bench *b, policy_sa handle)
 {
@@ -949,7 +950,7 @@ static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned s
 	((struct bench *)userdata)->now += 0.001;
 }
 
-/* One more than are guarded at once, and the turn is over: it has the next one. */
+/* One SA more than can be guarded at once: the turn is over, so it is moved in the next one. */
 static void test_turn_of_the_last(void **state)
 {
 	struct fake_belief *beliefs[GUARDED_MAX + 1];
@@ -978,7 +979,7 @@ static void test_turn_of_the_last(void **state)
 	close_bench(&b);
 }
 
-/* What is known may be wrong: the kernel is asked for nothing. */
+/* The state is stale: no request is sent. */
 static void test_turn_when_stale(void **state)
 {
 	struct fake_belief *belief;
@@ -1015,7 +1016,7 @@ static void check_pretended(struct bench *b, struct fake_belief *belief, const c
 	assert_int_equal(entry(b, belief)->residence.ifindex, 0);
 }
 
-/* The plan goes on as it would. */
+/* The plan continues as if moves were made. */
 static void test_observe(void **state)
 {
 	struct fake_belief *belief;
@@ -1032,9 +1033,9 @@ static void test_observe(void **state)
 	close_bench(&b);
 }
 
-/* ---- A NIC with fewer slots than it should have ---- */
+/* ---- A NIC with fewer slots than configured ---- */
 
-/* It is told what is planned with from then on, of the half that is full. */
+/* The message has the number of slots that is used from then on, for the direction that is full. */
 static void test_full(void **state)
 {
 	static const char text[] =
@@ -1068,7 +1069,7 @@ static void test_full(void **state)
 
 /* ---- Without memory ---- */
 
-/* What could not be kept if it were lost is not begun. */
+/* A move is not begun if a lost SA could not be recorded. */
 static void test_no_memory_to_owe(void **state)
 {
 	static const struct scenario scenario = {.fault = NO_MEMORY(XFRM_MSG_GETSA, TO_INSTALL)};
@@ -1088,7 +1089,7 @@ static void test_no_memory_to_owe(void **state)
 	close_bench(&b);
 }
 
-/* What cannot be queued is planned again. */
+/* Moves that cannot be queued are planned again. */
 static void test_no_memory_to_queue(void **state)
 {
 	struct fake_belief *beliefs[4];
@@ -1114,7 +1115,7 @@ static void test_no_memory_to_queue(void **state)
 	close_bench(&b);
 }
 
-/* So many shapes are remembered, and no more. */
+/* Only a limited number of shapes is recorded. */
 static void test_many_refusals(void **state)
 {
 	static struct fake_belief *beliefs[256 + 2];
@@ -1144,8 +1145,8 @@ static void test_many_refusals(void **state)
 	close_bench(&b);
 }
 
-/* An SA that is not known to the policy for want of memory is known when it is read again, and so
- * often only as it has an entry. */
+/* An SA that could not be added to the policy for lack of memory is added when it is read again,
+ * and only once. */
 static void test_no_memory_for_policy(void **state)
 {
 	struct sa_facts facts = {};
@@ -1178,7 +1179,7 @@ static void test_no_memory_for_policy(void **state)
 	close_bench(&b);
 }
 
-/* What cannot be remembered to be read again is found by a dump of all. */
+/* If the list of SAs to read again has no memory, a dump finds them. */
 static void test_no_memory_for_changes(void **state)
 {
 	struct sa_id id = {.spi = 1};
@@ -1196,7 +1197,7 @@ static void test_no_memory_for_changes(void **state)
 	close_bench(&b);
 }
 
-/* There is no memory for the entry that the SA needs after its move. No key is left in memory. */
+/* There is no memory for the entry that the SA needs after its move. No key may stay in memory. */
 static void plan_without_entry(struct stage *stage, struct bench *b,
 			       const struct scenario *scenario)
 {
@@ -1229,7 +1230,7 @@ static void nic_lies_of_another(struct bench *b, struct fake_belief *belief)
 	clock_is_stepped(b, belief);
 }
 
-/* What is not known is not fetched back from the other device. */
+/* An SA without an entry is not moved back from the other device. */
 static void test_no_memory_for_entry_elsewhere(void **state)
 {
 	static const struct scenario scenario = {.after = XFRM_MSG_GETSPDINFO,
@@ -1243,7 +1244,7 @@ static void test_no_memory_for_entry_elsewhere(void **state)
 	close_bench(&b);
 }
 
-/* By its time it is another SA. The next dump finds it, and that it is ours. */
+/* By its time it is another SA. The next dump finds it, and recognizes it as owned. */
 static void test_no_memory_for_entry_of_promoted(void **state)
 {
 	static const struct scenario scenario = {.after = XFRM_MSG_GETSPDINFO,
@@ -1254,15 +1255,15 @@ static void test_no_memory_for_entry_of_promoted(void **state)
 	(void)state;
 	plan_without_entry(&stage, &b, &scenario);
 	assert_int_equal(b.manager->promoted, 1);
-	assert_int_equal(ownership_save_if_changed(b.ownership), 0); /* it is saved */
+	assert_int_equal(ownership_save_if_changed(b.ownership), 0); /* it was saved before */
 	work(&b, 1.0, stage.belief);
 	assert_false(entry(&b, stage.belief)->residence.foreign);
 	close_bench(&b);
 }
 
-/* ---- SAs that are made anew, since a larval one stands beside them ---- */
+/* ---- SAs that are installed again because a larval one is beside them ---- */
 
-/* An SA in the NIC, of which the last dump showed a larval one, too. */
+/* An SA in the NIC, with a larval one in the last dump, too. */
 static void open_masked_stage(struct stage *stage, struct bench *b, const struct scenario *scenario)
 {
 	open_stage(stage, b, scenario);
@@ -1270,7 +1271,7 @@ static void open_masked_stage(struct stage *stage, struct bench *b, const struct
 	b->manager->tracker->n_masked = 1;
 }
 
-/* It is another SA by what is read then, and its entry is lost until the next dump. */
+/* The GETSA then shows another SA, and the entry is lost until the next dump. */
 static void test_no_memory_for_entry_anew(void **state)
 {
 	static const struct scenario scenario = {.evict = true};
@@ -1290,7 +1291,7 @@ static void test_no_memory_for_entry_anew(void **state)
 	close_bench(&b);
 }
 
-/* Nothing is known of it then that was not known before. */
+/* The entry does not change. */
 static void test_not_made_anew(void **state)
 {
 	static const struct scenario scenarios[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is read from policies. */
+/* The daemon's reading of policies. */
 #include "failing.h"
 #include "fake-bench.h"
 #include "sa/spd.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The program is linked with --wrap of these. */
-static unsigned arrays; /* that were made and not freed */
+static unsigned arrays; /* allocated and not freed */
 
 void *__real_reallocarray(void *pointer, size_t n, size_t size);
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
@@ -31,7 +31,7 @@ void __wrap_free(void *pointer)
 	__real_free(pointer);
 }
 
-/* A policy's message, by hand. */
+/* Builds the message of a policy. */
 struct message {
 	struct nlmsghdr header;
 	uint8_t rest[2048];
@@ -54,7 +54,7 @@ static void attribute(struct message *m, uint16_t type, const void *data, size_t
 	m->header.nlmsg_len = NLMSG_ALIGN(m->header.nlmsg_len) + NLA_ALIGN(a->nla_len);
 }
 
-/* The only one of a policy. */
+/* The only attribute of a policy. */
 static struct nlattr *attribute_of(struct message *m)
 {
 	return (void *)((uint8_t *)m + NLMSG_SPACE(sizeof(struct xfrm_userpolicy_info)));
@@ -122,7 +122,7 @@ static void test_templates(void **state)
 	assert_false(is_optional(&spd, 4, 5, 7));
 	ah.id.protocol = IPPROTO_AH;
 	assert_false(spd_makes_optional(&spd, &ah));
-	/* The same once more is no other. */
+	/* The same policy again does not count twice. */
 	take(&spd, policy(XFRM_MSG_UPDPOLICY, 1, XFRM_POLICY_OUT), mixed, 2);
 	assert_int_equal(spd.n_optional, 1);
 	assert_true(spd_matters(&spd));
@@ -134,7 +134,7 @@ static void test_templates(void **state)
 	assert_true(spd_matters(&spd));
 }
 
-/* What is zero matches any. Templates that differ in one thing are all kept. */
+/* Zero matches any value. Templates that differ in one member are all kept. */
 static void test_wildcards(void **state)
 {
 	const struct xfrm_user_tmpl t[] = {
@@ -176,7 +176,7 @@ static void test_families(void **state)
 	struct spd spd = {};
 
 	(void)state;
-	/* The rest of the address counts for IPv6, and is rubbish for IPv4. */
+	/* The rest of the address is used for IPv6, and undefined for IPv4. */
 	memset(t.saddr.a6 + 1, 0xee, 12);
 	take(&spd, policy(XFRM_MSG_NEWPOLICY, 1, XFRM_POLICY_OUT), &t, 1);
 	assert_true(spd_makes_optional(&spd, &d));
@@ -263,7 +263,7 @@ static void test_offloaded(void **state)
 	assert_int_equal(spd_count_missing(&spd, &none, 9), 0);
 	assert_int_equal(spd_count_missing(&spd, &spd, 7), 0);
 
-	/* An update is no other one, and may take it out of the NIC. */
+	/* An update does not count as another policy, and may take it out of the NIC. */
 	offload(&spd, XFRM_MSG_UPDPOLICY, 1, 0, 8);
 	assert_int_equal(spd.n_offloaded, 5);
 	assert_int_equal(spd_count_missing(&spd, &none, 8), 2);
@@ -284,7 +284,7 @@ static void test_offloaded(void **state)
 	spd_clear(&spd);
 }
 
-/* Messages that end too early, or lack a part, say nothing. */
+/* Truncated or incomplete messages have no effect. */
 static void test_cut(void **state)
 {
 	struct xfrm_userpolicy_id id = {};
@@ -318,7 +318,7 @@ static void test_cut(void **state)
 	assert_int_equal(spd.n_offloaded, 1);
 	assert_int_equal(spd.n_optional, 0);
 
-	/* What follows the attribute is no template. */
+	/* Data after the attribute is no template. */
 	m = policy(XFRM_MSG_NEWPOLICY, 3, XFRM_POLICY_OUT);
 	attribute(&m, XFRMA_TMPL, templates, sizeof(templates));
 	attribute_of(&m)->nla_len -= sizeof(*templates);
@@ -327,8 +327,8 @@ static void test_cut(void **state)
 	spd_clear(&spd);
 }
 
-/* A policy's limits may look like what another message has in that place: a DELPOLICY has an
- * attribute there, and what a POLEXPIRE begins with is in the middle of that. */
+/* The limits of a policy may look like another message's content at the same offset: a DELPOLICY
+ * has an attribute there, and a POLEXPIRE begins in the middle of that. */
 static void test_limits(void **state)
 {
 	struct xfrm_userpolicy_info info = {
@@ -359,7 +359,8 @@ static void test_limits(void **state)
 	spd_clear(&spd);
 }
 
-/* Without memory the worst is assumed of templates; a policy in packet offload is not watched. */
+/* Without memory the worst case is assumed for templates; a policy in packet offload is not
+ * watched. */
 static void test_no_memory(void **state)
 {
 	const struct xfrm_user_tmpl t = template_of(4, 5, 6, true);
@@ -381,7 +382,7 @@ static void test_no_memory(void **state)
 	assert_int_equal(arrays, 0);
 }
 
-/* ---- From the kernel ---- */
+/* ---- Reading from the kernel ---- */
 
 static void test_read(void **state)
 {
@@ -409,7 +410,7 @@ static void test_count_sockets(void **state)
 	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), 0);
 	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 3, .socket = true});
 	fake_kernel_add_policy(b->fake, &(struct fake_policy_spec){.index = 4, .socket = true});
-	/* Whatever was left in the batch is not sent. */
+	/* Messages left in the batch are not sent. */
 	kernel_batch_add(&b->batch, XFRM_MSG_FLUSHSA, 0, &(uint32_t){0}, 4);
 	fake_kernel_restart_counts(b->fake);
 	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), 2);
@@ -424,7 +425,7 @@ static void test_count_sockets(void **state)
 	assert_int_equal(spd_count_sockets(b->kernel, &b->batch), -ENOBUFS);
 }
 
-/* A kernel that says what it is told to say. */
+/* A kernel that sends the test's messages. */
 struct parrot {
 	struct kernel kernel;
 	struct message messages[2];
@@ -451,7 +452,7 @@ static int parrot_transact(struct kernel *kernel, struct kernel_batch *batch,
 
 static const struct kernel_ops parrot_ops = {.dump = parrot_dump, .transact = parrot_transact};
 
-/* What a dump showed before it failed is not kept. */
+/* Policies from a failed dump are not kept. */
 static void test_read_fails(void **state)
 {
 	struct xfrm_user_tmpl t = template_of(4, 5, 6, true);
@@ -466,7 +467,8 @@ static void test_read_fails(void **state)
 	assert_int_equal(arrays, 0);
 }
 
-/* Among other messages; without the counts, or with too few of them, they are not known. */
+/* The answer is among other messages; without the counts, or with too few of them, they are
+ * unknown. */
 static void test_counts(void **state)
 {
 	static const struct xfrmu_spdinfo counts = {.outscnt = 5};
