@@ -137,7 +137,7 @@ static inline void open_bench(struct bench *b)
 	open_bench_with(b, rules);
 }
 
-/* What is counted with every change is what there is. */
+/* Compares the sums that every change updates with a count. */
 static void check_sums(struct bench *b)
 {
 	const struct sa_table *sas = b->manager->sas;

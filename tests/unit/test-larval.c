@@ -28,9 +28,8 @@ struct happening {
 	bool (*what)(struct bench *b, struct fake_belief *belief); /* false: not yet */
 	struct bench *bench;
 	struct fake_belief *belief;
-	struct death *death; /* not NULL: the daemon is killed then */
-	const struct happening
-		*after_other; /* the event happens after this one; NULL: at any time */
+	struct death *death;                 /* not NULL: the daemon is killed then */
+	const struct happening *after_other; /* not before this one; NULL: any time */
 	bool happened;
 	struct happening *next;
 };
@@ -515,8 +514,7 @@ static void test_larval_without_spi_and_answer(void **state)
 	check_sound(b, belief, BENCH_NIC);
 }
 
-/* ---- The IKE daemon deletes an SA and installs it again, as charon does for a peer that moves
- * ---- */
+/* ---- The IKE daemon deletes an SA and installs it again (charon, for a peer that moves) ---- */
 
 static bool remake(struct bench *b, struct fake_belief *belief)
 {

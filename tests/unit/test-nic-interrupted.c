@@ -95,7 +95,7 @@ static int on_failing(sd_event_source *source, uint64_t usec, void *userdata)
 	return -ENOMEM;
 }
 
-/* The daemon does not go on without one of its sources. */
+/* The event loop ends if the handler of a source fails. */
 static void test_failing_handler_ends_loop(void **state)
 {
 	sd_event_source *timer = NULL;

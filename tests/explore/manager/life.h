@@ -215,8 +215,7 @@ struct life {
 	bool has_moved, read_larval, read_in_nic, optional, optional_within;
 	bool was_killed, was_down, wrote_while_down, met_acquired, stalled;
 	bool was_updated, unknown_life, sibling_moved, stayed_behind;
-	bool within_is_over; /* the move during which a policy made the protection optional is over
-			      */
+	bool within_is_over;   /* the move in which a policy became optional has ended */
 	unsigned clear_within; /* packets that left in clear text during that move */
 	bool was_inexact;      /* the daemon was killed before it had the notification */
 	unsigned packet_wait;  /* steps until the packet leaves crypto */
