@@ -47,6 +47,7 @@ struct daemon {
 	struct rescue *rescue;
 	struct ownership *ownership;
 	struct manager *manager;
+	struct methods methods;
 	struct control *control;
 	bool stopping;
 	bool started;
@@ -345,7 +346,8 @@ static int start(struct daemon *d, const struct arguments *arguments)
 		d->misconfigured = loaded != -ENOMEM;
 		return loaded;
 	}
-	r = control_new(d->event, arguments->socket, methods_table, methods_count, d->manager,
+	d->methods.manager = d->manager;
+	r = control_new(d->event, arguments->socket, methods_table, methods_count, &d->methods,
 			&d->control);
 	if (r < 0) {
 		journal_log(d->journal, LOG_ERR, "Cannot listen at %s: %s", arguments->socket,
@@ -360,6 +362,7 @@ static int start(struct daemon *d, const struct arguments *arguments)
 static void stop(struct daemon *d)
 {
 	control_free(d->control);
+	rankings_release(&d->methods.rankings);
 	manager_free(d->manager);
 	if (d->ownership)
 		(void)ownership_save_if_changed(d->ownership);

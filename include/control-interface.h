@@ -60,7 +60,10 @@
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
 	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
 	"\n"                                                                                       \
-	"# Hottest first. `filter`: substring of any shown field. `offset`: so many of those "     \
+	"# Hottest first. With `more` in several replies, of which each has some rows, and the "   \
+	"last the\n"                                                                               \
+	"# `total`; else in one. `filter`: substring of any shown field. `offset`: so many of "    \
+	"those "                                                                                   \
 	"that\n"                                                                                   \
 	"# match are left out. `total` counts before offset and limit.\n"                          \
 	"method ListSAs(limit: ?int, offset: ?int, filter: ?string, history: ?bool) ->\n"          \

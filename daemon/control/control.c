@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Connections. A client is in one of four states, and update() decides which:
+ * Connections. A client is in one of five states, and update() decides which:
  *
  *   reading   waits for a request: only then is anything read from it
  *   queued    has a whole request: it is answered in the next turn of the event loop
  *   waiting   has one, but too many bytes of replies wait to be read by others; root waits for
  *             root only, and a change does not wait
- *   writing   has not yet read the reply to its last request
+ *   writing   has not yet read the reply to its last request, or the last slice of it
+ *   streaming has read all slices of a list that were made: the next one is made when the event
+ * loop has nothing else to do
  *
- * So a client that does not read cannot make the daemon keep more than one reply and one buffer of
- * requests, and its one timer ends both idleness and slow reading.
+ * So a client that does not read cannot make the daemon keep more than one reply (of a list: one
+ * slice) and one buffer of requests, and its one timer ends both idleness and slow reading. What a
+ * client asked for is dropped when it hangs up.
  */
 #include "control/control.h"
 #include "control/output.h"
@@ -33,9 +36,12 @@
 #define TIMER_ACCURACY_USEC (USEC_PER_SEC / 4)
 /* Out of descriptors or memory: accept() would fail again at once, and the loop would spin. */
 #define ACCEPT_PAUSE_USEC USEC_PER_SEC
+/* Of the clients that read a list: after the moves, which have SD_EVENT_PRIORITY_IDLE. */
+#define PRIORITY_STREAM (SD_EVENT_PRIORITY_IDLE + 1)
 
 struct client {
 	LIST_ENTRY(client) next;
+	TAILQ_ENTRY(client) next_streaming; /* if `streaming` */
 	struct control *control;
 	int fd;
 	struct ucred peer;
@@ -48,7 +54,11 @@ struct client {
 	size_t input_scanned; /* no NUL before this */
 	bool end_of_input;    /* the client shut down its side; it may still read */
 	bool waiting;
+	bool streaming;
 	struct control_output output;
+	struct control_stream *stream; /* makes what is missing of the reply; NULL: nothing is */
+	uint64_t patience_usec;        /* left for the client to read its reply */
+	uint64_t written_at;           /* usec, monotonic: since then there is something to read */
 };
 
 struct control {
@@ -58,6 +68,9 @@ struct control {
 	struct control_socket socket;
 	sd_event_source *accept;
 	sd_event_source *accept_again;
+	/* One source for all: of several, the loop would run the oldest again and again. */
+	sd_event_source *slice;
+	TAILQ_HEAD(, client) streaming; /* each gets a slice in turn */
 	LIST_HEAD(, client) clients;
 	unsigned n_clients;
 };
@@ -113,6 +126,8 @@ static void client_free(struct client *client)
 	struct control *control = client->control;
 
 	LIST_REMOVE(client, next);
+	if (client->streaming)
+		TAILQ_REMOVE(&control->streaming, client, next_streaming);
 	control->n_clients--;
 	sd_event_source_disable_unref(client->io);
 	sd_event_source_disable_unref(client->turn);
@@ -120,6 +135,7 @@ static void client_free(struct client *client)
 	closep(&client->fd);
 	free(client->input);
 	control_output_clear(&client->output);
+	control_stream_free(client->stream);
 	free(client);
 	wake_waiting(control);
 }
@@ -156,43 +172,86 @@ static void consume_request(struct client *client, size_t size)
  * reader that trickles extends it. */
 static int set_deadline(struct client *client)
 {
-	const struct control_settings *settings = &client->control->settings;
-	size_t pending = client->output.pending;
-	uint64_t usec = settings->idle_usec;
-	int r;
+	uint64_t usec = client->output.pending > 0 ? client->patience_usec
+						   : client->control->settings.idle_usec;
+	int r = sd_event_source_set_time_relative(client->deadline, usec);
 
-	if (pending > 0)
-		usec = settings->reply_usec +
-		       pending * USEC_PER_SEC / settings->reply_bytes_per_second;
-	r = sd_event_source_set_time_relative(client->deadline, usec);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(client->deadline, SD_EVENT_ONESHOT);
 	return r;
 }
 
+/* There is something new for the client to read. */
+static int begin_writing(struct client *client)
+{
+	client->patience_usec += client->output.pending * USEC_PER_SEC /
+				 client->control->settings.reply_bytes_per_second;
+	(void)sd_event_now(client->control->event, CLOCK_MONOTONIC, &client->written_at);
+	return set_deadline(client);
+}
+
+/* The client has read it. */
+static int end_writing(struct client *client)
+{
+	uint64_t now = client->written_at, taken;
+
+	(void)sd_event_now(client->control->event, CLOCK_MONOTONIC, &now);
+	taken = now - client->written_at;
+	client->patience_usec -= taken < client->patience_usec ? taken : client->patience_usec;
+	wake_waiting(client->control);
+	return set_deadline(client);
+}
+
+static void queue_slice(struct client *client)
+{
+	struct control *control = client->control;
+
+	if (!client->streaming)
+		TAILQ_INSERT_TAIL(&control->streaming, client, next_streaming);
+	client->streaming = true;
+	(void)sd_event_source_set_enabled(control->slice, SD_EVENT_ONESHOT);
+}
+
+/* Without events: only a hangup is noticed. */
+static void watch(struct client *client, uint32_t events)
+{
+	(void)sd_event_source_set_io_events(client->io, events);
+	(void)sd_event_source_set_enabled(client->io, SD_EVENT_ON);
+}
+
 /* Chooses the state that the client is in. Frees it when nothing is to be expected any more. */
 static void update(struct client *client)
 {
-	uint32_t events = 0;
 	size_t size;
 
 	if (client->output.pending > 0) {
-		events = EPOLLOUT;
+		watch(client, EPOLLOUT);
+	} else if (client->stream) {
+		watch(client, 0);
+		queue_slice(client);
 	} else if (find_request(client, &size)) {
+		/* A client may ask for something and hang up at once. */
+		(void)sd_event_source_set_enabled(client->io, SD_EVENT_OFF);
 		(void)sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
 	} else if (client->end_of_input || client->input_used == INPUT_MAX) {
 		client_free(client);
-		return;
 	} else {
-		events = EPOLLIN;
+		watch(client, EPOLLIN);
 	}
-	/* Off instead of no events: epoll reports a hangup even to those who ask for nothing. */
-	(void)sd_event_source_set_io_events(client->io, events);
-	(void)sd_event_source_set_enabled(client->io, events ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+/* All that the loop does for a client that reads a list comes after its other work. */
+static void set_stream(struct client *client, struct control_stream *stream)
+{
+	control_stream_free(client->stream);
+	client->stream = stream;
+	(void)sd_event_source_set_priority(client->io,
+					   stream ? PRIORITY_STREAM : SD_EVENT_PRIORITY_NORMAL);
 }
 
 static int answer(struct client *client, size_t size)
 {
+	struct control_stream *stream = NULL;
 	struct control_request request;
 	int r = control_request_parse(client->input, size, &request);
 
@@ -200,13 +259,16 @@ static int answer(struct client *client, size_t size)
 		return r;
 	consume_request(client, size);
 	r = control_service_answer(&client->control->service, &request, &client->peer,
-				   &client->output);
+				   &client->output, &stream);
 	control_request_done(&request);
 	if (r < 0)
 		return r;
+	if (stream)
+		set_stream(client, stream);
 	if (client->output.pending > TRIM_SIZE)
 		(void)malloc_trim(0);
-	return set_deadline(client);
+	client->patience_usec = client->control->settings.reply_usec;
+	return begin_writing(client);
 }
 
 static bool is_change(const struct client *client, size_t size)
@@ -229,8 +291,10 @@ static int on_turn(sd_event_source *source, void *userdata)
 	if (!find_request(client, &size))
 		return 0;
 	client->waiting = !has_room(client) && !is_change(client, size);
-	if (client->waiting)
+	if (client->waiting) {
+		watch(client, 0);
 		return 0;
+	}
 	if (answer(client, size) < 0)
 		client_free(client);
 	else
@@ -267,20 +331,55 @@ static int write_output(struct client *client)
 {
 	int r = control_output_send(&client->output, client->fd);
 
-	if (r <= 0)
+	return r <= 0 ? r : end_writing(client);
+}
+
+static int make_slice(struct client *client)
+{
+	int r = control_stream_next(client->stream, &client->output);
+
+	if (r < 0)
 		return r;
-	wake_waiting(client->control);
-	return set_deadline(client);
+	if (r == 0)
+		set_stream(client, NULL);
+	if (client->output.pending == 0)
+		return 0;
+	r = begin_writing(client);
+	return r < 0 ? r : write_output(client);
+}
+
+static int on_slice(sd_event_source *source, void *userdata)
+{
+	struct control *control = userdata;
+	struct client *client = TAILQ_FIRST(&control->streaming);
+
+	if (!client)
+		return 0;
+	TAILQ_REMOVE(&control->streaming, client, next_streaming);
+	client->streaming = false;
+	if (make_slice(client) < 0)
+		client_free(client);
+	else
+		update(client);
+	if (!TAILQ_EMPTY(&control->streaming))
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct client *client = userdata;
-	int r = client->output.pending > 0 ? write_output(client) : read_input(client);
+	int r;
 
+	if (client->output.pending > 0)
+		r = write_output(client);
+	else if (client->stream || client->waiting)
+		r = events & (EPOLLHUP | EPOLLERR) ? -EPIPE : 0;
+	else
+		r = read_input(client);
 	if (r < 0)
 		client_free(client);
-	else
+	else if (!client->waiting)
 		update(client);
 	return 0;
 }
@@ -378,6 +477,16 @@ static int on_accept_again(sd_event_source *source, uint64_t usec, void *userdat
 	return 0;
 }
 
+static int add_slice(struct control *control)
+{
+	int r = sd_event_add_defer(control->event, &control->slice, on_slice, control);
+
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_priority(control->slice, PRIORITY_STREAM);
+	return r < 0 ? r : sd_event_source_set_enabled(control->slice, SD_EVENT_OFF);
+}
+
 static int control_listen(struct control *control, const char *path)
 {
 	int r = control_socket_open(path, &control->socket);
@@ -414,6 +523,10 @@ int control_new_with(sd_event *event, const char *path, const struct control_met
 	};
 	control->socket.fd = -1;
 	LIST_INIT(&control->clients);
+	TAILQ_INIT(&control->streaming);
+	r = add_slice(control);
+	if (r < 0)
+		return r;
 	r = control_listen(control, path);
 	if (r < 0)
 		return r;
@@ -434,6 +547,7 @@ struct control *control_free(struct control *control)
 		return NULL;
 	while (!LIST_EMPTY(&control->clients))
 		client_free(LIST_FIRST(&control->clients));
+	sd_event_source_disable_unref(control->slice);
 	sd_event_source_disable_unref(control->accept);
 	sd_event_source_disable_unref(control->accept_again);
 	control_socket_close(&control->socket);

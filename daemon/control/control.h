@@ -5,7 +5,8 @@
  *
  * A client sees its requests answered one after the other, in order; between two of them the event
  * loop gets its turn, so that a pipeline of requests does not keep the daemon from the kernel's
- * events. Everything a client can make the daemon keep is bounded: see struct control_settings.
+ * events. A list is made in slices, which wait for all other work of the loop. Everything a client
+ * can make the daemon keep is bounded: see struct control_settings.
  */
 #pragma once
 
@@ -39,6 +40,21 @@ struct control_parameter {
 	bool required;
 };
 
+/*
+ * A reply that is a list, made in slices: each costs little, a client is never owed more than one,
+ * and the event loop runs all else first. One list belongs to one call.
+ */
+struct control_list {
+	const char *member; /* of the reply: the array of rows */
+	/* As `call` of struct control_method, without the reply. Keeps `parameters` if need be. */
+	int (*begin)(json_t *parameters, void *userdata, void **ret_list);
+	/* Appends the rows of a slice. 1: there are more; 0: these were the last. */
+	int (*next)(void *list, json_t *rows);
+	/* The other members of the reply, as far as they are known; an object with at least one. */
+	json_t *(*rest)(void *list);
+	void (*free)(void *list);
+};
+
 struct control_method {
 	const char *name; /* without the interface: "GetStatus" */
 	/* Ends with one that has no name; NULL: none is read. */
@@ -53,6 +69,7 @@ struct control_method {
 	 * the control.
 	 */
 	int (*call)(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+	const struct control_list *list; /* instead of `call` */
 };
 
 /* For methods: fills in the error that says which parameter was wrong. Returns 0 or -ENOMEM. */
@@ -76,7 +93,8 @@ struct control_settings {
 	unsigned clients_per_user_max; /* of them for one user who is not root */
 	uint64_t idle_usec;            /* without a request */
 	/* A reply must have been read after reply_usec, plus the time it takes at
-	 * reply_bytes_per_second; else the client is cut off. */
+	 * reply_bytes_per_second; else the client is cut off. What the daemon itself takes to make
+	 * the slices of a list does not count. */
 	uint64_t reply_usec;
 	uint64_t reply_bytes_per_second;
 	/* Bytes of replies waiting to be read. Root's and those of all others are counted apart:

@@ -2,7 +2,6 @@
 /* Explain: why an SA is where it is, first in sentences, then in numbers. */
 #include "control/describe.h"
 #include "control/methods.h"
-#include "control/ranking.h"
 #include "units.h"
 
 #include <errno.h>
@@ -173,8 +172,9 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 
 int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
 {
-	struct manager *m = userdata;
-	_cleanup_(ranking_freep) struct ranking *ranking = NULL;
+	struct methods *methods = userdata;
+	struct manager *m = methods->manager;
+	_cleanup_(ranking_unrefp) struct ranking *ranking = NULL;
 	const char *spi_text = json_string_value(json_object_get(parameters, "spi"));
 	const char *dst = json_string_value(json_object_get(parameters, "dst"));
 	unsigned long spi;
@@ -187,19 +187,22 @@ int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const
 	if (errno || *end || end == spi_text || spi > UINT32_MAX)
 		return control_refuse_parameter("spi", ret_reply, ret_error);
 
-	r = ranking_new(m, &ranking);
+	r = rankings_get(&methods->rankings, m, &ranking);
 	if (r < 0)
 		return r;
 	sas = json_array();
 	for (size_t i = 0; i < ranking_size(ranking); i++) {
 		const struct sa_id *id = ranking_get(ranking, i);
 		char text[SA_ADDRESS_TEXT_SIZE];
+		const struct sa *sa;
 
 		if (id->spi != spi)
 			continue;
 		if (dst && strcmp(sa_address_format(id->family, &id->destination, text), dst) != 0)
 			continue;
-		json_array_append_new(sas, explain_one(m, sa_table_find(m->sas, id), i + 1));
+		sa = sa_table_find(m->sas, id);
+		if (sa)
+			json_array_append_new(sas, explain_one(m, sa, i + 1));
 	}
 	if (json_array_size(sas) == 0) {
 		json_decref(sas);

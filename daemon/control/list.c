@@ -2,9 +2,9 @@
 /* ListSAs: the SAs, hottest first, described some at a time. */
 #include "control/describe.h"
 #include "control/methods.h"
-#include "control/ranking.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What one slice costs at most: rows that are described, and rows that are looked at for a filter.
  * A row of the first kind costs about as much as some of the second. */
@@ -14,7 +14,7 @@
 struct list {
 	struct manager *m;
 	struct ranking *ranking;
-	const char *filter; /* NULL: none */
+	char *filter; /* NULL: none */
 	bool history;
 	size_t offset; /* rows to be left out */
 	size_t limit;  /* rows after them */
@@ -29,24 +29,47 @@ static size_t count_or(const json_t *parameters, const char *name, size_t fallba
 	return json_is_integer(value) ? (size_t)json_integer_value(value) : fallback;
 }
 
-static struct list list_begin(struct manager *m, struct ranking *ranking, const json_t *parameters)
+static void list_free(void *data)
 {
-	struct list list = {
-		.m = m,
-		.ranking = ranking,
-		.filter = json_string_value(json_object_get(parameters, "filter")),
-		.history = json_is_true(json_object_get(parameters, "history")),
-		.offset = count_or(parameters, "offset", 0),
-		.limit = count_or(parameters, "limit", SIZE_MAX),
-	};
+	struct list *list = data;
 
-	/* Without a filter all match: nobody needs to look at those that are left out. */
-	if (!list.filter) {
-		list.total = ranking_size(ranking);
-		list.place = list.offset < list.total ? list.offset : list.total;
-		list.offset = 0;
+	ranking_unref(list->ranking);
+	free(list->filter);
+	free(list);
+}
+
+static int set_filter(struct list *list, const char *filter)
+{
+	list->filter = filter ? strdup(filter) : NULL;
+	return filter && !list->filter ? -ENOMEM : 0;
+}
+
+static int list_begin(json_t *parameters, void *userdata, void **ret_list)
+{
+	struct methods *methods = userdata;
+	struct list *list = calloc(1, sizeof(*list));
+	int r = list ? set_filter(list, json_string_value(json_object_get(parameters, "filter")))
+		     : -ENOMEM;
+
+	if (r >= 0)
+		r = rankings_get(&methods->rankings, methods->manager, &list->ranking);
+	if (r < 0) {
+		if (list)
+			list_free(list);
+		return r;
 	}
-	return list;
+	list->m = methods->manager;
+	list->history = json_is_true(json_object_get(parameters, "history"));
+	list->offset = count_or(parameters, "offset", 0);
+	list->limit = count_or(parameters, "limit", SIZE_MAX);
+	/* Without a filter all match: nobody needs to look at those that are left out. */
+	if (!list->filter) {
+		list->total = ranking_size(list->ranking);
+		list->place = list->offset < list->total ? list->offset : list->total;
+		list->offset = 0;
+	}
+	*ret_list = list;
+	return 0;
 }
 
 static bool list_is_complete(const struct list *list)
@@ -78,9 +101,9 @@ static int add_row(struct list *list, size_t place, json_t *rows)
 	return json_array_append_new(rows, sa_row_json(list->m, &row, place + 1, list->history));
 }
 
-/* Appends the rows of one slice. */
-static int list_next(struct list *list, json_t *rows)
+static int list_next(void *data, json_t *rows)
 {
+	struct list *list = data;
 	size_t end = json_array_size(rows) + SLICE_DESCRIBED;
 
 	for (size_t i = 0; i < SLICE_LOOKED_AT && !list_is_complete(list); i++) {
@@ -89,24 +112,20 @@ static int list_next(struct list *list, json_t *rows)
 		if (add_row(list, list->place++, rows) < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	return !list_is_complete(list);
 }
 
-int method_list_sas(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
+static json_t *list_rest(void *data)
 {
-	_cleanup_(ranking_freep) struct ranking *ranking = NULL;
-	json_auto_t *rows = json_array();
-	struct list list;
-	int r = ranking_new(userdata, &ranking);
+	const struct list *list = data;
 
-	(void)ret_error;
-	if (r < 0)
-		return r;
-	list = list_begin(userdata, ranking, parameters);
-	while (r >= 0 && !list_is_complete(&list))
-		r = list_next(&list, rows);
-	if (r < 0)
-		return r;
-	*ret_reply = json_pack("{s:O, s:I}", "sas", rows, "total", (json_int_t)list.total);
-	return *ret_reply ? 0 : -ENOMEM;
+	return json_pack("{s:I}", "total", (json_int_t)list->total);
 }
+
+const struct control_list list_of_sas = {
+	.member = "sas",
+	.begin = list_begin,
+	.next = list_next,
+	.rest = list_rest,
+	.free = list_free,
+};

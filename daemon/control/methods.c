@@ -7,30 +7,36 @@
 #include <errno.h>
 #include <string.h>
 
+static struct manager *manager_of(void *userdata)
+{
+	return ((const struct methods *)userdata)->manager;
+}
+
 static int method_pause(json_t *parameters, void *userdata, json_t **ret_reply,
 			const char **ret_error)
 {
 	(void)parameters;
 	(void)ret_reply;
 	(void)ret_error;
-	manager_set_paused(userdata, true);
+	manager_set_paused(manager_of(userdata), true);
 	return 0;
 }
 
 static int method_resume(json_t *parameters, void *userdata, json_t **ret_reply,
 			 const char **ret_error)
 {
+	struct manager *m = manager_of(userdata);
 	const char *nic = json_string_value(json_object_get(parameters, "nic"));
 
-	if (nic && manager_end_evacuation(userdata, nic) < 0) {
+	if (nic && manager_end_evacuation(m, nic) < 0) {
 		*ret_error = "NotEvacuated";
 		*ret_reply = json_pack("{s:s}", "nic", nic);
 		return *ret_reply ? 0 : -ENOMEM;
 	}
 	if (nic)
 		return 0;
-	manager_end_evacuations(userdata);
-	manager_set_paused(userdata, false);
+	manager_end_evacuations(m);
+	manager_set_paused(m, false);
 	return 0;
 }
 
@@ -38,7 +44,7 @@ static int method_evacuate(json_t *parameters, void *userdata, json_t **ret_repl
 			   const char **ret_error)
 {
 	const char *nic = json_string_value(json_object_get(parameters, "nic"));
-	int r = manager_evacuate(userdata, nic);
+	int r = manager_evacuate(manager_of(userdata), nic);
 
 	if (r == -ENODEV) {
 		*ret_error = "NoSuchNic";
@@ -51,7 +57,7 @@ static int method_evacuate(json_t *parameters, void *userdata, json_t **ret_repl
 static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
 			 const char **ret_error)
 {
-	struct manager *m = userdata;
+	struct manager *m = manager_of(userdata);
 	_cleanup_free_ char *messages = NULL;
 	int r = manager_reload(m, &messages);
 
@@ -86,7 +92,7 @@ static const struct control_parameter one_nic[] = {{"nic", CONTROL_TEXT, .requir
 
 const struct control_method methods_table[] = {
 	{"GetStatus", .call = method_get_status},
-	{"ListSAs", .call = method_list_sas, .parameters = list_parameters},
+	{"ListSAs", .list = &list_of_sas, .parameters = list_parameters},
 	{"Explain", .call = method_explain, .parameters = explain_parameters},
 	{"Pause", .call = method_pause, .changes = true},
 	{"Resume", .call = method_resume, .changes = true, .parameters = nic_or_all},

@@ -3,13 +3,20 @@
 #pragma once
 
 #include "control/control.h"
+#include "control/ranking.h"
 
-/* For control_new(), with the manager as userdata. */
+/* The userdata of the methods. All that is not named below is zero. */
+struct methods {
+	struct manager *manager;
+	struct rankings rankings;
+};
+
+/* For control_new(). */
 extern const struct control_method methods_table[];
 extern const size_t methods_count;
 
 /* Each in a file of its own, for the table. */
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error);
-int method_list_sas(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+extern const struct control_list list_of_sas;
 int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);

@@ -98,12 +98,12 @@ static int dump_part(const char *text, size_t size, void *userdata)
 	return dump->error < 0 ? -1 : 0;
 }
 
-int control_output_json(struct control_output *output, const json_t *value)
+int control_output_json(struct control_output *output, const json_t *value, bool embedded)
 {
 	struct dump dump = {.output = output};
+	size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS);
 
-	if (json_dump_callback(value, dump_part, &dump,
-			       JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) == 0)
+	if (json_dump_callback(value, dump_part, &dump, embedded ? flags | JSON_EMBED : flags) == 0)
 		return 0;
 	/* jansson itself fails for want of memory, or for a value that contains itself. */
 	return dump.error < 0 ? dump.error : -ENOMEM;

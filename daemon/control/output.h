@@ -8,6 +8,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
@@ -24,7 +25,8 @@ void control_output_clear(struct control_output *output);
 
 /* -EMSGSIZE: more than CONTROL_REPLY_MAX would be pending; -ENOMEM. */
 int control_output_append(struct control_output *output, const void *data, size_t size);
-int control_output_json(struct control_output *output, const json_t *value);
+/* `embedded`: what is in the array or object, without its brackets. */
+int control_output_json(struct control_output *output, const json_t *value, bool embedded);
 
 /* Sends what the socket takes in one call. 1: all is sent; 0: not yet. */
 int control_output_send(struct control_output *output, int fd);

@@ -12,6 +12,10 @@
 #define SMALL_PART 64
 /* Enough unless the pivots are bad. Then the part is sorted as a whole. */
 #define BOUNDS_MAX 64
+/* A ranking serves all who ask until so many times as long have passed as making it took. */
+#define REUSED 20
+/* 100,000 SAs make 4 MB. */
+#define BYTES_MAX (64u * 1024u * 1024u)
 
 struct row {
 	double rate;
@@ -19,6 +23,10 @@ struct row {
 };
 
 struct ranking {
+	struct rankings *rankings;
+	unsigned references;
+	size_t bytes;
+	double made_at, took; /* s */
 	size_t n;
 	size_t sorted; /* rows at the front that are in their final order */
 	size_t bounds[BOUNDS_MAX];
@@ -38,14 +46,16 @@ static int compare(const void *a, const void *b)
 	return memcmp(&x->id, &y->id, sizeof(x->id));
 }
 
-int ranking_new(const struct manager *m, struct ranking **ret_ranking)
+static struct ranking *ranking_new(const struct manager *m)
 {
-	struct ranking *ranking = malloc(sizeof(*ranking) + m->sas->n * sizeof(struct row));
+	size_t bytes = sizeof(struct ranking) + m->sas->n * sizeof(struct row);
+	double begun = manager_now(m);
+	struct ranking *ranking = malloc(bytes);
 	const struct sa *sa;
 
 	if (!ranking)
-		return -ENOMEM;
-	ranking->n = ranking->sorted = 0;
+		return NULL;
+	*ranking = (struct ranking){.bytes = bytes, .made_at = begun};
 	TAILQ_FOREACH(sa, &m->sas->all, list) {
 		struct policy_rate rate = policy_sa_rate(m->policy, sa->handle);
 
@@ -56,14 +66,50 @@ int ranking_new(const struct manager *m, struct ranking **ret_ranking)
 	}
 	ranking->bounds[0] = ranking->n;
 	ranking->n_bounds = 1;
-	*ret_ranking = ranking;
+	ranking->took = manager_now(m) - begun;
+	return ranking;
+}
+
+struct ranking *ranking_unref(struct ranking *ranking)
+{
+	if (ranking && --ranking->references == 0) {
+		ranking->rankings->bytes -= ranking->bytes;
+		free(ranking);
+	}
+	return NULL;
+}
+
+/* Whether the newest has to do. */
+static bool is_usable(const struct rankings *rankings, const struct manager *m)
+{
+	const struct ranking *newest = rankings->newest;
+
+	return newest && (rankings->bytes > BYTES_MAX ||
+			  manager_now(m) - newest->made_at < REUSED * newest->took);
+}
+
+int rankings_get(struct rankings *rankings, const struct manager *m, struct ranking **ret_ranking)
+{
+	if (!is_usable(rankings, m)) {
+		struct ranking *ranking;
+
+		rankings_release(rankings);
+		ranking = ranking_new(m);
+		if (!ranking)
+			return -ENOMEM;
+		ranking->rankings = rankings;
+		ranking->references = 1;
+		rankings->bytes += ranking->bytes;
+		rankings->newest = ranking;
+	}
+	rankings->newest->references++;
+	*ret_ranking = rankings->newest;
 	return 0;
 }
 
-struct ranking *ranking_free(struct ranking *ranking)
+void rankings_release(struct rankings *rankings)
 {
-	free(ranking);
-	return NULL;
+	rankings->newest = ranking_unref(rankings->newest);
 }
 
 size_t ranking_size(const struct ranking *ranking)

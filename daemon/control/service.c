@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/service.h"
 
+#include "control/reply.h"
+
 #include <errno.h>
 #include <string.h>
 
 #define SERVICE_INTERFACE "org.varlink.service"
-/* The error of services that have an errno to tell; varlinkctl knows it. */
-#define SYSTEM_ERROR "io.systemd.System"
 
 /* As the Varlink specification has it. */
 static const char service_description[] =
@@ -50,11 +50,13 @@ static const char service_description[] =
 struct answer {
 	json_t *reply;
 	const char *error;
+	struct control_stream *stream; /* makes the reply; NULL: there is one */
 };
 
 static void answer_done(struct answer *answer)
 {
 	json_decref(answer->reply);
+	control_stream_free(answer->stream);
 }
 
 /* An error with one parameter, a string. */
@@ -206,14 +208,16 @@ static const char *wrong_parameter(const struct control_method *method, const js
 	return NULL;
 }
 
-static int call(const struct control_method *method, json_t *parameters, void *userdata,
-		struct answer *answer)
+static int call(const struct control_method *method, const struct control_request *request,
+		void *userdata, struct answer *answer)
 {
-	const char *wrong = wrong_parameter(method, parameters);
+	const char *wrong = wrong_parameter(method, request->parameters);
 
 	if (wrong)
 		return control_refuse_parameter(wrong, &answer->reply, &answer->error);
-	return method->call(parameters, userdata, &answer->reply, &answer->error);
+	if (method->list)
+		return control_stream_new(method, request, userdata, &answer->stream);
+	return method->call(request->parameters, userdata, &answer->reply, &answer->error);
 }
 
 static int find_and_call(const struct control_service *service,
@@ -241,59 +245,23 @@ static int find_and_call(const struct control_service *service,
 			      request->method);
 	if (method->changes && !service->may_change(peer))
 		return refuse_peer(answer, method, peer);
-	return call(method, request->parameters, service->userdata, answer);
-}
-
-static int append_text(struct control_output *output, const char *text)
-{
-	return control_output_append(output, text, strlen(text));
-}
-
-/* Error names are constants of the code, so there is nothing to quote in them. */
-static int write_error(struct control_output *output, const char *error)
-{
-	int r = append_text(output, "\"error\":\"");
-
-	if (r >= 0 && !strchr(error, '.'))
-		r = append_text(output, CONTROL_INTERFACE ".");
-	if (r >= 0)
-		r = append_text(output, error);
-	if (r >= 0)
-		r = append_text(output, "\",");
-	return r;
-}
-
-static int write_answer(struct control_output *output, const struct answer *answer)
-{
-	int r = append_text(output, "{");
-
-	if (r >= 0 && answer->error)
-		r = write_error(output, answer->error);
-	if (r >= 0)
-		r = append_text(output, "\"parameters\":");
-	if (r >= 0)
-		r = answer->reply ? control_output_json(output, answer->reply)
-				  : append_text(output, "{}");
-	if (r >= 0)
-		r = control_output_append(output, "}", sizeof("}")); /* with the NUL */
-	return r;
+	return call(method, request, service->userdata, answer);
 }
 
 int control_service_answer(const struct control_service *service,
 			   const struct control_request *request, const struct ucred *peer,
-			   struct control_output *output)
+			   struct control_output *output, struct control_stream **ret_stream)
 {
 	_cleanup_(answer_done) struct answer answer = {};
 	int r = find_and_call(service, request, peer, &answer);
 
-	if (r < 0) {
-		answer.reply = json_pack("{s:s, s:i, s:s}", "origin", "linux", "errno", -r,
-					 "message", strerror(-r));
-		answer.error = SYSTEM_ERROR;
-		if (!answer.reply)
-			return -ENOMEM;
-	}
 	if (request->oneway)
 		return 0;
-	return write_answer(output, &answer);
+	if (r < 0)
+		return control_reply_errno(output, r);
+	if (answer.stream) {
+		*ret_stream = TAKE_PTR(answer.stream);
+		return 0;
+	}
+	return control_reply_write(output, answer.reply, answer.error);
 }

@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "control/output.h"
 #include "control/request.h"
+#include "control/stream.h"
 
 struct control_service {
 	const struct control_method *methods; /* the caller's */
@@ -21,8 +22,9 @@ struct control_service {
 bool control_service_is_change(const struct control_service *service,
 			       const struct control_request *request, const struct ucred *peer);
 
-/* Appends the reply, with its NUL, unless none is wanted. After a failure (-EMSGSIZE, -ENOMEM) the
- * output holds a part of a reply and the connection is of no use. */
+/* Appends the reply, with its NUL, unless none is wanted. The reply to a method that answers with a
+ * list is to be made by *ret_stream, which is unchanged for others. After a failure (-EMSGSIZE,
+ * -ENOMEM) the output holds a part of a reply and the connection is of no use. */
 int control_service_answer(const struct control_service *service,
 			   const struct control_request *request, const struct ucred *peer,
-			   struct control_output *output);
+			   struct control_output *output, struct control_stream **ret_stream);

@@ -168,7 +168,7 @@ static json_t *counters_of(struct manager *m)
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error)
 {
-	struct manager *m = userdata;
+	struct manager *m = ((const struct methods *)userdata)->manager;
 	json_t *reply = daemon_of(m);
 	int r = describe_merge(reply, health_of(m));
 

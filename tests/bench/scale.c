@@ -103,9 +103,10 @@ static double cost_of_status(struct world *w)
 	for (unsigned i = 0; i < REPEATED; i++) {
 		double begun = world_cpu();
 		const char *error = NULL;
+		struct methods methods = {.manager = w->manager};
 		json_t *reply = NULL;
 
-		if (method_get_status(NULL, w->manager, &reply, &error) < 0)
+		if (method_get_status(NULL, &methods, &reply, &error) < 0)
 			abort();
 		json_decref(reply);
 		costs[i] = world_cpu() - begun;

@@ -24,6 +24,45 @@ static int echo(json_t *parameters, void *userdata, json_t **ret_reply, const ch
 	return 0;
 }
 
+/* As many rows as the parameters have members, one a slice. */
+struct rows {
+	size_t left;
+};
+
+static int rows_begin(json_t *parameters, void *userdata, void **ret_list)
+{
+	struct rows *rows = calloc(1, sizeof(*rows));
+
+	check(json_is_object(parameters) && rows);
+	rows->left = json_object_size(parameters);
+	*ret_list = rows;
+	return 0;
+}
+
+static int rows_next(void *list, json_t *array)
+{
+	struct rows *rows = list;
+
+	if (rows->left == 0)
+		return 0;
+	json_array_append_new(array, json_integer((json_int_t)rows->left));
+	return --rows->left > 0;
+}
+
+static json_t *rows_rest(void *list)
+{
+	(void)list;
+	return json_pack("{s:i}", "total", 0);
+}
+
+static const struct control_list list_of_rows = {
+	.member = "sas",
+	.begin = rows_begin,
+	.next = rows_next,
+	.rest = rows_rest,
+	.free = free,
+};
+
 static int no_such_sa(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error)
 {
@@ -47,7 +86,8 @@ static bool may_change(const struct ucred *peer)
 }
 
 static const struct control_method methods[] = {
-	{.name = "ListSAs", .call = echo},
+	{.name = "ListSAs", .list = &list_of_rows},
+	{.name = "Echo", .call = echo},
 	{.name = "Explain", .call = no_such_sa},
 	{.name = "GetStatus", .call = fail},
 	{.name = "Pause", .changes = true, .call = forbidden},
@@ -84,7 +124,8 @@ static char *read_all(struct control_output *output, size_t *ret_size)
 	return text;
 }
 
-static void check_reply(struct control_output *output)
+/* `continues`: there is another reply after it. */
+static void check_reply(struct control_output *output, bool continues)
 {
 	size_t size = 0;
 	_cleanup_free_ char *text = read_all(output, &size);
@@ -93,7 +134,23 @@ static void check_reply(struct control_output *output)
 	check(size > 0 && memchr(text, '\0', size) == text + size - 1);
 	reply = json_loadb(text, size - 1, JSON_REJECT_DUPLICATES, NULL);
 	check(json_is_object(json_object_get(reply, "parameters")));
-	check(json_object_size(reply) == 1 || json_is_string(json_object_get(reply, "error")));
+	check(json_is_true(json_object_get(reply, "continues")) == continues);
+	check(continues || json_object_size(reply) == 1 ||
+	      json_is_string(json_object_get(reply, "error")));
+}
+
+static void check_stream(struct control_stream *stream, bool more, struct control_output *output)
+{
+	int r;
+
+	do {
+		r = control_stream_next(stream, output);
+		check(r >= 0);
+		if (more)
+			check_reply(output, r > 0);
+	} while (r > 0);
+	if (!more)
+		check_reply(output, false);
 }
 
 static void answer(const char *text, size_t size)
@@ -104,6 +161,7 @@ static void answer(const char *text, size_t size)
 		.may_change = may_change,
 	};
 	static const struct ucred peer = {.uid = 1000, .gid = 1000};
+	_cleanup_(control_stream_freep) struct control_stream *stream = NULL;
 	struct control_request request;
 	struct control_output output;
 	int r = control_request_parse(text, size, &request);
@@ -112,11 +170,13 @@ static void answer(const char *text, size_t size)
 	if (r < 0)
 		return;
 	control_output_init(&output);
-	check(control_service_answer(&service, &request, &peer, &output) == 0);
+	check(control_service_answer(&service, &request, &peer, &output, &stream) == 0);
 	if (request.oneway)
-		check(output.pending == 0);
+		check(output.pending == 0 && !stream);
+	else if (stream)
+		check_stream(stream, request.more, &output);
 	else
-		check_reply(&output);
+		check_reply(&output, false);
 	check(output.pending == 0);
 	control_output_clear(&output);
 	control_request_done(&request);

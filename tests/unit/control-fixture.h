@@ -60,6 +60,12 @@ struct fixture {
 	struct control_settings settings;
 	unsigned paused;      /* calls of Pause */
 	size_t large;         /* bytes of the reply to GetLarge */
+	size_t rows;          /* of the reply to List */
+	size_t row_size;      /* bytes of each; 0: a number */
+	size_t empty;         /* slices without rows before the others */
+	size_t fails_at;      /* this slice cannot be made; 0: all can */
+	unsigned lists;       /* that exist */
+	size_t slices;        /* that were made, of all lists */
 	unsigned descriptors; /* without a connection */
 };
 
@@ -106,6 +112,66 @@ static inline int get_large(json_t *parameters, void *userdata, json_t **ret_rep
 	return 0;
 }
 
+#define ROWS_PER_SLICE 2
+
+/* A reply to List. */
+struct rows {
+	struct fixture *fixture;
+	size_t next;
+	size_t slices;
+};
+
+static inline int rows_begin(json_t *parameters, void *userdata, void **ret_list)
+{
+	struct rows *rows;
+
+	if (json_object_get(parameters, "fail"))
+		return -ENODEV;
+	rows = calloc(1, sizeof(*rows));
+	assert_non_null(rows);
+	rows->fixture = userdata;
+	rows->fixture->lists++;
+	*ret_list = rows;
+	return 0;
+}
+
+static inline int rows_next(void *list, json_t *array)
+{
+	struct rows *rows = list;
+	const struct fixture *fixture = rows->fixture;
+
+	rows->fixture->slices++;
+	if (++rows->slices == fixture->fails_at)
+		return -EIO;
+	if (rows->slices <= fixture->empty)
+		return 1;
+	for (unsigned i = 0; i < ROWS_PER_SLICE && rows->next < fixture->rows; i++)
+		json_array_append_new(
+			array, fixture->row_size
+				       ? json_sprintf("%0*zu", (int)fixture->row_size, rows->next++)
+				       : json_integer((json_int_t)rows->next++));
+	return rows->next < fixture->rows;
+}
+
+static inline json_t *rows_rest(void *list)
+{
+	return json_pack("{s:I}", "total", (json_int_t)((const struct rows *)list)->next);
+}
+
+static inline void rows_free(void *list)
+{
+	((struct rows *)list)->fixture->lists--;
+	free(list);
+}
+
+static const struct control_list list_of_rows = {
+	.member = "rows",
+	.begin = rows_begin,
+	.next = rows_next,
+	.rest = rows_rest,
+	.free = rows_free,
+};
+
 static const struct control_parameter explain_parameters[] = {
 	{"spi", CONTROL_TEXT, .required = true},
 	{"limit", CONTROL_COUNT},
@@ -118,6 +184,7 @@ static const struct control_method methods[] = {
 	{.name = "Explain", .call = explain, .parameters = explain_parameters},
 	{.name = "Fail", .call = no_device},
 	{.name = "GetLarge", .call = get_large},
+	{.name = "List", .list = &list_of_rows},
 	{.name = "Pause", .changes = true, .call = pause_all},
 };
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Messages about links, addresses and routes that do not concern the daemon cause no work. */
-#include "control/ranking.h"
 #include "manager-bench.h"
 
 static struct nic other_nic(int ifindex)
@@ -173,6 +172,7 @@ static void test_renamed(void **state)
 /* SAs with equal SPI and rate are always listed in the same order. */
 static void test_ties(void **state)
 {
+	struct rankings rankings = {};
 	struct ranking *ranking;
 	struct fake_belief *one, *other;
 	struct bench b;
@@ -183,12 +183,13 @@ static void test_ties(void **state)
 	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11});
 	pass(&b, 0.3);
-	assert_int_equal(ranking_new(b.manager, &ranking), 0);
+	assert_int_equal(rankings_get(&rankings, b.manager, &ranking), 0);
 	assert_memory_equal(ranking_get(ranking, 0), &entry(&b, one)->description.id,
 			    sizeof(struct sa_id));
 	assert_memory_equal(ranking_get(ranking, 1), &entry(&b, other)->description.id,
 			    sizeof(struct sa_id));
-	ranking_free(ranking);
+	ranking_unref(ranking);
+	rankings_release(&rankings);
 	close_bench(&b);
 }
 

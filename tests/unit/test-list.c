@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ListSAs: order, limit and offset, filter. */
-#include "control/ranking.h"
 #include "manager-bench.h"
 
 #define SAS 300u
@@ -32,20 +31,48 @@ static void open_with_sas(struct bench *b)
 	}
 }
 
-/* Returns the rows, and their number before offset and limit. */
-static json_t *list(struct bench *b, const char *parameters, size_t *ret_total)
+static struct methods methods;
+
+static void *begin(struct bench *b, const char *parameters)
 {
-	json_t *request = json_loads(parameters, 0, NULL), *reply = NULL, *sas;
-	const char *error = NULL;
+	json_t *request = json_loads(parameters, 0, NULL);
+	void *list = NULL;
 
 	assert_non_null(request);
-	assert_int_equal(method_list_sas(request, b->manager, &reply, &error), 0);
-	assert_null(error);
-	sas = json_incref(json_object_get(reply, "sas"));
-	*ret_total = (size_t)json_integer_value(json_object_get(reply, "total"));
-	json_decref(reply);
+	methods.manager = b->manager;
+	assert_int_equal(list_of_sas.begin(request, &methods, &list), 0);
 	json_decref(request);
-	return sas;
+	return list;
+}
+
+static size_t total_of(void *list)
+{
+	json_t *rest = list_of_sas.rest(list);
+	size_t total = (size_t)json_integer_value(json_object_get(rest, "total"));
+
+	json_decref(rest);
+	return total;
+}
+
+/* Returns the rows of all slices, and their number before offset and limit. */
+static json_t *list(struct bench *b, const char *parameters, size_t *ret_total)
+{
+	void *list = begin(b, parameters);
+	json_t *rows = json_array();
+	size_t before;
+	int more;
+
+	do {
+		before = json_array_size(rows);
+		more = list_of_sas.next(list, rows);
+		assert_true(more >= 0);
+		assert_true(json_array_size(rows) - before <= 64);
+	} while (more);
+	*ret_total = total_of(list);
+	list_of_sas.free(list);
+	rankings_release(&methods.rankings);
+	assert_int_equal(methods.rankings.bytes, 0);
+	return rows;
 }
 
 static void check_rows(const json_t *all, size_t from, size_t n, const json_t *rows)
@@ -177,6 +204,131 @@ static void test_history(void **state)
 	close_bench(&b);
 }
 
+/* A filter that matches nothing makes many slices, none of which looks at all. */
+static void test_filter_in_slices(void **state)
+{
+	json_t *rows = json_array();
+	struct bench b;
+	void *list;
+
+	(void)state;
+	open_with_sas(&b);
+	list = begin(&b, "{\"filter\": \"nowhere\"}");
+	assert_int_equal(list_of_sas.next(list, rows), 1);
+	while (list_of_sas.next(list, rows) > 0)
+		continue;
+	assert_int_equal(json_array_size(rows), 0);
+	assert_int_equal(total_of(list), 0);
+	list_of_sas.free(list);
+	rankings_release(&methods.rankings);
+	json_decref(rows);
+	close_bench(&b);
+}
+
+/* SAs that end while they are listed are left out, new ones are not in it, no other is missing. */
+static void test_changes_meanwhile(void **state)
+{
+	json_t *rows = json_array();
+	struct fake_belief *gone[2];
+	struct bench b;
+	void *list;
+
+	(void)state;
+	open_bench(&b);
+	for (unsigned i = 0; i < 100; i++) {
+		struct fake_belief *belief =
+			add(&b, (struct fake_sa_spec){.spi = 0x1000 + i, .peer = i + 1});
+
+		if (i == 0 || i == 99)
+			gone[i / 99] = belief;
+	}
+	pass(&b, 0.3);
+	list = begin(&b, "{}");
+	assert_int_equal(list_of_sas.next(list, rows), 1);
+	(void)fake_ike_delete(b.fake, gone[0]);
+	(void)fake_ike_delete(b.fake, gone[1]);
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x10ff, .peer = 200});
+	pass(&b, 0.3);
+	assert_int_equal(b.manager->sas->n, 99);
+	while (list_of_sas.next(list, rows) > 0)
+		continue;
+	assert_int_equal(json_array_size(rows), 99);
+	for (unsigned i = 0; i < 99; i++) {
+		char spi[16];
+
+		(void)snprintf(spi, sizeof(spi), "0x%08x", 0x1000 + i);
+		assert_string_equal(
+			json_string_value(json_object_get(json_array_get(rows, i), "spi")), spi);
+	}
+	list_of_sas.free(list);
+	rankings_release(&methods.rankings);
+	json_decref(rows);
+	close_bench(&b);
+}
+
+/* Each question for the time takes a millisecond. */
+static double slow_monotonic(void *userdata)
+{
+	struct bench *b = userdata;
+
+	return b->now += 0.001;
+}
+
+/* Many readers at once share a ranking, and a later one gets a new one. */
+static void test_shared_ranking(void **state)
+{
+	void *lists[3];
+	struct bench b;
+	size_t one;
+
+	(void)state;
+	open_with_sas(&b);
+	b.manager->environment.clock.monotonic = slow_monotonic;
+	lists[0] = begin(&b, "{}");
+	one = methods.rankings.bytes;
+	lists[1] = begin(&b, "{}");
+	assert_int_equal(methods.rankings.bytes, one);
+	b.now += 0.1;
+	lists[2] = begin(&b, "{}");
+	assert_int_equal(methods.rankings.bytes, 2 * one);
+	list_of_sas.free(lists[0]);
+	assert_int_equal(methods.rankings.bytes, 2 * one);
+	list_of_sas.free(lists[1]);
+	assert_int_equal(methods.rankings.bytes, one);
+	list_of_sas.free(lists[2]);
+	rankings_release(&methods.rankings);
+	assert_int_equal(methods.rankings.bytes, 0);
+	close_bench(&b);
+}
+
+/* What is kept for readers that began at different times has a limit. */
+static void test_rankings_are_limited(void **state)
+{
+	struct ranking *rankings[8];
+	struct rankings all = {};
+	struct bench b;
+	size_t limit;
+
+	(void)state;
+	open_with_sas(&b);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(rankings_get(&all, b.manager, &rankings[i]), 0);
+	assert_ptr_not_equal(rankings[2], rankings[3]);
+	limit = all.bytes;
+	all.bytes += 64u * 1024u * 1024u;
+	for (unsigned i = 4; i < 8; i++) {
+		assert_int_equal(rankings_get(&all, b.manager, &rankings[i]), 0);
+		assert_ptr_equal(rankings[i], rankings[3]);
+	}
+	all.bytes -= 64u * 1024u * 1024u;
+	assert_int_equal(all.bytes, limit);
+	for (unsigned i = 0; i < 8; i++)
+		ranking_unref(rankings[i]);
+	rankings_release(&all);
+	assert_int_equal(all.bytes, 0);
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +336,10 @@ int main(void)
 		cmocka_unit_test(test_limit_and_offset),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_filter_in_slices),
+		cmocka_unit_test(test_changes_meanwhile),
+		cmocka_unit_test(test_shared_ranking),
+		cmocka_unit_test(test_rankings_are_limited),
 	};
 
 	return cmocka_run_group_tests_name("list", tests, NULL, NULL);

@@ -7,13 +7,13 @@
 
 static json_t *get_status(struct bench *b)
 {
+	struct methods methods = {.manager = b->manager};
 	json_t *reply = NULL;
 	const char *error = NULL;
 
 	for (size_t i = 0; i < methods_count; i++)
 		if (strcmp(methods_table[i].name, "GetStatus") == 0)
-			assert_int_equal(methods_table[i].call(NULL, b->manager, &reply, &error),
-					 0);
+			assert_int_equal(methods_table[i].call(NULL, &methods, &reply, &error), 0);
 	assert_non_null(reply);
 	return reply;
 }
@@ -181,13 +181,14 @@ static void restart(struct bench *b, const char *text)
 
 static void call(struct bench *b, const char *method, const char *nic, const char *expected)
 {
+	struct methods methods = {.manager = b->manager};
 	json_t *parameters = nic ? json_pack("{s:s}", "nic", nic) : json_object(), *reply = NULL;
 	const char *error = NULL;
 
 	for (size_t i = 0; i < methods_count; i++)
 		if (strcmp(methods_table[i].name, method) == 0)
 			assert_int_equal(
-				methods_table[i].call(parameters, b->manager, &reply, &error), 0);
+				methods_table[i].call(parameters, &methods, &reply, &error), 0);
 	if (expected)
 		assert_string_equal(error, expected);
 	else

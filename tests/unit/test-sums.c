@@ -127,9 +127,10 @@ static double number(const json_t *object, const char *name)
 static void check_status(struct bench *b, size_t offloaded, double all, double in_nic)
 {
 	const char *error = NULL;
+	struct methods methods = {.manager = b->manager};
 	json_t *status = NULL;
 
-	assert_int_equal(method_get_status(NULL, b->manager, &status, &error), 0);
+	assert_int_equal(method_get_status(NULL, &methods, &status, &error), 0);
 	assert_int_equal(number(status, "sas"), b->manager->sas->n);
 	assert_int_equal(number(status, "offloaded"), offloaded);
 	assert_true(is(number(status, "bytesPerSecond"), all));

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Lists that are made in slices: their replies, who goes first, and clients that do not read. */
+#include "control-fixture.h"
+
+#define LIST "{\"method\":\"io.espoffload.List\"}"
+#define LIST_MORE "{\"method\":\"io.espoffload.List\",\"more\":true}"
+#define ECHO "{\"method\":\"io.espoffload.Echo\"}"
+/* More than a socket takes. */
+#define LARGE_ROW ((size_t)1024 * 1024)
+
+static void test_replies(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	fixture->rows = 5;
+	ask(fd, LIST_MORE);
+	ask(fd, ECHO);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1],\"total\":2},\"continues\":true}");
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[2,3],\"total\":4},\"continues\":true}");
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[4],\"total\":5}}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	ask(fd, LIST);
+	ask(fd, ECHO);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1,2,3,4],\"total\":5}}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	fixture->rows = 0;
+	ask(fd, LIST_MORE);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[],\"total\":0}}");
+	ask(fd, LIST);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[],\"total\":0}}");
+	assert_int_equal(fixture->lists, 0);
+	close(fd);
+}
+
+/* Slices that found nothing to show: no reply until there is something to tell. */
+static void test_empty_slices(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	fixture->empty = 3;
+	fixture->rows = 3;
+	ask(fd, LIST_MORE);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1],\"total\":2},\"continues\":true}");
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[2],\"total\":3}}");
+	ask(fd, LIST);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1,2],\"total\":3}}");
+	assert_int_equal(fixture->slices, 2 * (3 + 2));
+	close(fd);
+}
+
+static void test_oneway(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	fixture->rows = 5;
+	ask(fd, "{\"method\":\"io.espoffload.List\",\"oneway\":true}");
+	ask(fd, ECHO);
+	expect(fixture, fd, "{\"parameters\":{}}");
+	assert_int_equal(fixture->slices, 0);
+	close(fd);
+}
+
+static void test_errors(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	ask(fd, "{\"method\":\"io.espoffload.List\",\"more\":true,\"parameters\":{\"fail\":1}}");
+	expect(fixture, fd,
+	       "{\"error\":\"io.systemd.System\",\"parameters\":{\"origin\":\"linux\","
+	       "\"errno\":19,\"message\":\"No such device\"}}");
+	/* Between two replies there is room for an error. */
+	fixture->rows = 5;
+	fixture->fails_at = 2;
+	ask(fd, LIST_MORE);
+	ask(fd, ECHO);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1],\"total\":2},\"continues\":true}");
+	expect(fixture, fd,
+	       "{\"error\":\"io.systemd.System\",\"parameters\":{\"origin\":\"linux\","
+	       "\"errno\":5,\"message\":\"Input/output error\"}}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	assert_int_equal(fixture->lists, 0);
+	/* Within a reply there is none. */
+	ask(fd, LIST);
+	expect_hangup(fixture, fd);
+	assert_int_equal(fixture->lists, 0);
+	run(fixture, 3);
+	assert_int_equal(count_descriptors(), fixture->descriptors);
+}
+
+/* A request of another client waits for one slice at most. */
+static void test_others_go_first(void **state)
+{
+	struct fixture *fixture = *state;
+	int reader, other;
+
+	start(fixture);
+	reader = dial(fixture);
+	other = dial(fixture);
+	fixture->rows = 1000;
+	ask(reader, LIST);
+	while (fixture->slices < 5)
+		turn(fixture);
+	for (unsigned i = 0; i < 20; i++) {
+		size_t before = fixture->slices;
+
+		ask(other, ECHO);
+		expect(fixture, other, "{\"parameters\":{}}");
+		assert_true(fixture->slices <= before + 1);
+		run(fixture, 2);
+	}
+	assert_int_equal(fixture->lists, 1); /* it is not through yet */
+	close(reader);
+	close(other);
+}
+
+static int on_busy(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	++*(unsigned *)userdata;
+	return 0;
+}
+
+/* Moves, which have the lowest priority of all else, go first too. */
+static void test_moves_go_first(void **state)
+{
+	struct fixture *fixture = *state;
+	sd_event_source *busy = NULL;
+	unsigned moves = 0;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	fixture->rows = 5;
+	assert_true(sd_event_add_defer(fixture->event, &busy, on_busy, &moves) >= 0);
+	assert_true(sd_event_source_set_priority(busy, SD_EVENT_PRIORITY_IDLE) >= 0);
+	assert_true(sd_event_source_set_enabled(busy, SD_EVENT_ON) >= 0);
+	ask(fd, LIST_MORE);
+	run(fixture, 50);
+	assert_true(moves > 40);
+	assert_int_equal(fixture->slices, 0);
+	assert_true(sd_event_source_set_enabled(busy, SD_EVENT_OFF) >= 0);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1],\"total\":2},\"continues\":true}");
+	sd_event_source_unref(busy);
+	close(fd);
+}
+
+/* Readers get their slices in turn. */
+static void test_readers_take_turns(void **state)
+{
+	struct fixture *fixture = *state;
+	int fds[3];
+	char byte;
+
+	start(fixture);
+	fixture->rows = 1000;
+	for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+		fds[i] = dial(fixture);
+		ask(fds[i], LIST_MORE);
+	}
+	while (fixture->slices < 2 * ELEMENTSOF(fds))
+		turn(fixture);
+	for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+		assert_int_equal(recv(fds[i], &byte, 1, 0), 1);
+		close(fds[i]);
+	}
+}
+
+static void test_slow_reader(void **state)
+{
+	static const char *const requests[] = {LIST, LIST_MORE};
+	struct fixture *fixture = *state;
+
+	start(fixture);
+	fixture->rows = 6;
+	fixture->row_size = LARGE_ROW;
+	for (size_t i = 0; i < ELEMENTSOF(requests); i++) {
+		size_t rows = 0;
+		int fd = dial(fixture);
+
+		fixture->slices = 0;
+		ask(fd, requests[i]);
+		run(fixture, 50);
+		/* The next is not made before this one is read. */
+		assert_int_equal(fixture->slices, 1);
+		while (rows < fixture->rows) {
+			char *text = receive(fixture, fd);
+			json_t *reply, *array;
+
+			assert_non_null(text);
+			reply = json_loads(text, 0, NULL);
+			array = json_object_get(json_object_get(reply, "parameters"), "rows");
+			for (size_t j = 0; j < json_array_size(array); j++)
+				assert_int_equal(
+					strtoul(json_string_value(json_array_get(array, j)), NULL,
+						10),
+					rows++);
+			json_decref(reply);
+			free(text);
+		}
+		assert_int_equal(fixture->slices, fixture->rows / ROWS_PER_SLICE);
+		close(fd);
+	}
+}
+
+/* Hung up with a slice unread, or before the next one is made. */
+static void test_hangup(void **state)
+{
+	static const size_t sizes[] = {0, LARGE_ROW};
+	struct fixture *fixture = *state;
+
+	start(fixture);
+	fixture->rows = 100000;
+	for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+		int fd = dial(fixture);
+		size_t before;
+
+		fixture->row_size = sizes[i];
+		ask(fd, LIST_MORE);
+		before = fixture->slices;
+		while (fixture->slices == before)
+			turn(fixture);
+		assert_int_equal(fixture->lists, 1);
+		close(fd);
+		before = fixture->slices;
+		run(fixture, 5);
+		assert_int_equal(fixture->lists, 0);
+		assert_true(fixture->slices <= before + 1);
+		assert_int_equal(count_descriptors(), fixture->descriptors);
+	}
+}
+
+/* The daemon ends. */
+static void test_end(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	fixture->rows = 100000;
+	ask(fd, LIST_MORE);
+	while (fixture->slices == 0)
+		turn(fixture);
+	fixture->control = control_free(fixture->control);
+	assert_int_equal(fixture->lists, 0);
+	close(fd);
+}
+
+/* A request that waits until others have read is dropped, too. */
+static void test_hangup_while_waiting(void **state)
+{
+	struct fixture *fixture = *state;
+	int slow, waiting;
+
+	fixture->large = 2 * LARGE_ROW;
+	fixture->settings.pending_max = LARGE_ROW;
+	start(fixture);
+	slow = dial(fixture);
+	ask(slow, "{\"method\":\"io.espoffload.GetLarge\"}");
+	run(fixture, 10);
+	waiting = dial(fixture);
+	ask(waiting, ECHO);
+	run(fixture, 10);
+	close(waiting);
+	run(fixture, 5);
+	assert_int_equal(count_descriptors(), fixture->descriptors + 2);
+	close(slow);
+}
+
+/* Each slice is read soon, all of them are not. */
+static void test_trickling_reader(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned turns = 0;
+	char part[65536];
+	int fd;
+
+	fixture->rows = SIZE_MAX;
+	fixture->row_size = LARGE_ROW / 4;
+	fixture->settings.reply_usec = 300 * 1000;
+	fixture->settings.reply_bytes_per_second = UINT64_C(1) << 40;
+	start(fixture);
+	fd = dial(fixture);
+	ask(fd, LIST);
+	while (!is_cut_off(fd) && turns++ < TURNS_MAX) {
+		(void)recv(fd, part, sizeof(part), 0);
+		turn(fixture);
+	}
+	assert_true(is_cut_off(fd));
+	assert_true(fixture->slices > 1);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_replies),
+		TEST(test_empty_slices),
+		TEST(test_oneway),
+		TEST(test_errors),
+		TEST(test_others_go_first),
+		TEST(test_moves_go_first),
+		TEST(test_readers_take_turns),
+		TEST(test_slow_reader),
+		TEST(test_hangup),
+		TEST(test_end),
+		TEST(test_hangup_while_waiting),
+		TEST(test_trickling_reader),
+	};
+
+	return cmocka_run_group_tests_name("control-stream", tests, NULL, NULL);
+}
