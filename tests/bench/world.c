@@ -283,7 +283,7 @@ static void need(int r, const char *what)
 	exit(1);
 }
 
-static void open_kernel(struct world_kernel *k, uint32_t n, uint32_t alive)
+static void init_kernel(struct world_kernel *k, uint32_t n, uint32_t alive)
 {
 	*k = (struct world_kernel){.kernel.ops = &kernel_ops, .n = n};
 	k->sas = calloc((size_t)n + 1, sizeof(*k->sas));
@@ -293,7 +293,7 @@ static void open_kernel(struct world_kernel *k, uint32_t n, uint32_t alive)
 		k->sas[i].alive = true;
 }
 
-void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics)
+static void start(struct world *world, struct kernel *kernel, size_t n_nics)
 {
 	static const char text[] = "mode: observe\nnics: [{match: {name: \"eth*\"}, allow: true, "
 				   "trusted: true, capacity: 1024}]\n";
@@ -302,13 +302,10 @@ void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics)
 						  .config_path = "/nonexistent"};
 	struct config *config;
 
-	*world = (struct world){.log = fopen("/dev/null", "we")};
-	open_kernel(&world->kernel, n, alive);
 	fake_network_init(&world->network.fake, make_nics(n_nics), n_nics);
 	world->network.ops = fake_network_ops;
 	world->network.ops.route_for_sa = route_for_sa;
 	world->network.fake.network.ops = &world->network.ops;
-	need(secret_arena_new(1u << 20, &world->arena), "locked memory");
 	need(journal_new(world->log, 3, &world->journal), "journal");
 	need(ownership_new("/nonexistent/placed", &world->ownership), "ownership");
 	need(route_cache_new(1u << 18, &world->network.cache), "route cache");
@@ -319,10 +316,34 @@ void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics)
 	environment.arena = world->arena;
 	environment.journal = world->journal;
 	environment.ownership = world->ownership;
-	environment.kernel = &world->kernel.kernel;
+	environment.kernel = kernel;
 	environment.network = &world->network.fake.network;
 	need(manager_new(&environment, config, &world->manager), "manager");
 	need(manager_start(world->manager), "start");
+}
+
+static void prepare(struct world *world)
+{
+	*world = (struct world){.log = fopen("/dev/null", "we")};
+	need(secret_arena_new(1u << 20, &world->arena), "locked memory");
+}
+
+void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics)
+{
+	prepare(world);
+	init_kernel(&world->kernel, n, alive);
+	start(world, &world->kernel.kernel, n_nics);
+}
+
+void world_open_on(struct world *world,
+		   int (*open)(struct secret_arena *arena, struct kernel **ret_kernel),
+		   size_t n_nics)
+{
+	struct kernel *kernel;
+
+	prepare(world);
+	need(open(world->arena, &kernel), "kernel");
+	start(world, kernel, n_nics);
 }
 
 void world_close(struct world *world)

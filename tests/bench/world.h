@@ -50,6 +50,10 @@ struct world {
 
 /* `n` SAs can exist, the first `alive` of them do. The process ends when there is no memory. */
 void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics);
+/* The same over the kernel that `open_kernel` opens, as kernel_netlink_new(). */
+void world_open_on(struct world *world,
+		   int (*open_kernel)(struct secret_arena *arena, struct kernel **ret_kernel),
+		   size_t n_nics);
 void world_close(struct world *world);
 
 double world_cpu(void); /* s of the process */

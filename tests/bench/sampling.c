@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * sampling [SAS...]: what a tick costs on a real kernel, by the number of idle SAs (default 1,000,
+ * 10,000 and 100,000). Needs a kernel with ESP and root; the SAs are in a network namespace of its
+ * own. In one run, medians of several, CPU per SA of the process (the kernel writes a dump in the
+ * time of the one who reads it):
+ *
+ *   bare   a loop that receives the same dump into a buffer and looks at nothing in it
+ *   tick   dump, policy and plan of the daemon; and its ratio to the bare loop
+ *   ip     `ip -s xfrm state` to /dev/null; and its ratio to the tick
+ */
+#include "world.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/xfrm.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REPEATED 9
+#define KEY_SIZE 20
+#define RECEIVE_SIZE (60u * 1024u) /* as xfrm/netlink.c */
+
+static void need(bool good, const char *what)
+{
+	if (good)
+		return;
+	(void)fprintf(stderr, "sampling: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int open_socket(void)
+{
+	const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_XFRM), size = 4 << 20;
+
+	need(fd >= 0, "NETLINK_XFRM");
+	need(bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0, "bind");
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return fd;
+}
+
+struct request {
+	struct nlmsghdr header;
+	struct xfrm_usersa_info info;
+	struct nlattr attribute;
+	struct xfrm_algo_aead algorithm;
+	uint8_t key[KEY_SIZE];
+};
+
+static void make_sa(int fd, uint32_t i)
+{
+	struct request request = {
+		.header = {.nlmsg_len = sizeof(request),
+			   .nlmsg_type = XFRM_MSG_NEWSA,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
+		.info = {.saddr.a4 = htonl(0x0a00ffff),
+			 .id = {.daddr.a4 = htonl(0x0a010000 + i),
+				.spi = htonl(0x10000 + i),
+				.proto = IPPROTO_ESP},
+			 .family = AF_INET,
+			 .mode = XFRM_MODE_TUNNEL,
+			 .replay_window = 32,
+			 .reqid = i + 1,
+			 .lft = {.soft_byte_limit = XFRM_INF,
+				 .hard_byte_limit = XFRM_INF,
+				 .soft_packet_limit = XFRM_INF,
+				 .hard_packet_limit = XFRM_INF}},
+		.attribute = {.nla_len = NLA_HDRLEN + sizeof(struct xfrm_algo_aead) + KEY_SIZE,
+			      .nla_type = XFRMA_ALG_AEAD},
+		.algorithm = {.alg_name = "rfc4106(gcm(aes))",
+			      .alg_key_len = 8 * KEY_SIZE,
+			      .alg_icv_len = 128},
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		uint8_t rest[1024];
+	} answer;
+
+	memset(request.key, 1, sizeof(request.key));
+	need(send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request), "send");
+	need(recv(fd, &answer, sizeof(answer), 0) >= (ssize_t)sizeof(answer.header), "receive");
+	errno = -answer.error.error;
+	need(errno == 0, "an SA with AES-GCM (does this kernel have ESP?)");
+}
+
+/* Returns how many datagrams came. */
+static unsigned receive_dump(int fd)
+{
+	static uint8_t buffer[RECEIVE_SIZE];
+	const struct nlmsghdr request = {
+		.nlmsg_len = NLMSG_LENGTH(0),
+		.nlmsg_type = XFRM_MSG_GETSA,
+		.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+	};
+	const struct nlmsghdr *first = (const struct nlmsghdr *)buffer;
+	unsigned n = 0;
+
+	need(send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request), "send");
+	do {
+		need(recv(fd, buffer, sizeof(buffer), 0) > 0, "receive");
+		n++;
+	} while (first->nlmsg_type != NLMSG_DONE);
+	return n;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double values[REPEATED])
+{
+	qsort(values, REPEATED, sizeof(*values), compare);
+	return values[REPEATED / 2];
+}
+
+static double cost_of_bare(int fd)
+{
+	double costs[REPEATED];
+
+	for (unsigned i = 0; i < REPEATED; i++) {
+		double begun = world_cpu();
+
+		(void)receive_dump(fd);
+		costs[i] = world_cpu() - begun;
+	}
+	return median(costs);
+}
+
+static double cost_of_tick(struct world *w)
+{
+	double costs[REPEATED];
+
+	for (unsigned i = 0; i < REPEATED; i++) {
+		double begun;
+
+		w->skipped += 1;
+		begun = world_cpu();
+		manager_tick(w->manager);
+		costs[i] = world_cpu() - begun;
+	}
+	return median(costs);
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static double cost_of_ip(void)
+{
+	struct rusage before, after;
+
+	(void)getrusage(RUSAGE_CHILDREN, &before);
+	need(system("ip -s xfrm state >/dev/null") == 0, "ip -s xfrm state");
+	(void)getrusage(RUSAGE_CHILDREN, &after);
+	return seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) -
+	       seconds(before.ru_stime);
+}
+
+static void run(uint32_t n)
+{
+	double bare, tick, ip;
+	struct world w;
+	int fd;
+
+	need(unshare(CLONE_NEWNET) == 0, "a network namespace");
+	fd = open_socket();
+	for (uint32_t i = 0; i < n; i++)
+		make_sa(fd, i);
+	world_open_on(&w, kernel_netlink_new, 1);
+	manager_tick(w.manager);
+	bare = cost_of_bare(fd);
+	tick = cost_of_tick(&w);
+	ip = cost_of_ip();
+	(void)printf("%7u SAs: bare %6.3f us/SA, tick %6.3f us/SA (%.2f bare), ip %6.3f us/SA "
+		     "(%.1f ticks)\n",
+		     n, bare / n * 1e6, tick / n * 1e6, tick / bare, ip / n * 1e6, ip / tick);
+	(void)fflush(stdout);
+	world_close(&w);
+	(void)close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	static const uint32_t defaults[] = {1000, 10000, 100000};
+
+	for (int i = 1; i < argc; i++) {
+		char *end;
+		unsigned long n = strtoul(argv[i], &end, 10);
+
+		if (*end || n < 1 || n > 10000000) {
+			(void)fprintf(stderr,
+				      "usage: sampling [SAS...]   (1 to 10,000,000 each)\n");
+			return 2;
+		}
+		run((uint32_t)n);
+	}
+	for (size_t i = 0; argc == 1 && i < ELEMENTSOF(defaults); i++)
+		run(defaults[i]);
+	return 0;
+}
