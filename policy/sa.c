@@ -320,7 +320,9 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		policy_requeue(policy, sa);
 		return;
 	}
-	policy->interval = dt;
+	/* The others may be sampled less often. */
+	if (policy_sa_matters(policy, handle))
+		policy->interval = dt;
 	carried = bytes - sa->bytes;
 	policy_compare_sample(policy, sa, (double)carried, dt);
 	if (carried > 0) {

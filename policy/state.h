@@ -154,7 +154,7 @@ struct policy {
 	double others_expected;
 	double now;
 	double offset;   /* policy's clock minus the caller's */
-	double interval; /* s between the last samples: no horizon is shorter */
+	double interval; /* s between the last samples of SAs that matter: no horizon is shorter */
 };
 
 static inline double sa_low(const struct sa *sa)

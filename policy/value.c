@@ -18,6 +18,9 @@
 
 #include <math.h>
 
+/* An outsider with a smaller share of the price of a slot is not about to win one. */
+#define MATTERS_SHARE 0.25
+
 uint32_t policy_table_capacity(const struct table *table)
 {
 	uint32_t capacity = table->config.capacity;
@@ -46,6 +49,26 @@ bool policy_table_has_slot(const struct table *table)
 	/* A probe finds out whether there is one more slot, so it may use the reserve. */
 	return free > table->config.reserve ||
 	       (free > 0 && table->probing && policy_table_used(table) == table->learned);
+}
+
+bool policy_sa_matters(const struct policy *policy, policy_sa handle)
+{
+	const struct table *table;
+	const struct sa *sa;
+
+	if (handle >= policy->n_sas || !policy->sas[handle].used)
+		return false;
+	sa = &policy->sas[handle];
+	if (sa->resident || sa->pending != PENDING_NONE)
+		return true;
+	table = policy_table_of(policy, sa);
+	if (!table || sa->config.banned || sa->config.immovable)
+		return false;
+	if (!sa->known || sa->successor || sa->comparison.stage != COMPARISON_NONE)
+		return true;
+	return policy_sa_is_candidate(sa) &&
+	       sa->config.weight * fmax(sa->heat.rate.mean, sa->heat.rate.last) >=
+		       MATTERS_SHARE * table->price;
 }
 
 struct bucket *policy_bucket_of(const struct policy *policy, const struct table *table)

@@ -28,6 +28,7 @@ struct arguments {
 	double migration_seconds;
 	double moves_per_second;
 	double moves_burst;
+	double dump_every;
 	struct policy_group_config group; /* of all SAs */
 	bool grouped;
 	bool bound;
@@ -46,6 +47,7 @@ enum long_option {
 	OPTION_MIGRATION_SECONDS,
 	OPTION_MOVES_PER_SECOND,
 	OPTION_MOVES_BURST,
+	OPTION_DUMP_EVERY,
 	OPTION_BOUND,
 	OPTION_PER_SA,
 };
@@ -62,6 +64,7 @@ const struct option simulate_options[] = {
 	{"migration-seconds", required_argument, NULL, OPTION_MIGRATION_SECONDS},
 	{"moves-per-second", required_argument, NULL, OPTION_MOVES_PER_SECOND},
 	{"moves-burst", required_argument, NULL, OPTION_MOVES_BURST},
+	{"dump-every", required_argument, NULL, OPTION_DUMP_EVERY},
 	{"bound", no_argument, NULL, OPTION_BOUND},
 	{"per-sa", no_argument, NULL, OPTION_PER_SA},
 	{},
@@ -83,6 +86,7 @@ static int parse_number(struct arguments *arguments, int option, const char *tex
 		{OPTION_MIGRATION_SECONDS, &arguments->migration_seconds, 0, 1e6},
 		{OPTION_MOVES_PER_SECOND, &arguments->moves_per_second, 0, 1e9},
 		{OPTION_MOVES_BURST, &arguments->moves_burst, 0, 1e9},
+		{OPTION_DUMP_EVERY, &arguments->dump_every, 1, 1e6},
 	};
 	const char *name = "";
 	char *end;
@@ -309,6 +313,7 @@ static int run(const struct arguments *arguments, const struct simulate_trace *t
 		.migration_seconds = arguments->migration_seconds,
 		.moves_per_second = arguments->moves_per_second,
 		.moves_burst = arguments->moves_burst,
+		.dump_every = (uint32_t)arguments->dump_every,
 		.configure = arguments->grouped ? join_group : NULL,
 		.groups = &arguments->group,
 		.n_groups = arguments->grouped,
@@ -364,6 +369,7 @@ int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 		.migration_seconds = MIGRATION_SECONDS,
 		.moves_per_second = -1,
 		.moves_burst = -1,
+		.dump_every = 1,
 	};
 	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
 	_cleanup_(sim_result_done) struct sim_result result = {};

@@ -89,6 +89,7 @@ int sim_espoffload_decide(struct sim *sim, void *state)
 {
 	struct espoffload *self = state;
 	double before = sim->now - sim->trace->interval;
+	bool is_dump = sim->options->dump_every <= 1 || sim->tick % sim->options->dump_every == 0;
 	const struct policy_move *moves;
 	size_t n_moves;
 
@@ -104,7 +105,8 @@ int sim_espoffload_decide(struct sim *sim, void *state)
 		uint32_t sa = sim->living[i];
 
 		self->counters[sa] += (uint64_t)sim->bytes[sa];
-		policy_sa_observe(self->policy, self->handles[sa], self->counters[sa], 0, sim->now);
+		if (is_dump || policy_sa_matters(self->policy, self->handles[sa]))
+			policy_sa_observe(self->policy, self->handles[sa], self->counters[sa], 0, sim->now);
 	}
 	n_moves = policy_plan(self->policy, sim->now, &moves);
 	for (size_t i = 0; i < n_moves; i++) {

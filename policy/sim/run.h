@@ -14,6 +14,9 @@
 struct sim_options {
 	uint32_t capacity;
 	uint32_t reserve; /* of the daemon's policy; peers have none */
+	/* All SAs are sampled once in so many ticks, and in the others those that matter
+	 * (policy_sa_matters()); 0 and 1: all in each tick. Of the daemon's policy only. */
+	uint32_t dump_every;
 	double migration_bytes;
 	double migration_seconds;
 	double moves_per_second;
