@@ -2,9 +2,10 @@
 /*
  * Start and end, the tick, and the work of the schedule.
  *
- * A tick dumps all SAs, passes their counters to the policy, asks it for a plan, and begins the
- * moves. Between ticks, events are read, and then the SAs that they name. If the kernel dropped
- * events (ENOBUFS), nothing is moved until all SAs have been dumped again.
+ * A tick reads the SAs, passes their counters to the policy, asks it for a plan, and begins the
+ * moves. It reads all by a dump, or only those that matter where a dump takes long
+ * (placement/sampling.h). Between ticks, events are read, and then the SAs that they name. If the
+ * kernel dropped events (ENOBUFS), nothing is moved until all SAs have been dumped again.
  */
 #include "manager/manager.h"
 #include "move/rescue.h"
@@ -12,10 +13,20 @@
 #include <errno.h>
 #include <math.h>
 
+/* All SAs, or those that matter. */
+static int read_sas(struct manager *m)
+{
+	if (tracker_is_stale(m->tracker) ||
+	    sampling_dump_is_due(&m->sampling, manager_now(m), m->config->interval))
+		return manager_dump(m);
+	manager_sample(m);
+	return 0;
+}
+
 void manager_tick(struct manager *m)
 {
 	bool was_stale = tracker_is_stale(m->tracker);
-	int r = manager_dump(m);
+	int r = read_sas(m);
 
 	if (r < 0) {
 		tracker_set_stale(m->tracker);

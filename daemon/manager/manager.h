@@ -20,6 +20,7 @@
 #include "move/shadows.h"
 #include "placement/load.h"
 #include "placement/nics.h"
+#include "placement/sampling.h"
 #include "policy.h"
 #include "report/reporter.h"
 #include "sa/tracker.h"
@@ -69,6 +70,7 @@ struct manager {
 
 	struct nics *nics;
 	struct load load;
+	struct sampling sampling;
 	double reconfigured_at, reconfigured_for; /* s */
 
 	struct reporter *reporter;
@@ -139,7 +141,9 @@ void manager_expire(struct manager *m);
 
 /* samples.c */
 extern const struct tracker_callbacks manager_tracker_callbacks;
-int manager_dump(struct manager *m); /* reads all SAs, and records the history for `top` */
+int manager_dump(struct manager *m);
+/* Reads those that matter. */
+void manager_sample(struct manager *m); /* reads all SAs, and records the history for `top` */
 void manager_begin_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 

@@ -106,12 +106,14 @@ static void note_placement(struct manager *m, struct sa *sa, const struct tracke
 		policy_sa_set_resident(m->policy, sa->handle, sa_is_resident(sa), manager_now(m));
 }
 
-static void note_rate(struct manager *m, struct sa *sa)
+static void note_rate(struct manager *m, struct sa *sa, bool dumped)
 {
 	struct policy_rate rate = policy_sa_rate(m->policy, sa->handle);
 
 	sa_history_set(&sa->history, m->samples, rate.last);
-	if (rate.known && rate.mean > 0)
+	if (policy_sa_matters(m->policy, sa->handle))
+		sampling_note(&m->sampling, sa);
+	if (dumped && rate.known && rate.mean > 0)
 		load_add(&m->load, m->nics, sa, rate.mean);
 }
 
@@ -132,8 +134,7 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 		return;
 	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, change->sampled_at);
 	handle_verdict(m, sa);
-	if (change->dumped)
-		note_rate(m, sa);
+	note_rate(m, sa, change->dumped);
 }
 
 static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)
@@ -215,12 +216,27 @@ static void begin_history(struct manager *m)
 
 int manager_dump(struct manager *m)
 {
+	double begun = manager_now(m);
 	int r;
 
 	begin_history(m);
 	load_begin(&m->load, m->nics);
+	sampling_begin_dump(&m->sampling, m->sas);
 	r = tracker_dump(m->tracker);
-	if (r >= 0)
-		load_end(&m->load, m->nics);
+	if (r < 0)
+		return r;
+	load_end(&m->load, m->nics);
+	sampling_end_dump(&m->sampling, begun, manager_now(m) - begun, m->config->interval);
 	return r;
+}
+
+void manager_sample(struct manager *m)
+{
+	struct sa_id *ids = calloc(SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX, sizeof(*ids));
+
+	if (!ids)
+		return; /* the next dump reads them */
+	begin_history(m);
+	tracker_read_again(m->tracker, ids, sampling_list(&m->sampling, m->sas, ids));
+	free(ids);
 }

@@ -44,10 +44,10 @@ void sa_history_set(struct sa_history **history, uint64_t number, double bytes_p
 		*history = h;
 	}
 	if (number - h->last >= CONTROL_HISTORY_SAMPLES)
-		memset(h->samples, 0, sizeof(h->samples));
+		memset(h->samples, sample, sizeof(h->samples));
 	else
 		for (uint64_t i = h->last + 1; i < number; i++)
-			h->samples[i % CONTROL_HISTORY_SAMPLES] = 0;
+			h->samples[i % CONTROL_HISTORY_SAMPLES] = sample;
 	h->last = number;
 	h->samples[number % CONTROL_HISTORY_SAMPLES] = sample;
 	if (sample == 0 && is_empty(h)) {

@@ -19,8 +19,9 @@ uint8_t history_encode(double bytes_per_second);
 double history_decode(uint8_t sample);
 
 /* Sets the rate (bytes/s) of the sample with this number, which is that of the last call or a later
- * one; what lies between was 0. *history is allocated when it is needed, and freed when nothing
- * else than 0 is left; without memory it is as if the SA had carried nothing. */
+ * one, and of those between the two: it is the mean since the last sample. *history is allocated
+ * when it is needed, and freed when nothing else than 0 is left; without memory it is as if the SA
+ * had carried nothing. */
 void sa_history_set(struct sa_history **history, uint64_t number, double bytes_per_second);
 /* The rate of a sample, bytes/s; 0 where there is none. `history` may be NULL. */
 double sa_history_get(const struct sa_history *history, uint64_t number);

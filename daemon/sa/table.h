@@ -91,6 +91,7 @@ struct sa {
 	bool soft_expired;       /* the kernel said so; not to be seen in GETSA */
 	bool packet;             /* in packet offload: sa_table_set_packet() */
 	bool shares_spi;         /* another SA has the same SPI and protocol */
+	bool sampled_often;      /* placement/sampling.h */
 	bool virtually_resident; /* observe mode: where the policy believes it to be */
 	/* While we hold it in a NIC: what to restore it from when the NIC goes down, which deletes
 	 * it without a message. */

@@ -82,29 +82,31 @@ static void test_history(void **state)
 	sa_history_set(&history, 6, 1e6);
 	sa_history_set(&history, 6, 2e6); /* the last value is kept */
 	sa_history_set(&history, 7, 0);
-	sa_history_set(&history, 10, 3e6); /* 8 and 9 were not set */
+	sa_history_set(&history, 10, 3e6); /* the mean of 8, 9 and 10 */
 	assert_true(is(sa_history_get(history, 5), 0));
 	assert_true(is(sa_history_get(history, 6), 2e6));
 	assert_true(is(sa_history_get(history, 7), 0));
-	assert_true(is(sa_history_get(history, 8), 0));
-	assert_true(is(sa_history_get(history, 9), 0));
+	assert_true(is(sa_history_get(history, 8), 3e6));
+	assert_true(is(sa_history_get(history, 9), 3e6));
 	assert_true(is(sa_history_get(history, 10), 3e6));
 	assert_true(is(sa_history_get(history, 11), 0));
 
 	/* After a complete ring the first values are overwritten. */
 	sa_history_set(&history, 5 + CONTROL_HISTORY_SAMPLES, 4e6);
 	assert_true(is(sa_history_get(history, 6), 2e6));
+	assert_true(is(sa_history_get(history, 10), 3e6));
+	assert_true(is(sa_history_get(history, 11), 4e6));
 	assert_true(is(sa_history_get(history, 5 + CONTROL_HISTORY_SAMPLES), 4e6));
-	assert_true(is(sa_history_get(history, 4 + CONTROL_HISTORY_SAMPLES), 0));
 	sa_history_set(&history, 6 + CONTROL_HISTORY_SAMPLES, 0);
 	assert_true(is(sa_history_get(history, 6), 0));
 	assert_true(is(sa_history_get(history, 6 + CONTROL_HISTORY_SAMPLES), 0));
 	assert_true(is(sa_history_get(history, 10), 3e6));
 
-	/* After a long time without values no older value is returned or kept. */
+	/* After a long time nothing older shows up. */
 	sa_history_set(&history, 1000, 5e6);
 	for (uint64_t i = 1001 - CONTROL_HISTORY_SAMPLES; i < 1000; i++)
-		assert_true(is(sa_history_get(history, i), 0));
+		assert_true(is(sa_history_get(history, i), 5e6));
+	/* A minute of silence, and nothing is kept. */
 	for (uint64_t i = 1001; i < 1000 + CONTROL_HISTORY_SAMPLES; i++)
 		sa_history_set(&history, i, 0);
 	assert_non_null(history);

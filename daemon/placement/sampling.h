@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which SAs are read at a tick. A dump of all SAs costs the kernel and the daemon 1 to 3 us for
+ * each of them: with 100,000 SAs a dump each second would take 10 to 30 % of a core. So dumps are
+ * spaced by 50 times what the last one took, and by at most 10 s. In the ticks between them only
+ * those SAs are read whose next sample can change a decision (policy_sa_matters()). While a dump
+ * takes less than a fiftieth of the interval, each tick is a dump.
+ */
+#pragma once
+
+#include "sa/table.h"
+
+/* SAs that are read between two dumps, at most: of those in NICs, and of the others. A request for
+ * an SA costs 2 to 4 us. What is beyond waits for the next dump. */
+#define SAMPLING_RESIDENTS_MAX 2048
+#define SAMPLING_OUTSIDERS_MAX 2048
+
+struct sampling {
+	double dump_at; /* s, monotonic: the next dump is due */
+	size_t n_residents, n_outsiders;
+	policy_sa residents[SAMPLING_RESIDENTS_MAX]; /* SAs of the policy, by handle */
+	policy_sa outsiders[SAMPLING_OUTSIDERS_MAX];
+};
+
+/* Whether the tick that begins now (s, monotonic) is to dump all SAs. */
+bool sampling_dump_is_due(const struct sampling *sampling, double now, double interval);
+/* A dump begins, or the policy is another: which SAs matter is found anew, by a dump. */
+void sampling_begin_dump(struct sampling *sampling, struct sa_table *sas);
+/* This SA, which has a handle, matters. Called for each sample. */
+void sampling_note(struct sampling *sampling, struct sa *sa);
+/* The dump began at that time (s, monotonic) and took so long (s). `interval`: of ticks, s. */
+void sampling_end_dump(struct sampling *sampling, double begun, double took, double interval);
+/* The SAs to read in place of a dump, at most SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX.
+ * Returns how many. */
+size_t sampling_list(const struct sampling *sampling, const struct sa_table *sas,
+		     struct sa_id *ret_ids);

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* When a dump of all SAs takes long, only those that matter are read in the ticks between two. */
+#include "manager-bench.h"
+
+#include "placement/sampling.h"
+
+/* A dump takes `takes` seconds. */
+static struct {
+	struct bench *bench;
+	const struct kernel_ops *real;
+	struct kernel_ops ops;
+	double takes;
+} slow;
+
+static int slow_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
+{
+	int r = slow.real->dump(kernel, type, handler, userdata);
+
+	if (type == XFRM_MSG_GETSA)
+		slow.bench->now += slow.takes;
+	return r;
+}
+
+static void open_slow(struct bench *b, const char *text, double takes)
+{
+	struct kernel *kernel;
+
+	open_bench_with(b, text);
+	kernel = b->manager->environment.kernel;
+	slow.bench = b;
+	slow.real = kernel->ops;
+	slow.ops = *kernel->ops;
+	slow.ops.dump = slow_dump;
+	slow.takes = takes;
+	kernel->ops = &slow.ops;
+}
+
+/* Dumps in so many seconds, in which the SA is busy. */
+static unsigned dumps_in(struct bench *b, double seconds, struct fake_belief *busy)
+{
+	unsigned before = fake_kernel_dumps(b->fake);
+
+	work(b, seconds, busy);
+	return fake_kernel_dumps(b->fake) - before;
+}
+
+static void test_spacing(void **state)
+{
+	static const struct {
+		double takes;
+		unsigned min, max; /* dumps in 30 s, of ticks of 100 ms */
+	} cases[] = {{0, 295, 301}, {0.0015, 285, 301}, {0.02, 28, 31}, {0.1, 5, 7}, {1, 3, 4}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct bench b;
+		unsigned n;
+
+		open_slow(&b, rules, cases[i].takes);
+		work(&b, 1, NULL);
+		n = dumps_in(&b, 30, NULL);
+		if (n < cases[i].min || n > cases[i].max)
+			fail_msg("%g s: %u dumps", cases[i].takes, n);
+		close_bench(&b);
+	}
+}
+
+/* Between two dumps an SA in a NIC is sampled at each tick, with its shadow, and an idle one not at
+ * all. */
+static void test_residents(void **state)
+{
+	struct fake_belief *busy, *idle;
+	struct bench b;
+	double at;
+
+	(void)state;
+	open_slow(&b, rules, 0.1);
+	idle = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 12, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+	while (dumps_in(&b, 0.1, busy) == 0)
+		;
+	work(&b, 0.3, busy);
+	at = b.now;
+	assert_int_equal(dumps_in(&b, 2, busy), 0);
+	assert_true(entry(&b, busy)->shadow->sampled_at > at + 1.8);
+	/* As of the last tick. */
+	assert_in_range(fake_kernel_view(b.fake, busy).current.packets, entry(&b, busy)->packets,
+			entry(&b, busy)->packets + 300);
+	assert_true(entry(&b, busy)->sampled_often);
+	assert_false(entry(&b, idle)->sampled_often);
+	assert_true(policy_sa_rate(b.manager->policy, entry(&b, busy)->handle).last > 2e6);
+
+	/* The counter of the idle one is seen at the next dump, and it is promoted soon. */
+	(void)fake_kernel_send(b.fake, idle, 1000, 1000);
+	assert_int_equal(dumps_in(&b, 0.3, idle), 0);
+	assert_int_equal(entry(&b, idle)->packets, 0);
+	work(&b, 6, idle);
+	assert_int_equal(fake_kernel_view(b.fake, idle).ifindex, NIC);
+	close_bench(&b);
+}
+
+/* An SA that goes down with its NIC is missed between two dumps. */
+static void test_missing_resident(void **state)
+{
+	struct fake_belief *busy;
+	struct bench b;
+
+	(void)state;
+	open_slow(&b, rules, 0.1);
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 12, busy);
+	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
+	while (dumps_in(&b, 0.1, busy) == 0)
+		;
+	fall(&b);
+	assert_int_equal(dumps_in(&b, 0.2, NULL), 0);
+	assert_true(entry(&b, busy)->presence.missing_since > 0);
+	close_bench(&b);
+}
+
+/* After events were lost, and with a new policy, the next tick is a dump. */
+static void test_at_once(void **state)
+{
+	struct fake_belief *busy;
+	struct bench b;
+
+	(void)state;
+	open_slow(&b, rules, 0.1);
+	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(&b, 12, busy);
+	while (dumps_in(&b, 0.1, busy) == 0)
+		;
+	fake_kernel_overrun(b.fake);
+	assert_int_equal(dumps_in(&b, 0.3, busy), 1);
+	apply(&b, "mode: observe\ninterval: 100ms\n"
+		  "nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n");
+	assert_int_equal(dumps_in(&b, 0.3, busy), 1);
+	assert_true(entry(&b, busy)->sampled_often);
+
+	/* A dump that fails is repeated. */
+	while (dumps_in(&b, 0.1, busy) == 0)
+		;
+	fake_kernel_fail_dumps(b.fake, 1, -ENOMEM, true);
+	fake_kernel_overrun(b.fake);
+	work(&b, 0.5, busy);
+	assert_false(tracker_is_stale(b.manager->tracker));
+	close_bench(&b);
+}
+
+static struct sa *add_entry(struct sa_table *table, policy_sa handle, int ifindex)
+{
+	struct sa_description description = {.id.spi = 0x1000 + handle};
+	struct sa_shape shape = {};
+	struct sa *sa;
+
+	assert_int_equal(sa_table_add(table, &description, &shape, &sa), 0);
+	assert_int_equal(sa_table_set_handle(table, sa, handle), 0);
+	sa_table_set_residence(table, sa, ifindex, false);
+	return sa;
+}
+
+/* However many outsiders matter, there is room for residents; none is listed twice, nor when it is
+ * gone. */
+static void test_bounds(void **state)
+{
+	static struct sa_id ids[SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX];
+	static struct sampling sampling;
+	struct sa_table table;
+	policy_sa handle = 0;
+	struct sa *sa = NULL;
+
+	(void)state;
+	assert_int_equal(sa_table_init(&table), 0);
+	sampling_begin_dump(&sampling, &table);
+	for (unsigned i = 0; i < SAMPLING_OUTSIDERS_MAX + 10; i++) {
+		sa = add_entry(&table, handle++, 0);
+		sampling_note(&sampling, sa);
+		sampling_note(&sampling, sa);
+	}
+	assert_false(sa->sampled_often);
+	assert_int_equal(sampling_list(&sampling, &table, ids), SAMPLING_OUTSIDERS_MAX);
+	for (unsigned i = 0; i < SAMPLING_RESIDENTS_MAX + 10; i++) {
+		sa = add_entry(&table, handle++, NIC);
+		sampling_note(&sampling, sa);
+	}
+	assert_false(sa->sampled_often);
+	assert_int_equal(sampling_list(&sampling, &table, ids), ELEMENTSOF(ids));
+	assert_int_equal(ids[0].spi, 0x1000 + SAMPLING_OUTSIDERS_MAX + 10); /* residents first */
+	sa_table_remove(&table, sa_table_by_handle(&table, 7));
+	assert_int_equal(sampling_list(&sampling, &table, ids), ELEMENTSOF(ids) - 1);
+	sampling_begin_dump(&sampling, &table);
+	assert_int_equal(sampling_list(&sampling, &table, ids), 0);
+	TAILQ_FOREACH(sa, &table.all, list)
+		assert_false(sa->sampled_often);
+	sampling_note(&sampling, sa_table_by_handle(&table, 8));
+	assert_int_equal(sampling_list(&sampling, &table, ids), 1);
+	assert_int_equal(ids[0].spi, 0x1008);
+	sa_table_release(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_spacing),          cmocka_unit_test(test_residents),
+		cmocka_unit_test(test_missing_resident), cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
