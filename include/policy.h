@@ -238,9 +238,9 @@ size_t policy_plan_vacating(struct policy *policy, double now,
 			    const struct policy_move **ret_moves);
 void policy_report(struct policy *policy, policy_sa sa, enum policy_outcome outcome, double now);
 
-/* Whether the next sample of the SA can change a decision: it is resident or on its way, its rate is
- * unknown, or it carries at least a quarter of what a slot of its table is worth. The others may be
- * sampled less often. */
+/* Whether the next sample of the SA can change a decision: it is resident or on its way, its rate
+ * is unknown, or it carries at least a quarter of what a slot of its table is worth. The others may
+ * be sampled less often. */
 bool policy_sa_matters(const struct policy *policy, policy_sa sa);
 
 /* Rates in bytes/s, unweighted. */

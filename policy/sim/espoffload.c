@@ -106,7 +106,8 @@ int sim_espoffload_decide(struct sim *sim, void *state)
 
 		self->counters[sa] += (uint64_t)sim->bytes[sa];
 		if (is_dump || policy_sa_matters(self->policy, self->handles[sa]))
-			policy_sa_observe(self->policy, self->handles[sa], self->counters[sa], 0, sim->now);
+			policy_sa_observe(self->policy, self->handles[sa], self->counters[sa], 0,
+					  sim->now);
 	}
 	n_moves = policy_plan(self->policy, sim->now, &moves);
 	for (size_t i = 0; i < n_moves; i++) {
