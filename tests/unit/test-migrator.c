@@ -162,7 +162,7 @@ static void test_as_it_should(void **state)
 			.outcome = {MOVE_RESULT_DONE, .sequence = 121},
 		},
 		{
-			.name = "evict, inbound, of which no image is kept",
+			.name = "evict, inbound, without keeping an image",
 			.move = {.target.direction = SA_DIRECTION_IN,
 				 .expected_ifindex = NIC,
 				 .keep_image = true},
@@ -180,7 +180,7 @@ static void test_as_it_should(void **state)
 				    .image = 125},
 		},
 		{
-			.name = "the image is kept, and its sequence number is behind",
+			.name = "the image is kept, and its sequence number is too low",
 			.move = INTO_NIC_KEPT(IN),
 			.turns = TURNS(READ(), REMOVED(.sequence = 120),
 				       UPDATED("UPDSA NIC in #120"), ASKED(SA, NIC, 119),
@@ -209,13 +209,13 @@ static void test_what_is_read(void **state)
 {
 	const struct talk talks[] = {
 		{
-			.name = "it cannot be sent",
+			.name = "the request cannot be sent",
 			.move = INTO_NIC(IN),
 			.turns = TURNS({"GETSA", -ETIMEDOUT}, {"GETAE", -ETIMEDOUT}, {".", -EIO}),
 			.outcome = {MOVE_RESULT_FAILED, -EIO, .unread = true},
 		},
 		{
-			.name = "it is gone",
+			.name = "the SA is gone",
 			.move = INTO_NIC(IN),
 			.turns = TURNS({"GETSA", -ESRCH, .text = "none"}, {"GETAE", -ESRCH}, {"."}),
 			.outcome = {MOVE_RESULT_GONE, -ESRCH, "none", .unread = true},
@@ -264,14 +264,14 @@ static void test_what_is_read(void **state)
 				    .sequence = 100},
 		},
 		{
-			.name = "somebody else offloaded it",
+			.name = "another program offloaded it",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(OTHER_NIC, .fault = TOO_LARGE)),
 			.outcome = {MOVE_RESULT_HANDS_OFF, .hands_off = HANDS_OFF_FOREIGN,
 				    .ifindex = OTHER_NIC, .sequence = 100},
 		},
 		{
-			.name = "somebody else took it out",
+			.name = "another program took it out of the NIC",
 			.move = OUT_OF_NIC(IN),
 			.turns = TURNS(READ()),
 			.outcome = {MOVE_RESULT_HANDS_OFF, .hands_off = HANDS_OFF_FOREIGN,
@@ -286,7 +286,7 @@ static void test_what_is_read(void **state)
 				    .sequence = 100},
 		},
 		{
-			.name = "thresholds of its own",
+			.name = "its own thresholds",
 			.move = INTO_NIC(IN),
 			.turns = TURNS({"GETSA", 0, {SA, .fault = NEAR_LIMIT}},
 				       {"GETAE", 0, {THRESHOLDS, .timer = 11}}, {"."}),
@@ -294,7 +294,7 @@ static void test_what_is_read(void **state)
 				    .sequence = 100},
 		},
 		{
-			.name = "thresholds of its own, where the default is none",
+			.name = "its own thresholds, without a default",
 			.move = INTO_NIC(IN),
 			.timer = &zero_default,
 			.turns = TURNS(READ()),
@@ -330,14 +330,14 @@ static void test_what_is_read(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
-			.name = "a timer that is cut off",
+			.name = "a truncated timer",
 			.move = INTO_NIC(IN),
 			.turns = TURNS({"GETSA", 0, {SA}},
 				       {"GETAE", 0, {THRESHOLDS, .fault = SHORT_TIMER}}, {"."}),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
-			.name = "a threshold that is cut off",
+			.name = "a truncated threshold",
 			.move = INTO_NIC(IN),
 			.turns = TURNS({"GETSA", 0, {SA}},
 				       {"GETAE", 0, {THRESHOLDS, .fault = SHORT_COUNT}}, {"."}),
@@ -471,7 +471,7 @@ static void test_removal(void **state)
 {
 	const struct talk talks[] = {
 		{
-			.name = "not sent, and it is there",
+			.name = "not sent, and the SA exists",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ETIMEDOUT},
 				       {"DELSA", -ETIMEDOUT}, {"ALLOCSPI larval", -ETIMEDOUT},
@@ -488,7 +488,7 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_GONE, -EIO, .sequence = 100},
 		},
 		{
-			.name = "not answered, and its place is held",
+			.name = "not answered, and a larval SA holds its place",
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(GUARDED, {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
@@ -524,7 +524,7 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
 		},
 		{
-			.name = "gone before, and it is not known whether there is a larval one",
+			.name = "gone before, and it is unknown whether a larval SA exists",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ESRCH},
 				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, GONE, LEFTOVER,
@@ -602,7 +602,7 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_FAILED, -ETIMEDOUT, .sequence = 100},
 		},
 		{
-			.name = "not answered, its place is held, and it is made again unanswered",
+			.name = "not answered, a larval SA in its place, next attempt not answered",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(READ(), {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
 				       {"ALLOCSPI larval", -ETIMEDOUT}, {".", -EIO}, ASKED(LARVAL),
@@ -612,7 +612,7 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 101},
 		},
 		{
-			.name = "gone before, and made anew then",
+			.name = "gone before, and installed again after that",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(GONE_BEFORE, ASKED(SA, .later = 1), WITNESS_AWAY),
 			.outcome = {MOVE_RESULT_GONE, -ESRCH, .sequence = 100},
@@ -666,7 +666,7 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 100},
 		},
 		{
-			.name = "a packet was faster",
+			.name = "a packet's larval SA comes first",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(GUARDED, REMOVED_BUT(-ENOENT, .sequence = 120),
 				       ASKED(ACQUIRED), UPDATED("UPDSA NIC out #120"),
@@ -730,7 +730,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_GONE, -EIO, .sequence = 120, .image = 120},
 		},
 		{
-			.name = "no answer, and there",
+			.name = "no answer, and the SA exists",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {LARVAL}},
 				       {"UPDSA NIC in #120", -ETIMEDOUT}, {".", -EIO},
@@ -738,7 +738,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 122},
 		},
 		{
-			.name = "no answer, and not there",
+			.name = "no answer, and the SA does not exist",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", 0, {LARVAL}},
 				       {"UPDSA NIC out #120", -ETIMEDOUT}, {".", -EIO},
@@ -765,7 +765,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 120},
 		},
 		{
-			.name = "answered, whatever came then",
+			.name = "answered, with an error after that",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {LARVAL}}, {"UPDSA NIC in #120"},
 				       {".", -EIO}, ASKED(SA, 0, 121), WITNESS_AWAY),
@@ -815,7 +815,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -ETIMEDOUT, "firmware", .sequence = 120},
 		},
 		{
-			.name = "evicted without an answer, and a packet was there",
+			.name = "evicted without an answer, and a packet inserted a larval SA",
 			.move = OUT_OF_NIC(OUT),
 			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},
 				       READ(NIC), REMOVED(NIC, 120), {"GETSA", 0, {LARVAL}},
@@ -833,7 +833,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
-			.name = "not seen before, and there",
+			.name = "not seen before, and it exists",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", -ENOMEM}, {"UPDSA NIC in #120"}, {"."},
 				       ASKED(SA, NIC, 121), WITNESS_AWAY),
@@ -932,7 +932,7 @@ static void test_an_sa_in_its_place(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 6},
 		},
 		{
-			.name = "put right at the third attempt",
+			.name = "corrected at the third attempt",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {SA, 0, 5, .later = 1}},
 				       {"UPDSA NIC in #120"}, {"."}, {"GETSA"},
@@ -943,7 +943,7 @@ static void test_an_sa_in_its_place(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 130},
 		},
 		{
-			.name = "not put right by three attempts",
+			.name = "not corrected by three attempts",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {SA, 0, 5, .later = 1}},
 				       {"UPDSA NIC in #120"}, {"."}, {"GETSA"},
@@ -962,7 +962,7 @@ static void test_an_sa_in_its_place(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 130},
 		},
 		{
-			.name = "too large to put it right",
+			.name = "too large to correct it",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN,
 				       {"GETSA", 0, {SA, 0, 130, .later = 1, .fault = TOO_LARGE}},
@@ -971,7 +971,7 @@ static void test_an_sa_in_its_place(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 130},
 		},
 		{
-			.name = "and deleted then",
+			.name = "and deleted after that",
 			.move = INTO_NIC_KEPT(IN),
 			.turns =
 				TURNS(REMOVED_IN, {"GETSA", 0, {SA, 0, 5, .later = 1}},
@@ -991,7 +991,7 @@ static void test_an_sa_in_its_place(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
-			.name = "living when it is put right",
+			.name = "exists when it is corrected",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {SA, 0, 5, .later = 1}},
 				       {"UPDSA NIC in #120"}, {"."}, {"GETSA", 0, {SA, .later = 1}},
@@ -1000,7 +1000,7 @@ static void test_an_sa_in_its_place(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 130},
 		},
 		{
-			.name = "when it goes to software",
+			.name = "when it is moved to software",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, UPDATED("UPDSA NIC in #120", -EINVAL),
 				       {"GETSA", 0, {SA, 0, 130, .later = 1}},
@@ -1056,7 +1056,7 @@ static void test_verification(void **state)
 			.outcome = {MOVE_RESULT_ELSEWHERE, .ifindex = OTHER_NIC, .sequence = 121},
 		},
 		{
-			.name = "evicted, and still there",
+			.name = "evicted, and still in the NIC",
 			.move = OUT_OF_NIC(IN),
 			.turns = TURNS(READ(NIC), REMOVED(NIC, 120), UPDATED("UPDSA software #120"),
 				       ASKED(SA, NIC, 121), WITNESS_AWAY),
@@ -1069,26 +1069,26 @@ static void test_verification(void **state)
 			.outcome = {MOVE_RESULT_SILENT, .sequence = 121},
 		},
 		{
-			.name = "made anew later",
+			.name = "installed again later",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(PROMOTED_IN, ASKED(SA, 0, 121, .later = 1), WITNESS_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 121},
 		},
 		{
-			.name = "made anew in the same second",
+			.name = "installed again in the same second",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(PROMOTED_IN, ASKED(SA, 0, 121, .packets = -1), WITNESS_AWAY),
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 121},
 		},
 		{
-			.name = "made anew from older numbers",
+			.name = "installed again with older numbers",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(SA, NIC, 119), {"NEWAE #1048696"}, {"."},
 				       UNGUARDED),
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 119},
 		},
 		{
-			.name = "made anew from much older numbers, and its image is kept",
+			.name = "installed again with much older numbers, and its image is kept",
 			.move = INTO_NIC_KEPT(OUT),
 			.turns = TURNS(GUARDED, REMOVED(.sequence = 2000000),
 				       UPDATED("UPDSA NIC out #2000000"), ASKED(SA, NIC, 1),
@@ -1097,7 +1097,7 @@ static void test_verification(void **state)
 				    .image = 3048576},
 		},
 		{
-			.name = "evicted, and made anew from older numbers",
+			.name = "evicted, and installed again with older numbers",
 			.move = {.target.direction = SA_DIRECTION_IN,
 				 .expected_ifindex = NIC,
 				 .keep_image = true},
@@ -1106,7 +1106,7 @@ static void test_verification(void **state)
 			.outcome = {MOVE_RESULT_DONE, .sequence = 119},
 		},
 		{
-			.name = "made anew from older numbers, which cannot be mended",
+			.name = "installed again with older numbers, which cannot be corrected",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(SA, 0, 1, .later = 1),
 				       {"NEWAE #1048696", -ENOMEM}, {"."}, {"NEWAE #2097272"},
@@ -1151,7 +1151,7 @@ static void test_probe(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 120},
 		},
 		{
-			.name = "in software, as is found out",
+			.name = "in software, as the read-back shows",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REFUSED_IN, {"GETSA", 0, {LARVAL}}, {"UPDSA software #120"},
 				       {".", -EIO}, ASKED(SA, 0, 120), ASKED(SA, 0, 121),
@@ -1159,7 +1159,7 @@ static void test_probe(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -EINVAL, "not so", .sequence = 121},
 		},
 		{
-			.name = "made anew while it was not known whether it was deleted",
+			.name = "installed again while it was unknown whether it was deleted",
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(GUARDED, {"ALLOCSPI witness", -ENOENT}, {"DELSA", -ETIMEDOUT},
@@ -1460,7 +1460,7 @@ static void test_restoration(void **state)
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 120},
 		},
 		{
-			.name = "there after all, with older numbers",
+			.name = "the SA exists, with older numbers",
 			.move = {.target.direction = SA_DIRECTION_OUT,
 				 .larval = true,
 				 .exact = true},
@@ -1471,7 +1471,7 @@ static void test_restoration(void **state)
 			.outcome = {MOVE_RESULT_DONE, .unread = true, .sequence = 119},
 		},
 		{
-			.name = "interrupted, and there after all",
+			.name = "interrupted, and the SA exists",
 			.move = {.target.direction = SA_DIRECTION_OUT,
 				 .larval = true,
 				 .exact = true,
