@@ -37,7 +37,7 @@ static void judge_result(struct run *run)
 		break;
 	case MOVE_RESULT_GONE:
 		if (s->fault.kind != FAKE_FAULT_REFUSE || s->fault.error != -ESRCH)
-			complain(run, "reported as gone, but nobody deleted it");
+			complain(run, "reported as gone, but it was not deleted");
 		break;
 	case MOVE_RESULT_HANDS_OFF:
 		complain(run, "refused to move it");
@@ -126,7 +126,7 @@ static unsigned check(struct run *run, size_t in_use, unsigned allowed, FILE *te
 	if (o->result != MOVE_RESULT_LOST && slot_is_used(run))
 		complain(run, "the rescue slot is not empty");
 	if (secret_arena_in_use(run->explore->arena) != in_use)
-		complain(run, "memory with keys was not given back");
+		complain(run, "memory with keys was not freed");
 	return o->wrong;
 }
 

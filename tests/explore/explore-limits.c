@@ -150,21 +150,23 @@ const char *explore_limit_name(enum explore_limit limit)
 {
 	static const char *const names[] = {
 		"none",
-		"a NIC that went down took the SA with it (the link watch brings it back)",
-		"the larval SA could not be made, and its absence was misread",
-		"IKE wrote between reading and deletion, and the notification was lost",
-		"IKE deleted the SA and made one with the same SPI within the move",
-		"IKE made the SA anew in the gap, and nobody could look",
-		"the daemon stood still until its larval SA expired, just before it deleted the SA",
-		"a lookup stood at a larval SA that was deleted, and the SA had not been moved",
-		"a packet that names the SPI was faster than the larval SA in the SA's place",
-		"what the IKE daemon wrote met the larval SA of a packet that names the SPI",
-		"IKE deleted the SA while the daemon was dead, and a packet took its place",
-		"the daemon stood still or was dead until the larval SA in the SA's place expired",
-		"the kernel refused to delete a larval SA as often as that was tried",
-		"a daemon that was killed left a larval SA without an SPI",
-		"the SA landed in another NIC, and nobody could look, or the daemon was killed",
-		"IKE made the SA anew in the gap, and its limits were overwritten unseen",
+		"the SA was lost with its NIC (the link watch restores it)",
+		"the larval SA could not be made, and its absence was misinterpreted",
+		"IKE wrote between GETSA and DELSA, and the notification was lost",
+		"IKE deleted the SA and added one with the same SPI during the move",
+		"IKE installed the SA again in the gap, and it could not be read",
+		"the daemon was stopped until its larval SA expired, just before it deleted the SA",
+		"a lookup was at a larval SA that was deleted, and the SA had not been moved",
+		"a packet that names the SPI came before the larval SA in the SA's place",
+		"a request of the IKE daemon hit the larval SA of a packet that names the SPI",
+		"IKE deleted the SA while the daemon was dead, and a packet's larval SA has its "
+		"place",
+		"the daemon was stopped or dead until the larval SA in the SA's place expired",
+		"the kernel refused each attempt to delete a larval SA",
+		"a killed daemon left a larval SA without an SPI",
+		"the SA is in another NIC, and it could not be read, or the daemon was killed",
+		"IKE installed the SA again in the gap, and the change of its limits was not "
+		"noticed",
 	};
 
 	return names[limit];

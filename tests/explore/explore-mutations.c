@@ -293,7 +293,7 @@ static const struct explore_mutation mutations[] = {
 	{"does not sweep after its death", no_sweep},
 	{"does not sweep after a failure and its death", no_sweep_after_failure, .pairs = true},
 	{"leaves a larval SA without an SPI", leave_nameless},
-	{"keeps an SA that was deleted meanwhile", keep_what_was_deleted},
+	{"keeps an SA that was deleted during the move", keep_what_was_deleted},
 };
 
 const struct explore_mutation *explore_mutations(size_t *ret_n)

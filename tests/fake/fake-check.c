@@ -128,7 +128,7 @@ static void check_belief(struct check *c, const struct fake_belief *belief)
 	if (belief->forgotten)
 		return;
 	if (belief->wire.wrong_key > 0)
-		wrong(c, belief->sa, "%u packets met another key", belief->wire.wrong_key);
+		wrong(c, belief->sa, "%u packets used another key", belief->wire.wrong_key);
 	if (sa && sa->state == FAKE_LARVAL)
 		sa = NULL;
 	if (!belief->alive) {
@@ -218,18 +218,18 @@ unsigned fake_kernel_check(struct fake_kernel *k, unsigned flags, FILE *report)
 		check_belief(&c, b);
 	for (const struct fake_sa *sa = k->sas; sa; sa = sa->next) {
 		if (sa->state == FAKE_LARVAL && is_of_daemon(sa) && !may_stay(sa, flags))
-			wrong(&c, sa, "a larval of ours is left");
+			wrong(&c, sa, "a larval SA of ours is left");
 		if (sa->ifindex != 0 && sa->requested != sa->ifindex &&
 		    !(flags & FAKE_CHECK_NIC_MAY_DIFFER))
-			wrong(&c, sa, "is offloaded to %d, asked was %d", sa->ifindex,
+			wrong(&c, sa, "is offloaded to %d, requested was %d", sa->ifindex,
 			      sa->requested);
 		check_trust(&c, sa);
 		if (sa->state == FAKE_VALID && !fake_belief_of_key(k, sa))
-			wrong(&c, sa, "has a key that nobody installed");
+			wrong(&c, sa, "has a key that was never installed");
 	}
 	check_nics(&c);
 	if (k->wrong_key > 0)
-		wrong(&c, NULL, "%u packets met a wrong key", k->wrong_key);
+		wrong(&c, NULL, "%u packets used a wrong key", k->wrong_key);
 	if (k->wrong_closures > 0 && !(flags & FAKE_CHECK_CLOSURES_MAY_HAPPEN))
 		wrong(&c, NULL, "the IKE daemon closed %u SAs for an expired larval SA",
 		      k->wrong_closures);

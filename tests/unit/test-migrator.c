@@ -189,7 +189,7 @@ static void test_as_it_should(void **state)
 				    .image = 119},
 		},
 		{
-			.name = "it is there",
+			.name = "it exists",
 			.move = {.target = {NIC, SA_DIRECTION_OUT},
 				 .expected_ifindex = NIC,
 				 .keep_image = true},
@@ -401,7 +401,7 @@ static void test_migrate_state(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
-			.name = "without an answer, and down with the NIC",
+			.name = "without an answer, and lost with the NIC",
 			.move = INTO_NIC_KEPT(IN),
 			.migrate_state = -ESRCH,
 			.turns = TURNS(READ(), {"MIGRATE_STATE NIC in", -ETIMEDOUT}, {".", -EIO},
@@ -572,7 +572,7 @@ static void test_removal(void **state)
 			.outcome = {MOVE_RESULT_FAILED, .sequence = 100},
 		},
 		{
-			.name = "a packet's larval SA before it, and nobody knows of what",
+			.name = "a packet's larval SA before an unknown SA",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(MISSED, ASKED(ACQUIRED), {"dump", -EIO, {ACQUIRED}},
 				       LEFTOVER, WITNESS_AWAY, GUARD_AWAY),
@@ -715,14 +715,14 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_GONE, -EINVAL, .sequence = 120},
 		},
 		{
-			.name = "accepted, and down with the NIC",
+			.name = "accepted, and lost with the NIC",
 			.move = INTO_NIC_KEPT(IN),
 			.turns =
 				TURNS(REMOVED_IN, UPDATED("UPDSA NIC in #120"), GONE, WITNESS_AWAY),
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120, .image = 120},
 		},
 		{
-			.name = "no answer, and down with the NIC",
+			.name = "no answer, and lost with the NIC",
 			.move = INTO_NIC_KEPT(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", -ETIMEDOUT},
 				       {"UPDSA NIC in #120", -ETIMEDOUT}, {".", -EIO}, GONE,
@@ -747,7 +747,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 120},
 		},
 		{
-			.name = "no answer, down with the NIC, and a packet was there",
+			.name = "no answer, lost with the NIC, and a packet's larval SA",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", 0, {LARVAL}},
 				       {"UPDSA NIC out #120", -ETIMEDOUT}, {".", -EIO},
@@ -756,7 +756,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -EIO, .sequence = 1048696},
 		},
 		{
-			.name = "no answer, down with the NIC, and a packet was there, inbound",
+			.name = "no answer, lost with the NIC, and a packet's larval SA, inbound",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, {"GETSA", 0, {LARVAL}},
 				       {"UPDSA NIC in #120", -ETIMEDOUT}, {".", -EIO},
@@ -772,7 +772,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_SILENT, .sequence = 121},
 		},
 		{
-			.name = "the larval SA is away twice",
+			.name = "the larval SA is absent twice",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH},
 				       {"UPDSA NIC out #120", -ESRCH}, {"."}, ASKED(ACQUIRED),
@@ -825,7 +825,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .sequence = 120},
 		},
 		{
-			.name = "acknowledged, not there, and a packet's larval SA then",
+			.name = "acknowledged, absent, and then a packet's larval SA",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(REMOVED_IN, UPDATED("UPDSA NIC in #120"), ASKED(LARVAL),
 				       ASKED(ACQUIRED), UPDATED("UPDSA NIC in #120"),
@@ -840,7 +840,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
-			.name = "the IKE daemon deleted it, and a packet's larval SA is there",
+			.name = "the IKE daemon deleted it, and a packet's larval SA exists",
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
@@ -856,7 +856,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
-			.name = "a packet's larval SA, and nobody knows whether ours is there",
+			.name = "a packet's larval SA, and it is unknown whether ours exists",
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(REMOVED_OUT, {"GETSA", 0, {ACQUIRED}}, {"UPDSA NIC out #120"},
@@ -864,7 +864,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 121},
 		},
 		{
-			.name = "a packet's larval SA is there, which is found out later",
+			.name = "a packet's larval SA exists, which is noticed later",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", -ESRCH},
 				       {"UPDSA NIC out #120", -ESRCH}, {"."}, ASKED(ACQUIRED),
@@ -872,7 +872,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
-			.name = "a larval SA is there, although none was left",
+			.name = "a larval SA exists, although none was left",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(NO_LARVAL, {"NEWSA NIC in #120", -EEXIST}, {"."},
 				       ASKED(ACQUIRED), UPDATED("UPDSA NIC in #120"),
@@ -880,7 +880,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 120},
 		},
 		{
-			.name = "an SA is there, although no larval one was left",
+			.name = "an SA exists, although no larval one was left",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(NO_LARVAL, {"NEWSA NIC in #120", -EEXIST}, {"."},
 				       ASKED(SA, 0, 5, .later = 1), ASKED(SA, 0, 130, .later = 1),
@@ -896,7 +896,7 @@ static void test_installation(void **state)
 			.outcome = {MOVE_RESULT_REFUSED, -ESRCH, "odd", .sequence = 120},
 		},
 		{
-			.name = "refused with the answer of an SA that is there",
+			.name = "refused with the answer of an existing SA",
 			.move = INTO_NIC(IN),
 			.turns = TURNS(
 				REMOVED_IN, UPDATED("UPDSA NIC in #120", -EEXIST, .text = "odd"),
@@ -922,7 +922,7 @@ static void test_an_sa_in_its_place(void **state)
 {
 	const struct talk talks[] = {
 		{
-			.name = "put right",
+			.name = "corrected",
 			.move = INTO_NIC_KEPT(OUT),
 			.turns = TURNS(REMOVED_OUT, {"GETSA", 0, {SA, 0, 5, .later = 1}},
 				       {"UPDSA NIC out #120"}, {"."}, {"GETSA"},
@@ -1227,7 +1227,7 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
-			.name = "gone by itself, so that the deletion meets the SA",
+			.name = "gone by itself, so the deletion hits the SA",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, HIDDEN(NIC),
 				       {"ALLOCSPI witness", -ENOENT, .stored = "#125 7"},
@@ -1238,7 +1238,7 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 129},
 		},
 		{
-			.name = "the deletion meets the SA, whose image is too large",
+			.name = "the deletion hits the SA, whose image is too large",
 			.move = INTO_NIC(OUT),
 			.turns =
 				TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, HIDDEN(NIC),
@@ -1249,7 +1249,7 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 1048701},
 		},
 		{
-			.name = "the deletion meets the SA, which is in software",
+			.name = "the deletion hits the SA, which is in software",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, HIDDEN(0),
 				       {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {SA, 0, 130}},
@@ -1258,7 +1258,8 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_SILENT, .sequence = 130},
 		},
 		{
-			.name = "the deletion meets the SA, and another packet is faster",
+			.name = "the deletion hits the SA, and another packet's larval SA comes "
+				"first",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"}, HIDDEN(NIC),
 				       {"ALLOCSPI witness", -ENOENT}, {"DELSA", 0, {SA, NIC, 130}},
@@ -1284,7 +1285,7 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
-			.name = "not all SAs are told",
+			.name = "not all SAs are shown",
 			.move = INTO_NIC(OUT),
 			.turns = TURNS(PROMOTED_OUT, ASKED(ACQUIRED), {"wait"},
 				       {"dump", -EIO, {SA, NIC, 125}}, UNGUARDED),
@@ -1305,7 +1306,7 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_GONE, .sequence = 120},
 		},
 		{
-			.name = "before the SA that is to be made anew where it is",
+			.name = "before the SA that is to be installed again in its place",
 			.move = anew,
 			.turns = TURNS({"GETSA", 0, {ACQUIRED}}, {"GETAE", 0, {THRESHOLDS}}, {"."},
 				       UNMASKED(NIC), ASKED(SA, NIC, 126), LEFTOVER, WITNESS_AWAY,
@@ -1326,7 +1327,7 @@ static void test_masked(void **state)
 				    .sequence = 131},
 		},
 		{
-			.name = "another one before the SA that was made anew where it is",
+			.name = "another one before the SA that was installed again in its place",
 			.move = anew,
 			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},
 				       READ(NIC), REMOVED(NIC, 120), UPDATED("UPDSA NIC out #120"),
@@ -1335,7 +1336,7 @@ static void test_masked(void **state)
 			.outcome = {MOVE_RESULT_DONE, .ifindex = NIC, .sequence = 126},
 		},
 		{
-			.name = "behind the SA, which is made anew where it is",
+			.name = "behind the SA, which is installed again in its place",
 			.move = anew,
 			.migrate_state = -ESRCH,
 			.turns = TURNS(READ(NIC), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"},

@@ -387,7 +387,7 @@ static void turn(struct life *life)
 		while (!life->killed && manager_read_events(life->manager) > 0) {
 		}
 		if (turns++ == TURNS_MAX) {
-			life_complain(life, "the daemon does not come to rest");
+			life_complain(life, "the daemon's work does not end");
 			life_kill(life, 0.25);
 		}
 	} while (!life->killed && schedule_run_due(schedule));

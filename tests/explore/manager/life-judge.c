@@ -49,11 +49,10 @@ static void judge_daemon(struct life *life)
 	if (executor_owed(m->executor) > 0)
 		life_complain(life, "%zu SAs are owed to the kernel", executor_owed(m->executor));
 	if (shadows_restoring(m->shadows) > 0)
-		life_complain(life, "a NIC that went down is not done with");
+		life_complain(life, "the restore after a link down has not ended");
 	TAILQ_FOREACH(sa, &m->sas->all, list)
 		if (sa->residence.foreign)
-			life_complain(life, "SA %#x has become somebody else's",
-				      sa->description.id.spi);
+			life_complain(life, "SA %#x has become foreign", sa->description.id.spi);
 	if (life->sibling_moved)
 		life_complain(life, "an SA without packets was promoted");
 	if (slot_is_used(life))
@@ -253,7 +252,7 @@ void life_judge(struct life *life, size_t arena_in_use)
 	}
 	life_stop(life);
 	if (secret_arena_in_use(life->explorer->arena) != arena_in_use)
-		life_complain(life, "memory with keys was not given back");
+		life_complain(life, "memory with keys was not freed");
 }
 
 const char *life_limit_name(enum life_limit limit)
@@ -261,22 +260,22 @@ const char *life_limit_name(enum life_limit limit)
 	static const char *const names[] = {
 		[LIFE_LIMIT_NONE] = "none",
 		[LIFE_LIMIT_WROTE_WHILE_DOWN] =
-			"the IKE daemon wrote while its SA was down with its NIC",
+			"the IKE daemon wrote while its SA was lost with its NIC",
 		[LIFE_LIMIT_MET_ACQUIRED] =
-			"the IKE daemon's request met the larval SA of a packet",
+			"the IKE daemon's request hit the larval SA of a packet",
 		[LIFE_LIMIT_UPDATE_LOST] =
-			"the IKE daemon's update was younger than the last sample at a link down",
+			"the IKE daemon's update was newer than the last sample at a link down",
 		[LIFE_LIMIT_COPY_UNSEEN] =
 			"the IKE daemon's copy of a moved SA was not yet read at a link down",
 		[LIFE_LIMIT_COPY_REFUSED] =
 			"the kernel refused the IKE daemon's copy with UDP encapsulation",
 		[LIFE_LIMIT_READ_LARVAL] = "the IKE daemon read the larval SA of a move",
 		[LIFE_LIMIT_MADE_BEFORE_MIGRATE] =
-			"the IKE daemon made the SA anew right before MIGRATE_STATE",
+			"the IKE daemon installed the SA again right before MIGRATE_STATE",
 		[LIFE_LIMIT_OPTIONAL_WITHIN] =
-			"a policy made protection optional within a move, or before a link down",
+			"a policy made protection optional during a move, or before a link down",
 		[LIFE_LIMIT_LARVAL_EXPIRED] = "the larval SA in the SA's place expired",
-		[LIFE_LIMIT_TWO_FAULTS] = "a second failure kept the daemon from cleaning up",
+		[LIFE_LIMIT_TWO_FAULTS] = "a second failure prevented the daemon from cleaning up",
 	};
 
 	return names[limit];

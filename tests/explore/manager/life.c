@@ -268,9 +268,9 @@ static void judge_soon(struct life *life)
 	if (larvals > 0 && s->fault.kind == FAKE_FAULT_NONE)
 		life_complain(life, "%u larval SAs of ours are left", larvals);
 	if (is_nic_blamed(life))
-		life_complain(life, "the NIC is blamed");
+		life_complain(life, "the NIC has strikes");
 	if (life->away_longest > life_allowed_away(s) + 1e-9 && !life->was_killed && !life->stalled)
-		life_complain(life, "SAs were away for %.3f s", life->away_longest);
+		life_complain(life, "SAs were absent for %.3f s", life->away_longest);
 }
 
 static void aftermath(struct life *life)

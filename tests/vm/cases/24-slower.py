@@ -50,8 +50,8 @@ def case_slower():
         throttle.follow()
         return blames(since)
     # If the host was too busy for a result, the next doubt comes after a minute.
-    blamed = wait_until(told, 150, "the NIC to be blamed", interval=0.3)
-    check_equal([int(entry["ESPOFFLOAD_SPI"], 16) for entry in blamed], [victim], "SAs that the NIC is blamed for")
+    blamed = wait_until(told, 150, "the NIC to be reported", interval=0.3)
+    check_equal([int(entry["ESPOFFLOAD_SPI"], 16) for entry in blamed], [victim], "SAs that the NIC slowed down")
     print(blamed[0]["MESSAGE"])
     check_equal(blamed[0]["ESPOFFLOAD_REASON"], "slower", "reason")
     check_equal(listed()[victim]["reason"], "made-worse", "reason in list")
