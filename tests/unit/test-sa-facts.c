@@ -431,7 +431,7 @@ static void test_longer_offload(void **state)
 	assert_int_equal(facts.offload_ifindex, 4);
 }
 
-/* The end of an attribute is missing. */
+/* The end of an attribute of 8 bytes is missing. */
 static void test_cut_message(void **state)
 {
 	_cleanup_(free_message) struct nl_msg *message =
@@ -442,10 +442,15 @@ static void test_cut_message(void **state)
 	assert_int_equal(nla_put_u32(message, XFRMA_IF_ID, 1), 0);
 	assert_int_equal(sa_facts_read(nlmsg_hdr(message), &facts), 0);
 	assert_int_equal(facts.hands_off, HANDS_OFF_NONE);
-	nlmsg_hdr(message)->nlmsg_len -= 4;
+	for (uint32_t left = 7; left > 0; left--) {
+		nlmsg_hdr(message)->nlmsg_len--;
+		assert_int_equal(sa_facts_read(nlmsg_hdr(message), &facts), 0);
+		assert_int_equal(facts.hands_off, HANDS_OFF_UNKNOWN_ATTRIBUTE);
+		assert_int_equal(facts.unknown_attribute, 0);
+	}
+	nlmsg_hdr(message)->nlmsg_len--;
 	assert_int_equal(sa_facts_read(nlmsg_hdr(message), &facts), 0);
-	assert_int_equal(facts.hands_off, HANDS_OFF_UNKNOWN_ATTRIBUTE);
-	assert_int_equal(facts.unknown_attribute, 0);
+	assert_int_equal(facts.hands_off, HANDS_OFF_NONE);
 }
 
 static void test_info(void **state)
