@@ -218,13 +218,53 @@ int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json
 	return CTL_OK;
 }
 
-void ctl_print_json(const struct ctl *ctl, const json_t *document)
+int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
+		  int (*handle)(json_t *reply, bool last, void *userdata), void *userdata)
+{
+	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
+	bool continues = true;
+	int r = varlink_client_connect(ctl->socket, &client);
+
+	if (r < 0) {
+		json_decref(parameters);
+		return ctl_tell_failure(ctl, r);
+	}
+	r = varlink_client_send_more(client, method, parameters);
+	while (r >= 0 && continues) {
+		_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+
+		r = varlink_client_wait(client, CTL_TIMEOUT, &reply);
+		if (r < 0)
+			break;
+		if (reply.error)
+			return report_error_reply(ctl, reply.error, reply.parameters);
+		continues = reply.continues;
+		r = handle(reply.parameters, !continues, userdata);
+	}
+	return r < 0 ? ctl_tell_failure(ctl, r) : CTL_OK;
+}
+
+size_t ctl_json_flags(const struct ctl *ctl)
 {
 	size_t flags = ctl->json == CTL_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT;
 
 	/* What goes to a terminal must not hold control characters of Unicode either. */
-	(void)json_dumpf(document, stdout, flags | (ctl->terminal ? JSON_ENSURE_ASCII : 0));
+	return flags | (ctl->terminal ? JSON_ENSURE_ASCII : 0);
+}
+
+void ctl_print_json(const struct ctl *ctl, const json_t *document)
+{
+	(void)json_dumpf(document, stdout, ctl_json_flags(ctl));
 	(void)fputc('\n', stdout);
+}
+
+int ctl_check_output(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		ctl_error("cannot write: %s", strerror(errno));
+		return CTL_FAILURE;
+	}
+	return CTL_OK;
 }
 
 int ctl_show(const struct ctl *ctl, const json_t *document,
@@ -238,9 +278,5 @@ int ctl_show(const struct ctl *ctl, const json_t *document,
 		if (r < 0)
 			return ctl_tell_failure(ctl, r);
 	}
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		ctl_error("cannot write: %s", strerror(errno));
-		return CTL_FAILURE;
-	}
-	return CTL_OK;
+	return ctl_check_output();
 }

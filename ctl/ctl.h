@@ -52,6 +52,13 @@ void ctl_error(const char *format, ...) _printf_(1, 2);
  */
 int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply);
 
+/*
+ * The same, with `handle` for each reply, of which all but the last continue; less than 0 from it
+ * is a failure as ctl_tell_failure() has it.
+ */
+int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
+		  int (*handle)(json_t *reply, bool last, void *userdata), void *userdata);
+
 /* Tells why a connection or a call failed (a negative errno of varlink-client.h), returns the exit
  * status that goes with it. */
 int ctl_tell_failure(const struct ctl *ctl, int error);
@@ -60,6 +67,10 @@ int ctl_tell_failure(const struct ctl *ctl, int error);
  * gone. */
 int ctl_show(const struct ctl *ctl, const json_t *document,
 	     int (*text)(const struct ctl *ctl, const json_t *document));
+/* The same for what was printed by other means. */
+int ctl_check_output(void);
+/* Of json_dumps(), as the user wants it. */
+size_t ctl_json_flags(const struct ctl *ctl);
 /* Prints one JSON document and a newline. */
 void ctl_print_json(const struct ctl *ctl, const json_t *document);
 

@@ -6,16 +6,103 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Wide enough for every column at full length. */
 #define UNLIMITED_WIDTH 1024
+/* The columns of a table are as wide as so many rows need. */
+#define LAYOUT_ROWS 1024
 
-static int print_table(const struct ctl *ctl, const json_t *reply)
+/* Rows are printed as they come. */
+struct printer {
+	const struct ctl *ctl;
+	FILE *out;
+	size_t printed; /* rows */
+	bool begun;     /* JSON: the document */
+	json_t *rows;   /* text: kept until the layout is known */
+	struct sa_listing table;
+	struct frame *frame; /* NULL: the layout is not known */
+};
+
+/* ---- JSON: the document that one reply with all rows would be. ---- */
+
+/* Within the array of an object. */
+static int write_nested(const char *text, size_t size, void *out)
+{
+	for (size_t i = 0; i < size; i++) {
+		(void)putc_unlocked(text[i], out);
+		if (text[i] == '\n')
+			(void)fputs("    ", out);
+	}
+	return 0;
+}
+
+static int print_json_rows(struct printer *printer, const json_t *reply)
+{
+	const json_t *rows = json_object_get(reply, "sas");
+	size_t flags = ctl_json_flags(printer->ctl);
+	bool pretty = printer->ctl->json == CTL_JSON_PRETTY;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row) {
+		if (printer->printed++ > 0)
+			(void)fputc(',', printer->out);
+		if (pretty)
+			(void)write_nested("\n", 1, printer->out);
+		(void)json_dump_callback(row, write_nested, printer->out, flags);
+	}
+	return 0;
+}
+
+static void begin_json(struct printer *printer)
+{
+	(void)fputs(printer->ctl->json == CTL_JSON_PRETTY ? "{\n  \"sas\": [" : "{\"sas\":[",
+		    printer->out);
+}
+
+/* The other members are those of the last reply. */
+static int end_json(struct printer *printer, const json_t *reply)
+{
+	json_auto_t *rest = json_copy((json_t *)reply);
+
+	if (json_object_del(rest, "sas") < 0)
+		return -ENOMEM;
+	if (printer->ctl->json == CTL_JSON_PRETTY && printer->printed > 0)
+		(void)fputs("\n  ", printer->out);
+	(void)fputs(json_object_size(rest) > 0 ? "]," : "]", printer->out);
+	(void)json_dumpf(rest, printer->out, ctl_json_flags(printer->ctl) | JSON_EMBED);
+	(void)fputs("}\n", printer->out);
+	return 0;
+}
+
+/* ---- Text ---- */
+
+static int begin_table(struct printer *printer, const struct sa_view *const *rows, size_t n,
+		       bool complete)
+{
+	const struct ctl *ctl = printer->ctl;
+	int r = frame_new(ctl->terminal && ctl->width > 0 ? ctl->width : UNLIMITED_WIDTH, 1,
+			  ctl->ascii, &printer->frame);
+
+	if (r < 0)
+		return r;
+	/* A pipe gets whole fields, a terminal what fits it. */
+	if (!complete && !(ctl->terminal && ctl->width > 0))
+		printer->table = sa_listing_widest();
+	else
+		printer->table = sa_listing_layout(rows, n, ctl->terminal ? ctl->width : 0, false);
+	sa_table_draw_head(&printer->table, printer->frame, 0, -1);
+	frame_write(printer->frame, ctl->color, printer->out);
+	return 0;
+}
+
+static int print_table_rows(struct printer *printer, const json_t *reply, bool complete)
 {
 	_cleanup_free_ struct sa_view *views = NULL;
 	_cleanup_free_ const struct sa_view **rows = NULL;
-	_cleanup_(frame_freep) struct frame *frame = NULL;
-	struct sa_listing table;
 	size_t n = 0;
 	int r = sa_views_read(reply, &views, &n);
 
@@ -26,23 +113,98 @@ static int print_table(const struct ctl *ctl, const json_t *reply)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		rows[i] = &views[i];
-	/* A pipe gets whole fields, a terminal what fits it. */
-	table = sa_listing_layout(rows, n, ctl->terminal ? ctl->width : 0, false);
-	r = frame_new(ctl->terminal && ctl->width > 0 ? ctl->width : UNLIMITED_WIDTH, 1, ctl->ascii,
-		      &frame);
-	if (r < 0)
-		return r;
-	sa_table_draw_head(&table, frame, 0, -1);
-	frame_write(frame, ctl->color, stdout);
-	for (size_t i = 0; i < n; i++) {
-		frame_clear(frame, 0, 0, 1, frame->width);
-		sa_table_draw_row(&table, frame, 0, rows[i]);
-		frame_write(frame, ctl->color, stdout);
+	if (!printer->frame) {
+		r = begin_table(printer, rows, n, complete);
+		if (r < 0)
+			return r;
 	}
-	if (json_integer_value(json_object_get(reply, "total")) > (json_int_t)n)
-		(void)printf("(%zu of %lld SAs)\n", n,
-			     (long long)json_integer_value(json_object_get(reply, "total")));
+	for (size_t i = 0; i < n; i++) {
+		frame_clear(printer->frame, 0, 0, 1, printer->frame->width);
+		sa_table_draw_row(&printer->table, printer->frame, 0, rows[i]);
+		frame_write(printer->frame, printer->ctl->color, printer->out);
+	}
+	printer->printed += n;
 	return 0;
+}
+
+static void end_table(const struct printer *printer, const json_t *reply)
+{
+	json_int_t total = json_integer_value(json_object_get(reply, "total"));
+
+	if (total > (json_int_t)printer->printed)
+		(void)fprintf(printer->out, "(%zu of %lld SAs)\n", printer->printed,
+			      (long long)total);
+}
+
+/* The first rows are kept until there are enough for the layout. */
+static int print_table(struct printer *printer, json_t *reply, bool last)
+{
+	json_auto_t *kept = NULL;
+	int r;
+
+	if (!printer->frame) {
+		if (json_array_extend(printer->rows, json_object_get(reply, "sas")) < 0)
+			return -ENOMEM;
+		if (!last && json_array_size(printer->rows) < LAYOUT_ROWS)
+			return 0;
+		reply = kept = json_pack("{s:o, s:O*}", "sas", TAKE_PTR(printer->rows), "total",
+					 json_object_get(reply, "total"));
+		if (!kept)
+			return -ENOMEM;
+	}
+	r = print_table_rows(printer, reply, last);
+	if (r >= 0 && last)
+		end_table(printer, reply);
+	return r;
+}
+
+static int print_reply(json_t *reply, bool last, void *userdata)
+{
+	struct printer *printer = userdata;
+	int r;
+
+	if (!json_is_array(json_object_get(reply, "sas")))
+		return -EBADMSG;
+	if (printer->ctl->json == CTL_JSON_OFF)
+		return print_table(printer, reply, last);
+	if (!printer->begun)
+		begin_json(printer);
+	printer->begun = true;
+	r = print_json_rows(printer, reply);
+	return r >= 0 && last ? end_json(printer, reply) : r;
+}
+
+/* Who reads from a pipe may stop for minutes, as a pager does, and the daemon does not wait so
+ * long. Without room for a file it is written at once. */
+static FILE *open_output(void)
+{
+	struct stat status;
+	FILE *file = NULL;
+
+	if (fstat(STDOUT_FILENO, &status) == 0 &&
+	    (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+		file = tmpfile();
+	return file ? file : stdout;
+}
+
+/* Copies what was kept, and closes the file. */
+static int close_output(FILE *file)
+{
+	char buffer[BUFSIZ];
+	size_t n;
+
+	if (file == stdout)
+		return ctl_check_output();
+	if (fflush(file) != 0 || ferror(file)) {
+		ctl_error("cannot write to a temporary file: %s", strerror(errno));
+		return CTL_FAILURE;
+	}
+	rewind(file);
+	while ((n = fread(buffer, 1, sizeof(buffer), file)) > 0)
+		if (fwrite(buffer, 1, n, stdout) != n)
+			break;
+	(void)fclose(file);
+	return ctl_check_output();
 }
 
 const struct option list_options[] = {
@@ -89,18 +251,21 @@ static int parse_options(int argc, char **argv, json_t *parameters)
 
 int verb_list(const struct ctl *ctl, int argc, char **argv)
 {
+	struct printer printer = {.ctl = ctl};
 	json_t *parameters = json_object();
-	json_t *reply = NULL;
 	int r = parse_options(argc, argv, parameters);
 
 	if (r != CTL_OK) {
 		json_decref(parameters);
 		return r;
 	}
-	r = ctl_call(ctl, CONTROL_INTERFACE ".ListSAs", parameters, &reply);
-	if (r != CTL_OK)
-		return r;
-	r = ctl_show(ctl, reply, print_table);
-	json_decref(reply);
+	printer.rows = json_array();
+	printer.out = open_output();
+	r = ctl_call_more(ctl, CONTROL_INTERFACE ".ListSAs", parameters, print_reply, &printer);
+	json_decref(printer.rows);
+	frame_free(printer.frame);
+	if (r == CTL_OK)
+		return close_output(printer.out);
+	(void)fflush(printer.out);
 	return r;
 }

@@ -194,6 +194,16 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 	return table;
 }
 
+struct sa_listing sa_listing_widest(void)
+{
+	struct sa_listing table = {.sentences = true};
+
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++)
+		if (is_wanted(i, INT_MAX, false))
+			table.width[i] = columns[i].most;
+	return table;
+}
+
 static bool right_aligned(enum sa_column column)
 {
 	return column == SA_COLUMN_RATE || column == SA_COLUMN_RANK;

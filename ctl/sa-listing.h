@@ -34,6 +34,8 @@ struct sa_listing {
 /* `width` 0 asks for everything at full length. */
 struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
 				    bool history);
+/* For rows that are not known yet: each column as wide as it gets. */
+struct sa_listing sa_listing_widest(void);
 /* `marked` is underlined: the column the rows are sorted by, or -1. */
 void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked);
 void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int row,

@@ -20,7 +20,8 @@
 
 struct varlink_client {
 	int fd;
-	bool awaiting; /* a call was sent whose reply has not come */
+	bool awaiting; /* a call was sent whose last reply has not come */
+	bool more;     /* of that call, several replies may come */
 	char *out;
 	size_t out_size;
 	size_t out_done;
@@ -76,7 +77,8 @@ short varlink_client_events(const struct varlink_client *client)
 	return client->out ? POLLIN | POLLOUT : POLLIN;
 }
 
-int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters)
+static int send_call(struct varlink_client *client, const char *method, json_t *parameters,
+		     bool more)
 {
 	json_t *request;
 
@@ -86,7 +88,8 @@ int varlink_client_send(struct varlink_client *client, const char *method, json_
 	}
 	if (!parameters)
 		parameters = json_object();
-	request = json_pack("{s:s, s:o}", "method", method, "parameters", parameters);
+	request = json_pack("{s:s, s:o, s:o*}", "method", method, "parameters", parameters, "more",
+			    more ? json_true() : NULL);
 	if (!request)
 		return -ENOMEM;
 	client->out = json_dumps(request, JSON_COMPACT);
@@ -96,7 +99,18 @@ int varlink_client_send(struct varlink_client *client, const char *method, json_
 	client->out_size = strlen(client->out) + 1;
 	client->out_done = 0;
 	client->awaiting = true;
+	client->more = more;
 	return 0;
+}
+
+int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters)
+{
+	return send_call(client, method, parameters, false);
+}
+
+int varlink_client_send_more(struct varlink_client *client, const char *method, json_t *parameters)
+{
+	return send_call(client, method, parameters, true);
 }
 
 static int flush_out(struct varlink_client *client)
@@ -149,27 +163,32 @@ static const char *find_end(struct varlink_client *client)
 static int handle_reply(struct varlink_client *client, const char *end,
 			struct varlink_reply *ret_reply)
 {
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
 	size_t size = (size_t)(end - client->in);
-	int r;
+	int r = client->awaiting ? varlink_reply_parse(client->in, size, &reply) : -EBADMSG;
 
-	/* Only one call is ever outstanding: more bytes are not an answer to anything. */
-	if (size + 1 != client->in_size || !client->awaiting)
-		return -EBADMSG;
-	r = varlink_reply_parse(client->in, size, ret_reply);
 	if (r < 0)
 		return r;
-	client->awaiting = false;
-	client->in_size = 0;
+	client->in_size -= size + 1;
 	client->in_scanned = 0;
+	/* Only one call is ever outstanding: more bytes are not an answer to anything. */
+	if (reply.continues ? !client->more : client->in_size > 0)
+		return -EBADMSG;
+	memmove(client->in, end + 1, client->in_size);
+	client->awaiting = reply.continues;
+	*ret_reply = reply;
+	reply = (struct varlink_reply){};
 	return 1;
 }
 
 int varlink_client_process(struct varlink_client *client, struct varlink_reply *ret_reply)
 {
-	int r = flush_out(client);
+	const char *end = find_end(client); /* came together with the reply before */
+	int r = end ? 0 : flush_out(client);
 
+	if (end)
+		return handle_reply(client, end, ret_reply);
 	for (size_t burst = 0; r >= 0 && burst < READ_BURST;) {
-		const char *end;
 		ssize_t n;
 
 		r = make_room(client);
@@ -193,17 +212,15 @@ int varlink_client_process(struct varlink_client *client, struct varlink_reply *
 	return r;
 }
 
-int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
-			double timeout, struct varlink_reply *ret_reply)
+int varlink_client_wait(struct varlink_client *client, double timeout,
+			struct varlink_reply *ret_reply)
 {
 	double deadline = monotonic_now() + timeout;
-	int r = varlink_client_send(client, method, parameters);
 
-	if (r < 0)
-		return r;
 	for (;;) {
 		struct pollfd pollfd;
 		double left;
+		int r;
 
 		r = varlink_client_process(client, ret_reply);
 		if (r != 0)
@@ -216,6 +233,14 @@ int varlink_client_call(struct varlink_client *client, const char *method, json_
 		if (poll(&pollfd, 1, (int)ceil(left * 1000)) < 0 && errno != EINTR)
 			return -errno;
 	}
+}
+
+int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
+			double timeout, struct varlink_reply *ret_reply)
+{
+	int r = varlink_client_send(client, method, parameters);
+
+	return r < 0 ? r : varlink_client_wait(client, timeout, ret_reply);
 }
 
 /* "io.espoffload.NoSuchSA": letters, digits, dots and hyphens, so that it can be shown as it is. */
@@ -232,9 +257,10 @@ static int read_reply(const json_t *object, struct varlink_reply *ret_reply)
 {
 	json_t *error = json_object_get(object, "error");
 	json_t *parameters = json_object_get(object, "parameters");
+	json_t *continues = json_object_get(object, "continues");
 	char *name = NULL;
 
-	if (!json_is_object(object) || json_is_true(json_object_get(object, "continues")))
+	if (!json_is_object(object) || (continues && !json_is_boolean(continues)))
 		return -EBADMSG;
 	if (parameters && !json_is_object(parameters) && !json_is_null(parameters))
 		return -EBADMSG;
@@ -250,7 +276,11 @@ static int read_reply(const json_t *object, struct varlink_reply *ret_reply)
 		free(name);
 		return -ENOMEM;
 	}
-	*ret_reply = (struct varlink_reply){.error = name, .parameters = parameters};
+	*ret_reply = (struct varlink_reply){
+		.error = name,
+		.parameters = parameters,
+		.continues = !name && json_is_true(continues),
+	};
 	return 0;
 }
 

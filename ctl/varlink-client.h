@@ -14,6 +14,7 @@
 #include "cleanup.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct varlink_client;
@@ -22,6 +23,7 @@ struct varlink_client;
 struct varlink_reply {
 	char *error;        /* qualified name of an error, NULL: success */
 	json_t *parameters; /* an object, also for errors */
+	bool continues;     /* another reply to the same call follows */
 };
 
 static inline void varlink_reply_done(struct varlink_reply *reply)
@@ -40,10 +42,15 @@ short varlink_client_events(const struct varlink_client *client);
 
 /* Queues a call; `parameters` is stolen and may be NULL. -EBUSY while another one is awaited. */
 int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters);
+/* The same, for a call to which several replies may come. */
+int varlink_client_send_more(struct varlink_client *client, const char *method, json_t *parameters);
 /* Writes and reads what is possible without waiting: 1 with a reply, 0 when it is not complete. */
 int varlink_client_process(struct varlink_client *client, struct varlink_reply *ret_reply);
 
-/* Sends and waits for the reply at most `timeout` seconds. */
+/* Waits for the next reply at most `timeout` seconds. */
+int varlink_client_wait(struct varlink_client *client, double timeout,
+			struct varlink_reply *ret_reply);
+/* Sends and waits. */
 int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
 			double timeout, struct varlink_reply *ret_reply);
 

@@ -235,6 +235,7 @@ GARBLED = {
     "two": b'{"parameters":{}}\0{"parameters":{}}\0',
     "empty": b'{"parameters":{}}\0',
     "escape": b'{"error":"io.\\u001b[31mred"}\0',
+    "half": b'{"parameters":{"sas":[],"total":1},"continues":true}\0',
     "cut": b'{"parameters":{"sas":[',
 }
 
@@ -254,10 +255,24 @@ class Handler(socketserver.StreamRequestHandler):
                     return
                 self.answer(json.loads(message))
 
+    def slices(self, reply):
+        """All replies to a call that welcomes several."""
+        size = self.server.world.arguments.slice
+        sas = reply["parameters"].get("sas", [])
+        for begin in range(size, len(sas), size):
+            yield {"parameters": {"sas": sas[begin - size:begin], "total": begin}, "continues": True}
+        if sas:
+            reply["parameters"]["sas"] = sas[(len(sas) - 1) // size * size:]
+        yield reply
+
     def answer(self, request):
         try:
             reply = {"parameters": self.server.world.call(request["method"],
                                                           request.get("parameters") or {})}
+            if request.get("more") is True:
+                for part in self.slices(reply):
+                    self.request.sendall(json.dumps(part).encode() + b"\0")
+                return
         except Error as error:
             reply = {"error": error.name, "parameters": error.parameters}
         self.request.sendall(json.dumps(reply).encode() + b"\0")
@@ -274,6 +289,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("socket")
     parser.add_argument("--sas", type=int, default=48)
+    parser.add_argument("--slice", type=int, default=32, help="SAs in each reply to a call with more")
     parser.add_argument("--frozen", action="store_true", help="the time stands still")
     parser.add_argument("--degraded", help="report this trouble")
     parser.add_argument("--deny", action="store_true", help="deny every change")

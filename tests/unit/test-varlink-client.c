@@ -56,7 +56,8 @@ static void test_garbled_replies(void **state)
 		"{\"parameters\": {\"a\": \"\\ud800\"}}",
 		"{\"parameters\": {\"a\": \"\xff\"}}",
 		"{\"parameters\": {\"a\": 1e999}}",
-		"{\"parameters\": {}, \"continues\": true}",
+		"{\"parameters\": {}, \"continues\": 1}",
+		"{\"parameters\": {}, \"continues\": null}",
 		"{\"error\": 1}",
 		"{\"error\": null}",
 		"{\"error\": \"\"}",
@@ -114,7 +115,10 @@ static void *serve(void *userdata)
 	return NULL;
 }
 
-static int call(const char *answer, size_t size, bool hang, struct varlink_reply *ret_reply)
+typedef int (*conversation)(struct varlink_client *client, void *userdata);
+
+static int call_server(const char *answer, size_t size, bool hang, conversation converse,
+		       void *userdata)
 {
 	struct server server = {.answer = answer, .size = size, .hang = hang};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -131,13 +135,23 @@ static int call(const char *answer, size_t size, bool hang, struct varlink_reply
 	assert_int_equal(pthread_create(&server.thread, NULL, serve, &server), 0);
 
 	assert_int_equal(varlink_client_connect(server.path, &client), 0);
-	r = varlink_client_call(client, "io.espoffload.GetStatus", NULL, 0.3, ret_reply);
+	r = converse(client, userdata);
 	(void)varlink_client_free(client);
 	(void)pthread_join(server.thread, NULL);
 	(void)close(server.fd);
 	(void)unlink(server.path);
 	(void)rmdir(directory);
 	return r;
+}
+
+static int call_once(struct varlink_client *client, void *userdata)
+{
+	return varlink_client_call(client, "io.espoffload.GetStatus", NULL, 0.3, userdata);
+}
+
+static int call(const char *answer, size_t size, bool hang, struct varlink_reply *ret_reply)
+{
+	return call_server(answer, size, hang, call_once, ret_reply);
 }
 
 /* With the NUL that ends a string literal. */
@@ -155,11 +169,62 @@ static void test_calls(void **state)
 	reply = (struct varlink_reply){};
 	assert_int_equal(CALL("{}\0{}", true, &reply), -EBADMSG);
 	assert_int_equal(CALL("hello", true, &reply), -EBADMSG);
+	/* Nobody asked for more. */
+	assert_int_equal(CALL("{\"parameters\":{},\"continues\":true}", true, &reply), -EBADMSG);
 	assert_int_equal(call("", 0, true, &reply), -ETIMEDOUT);
 	assert_int_equal(call("{\"param", 7, true, &reply), -ETIMEDOUT);
 	assert_int_equal(call("{\"param", 7, false, &reply), -ECONNRESET);
 	assert_int_equal(call("", 0, false, &reply), -ECONNRESET);
 	assert_null(reply.parameters);
+}
+
+/* Adds what the replies have as "a"; an error counts 1000. */
+static int add_replies(struct varlink_client *client, void *userdata)
+{
+	int r = varlink_client_send_more(client, "io.espoffload.ListSAs", NULL);
+	bool continues = r >= 0;
+
+	while (continues) {
+		_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+
+		r = varlink_client_wait(client, 0.3, &reply);
+		if (r < 0)
+			return r;
+		continues = reply.continues;
+		*(int *)userdata += (int)json_integer_value(json_object_get(reply.parameters, "a"));
+		if (reply.error)
+			*(int *)userdata += 1000;
+	}
+	return r;
+}
+
+static void test_several_replies(void **state)
+{
+	static const struct {
+		const char *name, *answer;
+		size_t size;
+		int r, sum;
+	} cases[] = {
+/* With its NUL, unless that would be a reply of its own. */
+#define CASE(name, answer, r, sum) {name, answer, sizeof(answer) - ((r) == -ECONNRESET), r, sum}
+#define MORE(a) "{\"parameters\":{\"a\":" #a "},\"continues\":true}\0"
+		CASE("one", "{\"parameters\":{\"a\":1}}", 0, 1),
+		CASE("three", MORE(1) MORE(2) "{\"parameters\":{\"a\":4}}", 0, 7),
+		CASE("error", MORE(1) "{\"error\":\"a.b\"}", 0, 1001),
+		CASE("an error is the last", MORE(1) "{\"error\":\"a.b\",\"continues\":true}", 0,
+		     1001),
+		CASE("garbled", MORE(1) "x", -EBADMSG, 1),
+		CASE("end", MORE(1) MORE(2), -ECONNRESET, 3),
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		int sum = 0;
+		int r = call_server(cases[i].answer, cases[i].size, cases[i].r != -ECONNRESET,
+				    add_replies, &sum);
+
+		if (r != cases[i].r || sum != cases[i].sum)
+			fail_msg("%s: %d, %d", cases[i].name, r, sum);
+	}
 }
 
 static void test_connect(void **state)
@@ -179,7 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_replies), cmocka_unit_test(test_garbled_replies),
 		cmocka_unit_test(test_deep_nesting), cmocka_unit_test(test_calls),
-		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_connect),      cmocka_unit_test(test_several_replies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
