@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An intrusive hash table with chains: the link is a member of the element. An element is never
- * moved, can be in several tables, and is removed without its key. A link is 16 bytes. (uthash's
- * handle is 56 bytes, too much for an SA that is in several tables, and its hash is not keyed.)
+ * moved, can be in several tables, and can be removed without its key. A link is 16 bytes.
+ * (uthash's handle is 56 bytes, too much for an SA that is in several tables, and its hash is not
+ * keyed.)
  *
  * A zeroed table is empty. Adding cannot fail: without memory for more buckets the chains get
  * longer. The caller hashes the key (hash.h) and compares keys:
  *
- *	HASH_TABLE_FOREACH_EQUAL(sa, &table, hash, link)
- *		if (memcmp(&sa->id, id, sizeof(*id)) == 0)
- *			return sa;
+ * 	HASH_TABLE_FOREACH_EQUAL(sa, &table, hash, link)
+ * 		if (memcmp(&sa->id, id, sizeof(*id)) == 0)
+ * 			return sa;
  */
 #pragma once
 

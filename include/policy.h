@@ -168,7 +168,7 @@ struct policy_parameters {
 	double age_max;      /* s, maximum of the ski-rental horizon */
 	double dwell;        /* s an SA stays after a move */
 	double refused_wait; /* s before a refused SA is tried again, doubling up to an hour */
-	struct hash_seed lineage_seed; /* random where peers choose lineages; decides nothing */
+	struct hash_seed lineage_seed; /* of the hash of lineages; no effect on plans */
 };
 
 struct policy_parameters policy_parameters_default(void);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lineages: an SA is rekeyed every hour, its traffic goes on.
+ * Lineages: an SA is replaced by rekeys, mostly every hour, and its traffic continues.
  *
- * SAs with the same lineage bytes are one flow of traffic under changing SPIs. A new SA takes the
- * heat (estimate, ledgers, trust, refusals) from the newest living one, which is left with nothing:
- * it will fall quiet, and if it does not it is measured anew. Where the old one is deleted before
- * the new one is made, its heat waits for a minute.
+ * SAs with the same lineage bytes are one flow of traffic with changing SPIs. A new SA takes the
+ * heat (estimate, ledgers, trust, refusals) of the newest existing one. That one gets an empty
+ * heat: it will become quiet, or else it is measured again. If the old SA is deleted before the new
+ * one is made, its heat is kept for a minute.
  *
- * Trust and refusals are inherited too, so that rekeying neither whitens a reputation nor asks a
- * driver again what it has just refused.
+ * Trust and refusals are inherited too. So a rekey does not reset the trust, and the driver is not
+ * asked again for an SA that it has just refused.
  */
 #include "lineage.h"
 
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A break-before-make rekey or a reauthentication takes seconds, retransmits included. */
+/* A break-before-make rekey or a reauthentication takes seconds, with retransmits. */
 #define GONE_SECONDS 60.0
 #define GONE_MAX 4096
 
@@ -74,7 +74,8 @@ static void lineage_free(struct lineages *lineages, struct lineage *lineage)
 	free(lineage);
 }
 
-/* The answer that an SA waits for does not come when it is replaced. */
+/* An SA that is replaced gets no verdict of its comparison, so its successor does not wait for
+ * that. */
 static double retry_at_of(const struct sa *sa)
 {
 	return sa->comparison.stage == COMPARISON_RETURNED ? -INFINITY : sa->retry_at;
@@ -91,7 +92,7 @@ static void lineage_take_from_living(struct policy *policy, struct sa *sa, struc
 		sa->successor = true;
 		sa->predecessor = policy_sa_handle(policy, old);
 	}
-	/* What it still carries will be measured. */
+	/* The rate of the old SA is measured again. */
 	old->comparison = (struct comparison){};
 	old->known = false;
 	old->heat = (struct heat){.rate = {.count = 1}, .born = policy->now, .trust = 1};
@@ -131,7 +132,7 @@ void policy_lineage_leave(struct policy *policy, struct sa *sa)
 	sa->lineage = NULL;
 	if (lineage->newest != POLICY_NONE)
 		return;
-	/* A superseded SA that outlives its successor has nothing to hand on. */
+	/* A superseded SA that is removed after its successor has no heat to keep. */
 	if (sa->known && sa->quit == 0) {
 		lineage->heat = sa->heat;
 		lineage->gone = policy->now;

@@ -20,14 +20,14 @@ struct entry {
 	struct hash_link link;
 	struct route_key key;
 	int answer;
-	uint32_t epoch; /* when it was answered */
+	uint32_t epoch; /* of the answer; EXPIRED: none */
 };
 
-/* No answer's. */
+/* No answer has this epoch. */
 #define EXPIRED 0u
 
-/* route_cache_expire_prefixes() visits all entries. In chunks it reads memory in order, which is 3
- * to 10 times as fast with 100,000 entries. Single entries are never removed. */
+/* route_cache_expire_prefixes() visits all entries. With chunks it reads memory in order, which is
+ * 3 to 10 times as fast with 100,000 entries. Single entries are never removed. */
 #define CHUNK_ENTRIES 256u
 
 struct chunk {
@@ -41,8 +41,8 @@ struct route_cache {
 	struct chunk *chunks; /* all but the first are full */
 	struct hash_seed seed;
 	size_t max;
-	uint32_t epoch; /* answers of earlier ones are not given any more */
-	bool forgot;    /* there were more than max */
+	uint32_t epoch; /* answers of earlier epochs have expired */
+	bool forgot;    /* cleared because it was full */
 };
 
 int route_cache_new(size_t max, struct route_cache **ret_cache)
@@ -161,7 +161,7 @@ struct range {
 	bool own;
 };
 
-/* The bytes stay in network order: they are only compared. */
+/* The bytes stay in network order, since they are only compared. */
 static struct range range_of(const struct nic_prefix *prefix)
 {
 	struct range range = {.family = prefix->family, .own = prefix->own};
@@ -271,7 +271,8 @@ int route_parse_answer(const struct nlmsghdr *message)
 		return -EINVAL;
 	}
 
-	/* IPv6 has RTN_UNICAST on the loopback for its null entry: no device, or no route. */
+	/* For its null entry, IPv6 returns RTN_UNICAST on the loopback. No device means no route
+	 * too. */
 	hop = rtnl_route_nexthop_n(route, 0);
 	if (hop)
 		ifindex = rtnl_route_nh_get_ifindex(hop);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The pure half of the route lookups: what an answer of the kernel means, and the memory of
+ * The part of the route lookups without I/O: the parsers of the kernel's messages, and the cache of
  * answers.
  */
 #pragma once
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Without padding: compared and hashed as bytes. */
+/* Without padding, since it is compared and hashed as bytes. */
 struct route_key {
 	struct sa_address source;
 	struct sa_address destination;
@@ -25,39 +25,40 @@ struct route_key {
 
 struct route_cache;
 
-/* `max`: a power of two. When it holds that many answers it forgets all: what is still needed is
- * asked again, which costs less than to keep track of what was used when. */
+/* When the cache holds `max` answers, the next one clears it. Answers that are still needed are
+ * looked up again, which costs less than recording when each was used. -ENOMEM. */
 int route_cache_new(size_t max, struct route_cache **ret_cache);
 struct route_cache *route_cache_free(struct route_cache *cache); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct route_cache *, route_cache_free);
 
 /* An answer is an ifindex or a negative errno. */
 bool route_cache_get(const struct route_cache *cache, const struct route_key *key, int *ret_answer);
-/* Returns 0 or -ENOMEM. */
+/* Adds or replaces an answer. -ENOMEM. */
 int route_cache_put(struct route_cache *cache, const struct route_key *key, int answer);
 void route_cache_clear(struct route_cache *cache);
 size_t route_cache_count(const struct route_cache *cache);
 
 /*
- * What was asked stays known when its answer is no longer given, for that tells which changes of
- * routes concern anybody: a NIC loses its carrier, and some seconds later the routing daemon moves
- * the prefix of a peer that nobody asked about in between.
+ * When an answer expires, its key stays, since the keys show which changes of routes affect SAs.
+ * Example: a NIC loses its carrier, and some seconds later the routing daemon changes the prefix of
+ * a peer for which there was no lookup in between.
  */
 
-/* All answers. */
+/* Expires all answers. */
 void route_cache_expire(struct route_cache *cache);
-/* The answers for destinations within these, NIC_ROUTE_CHANGES_MAX at most. Returns how many
- * destinations there are, with an answer or not. */
+/* Expires the answers for destinations in these prefixes, at most NIC_ROUTE_CHANGES_MAX, and for
+ * sources that are own addresses. Returns the number of such keys, also of those that had
+ * expired. */
 size_t route_cache_expire_prefixes(struct route_cache *cache, const struct nic_prefix *prefixes,
 				   size_t n);
-/* False: more than `max` were asked since the cache was cleared, so that some are not known. */
+/* False: the cache was cleared because it was full, so some keys are not known. */
 bool route_cache_is_complete(const struct route_cache *cache);
 
-/* What a notification says of routes. */
+/* The meaning of a notification. */
 #define ROUTE_CHANGE_NONE 0   /* not a change of the routing table */
 #define ROUTE_CHANGE_PREFIX 1 /* *ret_prefix */
-#define ROUTE_CHANGE_ALL 2    /* a rule or nexthop: it may concern every destination */
+#define ROUTE_CHANGE_ALL 2    /* a rule or nexthop: may affect every destination */
 int route_parse_change(const struct nlmsghdr *message, struct nic_prefix *ret_prefix);
 
-/* The egress device of an RTM_NEWROUTE, or a negative errno as route_egress() tells it. */
+/* The egress device of an RTM_NEWROUTE, or a negative errno as of route_egress(). */
 int route_parse_answer(const struct nlmsghdr *message);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 255 is 4 GB/s. */
+/* 255 means 4 GB/s and more. */
 uint8_t history_encode(double bytes_per_second)
 {
 	double step;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rates of an SA over the last minute, as `top` draws them: a byte for each sample, on a
- * logarithmic scale. An SA that carried nothing in that time has none.
+ * The rates of an SA in the last minute, for the sparkline of `top`: one byte per sample, on a
+ * logarithmic scale. An SA that carried nothing in that time has no history.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct sa_history {
 	uint8_t samples[CONTROL_HISTORY_SAMPLES]; /* sample i at i % CONTROL_HISTORY_SAMPLES */
 };
 
-/* Eight steps an octave from 1 byte/s on; 0: less. */
+/* Eight steps per doubling, from 1 byte/s; 0: less than that. */
 uint8_t history_encode(double bytes_per_second);
 double history_decode(uint8_t sample);
 
@@ -23,5 +23,5 @@ double history_decode(uint8_t sample);
  * when it is needed, and freed when nothing else than 0 is left; without memory it is as if the SA
  * had carried nothing. */
 void sa_history_set(struct sa_history **history, uint64_t number, double bytes_per_second);
-/* The rate of a sample, bytes/s; 0 where there is none. `history` may be NULL. */
+/* The rate of a sample in bytes/s, or 0 if there is no such sample. `history` may be NULL. */
 double sa_history_get(const struct sa_history *history, uint64_t number);

@@ -9,7 +9,7 @@ void holders_release(struct holders *holders)
 	*holders = (struct holders){};
 }
 
-/* There are as many entries as NICs that hold SAs: a handful. */
+/* Linear, since only few NICs hold SAs. */
 static struct holder *find(const struct holders *holders, int ifindex)
 {
 	for (size_t i = 0; i < holders->n; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many SAs each NIC holds, kept up to date with every change, so that no one has to count them.
+ * The number of SAs in each NIC. It is updated with every change, so that no pass over all SAs is
+ * needed.
  */
 #pragma once
 
@@ -14,22 +15,22 @@
 struct holder {
 	int ifindex;
 	uint32_t in, out;                 /* all of them */
-	uint32_t foreign_in, foreign_out; /* of these, those that another program offloaded */
+	uint32_t foreign_in, foreign_out; /* of these, offloaded by other programs */
 };
 
 /* Zeroed: no NIC holds any. */
 struct holders {
-	struct holder *entries; /* those that hold some */
+	struct holder *entries; /* of NICs that hold SAs */
 	size_t n;
-	size_t n_held; /* SAs in all of them */
+	size_t n_held; /* SAs in all NICs */
 };
 
 void holders_release(struct holders *holders);
-/* One SA more. Without memory for a NIC that held none before, it is not counted: the daemon then
- * takes the NIC for emptier than it is, and the driver refuses what does not fit. */
+/* Counts an SA. Without memory for an entry of a NIC the SA is not counted. The daemon then assumes
+ * too many free slots, and the driver refuses SAs that do not fit. */
 void holders_add(struct holders *holders, int ifindex, enum sa_direction direction, bool foreign);
-/* One SA less, of those that were added with the same arguments. */
+/* Removes an SA that was added with the same arguments. */
 void holders_remove(struct holders *holders, int ifindex, enum sa_direction direction,
 		    bool foreign);
-/* All zero but for the ifindex when the NIC holds none. */
+/* All counts are zero if the NIC holds none. */
 struct holder holders_get(const struct holders *holders, int ifindex);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A set of records, and the file it is kept in:
+ * A set of records, and the file in which it is kept:
  *
  *   espoffloadd-placed 1 2
  *   192.0.2.1 0xc0000001 50 0x0/0x0 3 1700000000
@@ -8,9 +8,9 @@
  *   |           |          |  |       | add_time
  *   destination SPI protocol  mark    ifindex
  *
- * The first line tells the number of records, so that a file that was cut is recognised. The hash
- * covers SPI and protocol alone, so that an SA whose destination changed is found; SAs that share
- * an SPI are never placed (HANDS_OFF_SHARED_SPI).
+ * The first line has the number of records, so that a truncated file is detected. The hash covers
+ * only SPI and protocol, so that an SA whose destination changed is found. SAs that share an SPI
+ * are never offloaded (HANDS_OFF_SHARED_SPI).
  */
 #include "sa/ownership.h"
 
@@ -24,8 +24,8 @@
 #include <string.h>
 
 #define MAGIC "espoffloadd-placed 1"
-/* The longest record, of which OWNERSHIP_MAX fit: address 45, SPI 10, protocol 3, mark 21, ifindex
- * 10, time 20, separators 6. */
+/* Bytes of the longest record: address 45, SPI 10, protocol 3, mark 21, ifindex 10, time 20,
+ * separators 6. */
 #define RECORD_TEXT_MAX 115u
 #define FILE_MAX ((size_t)OWNERSHIP_MAX * RECORD_TEXT_MAX + 64u)
 
@@ -33,7 +33,7 @@ struct record {
 	struct hash_link link; /* by SPI and protocol */
 	struct sa_id id;
 	uint64_t add_time;
-	double left_at; /* s, monotonic: when the SA went; 0: it did not */
+	double left_at; /* s, monotonic: when the SA was gone; 0: it is not */
 	int ifindex;
 };
 
@@ -194,8 +194,8 @@ bool ownership_find_same(const struct ownership *ownership, const struct sa_id *
 	return false;
 }
 
-/* A number at *text, decimal or 0x and hexadecimal, that `end` follows; *text is moved behind it.
- * strtoull() would take spaces, signs and overflow. */
+/* Reads a number at *text, decimal or hexadecimal with 0x, which `end` must follow. Moves *text
+ * behind `end`. strtoull() would accept spaces, signs and overflow. */
 static bool read_number(const char **text, char end, uint64_t max, uint64_t *ret_value)
 {
 	const char *p = *text;
@@ -271,7 +271,7 @@ static int parse(struct ownership *ownership, const char *text, size_t size)
 	uint64_t n;
 	int r;
 
-	/* Without a NUL inside, every function below stops at the one behind the text. */
+	/* If the text contains no NUL, all functions below stop at the one behind it. */
 	if (memchr(text, '\0', size) || strncmp(text, MAGIC " ", strlen(MAGIC " ")) != 0)
 		return -EBADMSG;
 	text += strlen(MAGIC " ");
@@ -280,7 +280,7 @@ static int parse(struct ownership *ownership, const char *text, size_t size)
 	while (text < end) {
 		if (!read_record(&text, &record))
 			return -EBADMSG;
-		if (find(ownership, &record.id)) /* twice */
+		if (find(ownership, &record.id)) /* a duplicate */
 			return -EBADMSG;
 		r = ownership_add(ownership, &record.id, record.ifindex, record.add_time);
 		if (r < 0)
@@ -301,7 +301,7 @@ int ownership_load(struct ownership *ownership)
 		r = parse(ownership, text, size);
 	if (r < 0) {
 		clear(ownership);
-		ownership->changed = true; /* the next save replaces what could not be read */
+		ownership->changed = true; /* the next save replaces the file */
 		return r;
 	}
 	ownership->changed = false;

@@ -9,14 +9,14 @@
 #include <string.h>
 #include <sys/queue.h>
 
-/* charon's NEWSA follows its DELSA at once, before it deletes the next SA. */
+/* charon sends its NEWSA right after its DELSA, before it deletes the next SA. */
 #define DELETED_MAX 64u
 #define DELETED_SECONDS 10.0
-/* An SA that somebody makes afresh in the second in which one with its SPI was made and deleted (a
- * script) is no copy: it is young and has carried nothing. */
+/* s. An SA that was made in the same second in which one with its SPI was made and deleted (by a
+ * script) is not a copy: it is younger than this and has carried nothing. */
 #define YOUNG_SECONDS 2
 
-/* Without padding: compared and hashed as bytes. */
+/* Without padding, since it is compared and hashed as bytes. */
 struct tunnel {
 	uint32_t reqid, if_id, mark_value, mark_mask, label;
 };
@@ -38,7 +38,7 @@ struct mover {
 
 struct peer_moves {
 	struct deleted deleted[DELETED_MAX]; /* ring */
-	size_t n_deleted;                    /* ever */
+	size_t n_deleted;                    /* since the start */
 	struct hash_table movers;            /* by tunnel */
 	struct hash_seed seed;
 	STAILQ_HEAD(, mover) all; /* oldest first */
@@ -119,7 +119,7 @@ static struct mover *add(struct peer_moves *moves, const struct tunnel *tunnel)
 	return mover;
 }
 
-/* Returns whether it is new. Without memory it is not learned. */
+/* Returns whether the tunnel is new. Without memory it is not added. */
 static bool learn(struct peer_moves *moves, const struct tunnel *tunnel, double now)
 {
 	struct mover *mover = find(moves, tunnel);
@@ -172,7 +172,7 @@ bool peer_moves_note_made(struct peer_moves *moves, const struct sa_facts *facts
 
 	if (!original || (facts->packets == 0 && facts->add_time + YOUNG_SECONDS > realtime))
 		return false;
-	/* charon may give it another reqid. */
+	/* charon may have changed the reqid. */
 	learned = learn(moves, &original->tunnel, now);
 	return learn(moves, &tunnel, now) || learned;
 }

@@ -138,7 +138,7 @@ const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_sh
 	struct sa_shape **shapes;
 	struct sa_shape *copy;
 
-	/* A gateway has a handful of proposals, so a handful of shapes. */
+	/* Linear, since a gateway has only few proposals, and so few shapes. */
 	for (size_t i = 0; i < table->n_shapes; i++)
 		if (memcmp(table->shapes[i], shape, sizeof(*shape)) == 0)
 			return table->shapes[i];
@@ -243,7 +243,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 	free(sa);
 }
 
-/* The same for both directions. Without padding: compared and hashed as bytes. */
+/* Equal for both directions. Without padding, since it is compared and hashed as bytes. */
 struct packet_key {
 	struct sa_address lower, higher;
 	uint32_t reqid, family;
