@@ -111,7 +111,7 @@ struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
 {
 	struct sa *sa = behind(table, *previous);
 
-	/* One of them may be gone. */
+	/* The next entry may be an SA that is gone. */
 	if (sa && !has_id(sa, id))
 		sa = behind(table, sa);
 	if (!sa || !has_id(sa, id)) {

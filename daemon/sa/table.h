@@ -54,7 +54,7 @@ struct sa_probation {
 /* Where it may compete: set by placement/. */
 struct sa_candidate {
 	const struct config_rule *rule;   /* NULL: no rule matches */
-	const struct config_group *group; /* NULL: no rule matches */
+	const struct config_group *group; /* NULL: no group matches */
 	int ifindex; /* of the NIC by which it leaves, even if it may not compete; 0: none */
 	enum candidacy candidacy : 8;
 };
