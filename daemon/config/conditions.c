@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `match` of an entry of `rules` or `groups`: which SAs it is about. */
+/* `match` of an entry of `rules` or `groups`: the conditions on an SA. */
 #include "cleanup.h"
 #include "config.h"
 #include "config/keys.h"
@@ -17,7 +17,7 @@ static void read_number(struct config_reader *reader, const struct config_key *k
 	config_read_uint32(reader, key, node, &number->value);
 }
 
-/* Splits "LEFT/RIGHT" in `buffer`. `*ret_right` is NULL without '/'. */
+/* Splits "LEFT/RIGHT" in `buffer`. `*ret_right` is NULL if there is no '/'. */
 static bool split(const char *text, char *buffer, size_t size, const char **ret_right)
 {
 	char *slash;
@@ -32,7 +32,7 @@ static bool split(const char *text, char *buffer, size_t size, const char **ret_
 	return true;
 }
 
-/* VALUE or VALUE/MASK. The mask's member lies in the same structure. */
+/* VALUE or VALUE/MASK, which sets two members of the structure. */
 static void read_mark(struct config_reader *reader, const struct config_key *key,
 		      const yaml_node_t *node, void *member)
 {
@@ -68,7 +68,7 @@ static void read_mark(struct config_reader *reader, const struct config_key *key
 	match->mark_mask = mask;
 }
 
-/* Clears all bits behind the first `length`. Returns whether one was set. */
+/* Clears all bits after the first `length`. Returns whether one was set. */
 static bool clear_host_bits(struct sa_address *address, unsigned length)
 {
 	bool any = false;
@@ -128,7 +128,7 @@ static void read_prefix(struct config_reader *reader, const struct config_key *k
 	(void)inet_ntop(prefix.family, prefix.address.bytes, host, sizeof(host));
 	if (clear_host_bits(&prefix.address, prefix.length)) {
 		(void)inet_ntop(prefix.family, prefix.address.bytes, network, sizeof(network));
-		config_error(reader->report, &place, "'%s' has bits set behind its first %u",
+		config_error(reader->report, &place, "'%s' has bits set after the first %u",
 			     key->name, prefix.length);
 		config_remedy(reader->report, "%s/%u for the network, %s for the one address",
 			      network, prefix.length, host);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way of a configuration: the bytes of the file -> yaml.c, which lets only harmless YAML
- * through -> schema.c, which walks it by the tables of keys.c, nics.c, rules.c, conditions.c and
- * groups.c -> a struct config, given out only when not one error was reported.
+ * Reading a configuration: yaml.c parses the file and refuses unwanted YAML features. schema.c
+ * reads the document by the tables of keys.c, nics.c, rules.c, conditions.c and groups.c into a
+ * struct config. This is returned only if no error was reported.
  */
 #include "config.h"
 
@@ -33,7 +33,7 @@ int config_new_default(struct config **ret_config)
 		return -ENOMEM;
 	config->mode = CONFIG_MODE_OBSERVE;
 	config->interval = 1;
-	config->moves_per_second = 4; /* a re-add costs firmware commands; see docs/policy.md */
+	config->moves_per_second = 4; /* a re-add costs firmware commands: docs/policy.md */
 	config->moves_burst = default_burst(config->moves_per_second);
 	config->retry_refused = 60;
 	*ret_config = config;
@@ -78,7 +78,7 @@ static void warn_unused(struct config_reader *reader, const yaml_node_t *node, u
 	config_remedy(reader->report, "the one in line %u matches first", line);
 }
 
-/* The line of entry `a` of a list when it leaves nothing to entry `b`, else 0. */
+/* The line of entry `a` of a list if it shadows entry `b`, else 0. */
 typedef unsigned (*covering_line)(const struct config *config, size_t a, size_t b);
 
 static unsigned covering_nic(const struct config *config, size_t a, size_t b)
@@ -102,8 +102,8 @@ static unsigned covering_group(const struct config *config, size_t a, size_t b)
 	return covers ? config->groups[a].line : 0;
 }
 
-/* Entries that nothing is left for are allowed, as a quick change at the top of a list makes them,
- * but worth a word. */
+/* Warns about shadowed entries. They are allowed, since a quick change at the top of a list can
+ * cause them. */
 static void warn_unreachable(struct config_reader *reader, const yaml_node_t *root,
 			     const struct config *config, const char *list, size_t n,
 			     covering_line covering)
@@ -125,7 +125,7 @@ static int read_document(struct config_report *report, yaml_document_t *document
 	const yaml_node_t *root = yaml_document_get_root_node(document);
 	struct config_place place;
 
-	/* Nothing but comments, or "---" alone. */
+	/* Only comments, or only "---". */
 	if (!root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0))
 		return 0;
 	if (root->type != YAML_MAPPING_NODE) {
@@ -214,7 +214,7 @@ int config_parse(const char *path, const char *text, size_t size, struct config_
 	return parse_text(path, copy, size, ret_report, ret_config);
 }
 
-/* Reads one byte more than is allowed, so that the parser sees that there is more. */
+/* Reads one byte more than is allowed, so that the parser can detect a file that is too large. */
 static int read_file(const char *path, char **ret_text, size_t *ret_size)
 {
 	_cleanup_close_ int fd = -1;
@@ -222,7 +222,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size)
 	struct stat st;
 	size_t size = 0;
 
-	/* Not blocking: a FIFO in the file's place must not stop the daemon. */
+	/* Non-blocking: a FIFO instead of the file must not block the daemon. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;

@@ -34,8 +34,8 @@ static void warn_enforce(struct config_reader *reader, const yaml_node_t *root,
 		      "no entry of 'nics' has both 'allow: true' and 'trusted: true'");
 }
 
-/* Whether an entry can be the one that decides about a NIC of this name. What else it asks of the
- * NIC is not known here, so it may match, and later ones may too. */
+/* Whether an entry may match a NIC of this name. If the entry has other conditions, it is not known
+ * here whether they hold, so it may match, and later entries may too (not certain). */
 static bool may_match(const struct config_nic *nic, const char *name, bool *ret_certain)
 {
 	*ret_certain = !nic->driver && !nic->pci && !nic->mac;
@@ -76,7 +76,8 @@ static void warn_rule_nics(struct config_reader *reader, const yaml_node_t *root
 	}
 }
 
-/* Slots of the smallest table of the NIC that is in use at all; 0: not known. */
+/* The slots of the smallest table of the NIC that has any; 0: not known, or the NIC must not hold
+ * keys. */
 static uint32_t smallest_table(const struct config_nic *nic)
 {
 	const struct config_capacity *capacity = &nic->capacity;
@@ -88,7 +89,7 @@ static uint32_t smallest_table(const struct config_nic *nic)
 	return capacity->in == 0 || capacity->out < capacity->in ? capacity->out : capacity->in;
 }
 
-/* The NIC with the smallest table, or NULL. */
+/* The entry with the smallest table, or NULL. */
 static const struct config_nic *smallest_nic(const struct config *config)
 {
 	const struct config_nic *smallest = NULL;

@@ -17,7 +17,7 @@ static const yaml_node_t *name_node(struct config_reader *reader, const yaml_nod
 	return config_find(reader, entry, "name");
 }
 
-/* `explain` calls a group by its name. */
+/* The names of groups must be unique, since `explain` shows them. */
 void config_check_groups(struct config_reader *reader, const yaml_node_t *mapping, void *structure)
 {
 	const struct config *config = structure;
@@ -27,7 +27,7 @@ void config_check_groups(struct config_reader *reader, const yaml_node_t *mappin
 		const struct config_group *group = &config->groups[i];
 		size_t j = 0;
 
-		/* Without a name: reported already. */
+		/* A missing name has been reported before. */
 		while (j < i && (!group->name || !config->groups[j].name ||
 				 strcmp(config->groups[j].name, group->name) != 0))
 			j++;
@@ -49,7 +49,7 @@ static void check_group(struct config_reader *reader, const yaml_node_t *mapping
 
 	if (!config_find(reader, mapping, "name")) {
 		config_error(reader->report, &place, "an entry of 'groups' has no 'name'");
-		config_remedy(reader->report, "give it one: 'espoffloadctl explain' tells it");
+		config_remedy(reader->report, "give it one: 'espoffloadctl explain' shows it");
 	}
 	if (group->ceiling == 0 || group->floor <= group->ceiling)
 		return;
@@ -60,7 +60,8 @@ static void check_group(struct config_reader *reader, const yaml_node_t *mapping
 		      "'floor' slots are promised to the group, 'ceiling' is the most it gets");
 }
 
-/* A ceiling of 0 would keep the group in software, which is what a rule is for. */
+/* A ceiling of 0 is refused. It would keep the group in software, and a rule with `offload: never`
+ * does that. */
 static const struct config_key group_keys[] = {
 	{"name", config_read_label, MEMBER(name)},
 	{"match", config_read_mapping, MEMBER(match), .section = &config_section_group_match},

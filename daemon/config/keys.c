@@ -73,7 +73,7 @@ static void read_version(struct config_reader *reader, const struct config_key *
 {
 	const char *text = config_scalar(reader, key, node, "1");
 
-	(void)member; /* there is nothing to remember */
+	(void)member; /* not stored */
 	if (text && strcmp(text, "1") != 0) {
 		config_wrong(reader, key, node, "1");
 		config_remedy(reader->report, "this espoffloadd knows version 1 of the file only");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which entry decides: the first one whose conditions all hold. */
+/* Finds the entry that decides: the first one whose conditions all hold. */
 #include "config/match.h"
 
 #include <fnmatch.h>
 #include <string.h>
 #include <strings.h>
 
-/* An unknown identity matches no pattern, not even "*": what is not known is not trusted. */
+/* An unknown property matches no pattern, not even "*", so that an unknown NIC is not trusted. */
 static bool match_pattern(const char *pattern, const char *text)
 {
 	return !pattern || (text && fnmatch(pattern, text, FNM_CASEFOLD) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether an entry leaves anything to a later one. True only when it is certain that everything
- * `b` matches, `a` matches: patterns are compared as text.
+ * Whether entry `a` shadows a later entry `b`. True only if `a` certainly matches everything that
+ * `b` matches: patterns are compared as text.
  */
 #pragma once
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Bounds what fnmatch() has to try for a pattern with many stars. */
+/* Limits the time of fnmatch() for a pattern with many stars. */
 #define PATTERN_MAX 64
 #define LABEL_MAX 32
 
@@ -18,13 +18,13 @@ struct name_kind {
 	bool (*allowed)(char c);
 	bool pattern;
 	bool lower_case;
-	bool in_sysfs; /* where "." and ".." are no names */
+	bool in_sysfs; /* where "." and ".." are not allowed */
 };
 
 static bool is_name_character(char c)
 {
-	/* The kernel refuses '/', ':' and white space (dev_valid_name()), and what is not ASCII
-	 * nobody wants to type. */
+	/* The kernel refuses '/', ':' and white space (dev_valid_name()). Only ASCII is accepted
+	 * here. */
 	return isgraph((unsigned char)c) && c != '/' && c != ':';
 }
 
@@ -38,7 +38,7 @@ static bool is_address_character(char c)
 	return isxdigit((unsigned char)c) || strchr(":.*?[]!-", c);
 }
 
-/* A '[' without its ']' would match itself only, which no name here contains. */
+/* A '[' without a ']' would match only itself, and no name contains it. */
 static bool closes_brackets(const char *text)
 {
 	const char *open = strchr(text, '[');

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Readers of the names that things have in Linux or in the file. Each stores a string of its own
- * (char *). */
+/* Readers of names. Each stores an allocated string (char *) in the member, which owns it. */
 #pragma once
 
 #include "config/schema.h"
 
-/* An interface name as the kernel takes it. */
+/* An interface name that the kernel accepts. */
 void config_read_interface(struct config_reader *reader, const struct config_key *key,
 			   const yaml_node_t *node, void *member);
 /* A pattern of fnmatch(3) for interface names. */
 void config_read_name_pattern(struct config_reader *reader, const struct config_key *key,
 			      const yaml_node_t *node, void *member);
-/* A kernel driver's name, exact. */
+/* The exact name of a kernel driver. */
 void config_read_driver(struct config_reader *reader, const struct config_key *key,
 			const yaml_node_t *node, void *member);
-/* What an entry of the file is called. */
+/* The name of an entry of the file. */
 void config_read_label(struct config_reader *reader, const struct config_key *key,
 		       const yaml_node_t *node, void *member);
 /* Patterns for "0000:3b:00.0" and "02:00:00:00:00:01", stored in lower case. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `nics`: which NICs may be used, which may see keys, how much they take. */
+/* `nics`: which NICs may be used, which may get keys, and their capacities. */
 #include "cleanup.h"
 #include "config.h"
 #include "config/keys.h"
 #include "config/names.h"
 
-/* 1 kbit/s. Zero would say "nothing", which is what `allow` is for. */
+/* 1 kbit/s. Zero is refused: to keep SAs out of a NIC, set `allow: false`. */
 #define MAX_RATE_MIN 125
 
 #define MEMBER(name) offsetof(struct config_capacity, name)
@@ -21,7 +21,7 @@ static void check_capacity(struct config_reader *reader, const yaml_node_t *mapp
 	const char *const names[] = {"in", "out"};
 	struct config_place place = config_place(mapping);
 
-	(void)structure; /* a missing number and 0 look the same there */
+	(void)structure; /* a missing number cannot be distinguished from 0 there */
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
 		if (config_find(reader, mapping, names[i]))
 			continue;
@@ -38,7 +38,7 @@ static const struct config_section capacity_section = {
 	.check = check_capacity,
 };
 
-/* N for slots that both directions share, or {in: N, out: N}. */
+/* Reads N (slots that both directions share), or {in: N, out: N}. */
 static void read_capacity(struct config_reader *reader, const struct config_key *key,
 			  const yaml_node_t *node, void *member)
 {

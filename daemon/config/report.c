@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A source line is shown through a window of so many terminal columns. */
+/* Terminal columns of a source line that are shown. */
 #define WINDOW_COLUMNS 100
-/* Columns that stay visible before the caret when the window has to move. */
+/* Columns that are shown before the caret of a longer line. */
 #define WINDOW_LEAD 40
 #define TAB_COLUMNS 8
 
@@ -79,7 +79,7 @@ void config_remedy(struct config_report *report, const char *format, ...)
 	va_end(arguments);
 }
 
-/* The line without its end. False past the end of the text, which is where some errors are. */
+/* Returns the line without its end. False behind the end of the text, where some errors are. */
 static bool find_line(const struct config_report *report, size_t number, const char **ret_line,
 		      size_t *ret_length)
 {
@@ -105,14 +105,14 @@ static bool find_line(const struct config_report *report, size_t number, const c
 	return true;
 }
 
-/* One character of the source line: where it is and how many columns it takes. */
+/* One character of the source line as it is shown, and its terminal columns. */
 struct cell {
 	const char *bytes;
 	size_t length;
 	unsigned columns;
 };
 
-/* Tabs become spaces, so that the caret below is right whatever the terminal's tab stops. */
+/* Tabs become spaces, so that the caret below is correct with any tab stops of the terminal. */
 static struct cell next_cell(const char *line, size_t length, size_t column)
 {
 	static const char spaces[TAB_COLUMNS + 1] = "        ";
@@ -131,7 +131,8 @@ static struct cell next_cell(const char *line, size_t length, size_t column)
 	return (struct cell){line, n, text_width(code)};
 }
 
-/* Terminal columns of the first `characters` characters of the line, or of all it has. */
+/* Terminal columns of the first `characters` characters of the line, or of the whole line if it is
+ * shorter. */
 static size_t columns_of(const char *line, size_t length, size_t characters)
 {
 	size_t column = 0;
@@ -154,7 +155,7 @@ static void print_cell(FILE *out, const struct cell *cell, const char *source)
 		(void)fprintf(out, "%.*s", (int)cell->columns, cell->bytes);
 }
 
-/* The columns [from, from + WINDOW_COLUMNS) of the line. */
+/* Prints the columns [from, from + WINDOW_COLUMNS) of the line. */
 static void print_window(FILE *out, const char *line, size_t length, size_t from)
 {
 	size_t column = 0;
@@ -223,7 +224,7 @@ static bool before(const struct config_diagnostic *a, const struct config_diagno
 	return a->place.column < b->place.column;
 }
 
-/* Insertion sort: diagnostics of one place keep the order in which they were found. */
+/* Insertion sort, which keeps the order of diagnostics of the same place. */
 void config_report_sort(struct config_report *report)
 {
 	struct config_diagnostic *all = report->diagnostics;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `rules`: what is done with which SAs. */
+/* `rules`: the treatment of SAs. */
 #include "cleanup.h"
 #include "config.h"
 #include "config/keys.h"
@@ -20,7 +20,7 @@ static void check_rule(struct config_reader *reader, const yaml_node_t *mapping,
 	if (rule->offload == CONFIG_OFFLOAD_AUTO || rule->min_rate <= 0)
 		return;
 	place = config_place(config_find(reader, mapping, "min-rate"));
-	config_error(reader->report, &place, "'min-rate' means nothing with 'offload: %s'",
+	config_error(reader->report, &place, "'min-rate' has no effect with 'offload: %s'",
 		     offload_words[rule->offload]);
 	config_remedy(reader->report, "remove 'min-rate', or write 'offload: auto'");
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mappings and lists. Values that are missing (`key:` and nothing) are caught here, so that no
- * reader of values sees one: a section whose lines were all commented out must not silently mean
- * "no condition".
+ * Reads mappings and lists. Missing values (`key:` and nothing) are refused here, so that no reader
+ * gets one: a section whose lines are all commented out must not mean "no condition".
  */
 #include "config/schema.h"
 
@@ -13,12 +12,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Longer than any key; what is longer is no misspelling of one. */
+/* Longer than any key. Longer words are not compared with keys. */
 #define WORD_MAX 32
 
 struct config_place config_place(const yaml_node_t *node)
 {
-	/* The end of a block mapping or list is where the next token begins: of no use. */
+	/* The end of a block mapping or list is the beginning of the next token, so it is not
+	 * used. */
 	if (node->type != YAML_SCALAR_NODE)
 		return config_place_of(&node->start_mark, NULL);
 	return config_place_of(&node->start_mark, &node->end_mark);
@@ -34,7 +34,7 @@ static const char *scalar_text(const yaml_node_t *node)
 	return (const char *)node->data.scalar.value;
 }
 
-/* Levenshtein's, by rows. */
+/* The Levenshtein distance, computed by rows. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[WORD_MAX + 1];
@@ -61,7 +61,7 @@ const char *config_nearest(const char *word, const char *const *words, size_t n)
 {
 	const char *nearest = NULL;
 	size_t length = strlen(word);
-	size_t best = length / 3 + 2; /* less: one slip in a short word, more in a long one */
+	size_t best = length / 3 + 2; /* exclusive: one error in a short word, more in a long one */
 
 	if (length > WORD_MAX)
 		return NULL;
@@ -127,7 +127,7 @@ static size_t find_key(const struct config_section *section, const char *name)
 	return i;
 }
 
-/* `key:`, `key: ~` and `key: null`, which are the same to YAML. */
+/* Whether the value is missing: `key:`, `key: ~` and `key: null` are equal in YAML. */
 static bool is_empty(const yaml_node_t *node)
 {
 	const char *text;
@@ -144,7 +144,7 @@ static void read_pair(struct config_reader *reader, const struct config_key *key
 	struct config_place place = config_place(name);
 
 	if (is_empty(value)) {
-		/* All entries commented out: an empty list, and clearly meant. */
+		/* A list whose entries are all commented out is an empty list. */
 		if (key->list)
 			return;
 		config_error(reader->report, &place, "'%s' has no value", key->name);
@@ -285,7 +285,7 @@ void config_read_list(struct config_reader *reader, const struct config_key *key
 		reader->error = -ENOMEM;
 		return;
 	}
-	/* The entries belong to the structure from here on, and with them what their keys hold. */
+	/* From here on the structure owns the entries and their strings, also after an error. */
 	*(void **)member = entries;
 	*count = n;
 	for (size_t i = 0; i < n; i++)

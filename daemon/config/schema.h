@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mappings described by tables: each key has a name, a function that reads its value, the place the
- * value goes to, and what that function needs to know (bounds, words, a table of its own). A new
- * key is a new line in a table.
+ * Mappings are described by tables: each key has a name, a function that reads its value, the
+ * member that is set, and the parameters of that function (bounds, words, another table). A new key
+ * is a new line in a table.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 struct config_reader {
 	yaml_document_t *document;
 	struct config_report *report;
-	int error; /* not the file's fault: -ENOMEM */
+	int error; /* -ENOMEM, or 0 */
 };
 
 struct config_key;
@@ -34,10 +34,10 @@ struct config_key {
 };
 
 struct config_section {
-	const char *name; /* as in "unknown key 'x' in NAME" */
+	const char *name; /* for "unknown key 'x' in NAME" */
 	const struct config_key *keys;
 	size_t n_keys; /* at most 64 */
-	/* What no single key can check; may be NULL. */
+	/* Checks that involve several keys; may be NULL. */
 	void (*check)(struct config_reader *reader, const yaml_node_t *mapping, void *structure);
 };
 
@@ -45,15 +45,15 @@ struct config_list {
 	const struct config_section *section; /* of an entry */
 	size_t entry_size;
 	size_t entries_max;
-	size_t count_offset; /* of the size_t beside the pointer, from the pointer */
+	size_t count_offset; /* of the size_t member, from the pointer */
 	void (*prepare)(void *entry, unsigned line);
 };
 
-/* Reads `mapping` into `structure`. Every mistake is reported, none stops it. */
+/* Reads `mapping` into `structure`. Reports all errors of the mapping. */
 void config_read_section(struct config_reader *reader, const struct config_section *section,
 			 const yaml_node_t *mapping, void *structure);
 
-/* Readers of values for tables. */
+/* Readers of values, for tables. */
 void config_read_mapping(struct config_reader *reader, const struct config_key *key,
 			 const yaml_node_t *node, void *member);
 void config_read_list(struct config_reader *reader, const struct config_key *key,
@@ -71,23 +71,25 @@ void config_read_time(struct config_reader *reader, const struct config_key *key
 void config_read_uint32(struct config_reader *reader, const struct config_key *key,
 			const yaml_node_t *node, void *member);
 
-/* What the readers are made of. */
+/* Functions for readers. */
 
-/* The value of a key, or NULL. */
+/* The value of a key, or NULL if the mapping does not have it. */
 const yaml_node_t *config_find(struct config_reader *reader, const yaml_node_t *mapping,
 			       const char *name);
-/* The text of a scalar; else reports "'key' takes TAKES, not a list" and returns NULL. */
+/* The text of a scalar. If the node is not a scalar, reports "'key' takes TAKES, not a list" and
+ * returns NULL. */
 const char *config_scalar(struct config_reader *reader, const struct config_key *key,
 			  const yaml_node_t *node, const char *takes);
 struct config_place config_place(const yaml_node_t *node);
-/* "'key' takes TAKES, not 'the value'" */
+/* Reports "'key' takes TAKES, not 'the value'". */
 void config_wrong(struct config_reader *reader, const struct config_key *key,
 		  const yaml_node_t *node, const char *takes);
-/* The member of `words` that was probably meant, or NULL. */
+/* The most similar member of `words`, or NULL. */
 const char *config_nearest(const char *word, const char *const *words, size_t n);
-/* Decimal or 0x hexadecimal, 0 to 4294967295: 0, -EINVAL or -ERANGE. */
+/* Parses a decimal number, or a hexadecimal one with 0x, from 0 to 4294967295. Returns 0, -EINVAL
+ * or -ERANGE. */
 int config_parse_uint32(const char *text, uint32_t *ret_value);
 
-/* For text of the file in messages: safe to print, cut to fit. */
+/* Makes text of the file safe to print in messages, and cuts it to fit. */
 #define CONFIG_QUOTE_MAX 48
 const char *config_quote(const char *text, char buffer[CONFIG_QUOTE_MAX]);

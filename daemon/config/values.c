@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Values that any program has: truth, words, numbers, rates and times. */
+/* Readers of common values: booleans, words, numbers, rates and times. */
 #include "config/schema.h"
 
 #include "cleanup.h"
@@ -22,7 +22,7 @@ const char *config_scalar(struct config_reader *reader, const struct config_key 
 		return NULL;
 	}
 	text = (const char *)node->data.scalar.value;
-	/* "\0" in double quotes: the rest would be lost without a word. */
+	/* "\0" in double quotes: the text behind it would be lost. */
 	if (strlen(text) != node->data.scalar.length) {
 		place = config_place(node);
 		config_error(reader->report, &place, "'%s' contains a NUL byte", key->name);
@@ -32,7 +32,7 @@ const char *config_scalar(struct config_reader *reader, const struct config_key 
 	return text;
 }
 
-/* As config_scalar(), for what must not be quoted: YAML makes a string of everything in quotes. */
+/* As config_scalar(), for values that must not be quoted: in YAML, text in quotes is a string. */
 static const char *plain(struct config_reader *reader, const struct config_key *key,
 			 const yaml_node_t *node, const char *takes)
 {
@@ -62,7 +62,7 @@ void config_read_bool(struct config_reader *reader, const struct config_key *key
 		*(bool *)member = false;
 	} else {
 		config_wrong(reader, key, node, "true or false");
-		config_remedy(reader->report, "write true or false, in small letters");
+		config_remedy(reader->report, "write true or false, in lower case");
 	}
 }
 
@@ -109,7 +109,7 @@ int config_parse_uint32(const char *text, uint32_t *ret_value)
 
 	if (digits[0] == '\0' || digits[strspn(digits, allowed)] != '\0')
 		return -EINVAL;
-	/* YAML 1.1 takes 010 for eight, YAML 1.2 for ten. */
+	/* 010 is eight in YAML 1.1 and ten in YAML 1.2. */
 	if (!hexadecimal && digits[0] == '0' && digits[1] != '\0')
 		return -EINVAL;
 	for (const char *p = digits; *p != '\0'; p++) {
@@ -124,7 +124,7 @@ int config_parse_uint32(const char *text, uint32_t *ret_value)
 	return 0;
 }
 
-/* "1 to 60": bounds are told in the unit that reads best. */
+/* Formats a bound, for "1 to 60". */
 typedef char *(*format_bound)(double value, char buffer[UNITS_TEXT_MAX]);
 
 static char *format_number(double value, char buffer[UNITS_TEXT_MAX])

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libyaml's document API forgets anchors and tags, follows aliases and knows no limits. So the file
- * is read twice: first as a stream of events, which has all of that and stops at the limits, then
- * as a document. What libyaml's reader would refuse without a line number (control characters,
- * broken UTF-8) is refused before either, with one.
+ * libyaml's document API does not show anchors and tags, follows aliases and has no limits. So the
+ * file is parsed twice: first as a stream of events, which shows these and can stop at the limits,
+ * then as a document. Control characters and invalid UTF-8, which libyaml refuses without a line
+ * number, are refused before with one.
  */
 #include "config/yaml.h"
 
@@ -15,9 +15,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The deepest thing that exists is document > rules > rule > match > value. */
+/* The deepest valid nesting is document > rules > rule > match > value. */
 #define DEPTH_MAX 16
-/* Ten bytes of text per node are less than any real file has. */
+/* Real files have more than ten bytes of text per node. */
 #define NODES_MAX (CONFIG_SIZE_MAX / 10)
 
 struct config_place config_place_of(const yaml_mark_t *start, const yaml_mark_t *end)
@@ -29,7 +29,7 @@ struct config_place config_place_of(const yaml_mark_t *start, const yaml_mark_t 
 	return place;
 }
 
-/* What may not stand in the file at this character, or NULL. */
+/* What this character is, if the file must not contain it here, or NULL. */
 static const char *refused_character(uint32_t code, bool line_start, uint32_t next)
 {
 	if (code == '\n' || code == '\t')
@@ -39,19 +39,19 @@ static const char *refused_character(uint32_t code, bool line_start, uint32_t ne
 	if (code == 0)
 		return "a NUL byte";
 	if (code == 0x85 || code == 0x2028 || code == 0x2029)
-		return "a Unicode line break"; /* a line to YAML, but to no editor */
+		return "a Unicode line break"; /* YAML begins a new line here, editors do not */
 	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
 		return "a control character";
 	if (code == 0xfeff)
 		return "a byte order mark inside the file";
 	if (code == 0xfffe || code == 0xffff)
-		return "a character that is none";
+		return "a Unicode noncharacter";
 	if (code == '%' && line_start)
 		return "a YAML directive";
 	return NULL;
 }
 
-/* Reports the first character that may not be; the rest is likely more of the same. */
+/* Reports the first character that is not allowed. Others are probably of the same kind. */
 static int check_characters(struct config_report *report, const char *text, size_t size)
 {
 	struct config_place place = {0, 0, 1};
@@ -83,17 +83,17 @@ static int check_characters(struct config_report *report, const char *text, size
 	return 0;
 }
 
-/* libyaml's words for common mistakes, and better ones. */
+/* libyaml's messages for common mistakes, and better messages. */
 static const struct translation {
-	const char *problem; /* beginning of libyaml's */
+	const char *problem; /* beginning of libyaml's message */
 	const char *text;    /* NULL: libyaml's */
 	const char *remedy;
-	bool at_context; /* the mistake is where the construct began, not where it broke */
+	bool at_context; /* the mistake is where the construct began, not where it failed */
 } translations[] = {
 	{"found character that cannot start any token", "no value can begin with this character",
 	 "write the value in quotes", false},
 	{"found a tab character", "a tab in the indentation", "indent with spaces", false},
-	{"mapping values are not allowed in this context", "a ':' that no key can stand before",
+	{"mapping values are not allowed in this context", "a ':' where no key is allowed",
 	 "one key on each line, all keys of a mapping in the same column; a value with ': ' in it "
 	 "needs quotes",
 	 false},
@@ -132,7 +132,7 @@ static const struct translation *translate(const char *problem)
 	return NULL;
 }
 
-/* Tabs are where libyaml says the least: "found character that cannot start any token". */
+/* For a tab, libyaml's message is not helpful: "found character that cannot start any token". */
 static bool is_tab(const char *text, size_t size, const yaml_mark_t *mark)
 {
 	const char *at = text;
@@ -179,7 +179,7 @@ static int report_syntax(struct config_report *report, const yaml_parser_t *pars
 	return -EBADMSG;
 }
 
-/* What the first pass has seen so far. */
+/* The state of the first pass. */
 struct structure {
 	struct config_report *report;
 	size_t documents;
@@ -207,7 +207,7 @@ static void check_properties(struct structure *structure, const yaml_event_t *ev
 		       "tags are not used here; a value that begins with '!' needs quotes");
 }
 
-/* False when there is no use in reading on. */
+/* False if reading must stop. */
 static bool check_event(struct structure *structure, const yaml_event_t *event)
 {
 	switch (event->type) {

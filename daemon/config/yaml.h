@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the bytes of a file to a YAML document that is safe to walk: UTF-8 without control
- * characters, of bounded size and depth, one document, no anchors, aliases, tags or directives.
+ * Parses a file into a YAML document with restrictions: UTF-8 without control characters, of
+ * bounded size and depth, one document, no anchors, aliases, tags or directives.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 /*
  * Returns 0, -EBADMSG with the errors in `report`, or -ENOMEM. The caller deletes the document with
- * yaml_document_delete(); it has no root when the file holds nothing but comments.
+ * yaml_document_delete(). It has no root if the file contains only comments.
  */
 int config_yaml_load(struct config_report *report, const char *text, size_t size,
 		     yaml_document_t *ret_document);

@@ -2,8 +2,8 @@
 /*
  * Connections. A client is in one of five states, and update() decides which:
  *
- *   reading   waits for a request: only then is anything read from it
- *   queued    has a whole request: it is answered in the next turn of the event loop
+ *   reading   waits for a request; nothing is read from it in other states
+ *   queued    has a complete request, which is answered in the next turn of the event loop
  *   waiting   has one, but too many bytes of replies wait to be read by others; root waits for
  *             root only, and a change does not wait
  *   writing   has not yet read the reply to its last request, or the last slice of it
@@ -29,12 +29,13 @@
 
 #define INPUT_FIRST 1024u
 #define INPUT_MAX (CONTROL_REQUEST_MAX + 1u) /* with its NUL */
-/* What the values of a larger reply took is given back to the system: glibc would keep it for ever
- * (430 MB after a list of 100,000 SAs). */
+/* Bytes. After a larger reply, freed memory is returned to the system: glibc would keep it (430 MB
+ * after a list of 100,000 SAs). */
 #define TRIM_SIZE (4u * 1024u * 1024u)
-/* Timers may be this late, so that they wake the machine up together with others. */
+/* How late timers may be, to save wake-ups. */
 #define TIMER_ACCURACY_USEC (USEC_PER_SEC / 4)
-/* Out of descriptors or memory: accept() would fail again at once, and the loop would spin. */
+/* Pause after accept() failed for lack of descriptors or memory, since it would fail again at
+ * once. */
 #define ACCEPT_PAUSE_USEC USEC_PER_SEC
 /* Of the clients that read a list: after the moves, which have SD_EVENT_PRIORITY_IDLE. */
 #define PRIORITY_STREAM (SD_EVENT_PRIORITY_IDLE + 1)
@@ -47,12 +48,12 @@ struct client {
 	struct ucred peer;
 	sd_event_source *io;
 	sd_event_source *turn;     /* answers one request; enabled when queued */
-	sd_event_source *deadline; /* of idleness or of reading the reply */
+	sd_event_source *deadline; /* for the next request, or for reading the reply */
 	char *input;
 	size_t input_size;
 	size_t input_used;
-	size_t input_scanned; /* no NUL before this */
-	bool end_of_input;    /* the client shut down its side; it may still read */
+	size_t input_scanned; /* there is no NUL before this offset */
+	bool end_of_input;    /* the client has shut down its sending side, but may still read */
 	bool waiting;
 	bool streaming;
 	struct control_output output;
@@ -81,7 +82,7 @@ static bool may_change(const struct ucred *peer)
 }
 
 const struct control_settings control_settings_default = {
-	/* A few people with `top` and a metrics collector use five. */
+	/* Some users with `top` and a metrics collector use about five. */
 	.clients_max = 64,
 	.clients_root = 16,
 	.clients_per_user_max = 16,
@@ -89,7 +90,7 @@ const struct control_settings control_settings_default = {
 	/* Slow enough for varlinkctl through ssh. */
 	.reply_usec = 10 * USEC_PER_SEC,
 	.reply_bytes_per_second = 1024 * 1024,
-	/* One list of 100,000 SAs is 60 MB. */
+	/* A list of 100,000 SAs has 60 MB. */
 	.pending_max = 64u * 1024u * 1024u,
 	.may_change = may_change,
 };
@@ -111,7 +112,7 @@ static bool has_room(const struct client *client)
 	return pending <= control->settings.pending_max;
 }
 
-/* Those who waited get their turn when there is room for their replies. */
+/* Queues waiting clients if there is room for their replies now. */
 static void wake_waiting(struct control *control)
 {
 	struct client *client;
@@ -140,7 +141,7 @@ static void client_free(struct client *client)
 	wake_waiting(control);
 }
 
-/* Each byte is looked at once, however small the pieces in which it comes. */
+/* Each byte is searched once, even if it arrives in small pieces. */
 static bool find_request(struct client *client, size_t *ret_size)
 {
 	const char *nul = NULL;
@@ -168,8 +169,8 @@ static void consume_request(struct client *client, size_t size)
 	}
 }
 
-/* From the client's last request, or from the reply to it: neither a byte now and then nor a
- * reader that trickles extends it. */
+/* Sets the deadline from now. It is called after a request and after the reply to it, so sending or
+ * reading single bytes does not extend it. */
 static int set_deadline(struct client *client)
 {
 	uint64_t usec = client->output.pending > 0 ? client->patience_usec
@@ -219,7 +220,7 @@ static void watch(struct client *client, uint32_t events)
 	(void)sd_event_source_set_enabled(client->io, SD_EVENT_ON);
 }
 
-/* Chooses the state that the client is in. Frees it when nothing is to be expected any more. */
+/* Chooses the state of the client. Frees it if it cannot send another request. */
 static void update(struct client *client)
 {
 	size_t size;
@@ -428,7 +429,7 @@ static bool is_welcome(const struct control *control, const struct ucred *peer)
 	       own < settings->clients_per_user_max;
 }
 
-/* Takes the descriptor whatever happens. */
+/* Takes the descriptor, also on failure. */
 static void client_new(struct control *control, int fd)
 {
 	_cleanup_close_ int owned = fd;

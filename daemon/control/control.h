@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Varlink server: sockets, framing, permissions, and org.varlink.service. What the methods of
- * io.espoffload do is the caller's: it passes a table of functions.
+ * The Varlink server: sockets, framing, permissions, and org.varlink.service. The caller passes a
+ * table of functions for the methods of io.espoffload.
  *
  * A client sees its requests answered one after the other, in order; between two of them the event
  * loop gets its turn, so that a pipeline of requests does not keep the daemon from the kernel's
@@ -20,9 +20,9 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
-/* Who may read: the members of this group, if it exists when the socket is made. */
+/* Members of this group may read, if it exists when the socket is made. */
 #define CONTROL_GROUP "espoffloadd"
-/* FileDescriptorName= of a socket unit whose socket is used instead of making one. */
+/* FileDescriptorName= of a socket unit, whose socket is used if it is passed. */
 #define CONTROL_FD_NAME "control"
 
 struct control;
@@ -33,7 +33,7 @@ enum control_type {
 	CONTROL_FLAG,  /* true or false */
 };
 
-/* A parameter that a method reads. One that is not required may be left out or null. */
+/* A parameter of a method. If it is not required, it may be absent or null. */
 struct control_parameter {
 	const char *name;
 	enum control_type type;
@@ -57,51 +57,52 @@ struct control_list {
 
 struct control_method {
 	const char *name; /* without the interface: "GetStatus" */
-	/* Ends with one that has no name; NULL: none is read. */
+	/* The last one has no name; NULL: no parameters. */
 	const struct control_parameter *parameters;
 	bool changes; /* for root and the daemon's own user only */
 	/*
-	 * `parameters` is an object, never NULL, and the caller's. Those in the list above have
-	 * their type. Returns 0 with a new reference in *ret_reply (NULL: no parameters), and for
-	 * an error also its name in *ret_error, a constant: "NoSuchSA" for one of io.espoffload,
-	 * "org.varlink.service.InvalidParameter" with the interface for others. A negative errno
-	 * becomes the error io.systemd.System (what varlinkctl shows as an errno). Must not free
-	 * the control.
+	 * `parameters` is an object, never NULL, and belongs to the caller. Parameters of the list
+	 * above have the right type. Returns 0 and a new reference in *ret_reply (NULL: no
+	 * parameters). For a Varlink error also sets *ret_error to its name, a constant: "NoSuchSA"
+	 * for an error of io.espoffload, or with the interface, as
+	 * "org.varlink.service.InvalidParameter". A negative errno becomes the error
+	 * io.systemd.System, which varlinkctl shows as an errno. Must not free the control.
 	 */
 	int (*call)(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 	const struct control_list *list; /* instead of `call` */
 };
 
-/* For methods: fills in the error that says which parameter was wrong. Returns 0 or -ENOMEM. */
+/* For methods: returns the error InvalidParameter for `parameter`. Returns 0 or -ENOMEM. */
 int control_refuse_parameter(const char *parameter, json_t **ret_reply, const char **ret_error);
 
 /*
  * Listens at `path`, or at the socket that the service manager passed. The table is not copied.
- * -EADDRINUSE: another daemon listens there; -EEXIST: there is something that is no socket;
- * -ENAMETOOLONG: does not fit into sockaddr_un.
+ * -EADDRINUSE: another daemon listens there; -EEXIST: `path` is not a socket; -ENAMETOOLONG: `path`
+ * does not fit into sockaddr_un; another errno of socket(2), bind(2) or rename(2).
  */
 int control_new(sd_event *event, const char *path, const struct control_method *methods, size_t n,
 		void *userdata, struct control **ret_control);
-/* Closes all connections and removes the socket that it made. Accepts NULL, returns NULL. */
+/* Closes all connections, and removes the socket if it made it. Accepts NULL, returns NULL. */
 struct control *control_free(struct control *control);
 DEFINE_CLEANUP(struct control *, control_free);
 
-/* The bounds. control_new() takes control_settings_default; tests take smaller ones. */
+/* The limits. control_new() uses control_settings_default; tests use smaller ones. */
 struct control_settings {
-	unsigned clients_max;          /* connections; one more is closed at once */
-	unsigned clients_root;         /* of them for root only */
-	unsigned clients_per_user_max; /* of them for one user who is not root */
-	uint64_t idle_usec;            /* without a request */
+	unsigned clients_max;          /* connections; more are closed at once */
+	unsigned clients_root;         /* of these, reserved for root */
+	unsigned clients_per_user_max; /* of these, for each user other than root */
+	uint64_t idle_usec;            /* longest time without a request */
 	/* A reply must have been read after reply_usec, plus the time it takes at
 	 * reply_bytes_per_second; else the client is cut off. What the daemon itself takes to make
 	 * the slices of a list does not count. */
 	uint64_t reply_usec;
 	uint64_t reply_bytes_per_second;
-	/* Bytes of replies waiting to be read. Root's and those of all others are counted apart:
-	 * beyond it no method that reads is called for them until some are, so that each of the
-	 * two keeps at most this and one reply. The replies to changes are small. */
+	/* Bytes of replies that clients have not read yet. Those of root and those of all other
+	 * users are counted separately. Above this limit no method that only reads is called for
+	 * them until clients have read some. So each of the two needs at most this much and one
+	 * reply more. The replies to changes are small. */
 	size_t pending_max;
-	/* Who may call methods that change something. */
+	/* Whether a peer may call methods with `changes`. */
 	bool (*may_change)(const struct ucred *peer);
 };
 

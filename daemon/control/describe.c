@@ -56,7 +56,7 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 		if (refusal)
 			explain_refused(e, refusal);
 	} else if (sa->candidate.rule && sa->candidate.rule->offload == CONFIG_OFFLOAD_NEVER) {
-		return; /* the rule decides, whatever the NIC */
+		return; /* the rule decides, not the NIC */
 	} else if (sa->candidate.candidacy != CANDIDACY_OK) {
 		e->reason = candidacy_name(sa->candidate.candidacy);
 		e->text = candidacy_text(sa->candidate.candidacy);
@@ -68,7 +68,7 @@ static json_t *history_of(struct manager *m, const struct sa *sa)
 	json_t *history = json_array();
 
 	for (size_t i = 1; i <= CONTROL_HISTORY_SAMPLES; i++) {
-		/* Before the first sample there are none: the number is beyond the last then. */
+		/* At the beginning the number underflows, and there is no such sample. */
 		double rate = sa_history_get(sa->history, m->samples - CONTROL_HISTORY_SAMPLES + i);
 
 		json_array_append_new(history, json_real(round(rate)));

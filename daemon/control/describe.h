@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SAs and actions as JSON, for the methods that show them. */
+/* SAs and actions as JSON, for several methods. */
 #pragma once
 
 #include "manager/manager.h"
@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <limits.h>
 
-/* Why an SA is where it is: a stable name and a sentence, which may use `buffer`. */
+/* Why an SA is where it is: a stable name and a text, which may point to `buffer`. */
 struct explanation {
 	const char *state; /* "settled", "moving", "foreign", "hands-off", "refused" */
 	const char *reason;
@@ -17,7 +17,7 @@ struct explanation {
 void describe_place(struct manager *m, const struct sa *sa, const struct policy_sa_view *view,
 		    struct explanation *ret_explanation);
 
-/* What the policy knows of it, nothing if that does not know it. */
+/* The policy's view of the SA, all zero if it is not in the policy. */
 struct policy_sa_view describe_view(struct manager *m, const struct sa *sa);
 
 /* An SA with the texts of its object, which a filter looks at. The strings belong to the row, the
@@ -42,6 +42,6 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history);
 json_t *describe_action(struct manager *m, const struct action *action);
 
-/* Adds the members of `part`, which it takes. Returns 0, or -1 if either is NULL or without
- * memory. */
+/* Adds the members of `part`, whose reference it takes. Returns 0, or -1 if one of them is NULL or
+ * without memory. */
 int describe_merge(json_t *object, json_t *part);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Explain: why an SA is where it is, first in sentences, then in numbers. */
+/* Explain: why an SA is where it is, in sentences and in numbers. */
 #include "control/describe.h"
 #include "control/methods.h"
 #include "units.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table of methods, and those that change something. */
+/* The table of methods, and the methods that change something. */
 #include "control/methods.h"
 
 #include "manager/manager.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the control socket answers: the methods of CONTROL_INTERFACE_DESCRIPTION. */
+/* The methods of CONTROL_INTERFACE_DESCRIPTION. */
 #pragma once
 
 #include "control/control.h"
@@ -15,7 +15,7 @@ struct methods {
 extern const struct control_method methods_table[];
 extern const size_t methods_count;
 
-/* Each in a file of its own, for the table. */
+/* The larger methods, each in its own file. See struct control_method. */
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error);
 extern const struct control_list list_of_sas;

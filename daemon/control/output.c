@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/uio.h>
 
-/* Most replies fit into the first chunk; a large one should not need many. */
+/* Bytes. Most replies fit into the first chunk. The others are larger, so that there are not
+ * many. */
 #define CHUNK_FIRST (4u * 1024u)
 #define CHUNK_LARGE (256u * 1024u)
-/* One call's worth: more than a socket takes by default (net.core.wmem_default). */
+/* Chunks per call: more than a socket accepts by default (net.core.wmem_default). */
 #define SEND_CHUNKS 4
 
-/* Significant digits of a number that is not an integer. These are rates and seconds; jansson's
+/* Significant digits of a number that is not an integer. These are rates and seconds. jansson's
  * default of 17 would double the size of a list with history. */
 #define REAL_DIGITS 9
 
@@ -105,7 +106,7 @@ int control_output_json(struct control_output *output, const json_t *value, bool
 
 	if (json_dump_callback(value, dump_part, &dump, embedded ? flags | JSON_EMBED : flags) == 0)
 		return 0;
-	/* jansson itself fails for want of memory, or for a value that contains itself. */
+	/* Other failures of jansson: no memory, or a value that contains itself. */
 	return dump.error < 0 ? dump.error : -ENOMEM;
 }
 

@@ -12,7 +12,7 @@ static bool read_flag(const json_t *value, bool *flag)
 	return true;
 }
 
-/* A member that this code does not know could change what the request means. */
+/* An unknown member is refused, since it could change the meaning of the request. */
 static bool read_member(struct control_request *request, const char *name, json_t *value)
 {
 	if (strcmp(name, "method") == 0) {

@@ -8,7 +8,7 @@
 
 #define SERVICE_INTERFACE "org.varlink.service"
 
-/* As the Varlink specification has it. */
+/* From the Varlink specification. */
 static const char service_description[] =
 	"# The Varlink Service Interface is provided by every varlink service. It\n"
 	"# describes the service and the interfaces it implements.\n"
@@ -46,7 +46,7 @@ static const char service_description[] =
 	"# Method is expected to be called with 'more' set to true, but wasn't\n"
 	"error ExpectedMore ()\n";
 
-/* What a method answers: see struct control_method. */
+/* The answer of a method: see struct control_method. */
 struct answer {
 	json_t *reply;
 	const char *error;
@@ -59,7 +59,7 @@ static void answer_done(struct answer *answer)
 	control_stream_free(answer->stream);
 }
 
-/* An error with one parameter, a string. */
+/* Sets an error with one parameter, a string. */
 static int refuse(struct answer *answer, const char *error, const char *name, const char *value)
 {
 	json_t *reply = json_pack("{s:s}", name, value);
@@ -195,7 +195,7 @@ static bool has_type(const json_t *value, enum control_type type)
 	return false;
 }
 
-/* The first parameter that is not as the table has it, or NULL. */
+/* The first parameter that is missing or has the wrong type, or NULL. */
 static const char *wrong_parameter(const struct control_method *method, const json_t *parameters)
 {
 	for (const struct control_parameter *p = method->parameters; p && p->name; p++) {

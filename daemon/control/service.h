@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a request to its reply: finds the method, checks that the peer may call it, calls it, and
- * writes what it said. Serves org.varlink.service itself. No sockets here.
+ * Answers a request: finds the method, checks that the peer may call it, calls it, and writes the
+ * reply. It implements org.varlink.service itself. It uses no sockets.
  */
 #pragma once
 
@@ -11,14 +11,14 @@
 #include "control/stream.h"
 
 struct control_service {
-	const struct control_method *methods; /* the caller's */
+	const struct control_method *methods; /* not owned */
 	size_t n_methods;
 	void *userdata;
 	bool (*may_change)(const struct ucred *peer);
 };
 
-/* Whether the request changes something and its peer may. Only such a method may be called while no
- * more replies are to be made. */
+/* Whether the request calls a method with `changes`, and the peer may call it. Only such a method
+ * is called while too many bytes of replies are pending. */
 bool control_service_is_change(const struct control_service *service,
 			       const struct control_request *request, const struct ucred *peer);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The socket is made under another name, given its group and mode, and renamed into place when it
- * listens: there is no moment when a client finds it closed to it, too open, or deaf, and a socket
- * that a killed daemon left is replaced rather than removed. One that somebody listens to, or a
- * file that is no socket, is left alone.
+ * The socket is made with another name, gets its group and mode, and is renamed after it listens.
+ * So a client never finds a socket with wrong permissions or one that does not listen, and the
+ * socket of a killed daemon is replaced without a gap. A socket on which a process listens, and a
+ * file that is not a socket, are not replaced.
  */
 #include "control/socket.h"
 #include "control/control.h"
@@ -64,7 +64,8 @@ static int set_address(struct sockaddr_un *address, const char *path)
 	return 0;
 }
 
-/* 0: nothing there, or a socket that nobody listens to. */
+/* Returns 0 if there is nothing, or a socket on which no process listens. Else see
+ * control_new(). */
 static int check_replaceable(const struct sockaddr_un *address)
 {
 	_cleanup_close_ int fd = -1;
@@ -83,8 +84,8 @@ static int check_replaceable(const struct sockaddr_un *address)
 	return -EADDRINUSE;
 }
 
-/* A daemon that is not root can give a file only to groups that it is a member of. Without the
- * group, fewer people can look: no reason not to start. */
+/* A daemon that is not root can set only groups of which it is a member. Without the group fewer
+ * users can read, so this is not an error. */
 static int set_group(const char *path)
 {
 	const struct group *group = getgrnam(CONTROL_GROUP);
@@ -107,8 +108,8 @@ static int listen_at(const char *path, struct control_socket *ret_socket)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	/* bind() makes the file with the mode of the descriptor: closed until its group is set,
-	 * without changing the umask of the process. */
+	/* bind() makes the file with the mode of the descriptor. So nobody else can connect until
+	 * its group is set, and the umask of the process need not change. */
 	if (fchmod(fd, 0600) < 0)
 		return -errno;
 	if (unlink(path) < 0 && errno != ENOENT)
@@ -139,7 +140,7 @@ static int open_path(const char *path, struct control_socket *ret_socket)
 	int r;
 
 	if (!copy || asprintf(&temporary, "%s.%d", path, (int)getpid()) < 0) {
-		temporary = NULL; /* undefined after a failed asprintf() */
+		temporary = NULL; /* asprintf() leaves it undefined */
 		return -ENOMEM;
 	}
 	r = set_address(&address, path);

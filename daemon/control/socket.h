@@ -8,12 +8,12 @@
 
 struct control_socket {
 	int fd;
-	char *path; /* owned; NULL: made by the service manager, so not removed */
+	char *path; /* owned; NULL: passed by the service manager, so not removed */
 	dev_t device;
 	ino_t inode;
 };
 
-/* Errors: see control_new(). */
+/* Errors as control_new(). */
 int control_socket_open(const char *path, struct control_socket *ret_socket);
-/* Removes the path if it is still this socket. */
+/* Closes the socket, and removes the path if it still is this socket. */
 void control_socket_close(struct control_socket *control_socket);

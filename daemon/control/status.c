@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* GetStatus: the daemon, its NICs and what it did. */
+/* GetStatus: the daemon, its NICs and its counters. */
 #include "control/describe.h"
 #include "control/methods.h"
 
@@ -43,7 +43,7 @@ static json_t *slots_of(struct manager *m, const struct placement_nic *n)
 			 capacity_of(false, n->foreign_in, n->foreign_out));
 }
 
-/* What the device is. */
+/* The properties of the device. */
 static json_t *device_of(struct manager *m, const struct placement_nic *n)
 {
 	const struct nic *nic = network_get(m->network, n->ifindex);
@@ -53,7 +53,7 @@ static json_t *device_of(struct manager *m, const struct placement_nic *n)
 			 "espOffload", nic && nic->esp_offload);
 }
 
-/* What the configuration says of it. */
+/* The permissions of the NIC by the configuration. */
 static json_t *permission_of(const struct placement_nic *n)
 {
 	return json_pack("{s:b, s:b, s:o, s:s*}", "allowed", n->config && n->config->allow,

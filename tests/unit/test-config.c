@@ -223,7 +223,7 @@ static void test_types(void **state)
 	bad("nics: [{allow: yes}]\n", "f.conf:1:16: error: 'allow' takes true or false, not 'yes'\n"
 				      "    1 | nics: [{allow: yes}]\n"
 				      "      |                ^~~\n"
-				      "      = help: write true or false, in small letters\n");
+				      "      = help: write true or false, in lower case\n");
 	bad("mode: enforced\n",
 	    "f.conf:1:7: error: 'mode' takes observe or enforce, not 'enforced'\n"
 	    "    1 | mode: enforced\n"
@@ -303,7 +303,7 @@ static void test_values(void **state)
 static void test_contradictions(void **state)
 {
 	bad("rules: [{match: {src: 10.0.0.1/8}}]\n",
-	    "f.conf:1:23: error: 'src' has bits set behind its first 8\n"
+	    "f.conf:1:23: error: 'src' has bits set after the first 8\n"
 	    "    1 | rules: [{match: {src: 10.0.0.1/8}}]\n"
 	    "      |                       ^~~~~~~~~~\n"
 	    "      = help: 10.0.0.0/8 for the network, 10.0.0.1 for the one address\n");
@@ -325,7 +325,7 @@ static void test_contradictions(void **state)
 	    "      = help: an SA's mark is masked before it is compared: did you mean "
 	    "0x10/0xff?\n");
 	bad("rules:\n  - offload: never\n    min-rate: 1Mbit/s\n",
-	    "f.conf:3:15: error: 'min-rate' means nothing with 'offload: never'\n"
+	    "f.conf:3:15: error: 'min-rate' has no effect with 'offload: never'\n"
 	    "    3 |     min-rate: 1Mbit/s\n"
 	    "      |               ^~~~~~~\n"
 	    "      = help: remove 'min-rate', or write 'offload: auto'\n");
@@ -368,7 +368,7 @@ static void test_syntax(void **state)
 				 "      |       ^\n"
 				 "      = help: close it with the same quote\n");
 	bad("mode: observe: 1\n",
-	    "f.conf:1:14: error: a ':' that no key can stand before\n"
+	    "f.conf:1:14: error: a ':' where no key is allowed\n"
 	    "    1 | mode: observe: 1\n"
 	    "      |              ^\n"
 	    "      = help: one key on each line, all keys of a mapping in the "

@@ -82,7 +82,7 @@ static void test_names(void **state)
 	    "f.conf:2:5: error: an entry of 'groups' has no 'name'\n"
 	    "    2 |   - floor: 1\n"
 	    "      |     ^\n"
-	    "      = help: give it one: 'espoffloadctl explain' tells it\n");
+	    "      = help: give it one: 'espoffloadctl explain' shows it\n");
 	bad("groups: [{name: a}, {name: b}, {name: a}]\n",
 	    "f.conf:1:39: error: two groups have the name 'a'\n"
 	    "    1 | groups: [{name: a}, {name: b}, {name: a}]\n"
