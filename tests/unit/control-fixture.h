@@ -62,10 +62,10 @@ struct fixture {
 	size_t large;         /* bytes of the reply to GetLarge */
 	size_t rows;          /* of the reply to List */
 	size_t row_size;      /* bytes of each; 0: a number */
-	size_t empty;         /* slices without rows before the others */
+	size_t empty;         /* number of slices without rows before the others */
 	size_t fails_at;      /* this slice cannot be made; 0: all can */
-	unsigned lists;       /* that exist */
-	size_t slices;        /* that were made, of all lists */
+	unsigned lists;       /* number of existing lists */
+	size_t slices;        /* number of slices made, of all lists */
 	unsigned descriptors; /* without a connection */
 };
 

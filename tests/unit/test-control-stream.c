@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Lists that are made in slices: their replies, who goes first, and clients that do not read. */
+/* Lists that are made in slices: their replies, their priority, and clients that do not read. */
 #include "control-fixture.h"
 
 #define LIST "{\"method\":\"io.espoffload.List\"}"
 #define LIST_MORE "{\"method\":\"io.espoffload.List\",\"more\":true}"
 #define ECHO "{\"method\":\"io.espoffload.Echo\"}"
-/* More than a socket takes. */
+/* More than a socket buffer holds. */
 #define LARGE_ROW ((size_t)1024 * 1024)
 
 static void test_replies(void **state)
@@ -35,7 +35,7 @@ static void test_replies(void **state)
 	close(fd);
 }
 
-/* Slices that found nothing to show: no reply until there is something to tell. */
+/* Slices without rows: there is no reply until a slice has rows. */
 static void test_empty_slices(void **state)
 {
 	struct fixture *fixture = *state;
@@ -91,7 +91,7 @@ static void test_errors(void **state)
 	       "\"errno\":5,\"message\":\"Input/output error\"}}");
 	expect(fixture, fd, "{\"parameters\":{}}");
 	assert_int_equal(fixture->lists, 0);
-	/* Within a reply there is none. */
+	/* Inside a reply there is none. */
 	ask(fd, LIST);
 	expect_hangup(fixture, fd);
 	assert_int_equal(fixture->lists, 0);
@@ -120,7 +120,7 @@ static void test_others_go_first(void **state)
 		assert_true(fixture->slices <= before + 1);
 		run(fixture, 2);
 	}
-	assert_int_equal(fixture->lists, 1); /* it is not through yet */
+	assert_int_equal(fixture->lists, 1); /* it is not finished yet */
 	close(reader);
 	close(other);
 }
@@ -132,7 +132,7 @@ static int on_busy(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-/* Moves, which have the lowest priority of all else, go first too. */
+/* Moves have the lowest priority of the other work, and still run before slices. */
 static void test_moves_go_first(void **state)
 {
 	struct fixture *fixture = *state;
@@ -192,7 +192,7 @@ static void test_slow_reader(void **state)
 		fixture->slices = 0;
 		ask(fd, requests[i]);
 		run(fixture, 50);
-		/* The next is not made before this one is read. */
+		/* The next slice is not made before this one is read. */
 		assert_int_equal(fixture->slices, 1);
 		while (rows < fixture->rows) {
 			char *text = receive(fixture, fd);
@@ -214,7 +214,7 @@ static void test_slow_reader(void **state)
 	}
 }
 
-/* Hung up with a slice unread, or before the next one is made. */
+/* The client disconnects with a slice unread, or before the next one is made. */
 static void test_hangup(void **state)
 {
 	static const size_t sizes[] = {0, LARGE_ROW};
@@ -258,7 +258,7 @@ static void test_end(void **state)
 	close(fd);
 }
 
-/* A request that waits until others have read is dropped, too. */
+/* A request that waits for other readers is dropped, too. */
 static void test_hangup_while_waiting(void **state)
 {
 	struct fixture *fixture = *state;
@@ -279,7 +279,7 @@ static void test_hangup_while_waiting(void **state)
 	close(slow);
 }
 
-/* Each slice is read soon, all of them are not. */
+/* Each slice is read soon, but the whole list is not. */
 static void test_trickling_reader(void **state)
 {
 	struct fixture *fixture = *state;

@@ -204,7 +204,7 @@ static void test_history(void **state)
 	close_bench(&b);
 }
 
-/* A filter that matches nothing makes many slices, none of which looks at all. */
+/* A filter that matches nothing gives many slices, none of which reads all SAs. */
 static void test_filter_in_slices(void **state)
 {
 	json_t *rows = json_array();
@@ -225,7 +225,7 @@ static void test_filter_in_slices(void **state)
 	close_bench(&b);
 }
 
-/* SAs that end while they are listed are left out, new ones are not in it, no other is missing. */
+/* SAs that end during the list are skipped, new ones are not in it, and no other is missing. */
 static void test_changes_meanwhile(void **state)
 {
 	json_t *rows = json_array();
@@ -266,7 +266,7 @@ static void test_changes_meanwhile(void **state)
 	close_bench(&b);
 }
 
-/* Each question for the time takes a millisecond. */
+/* Each reading of the clock takes a millisecond. */
 static double slow_monotonic(void *userdata)
 {
 	struct bench *b = userdata;
@@ -301,7 +301,7 @@ static void test_shared_ranking(void **state)
 	close_bench(&b);
 }
 
-/* What is kept for readers that began at different times has a limit. */
+/* The number of rankings for readers that began at different times is limited. */
 static void test_rankings_are_limited(void **state)
 {
 	struct ranking *rankings[8];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Of which SAs the next sample can change a decision. */
+/* The SAs whose next sample can change a decision. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static void test_rates(void **state)
 	(void)state;
 	world_open(&world, &table_default);
 	resident = world_add(&world, 100 * MB, true);
-	(void)world_add(&world, 40 * MB, true); /* what a slot is worth */
+	(void)world_add(&world, 40 * MB, true); /* sets the price of a slot */
 	idle = world_add(&world, 0, false);
 	cold = world_add(&world, 5 * MB, false);
 	near = world_add(&world, 20 * MB, false);
@@ -41,14 +41,14 @@ static void test_rates(void **state)
 	(void)world_tick(&world);
 	assert_true(matters(&world, cold));
 
-	/* Neither known. */
+	/* Neither SA is known. */
 	assert_false(policy_sa_matters(world.policy, 1000));
 	policy_sa_remove(world.policy, world.sas[near], world.now);
 	assert_false(matters(&world, near));
 	world_close(&world);
 }
 
-/* Whatever its rate. */
+/* The result for these SAs does not depend on the rate. */
 static void test_rules(void **state)
 {
 	struct world world;
@@ -73,7 +73,7 @@ static void test_rules(void **state)
 	world_close(&world);
 }
 
-/* The gain of an outsider, after an idle SA was not sampled for so many seconds. */
+/* The gain of an outsider, after an idle SA was not sampled for `seconds`. */
 static double gain_after(unsigned seconds)
 {
 	struct policy_table_config table = table_default;
@@ -98,7 +98,7 @@ static double gain_after(unsigned seconds)
 	return gain;
 }
 
-/* The horizon follows the interval of those that matter, and not that of the others. */
+/* The horizon depends on the interval of the SAs that matter, not on that of the others. */
 static void test_interval(void **state)
 {
 	(void)state;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* When a dump of all SAs takes long, only those that matter are read in the ticks between two. */
+/* If a dump of all SAs takes long, only the SAs that matter are read in the ticks between two
+ * dumps. */
 #include "manager-bench.h"
 
 #include "placement/sampling.h"
@@ -35,7 +36,7 @@ static void open_slow(struct bench *b, const char *text, double takes)
 	kernel->ops = &slow.ops;
 }
 
-/* Dumps in so many seconds, in which the SA is busy. */
+/* The number of dumps in `seconds`, while the SA is busy. */
 static unsigned dumps_in(struct bench *b, double seconds, struct fake_belief *busy)
 {
 	unsigned before = fake_kernel_dumps(b->fake);
@@ -92,7 +93,7 @@ static void test_residents(void **state)
 	assert_false(entry(&b, idle)->sampled_often);
 	assert_true(policy_sa_rate(b.manager->policy, entry(&b, busy)->handle).last > 2e6);
 
-	/* The counter of the idle one is seen at the next dump, and it is promoted soon. */
+	/* The next dump shows the counter of the idle SA, and it is promoted soon. */
 	(void)fake_kernel_send(b.fake, idle, 1000, 1000);
 	assert_int_equal(dumps_in(&b, 0.3, idle), 0);
 	assert_int_equal(entry(&b, idle)->packets, 0);
@@ -101,7 +102,7 @@ static void test_residents(void **state)
 	close_bench(&b);
 }
 
-/* An SA that goes down with its NIC is missed between two dumps. */
+/* Between two dumps the daemon notices that an SA was lost with its NIC. */
 static void test_missing_resident(void **state)
 {
 	struct fake_belief *busy;
@@ -139,7 +140,7 @@ static void test_at_once(void **state)
 	assert_int_equal(dumps_in(&b, 0.3, busy), 1);
 	assert_true(entry(&b, busy)->sampled_often);
 
-	/* A dump that fails is repeated. */
+	/* A failed dump is repeated. */
 	while (dumps_in(&b, 0.1, busy) == 0)
 		;
 	fake_kernel_fail_dumps(b.fake, 1, -ENOMEM, true);
@@ -161,8 +162,8 @@ static struct sa *add_entry(struct sa_table *table, policy_sa handle, int ifinde
 	return sa;
 }
 
-/* However many outsiders matter, there is room for residents; none is listed twice, nor when it is
- * gone. */
+/* There is room for residents with any number of outsiders that matter; no SA is listed twice, or
+ * after it is gone. */
 static void test_bounds(void **state)
 {
 	static struct sa_id ids[SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX];

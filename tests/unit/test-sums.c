@@ -102,11 +102,11 @@ static void test_history(void **state)
 	assert_true(is(sa_history_get(history, 6 + CONTROL_HISTORY_SAMPLES), 0));
 	assert_true(is(sa_history_get(history, 10), 3e6));
 
-	/* After a long time nothing older shows up. */
+	/* After a long time no older value is returned. */
 	sa_history_set(&history, 1000, 5e6);
 	for (uint64_t i = 1001 - CONTROL_HISTORY_SAMPLES; i < 1000; i++)
 		assert_true(is(sa_history_get(history, i), 5e6));
-	/* A minute of silence, and nothing is kept. */
+	/* After a minute without traffic nothing is kept. */
 	for (uint64_t i = 1001; i < 1000 + CONTROL_HISTORY_SAMPLES; i++)
 		sa_history_set(&history, i, 0);
 	assert_non_null(history);

@@ -169,7 +169,7 @@ static void test_calls(void **state)
 	reply = (struct varlink_reply){};
 	assert_int_equal(CALL("{}\0{}", true, &reply), -EBADMSG);
 	assert_int_equal(CALL("hello", true, &reply), -EBADMSG);
-	/* Nobody asked for more. */
+	/* The request had no `more`. */
 	assert_int_equal(CALL("{\"parameters\":{},\"continues\":true}", true, &reply), -EBADMSG);
 	assert_int_equal(call("", 0, true, &reply), -ETIMEDOUT);
 	assert_int_equal(call("{\"param", 7, true, &reply), -ETIMEDOUT);
@@ -178,7 +178,7 @@ static void test_calls(void **state)
 	assert_null(reply.parameters);
 }
 
-/* Adds what the replies have as "a"; an error counts 1000. */
+/* Adds the member "a" of the replies; an error counts 1000. */
 static int add_replies(struct varlink_client *client, void *userdata)
 {
 	int r = varlink_client_send_more(client, "io.espoffload.ListSAs", NULL);
@@ -205,7 +205,7 @@ static void test_several_replies(void **state)
 		size_t size;
 		int r, sum;
 	} cases[] = {
-/* With its NUL, unless that would be a reply of its own. */
+/* With its NUL, unless that would be a separate reply. */
 #define CASE(name, answer, r, sum) {name, answer, sizeof(answer) - ((r) == -ECONNRESET), r, sum}
 #define MORE(a) "{\"parameters\":{\"a\":" #a "},\"continues\":true}\0"
 		CASE("one", "{\"parameters\":{\"a\":1}}", 0, 1),
