@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int policy_heap_reserve(struct heap *heap, uint32_t n)
 {
@@ -19,9 +20,13 @@ int policy_heap_reserve(struct heap *heap, uint32_t n)
 		return 0;
 	while (allocated < n)
 		allocated *= 2;
-	nodes = reallocarray(heap->nodes, allocated, sizeof(*nodes));
+	/* Not reallocated: that would copy, and so make resident, what was never used. */
+	nodes = malloc(allocated * sizeof(*nodes));
 	if (!nodes)
 		return -ENOMEM;
+	if (heap->n > 0)
+		memcpy(nodes, heap->nodes, heap->n * sizeof(*nodes));
+	free(heap->nodes);
 	heap->nodes = nodes;
 	heap->allocated = allocated;
 	return 0;
