@@ -7,8 +7,12 @@
  * each with its reason and numbers. The same calls give the same plan.
  *
  * A planned move is pending until the caller reports its outcome with policy_report(). A pending SA
- * is not planned again. Memory is allocated when SAs, tables and groups are added, never while
- * planning.
+ * is not planned again.
+ *
+ * Memory is allocated when SAs, tables and groups are added, and, for an SA that carries traffic or
+ * is in a NIC, when it is sampled or a move is reported. It is never allocated while planning. An
+ * SA that carries nothing needs no allocation of its own. Without memory for its rate, the rate of
+ * an SA is unknown until the next sample. Without memory for a comparison, it is not compared.
  *
  * Functions return 0 or a positive value on success and a negative errno on failure: -EINVAL for
  * invalid values, -ENOENT for an unknown handle, -ENOMEM. Outputs named ret_ are not changed on

@@ -16,7 +16,14 @@ double policy_wait(const struct policy *policy, uint32_t times)
 
 void policy_sa_back_off(struct policy *policy, struct sa *sa)
 {
-	if (sa->heat.refusals < REFUSALS_MAX)
-		sa->heat.refusals++;
-	sa->retry_at = policy->now + policy_wait(policy, sa->heat.refusals);
+	uint32_t refusals = sa_heat(sa)->refusals;
+
+	if (refusals < REFUSALS_MAX)
+		refusals++;
+	sa->retry_at = policy->now + policy_wait(policy, refusals);
+	/* A pinned SA may be idle. Without memory its next wait is not longer than this one. */
+	if (!sa->heat)
+		policy_heat_new(policy, sa, policy->now);
+	if (sa->heat)
+		sa->heat->refusals = refusals;
 }

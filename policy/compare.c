@@ -17,6 +17,7 @@
 #include "state.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Least length of a window: the rate over a shorter time varies too much. */
 #define WINDOW_SECONDS 4.0
@@ -58,15 +59,27 @@ static void window_begin(const struct policy *policy, struct comparison *compari
 	comparison->others_expected = policy->others_expected;
 }
 
+void policy_compare_end(struct sa *sa)
+{
+	if (!sa->heat)
+		return;
+	free(sa->heat->comparison);
+	sa->heat->comparison = NULL;
+}
+
 void policy_compare_begin(struct policy *policy, struct sa *sa)
 {
-	const struct rate *rate = &sa->heat.rate;
+	const struct rate *rate = &sa_heat(sa)->rate;
+	struct comparison *comparison;
 
-	sa->comparison = (struct comparison){};
+	policy_compare_end(sa);
 	/* The rate of a successor without traffic is only inherited, not measured. */
-	if (!sa->known || fmin(rate->mean, rate->expected) <= 0 || sa->inherited > 0)
+	if (!sa->known || fmin(rate->mean, rate->expected) <= 0 || sa->heat->inherited > 0)
 		return;
-	sa->comparison = (struct comparison){
+	comparison = malloc(sizeof(*comparison));
+	if (!comparison)
+		return;
+	*comparison = (struct comparison){
 		.stage = COMPARISON_IN_NIC,
 		.table = sa->placed,
 		.before = fmin(rate->mean, rate->expected),
@@ -74,17 +87,19 @@ void policy_compare_begin(struct policy *policy, struct sa *sa)
 		.n_before = policy_rate_weight(rate, &policy->pace),
 		.deviation = rate->deviation,
 	};
-	window_begin(policy, &sa->comparison);
+	window_begin(policy, comparison);
+	sa->heat->comparison = comparison;
 }
 
 void policy_compare_evicted(struct policy *policy, struct sa *sa)
 {
-	struct comparison *comparison = &sa->comparison;
+	struct comparison *comparison;
 
-	if (comparison->stage != COMPARISON_DOUBTED || sa->made_worse) {
-		*comparison = (struct comparison){};
+	if (sa_comparison_stage(sa) != COMPARISON_DOUBTED || sa->made_worse) {
+		policy_compare_end(sa);
 		return;
 	}
+	comparison = sa->heat->comparison;
 	comparison->stage = COMPARISON_RETURNED;
 	comparison->windows = 0;
 	window_begin(policy, comparison);
@@ -150,7 +165,7 @@ static bool may_doubt(const struct policy *policy, const struct table *table, bo
 static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 {
 	struct table *table = &policy->tables[sa->placed];
-	struct comparison *comparison = &sa->comparison;
+	struct comparison *comparison = sa->heat->comparison;
 	double expected = expected_rate(policy, comparison);
 	/* An SA that carries its long-run average again has only passed its peak. */
 	double usual = fmin(1, comparison->usual / comparison->before) * expected;
@@ -158,10 +173,10 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 	if (rate >= SLOWER_SHARE * usual ||
 	    /* A rule pins the SA, so it may be slower, but must not stop. */
 	    (sa->config.pinned && !is_stopped(rate, expected))) {
-		*comparison = (struct comparison){};
+		policy_compare_end(sa);
 	} else if (!is_certain(comparison, rate, expected)) {
 		if (comparison->seconds >= IN_NIC_SECONDS_MAX)
-			*comparison = (struct comparison){};
+			policy_compare_end(sa);
 	} else if (may_doubt(policy, table, is_stopped(rate, expected))) {
 		table->ledger -= policy->parameters.payback * policy_cost(table, sa);
 		table->doubts -= table->doubts > 0;
@@ -177,37 +192,37 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 
 static void blame(struct policy *policy, struct sa *sa)
 {
-	struct table *table = &policy->tables[sa->comparison.table];
+	struct table *table = &policy->tables[sa->heat->comparison->table];
 
 	/* The bytes that it carried since its return pay for doubts only, not for a promotion. */
-	table->ledger += sa->config.weight * sa->heat.accrued;
-	sa->heat.accrued = 0;
-	sa->heat.born = policy->now;
+	table->ledger += sa->config.weight * sa->heat->accrued;
+	sa->heat->accrued = 0;
+	sa->heat->born = policy->now;
 	table->doubts += 2;
 	table->cleared /= 2;
 	table->judged_at = policy->now;
-	sa->comparison.stage = COMPARISON_SLOWER;
-	sa->heat.trust /= 2;
+	sa->heat->comparison->stage = COMPARISON_SLOWER;
+	sa->heat->trust /= 2;
 	sa->made_worse = true;
 	policy_sa_back_off(policy, sa);
 }
 
 static void clear(struct policy *policy, struct sa *sa)
 {
-	struct table *table = &policy->tables[sa->comparison.table];
+	struct table *table = &policy->tables[sa->heat->comparison->table];
 
 	table->doubts = 1;
 	if (table->cleared < CLEARED_WAITS_MAX)
 		table->cleared++;
 	table->judged_at = policy->now;
-	sa->comparison.stage = COMPARISON_CLEARED;
+	sa->heat->comparison->stage = COMPARISON_CLEARED;
 	sa->retry_at = policy->now;
-	sa->heat.refusals = 0;
+	sa->heat->refusals = 0;
 }
 
 static void judge_returned(struct policy *policy, struct sa *sa, double rate)
 {
-	struct comparison *comparison = &sa->comparison;
+	struct comparison *comparison = sa->heat->comparison;
 	bool stopped = is_stopped(comparison->in_nic, comparison->before);
 	unsigned windows = stopped ? RETURNED_WINDOWS_STOPPED : RETURNED_WINDOWS;
 
@@ -226,24 +241,26 @@ static void judge_returned(struct policy *policy, struct sa *sa, double rate)
 /* Sums up the SAs that are not compared, as a reference for those that are. */
 static void note_others(struct policy *policy, const struct sa *sa, double carried, double dt)
 {
-	if (sa->heat.rate.n_slow == 0)
+	if (sa_heat(sa)->rate.n_slow == 0)
 		return;
 	policy->others_carried += carried;
-	policy->others_expected += sa->heat.rate.slow * dt;
+	policy->others_expected += sa_heat(sa)->rate.slow * dt;
 }
 
 void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double dt)
 {
-	struct comparison *comparison = &sa->comparison;
+	enum comparison_stage stage = sa_comparison_stage(sa);
+	struct comparison *comparison;
 
-	if (comparison->stage != COMPARISON_IN_NIC && comparison->stage != COMPARISON_RETURNED) {
-		if (comparison->stage != COMPARISON_DOUBTED)
+	if (stage != COMPARISON_IN_NIC && stage != COMPARISON_RETURNED) {
+		if (stage != COMPARISON_DOUBTED)
 			note_others(policy, sa, carried, dt);
 		return;
 	}
 	/* Only samples that lie completely in one place. */
 	if (dt > INTERVAL_SECONDS_MAX || sa->pending != PENDING_NONE || sa->sampled < sa->moved)
 		return;
+	comparison = sa->heat->comparison;
 	if (comparison->n > 0)
 		comparison->varied += fabs(carried / dt - comparison->last);
 	comparison->last = carried / dt;
@@ -252,7 +269,7 @@ void policy_compare_sample(struct policy *policy, struct sa *sa, double carried,
 	comparison->n++;
 	if (comparison->n < WINDOW_SAMPLES || comparison->seconds < WINDOW_SECONDS)
 		return;
-	if (comparison->stage == COMPARISON_IN_NIC)
+	if (stage == COMPARISON_IN_NIC)
 		judge_in_nic(policy, sa, comparison->carried / comparison->seconds);
 	else
 		judge_returned(policy, sa, comparison->carried / comparison->seconds);
@@ -261,22 +278,25 @@ void policy_compare_sample(struct policy *policy, struct sa *sa, double carried,
 bool policy_sa_take_verdict(struct policy *policy, policy_sa handle,
 			    struct policy_verdict *ret_verdict)
 {
+	const struct comparison *comparison;
 	struct sa *sa;
 
 	if (handle >= policy->n_sas || !policy->sas[handle].used)
 		return false;
 	sa = &policy->sas[handle];
-	if (sa->comparison.stage != COMPARISON_SLOWER && sa->comparison.stage != COMPARISON_CLEARED)
+	comparison = sa_heat(sa)->comparison;
+	if (!comparison ||
+	    (comparison->stage != COMPARISON_SLOWER && comparison->stage != COMPARISON_CLEARED))
 		return false;
 	*ret_verdict = (struct policy_verdict){
-		.table = sa->comparison.table,
-		.slower = sa->comparison.stage == COMPARISON_SLOWER,
-		.stopped = is_stopped(sa->comparison.in_nic, sa->comparison.before),
-		.before = sa->comparison.before,
-		.in_nic = sa->comparison.in_nic,
-		.after = sa->comparison.after,
+		.table = comparison->table,
+		.slower = comparison->stage == COMPARISON_SLOWER,
+		.stopped = is_stopped(comparison->in_nic, comparison->before),
+		.before = comparison->before,
+		.in_nic = comparison->in_nic,
+		.after = comparison->after,
 		.wait = fmax(0, sa->retry_at - policy->now),
 	};
-	sa->comparison = (struct comparison){};
+	policy_compare_end(sa);
 	return true;
 }

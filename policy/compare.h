@@ -38,8 +38,10 @@ struct comparison {
 	uint8_t stage;      /* enum comparison_stage */
 };
 
-/* The SA was promoted. Its rate is still the one in software. */
+/* The SA was promoted. Its rate is still the one in software. Without memory it is not compared. */
 void policy_compare_begin(struct policy *policy, struct sa *sa);
+/* Ends the comparison, if there is one. */
+void policy_compare_end(struct sa *sa);
 /* The SA was evicted. */
 void policy_compare_evicted(struct policy *policy, struct sa *sa);
 /* A sample, before it changes the SA's rate. `carried`: bytes in `dt` seconds. */

@@ -28,7 +28,7 @@
 
 static double mean_of(const struct sa *sa)
 {
-	return sa ? sa->heat.rate.mean : 0;
+	return sa ? sa_heat(sa)->rate.mean : 0;
 }
 
 static void plan_move(struct policy *policy, struct sa *sa, enum policy_action action,
@@ -38,14 +38,14 @@ static void plan_move(struct policy *policy, struct sa *sa, enum policy_action a
 	if (action == POLICY_PROMOTE) {
 		sa->placed = sa->config.table;
 		sa->made_worse = false;
-		sa->quit = 0;
+		if (sa->heat)
+			sa->heat->quit = 0;
 	}
 	sa->pending = action == POLICY_PROMOTE ? PENDING_PROMOTE : PENDING_EVICT;
 	sa->pending_reason = (uint8_t)reason;
-	sa->moved = policy->now;
+	sa_set_moved(sa, policy->now);
 	/* The forgone bytes have justified this move, and must not justify another. */
-	sa->heat.born = policy->now;
-	sa->heat.accrued = 0;
+	sa_restart_ledger(sa, policy->now);
 	policy_book(policy, sa);
 	policy->moves[policy->n_moves++] = (struct policy_move){
 		.sa = policy_sa_handle(policy, sa),
@@ -83,8 +83,8 @@ static void plan_promotion(struct policy *policy, struct table *table, struct sa
 		victim->partner = policy_sa_handle(policy, sa);
 		table->paired++;
 	}
-	table->ledger +=
-		fmax(0, sa->config.weight * sa->heat.accrued - policy->parameters.payback * cost);
+	table->ledger += fmax(0, sa->config.weight * sa_heat(sa)->accrued -
+					 policy->parameters.payback * cost);
 	plan_move(policy, sa, POLICY_PROMOTE, reason, victim, gain, cost);
 	spend(policy, table, 1);
 }
@@ -115,13 +115,14 @@ static void block(struct policy *policy, struct sa *sa)
  * predecessor. Returns false when there are no tokens. */
 static bool decide_successor(struct policy *policy, struct table *table, struct sa *sa)
 {
+	policy_sa handle = sa_heat(sa)->predecessor;
 	struct sa *predecessor = NULL;
 
 	if (!policy_table_can_pay(policy, table, false))
 		return false;
 	if (policy_table_free(table) == 0) {
-		if (sa->predecessor != POLICY_NONE)
-			predecessor = &policy->sas[sa->predecessor];
+		if (handle != POLICY_NONE)
+			predecessor = &policy->sas[handle];
 		if (predecessor && predecessor->pending == PENDING_PROMOTE) {
 			block(policy, sa);
 			return true;
@@ -138,8 +139,8 @@ static bool decide_successor(struct policy *policy, struct table *table, struct 
 		return false;
 	plan_promotion(policy, table, sa, predecessor, POLICY_REASON_SUCCESSOR,
 		       POLICY_REASON_SUPERSEDED, 0, 0);
-	if (sa->pending)
-		sa->predecessor = POLICY_NONE;
+	if (sa->pending && sa->heat)
+		sa->heat->predecessor = POLICY_NONE;
 	return true;
 }
 
@@ -158,14 +159,14 @@ static bool decide_pin(struct policy *policy, struct table *table, struct sa *sa
 	if (!policy_table_can_pay(policy, table, victim))
 		return false;
 	if (victim)
-		victim->heat.debt = 0;
+		sa_forgive(victim);
 	plan_promotion(policy, table, sa, victim, POLICY_REASON_PINNED, POLICY_REASON_COLDER, 0, 0);
 	return true;
 }
 
 static void plan_leaving(struct policy *policy, struct table *table, struct sa *sa)
 {
-	sa->heat.debt = 0;
+	sa_forgive(sa);
 	plan_move(policy, sa, POLICY_EVICT, leaving_reason(sa), NULL, 0, 0);
 	spend(policy, table, 1);
 }
@@ -231,7 +232,7 @@ static void decide_overflow(struct policy *policy, struct table *table)
 			coldest = any_resident(policy, table);
 		if (!coldest)
 			return;
-		coldest->heat.debt = 0;
+		sa_forgive(coldest);
 		plan_move(policy, coldest, POLICY_EVICT, POLICY_REASON_OVER_CAPACITY, NULL, 0, 0);
 		spend(policy, table, 1);
 	}
@@ -246,7 +247,7 @@ static void decide_ceiling(struct policy *policy, struct table *table, uint32_t 
 	while (ceiling > 0 && group->held > ceiling && group->residents.n > 0) {
 		struct sa *sa = &policy->sas[group->residents.nodes[0].id];
 
-		sa->heat.debt = 0;
+		sa_forgive(sa);
 		plan_move(policy, sa, POLICY_EVICT, POLICY_REASON_GROUP_CEILING, NULL, 0, 0);
 		spend(policy, table, 1);
 	}
@@ -283,7 +284,7 @@ static void decide_floor(struct policy *policy, struct table *table, uint32_t g)
 		    !policy_table_can_carry(table, sa, victim))
 			return;
 		if (victim)
-			victim->heat.debt = 0;
+			sa_forgive(victim);
 		plan_promotion(policy, table, sa, victim, POLICY_REASON_GROUP_FLOOR,
 			       POLICY_REASON_GROUP_FLOOR, 0, policy_cost(table, sa));
 	}
@@ -338,15 +339,15 @@ static void decide_free_slots(struct policy *policy, struct table *table)
  * SA begins. */
 static void settle_swap(const struct choice *swap, bool whole)
 {
-	if (swap->victim->heat.debt > 0) {
-		swap->victim->heat.trust /= 2;
-		swap->victim->heat.debt = 0;
+	if (sa_heat(swap->victim)->debt > 0) {
+		swap->victim->heat->trust /= 2;
+		sa_forgive(swap->victim);
 	}
 	if (!whole)
 		return;
-	swap->sa->heat.debt = swap->cost;
-	swap->sa->heat.earned = 0;
-	swap->sa->heat.victim = sa_expected(swap->victim);
+	swap->sa->heat->debt = swap->cost;
+	swap->sa->heat->earned = 0;
+	swap->sa->heat->victim = sa_expected(swap->victim);
 }
 
 static void decide_swaps(struct policy *policy, struct table *table)

@@ -20,7 +20,7 @@ int policy_heap_reserve(struct heap *heap, uint32_t n)
 		return 0;
 	while (allocated < n)
 		allocated *= 2;
-	/* Not reallocated: that would copy, and so make resident, what was never used. */
+	/* reallocarray() would copy unused nodes too, and so make their pages resident. */
 	nodes = malloc(allocated * sizeof(*nodes));
 	if (!nodes)
 		return -ENOMEM;

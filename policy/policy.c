@@ -269,11 +269,11 @@ void policy_table_remove(struct policy *policy, policy_table handle, double now)
 		if (sa->placed == handle) {
 			sa->placed = POLICY_NONE;
 			sa->resident = false;
-			sa->comparison = (struct comparison){};
+			policy_compare_end(sa);
 			sa->pending = PENDING_NONE;
 			sa->partner = POLICY_NONE;
-			sa->moved = policy->now;
-			sa->heat.debt = 0;
+			sa_set_moved(sa, policy->now);
+			sa_forgive(sa);
 		}
 		if (sa->config.table == handle) {
 			sa->config.table = POLICY_NONE;
@@ -381,7 +381,7 @@ static void decide_tables(struct policy *policy, bool late)
 size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves)
 {
 	policy_clock(policy, now);
-	policy_lineage_tidy(policy, NULL);
+	policy_lineage_tidy(policy);
 	policy->n_moves = 0;
 	/* Among tables that share a bucket, the one that spent last is decided last, so that none
 	 * always gets all tokens. */

@@ -38,12 +38,13 @@ static struct group *group_of(const struct policy *policy, struct table *table, 
 
 bool policy_sa_is_superseded(const struct sa *sa)
 {
-	return sa->quit > 0 && sa->known && sa->heat.rate.mean <= 0 && !sa->config.pinned;
+	return sa_heat(sa)->quit > 0 && sa->known && sa_heat(sa)->rate.mean <= 0 &&
+	       !sa->config.pinned;
 }
 
 bool policy_sa_is_doubted(const struct sa *sa)
 {
-	return sa->comparison.stage == COMPARISON_DOUBTED;
+	return sa_comparison_stage(sa) == COMPARISON_DOUBTED;
 }
 
 static bool sa_is_forbidden(const struct sa *sa)
@@ -60,7 +61,8 @@ static bool must_leave(const struct sa *sa)
 
 bool policy_sa_is_candidate(const struct sa *sa)
 {
-	return sa->known && sa->heat.rate.mean > 0 && sa->heat.rate.mean >= sa->config.min_rate;
+	return sa->known && sa_heat(sa)->rate.mean > 0 &&
+	       sa_heat(sa)->rate.mean >= sa->config.min_rate;
 }
 
 double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
@@ -70,10 +72,10 @@ double policy_sa_ready_at(const struct policy *policy, const struct sa *sa)
 		 * cost yet. */
 		return sa_is_forbidden(sa) || policy_sa_is_doubted(sa)
 			       ? sa->retry_at
-			       : fmax(sa->retry_at, sa->quit + SUPERSEDED_SECONDS);
+			       : fmax(sa->retry_at, sa_heat(sa)->quit + SUPERSEDED_SECONDS);
 	if (sa->config.pinned || sa->successor)
 		return sa->retry_at;
-	return fmax(sa->retry_at, sa->moved + policy->parameters.dwell);
+	return fmax(sa->retry_at, sa_moved_at(sa) + policy->parameters.dwell);
 }
 
 static enum queue queue_of_resident(const struct sa *sa, double *ret_key)
@@ -183,7 +185,7 @@ static void table_count(struct policy *policy, const struct sa *sa, int sign)
 	table->held += sign;
 	group_of(policy, table, sa)->held += sign;
 	/* Rounding errors add up, so the sum is reset when the table is empty. */
-	table->rate = table->held == 0 ? 0 : fmax(0, table->rate + sign * sa->heat.rate.mean);
+	table->rate = table->held == 0 ? 0 : fmax(0, table->rate + sign * sa_heat(sa)->rate.mean);
 }
 
 void policy_unbook(struct policy *policy, struct sa *sa)

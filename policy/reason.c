@@ -75,7 +75,7 @@ static enum policy_reason explain_candidate(const struct policy *policy, const s
 	if (!free && !victim)
 		return policy_group_is_full(policy, table, group) ? POLICY_REASON_GROUP_CEILING
 								  : POLICY_REASON_NOT_HOT_ENOUGH;
-	view->threshold = victim ? victim->heat.rate.high : 0;
+	view->threshold = victim ? sa_heat(victim)->rate.high : 0;
 	view->cost = policy_cost(table, sa) + (victim ? policy_cost(table, victim) : 0);
 	view->gain = policy_gain(policy, table, sa, price, view->cost, &surplus);
 	view->needed = view->gain - surplus;
@@ -99,11 +99,11 @@ static enum policy_reason explain_outsider(const struct policy *policy, const st
 		return POLICY_REASON_BANNED;
 	if (sa->config.immovable)
 		return POLICY_REASON_IMMOVABLE;
-	if (sa->retry_at > now && sa->comparison.stage == COMPARISON_RETURNED)
+	if (sa->retry_at > now && sa_comparison_stage(sa) == COMPARISON_RETURNED)
 		return POLICY_REASON_DOUBTED;
 	if (sa->retry_at > now && sa->made_worse)
 		return POLICY_REASON_MADE_WORSE;
-	if (sa->retry_at > now && sa->heat.refusals > 0)
+	if (sa->retry_at > now && sa_heat(sa)->refusals > 0)
 		return POLICY_REASON_REFUSED;
 	if (sa->config.pinned)
 		return POLICY_REASON_PINNED;
@@ -111,7 +111,7 @@ static enum policy_reason explain_outsider(const struct policy *policy, const st
 		return POLICY_REASON_SUCCESSOR;
 	if (!sa->known)
 		return POLICY_REASON_UNKNOWN_RATE;
-	if (sa->heat.rate.mean <= 0)
+	if (sa_heat(sa)->rate.mean <= 0)
 		return POLICY_REASON_IDLE;
 	if (!policy_sa_is_candidate(sa))
 		return POLICY_REASON_BELOW_MINIMUM;
@@ -137,7 +137,7 @@ static void explain_rival(const struct policy *policy, const struct table *table
 	if (!hottest)
 		return;
 	rival = &policy->sas[hottest->id];
-	view->threshold = rival->heat.rate.low;
+	view->threshold = sa_heat(rival)->rate.low;
 	view->cost = policy_cost(table, rival) + policy_cost(table, sa);
 	view->gain = policy_gain(policy, table, rival, sa_high(sa), view->cost, &surplus);
 	view->needed = view->gain - surplus;
@@ -163,7 +163,7 @@ static enum policy_reason explain_resident(const struct policy *policy, const st
 		return POLICY_REASON_SUPERSEDED;
 	if (!sa->known)
 		return POLICY_REASON_UNKNOWN_RATE;
-	return sa->heat.rate.mean > 0 ? POLICY_REASON_RESIDENT : POLICY_REASON_IDLE;
+	return sa_heat(sa)->rate.mean > 0 ? POLICY_REASON_RESIDENT : POLICY_REASON_IDLE;
 }
 
 static enum policy_reason explain(const struct policy *policy, const struct sa *sa, double now,
@@ -186,7 +186,7 @@ struct policy_rate policy_sa_rate(const struct policy *policy, policy_sa handle)
 		return (struct policy_rate){};
 	sa = &policy->sas[handle];
 	return (struct policy_rate){
-		.known = sa->known, .mean = sa->heat.rate.mean, .last = sa->heat.rate.last};
+		.known = sa->known, .mean = sa_heat(sa)->rate.mean, .last = sa_heat(sa)->rate.last};
 }
 
 void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
@@ -203,13 +203,13 @@ void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
 		.resident = sa->resident,
 		.pending = sa->pending != PENDING_NONE,
 		.rate_known = sa->known,
-		.rate = sa->heat.rate.mean,
-		.rate_low = sa->heat.rate.low,
-		.rate_high = sa->heat.rate.high,
-		.last_rate = sa->heat.rate.last,
-		.trust = sa->heat.trust,
+		.rate = sa_heat(sa)->rate.mean,
+		.rate_low = sa_heat(sa)->rate.low,
+		.rate_high = sa_heat(sa)->rate.high,
+		.last_rate = sa_heat(sa)->rate.last,
+		.trust = sa_heat(sa)->trust,
 	};
-	if (sa->heat.refusals > 0 && !sa->resident)
+	if (sa_heat(sa)->refusals > 0 && !sa->resident)
 		view.retry_in = fmax(0, sa->retry_at - now);
 	view.reason = explain(policy, sa, now, &view);
 	*ret_view = view;

@@ -11,6 +11,8 @@
 /* Outside this range, products of weights and rates might exceed the range of a double. */
 #define WEIGHT_MIN 1e-9
 #define WEIGHT_MAX 1e9
+/* s. After this time without traffic an SA is treated like one that never had any. */
+#define FORGET_SECONDS 3600.0
 
 static struct sa *sa_get(const struct policy *policy, policy_sa handle)
 {
@@ -67,9 +69,11 @@ static int sas_grow(struct policy *policy)
 				    policy_heap_reserve(&table->forced, allocated) < 0))
 			return -ENOMEM;
 	}
-	moves = reallocarray(policy->moves, allocated, sizeof(*moves));
+	/* The last plan is not valid after this call, so it is not copied. */
+	moves = malloc(allocated * sizeof(*moves));
 	if (!moves)
 		return -ENOMEM;
+	free(policy->moves);
 	policy->moves = moves;
 	sas = reallocarray(policy->sas, allocated, sizeof(*sas));
 	if (!sas)
@@ -85,40 +89,35 @@ static policy_sa sas_take(struct policy *policy)
 
 	if (handle == POLICY_NONE)
 		return policy->n_sas++;
-	policy->free_sa = policy->sas[handle].older;
+	policy->free_sa = policy->sas[handle].partner;
 	return handle;
 }
 
 int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
 		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa)
 {
-	struct lineage *joined;
 	struct sa *sa;
 	policy_sa handle;
 
 	if (!config_is_valid(policy, config) || lineage_size < 1 || lineage_size > LINEAGE_SIZE_MAX)
 		return -EINVAL;
 	policy_clock(policy, now);
-	if (sas_grow(policy) < 0 || policy_lineage_get(policy, lineage, lineage_size, &joined) < 0)
+	if (sas_grow(policy) < 0 || table_admit(policy, config) < 0)
 		return -ENOMEM;
-	if (table_admit(policy, config) < 0) {
-		policy_lineage_tidy(policy, joined);
-		return -ENOMEM;
-	}
 	handle = sas_take(policy);
 	sa = &policy->sas[handle];
 	*sa = (struct sa){
-		.heat = {.born = policy->now, .trust = 1},
 		.config = *config,
-		.moved = -INFINITY,
+		.moved = policy->now,
 		.retry_at = -INFINITY,
 		.placed = resident ? config->table : POLICY_NONE,
 		.partner = POLICY_NONE,
-		.predecessor = POLICY_NONE,
+		.lineage = policy_lineage_id(policy, lineage, lineage_size),
+		.added = ++policy->n_added,
 		.used = true,
 		.resident = resident,
 	};
-	policy_lineage_join(policy, joined, sa);
+	policy_lineage_join(policy, sa);
 	sa->successor = sa->successor && !resident && !config->banned && !config->immovable;
 	policy_book(policy, sa);
 	*ret_sa = handle;
@@ -135,15 +134,6 @@ static void sa_unlink(struct policy *policy, struct sa *sa)
 	}
 }
 
-static void sa_disown_successors(struct policy *policy, const struct sa *sa)
-{
-	policy_sa handle = policy_sa_handle(policy, sa);
-
-	for (policy_sa i = sa->lineage->newest; i != handle; i = policy->sas[i].older)
-		if (policy->sas[i].predecessor == handle)
-			policy->sas[i].predecessor = POLICY_NONE;
-}
-
 void policy_sa_remove(struct policy *policy, policy_sa handle, double now)
 {
 	struct sa *sa = sa_get(policy, handle);
@@ -151,12 +141,12 @@ void policy_sa_remove(struct policy *policy, policy_sa handle, double now)
 	if (!sa)
 		return;
 	policy_clock(policy, now);
-	sa_disown_successors(policy, sa);
+	policy_lineage_disown(policy, sa);
 	policy_unbook(policy, sa);
 	sa_unlink(policy, sa);
 	policy_lineage_leave(policy, sa);
 	table_dismiss(policy, &sa->config);
-	*sa = (struct sa){.older = policy->free_sa};
+	*sa = (struct sa){.partner = policy->free_sa};
 	policy->free_sa = handle;
 }
 
@@ -187,12 +177,15 @@ static void sa_settle(struct policy *policy, struct sa *sa, bool resident)
 	sa->pending = PENDING_NONE;
 	if (!resident) {
 		sa->placed = POLICY_NONE;
-		sa->heat.debt = 0;
-	} else if (sa->placed == POLICY_NONE) {
-		sa->placed = sa->config.table;
+		sa_forgive(sa);
+		return;
 	}
-	if (resident)
-		sa->successor = false;
+	if (sa->placed == POLICY_NONE)
+		sa->placed = sa->config.table;
+	sa->successor = false;
+	/* So that its successor is promoted at once. */
+	if (!sa->heat)
+		policy_heat_new(policy, sa, policy->now);
 }
 
 void policy_sa_set_resident(struct policy *policy, policy_sa handle, bool resident, double now)
@@ -204,11 +197,10 @@ void policy_sa_set_resident(struct policy *policy, policy_sa handle, bool reside
 	policy_clock(policy, now);
 	policy_unbook(policy, sa);
 	sa_unlink(policy, sa);
-	sa->comparison = (struct comparison){};
+	policy_compare_end(sa);
 	if (sa->resident != resident) {
-		sa->moved = policy->now;
-		sa->heat.born = policy->now;
-		sa->heat.accrued = 0;
+		sa_set_moved(sa, policy->now);
+		sa_restart_ledger(sa, policy->now);
 	}
 	sa_settle(policy, sa, resident);
 	policy_book(policy, sa);
@@ -239,13 +231,13 @@ static bool silence_is_unknown(struct policy *policy, struct sa *sa)
 	const struct table *table;
 
 	/* A successor that may not be in use yet. */
-	if (policy->now < sa->inherited)
+	if (policy->now < sa_heat(sa)->inherited)
 		return true;
 	/* A resident in a NIC that may not count traffic. */
 	if (!sa->resident || sa->placed == POLICY_NONE)
 		return false;
 	table = &policy->tables[sa->placed];
-	if (table->counting || policy->now - sa->moved >= BLIND_SECONDS)
+	if (table->counting || policy->now - sa_moved_at(sa) >= BLIND_SECONDS)
 		return false;
 	sa->known = false;
 	return true;
@@ -253,7 +245,7 @@ static bool silence_is_unknown(struct policy *policy, struct sa *sa)
 
 static void sa_note_traffic(struct policy *policy, struct sa *sa)
 {
-	sa->inherited = 0;
+	sa->heat->inherited = 0;
 	if (sa->resident && sa->placed != POLICY_NONE && sa->sampled >= sa->moved)
 		policy->tables[sa->placed].counting = true;
 }
@@ -262,7 +254,7 @@ static void sa_note_traffic(struct policy *policy, struct sa *sa)
  * victim. */
 static void sa_earn(struct sa *sa, double x, double dt)
 {
-	struct heat *heat = &sa->heat;
+	struct heat *heat = sa->heat;
 
 	if (!sa->resident || sa->placed == POLICY_NONE || heat->debt <= 0)
 		return;
@@ -276,7 +268,7 @@ static void sa_earn(struct sa *sa, double x, double dt)
 static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 {
 	struct table *table = policy_table_of(policy, sa);
-	struct heat *heat = &sa->heat;
+	struct heat *heat = sa->heat;
 	double mean = heat->rate.mean;
 
 	if (!sa->resident)
@@ -297,6 +289,41 @@ static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 	policy_requeue(policy, sa);
 }
 
+/* The first sample, of an SA without heat: zero. */
+static void sa_sample_idle(struct policy *policy, struct sa *sa)
+{
+	sa->known = true;
+	policy_requeue(policy, sa);
+}
+
+/* Returns false when there is no memory for the rate. A sample of zero needs none. */
+static bool sa_has_room(struct policy *policy, struct sa *sa, uint64_t carried)
+{
+	if (!sa->heat && (carried > 0 || sa->resident))
+		policy_heat_new(policy, sa, sa->moved);
+	return sa->heat || carried == 0;
+}
+
+/* No decision depends on the heat of this idle SA any more. */
+static bool sa_is_forgotten(const struct policy *policy, const struct sa *sa)
+{
+	const struct heat *heat = sa->heat;
+
+	return !sa->resident && !sa->successor && sa->pending == PENDING_NONE &&
+	       sa->retry_at <= policy->now && !heat->comparison && heat->refusals == 0 &&
+	       heat->trust >= 1 && policy->now - heat->born >= FORGET_SECONDS;
+}
+
+static void sa_stays_idle(struct policy *policy, struct sa *sa)
+{
+	sa->sampled = policy->now;
+	if (!sa->heat)
+		return;
+	sa->heat->rate.last = 0;
+	if (sa_is_forgotten(policy, sa))
+		policy_heat_forget(policy, sa);
+}
+
 void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, uint64_t packets,
 		       double now)
 {
@@ -314,7 +341,8 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 	dt = policy->now - sa->sampled;
 	if (dt < SAMPLE_SECONDS_MIN)
 		return;
-	if (bytes < sa->bytes || packets < sa->packets) {
+	if (bytes < sa->bytes || packets < sa->packets ||
+	    !sa_has_room(policy, sa, bytes - sa->bytes)) {
 		sa->known = false;
 		sa_baseline(policy, sa, bytes, packets);
 		policy_requeue(policy, sa);
@@ -331,13 +359,14 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		sa->sampled = policy->now;
 		policy_requeue(policy, sa);
 		return;
-	} else if (sa->known && policy_rate_is_idle(&sa->heat.rate)) {
-		/* Still idle. */
-		sa->sampled = policy->now;
-		sa->heat.rate.last = 0;
+	} else if (sa->known && policy_rate_is_idle(&sa_heat(sa)->rate)) {
+		sa_stays_idle(policy, sa);
 		return;
 	}
-	sa_sample(policy, sa, (double)carried / dt, dt);
+	if (sa->heat)
+		sa_sample(policy, sa, (double)carried / dt, dt);
+	else
+		sa_sample_idle(policy, sa);
 	sa_baseline(policy, sa, bytes, packets);
 }
 
@@ -392,7 +421,7 @@ static void report_promotion(struct policy *policy, struct sa *sa, enum policy_o
 	case POLICY_PRETENDED:
 		if (outcome == POLICY_DONE)
 			policy_compare_begin(policy, sa);
-		sa->moved = policy->now;
+		sa_set_moved(sa, policy->now);
 		table_learn_space(policy, table);
 		break;
 	case POLICY_REFUSED:
@@ -417,14 +446,14 @@ static void report_eviction(struct policy *policy, struct sa *sa, enum policy_ou
 		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;
 		return;
 	}
-	sa->moved = policy->now;
+	sa_set_moved(sa, policy->now);
 	policy_compare_evicted(policy, sa);
 	/* An SA that leaves without a fault counts as evidence for the NIC: earlier refusals are
 	 * cleared. */
 	if (sa->made_worse)
 		policy_sa_back_off(policy, sa);
-	else if (sa->comparison.stage == COMPARISON_NONE)
-		sa->heat.refusals = 0;
+	else if (sa->heat && !sa->heat->comparison)
+		sa->heat->refusals = 0;
 }
 
 void policy_report(struct policy *policy, policy_sa handle, enum policy_outcome outcome, double now)

@@ -20,6 +20,8 @@
 #include "lineage.h"
 #include "rate.h"
 
+#include <math.h>
+
 /* s. Samples closer together than this are too inexact, since the time of reading varies. */
 #define SAMPLE_SECONDS_MIN 0.05
 /* s until a failed move is tried again. */
@@ -53,22 +55,19 @@ enum pending {
 	PENDING_EVICT,
 };
 
+/* On a large gateway most SAs carry nothing. Members that these do not need are in the heat. */
 struct sa {
-	struct heat heat;
-	struct comparison comparison;
-	struct policy_sa_config config;
-	double moved;     /* last move, planned or found */
-	double retry_at;  /* not moved before this time, after a refusal or failure */
-	double sampled;   /* time of the counters below */
-	double inherited; /* samples of zero are ignored until then, 0: no inheritance */
-	double quit;      /* time when a successor took over, 0: never */
+	struct heat *heat; /* NULL: it carries nothing, see sa_heat() */
 	uint64_t bytes;
 	uint64_t packets;
-	policy_table placed;   /* table it is in or moving into; POLICY_NONE: software */
-	policy_sa partner;     /* other half of a pending swap */
-	policy_sa predecessor; /* of a successor that is not promoted yet */
-	policy_sa older;       /* next in its lineage */
-	struct lineage *lineage;
+	double sampled;  /* time of the counters above */
+	double moved;    /* last move, planned or found; before it, when the SA was added */
+	double retry_at; /* not moved before this time, after a refusal or failure */
+	struct policy_sa_config config;
+	struct lineage_id lineage;
+	uint32_t added;         /* number of the SA in the order of addition, wraps around */
+	policy_table placed;    /* table it is in or moving into; POLICY_NONE: software */
+	policy_sa partner;      /* other half of a pending swap */
 	uint32_t position;      /* in the heap of its queue */
 	uint8_t queue;          /* enum queue */
 	uint8_t pending;        /* enum pending */
@@ -79,6 +78,7 @@ struct sa {
 	bool known : 1;      /* its rate is known */
 	bool successor : 1;  /* its predecessor was resident: promote at once */
 	bool made_worse : 1; /* waits because of a fault in the NIC, not a refusal */
+	bool was_moved : 1;
 };
 
 struct group {
@@ -137,7 +137,8 @@ struct policy {
 	struct sa *sas;
 	uint32_t n_sas; /* handles ever used; `allocated` is the size of the array */
 	uint32_t allocated;
-	policy_sa free_sa; /* chain of free handles through `older` */
+	policy_sa free_sa; /* chain of free handles through `partner` */
+	uint32_t n_added;  /* SAs, ever; wraps around */
 	struct table *tables;
 	uint32_t n_tables;
 	struct bucket *buckets;             /* n_tables of them */
@@ -157,24 +158,63 @@ struct policy {
 	double interval; /* s between the last samples of SAs that matter: no horizon is shorter */
 };
 
+static inline const struct heat *sa_heat(const struct sa *sa)
+{
+	return sa->heat ? sa->heat : &policy_cold;
+}
+
+static inline enum comparison_stage sa_comparison_stage(const struct sa *sa)
+{
+	const struct comparison *comparison = sa_heat(sa)->comparison;
+
+	return comparison ? comparison->stage : COMPARISON_NONE;
+}
+
+static inline double sa_moved_at(const struct sa *sa)
+{
+	return sa->was_moved ? sa->moved : -INFINITY;
+}
+
+static inline void sa_set_moved(struct sa *sa, double now)
+{
+	sa->moved = now;
+	sa->was_moved = true;
+}
+
+/* The speculation that promoted the SA ends. */
+static inline void sa_forgive(struct sa *sa)
+{
+	if (sa->heat)
+		sa->heat->debt = 0;
+}
+
+/* What the SA carried in software until now no longer counts for a move. */
+static inline void sa_restart_ledger(struct sa *sa, double now)
+{
+	if (!sa->heat)
+		return;
+	sa->heat->born = now;
+	sa->heat->accrued = 0;
+}
+
 static inline double sa_low(const struct sa *sa)
 {
-	return sa->config.weight * sa->heat.rate.low;
+	return sa->config.weight * sa_heat(sa)->rate.low;
 }
 
 static inline double sa_high(const struct sa *sa)
 {
-	return sa->config.weight * sa->heat.rate.high;
+	return sa->config.weight * sa_heat(sa)->rate.high;
 }
 
 static inline double sa_expected(const struct sa *sa)
 {
-	return sa->config.weight * sa->heat.rate.expected;
+	return sa->config.weight * sa_heat(sa)->rate.expected;
 }
 
 static inline double sa_mean(const struct sa *sa)
 {
-	return sa->config.weight * sa->heat.rate.mean;
+	return sa->config.weight * sa_heat(sa)->rate.mean;
 }
 
 /* Makes the caller's clock monotonic: a time that is a little late counts as now (events have their

@@ -64,10 +64,10 @@ bool policy_sa_matters(const struct policy *policy, policy_sa handle)
 	table = policy_table_of(policy, sa);
 	if (!table || sa->config.banned || sa->config.immovable)
 		return false;
-	if (!sa->known || sa->successor || sa->comparison.stage != COMPARISON_NONE)
+	if (!sa->known || sa->successor || sa_comparison_stage(sa) != COMPARISON_NONE)
 		return true;
 	return policy_sa_is_candidate(sa) &&
-	       sa->config.weight * fmax(sa->heat.rate.mean, sa->heat.rate.last) >=
+	       sa->config.weight * fmax(sa_heat(sa)->rate.mean, sa_heat(sa)->rate.last) >=
 		       MATTERS_SHARE * table->price;
 }
 
@@ -93,7 +93,8 @@ bool policy_table_can_pay(const struct policy *policy, const struct table *table
 
 bool policy_table_can_carry(const struct table *table, const struct sa *sa, const struct sa *victim)
 {
-	double rate = table->rate + sa->heat.rate.mean - (victim ? victim->heat.rate.mean : 0);
+	double rate =
+		table->rate + sa_heat(sa)->rate.mean - (victim ? sa_heat(victim)->rate.mean : 0);
 
 	return table->config.max_rate <= 0 || rate <= table->config.max_rate;
 }
@@ -115,13 +116,14 @@ double policy_gain(const struct policy *policy, const struct table *table, const
 {
 	const struct policy_parameters *parameters = &policy->parameters;
 	double advantage = sa_low(sa) - price;
-	double age = policy->now - sa->heat.born;
-	double forgone = sa->config.weight * sa->heat.accrued - price * age;
+	double age = policy->now - sa_heat(sa)->born;
+	double forgone = sa->config.weight * sa_heat(sa)->accrued - price * age;
 	double gain = fmin(advantage * fmin(age, parameters->age_max), forgone);
 	double payback = parameters->payback;
 
 	if (advantage > price * table->margin)
-		gain = fmax(gain, advantage * policy_horizon(policy, price, cost) * sa->heat.trust);
+		gain = fmax(gain,
+			    advantage * policy_horizon(policy, price, cost) * sa_heat(sa)->trust);
 	else
 		payback *= parameters->patience;
 	*ret_surplus = gain - payback * cost;

@@ -103,15 +103,26 @@ static inline double world_share(const struct world *world, size_t i)
 	return world_resident(world, i) ? world->in_nic[i] : 1;
 }
 
-/* One second passes; the caller makes the moves of the plan. */
-static inline size_t world_tick(struct world *world)
+/* One second passes. */
+static inline void world_sample(struct world *world)
 {
 	world->now += 1;
 	for (size_t i = 0; i < world->n; i++)
 		world->bytes[i] += (uint64_t)(world->rates[i] * world_share(world, i));
 	world_observe(world);
+}
+
+static inline size_t world_plan(struct world *world)
+{
 	world->n_moves = policy_plan(world->policy, world->now, &world->moves);
 	return world->n_moves;
+}
+
+/* One second passes; the caller makes the moves of the plan. */
+static inline size_t world_tick(struct world *world)
+{
+	world_sample(world);
+	return world_plan(world);
 }
 
 static inline size_t world_run(struct world *world, int seconds)
