@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `pause`, `resume` and `reload`: the verbs that only ask for something to be done. */
+/* `pause`, `resume` and `reload`: verbs that only call a method. */
 #include "control-interface.h"
 #include "ctl.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `check-config [FILE]`: what the daemon would say of a file, without the daemon. */
+/* `check-config [FILE]`: checks a file as the daemon does, without the daemon. */
 #include "config.h"
 #include "ctl.h"
 
 #include <errno.h>
 
-/* As it is printed, without the newline at its end; the source line and the caret belong to it. */
+/* The printed diagnostic with the source line and the caret, without the newline at its end. */
 static json_t *describe_diagnostic(const struct config_report *report,
 				   const struct config_diagnostic *diagnostic)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Enough for the members of a group: a larger answer only costs the hint its name. */
+/* Bytes. Sufficient for the members of a group; otherwise the message does not name the group. */
 #define GROUP_BUFFER_SIZE 16384
 
 void ctl_error(const char *format, ...)
@@ -118,7 +118,7 @@ int ctl_tell_failure(const struct ctl *ctl, int error)
 	}
 }
 
-/* Text of the daemon on stderr, newlines kept, other control characters not. */
+/* Prints text of the daemon to stderr. Keeps newlines and replaces other control characters. */
 static void print_foreign_text(const char *text)
 {
 	for (; *text; text++) {
@@ -248,7 +248,7 @@ size_t ctl_json_flags(const struct ctl *ctl)
 {
 	size_t flags = ctl->json == CTL_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT;
 
-	/* What goes to a terminal must not hold control characters of Unicode either. */
+	/* Output to a terminal must not contain Unicode control characters either. */
 	return flags | (ctl->terminal ? JSON_ENSURE_ASCII : 0);
 }
 

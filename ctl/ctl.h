@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the verbs of espoffloadctl share.
+ * Shared by the verbs of espoffloadctl.
  *
- * A verb asks the daemon, gets one JSON document, and hands it to ctl_show(): JSON output prints
- * that document, text output is made from that document and nothing else, so that the two cannot
- * tell different stories. Every verb returns the exit status of the program.
+ * A verb asks the daemon, gets one JSON document, and passes it to ctl_show(). JSON output prints
+ * that document, and text output is made from that document only, so that the two always agree.
+ * Every verb returns the exit status of the program.
  */
 #pragma once
 
@@ -38,17 +38,18 @@ struct ctl {
 	int width;     /* of the terminal or $COLUMNS; 0: unlimited */
 };
 
-/* Seconds the daemon has to answer. */
+/* Seconds within which the daemon must answer. */
 #define CTL_TIMEOUT 5.0
 
-/* What the daemon told, on stderr, without control characters; ended by exactly one newline. */
+/* Prints text of the daemon to stderr, without control characters, and with exactly one newline at
+ * the end. */
 void ctl_print_lines(const char *text);
 /* Writes "espoffloadctl: TEXT" to stderr. */
 void ctl_error(const char *format, ...) _printf_(1, 2);
 
 /*
- * One method call over a connection of its own; `parameters` is stolen and may be NULL. Failures
- * are told on stderr with their remedy. Returns CTL_OK or the exit status.
+ * Makes one method call over a new connection. Takes `parameters`, which may be NULL. Reports
+ * failures on stderr, and what to do about them. Returns CTL_OK or the exit status.
  */
 int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply);
 
@@ -59,12 +60,12 @@ int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json
 int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
 		  int (*handle)(json_t *reply, bool last, void *userdata), void *userdata);
 
-/* Tells why a connection or a call failed (a negative errno of varlink-client.h), returns the exit
- * status that goes with it. */
+/* Reports why a connection or a call failed (a negative errno of varlink-client.h). Returns the
+ * exit status. */
 int ctl_tell_failure(const struct ctl *ctl, int error);
 
-/* Prints the document, as JSON or by `text`. Returns CTL_OK, or CTL_FAILURE if stdout is full or
- * gone. */
+/* Prints the document, as JSON or by `text`. Returns CTL_OK, or CTL_FAILURE if it cannot be
+ * written. */
 int ctl_show(const struct ctl *ctl, const json_t *document,
 	     int (*text)(const struct ctl *ctl, const json_t *document));
 /* The same for what was printed by other means. */
@@ -74,20 +75,20 @@ size_t ctl_json_flags(const struct ctl *ctl);
 /* Prints one JSON document and a newline. */
 void ctl_print_json(const struct ctl *ctl, const json_t *document);
 
-/* Whether the verb got no arguments; tells the user when it did. */
+/* Whether the verb has no arguments; otherwise reports a usage error. */
 bool ctl_no_arguments(int argc, char **argv);
-/* "espoffloadctl VERB: TEXT" and how to get help; returns CTL_USAGE. */
+/* Prints "espoffloadctl: TEXT" and how to get help. Returns CTL_USAGE. */
 int ctl_usage(const char *format, ...) _printf_(1, 2);
-/* A whole number in [min, max]; returns 0, -EINVAL or -ERANGE. */
+/* Parses a whole number in [min, max]. Returns 0, -EINVAL or -ERANGE. */
 int ctl_parse_number(const char *text, long min, long max, long *ret_value);
 
-/* The options of those that have some, for getopt_long(). */
+/* The options of verbs that have some, for getopt_long(). */
 extern const struct option list_options[];
 extern const struct option top_options[];
 #define TOP_SHORT_OPTIONS "bn:d:s:r"
 extern const struct option simulate_options[];
 
-/* The verbs; argv[0] is the verb's name, global options are taken out. */
+/* The verbs. argv[0] is the verb's name; global options are removed. */
 int verb_status(const struct ctl *ctl, int argc, char **argv);
 int verb_list(const struct ctl *ctl, int argc, char **argv);
 int verb_top(const struct ctl *ctl, int argc, char **argv);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `evacuate`: asks for a NIC to be emptied, and waits until it is. What somebody else put there
- * stays, since the daemon never moves it; that is told, because `ip link set NIC down` deletes it.
+ * `evacuate`: asks the daemon to empty a NIC, and waits until it is empty. SAs offloaded by another
+ * program stay, since the daemon never moves them. They are reported, because `ip link set NIC
+ * down` deletes them.
  */
 #include "control-interface.h"
 #include "ctl.h"
@@ -10,7 +11,7 @@
 #include <time.h>
 
 #define POLL_NANOSECONDS 200000000L
-/* Longer than any table takes; then the operator is told what is left. */
+/* Longer than emptying any table takes. After that the remaining SAs are reported. */
 #define POLLS_MAX 300
 
 static json_int_t sum(const json_t *capacity)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The text is laid out twice by the same code: first into nothing, to know its height, then into a
- * frame of that height.
+ * The same code runs twice: first without a frame, to measure the height, then with a frame of that
+ * height.
  */
 #include "explain-text.h"
 
@@ -20,7 +20,7 @@ struct page {
 	int row;
 };
 
-/* Bytes of `text` that fit `width` columns, broken at a blank where there is one. */
+/* Bytes of `text` that fit into `width` columns, cut at a blank if there is one. */
 static size_t line_length(const char *text, int width)
 {
 	const char *end = text;
@@ -36,7 +36,7 @@ static size_t line_length(const char *text, int width)
 	return (size_t)(end - text);
 }
 
-/* Writes wrapped text from `column` on; the page goes on in the next row. */
+/* Writes wrapped text from `column` on. The next text begins in the row after it. */
 static void add_text(struct page *page, int column, uint32_t style, const char *text)
 {
 	int width = page->width - column > 8 ? page->width - column : 8;
@@ -54,7 +54,7 @@ static void add_text(struct page *page, int column, uint32_t style, const char *
 	} while (*text);
 }
 
-/* A name at the left, then text from `indent` on. */
+/* Writes a name at the left, and text from `indent` on. */
 static void add_named(struct page *page, int indent, const char *name, const char *text)
 {
 	if (page->frame)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reply of Explain as lines of text: the verb `explain` prints them, `top` shows them in a
- * pane.
+ * The reply of Explain as lines of text, for the verb `explain` and a pane of `top`.
  */
 #pragma once
 
@@ -9,6 +8,6 @@
 
 #include <jansson.h>
 
-/* Lays the reply out for a width, as a frame as high as the text. 0, or -EBADMSG when the reply is
- * not what the interface promises. */
+/* Draws the reply for a width into a frame with the height of the text, which the caller frees.
+ * Returns 0, -EBADMSG if the reply does not follow the interface, or -ENOMEM. */
 int explain_layout(const json_t *reply, int width, bool ascii, struct frame **ret_frame);

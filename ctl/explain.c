@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Lines of prose that are longer than this are hard to read. */
+/* Longer lines of text are hard to read. */
 #define PROSE_WIDTH 100
 
 /* SPIs are hexadecimal, as ip(8) and the IKE daemons print them, with or without 0x. */

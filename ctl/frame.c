@@ -30,7 +30,7 @@ struct frame *frame_free(struct frame *frame)
 	return NULL;
 }
 
-/* Bytes of the sequence that `lead` starts, 0: none. */
+/* Bytes of the sequence that begins with `lead`; 0: invalid. */
 static int sequence_length(unsigned char lead)
 {
 	if (lead < 0x80)
@@ -54,7 +54,7 @@ uint32_t frame_next_character(const char **text)
 		character &= 0x7fu >> length;
 	for (int i = 1; i < length; i++) {
 		if ((bytes[i] & 0xc0) != 0x80)
-			length = 0; /* ends the loop: a broken sequence */
+			length = 0; /* invalid sequence: ends the loop */
 		else
 			character = character << 6 | (bytes[i] & 0x3fu);
 	}
@@ -71,7 +71,7 @@ int frame_columns(const char *text)
 	return columns;
 }
 
-/* What a cell may hold. */
+/* The character to store in a cell. */
 static uint32_t printable(const struct frame *frame, uint32_t character)
 {
 	if (character >= 0x20 && character < 0x7f)
@@ -96,7 +96,7 @@ static uint32_t ellipsis(const struct frame *frame)
 	return frame->ascii ? '~' : 0x2026;
 }
 
-/* The first `head` characters, an ellipsis, and the last `tail`. */
+/* Writes the first `head` characters, an ellipsis, and the last `tail` characters. */
 static int cut_text(struct frame *frame, int row, int column, int columns, int head, int tail,
 		    uint32_t style, const char *text)
 {

@@ -2,10 +2,10 @@
 /*
  * A frame: a grid of styled character cells.
  *
- * Everything espoffloadctl lays out goes into a frame first; curses, plain text and the golden
- * frames of the tests are three ways to show one. Text from the daemon is UTF-8 and not trusted:
- * control characters, and characters that do not take exactly one column, become '?', so no reply
- * can move the cursor or break the columns. Drawing outside of the frame is clipped.
+ * espoffloadctl draws all tables into a frame first. A frame is shown by curses, as plain text, or
+ * compared with the golden frames of the tests. Text from the daemon is UTF-8 and not trusted:
+ * control characters, and characters that do not take exactly one column, become '?'. So no reply
+ * can move the cursor or shift the columns. Drawing outside of the frame is clipped.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ enum frame_color {
 	_FRAME_COLOR_MAX,
 };
 
-/* Attributes, or'ed to a colour. */
+/* Attributes, combined with a color by OR. */
 #define FRAME_COLOR_MASK 0x0fu
 #define FRAME_BOLD 0x10u
 #define FRAME_DIM 0x20u
@@ -41,7 +41,7 @@ struct frame_cell {
 struct frame {
 	int width;
 	int height;
-	bool ascii; /* whatever is not ASCII becomes '?' */
+	bool ascii; /* characters outside of ASCII become '?' */
 	struct frame_cell cells[];
 };
 
@@ -51,22 +51,23 @@ DEFINE_CLEANUP(struct frame *, frame_free);
 
 /* Columns that `text` takes in a frame. */
 int frame_columns(const char *text);
-/* The next character of UTF-8 text, moves on; 0 at the end. Bad bytes come out as '?'. */
+/* Returns the next character of UTF-8 text and advances *text; 0 at the end. Invalid bytes become
+ * '?'. */
 uint32_t frame_next_character(const char **text);
 
 void frame_put(struct frame *frame, int row, int column, uint32_t style, uint32_t character);
 
-/* Writes text, and where it needs more than `width` columns, cuts it with an ellipsis. Returns the
- * column after the text. */
+/* Writes text. If it needs more than `width` columns, cuts it with an ellipsis. Returns the column
+ * after the text. */
 int frame_text(struct frame *frame, int row, int column, int width, uint32_t style,
 	       const char *text);
-/* Cuts in the middle: the ends of an IPv6 address tell more than what lies between. */
+/* Cuts in the middle, since the ends of an IPv6 address are more significant. */
 int frame_text_middle(struct frame *frame, int row, int column, int width, uint32_t style,
 		      const char *text);
 /* Right-aligned in `width` columns; returns the column after them. */
 int frame_text_right(struct frame *frame, int row, int column, int width, uint32_t style,
 		     const char *text);
-/* Up to the right edge. */
+/* Writes formatted text, up to the right edge. Returns the column after it. */
 int frame_printf(struct frame *frame, int row, int column, uint32_t style, const char *format, ...)
 	_printf_(5, 6);
 
@@ -77,5 +78,5 @@ void frame_clear(struct frame *frame, int row, int column, int height, int width
 
 /* Writes a row as UTF-8 without trailing blanks and without a newline. */
 void frame_write_row(const struct frame *frame, int row, bool color, FILE *file);
-/* All rows, each with its newline. */
+/* Writes all rows, each with a newline. */
 void frame_write(const struct frame *frame, bool color, FILE *file);

@@ -89,7 +89,7 @@ static int begin_table(struct printer *printer, const struct sa_view *const *row
 
 	if (r < 0)
 		return r;
-	/* A pipe gets whole fields, a terminal what fits it. */
+	/* In a pipe all fields have full length; on a terminal they are fitted to its width. */
 	if (!complete && !(ctl->terminal && ctl->width > 0))
 		printer->table = sa_listing_widest();
 	else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* espoffloadctl: global options and the table of verbs. A verb is a line here and a file. */
+/* espoffloadctl: global options and the table of verbs. Each verb has a line here and a file. */
 #include "control-interface.h"
 #include "ctl.h"
 
@@ -14,7 +14,7 @@ struct verb {
 	const char *arguments;
 	const char *summary;
 	int (*run)(const struct ctl *ctl, int argc, char **argv);
-	/* As getopt_long() takes them; NULL: it has none. */
+	/* For getopt_long(); NULL: none. */
 	const struct option *options;
 	const char *short_options;
 };
@@ -88,7 +88,7 @@ struct arguments {
 	bool ascii;
 	bool help;
 	bool version;
-	int argc; /* the verb and what belongs to it */
+	int argc; /* the verb and its arguments */
 	char **argv;
 };
 
@@ -98,7 +98,7 @@ enum {
 	OPTION_COLOR,
 	OPTION_ASCII,
 	OPTION_VERSION,
-	/* What getopt_long() returns for an argument that is no option. */
+	/* getopt_long() returns this for an argument that is not an option. */
 	NO_OPTION = 1,
 };
 
@@ -123,7 +123,7 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* Appends `options` to those that are there. */
+/* Appends `options` to `joined`. */
 static void join_options(struct option *joined, const struct option *options)
 {
 	size_t n = 0;
@@ -134,7 +134,7 @@ static void join_options(struct option *joined, const struct option *options)
 		joined[n++] = options[i];
 }
 
-/* Returns whether it is a global option. */
+/* Handles a global option. Returns whether it is one. */
 static bool handle_global_option(int option, struct arguments *arguments)
 {
 	switch (option) {
@@ -161,14 +161,14 @@ static bool handle_global_option(int option, struct arguments *arguments)
 	}
 }
 
-/* Takes the global options out of argv, wherever they are. What is left is the verb's, which reads
- * it by itself. The options of the verb are known once its name was read, and so is which of them
- * have a value. */
+/* Removes the global options from argv, at any position. The verb parses the rest itself. After the
+ * name of the verb is read, its options are added, so that it is known which of them have a
+ * value. */
 static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
 	struct arguments arguments = {.color = "auto", .argv = argv};
 	struct option options[OPTIONS_MAX] = {};
-	char short_options[SHORT_OPTIONS_MAX] = "-:h"; /* in order, and nothing is printed */
+	char short_options[SHORT_OPTIONS_MAX] = "-:h"; /* keep the order, and print nothing */
 	int option, begin = 1;
 
 	join_options(options, global_options);
@@ -193,7 +193,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
 				argv[arguments.argc++] = argv[begin++];
 		begin = optind;
 	}
-	/* Behind "--" all is the verb's, "--" included. */
+	/* All arguments from "--" on belong to the verb. */
 	while (begin < argc)
 		argv[arguments.argc++] = argv[begin++];
 	argv[arguments.argc] = NULL;
@@ -231,7 +231,7 @@ static int choose_color(const char *text, struct ctl *ctl)
 	return CTL_OK;
 }
 
-/* Of the terminal, else $COLUMNS, else 0. */
+/* The width of the terminal, else $COLUMNS, else 0. */
 static int find_width(void)
 {
 	const char *columns = getenv("COLUMNS");
@@ -269,7 +269,7 @@ int main(int argc, char **argv)
 	struct ctl ctl;
 	int r;
 
-	(void)setlocale(LC_CTYPE, ""); /* numbers keep their point in every locale */
+	(void)setlocale(LC_CTYPE, ""); /* only LC_CTYPE: numbers have a point in every locale */
 	r = parse_arguments(argc, argv, &arguments);
 	if (r == CTL_OK)
 		r = make_ctl(&arguments, &ctl);

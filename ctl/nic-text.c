@@ -9,7 +9,7 @@ static int64_t known(int64_t slots)
 	return slots > 0 ? slots : 0;
 }
 
-/* Both halves together, when a NIC that shares its table is told by direction. */
+/* The total, also if a NIC with a shared table has counts by direction. */
 static int64_t total_of(const struct capacity_view *view)
 {
 	return view->total >= 0 ? view->total : known(view->in) + known(view->out);
@@ -18,7 +18,7 @@ static int64_t total_of(const struct capacity_view *view)
 static struct nic_table make_table(const char *name, int64_t used, int64_t foreign,
 				   int64_t capacity)
 {
-	/* The daemon counts every SA in `used`, people ask whose they are. */
+	/* `used` counts all SAs of the NIC; here owned and foreign ones are shown separately. */
 	return (struct nic_table){
 		.name = name,
 		.ours = known(used - foreign),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The occupancy of a NIC's table in words, for `status` and `top`. */
+/* The occupancy of a NIC's table as text, for `status` and `top`. */
 #pragma once
 
 #include "views.h"

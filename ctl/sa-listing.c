@@ -8,15 +8,15 @@
 #include <math.h>
 #include <string.h>
 
-/* From here on a reason is readable as a sentence. */
+/* The minimum width for a reason as a sentence. */
 #define SENTENCE_WIDTH 36
 #define SPARKLINE_LEVELS 8
 
 struct column {
 	const char *title;
 	int least;
-	int most;     /* beyond this, content is cut */
-	int priority; /* 0 is always shown, then the smaller first */
+	int most;     /* longer content is cut */
+	int priority; /* 0: always shown; then smaller numbers first */
 };
 
 static const struct column columns[_SA_COLUMN_MAX] = {
@@ -41,7 +41,7 @@ static bool is_inbound(const struct sa_view *sa)
 	return strcmp(sa->direction, "in") == 0;
 }
 
-/* The text of a cell; `buffer` is used where there is none to point at. */
+/* The text of a cell, which may be in `buffer`. */
 static const char *cell_text(const struct sa_listing *table, enum sa_column column,
 			     const struct sa_view *sa, char buffer[UNITS_TEXT_MAX])
 {
@@ -76,7 +76,7 @@ static const char *cell_text(const struct sa_listing *table, enum sa_column colu
 	return "";
 }
 
-/* A narrow column has the short word for the place and goes without the 0x of the SPI. */
+/* In a narrow column the place is shortened, and the SPI has no 0x. */
 static const char *shortened(enum sa_column column, int width, const char *text)
 {
 	if (column == SA_COLUMN_SPI && frame_columns(text) > width && strncmp(text, "0x", 2) == 0)
@@ -86,7 +86,7 @@ static const char *shortened(enum sa_column column, int width, const char *text)
 	return text;
 }
 
-/* The title as far as a column has room for it. */
+/* The title of a column, shortened if the column is too narrow. */
 static const char *title_of(enum sa_column column, int width)
 {
 	const char *title = columns[column].title;
@@ -94,7 +94,7 @@ static const char *title_of(enum sa_column column, int width)
 	return column == SA_COLUMN_HISTORY && frame_columns(title) > width ? "MINUTE" : title;
 }
 
-/* The width that the content of a column asks for. */
+/* The width of the content of a column. */
 static int content_width(const struct sa_listing *table, enum sa_column column,
 			 const struct sa_view *const *sas, size_t n_sas)
 {
@@ -114,7 +114,7 @@ static int content_width(const struct sa_listing *table, enum sa_column column,
 	return width < columns[column].most ? width : columns[column].most;
 }
 
-/* Columns the table takes. */
+/* The width of the table. */
 static int table_width(const struct sa_listing *table)
 {
 	int width = -1;
@@ -130,7 +130,7 @@ static int smaller(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Gives a column up to `most` columns while the width lasts. */
+/* Widens a column up to `most`, as far as there is width left. */
 static void widen(struct sa_listing *table, enum sa_column column, int most, int width)
 {
 	int left = width - table_width(table);
@@ -152,7 +152,7 @@ static bool is_wanted(enum sa_column column, int width, bool history)
 	return true;
 }
 
-/* Takes in columns at their least width, the important ones first. */
+/* Adds columns with their minimum width, the important ones first. */
 static void choose_columns(struct sa_listing *table, int width, bool history)
 {
 	for (int priority = 0; priority <= 8; priority++) {
@@ -178,7 +178,7 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 	int reason;
 
 	choose_columns(&table, available, history);
-	/* An IPv4 address comes first, then the rest by what it needs. */
+	/* First the width of an IPv4 address, then the width that each column needs. */
 	widen(&table, SA_COLUMN_PEER,
 	      smaller(15, content_width(&table, SA_COLUMN_PEER, sas, n_sas)), available);
 	for (size_t i = 0; i < ELEMENTSOF(by_need); i++)
@@ -236,7 +236,7 @@ void sparkline(const double *samples, size_t n_samples, int width, int levels, i
 		if (samples[i] > largest)
 			largest = samples[i];
 	for (int cell = 0; cell < width; cell++) {
-		/* Cells stand for equal parts of the full window: a young SA starts at the
+		/* Each cell is an equal part of the full window, so a new SA begins at the
 		 * right. */
 		int first = cell * CONTROL_HISTORY_SAMPLES / width;
 		int end = (cell + 1) * CONTROL_HISTORY_SAMPLES / width;

@@ -2,9 +2,9 @@
 /*
  * The table of SAs that `list` and `top` show: which columns fit a width, and one row of it.
  *
- * Every column has a least width and the width its content asks for. Columns that matter less are
- * left out as the width shrinks; what is left over widens columns up to their content. The rest
- * goes to the reason.
+ * Every column has a minimum width and the width of its content. If the width is too small, less
+ * important columns are omitted. Remaining width is used to widen columns up to their content, and
+ * the rest for the reason.
  */
 #pragma once
 
@@ -28,10 +28,10 @@ enum sa_column {
 
 struct sa_listing {
 	int width[_SA_COLUMN_MAX]; /* 0: not shown */
-	bool sentences;            /* the reason as a sentence, not as its short name */
+	bool sentences;            /* show the reason as a sentence, not its short name */
 };
 
-/* `width` 0 asks for everything at full length. */
+/* `width` 0: all columns at full length. */
 struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
 				    bool history);
 /* For rows that are not known yet: each column as wide as it gets. */
@@ -41,7 +41,7 @@ void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int
 void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int row,
 		       const struct sa_view *sa);
 
-/* Level 0 (none) to `levels` of each of `width` cells; -1 where there is no sample. A cell shows
- * the largest sample it stands for, in proportion to the largest of all. The newest is at the
- * right. */
+/* Computes the level of each of `width` cells: 0 (nothing) to `levels`, or -1 if there is no
+ * sample. A cell shows its largest sample, in proportion to the largest of all. The newest sample
+ * is at the right. */
 void sparkline(const double *samples, size_t n_samples, int width, int levels, int *ret_levels);

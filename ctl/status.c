@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `status`: what the daemon does, its NICs and its moves. */
+/* `status`: the state of the daemon, its NICs and its moves. */
 #include "control-interface.h"
 #include "ctl.h"
 #include "frame.h"
@@ -14,7 +14,7 @@
 #define STATUS_WIDTH 512
 #define VALUE_COLUMN 15
 
-/* One line "name: value", printed at once. */
+/* One line "name: value", which is printed when it is complete. */
 struct line {
 	const struct ctl *ctl;
 	struct frame *frame;

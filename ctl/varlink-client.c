@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/* What one _process() reads at most, so that a huge reply does not starve the caller's loop. */
+/* Most bytes that one _process() reads, so that a large reply does not block the caller's loop. */
 #define READ_BURST (4ul * 1024 * 1024)
 #define READ_SIZE (64ul * 1024)
-/* varlink.org: names are interface names plus a member; nothing sane is longer. */
+/* Longer than any error name: an interface name and a member (varlink.org). */
 #define ERROR_NAME_MAX 255
 
 struct varlink_client {
@@ -44,7 +44,7 @@ int varlink_client_connect(const char *path, struct varlink_client **ret_client)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	/* A UNIX socket connects at once or says EAGAIN: the daemon's backlog is full. */
+	/* A UNIX socket connects at once, or returns EAGAIN if the daemon's backlog is full. */
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 
@@ -147,7 +147,7 @@ static int make_room(struct varlink_client *client)
 	return 0;
 }
 
-/* The end of the reply, or NULL while it is not there. */
+/* The end of the reply, or NULL if it is not received yet. */
 static const char *find_end(struct varlink_client *client)
 {
 	const char *end;
@@ -171,7 +171,7 @@ static int handle_reply(struct varlink_client *client, const char *end,
 		return r;
 	client->in_size -= size + 1;
 	client->in_scanned = 0;
-	/* Only one call is ever outstanding: more bytes are not an answer to anything. */
+	/* Only one call is outstanding at a time, so more bytes are not a reply. */
 	if (reply.continues ? !client->more : client->in_size > 0)
 		return -EBADMSG;
 	memmove(client->in, end + 1, client->in_size);
@@ -243,7 +243,8 @@ int varlink_client_call(struct varlink_client *client, const char *method, json_
 	return r < 0 ? r : varlink_client_wait(client, timeout, ret_reply);
 }
 
-/* "io.espoffload.NoSuchSA": letters, digits, dots and hyphens, so that it can be shown as it is. */
+/* "io.espoffload.NoSuchSA": only letters, digits, dots and hyphens, so that it is safe to
+ * display. */
 static bool error_name_valid(const char *name)
 {
 	size_t length = strlen(name);

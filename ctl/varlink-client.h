@@ -2,12 +2,13 @@
 /*
  * A Varlink client: NUL-terminated JSON objects over a UNIX stream socket, one call at a time.
  *
- * The socket is non-blocking. varlink_client_call() waits for the reply; a program with an event
- * loop of its own uses _send() and, whenever the descriptor is ready, _process(). After a negative
- * errno the connection is of no use any more: free it and connect again.
+ * The socket is non-blocking. varlink_client_call() waits for the reply. A program with an event
+ * loop calls _send(), and _process() whenever the descriptor is ready. After a negative errno the
+ * connection is unusable: free it and connect again.
  *
- * Errors: what connect(2) and read(2) say; -ETIMEDOUT: no reply in time; -ECONNRESET: the peer hung
- * up; -EMSGSIZE: the reply is larger than CONTROL_REPLY_MAX; -EBADMSG: what came is not a reply.
+ * Errors: those of connect(2) and read(2); -ETIMEDOUT: no reply in time; -ECONNRESET: the peer
+ * closed the connection; -EMSGSIZE: the reply is larger than CONTROL_REPLY_MAX; -EBADMSG: not a
+ * valid reply.
  */
 #pragma once
 
@@ -40,11 +41,11 @@ int varlink_client_fd(const struct varlink_client *client);
 /* The poll(2) events to wait for. */
 short varlink_client_events(const struct varlink_client *client);
 
-/* Queues a call; `parameters` is stolen and may be NULL. -EBUSY while another one is awaited. */
+/* Queues a call. Takes `parameters`, which may be NULL. -EBUSY: another call has no reply yet. */
 int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters);
 /* The same, for a call to which several replies may come. */
 int varlink_client_send_more(struct varlink_client *client, const char *method, json_t *parameters);
-/* Writes and reads what is possible without waiting: 1 with a reply, 0 when it is not complete. */
+/* Writes and reads as much as possible without waiting. 1: the reply is complete; 0: not yet. */
 int varlink_client_process(struct varlink_client *client, struct varlink_reply *ret_reply);
 
 /* Waits for the next reply at most `timeout` seconds. */
@@ -54,5 +55,5 @@ int varlink_client_wait(struct varlink_client *client, double timeout,
 int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
 			double timeout, struct varlink_reply *ret_reply);
 
-/* Reads one reply, without its NUL: 0 or -EBADMSG. */
+/* Parses one reply of `size` bytes, without its NUL. Returns 0, -EBADMSG or -ENOMEM. */
 int varlink_reply_parse(const char *text, size_t size, struct varlink_reply *ret_reply);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Replies of the daemon as plain values. The strings belong to the JSON document a view was read
- * from: a view must not outlive it. Rates are bytes/s, NaN when unknown; times are seconds.
+ * Replies of the daemon as plain values. The strings belong to the JSON document from which a view
+ * was read, so a view must not outlive it. Rates are in bytes/s, NaN if unknown; times are in
+ * seconds.
  */
 #pragma once
 
@@ -32,7 +33,7 @@ struct sa_view {
 	const char *mode;
 	const char *mark;
 	const char *nic;       /* NULL: in software */
-	const char *candidate; /* the NIC it could be in, or NULL */
+	const char *candidate; /* the NIC by which it leaves, or NULL */
 	const char *placement;
 	const char *state;
 	const char *reason;
@@ -63,7 +64,7 @@ struct nic_view {
 	bool esp_offload;
 	bool allowed;
 	bool trusted;
-	int64_t line; /* 0: no entry of the configuration decided */
+	int64_t line; /* 0: no entry of the configuration matches */
 	struct capacity_view capacity;
 	struct capacity_view used;
 	struct capacity_view foreign;
@@ -113,22 +114,24 @@ struct status_view {
 	size_t n_nics_total;
 };
 
-/* Members with a default for those that are absent, null or of another type. */
+/* The value of a member, or `fallback` if it is absent, null or of another type. */
 const char *json_text_or(const json_t *object, const char *key, const char *fallback);
 int64_t json_whole_or(const json_t *object, const char *key, int64_t fallback);
 
-/* Return 0, or -EBADMSG when the reply lacks what the interface promises. */
+/* Return 0, or -EBADMSG if the reply does not follow the interface. sa_views_read(): also -ENOMEM;
+ * the caller frees the array. */
 int sa_view_read(const json_t *object, struct sa_view *ret_view);
 int sa_views_read(const json_t *reply, struct sa_view **ret_views, size_t *ret_n_views);
 int status_view_read(const json_t *reply, struct status_view *ret_view);
 int action_view_read(const json_t *object, struct action_view *ret_view);
 
-/* "nic", "sw", "moving", ...; colour and attributes (frame.h); glyph or its ASCII stand-in. */
+/* "nic", "sw", "moving", ...; color and attributes (frame.h); glyph, or an ASCII character
+ * instead. */
 const char *sa_place_word(enum sa_place place);
 uint32_t sa_place_style(enum sa_place place);
 uint32_t sa_place_glyph(enum sa_place place, bool ascii);
 
-/* Orders SAs by what names them: SPI, destination, mark. */
+/* Orders SAs by their identity: SPI, destination, mark, protocol. */
 int sa_view_compare_identity(const struct sa_view *a, const struct sa_view *b);
 /* Whether one can be the rekeyed successor of the other. */
 bool sa_view_same_lineage(const struct sa_view *a, const struct sa_view *b);

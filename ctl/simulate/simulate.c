@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `simulate`: what the policy would do with a recorded trace, and what it would be worth. Needs
- * neither the daemon nor privileges. */
+/* `simulate`: runs the policy over a recorded trace, and shows the result. Needs neither the daemon
+ * nor privileges. */
 #include "config.h"
 #include "ctl.h"
 #include "sim/bound.h"
@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* policy.md's default costs of a move. */
+/* The default costs of a move (docs/policy.md). */
 #define MIGRATION_BYTES (4.0 * 1024 * 1024)
 #define MIGRATION_SECONDS 0.25
 #define BOUND_ROUNDS 200
@@ -70,7 +70,7 @@ const struct option simulate_options[] = {
 	{},
 };
 
-/* Every number of the command line, its variable and its limits. */
+/* Parses a number of the command line, by a table of variables and limits. */
 static int parse_number(struct arguments *arguments, int option, const char *text)
 {
 	const struct {
@@ -165,8 +165,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	return CTL_OK;
 }
 
-/* The configuration's pace, where the command line does not say otherwise. An SA of a trace has no
- * addresses to match: no rule holds for it, and of the groups only one without conditions. */
+/* Applies the configuration, except options of the command line. An SA of a trace has no addresses,
+ * so no rule matches it, and only a group without conditions does. */
 static int apply_config(struct arguments *arguments)
 {
 	_cleanup_(config_freep) struct config *config = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading a trace: one row an SA and interval, columns named by the header in any order.
+ * Reads a trace: one row per SA and interval. The header names the columns, in any order.
  *
  *   time     seconds, the end of the interval; rows are in order of time
  *   sa       any string
@@ -8,9 +8,9 @@
  *   event    optional: new, gone (after the interval), or nothing
  *   lineage  optional: SAs with the same one are rekeys of each other
  *
- * Other columns (packets among them: SAs are ranked by bytes) are passed over. The file is read
- * whole and cut in place; rows are kept until all are seen, because the interval may have to be
- * found out first. Then they are dealt to ticks of that interval.
+ * Other columns are ignored (also packets, since SAs are ranked by bytes). The whole file is read
+ * and split in place. All rows are kept until the end, because the interval may have to be found
+ * first. Then they are assigned to ticks of that interval.
  */
 #include "simulate/trace.h"
 
@@ -26,15 +26,18 @@
 #define ERRORS_MAX 20
 #define COLUMNS_MAX 64
 #define NAME_MAX_BYTES 255
-/* More would be a mistake in the interval: more than the second, or so many for each row. */
+/* More ticks than the first limit, or than the second and this many per row, are a mistake in the
+ * interval. */
 #define TICKS_MAX 100e6
 #define TICKS_PLAUSIBLE 1e6
 #define TICKS_PER_ROW 100
-/* The daemon's is 60 s at most; rows so far apart say nothing of what it would do. */
+/* s. The daemon's interval is at most 60 s. With a much longer one, the result says nothing about
+ * the daemon. */
 #define INTERVAL_MAX 3600.0
-/* Of all rows: what is added up stays below what an integer of 64 bits holds. */
+/* Of all rows together, so that sums fit into 64 bits. */
 #define BYTES_MAX 0x1p62
-/* Times are sums of decimal fractions: what is this close to the end of a tick belongs to it. */
+/* In ticks. Times are inexact sums of decimal fractions, so a time this close after the end of a
+ * tick belongs to it. */
 #define TICK_TOLERANCE 1e-6
 
 enum column { COLUMN_TIME, COLUMN_SA, COLUMN_BYTES, COLUMN_EVENT, COLUMN_LINEAGE, _COLUMN_MAX };
@@ -58,7 +61,7 @@ struct name {
 	uint32_t number;
 };
 
-/* Numbered from 0 in the order they appear. */
+/* Numbered from 0 in the order of appearance. */
 struct names {
 	struct hash_table table;
 	struct name **all; /* by number */
@@ -69,7 +72,7 @@ struct reader {
 	const char *path;
 	FILE *errors;
 	unsigned n_errors;
-	int columns[COLUMNS_MAX]; /* enum column by position, -1: passed over */
+	int columns[COLUMNS_MAX]; /* enum column by position, -1: ignored */
 	unsigned n_columns;
 	struct names names;
 	struct names lineages;
@@ -97,7 +100,7 @@ static void reader_done(struct reader *reader)
 	free(reader->rows);
 }
 
-/* What it quotes was written by others: nothing of it may reach the terminal as a command. */
+/* Reports an error. It may quote the file, so control characters are replaced. */
 static _printf_(3, 4) void complain(struct reader *reader, uint32_t line, const char *format, ...)
 {
 	char reason[512], clean[512];
@@ -140,7 +143,7 @@ static int names_add(struct names *names, const char *string, uint64_t hash, str
 
 static int names_get(struct names *names, const char *string, uint32_t *ret_number)
 {
-	/* Of a file that the operator names; without a seed all runs take the same time. */
+	/* The operator chooses the file, so no random seed is needed. */
 	static const struct hash_seed seed;
 	uint64_t hash = hash_bytes(&seed, string, strlen(string));
 	struct name *name;
@@ -164,7 +167,7 @@ static bool is_printable(const char *name)
 	return strcmp(text_neutralise(clean, sizeof(clean), name, strlen(name)), name) == 0;
 }
 
-/* Cuts the next line off; a carriage return before its end belongs to the end. */
+/* Returns the next line, without its newline or carriage return and newline. */
 static char *next_line(char **text)
 {
 	char *line = *text, *end = strchrnul(line, '\n');
@@ -220,7 +223,7 @@ static void read_header(struct reader *reader, char *line)
 			complain(reader, 1, "the header has no column '%s'", column_names[c]);
 }
 
-/* Digits with an optional fraction are the rule and quick to read; the rest is for strtod(). */
+/* Digits only are the common case and fast. All other numbers are parsed by strtod(). */
 static bool read_number(const char *text, double *ret_value)
 {
 	const char *p = text;
@@ -351,13 +354,13 @@ static int read_rows(struct reader *reader, char *text)
 	return 0;
 }
 
-/* Rows on their way into a trace. */
+/* Assigns rows to the ticks of a trace. */
 struct dealer {
 	struct reader *reader;
 	struct simulate_trace *made;
-	uint32_t *sas;      /* living SA + 1, by name; 0: not yet */
+	uint32_t *sas;      /* present SA + 1, by name; 0: none yet */
 	uint32_t *lineages; /* of the trace + 1, by name of the lineage */
-	bool *ended;        /* by name: no row may follow but a new one */
+	bool *ended;        /* by name: only a row with `new` may follow */
 	size_t allocated_names;
 };
 
@@ -528,7 +531,7 @@ static int read_file(const char *path, char **ret_text)
 			return errno ? -errno : -EIO;
 	} while (!feof(file));
 	text[size] = '\0';
-	/* A NUL would end the text early, and silently. */
+	/* Refuse a NUL, which would end the text early. */
 	if (strlen(text) != size)
 		return -EILSEQ;
 	*ret_text = TAKE_PTR(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `top` as plain frames or as one JSON object a line. */
+/* `top` as plain frames, or as one JSON object per line. */
 #include "control-interface.h"
 #include "monotonic.h"
 #include "top/feed.h"
@@ -11,7 +11,7 @@
 
 #define BATCH_WIDTH 100
 
-/* Both replies of one frame. */
+/* Gets both replies for one frame. */
 static int fetch(const struct ctl *ctl, const struct top_model *model, json_t **ret_status,
 		 json_t **ret_sas)
 {
@@ -36,7 +36,7 @@ static int print_json(const struct ctl *ctl, json_t *status, json_t *sas)
 
 	if (!frame)
 		return -EBADMSG;
-	line.json = CTL_JSON_SHORT; /* one line, on terminals too */
+	line.json = CTL_JSON_SHORT; /* one line, also on terminals */
 	ctl_print_json(&line, frame);
 	json_decref(frame);
 	return 0;
@@ -103,7 +103,7 @@ int top_run_batch(const struct ctl *ctl, const struct top_options *options)
 			sleep_until(next);
 		next += options->delay;
 		r = run_once(ctl, options, &model, !printed);
-		/* A daemon that restarts is waited for, one that was never there is not. */
+		/* Continue if the daemon is restarted, but not if it was never reachable. */
 		if (r != CTL_OK && (!printed || r != CTL_UNREACHABLE))
 			return r;
 		printed = true;

@@ -7,8 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Seconds between attempts to connect: a daemon that restarts is seen at once, one that is gone
- * costs nothing. */
+/* Seconds between attempts to connect. */
 #define RECONNECT_DELAY 0.5
 
 void top_feed_done(struct top_feed *feed)
@@ -53,7 +52,7 @@ static json_t *explain_parameters(const struct top_model *model)
 	return json_pack("{s:s, s:s}", "spi", model->selected.spi, "dst", model->selected.dst);
 }
 
-/* The connection is gone or of no use: say so, and try again. */
+/* Closes the connection after an error, reports it, and schedules another attempt. */
 static bool disconnect(struct top_feed *feed, struct top_ui *ui, int error, double now)
 {
 	const char *what = error == -EBADMSG     ? "the reply of espoffloadd is not understood"
@@ -92,7 +91,7 @@ static void rest(struct top_feed *feed, const struct top_ui *ui, double now)
 {
 	feed->phase = TOP_FEED_RESTING;
 	feed->due += ui->delay;
-	if (feed->due < now) /* slower than asked for: do not try to catch up */
+	if (feed->due < now) /* slower than the delay: do not catch up */
 		feed->due = now;
 	if (feed->due > now + ui->delay)
 		feed->due = now + ui->delay;
@@ -144,7 +143,7 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 	return 0;
 }
 
-/* Starts what is due. */
+/* Starts the call that is due. */
 static int start(struct top_feed *feed, struct top_model *model, const struct top_ui *ui,
 		 double now)
 {
@@ -180,7 +179,7 @@ bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui 
 		return false;
 	r = varlink_client_process(feed->client, &reply);
 	if (r > 0) {
-		/* What is shown is whole: the status waits for its SAs. */
+		/* A new status is shown together with its SAs. */
 		news = feed->phase != TOP_FEED_STATUS;
 		r = handle_reply(feed, model, ui, &reply, now);
 	} else if (r == 0 && feed->phase != TOP_FEED_RESTING && now >= feed->deadline) {

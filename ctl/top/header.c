@@ -12,7 +12,7 @@
 #define BAR_MIN 5
 #define BAR_MAX 48
 
-/* A part of a bar: how much of the whole, and how it looks. */
+/* A part of a bar: its share of the whole, and its appearance. */
 struct segment {
 	double share;
 	uint32_t style;
@@ -20,8 +20,8 @@ struct segment {
 	char ascii;
 };
 
-/* Whatever is not nothing gets a cell, and a bar that is not full keeps a free one: the ends of
- * the scale are the news. */
+/* A share above 0 gets at least one cell, and a share below 1 leaves at least one free, so that 0
+ * and 1 can be recognized. */
 static int bar_cells(double share, int width, int left)
 {
 	int cells = (int)lround(fmin(fmax(share, 0), 1) * width);
@@ -121,7 +121,7 @@ static int draw_traffic(struct frame *frame, int row, const struct status_view *
 	return row + 1;
 }
 
-/* `bar`: length of the bar, none when there is no room for one. */
+/* `bar`: length of the bar; below BAR_MIN there is none. */
 static int draw_table(struct frame *frame, int row, int x, int bar, bool named, bool brief,
 		      const struct nic_table *table)
 {
@@ -142,7 +142,7 @@ static int draw_table(struct frame *frame, int row, int x, int bar, bool named, 
 			  nic_table_text(table, brief, text));
 }
 
-/* The columns that the longer of the tables' words takes: the bars are of one length. */
+/* The width of the longer text of the tables, so that the bars have the same length. */
 static int words_width(const struct nic_table *tables, int n, bool brief)
 {
 	int width = 0;
@@ -165,7 +165,7 @@ static int draw_nic(struct frame *frame, int row, const struct nic_view *nic)
 	const char *tail = hindrance ? hindrance : units_format_rate(nic->rate, rate);
 	int x = label(frame, row, nic->name);
 	int tail_width = frame_columns(tail);
-	/* The bars of all NICs end in the same column: the tail has a fixed place. */
+	/* The tail has a fixed width, so that the bars of all NICs end in the same column. */
 	int width = (frame->width - x - 1 - (tail_width > 12 ? tail_width : 12)) / n;
 	int names = n > 1 ? 4 : 0;
 	bool brief = width - names - words_width(tables, n, false) - 2 < BAR_MIN;
@@ -180,7 +180,7 @@ static int draw_nic(struct frame *frame, int row, const struct nic_view *nic)
 	return row + 1;
 }
 
-/* A NIC that cannot offload and holds no SA is no news. */
+/* NICs that cannot offload and hold no SA are not shown. */
 static bool worth_showing(const struct nic_view *nic)
 {
 	struct nic_table tables[2];
@@ -201,12 +201,11 @@ static int count_nics(const struct status_view *status)
 	return n;
 }
 
-/* The NICs that take SAs come first. */
+/* Draws the NICs, first those that can hold SAs. */
 static int draw_nics(struct frame *frame, int row, const struct status_view *status, int max_nics)
 {
 	int n = count_nics(status);
-	/* The last line of several tells what is left out; a single one is better spent on a
-	 * NIC. */
+	/* The last of several lines shows how many NICs are omitted; a single line shows a NIC. */
 	int shown = n <= max_nics || max_nics < 2 ? smaller(n, max_nics) : max_nics - 1;
 	int left = shown;
 

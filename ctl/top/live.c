@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `top` on a terminal: one loop that waits for keys, signals, the daemon and the clock. Signals
- * are read from a descriptor, so that the terminal is restored in one place and no resize is lost
- * between two waits.
+ * `top` on a terminal: one loop waits for keys, signals, the daemon and the time. Signals are read
+ * from a descriptor, so that the terminal is restored in one place, and no resize is lost.
  */
 #include "monotonic.h"
 #include "top/feed.h"
@@ -18,7 +17,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-/* Drawn again at least this often, s: the highlight of rows that moved fades. */
+/* Longest time between two frames, s, since the highlight of rows ends. */
 #define REDRAW_INTERVAL 1.0
 
 struct live {
@@ -73,7 +72,7 @@ static void handle_signals(struct live *live)
 	}
 }
 
-/* Waits for something to do; returns whether the terminal is still there. */
+/* Waits for events. Returns whether the terminal still exists. */
 static bool wait_for_events(struct live *live, bool *ret_input)
 {
 	double timeout = top_feed_timeout(&live->feed, &live->ui, monotonic_now());
@@ -135,7 +134,7 @@ int top_run_live(const struct ctl *ctl, const struct top_options *options)
 	};
 	int r;
 
-	/* A daemon that is not there at all deserves an error, not an empty screen. */
+	/* If the daemon is not reachable, report an error instead of an empty screen. */
 	r = varlink_client_connect(ctl->socket, &live.feed.client);
 	if (r < 0)
 		return ctl_tell_failure(ctl, r);

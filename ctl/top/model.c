@@ -37,7 +37,7 @@ void top_model_done(struct top_model *model)
 	*model = (struct top_model){};
 }
 
-/* The selection outlives the reply it came from, so it owns its strings. */
+/* The selection may outlive its reply, so it owns its strings. */
 static void select_sa(struct top_model *model, const struct sa_view *sa)
 {
 	struct sa_view copy = {
@@ -78,7 +78,7 @@ static int compare_rows_by_identity(const void *a, const void *b)
 	return sa_view_compare_identity(&row_a->sa, &row_b->sa);
 }
 
-/* Remembers when an SA was seen to change its place. */
+/* Sets when the place of each SA has changed. */
 static void carry_changes(const struct top_model *model, struct top_row *rows, size_t n_rows,
 			  double now)
 {
@@ -130,7 +130,7 @@ int top_model_set_sas(struct top_model *model, json_t *reply, double now)
 	return 0;
 }
 
-/* The largest first; an unknown rate comes last. */
+/* The largest first, unknown rates last. */
 static int compare_rates(double a, double b)
 {
 	if (isnan(a) || isnan(b))
@@ -138,7 +138,7 @@ static int compare_rates(double a, double b)
 	return (a < b) - (a > b);
 }
 
-/* The best rank first; no rank comes last. */
+/* The best rank first, SAs without a rank last. */
 static int compare_ranks(int64_t a, int64_t b)
 {
 	if (a <= 0 || b <= 0)
@@ -166,7 +166,7 @@ static int compare_by(enum top_sort sort, const struct sa_view *a, const struct 
 	return compare_rates(a->rate, b->rate);
 }
 
-/* Rates break ties and identity what is still equal, so that rows do not dance. */
+/* Equal rows are ordered by rate, then by identity, so that the order is stable. */
 static int compare_shown(const void *a, const void *b, void *userdata)
 {
 	const struct top_row *row_a = *(struct top_row *const *)a;
@@ -276,7 +276,7 @@ void top_model_scroll(struct top_model *model, size_t page)
 		model->first = 0;
 		return;
 	}
-	/* Without a selection the view stays at the top, where the hottest SAs are. */
+	/* Without a selection the view stays at the top. */
 	if (model->cursor < model->first)
 		model->first = model->cursor;
 	if (model->cursor >= model->first + page)

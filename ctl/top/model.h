@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What `top` shows: the newest replies of the daemon, and how the user looks at them (order,
- * filter, selection). No I/O, no clock: times are passed in, in seconds of any one clock.
+ * The content of `top`: the newest replies of the daemon, and the user's order, filter and
+ * selection. No I/O, no clock: the caller passes times, in seconds of one clock.
  *
- * The selection names an SA, not a row. When the SA is rekeyed, the selection goes to the SA of
- * the same lineage (addresses, reqid, direction, ...).
+ * An SA is selected, not a row. When the SA is rekeyed, the SA of the same lineage (addresses,
+ * reqid, direction, ...) is selected.
  */
 #pragma once
 
@@ -24,14 +24,14 @@ enum top_sort {
 #define TOP_HIGHLIGHT 5.0
 #define TOP_FILTER_MAX 64
 
-/* One SA and since when it is where it is, as far as this program has seen. */
+/* An SA, and when this program saw its place change. */
 struct top_row {
 	struct sa_view sa;
-	double changed; /* time of the change that was seen, -INFINITY: none */
+	double changed; /* time of the last change, -INFINITY: none */
 };
 
 struct top_model {
-	json_t *status_reply; /* the strings of the views live in these */
+	json_t *status_reply; /* these own the strings of the views */
 	json_t *sas_reply;
 	struct status_view status;
 	bool has_status;
@@ -45,23 +45,23 @@ struct top_model {
 
 	enum top_sort sort;
 	bool reverse;
-	char filter[TOP_FILTER_MAX]; /* case does not matter */
+	char filter[TOP_FILTER_MAX]; /* case-insensitive */
 
 	struct sa_view selected; /* strings are owned; spi NULL: nothing is selected */
 	size_t cursor;           /* row of the selection in `shown` */
 	size_t first;            /* first visible row of `shown` */
 };
 
-/* An empty model that sorts and filters so; `filter` may be NULL. */
+/* An empty model with this order and filter; `filter` may be NULL. */
 struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter);
 void top_model_done(struct top_model *model);
 
-/* A new reply of GetStatus or ListSAs; takes a reference. On failure (-EBADMSG, -ENOMEM) the model
- * stays as it was. */
+/* Sets a new reply of GetStatus or ListSAs, and adds a reference to it. On failure (-EBADMSG,
+ * -ENOMEM) the model is not changed. */
 int top_model_set_status(struct top_model *model, json_t *reply);
 int top_model_set_sas(struct top_model *model, json_t *reply, double now);
 
-/* Call after `sort`, `reverse` or `filter` changed. */
+/* Must be called after `sort`, `reverse` or `filter` changed. */
 void top_model_arrange(struct top_model *model);
 const char *top_sort_name(enum top_sort sort);
 

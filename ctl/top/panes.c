@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What lies over the table of `top`: the help and the explanation of an SA. */
+/* The panes that replace the table of `top`: the help and the explanation of an SA. */
 #include "explain-text.h"
 #include "top/render.h"
 
@@ -33,7 +33,7 @@ static void draw_pane_title(struct frame *frame, int row, const char *text)
 	frame_add_style(frame, row, 0, frame->width, FRAME_REVERSE);
 }
 
-/* Copies the part of a text that is scrolled into view. */
+/* Copies the visible part of a text. */
 static void draw_scrolled(struct frame *frame, int row, int height, const struct frame *text,
 			  struct top_ui *ui)
 {

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-/* Header lines for NICs at a height: the table keeps most of the screen. */
+/* Lines for NICs at this height, so that the table has most of the screen. */
 static int nic_lines(int height)
 {
 	return height >= 16 ? (height - 12) / 2 : 1;
@@ -137,7 +137,7 @@ int top_render_batch(struct top_model *model, struct top_ui *ui, int width, size
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	size_t n = rows && rows < model->n_shown ? rows : model->n_shown;
 	int header = top_header_height(model, STATUS_NICS_MAX);
-	/* Without an SA there is a line that says so. */
+	/* If there is no SA, a line shows that. */
 	int table = (int)(n ? n : 1) + 1;
 	int r = frame_new(width, header + table, ascii, &frame);
 	int row;

@@ -8,8 +8,8 @@
 #include <ncurses.h>
 #include <sys/ioctl.h>
 
-/* How long a lone Esc is held back in case a key's sequence follows, ms: long enough for a serial
- * line, short enough not to be felt. */
+/* ms to wait after Esc for the rest of a key's sequence: long enough for a serial line, and not
+ * noticeable. */
 #define ESCAPE_DELAY 50
 
 struct top_screen {
@@ -73,7 +73,7 @@ void top_screen_resize(struct top_screen *screen)
 	(void)screen;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
 		(void)resizeterm(size.ws_row, size.ws_col);
-	/* The terminal may have wrapped or cut what it showed: draw everything again. */
+	/* The terminal may have wrapped or cut its content: draw everything again. */
 	(void)clearok(stdscr, TRUE);
 }
 
@@ -131,7 +131,7 @@ static int translate(wint_t key)
 	case KEY_DC:
 		return TOP_KEY_DELETE;
 	default:
-		return 0; /* a key, but none of ours */
+		return 0; /* a key that is not used */
 	}
 }
 

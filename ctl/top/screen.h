@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The terminal of `top`, by ncurses: alternate screen, and only the cells that changed are sent.
- * There is one terminal, so there is one screen at a time (ncurses keeps it in globals).
+ * The terminal of `top`, with ncurses: alternate screen, and only changed cells are sent. There can
+ * be one screen at a time, since ncurses has global state.
  */
 #pragma once
 
@@ -9,15 +9,15 @@
 
 struct top_screen;
 
-/* -ENOTSUP: the terminal cannot do it (TERM unknown or too dumb). */
+/* -ENOTSUP: the terminal is not supported (TERM). -ENOMEM. */
 int top_screen_open(bool color, struct top_screen **ret_screen);
 /* Restores the terminal. Accepts NULL, returns NULL. */
 struct top_screen *top_screen_close(struct top_screen *screen);
 DEFINE_CLEANUP(struct top_screen *, top_screen_close);
 
 void top_screen_size(const struct top_screen *screen, int *ret_width, int *ret_height);
-/* The terminal changed its size. */
+/* Called after the terminal changed its size. */
 void top_screen_resize(struct top_screen *screen);
 void top_screen_show(struct top_screen *screen, const struct frame *frame);
-/* The next key as a character or an enum top_key, -1 when there is none. Does not wait. */
+/* The next key as a character or an enum top_key; -1: none; 0: an unused key. Does not wait. */
 int top_screen_key(struct top_screen *screen);

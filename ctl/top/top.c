@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `top`: the SAs, live on a terminal, as plain frames otherwise. */
+/* `top`: the SAs, live on a terminal, or as plain frames. */
 #include "top/top.h"
 
 #include <limits.h>
@@ -102,7 +102,7 @@ int verb_top(const struct ctl *ctl, int argc, char **argv)
 		return r;
 	if (terminal && !dumb && !options.batch && ctl->json == CTL_JSON_OFF)
 		return top_run_live(ctl, &options);
-	/* Without a terminal nobody is there to end it: one frame, unless asked otherwise. */
+	/* Without a terminal, one frame unless options request more. */
 	if (!ctl->terminal && !options.batch && options.iterations == 0)
 		options.iterations = 1;
 	return top_run_batch(ctl, &options);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two ways to run `top` share. */
+/* Shared by live and batch `top`. */
 #pragma once
 
 #include "ctl.h"

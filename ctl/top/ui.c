@@ -29,7 +29,7 @@ static void insert_character(struct top_ui *ui, struct top_model *model, int key
 {
 	size_t length = strlen(model->filter);
 
-	/* SPIs, addresses, words: what can be filtered is ASCII. */
+	/* The fields that are filtered are ASCII. */
 	if (key < 0x20 || key > 0x7e || length + 1 >= sizeof(model->filter))
 		return;
 	memmove(model->filter + ui->edit_cursor + 1, model->filter + ui->edit_cursor,
@@ -48,7 +48,7 @@ static void delete_character(struct top_ui *ui, struct top_model *model, size_t 
 		ui->edit_cursor--;
 }
 
-/* The table follows while the filter is typed. */
+/* The table is updated while the filter is edited. */
 static void edit_key(struct top_ui *ui, struct top_model *model, int key)
 {
 	switch (key) {

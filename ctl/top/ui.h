@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of the screen of `top` besides its data, and what the keys do to it. Pure: keys come
- * as values of this header, what needs I/O is returned as a request.
+ * The state of the user interface of `top`, and the effect of keys. No I/O: keys are values of this
+ * header, and actions that need I/O are returned as a request.
  */
 #pragma once
 
@@ -43,16 +43,16 @@ struct top_ui {
 	bool batch;        /* no keys, no selection: plain frames */
 	double delay;      /* seconds between frames */
 	double now;        /* of the frame to be drawn */
-	char message[128]; /* trouble with the daemon, "" when there is none */
+	char message[128]; /* problem with the daemon; "": none */
 
-	bool editing; /* the filter line has the keys */
+	bool editing; /* keys edit the filter */
 	size_t edit_cursor;
 	char filter_before[TOP_FILTER_MAX]; /* what Esc restores */
 
-	json_t *explain;        /* newest reply for the pane, NULL while it is awaited */
-	char explain_note[128]; /* why there is none */
+	json_t *explain;        /* newest reply for the pane; NULL: none yet */
+	char explain_note[128]; /* why there is no reply */
 	size_t scroll;          /* of the pane */
-	size_t page;            /* rows of the table or the pane, told by the renderer */
+	size_t page;            /* rows of the table or the pane, set by the renderer */
 };
 
 #define TOP_DELAY_MIN 0.1
