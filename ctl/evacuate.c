@@ -51,7 +51,7 @@ static int print_evacuated(const struct ctl *ctl, const json_t *document)
 		(void)printf("%s: empty, and kept so until 'espoffloadctl resume %s'\n", nic, nic);
 	if (foreign > 0)
 		(void)printf("%s: %" JSON_INTEGER_FORMAT
-			     " SAs of somebody else stay there; they are "
+			     " SAs of another program stay there; they are "
 			     "deleted when it goes down\n",
 			     nic, foreign);
 	return 0;

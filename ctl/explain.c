@@ -46,13 +46,13 @@ int verb_explain(const struct ctl *ctl, int argc, char **argv)
 	if (argc < 2 || argc > 3)
 		return ctl_usage("explain: an SPI is needed, and may be followed by a destination");
 	if (parse_spi(argv[1], &value) < 0)
-		return ctl_usage("explain: '%s' is no SPI: up to 8 hexadecimal digits, as in "
+		return ctl_usage("explain: '%s' is not an SPI: up to 8 hexadecimal digits, as in "
 				 "0x00000101",
 				 argv[1]);
 	(void)snprintf(spi, sizeof(spi), "0x%08x", value);
 	parameters = json_pack("{s:s, s:s*}", "spi", spi, "dst", argc > 2 ? argv[2] : NULL);
 	if (!parameters)
-		return ctl_usage("explain: the destination is no text");
+		return ctl_usage("explain: the destination is not UTF-8");
 	r = ctl_call(ctl, CONTROL_INTERFACE ".Explain", parameters, &reply);
 	if (r != CTL_OK)
 		return r;

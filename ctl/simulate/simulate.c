@@ -157,7 +157,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			return r;
 	}
 	if (optind < argc)
-		return ctl_usage("simulate: what is '%s'?", argv[optind]);
+		return ctl_usage("simulate: unexpected argument '%s'", argv[optind]);
 	if (!arguments->trace)
 		return ctl_usage("simulate: --trace FILE.csv is needed");
 	if (arguments->capacity < 0)

@@ -10,7 +10,7 @@ static const char *const help_keys[] = {
 	"e or Enter                   explain the selected SA",
 	"s                            sort by rate, rank, placement, direction, SPI, destination",
 	"r                            reverse the order",
-	"/                            filter: any text shown of an SA; Esc cancels",
+	"/                            filter: TEXT in any displayed field; Esc cancels",
 	"p or Space                   freeze the display",
 	"+ -                          longer or shorter delay between frames",
 	"? or h                       this help",
@@ -21,9 +21,9 @@ static const char *const place_help[_SA_PLACE_MAX] = {
 	[SA_PLACE_NIC] = "in the NIC's table: the NIC does its ESP",
 	[SA_PLACE_MOVING] = "on its way into the NIC or out of it",
 	[SA_PLACE_SOFTWARE] = "in software: the CPU does its ESP",
-	[SA_PLACE_REFUSED] = "in software because the driver refused it; explain tells its words",
-	[SA_PLACE_FOREIGN] = "put into the NIC by somebody else, counted and left alone",
-	[SA_PLACE_HANDS_OFF] = "left alone where it is; explain tells why",
+	[SA_PLACE_REFUSED] = "in software because the driver refused it; explain shows its message",
+	[SA_PLACE_FOREIGN] = "offloaded by another program: counted, never moved",
+	[SA_PLACE_HANDS_OFF] = "never moved; explain shows why",
 };
 
 static void draw_pane_title(struct frame *frame, int row, const char *text)
