@@ -29,8 +29,21 @@ static bool config_is_valid(const struct policy *policy, const struct policy_sa_
 		(config->table < policy->n_tables && policy->tables[config->table].used));
 }
 
+static struct sa_config sa_config_of(const struct policy_sa_config *config)
+{
+	return (struct sa_config){
+		.weight = config->weight,
+		.min_rate = config->min_rate,
+		.table = config->table,
+		.group = config->group <= POLICY_GROUPS_MAX ? (uint8_t)config->group : 0,
+		.pinned = config->pinned,
+		.banned = config->banned,
+		.immovable = config->immovable,
+	};
+}
+
 /* Reserves room in the heaps of the SA's table and group for one more. */
-static int table_admit(struct policy *policy, const struct policy_sa_config *config)
+static int table_admit(struct policy *policy, const struct sa_config *config)
 {
 	struct group *group;
 	uint32_t g = config->group <= policy->n_groups ? config->group : 0;
@@ -45,7 +58,7 @@ static int table_admit(struct policy *policy, const struct policy_sa_config *con
 	return 0;
 }
 
-static void table_dismiss(struct policy *policy, const struct policy_sa_config *config)
+static void table_dismiss(struct policy *policy, const struct sa_config *config)
 {
 	uint32_t g = config->group <= policy->n_groups ? config->group : 0;
 
@@ -96,18 +109,19 @@ static policy_sa sas_take(struct policy *policy)
 int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
 		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa)
 {
+	struct sa_config packed = sa_config_of(config);
 	struct sa *sa;
 	policy_sa handle;
 
 	if (!config_is_valid(policy, config) || lineage_size < 1 || lineage_size > LINEAGE_SIZE_MAX)
 		return -EINVAL;
 	policy_clock(policy, now);
-	if (sas_grow(policy) < 0 || table_admit(policy, config) < 0)
+	if (sas_grow(policy) < 0 || table_admit(policy, &packed) < 0)
 		return -ENOMEM;
 	handle = sas_take(policy);
 	sa = &policy->sas[handle];
 	*sa = (struct sa){
-		.config = *config,
+		.config = packed,
 		.moved = policy->now,
 		.retry_at = -INFINITY,
 		.placed = resident ? config->table : POLICY_NONE,
@@ -153,6 +167,7 @@ void policy_sa_remove(struct policy *policy, policy_sa handle, double now)
 int policy_sa_configure(struct policy *policy, policy_sa handle,
 			const struct policy_sa_config *config, double now)
 {
+	struct sa_config packed = sa_config_of(config);
 	struct sa *sa = sa_get(policy, handle);
 
 	if (!sa)
@@ -160,13 +175,13 @@ int policy_sa_configure(struct policy *policy, policy_sa handle,
 	if (!config_is_valid(policy, config))
 		return -EINVAL;
 	policy_clock(policy, now);
-	if (table_admit(policy, config) < 0)
+	if (table_admit(policy, &packed) < 0)
 		return -ENOMEM;
 	policy_unbook(policy, sa);
 	table_dismiss(policy, &sa->config);
 	if (sa->config.table != config->table || config->banned || config->immovable)
 		sa->successor = false;
-	sa->config = *config;
+	sa->config = packed;
 	policy_book(policy, sa);
 	return 0;
 }

@@ -55,6 +55,17 @@ enum pending {
 	PENDING_EVICT,
 };
 
+/* struct policy_sa_config in less space. */
+struct sa_config {
+	double weight;
+	double min_rate;
+	policy_table table;
+	uint8_t group; /* 0 also if there can be no such group */
+	bool pinned : 1;
+	bool banned : 1;
+	bool immovable : 1;
+};
+
 /* On a large gateway most SAs carry nothing. Members that these do not need are in the heat. */
 struct sa {
 	struct heat *heat; /* NULL: it carries nothing, see sa_heat() */
@@ -63,7 +74,7 @@ struct sa {
 	double sampled;  /* time of the counters above */
 	double moved;    /* last move, planned or found; before it, when the SA was added */
 	double retry_at; /* not moved before this time, after a refusal or failure */
-	struct policy_sa_config config;
+	struct sa_config config;
 	struct lineage_id lineage;
 	uint32_t added;         /* number of the SA in the order of addition, wraps around */
 	policy_table placed;    /* table it is in or moving into; POLICY_NONE: software */
