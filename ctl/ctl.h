@@ -54,8 +54,8 @@ void ctl_error(const char *format, ...) _printf_(1, 2);
 int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply);
 
 /*
- * The same, with `handle` for each reply, of which all but the last continue; less than 0 from it
- * is a failure as ctl_tell_failure() has it.
+ * The same, and calls `handle` for each reply; all except the last continue. A negative return
+ * value of `handle` is a failure as in ctl_tell_failure().
  */
 int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
 		  int (*handle)(json_t *reply, bool last, void *userdata), void *userdata);

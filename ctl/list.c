@@ -12,7 +12,7 @@
 
 /* Wide enough for every column at full length. */
 #define UNLIMITED_WIDTH 1024
-/* The columns of a table are as wide as so many rows need. */
+/* The columns of a table have the width that this many rows need. */
 #define LAYOUT_ROWS 1024
 
 /* Rows are printed as they come. */

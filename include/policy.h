@@ -253,7 +253,7 @@ struct policy_rate {
 	double mean; /* smoothed, of the present level */
 	double last; /* sample */
 };
-/* What policy_sa_get() tells of the rate, at no cost. All zero for an unknown handle. */
+/* The rates of policy_sa_get(), without its costs. All zero for an unknown handle. */
 struct policy_rate policy_sa_rate(const struct policy *policy, policy_sa sa);
 
 void policy_sa_get(const struct policy *policy, policy_sa sa, double now,

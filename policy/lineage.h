@@ -68,7 +68,7 @@ void policy_heat_new(struct policy *policy, struct sa *sa, double born);
 void policy_heat_forget(struct policy *policy, struct sa *sa);
 /* The SA becomes the newest of its lineage, and inherits the heat of the one before it. */
 void policy_lineage_join(struct policy *policy, struct sa *sa);
-/* The SA is nobody's predecessor any more. */
+/* No SA has this SA as its predecessor any more. */
 void policy_lineage_disown(struct policy *policy, const struct sa *sa);
 /* Removes the SA from its lineage. The heat of the last one that has heat is kept for a minute. */
 void policy_lineage_leave(struct policy *policy, struct sa *sa);

@@ -10,9 +10,9 @@
  *   streaming has read all slices of a list that were made: the next one is made when the event
  * loop has nothing else to do
  *
- * So a client that does not read cannot make the daemon keep more than one reply (of a list: one
- * slice) and one buffer of requests, and its one timer ends both idleness and slow reading. What a
- * client asked for is dropped when it hangs up.
+ * So a client that does not read occupies at most one reply (of a list: one slice) and one buffer
+ * of requests. One timer closes the connection of a client that is idle or reads too slowly. When a
+ * client closes its connection, its request is dropped.
  */
 #include "control/control.h"
 #include "control/output.h"

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* What one slice costs at most: rows that are described, and rows that are looked at for a filter.
- * A row of the first kind costs about as much as some of the second. */
+/* Limits of one slice: rows that are described, and rows that are checked for a filter. Describing
+ * a row costs about as much as checking several. */
 #define SLICE_DESCRIBED 32
 #define SLICE_LOOKED_AT 256
 
@@ -18,7 +18,7 @@ struct list {
 	bool history;
 	size_t offset; /* rows to be left out */
 	size_t limit;  /* rows after them */
-	size_t place;  /* the next to be looked at */
+	size_t place;  /* the next to check */
 	size_t total;  /* rows that matched so far */
 };
 
@@ -62,7 +62,7 @@ static int list_begin(json_t *parameters, void *userdata, void **ret_list)
 	list->history = json_is_true(json_object_get(parameters, "history"));
 	list->offset = count_or(parameters, "offset", 0);
 	list->limit = count_or(parameters, "limit", SIZE_MAX);
-	/* Without a filter all match: nobody needs to look at those that are left out. */
+	/* Without a filter all SAs match, so those that are skipped need no check. */
 	if (!list->filter) {
 		list->total = ranking_size(list->ranking);
 		list->place = list->offset < list->total ? list->offset : list->total;

@@ -12,7 +12,7 @@
 #define SMALL_PART 64
 /* Enough unless the pivots are bad. Then the part is sorted as a whole. */
 #define BOUNDS_MAX 64
-/* A ranking serves all who ask until so many times as long have passed as making it took. */
+/* A ranking is used for all requests until this many times the duration of making it has passed. */
 #define REUSED 20
 /* 100,000 SAs make 4 MB. */
 #define BYTES_MAX (64u * 1024u * 1024u)

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The error of services that have an errno to tell; varlinkctl knows it. */
+/* The error for an errno; varlinkctl knows it. */
 #define SYSTEM_ERROR "io.systemd.System"
 
 int control_reply_text(struct control_output *output, const char *text)

@@ -87,7 +87,7 @@ static int write_slice(struct control_stream *stream, struct control_output *out
 {
 	int r = 0;
 
-	/* A reply without rows would tell nothing, unless it is the last. */
+	/* A reply without rows is sent only as the last one. */
 	if (stream->more && json_array_size(rows) == 0 && !last)
 		return 0;
 	if (!stream->open)

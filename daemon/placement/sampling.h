@@ -24,7 +24,7 @@ struct sampling {
 
 /* Whether the tick that begins now (s, monotonic) is to dump all SAs. */
 bool sampling_dump_is_due(const struct sampling *sampling, double now, double interval);
-/* A dump begins, or the policy is another: which SAs matter is found anew, by a dump. */
+/* Called when a dump begins or the policy is replaced: the dump finds again which SAs matter. */
 void sampling_begin_dump(struct sampling *sampling, struct sa_table *sas);
 /* This SA, which has a handle, matters. Called for each sample. */
 void sampling_note(struct sampling *sampling, struct sa *sa);

@@ -47,7 +47,7 @@ static inline double tracker_now(const struct tracker *tracker)
 	return clock_monotonic(tracker->clock);
 }
 
-/* Reading the clock costs as much as reading an SA: of a dump, so many share a time. */
+/* Reading the clock costs as much as reading an SA, so this many SAs of a dump share a time. */
 #define TRACKER_SAS_PER_TIME 64
 
 static inline void tracker_read_clock(struct tracker *tracker)

@@ -14,8 +14,8 @@
 struct sim_options {
 	uint32_t capacity;
 	uint32_t reserve; /* of the daemon's policy; peers have none */
-	/* All SAs are sampled once in so many ticks, and in the others those that matter
-	 * (policy_sa_matters()); 0 and 1: all in each tick. Of the daemon's policy only. */
+	/* All SAs are sampled once in this many ticks, and in the other ticks only those that
+	 * matter (policy_sa_matters()). 0 and 1: all in each tick. Only for the daemon's policy. */
 	uint32_t dump_every;
 	double migration_bytes;
 	double migration_seconds;
