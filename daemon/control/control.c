@@ -37,8 +37,12 @@
 /* Pause after accept() failed for lack of descriptors or memory, since it would fail again at
  * once. */
 #define ACCEPT_PAUSE_USEC USEC_PER_SEC
-/* Of the clients that read a list: after the moves, which have SD_EVENT_PRIORITY_IDLE. */
+/* Clients that are there go before those that come: of many at once, few are ready at a time. */
+#define PRIORITY_ACCEPT (SD_EVENT_PRIORITY_NORMAL + 1)
+/* Of those who read a list: after the moves, which have SD_EVENT_PRIORITY_IDLE. What was made is
+ * sent before more is made: the slices of others do not end. */
 #define PRIORITY_STREAM (SD_EVENT_PRIORITY_IDLE + 1)
+#define PRIORITY_SLICE (SD_EVENT_PRIORITY_IDLE + 2)
 
 struct client {
 	LIST_ENTRY(client) next;
@@ -82,8 +86,9 @@ static bool may_change(const struct ucred *peer)
 }
 
 const struct control_settings control_settings_default = {
-	/* Some users with `top` and a metrics collector use about five. */
-	.clients_max = 64,
+	/* Some users with `top` and a metrics collector use about five. A client that reads a list
+	 * costs little more than an idle one. */
+	.clients_max = 256,
 	.clients_root = 16,
 	.clients_per_user_max = 16,
 	.idle_usec = 300 * USEC_PER_SEC,
@@ -484,7 +489,7 @@ static int add_slice(struct control *control)
 
 	if (r < 0)
 		return r;
-	r = sd_event_source_set_priority(control->slice, PRIORITY_STREAM);
+	r = sd_event_source_set_priority(control->slice, PRIORITY_SLICE);
 	return r < 0 ? r : sd_event_source_set_enabled(control->slice, SD_EVENT_OFF);
 }
 
@@ -496,6 +501,9 @@ static int control_listen(struct control *control, const char *path)
 		return r;
 	r = sd_event_add_io(control->event, &control->accept, control->socket.fd, EPOLLIN,
 			    on_accept, control);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_priority(control->accept, PRIORITY_ACCEPT);
 	if (r < 0)
 		return r;
 	r = sd_event_add_time(control->event, &control->accept_again, CLOCK_MONOTONIC, 0,

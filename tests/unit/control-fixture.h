@@ -61,7 +61,7 @@ struct fixture {
 	unsigned paused;      /* calls of Pause */
 	size_t large;         /* bytes of the reply to GetLarge */
 	size_t rows;          /* of the reply to List */
-	size_t row_size;      /* bytes of each; 0: a number */
+	size_t row_size;      /* bytes of each, of lists that begin; 0: a number */
 	size_t empty;         /* number of slices without rows before the others */
 	size_t fails_at;      /* this slice cannot be made; 0: all can */
 	unsigned lists;       /* number of existing lists */
@@ -117,6 +117,7 @@ static inline int get_large(json_t *parameters, void *userdata, json_t **ret_rep
 /* A reply to List. */
 struct rows {
 	struct fixture *fixture;
+	size_t size; /* of each row; 0: a number */
 	size_t next;
 	size_t slices;
 };
@@ -130,6 +131,7 @@ static inline int rows_begin(json_t *parameters, void *userdata, void **ret_list
 	rows = calloc(1, sizeof(*rows));
 	assert_non_null(rows);
 	rows->fixture = userdata;
+	rows->size = rows->fixture->row_size;
 	rows->fixture->lists++;
 	*ret_list = rows;
 	return 0;
@@ -147,9 +149,8 @@ static inline int rows_next(void *list, json_t *array)
 		return 1;
 	for (unsigned i = 0; i < ROWS_PER_SLICE && rows->next < fixture->rows; i++)
 		json_array_append_new(
-			array, fixture->row_size
-				       ? json_sprintf("%0*zu", (int)fixture->row_size, rows->next++)
-				       : json_integer((json_int_t)rows->next++));
+			array, rows->size ? json_sprintf("%0*zu", (int)rows->size, rows->next++)
+					  : json_integer((json_int_t)rows->next++));
 	return rows->next < fixture->rows;
 }
 

@@ -214,6 +214,36 @@ static void test_slow_reader(void **state)
 	}
 }
 
+/* The slices of fast readers do not end, and what a slow one has not read is sent all the same. */
+static void test_slow_reader_beside_fast_ones(void **state)
+{
+	struct fixture *fixture = *state;
+	char part[65536] = "x";
+	ssize_t n = 0;
+	int slow, fast;
+
+	start(fixture);
+	slow = dial(fixture);
+	fast = dial(fixture);
+	fixture->rows = SIZE_MAX;
+	fixture->row_size = LARGE_ROW;
+	ask(slow, LIST_MORE);
+	while (fixture->slices == 0)
+		turn(fixture);
+	fixture->row_size = 0;
+	ask(fast, LIST);
+	while (fixture->slices < 10)
+		turn(fixture);
+	for (unsigned i = 0; i < TURNS_MAX / 10 && (n <= 0 || part[n - 1] != '\0'); i++) {
+		(void)recv(fast, part, sizeof(part), 0);
+		turn(fixture);
+		n = recv(slow, part, sizeof(part), 0);
+	}
+	assert_true(n > 0 && part[n - 1] == '\0');
+	close(slow);
+	close(fast);
+}
+
 /* The client disconnects with a slice unread, or before the next one is made. */
 static void test_hangup(void **state)
 {
@@ -314,6 +344,7 @@ int main(void)
 		TEST(test_moves_go_first),
 		TEST(test_readers_take_turns),
 		TEST(test_slow_reader),
+		TEST(test_slow_reader_beside_fast_ones),
 		TEST(test_hangup),
 		TEST(test_end),
 		TEST(test_hangup_while_waiting),
