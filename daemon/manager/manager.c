@@ -17,7 +17,7 @@
 static int read_sas(struct manager *m)
 {
 	if (tracker_is_stale(m->tracker) ||
-	    sampling_dump_is_due(&m->sampling, manager_now(m), m->config->interval))
+	    sampling_dump_is_due(&m->sampling, m->sas, manager_now(m), m->config->interval))
 		return manager_dump(m);
 	manager_sample(m);
 	return 0;
@@ -247,6 +247,7 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	}
 	m->environment = *environment;
 	m->config = config;
+	m->sampling.few = SAMPLING_FEW;
 	schedule_init(&m->schedule, &m->environment.clock, work, _MANAGER_WORK_MAX, m);
 	r = build(m);
 	if (r < 0)

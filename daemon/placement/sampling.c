@@ -8,10 +8,11 @@
 /* Without an event, an SA that begins to carry traffic is not seen for so long. */
 #define DUMP_SECONDS_MAX 10.0
 
-bool sampling_dump_is_due(const struct sampling *sampling, double now, double interval)
+bool sampling_dump_is_due(const struct sampling *sampling, const struct sa_table *sas, double now,
+			  double interval)
 {
 	/* A tick can be a little early. */
-	return now >= sampling->dump_at - interval / 2;
+	return sas->n <= sampling->few || now >= sampling->dump_at - interval / 2;
 }
 
 static void forget(const policy_sa *handles, size_t n, struct sa_table *sas)

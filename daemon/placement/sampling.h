@@ -4,7 +4,8 @@
  * each of them: with 100,000 SAs a dump each second would take 10 to 30 % of a core. So dumps are
  * spaced by 50 times what the last one took, and by at most 10 s. In the ticks between them only
  * those SAs are read whose next sample can change a decision (policy_sa_matters()). While a dump
- * takes less than a fiftieth of the interval, each tick is a dump.
+ * takes less than a fiftieth of the interval, each tick is a dump, and so it is with up to
+ * SAMPLING_FEW SAs, however slow or busy the machine is.
  */
 #pragma once
 
@@ -15,7 +16,11 @@
 #define SAMPLING_RESIDENTS_MAX 2048
 #define SAMPLING_OUTSIDERS_MAX 2048
 
+#define SAMPLING_FEW 4096
+
+/* Zeroed but for `few`. */
 struct sampling {
+	size_t few;     /* SAMPLING_FEW; less in tests */
 	double dump_at; /* s, monotonic: the next dump is due */
 	size_t n_residents, n_outsiders;
 	policy_sa residents[SAMPLING_RESIDENTS_MAX]; /* SAs of the policy, by handle */
@@ -23,7 +28,8 @@ struct sampling {
 };
 
 /* Whether the tick that begins now (s, monotonic) is to dump all SAs. */
-bool sampling_dump_is_due(const struct sampling *sampling, double now, double interval);
+bool sampling_dump_is_due(const struct sampling *sampling, const struct sa_table *sas, double now,
+			  double interval);
 /* Called when a dump begins or the policy is replaced: the dump finds again which SAs matter. */
 void sampling_begin_dump(struct sampling *sampling, struct sa_table *sas);
 /* This SA, which has a handle, matters. Called for each sample. */

@@ -34,6 +34,7 @@ static void open_slow(struct bench *b, const char *text, double takes)
 	slow.ops.dump = slow_dump;
 	slow.takes = takes;
 	kernel->ops = &slow.ops;
+	b->manager->sampling.few = 0;
 }
 
 /* The number of dumps in `seconds`, while the SA is busy. */
@@ -58,6 +59,7 @@ static void test_spacing(void **state)
 		unsigned n;
 
 		open_slow(&b, rules, cases[i].takes);
+		(void)add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 		work(&b, 1, NULL);
 		n = dumps_in(&b, 30, NULL);
 		if (n < cases[i].min || n > cases[i].max)
@@ -162,6 +164,24 @@ static struct sa *add_entry(struct sa_table *table, policy_sa handle, int ifinde
 	return sa;
 }
 
+/* Of few SAs all are read at each tick, however long that takes. */
+static void test_few(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_slow(&b, rules, 0.05);
+	b.manager->sampling.few = 2;
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	work(&b, 2, NULL);
+	assert_true(dumps_in(&b, 10, NULL) > 45);
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 3});
+	work(&b, 2, NULL);
+	assert_in_range(dumps_in(&b, 10, NULL), 3, 5);
+	close_bench(&b);
+}
+
 /* There is room for residents with any number of outsiders that matter; no SA is listed twice, or
  * after it is gone. */
 static void test_bounds(void **state)
@@ -204,8 +224,11 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_spacing),          cmocka_unit_test(test_residents),
-		cmocka_unit_test(test_missing_resident), cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_spacing),
+		cmocka_unit_test(test_residents),
+		cmocka_unit_test(test_missing_resident),
+		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_bounds),
 	};
 
