@@ -385,7 +385,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 		r = read_input(client);
 	if (r < 0)
 		client_free(client);
-	else if (!client->waiting)
+	else
 		update(client);
 	return 0;
 }
