@@ -139,8 +139,6 @@ static bool decide_successor(struct policy *policy, struct table *table, struct 
 		return false;
 	plan_promotion(policy, table, sa, predecessor, POLICY_REASON_SUCCESSOR,
 		       POLICY_REASON_SUPERSEDED, 0, 0);
-	if (sa->pending && sa->heat)
-		sa->heat->predecessor = POLICY_NONE;
 	return true;
 }
 

@@ -95,7 +95,6 @@ static void gone_remove(struct lineages *lineages, struct heat *heat)
 static void heat_free(struct lineages *lineages, struct heat *heat)
 {
 	hash_table_remove(&lineages->table, &heat->link);
-	free(heat->comparison);
 	free(heat);
 }
 

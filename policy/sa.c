@@ -324,8 +324,7 @@ static bool sa_is_forgotten(const struct policy *policy, const struct sa *sa)
 {
 	const struct heat *heat = sa->heat;
 
-	return !sa->resident && !sa->successor && sa->pending == PENDING_NONE &&
-	       sa->retry_at <= policy->now && !heat->comparison && heat->refusals == 0 &&
+	return !sa->resident && !sa->successor && !heat->comparison && heat->refusals == 0 &&
 	       heat->trust >= 1 && policy->now - heat->born >= FORGET_SECONDS;
 }
 

@@ -113,6 +113,120 @@ static void test_a_refused_sa_is_not_forgotten(void **state)
 	world_close(&world);
 }
 
+/* It was displaced before it had paid for its promotion. */
+static void test_a_distrusted_sa_is_not_forgotten(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct world world;
+
+	config.capacity = 1;
+	world_open(&world, &config);
+	world_add(&world, 20 * MB, false);
+	world_add(&world, 0, false);
+	world_add(&world, 0, false);
+	world_run(&world, 60);
+	world.rates[1] = 100 * MB;
+	while (!world_resident(&world, 1))
+		world_run(&world, 1);
+	world.rates[1] = 1000;
+	world.rates[2] = 500 * MB;
+	while (!world_resident(&world, 2))
+		world_run(&world, 1);
+	assert_true(world_view(&world, 1).trust == 0.5);
+	world.rates[1] = 0;
+	world_run(&world, 3 * HOUR);
+	assert_true(world_view(&world, 1).trust == 0.5);
+	world_close(&world);
+}
+
+/* The verdict of a comparison waits to be taken. */
+static void test_a_compared_sa_is_not_forgotten(void **state)
+{
+	struct policy_verdict verdict;
+	struct world world;
+
+	world_open(&world, &table_default);
+	world_add(&world, 10 * MB, false);
+	world_add(&world, MB, false);
+	while (!world_resident(&world, 0))
+		world_run(&world, 1);
+	world_run(&world, 1);
+	/* The traffic ends by itself. */
+	world.rates[0] = 0;
+	world_run(&world, 60);
+	assert_false(world_resident(&world, 0));
+	world_run(&world, 3 * HOUR);
+	assert_false(world_resident(&world, 0));
+	assert_true(policy_sa_take_verdict(world.policy, world.sas[0], &verdict));
+	assert_false(verdict.slower);
+	world_close(&world);
+}
+
+/* A verdict that nobody took is out of date when the SA is promoted again. */
+static void test_the_next_comparison(void **state)
+{
+	struct policy_verdict verdict;
+	struct world world;
+
+	world_open(&world, &table_default);
+	world_add(&world, 10 * MB, false);
+	while (!world_resident(&world, 0))
+		world_run(&world, 1);
+	world_run(&world, 1);
+	world.rates[0] = 0;
+	world_run(&world, 60);
+	assert_false(world_resident(&world, 0));
+	world.rates[0] = 10 * MB;
+	while (!world_resident(&world, 0))
+		world_run(&world, 1);
+	assert_false(policy_sa_take_verdict(world.policy, world.sas[0], &verdict));
+	world_close(&world);
+}
+
+/* It was replaced, but carries traffic again. */
+static void test_a_replaced_sa_that_is_promoted(void **state)
+{
+	struct world world;
+
+	world_open(&world, &table_default);
+	world.config.min_rate = 5 * MB;
+	world_add_lineage(&world, MB, false, "flow");
+	world_run(&world, 2);
+	world_add_lineage(&world, 0, false, "flow");
+	policy_sa_remove(world.policy, world.sas[1], world.now);
+	world.n = 1;
+	world.rates[0] = 10 * MB;
+	world_run(&world, 20);
+	assert_true(world_resident(&world, 0));
+	world.rates[0] = 0;
+	world_run(&world, 60);
+	assert_reason(&world, 0, POLICY_REASON_IDLE);
+	assert_true(world_resident(&world, 0));
+	world_close(&world);
+}
+
+/* It is to get the slot of its predecessor, but no move was allowed until now. */
+static void test_a_successor_is_not_forgotten(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct world world;
+
+	config.capacity = 1;
+	config.moves_burst = 0;
+	world_open(&world, &config);
+	world.config.pinned = true;
+	world_add_lineage(&world, 0, true, "flow");
+	world_run(&world, 2 * HOUR);
+	world_add_lineage(&world, 0, false, "flow");
+	world_run(&world, 60);
+	config.moves_burst = 100;
+	assert_int_equal(policy_table_configure(world.policy, world.table, &config), 0);
+	world_run(&world, 3);
+	assert_true(world_resident(&world, 1));
+	assert_false(world_resident(&world, 0));
+	world_close(&world);
+}
+
 /* A pinned SA that carries nothing is moved like the others. */
 static void test_a_pinned_sa_that_is_idle(void **state)
 {
@@ -157,6 +271,12 @@ static void test_the_newest_hands_on(void **state)
 	world.n = 1;
 	world_add_lineage(&world, 0, false, "flow");
 	assert_true(world_view(&world, 1).rate == MB);
+	/* That was superseded once, but this one is not. */
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	policy_sa_remove(world.policy, world.sas[1], world.now);
+	world.n = 0;
+	world_add_lineage(&world, 0, false, "flow");
+	assert_true(world_view(&world, 0).rate == MB);
 	world_close(&world);
 }
 
@@ -176,8 +296,84 @@ static void test_a_living_sa_is_preferred(void **state)
 	world.n = 1;
 	world.rates[0] = MB;
 	world_run(&world, 3);
+	/* And when that is removed, too. */
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	world.n = 0;
 	world_add_lineage(&world, 0, false, "flow");
-	assert_true(world_view(&world, 1).rate == MB);
+	assert_true(world_view(&world, 0).rate == MB);
+	world_close(&world);
+}
+
+/* An SA that was replaced has no heat to keep, and its successor's is not kept beside it. */
+static void test_a_replaced_sa_hands_on_nothing(void **state)
+{
+	struct world world;
+
+	world_open(&world, &table_default);
+	world.config.min_rate = 100 * MB;
+	world_add_lineage(&world, 2 * MB, false, "flow");
+	world_run(&world, 3);
+	world_add_lineage(&world, 9 * MB, false, "flow");
+	world_run(&world, 3);
+	policy_sa_remove(world.policy, world.sas[1], world.now);
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	world.n = 0;
+	world_add_lineage(&world, 0, false, "flow");
+	assert_false(world_view(&world, 0).rate_known);
+	world_close(&world);
+}
+
+static void test_a_resident_that_is_idle_has_a_successor(void **state)
+{
+	struct world world;
+
+	world_open(&world, &table_default);
+	world_add_lineage(&world, 0, true, "flow");
+	world_add_lineage(&world, 0, false, "flow");
+	assert_reason(&world, 1, POLICY_REASON_SUCCESSOR);
+	world_close(&world);
+}
+
+/* The handle of a predecessor that was removed is given to another SA, which keeps its slot. */
+static void test_a_predecessor_that_was_removed(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct world world;
+
+	config.capacity = 1;
+	world_open(&world, &config);
+	world_add_lineage(&world, 0, true, "flow");
+	world_add_lineage(&world, 0, false, "flow");
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	world.n = 0;
+	world_add_lineage(&world, 0, true, "another");
+	assert_int_equal(world.sas[0], 0);
+	world.n = 2;
+	world.sas[1] = 1;
+	assert_reason(&world, 1, POLICY_REASON_SUCCESSOR);
+	world_run(&world, 3);
+	assert_true(world_resident(&world, 0));
+	assert_false(world_resident(&world, 1));
+	world_close(&world);
+}
+
+/* The first traffic of an SA that is known to be idle is a new level. Of one of which nothing is
+ * known, more deviation is assumed. */
+static void test_the_first_traffic(void **state)
+{
+	struct world world;
+
+	world_open(&world, &table_default);
+	world.config.min_rate = 100 * MB;
+	world_add(&world, 0, false);
+	world_run(&world, 2);
+	world_add(&world, 0, false);
+	world_run(&world, 1);
+	world.rates[0] = world.rates[1] = MB;
+	world_run(&world, 1);
+	assert_true(world_view(&world, 0).rate == MB && world_view(&world, 1).rate == MB);
+	assert_true(world_view(&world, 0).rate_low > 0.8 * MB);
+	assert_true(world_view(&world, 1).rate_low < 0.7 * MB);
 	world_close(&world);
 }
 
@@ -343,9 +539,24 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_refused_sa_is_not_forgotten, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_a_distrusted_sa_is_not_forgotten, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_compared_sa_is_not_forgotten, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_the_next_comparison, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_replaced_sa_that_is_promoted, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_successor_is_not_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_pinned_sa_that_is_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_newest_hands_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_living_sa_is_preferred, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_replaced_sa_hands_on_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_resident_that_is_idle_has_a_successor, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_predecessor_that_was_removed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_the_first_traffic, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_rate_is_unknown_without_memory, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_no_comparison_without_memory, setup, teardown),
