@@ -61,14 +61,14 @@ static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 
 static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
 {
+	const struct config_group *group = config_match_group(m->config, &sa->description);
 	char ceiling[sizeof("ceiling 4294967295")] = "no ceiling";
 
-	if (sa->candidate.group && sa->candidate.group->ceiling > 0)
-		snprintf(ceiling, sizeof(ceiling), "ceiling %u", sa->candidate.group->ceiling);
-	if (sa->candidate.group)
-		say(sentences, "It belongs to the group '%s' at %s:%u: floor %u, %s.",
-		    sa->candidate.group->name, m->config->path ? m->config->path : "",
-		    sa->candidate.group->line, sa->candidate.group->floor, ceiling);
+	if (group && group->ceiling > 0)
+		snprintf(ceiling, sizeof(ceiling), "ceiling %u", group->ceiling);
+	if (group)
+		say(sentences, "It belongs to the group '%s' at %s:%u: floor %u, %s.", group->name,
+		    m->config->path ? m->config->path : "", group->line, group->floor, ceiling);
 	else if (m->config->n_groups > 0)
 		say(sentences, "It belongs to no group.");
 }

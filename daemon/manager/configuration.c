@@ -54,10 +54,8 @@ void manager_apply_config(struct manager *m, struct config *config)
 	shadows_set_mode(m->shadows, config->on_link_down);
 	/* NICs and SAs point to entries of the old configuration, which is freed. */
 	nics_set_config(m->nics, config);
-	TAILQ_FOREACH(sa, &m->sas->all, list) {
+	TAILQ_FOREACH(sa, &m->sas->all, list)
 		sa->candidate.rule = NULL;
-		sa->candidate.group = NULL;
-	}
 	/* In observe mode the residents of the policy are not really in NICs. */
 	if (mode_changed)
 		drop_policy(m);

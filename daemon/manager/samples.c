@@ -44,7 +44,7 @@ void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_f
 	const char *fault;
 	struct placement_nic *n;
 
-	if (sa->probation.until == 0)
+	if (!sa->probation)
 		return;
 	fault = probation_check(sa, facts, manager_now(m));
 	if (!fault)

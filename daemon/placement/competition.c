@@ -33,15 +33,14 @@ static struct lineage_key lineage_of(const struct sa_description *d)
 
 static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa)
 {
+	const struct config_group *group = config_match_group(c->config, &sa->description);
 	const struct config_rule *rule = sa->candidate.rule;
 	struct policy_sa_config config = {
 		.weight = rule ? rule->weight : 1.0,
 		.min_rate = rule ? rule->min_rate : 0.0,
 		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
 		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
-		.group = sa->candidate.group
-				 ? 1 + (uint32_t)(sa->candidate.group - c->config->groups)
-				 : 0,
+		.group = group ? 1 + (uint32_t)(group - c->config->groups) : 0,
 	};
 
 	nics_resolve(c->nics, sa, &config.table);
@@ -66,7 +65,6 @@ void competition_configure(const struct competition *c, struct sa *sa, double no
 	policy_sa handle;
 
 	sa->candidate.rule = config_match_rule(c->config, &sa->description);
-	sa->candidate.group = config_match_group(c->config, &sa->description);
 	config = policy_config(c, sa);
 	if (sa->handle != POLICY_NONE) {
 		(void)policy_sa_configure(c->policy, sa->handle, &config, now);

@@ -3,6 +3,7 @@
 #include "sa/tracker-internal.h"
 #include "xfrm/compat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* An SA without ESN is not promoted when it has fewer outbound sequence numbers left than this: 7 s
@@ -154,7 +155,7 @@ static void note_masked(struct tracker *tracker, const struct sa *sa)
 static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct sa_facts *facts)
 {
 	bool same = tracker_is_same_state(tracker, sa, facts);
-	struct sa_probation probation = sa->probation;
+	struct sa_probation *probation = same ? TAKE_PTR(sa->probation) : NULL;
 	double moved_at = sa->residence.since;
 
 	tracker_forget(tracker, sa);
@@ -163,8 +164,11 @@ static struct sa *replace(struct tracker *tracker, struct sa *sa, const struct s
 				    facts->offload_ifindex, facts->add_time);
 	sa = add_new(tracker, facts);
 	if (sa && same) {
+		free(sa->probation);
 		sa->probation = probation;
 		sa->residence.since = moved_at;
+	} else {
+		free(probation);
 	}
 	return sa;
 }

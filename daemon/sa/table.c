@@ -238,6 +238,7 @@ void sa_table_remove(struct sa_table *table, struct sa *sa)
 		table->by_handle[sa->handle] = NULL;
 	table->n--;
 	shadow_wipe(&sa->shadow);
+	free(sa->probation);
 	free(sa->refusal);
 	free(sa->history);
 	free(sa);

@@ -47,14 +47,13 @@ const char *candidacy_text(enum candidacy candidacy);
 /* The probation after a promotion: placement/probation.h. */
 struct sa_probation {
 	double from;                 /* s, monotonic: earlier faults do not count */
-	double until;                /* s, monotonic; 0: no probation */
+	double until;                /* s, monotonic */
 	uint32_t failures, replayed; /* counters at `from` */
 };
 
 /* Where it may compete: set by placement/. */
 struct sa_candidate {
-	const struct config_rule *rule;   /* NULL: no rule matches */
-	const struct config_group *group; /* NULL: no group matches */
+	const struct config_rule *rule; /* NULL: no rule matches */
 	int ifindex; /* of the NIC by which it leaves, even if it may not compete; 0: none */
 	enum candidacy candidacy : 8;
 };
@@ -94,10 +93,10 @@ struct sa {
 	bool sampled_often;      /* placement/sampling.h */
 	bool virtually_resident; /* observe mode: whether the policy assumes it in a NIC */
 	/* While the SA is owned: the image from which it is restored if its NIC goes down. */
-	struct shadow *shadow; /* NULL: none */
-	struct sa_probation probation;
-	char *refusal;              /* the driver's message at its last refusal; NULL: none */
-	struct sa_history *history; /* NULL: it carried nothing in the last minute */
+	struct shadow *shadow;          /* NULL: none */
+	struct sa_probation *probation; /* NULL: not in probation */
+	char *refusal;                  /* the driver's message at its last refusal; NULL: none */
+	struct sa_history *history;     /* NULL: it carried nothing in the last minute */
 
 	struct hash_link by_spi;
 	struct hash_link packet_link;

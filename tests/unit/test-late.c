@@ -260,7 +260,7 @@ static void test_copied_after_promotion(void **state)
 	tracker_read_changed(b.manager->tracker);
 	manager_plan(b.manager);
 	manager_make_moves(b.manager);
-	assert_true(entry(&b, belief)->probation.from == b.now + 10);
+	assert_true(entry(&b, belief)->probation->from == b.now + 10);
 	close_bench(&b);
 }
 

@@ -1126,14 +1126,15 @@ static void test_same_state(void **state)
 	(void)state;
 	open_bench(&b);
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
-	probation = entry(&b, belief)->probation;
+	assert_non_null(entry(&b, belief)->probation);
+	probation = *entry(&b, belief)->probation;
 	moved_at = entry(&b, belief)->residence.since;
 	assert_true(probation.until > 0);
 	b.now += 0.05;
 	fake_kernel_set_add_time(b.fake, belief, 12345);
 	assert_int_equal(manager_dump(b.manager), 0);
 	assert_int_equal(entry(&b, belief)->add_time, 12345);
-	assert_memory_equal(&entry(&b, belief)->probation, &probation, sizeof(probation));
+	assert_memory_equal(entry(&b, belief)->probation, &probation, sizeof(probation));
 	assert_true(entry(&b, belief)->residence.since == moved_at);
 	assert_int_equal(entry(&b, belief)->packets,
 			 fake_kernel_view(b.fake, belief).current.packets);
@@ -1145,7 +1146,7 @@ static void test_same_state(void **state)
 	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
 	belief = add(&b, (struct fake_sa_spec){.peer = 10, .reqid = 2});
 	settle(&b);
-	assert_true(entry(&b, belief)->probation.until == 0);
+	assert_null(entry(&b, belief)->probation);
 	assert_true(entry(&b, belief)->residence.since == b.now);
 	close_bench(&b);
 }

@@ -311,7 +311,7 @@ static void check_entry(struct stage *stage)
 	if (sa->refusal)
 		check_refusal(m, sa, s);
 	assert_int_equal(sa->shadow != NULL, s->in_nic);
-	assert_int_equal(sa->probation.until > 0, s->in_nic);
+	assert_int_equal(sa->probation != NULL, s->in_nic);
 	if (s->in_nic)
 		assert_true(ownership_contains(m->environment.ownership, &sa->description.id, NIC,
 					       sa->add_time));

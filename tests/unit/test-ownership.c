@@ -148,7 +148,7 @@ static void test_peer_moves(void **state)
 				;
 			tracker_read_changed(b.manager->tracker);
 			assert_false(entry(&b, belief)->residence.foreign);
-			assert_true(entry(&b, belief)->probation.until > b.now);
+			assert_true(entry(&b, belief)->probation->until > b.now);
 			assert_int_equal(ownership_count(b.ownership), 1);
 			/* The next move of its peer could cost the tunnel. */
 			pass(&b, 1);

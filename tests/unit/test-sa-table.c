@@ -167,6 +167,7 @@ static void test_remove_all_of_it(void **state)
 	before = live;
 	sa->refusal = strdup("refused");
 	sa_history_set(&sa->history, 1, 1e6);
+	sa->probation = calloc(1, sizeof(*sa->probation));
 	sa->shadow = calloc(1, sizeof(*sa->shadow));
 	assert_non_null(sa->shadow);
 	sa->shadow->image = (struct sa_image){

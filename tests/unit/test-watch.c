@@ -55,7 +55,7 @@ static void test_faults(void **state)
 		facts.integrity_failures += cases[i].failures;
 		facts.replayed += cases[i].replays;
 		manager_check_probation(b.manager, sa, &facts);
-		assert_int_equal(sa->probation.until == 0, cases[i].ends);
+		assert_int_equal(!sa->probation, cases[i].ends);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
 		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
 		if (cases[i].fault)
@@ -91,7 +91,7 @@ static void test_left(void **state)
 		facts.integrity_failures = facts.replayed = 100;
 		sa_table_set_residence(b.manager->sas, sa, left_for[i], false);
 		manager_tracker_callbacks.sampled(sa, &facts, &change, b.manager);
-		assert_true(sa->probation.until == 0);
+		assert_true(!sa->probation);
 		assert_int_equal(nic_of(&b)->trust.strikes, 0);
 		assert_int_equal(nics_get(b.manager->nics, OTHER_NIC)->trust.strikes, 0);
 		sa_table_set_residence(b.manager->sas, sa, NIC, false);
@@ -154,8 +154,8 @@ static void test_faults_while_the_nic_is_late(void **state)
 		nic_of(&b)->frees_late = cases[i].frees_late;
 		nic_of(&b)->left_at = b.now - cases[i].left_ago;
 		manager_begin_probation(b.manager, sa, &facts);
-		assert_true(sa->probation.from == begun + cases[i].from);
-		assert_true(sa->probation.until == begun + cases[i].from + 10);
+		assert_true(sa->probation->from == begun + cases[i].from);
+		assert_true(sa->probation->until == begun + cases[i].from + 10);
 		if (cases[i].from > 0) {
 			facts.integrity_failures = facts.replayed = 100;
 			b.now = begun + cases[i].from / 2;
