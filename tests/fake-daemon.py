@@ -160,6 +160,8 @@ class World:
                                            if key != "history")]
         total = len(sas)
         offset = parameters.get("offset") or 0
+        if self.arguments.most is not None and (parameters.get("limit") or total) > self.arguments.most:
+            raise Error("org.varlink.service.InvalidParameter", parameter="limit")
         return {"sas": sas[offset:offset + (parameters.get("limit") or total)], "total": total}
 
     def explain(self, parameters):
@@ -290,6 +292,7 @@ def main():
     parser.add_argument("socket")
     parser.add_argument("--sas", type=int, default=48)
     parser.add_argument("--slice", type=int, default=32, help="SAs in each reply to a call with more")
+    parser.add_argument("--most", type=int, help="refuse to list more SAs than this")
     parser.add_argument("--frozen", action="store_true", help="the time stands still")
     parser.add_argument("--degraded", help="report this trouble")
     parser.add_argument("--deny", action="store_true", help="deny every change")

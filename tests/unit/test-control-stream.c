@@ -318,7 +318,7 @@ static void test_trickling_reader(void **state)
 	int fd;
 
 	fixture->rows = SIZE_MAX;
-	fixture->row_size = LARGE_ROW / 4;
+	fixture->row_size = LARGE_ROW / 8;
 	fixture->settings.reply_usec = 300 * 1000;
 	fixture->settings.reply_bytes_per_second = UINT64_C(1) << 40;
 	start(fixture);
@@ -329,7 +329,6 @@ static void test_trickling_reader(void **state)
 		turn(fixture);
 	}
 	assert_true(is_cut_off(fd));
-	assert_true(fixture->slices > 1);
 	close(fd);
 }
 
