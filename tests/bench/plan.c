@@ -3,7 +3,8 @@
  * plan [SAS...]: what the policy alone costs by the number of SAs (default 1,000, 10,000 and
  * 100,000), of which 5 % carry something in each second. CPU times are medians of several.
  *
- *   memory     of the resident set, from no SA to all of them idle, per SA
+ *   memory     growth of the resident set from no SA to all of them idle, per SA; and from there
+ *              to 5 % of them active, per active SA
  *   idle       policy_sa_observe() for an SA that carried nothing, as before
  *   busy       policy_sa_observe() for an SA that carries something, in each second another amount
  *   plan       policy_plan() after these samples, when no SA is active and when 5 % are
@@ -34,12 +35,18 @@ struct bench {
 	uint64_t random;
 };
 
-static void need(bool good)
+static void *need(void *memory)
 {
-	if (good)
-		return;
+	if (memory)
+		return memory;
 	(void)fprintf(stderr, "plan: out of memory\n");
 	exit(1);
+}
+
+static void need_zero(int r)
+{
+	if (r != 0)
+		(void)need(NULL);
 }
 
 static double cpu(void)
@@ -53,11 +60,12 @@ static double cpu(void)
 static double resident_set(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long pages = 0, size = 0;
+	char line[128], *end;
 
-	if (!file || fscanf(file, "%lu %lu", &size, &pages) != 2)
+	if (!file || !fgets(line, sizeof(line), file))
 		abort();
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+	(void)strtoul(line, &end, 10); /* the size of the address space */
+	return (double)strtoul(end, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
 }
 
 static int compare(const void *a, const void *b)
@@ -94,10 +102,10 @@ static void bench_open(struct bench *b, uint32_t n)
 	struct policy_parameters parameters = policy_parameters_default();
 
 	*b = (struct bench){.n = n, .config.weight = 1, .random = n};
-	b->sas = calloc(n, sizeof(*b->sas));
-	b->bytes = calloc(n, sizeof(*b->bytes));
-	need(b->sas && b->bytes && policy_new(&parameters, &b->policy) == 0 &&
-	     policy_table_add(b->policy, &table, &b->config.table) == 0);
+	b->sas = need(calloc(n, sizeof(*b->sas)));
+	b->bytes = need(calloc(n, sizeof(*b->bytes)));
+	need_zero(policy_new(&parameters, &b->policy));
+	need_zero(policy_table_add(b->policy, &table, &b->config.table));
 	/* What the benchmark needs for itself is resident before the policy is measured. */
 	memset(b->sas, 0xff, n * sizeof(*b->sas));
 	memset(b->bytes, 0xff, n * sizeof(*b->bytes));
@@ -116,8 +124,8 @@ static void add(struct bench *b, uint32_t i, uint64_t lineage)
 {
 	uint64_t key[8] = {lineage};
 
-	need(policy_sa_add(b->policy, &b->config, key, sizeof(key), false, b->now, &b->sas[i]) ==
-	     0);
+	need_zero(
+		policy_sa_add(b->policy, &b->config, key, sizeof(key), false, b->now, &b->sas[i]));
 }
 
 /* The CPU of the samples of the SAs from `first` on, `step` apart. */
@@ -155,6 +163,11 @@ static double run_idle(struct bench *b)
 	return median(costs);
 }
 
+static uint32_t active_of(uint32_t n)
+{
+	return (n + ACTIVE_STEP - 1) / ACTIVE_STEP;
+}
+
 struct costs {
 	double idle, busy, plan;
 };
@@ -162,7 +175,7 @@ struct costs {
 static struct costs run_active(struct bench *b)
 {
 	double idle[REPEATED], busy[REPEATED], plan[REPEATED];
-	uint32_t n_active = (b->n + ACTIVE_STEP - 1) / ACTIVE_STEP;
+	uint32_t n_active = active_of(b->n);
 
 	for (unsigned i = 0; i < REPEATED; i++) {
 		b->now++;
@@ -192,7 +205,7 @@ static void warm_up(void)
 
 static void run(uint32_t n)
 {
-	double empty, memory, plan_idle;
+	double empty, full, plan_idle;
 	struct costs costs;
 	struct bench b;
 
@@ -202,12 +215,12 @@ static void run(uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		add(&b, i, i);
 	plan_idle = run_idle(&b);
-	memory = (resident_set() - empty) / n;
+	full = resident_set();
 	costs = run_active(&b);
-	(void)printf("%7u SAs: memory %4.0f B/SA, idle %4.0f ns/SA, busy %4.0f ns/SA, plan %7.1f "
-		     "us idle, %7.1f us active\n",
-		     n, memory, costs.idle * 1e9, costs.busy * 1e9, plan_idle * 1e6,
-		     costs.plan * 1e6);
+	(void)printf("%7u SAs: memory %4.0f B/SA, %+5.0f B active, idle %4.0f ns/SA, busy %4.0f "
+		     "ns/SA, plan %7.1f us idle, %7.1f us active\n",
+		     n, (full - empty) / n, (resident_set() - full) / active_of(n),
+		     costs.idle * 1e9, costs.busy * 1e9, plan_idle * 1e6, costs.plan * 1e6);
 	bench_close(&b);
 }
 

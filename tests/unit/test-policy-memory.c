@@ -323,6 +323,25 @@ static void test_a_replaced_sa_hands_on_nothing(void **state)
 	world_close(&world);
 }
 
+static void test_an_unknown_rate_is_not_kept(void **state)
+{
+	struct world world;
+
+	world_open(&world, &table_default);
+	world.config.min_rate = 100 * MB;
+	world_add_lineage(&world, 9 * MB, false, "flow");
+	world_run(&world, 3);
+	world.bytes[0] = 0;
+	world.rates[0] = 0;
+	world_run(&world, 1);
+	assert_false(world_view(&world, 0).rate_known);
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	world.n = 0;
+	world_add_lineage(&world, 0, false, "flow");
+	assert_false(world_view(&world, 0).rate_known);
+	world_close(&world);
+}
+
 static void test_a_resident_that_is_idle_has_a_successor(void **state)
 {
 	struct world world;
@@ -552,6 +571,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_living_sa_is_preferred, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_replaced_sa_hands_on_nothing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_an_unknown_rate_is_not_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_resident_that_is_idle_has_a_successor, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_predecessor_that_was_removed, setup,
