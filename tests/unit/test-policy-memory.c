@@ -470,6 +470,35 @@ static void test_a_pinned_sa_without_memory(void **state)
 	world_close(&world);
 }
 
+/* It is known to be idle all the same, and makes room for another. */
+static void test_an_idle_resident_without_memory(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct world world;
+
+	config.capacity = 1;
+	world_open(&world, &config);
+	world_add(&world, 10 * MB, false);
+	world_run(&world, 1);
+	/* After the first SA the arrays need no memory, so this is for the heat. */
+	failing_in = 1;
+	world_add(&world, 0, true);
+	assert_int_equal(failing_in, 0);
+	world.rates[0] = 0;
+	world.frozen[0] = true;
+	world_sample(&world);
+	failing_in = 1;
+	world_sample(&world);
+	assert_int_equal(failing_in, 0);
+	assert_true(world_view(&world, 1).rate_known);
+	world.frozen[0] = false;
+	world.rates[0] = 10 * MB;
+	world_run(&world, 10);
+	assert_true(world_resident(&world, 0));
+	assert_false(world_resident(&world, 1));
+	world_close(&world);
+}
+
 /* SAs come, carry, are rekeyed, moved, refused, made worse, taken out and go. Returns whether a
  * call failed. Nothing gets lost. */
 static bool live_through(unsigned fail)
@@ -581,6 +610,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_no_comparison_without_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_pinned_sa_without_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_idle_resident_without_memory, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, setup, teardown),
 	};
 

@@ -542,6 +542,33 @@ static void test_groups(void **state)
 	world_close(&world);
 }
 
+static void test_the_last_group(void **state)
+{
+	struct policy_group_config groups[POLICY_GROUPS_MAX] = {};
+	struct policy_table_config config = table_default;
+	struct world world;
+
+	groups[POLICY_GROUPS_MAX - 1].ceiling = 1;
+	config.capacity = 4;
+	world_open(&world, &config);
+	assert_int_equal(policy_set_groups(world.policy, groups, POLICY_GROUPS_MAX, world.now), 0);
+	world.config.group = POLICY_GROUPS_MAX;
+	world_add(&world, 10 * MB, false);
+	world_add(&world, 5 * MB, false);
+	/* There can be no such groups: it belongs to none. */
+	world.config.group = POLICY_GROUPS_MAX + 1;
+	world_add(&world, 5 * MB, false);
+	world.config.group = 256 + POLICY_GROUPS_MAX;
+	world_add(&world, 5 * MB, false);
+	world_run(&world, 20);
+	assert_true(world_resident(&world, 0));
+	assert_false(world_resident(&world, 1));
+	assert_reason(&world, 1, POLICY_REASON_NOT_HOT_ENOUGH);
+	assert_true(world_resident(&world, 2));
+	assert_true(world_resident(&world, 3));
+	world_close(&world);
+}
+
 static void test_bad_arguments(void **state)
 {
 	struct policy_parameters parameters = policy_parameters_default();
@@ -628,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_rate_ceiling),
 		cmocka_unit_test(test_made_worse_leaves_and_waits),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_the_last_group),
 		cmocka_unit_test(test_bad_arguments),
 		cmocka_unit_test(test_nothing_is_allocated_while_planning),
 		cmocka_unit_test(test_reasons_have_names),
