@@ -13,12 +13,18 @@
 #include <errno.h>
 #include <math.h>
 
-/* All SAs, or those that matter. */
+/* Reads all SAs: 1; or those that matter: 0. */
 static int read_sas(struct manager *m)
 {
-	if (tracker_is_stale(m->tracker) ||
-	    sampling_dump_is_due(&m->sampling, m->sas, manager_now(m), m->config->interval))
-		return manager_dump(m);
+	double now = manager_now(m);
+	int r;
+
+	if (tracker_is_stale(m->tracker)
+		    ? sampling_may_resync(&m->sampling, now)
+		    : sampling_dump_is_due(&m->sampling, m->sas, now, m->config->interval)) {
+		r = manager_dump(m);
+		return r < 0 ? r : 1;
+	}
 	manager_sample(m);
 	return 0;
 }
@@ -34,7 +40,9 @@ void manager_tick(struct manager *m)
 		report_dump_failed(m->reporter, r);
 		return;
 	}
-	if (was_stale) {
+	if (was_stale && r == 0) {
+		schedule_no_later(&m->schedule, MANAGER_TICK, m->sampling.resync_at);
+	} else if (was_stale) {
 		tracker_set_current(m->tracker);
 		m->resyncs++;
 		(void)health_set(m->health, HEALTH_NO_DUMP, false);
@@ -56,10 +64,8 @@ static void run_tick(void *userdata)
 	manager_tick(m);
 	/* The next tick begins one interval after the beginning of this one, or at once if this one
 	 * took longer. */
-	if (!schedule_is_pending(&m->schedule, MANAGER_TICK))
-		schedule_at(&m->schedule, MANAGER_TICK,
-			    fmax(begun, manager_now(m) - m->config->interval) +
-				    m->config->interval);
+	schedule_no_later(&m->schedule, MANAGER_TICK,
+			  fmax(begun, manager_now(m) - m->config->interval) + m->config->interval);
 }
 
 int manager_read_events(struct manager *m)

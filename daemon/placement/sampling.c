@@ -5,6 +5,8 @@
 
 /* The share of the time that dumps may take. */
 #define DUMP_SHARE 0.02
+/* Pauses between dumps, in times of what the last one took, while events are lost. */
+#define RESYNC_PAUSE 4.0
 /* Without an event, an SA that begins to carry traffic is not seen for so long. */
 #define DUMP_SECONDS_MAX 10.0
 
@@ -51,6 +53,7 @@ void sampling_note(struct sampling *sampling, struct sa *sa)
 
 void sampling_end_dump(struct sampling *sampling, double begun, double took, double interval)
 {
+	sampling->resync_at = begun + took + RESYNC_PAUSE * took;
 	sampling->dump_at = begun + fmax(interval, fmin(took / DUMP_SHARE, DUMP_SECONDS_MAX));
 }
 
@@ -74,4 +77,9 @@ size_t sampling_list(const struct sampling *sampling, const struct sa_table *sas
 	size_t n = add_to_list(sampling->residents, sampling->n_residents, sas, ret_ids);
 
 	return n + add_to_list(sampling->outsiders, sampling->n_outsiders, sas, ret_ids + n);
+}
+
+bool sampling_may_resync(const struct sampling *sampling, double now)
+{
+	return now >= sampling->resync_at;
 }

@@ -20,8 +20,9 @@
 
 /* Zeroed but for `few`. */
 struct sampling {
-	size_t few;     /* SAMPLING_FEW; less in tests */
-	double dump_at; /* s, monotonic: the next dump is due */
+	size_t few;       /* SAMPLING_FEW; less in tests */
+	double dump_at;   /* s, monotonic: the next dump is due */
+	double resync_at; /* s, monotonic: not before this, even if events were lost */
 	size_t n_residents, n_outsiders;
 	policy_sa residents[SAMPLING_RESIDENTS_MAX]; /* SAs of the policy, by handle */
 	policy_sa outsiders[SAMPLING_OUTSIDERS_MAX];
@@ -34,6 +35,9 @@ bool sampling_dump_is_due(const struct sampling *sampling, const struct sa_table
 void sampling_begin_dump(struct sampling *sampling, struct sa_table *sas);
 /* This SA, which has a handle, matters. Called for each sample. */
 void sampling_note(struct sampling *sampling, struct sa *sa);
+/* Whether a dump may begin now (s, monotonic) because events were lost. When they are lost again
+ * and again, dumps take a fifth of the time at most. */
+bool sampling_may_resync(const struct sampling *sampling, double now);
 /* The dump began at that time (s, monotonic) and took so long (s). `interval`: of ticks, s. */
 void sampling_end_dump(struct sampling *sampling, double begun, double took, double interval);
 /* The SAs to read in place of a dump, at most SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX.

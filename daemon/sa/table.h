@@ -130,8 +130,8 @@ void sa_table_release(struct sa_table *table);
 struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id);
 /* The same for a walk through SAs in mostly the order of the table's list, such as a dump. Looks
  * behind *previous first (NULL: at the head of the list). Moves an SA that is elsewhere there, for
- * the next walk. Sets *previous to the entry that is found. 10 times faster than the hash with
- * 100,000 SAs. */
+ * the next walk. Sets *previous to the entry that is found. A tick over 100,000 idle SAs
+ * took 0.69 us for each by the hash, and takes 0.18 us (tools/bench scale). */
 struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
 				  const struct sa_id *id);
 struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle);
