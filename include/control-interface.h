@@ -60,12 +60,10 @@
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
 	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
 	"\n"                                                                                       \
-	"# Hottest first. With `more` in several replies, of which each has some rows, and the "   \
-	"last the\n"                                                                               \
-	"# `total`; else in one. `filter`: substring of any shown field. `offset`: so many of "    \
-	"those "                                                                                   \
-	"that\n"                                                                                   \
-	"# match are left out. `total` counts before offset and limit.\n"                          \
+	"# Hottest first. With `more`, several replies come: each has some of the SAs, and the\n"  \
+	"# last has the final `total`. `filter`: substring of any shown field. `offset`: number "  \
+	"of\n"                                                                                     \
+	"# matching SAs to leave out. `total` counts before offset and limit.\n"                   \
 	"method ListSAs(limit: ?int, offset: ?int, filter: ?string, history: ?bool) ->\n"          \
 	"  (sas: []SA, total: int)\n"                                                              \
 	"\n"                                                                                       \

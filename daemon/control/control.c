@@ -29,8 +29,8 @@
 
 #define INPUT_FIRST 1024u
 #define INPUT_MAX (CONTROL_REQUEST_MAX + 1u) /* with its NUL */
-/* Bytes. After a larger reply, freed memory is returned to the system: glibc would keep it (430 MB
- * after a list of 100,000 SAs). */
+/* Bytes. After a larger reply, freed memory is returned to the system: glibc would keep it. Lists
+ * are made in slices that are smaller. */
 #define TRIM_SIZE (4u * 1024u * 1024u)
 /* How late timers may be, to save wake-ups. */
 #define TIMER_ACCURACY_USEC (USEC_PER_SEC / 4)
@@ -95,7 +95,7 @@ const struct control_settings control_settings_default = {
 	/* Slow enough for varlinkctl through ssh. */
 	.reply_usec = 10 * USEC_PER_SEC,
 	.reply_bytes_per_second = 1024 * 1024,
-	/* A list of 100,000 SAs has 60 MB. */
+	/* A slice of a list has some 10 kB. */
 	.pending_max = 64u * 1024u * 1024u,
 	.may_change = may_change,
 };

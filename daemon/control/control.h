@@ -41,8 +41,8 @@ struct control_parameter {
 };
 
 /*
- * A reply that is a list, made in slices: each costs little, a client is never owed more than one,
- * and the event loop runs all else first. One list belongs to one call.
+ * Makes a reply that is a list, in slices: the next slice is made when the client has read the one
+ * before, and the event loop has no other work. A list belongs to one call.
  */
 struct control_list {
 	const char *member; /* of the reply: the array of rows */
