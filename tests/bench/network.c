@@ -7,6 +7,7 @@
  * and the longest work without a return to the event loop (CPU time), in which no watchdog is
  * petted. Without an argument, also what a pass costs for each of many NICs.
  */
+#include "measure.h"
 #include "network/route-cache.h"
 #include "world.h"
 
@@ -105,29 +106,29 @@ static void open_world(struct world *b, uint32_t n, size_t n_nics)
 
 static double cost_of_a_pass(struct world *b)
 {
-	double begun = world_cpu();
+	double begun = measure_cpu();
 	unsigned n = 0;
 
 	do {
 		manager_reconfigure(b->manager);
 		n++;
-	} while (world_cpu() - begun < 0.2);
-	return (world_cpu() - begun) / n;
+	} while (measure_cpu() - begun < 0.2);
+	return (measure_cpu() - begun) / n;
 }
 
 static void measure(struct world *b, size_t which, double pass)
 {
 	unsigned n = (unsigned)(RATE * SECONDS);
-	double cpu = world_cpu(), longest = 0, start = world_now(b);
+	double cpu = measure_cpu(), longest = 0, start = world_now(b);
 
 	for (unsigned i = 0; i < n; i++) {
-		double begun = world_cpu();
+		double begun = measure_cpu();
 
 		events[which].happen(b);
-		longest = fmax(longest, world_cpu() - begun);
+		longest = fmax(longest, measure_cpu() - begun);
 		world_run_until(b, start + (i + 1) / RATE, &longest);
 	}
-	cpu = world_cpu() - cpu;
+	cpu = measure_cpu() - cpu;
 	(void)printf("  %-28s %11.1f us %9.4f %11.2f %% %9.1f ms\n", events[which].name,
 		     cpu / n * 1e6, cpu / n / pass, cpu / SECONDS * 100, longest * 1e3);
 }

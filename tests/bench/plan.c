@@ -11,6 +11,7 @@
  *   lives      SAs are born and die, a million in all: the resident set before and after
  */
 #include "cleanup.h"
+#include "measure.h"
 #include "policy.h"
 
 #include <stdlib.h>
@@ -47,38 +48,6 @@ static void need_zero(int r)
 {
 	if (r != 0)
 		(void)need(NULL);
-}
-
-static double cpu(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static double resident_set(void)
-{
-	_cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
-	char line[128], *end;
-
-	if (!file || !fgets(line, sizeof(line), file))
-		abort();
-	(void)strtoul(line, &end, 10); /* the size of the address space */
-	return (double)strtoul(end, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double values[REPEATED])
-{
-	qsort(values, REPEATED, sizeof(*values), compare);
-	return values[REPEATED / 2];
 }
 
 static uint64_t next_random(struct bench *b) /* splitmix64 */
@@ -131,20 +100,20 @@ static void add(struct bench *b, uint32_t i, uint64_t lineage)
 /* The CPU of the samples of the SAs from `first` on, `step` apart. */
 static double cost_of_samples(struct bench *b, uint32_t first, uint32_t step)
 {
-	double begun = cpu();
+	double begun = measure_cpu();
 
 	for (uint32_t i = first; i < b->n; i += step)
 		policy_sa_observe(b->policy, b->sas[i], b->bytes[i], b->bytes[i] / 1000, b->now);
-	return cpu() - begun;
+	return measure_cpu() - begun;
 }
 
 static double cost_of_a_plan(struct bench *b)
 {
 	const struct policy_move *moves;
-	double begun = cpu(), cost;
+	double begun = measure_cpu(), cost;
 	size_t n = policy_plan(b->policy, b->now, &moves);
 
-	cost = cpu() - begun;
+	cost = measure_cpu() - begun;
 	for (size_t i = 0; i < n; i++)
 		policy_report(b->policy, moves[i].sa, POLICY_DONE, b->now);
 	return cost;
@@ -160,7 +129,7 @@ static double run_idle(struct bench *b)
 		(void)cost_of_samples(b, 0, 1);
 		costs[i] = cost_of_a_plan(b);
 	}
-	return median(costs);
+	return measure_median(costs, REPEATED);
 }
 
 static uint32_t active_of(uint32_t n)
@@ -187,7 +156,8 @@ static struct costs run_active(struct bench *b)
 			(void)cost_of_samples(b, first, ACTIVE_STEP);
 		plan[i] = cost_of_a_plan(b);
 	}
-	return (struct costs){median(idle), median(busy), median(plan)};
+	return (struct costs){measure_median(idle, REPEATED), measure_median(busy, REPEATED),
+			      measure_median(plan, REPEATED)};
 }
 
 /* So that the pages of the code are resident before the memory is measured. */
@@ -211,15 +181,15 @@ static void run(uint32_t n)
 
 	warm_up();
 	bench_open(&b, n);
-	empty = resident_set();
+	empty = measure_resident_set();
 	for (uint32_t i = 0; i < n; i++)
 		add(&b, i, i);
 	plan_idle = run_idle(&b);
-	full = resident_set();
+	full = measure_resident_set();
 	costs = run_active(&b);
 	(void)printf("%7u SAs: memory %4.0f B/SA, %+5.0f B active, idle %4.0f ns/SA, busy %4.0f "
 		     "ns/SA, plan %7.1f us idle, %7.1f us active\n",
-		     n, (full - empty) / n, (resident_set() - full) / active_of(n),
+		     n, (full - empty) / n, (measure_resident_set() - full) / active_of(n),
 		     costs.idle * 1e9, costs.busy * 1e9, plan_idle * 1e6, costs.plan * 1e6);
 	bench_close(&b);
 }
@@ -266,13 +236,13 @@ static void run_lives(void)
 		uint64_t lineage = i % 8 == 0 ? LIVES_AT_ONCE + i : i % LIVES_AT_ONCE;
 
 		if (i == LIVES / 10)
-			before = resident_set();
+			before = measure_resident_set();
 		live(&b, i % LIVES_AT_ONCE, lineage);
 		if (i % LIVES_AT_ONCE == 0)
 			(void)cost_of_a_plan(&b);
 	}
 	(void)printf("lives: resident set %.0f kB after %u lives, %.0f kB after %u\n",
-		     before / 1024, LIVES / 10, resident_set() / 1024, LIVES);
+		     before / 1024, LIVES / 10, measure_resident_set() / 1024, LIVES);
 	bench_close(&b);
 }
 

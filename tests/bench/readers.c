@@ -13,6 +13,7 @@
  */
 #include "control/control.h"
 #include "control/methods.h"
+#include "measure.h"
 #include "world.h"
 
 #include <errno.h>
@@ -70,16 +71,6 @@ static double now(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static double resident_set(void)
-{
-	unsigned long pages = 0, size = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	need(file && fscanf(file, "%lu %lu", &size, &pages) == 2, "/proc/self/statm");
-	(void)fclose(file);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 /* ---- The daemon ---- */
@@ -225,16 +216,9 @@ static void *read_lists(void *userdata)
 	return NULL;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void measure(struct bench *b, bool readers)
 {
-	double before = resident_set(), grown;
+	double before = measure_resident_set(), grown;
 	pthread_t status, reader;
 
 	b->end = false;
@@ -242,14 +226,14 @@ static void measure(struct bench *b, bool readers)
 	need(pthread_create(&status, NULL, ask_for_status, b) == 0, "thread");
 	need(!readers || pthread_create(&reader, NULL, read_lists, b) == 0, "thread");
 	run_daemon(b, SECONDS);
-	grown = resident_set() - before;
+	grown = measure_resident_set() - before;
 	b->end = true;
 	if (readers)
 		(void)pthread_join(reader, NULL);
 	/* The last status is still to be answered. */
 	while (pthread_tryjoin_np(status, NULL) != 0)
 		(void)sd_event_run(b->event, 1000);
-	qsort(b->statuses, b->n_statuses, sizeof(double), compare);
+	qsort(b->statuses, b->n_statuses, sizeof(double), measure_compare);
 	(void)printf(
 		"%7u SAs, %3u readers: ticks %5.2f, moves %6.1f ms, status %6.2f and %6.1f ms, "
 		"tick %6.1f ms, turn %6.1f ms, memory %+6.1f MB, %5.1f MB/s read\n",

@@ -9,6 +9,7 @@
  *   dump   the daemon's, all that it does with it included; and its ratio to the bare loop
  *   ip     `ip -s xfrm state` to /dev/null; and its ratio to the daemon's dump
  */
+#include "measure.h"
 #include "world.h"
 
 #include <arpa/inet.h>
@@ -111,35 +112,22 @@ static unsigned receive_dump(int fd)
 	return n;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double values[REPEATED])
-{
-	qsort(values, REPEATED, sizeof(*values), compare);
-	return values[REPEATED / 2];
-}
-
 /* CPU of one call. A kernel may count CPU in ticks of 10 ms: each value is that of many calls. */
 static double cost_of(void (*call)(void *userdata), void *userdata)
 {
 	double costs[REPEATED];
 
 	for (unsigned i = 0; i < REPEATED; i++) {
-		double begun = world_cpu(), spent = 0;
+		double begun = measure_cpu(), spent = 0;
 		unsigned n = 0;
 
 		for (; spent < SECONDS_MIN; n++) {
 			call(userdata);
-			spent = world_cpu() - begun;
+			spent = measure_cpu() - begun;
 		}
 		costs[i] = spent / n;
 	}
-	return median(costs);
+	return measure_median(costs, REPEATED);
 }
 
 static void receive_bare(void *userdata)

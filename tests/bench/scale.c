@@ -14,6 +14,7 @@
  *   flush      the tick after all SAs went without an event: how many are left after it
  */
 #include "control/methods.h"
+#include "measure.h"
 #include "world.h"
 
 #include <errno.h>
@@ -28,30 +29,6 @@
 #define PAIRS_PER_SECOND 20.0
 #define BUSY_PART 20
 
-static double resident_set(void)
-{
-	unsigned long pages = 0, size = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	if (!file || fscanf(file, "%lu %lu", &size, &pages) != 2)
-		abort();
-	(void)fclose(file);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double values[REPEATED])
-{
-	qsort(values, REPEATED, sizeof(*values), compare);
-	return values[REPEATED / 2];
-}
-
 /* The CPU of a tick, in s. `step` SAs apart, each SA carries a megabyte before it. 0: none does. */
 static double cost_of_a_tick(struct world *w, uint32_t step)
 {
@@ -63,11 +40,11 @@ static double cost_of_a_tick(struct world *w, uint32_t step)
 		for (uint32_t j = 0; step > 0 && j < w->kernel.n; j += step)
 			w->kernel.sas[j].bytes += 1000000;
 		world_run_until(w, world_now(w) + 0.9, &longest);
-		begun = world_cpu();
+		begun = measure_cpu();
 		manager_tick(w->manager);
-		costs[i] = world_cpu() - begun;
+		costs[i] = measure_cpu() - begun;
 	}
-	return median(costs);
+	return measure_median(costs, REPEATED);
 }
 
 static double cost_of_an_event(struct world *w, uint32_t n)
@@ -75,7 +52,7 @@ static double cost_of_an_event(struct world *w, uint32_t n)
 	double costs[REPEATED], longest = 0;
 
 	for (unsigned i = 0; i < REPEATED; i++) {
-		double begun = world_cpu();
+		double begun = measure_cpu();
 
 		schedule_cancel(&w->manager->schedule, MANAGER_TICK);
 		for (unsigned j = 0; j < PAIRS; j++) {
@@ -91,9 +68,9 @@ static double cost_of_an_event(struct world *w, uint32_t n)
 			(void)manager_read_events(w->manager);
 			world_run_until(w, world_now(w) + 1 / PAIRS_PER_SECOND, &longest);
 		}
-		costs[i] = (world_cpu() - begun) / (2 * PAIRS);
+		costs[i] = (measure_cpu() - begun) / (2 * PAIRS);
 	}
-	return median(costs);
+	return measure_median(costs, REPEATED);
 }
 
 static double cost_of_status(struct world *w)
@@ -101,7 +78,7 @@ static double cost_of_status(struct world *w)
 	double costs[REPEATED];
 
 	for (unsigned i = 0; i < REPEATED; i++) {
-		double begun = world_cpu();
+		double begun = measure_cpu();
 		const char *error = NULL;
 		struct methods methods = {.manager = w->manager};
 		json_t *reply = NULL;
@@ -109,9 +86,9 @@ static double cost_of_status(struct world *w)
 		if (method_get_status(NULL, &methods, &reply, &error) < 0)
 			abort();
 		json_decref(reply);
-		costs[i] = world_cpu() - begun;
+		costs[i] = measure_cpu() - begun;
 	}
-	return median(costs);
+	return measure_median(costs, REPEATED);
 }
 
 static size_t left_after_flush(struct world *w)
@@ -128,7 +105,7 @@ struct costs {
 
 static void run(uint32_t n, struct costs *first)
 {
-	double empty = resident_set(), memory, idle, busy;
+	double empty = measure_resident_set(), memory, idle, busy;
 	struct costs costs;
 	struct world w;
 
@@ -137,7 +114,7 @@ static void run(uint32_t n, struct costs *first)
 	for (uint32_t i = 0; i < n; i++)
 		w.kernel.sas[i].alive = true;
 	manager_tick(w.manager);
-	memory = (resident_set() - empty) / n;
+	memory = (measure_resident_set() - empty) / n;
 	idle = cost_of_a_tick(&w, 0);
 	busy = cost_of_a_tick(&w, BUSY_PART);
 	costs.event = cost_of_an_event(&w, n);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "world.h"
+#include "measure.h"
 
 #include "config-of.h"
 #include "network/route-cache.h"
@@ -236,11 +237,6 @@ static double seconds_of(clockid_t id)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-double world_cpu(void)
-{
-	return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 static double monotonic(void *userdata)
 {
 	return seconds_of(CLOCK_MONOTONIC) + ((const struct world *)userdata)->skipped;
@@ -265,10 +261,10 @@ void world_run_until(struct world *world, double until, double *longest)
 		double due = schedule_next(schedule), begun;
 
 		world->skipped += fmax(0, due - world_now(world));
-		begun = world_cpu();
+		begun = measure_cpu();
 		if (!schedule_run_due(schedule))
 			break;
-		*longest = fmax(*longest, world_cpu() - begun);
+		*longest = fmax(*longest, measure_cpu() - begun);
 	}
 	world->skipped += fmax(0, until - world_now(world));
 }

@@ -56,7 +56,6 @@ void world_open_on(struct world *world,
 		   size_t n_nics);
 void world_close(struct world *world);
 
-double world_cpu(void); /* s of the process */
 double world_now(struct world *world);
 /* Runs what is due until that time, and stands there then. `longest` is raised to the longest work
  * without a return to the event loop, in s of CPU. */
