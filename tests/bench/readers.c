@@ -97,7 +97,7 @@ static int on_move(sd_event_source *source, uint64_t usec, void *userdata)
 static void open_daemon(struct bench *b, uint32_t n)
 {
 	struct control_settings settings = control_settings_default;
-	sd_event_source *moves;
+	sd_event_source *moves = NULL;
 
 	settings.clients_max = READERS + 8;
 	settings.clients_root = 0;
