@@ -18,18 +18,6 @@
 #include "state.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-/* A break-before-make rekey or a reauthentication takes seconds, with retransmits. */
-#define GONE_SECONDS 60.0
-#define GONE_MAX 4096
-
-const struct heat policy_cold = {
-	.sa = POLICY_NONE,
-	.predecessor = POLICY_NONE,
-	.rate = {.count = 1},
-	.trust = 1,
-};
 
 struct lineage_id policy_lineage_id(const struct policy *policy, const void *lineage, size_t size)
 {
@@ -40,94 +28,6 @@ struct lineage_id policy_lineage_id(const struct policy *policy, const void *lin
 		.hash = hash_bytes(seed, lineage, size),
 		.check = hash_bytes(&other, lineage, size),
 	};
-}
-
-static bool is_gone(const struct heat *heat)
-{
-	return heat->sa == POLICY_NONE;
-}
-
-static bool is_newer(const struct policy *policy, const struct heat *a, const struct heat *b)
-{
-	return (int32_t)(policy->sas[a->sa].added - policy->sas[b->sa].added) > 0;
-}
-
-/* The heat of the newest SA that has one, else of one that was removed, else NULL. */
-static struct heat *newest_heat(const struct policy *policy, const struct lineage_id *lineage)
-{
-	struct heat *heat, *newest = NULL;
-
-	HASH_TABLE_FOREACH_EQUAL(heat, &policy->lineages.table, lineage->hash, link) {
-		if (heat->check != lineage->check)
-			continue;
-		if (!newest || is_gone(newest) ||
-		    (!is_gone(heat) && is_newer(policy, heat, newest)))
-			newest = heat;
-	}
-	return newest;
-}
-
-static void gone_add(struct lineages *lineages, struct heat *heat)
-{
-	heat->older = lineages->gone_newest;
-	if (lineages->gone_newest)
-		lineages->gone_newest->newer = heat;
-	else
-		lineages->gone_oldest = heat;
-	lineages->gone_newest = heat;
-	lineages->n_gone++;
-}
-
-static void gone_remove(struct lineages *lineages, struct heat *heat)
-{
-	if (heat->newer)
-		heat->newer->older = heat->older;
-	else
-		lineages->gone_newest = heat->older;
-	if (heat->older)
-		heat->older->newer = heat->newer;
-	else
-		lineages->gone_oldest = heat->newer;
-	heat->older = heat->newer = NULL;
-	lineages->n_gone--;
-}
-
-static void heat_free(struct lineages *lineages, struct heat *heat)
-{
-	hash_table_remove(&lineages->table, &heat->link);
-	free(heat);
-}
-
-static void gone_forget(struct lineages *lineages, struct heat *heat)
-{
-	gone_remove(lineages, heat);
-	heat_free(lineages, heat);
-}
-
-void policy_heat_new(struct policy *policy, struct sa *sa, double born)
-{
-	struct heat *remembered = newest_heat(policy, &sa->lineage);
-	struct heat *heat = malloc(sizeof(*heat));
-
-	if (!heat)
-		return;
-	/* The next SA inherits from this one. */
-	if (remembered && is_gone(remembered))
-		gone_forget(&policy->lineages, remembered);
-	*heat = policy_cold;
-	heat->check = sa->lineage.check;
-	heat->sa = policy_sa_handle(policy, sa);
-	heat->born = born;
-	/* If the rate is known, it was zero: that is a sample. */
-	heat->rate.count = heat->rate.n_slow = sa->known;
-	hash_table_add(&policy->lineages.table, &heat->link, sa->lineage.hash);
-	sa->heat = heat;
-}
-
-void policy_heat_forget(struct policy *policy, struct sa *sa)
-{
-	heat_free(&policy->lineages, sa->heat);
-	sa->heat = NULL;
 }
 
 /* An SA that is replaced gets no verdict of its comparison, so its successor does not wait for
@@ -171,7 +71,7 @@ static void lineage_take_from_living(struct policy *policy, struct sa *sa, struc
 
 static void lineage_take_from_gone(struct policy *policy, struct sa *sa, struct heat *heat)
 {
-	gone_remove(&policy->lineages, heat);
+	policy_heat_take_back(&policy->lineages, heat);
 	heat_give(policy, heat, sa);
 	sa->known = true;
 	sa->retry_at = heat->retry_at;
@@ -180,11 +80,11 @@ static void lineage_take_from_gone(struct policy *policy, struct sa *sa, struct 
 
 void policy_lineage_join(struct policy *policy, struct sa *sa)
 {
-	struct heat *heat = newest_heat(policy, &sa->lineage);
+	struct heat *heat = policy_heat_newest(policy, &sa->lineage);
 
-	if (heat && !is_gone(heat))
+	if (heat && !policy_heat_is_gone(heat))
 		lineage_take_from_living(policy, sa, &policy->sas[heat->sa]);
-	else if (heat && policy->now - heat->gone <= GONE_SECONDS)
+	else if (heat && policy->now - heat->gone <= HEAT_KEPT_SECONDS)
 		lineage_take_from_gone(policy, sa, heat);
 	else if (sa->resident)
 		policy_heat_new(policy, sa, policy->now);
@@ -205,13 +105,13 @@ void policy_lineage_leave(struct policy *policy, struct sa *sa)
 	policy_compare_end(sa);
 	heat->sa = POLICY_NONE;
 	sa->heat = NULL;
-	other = newest_heat(policy, &sa->lineage);
+	other = policy_heat_newest(policy, &sa->lineage);
 	/* A superseded SA that is removed after its successor has no heat to keep. */
 	if (other != heat || !sa->known || heat->quit > 0)
-		heat_free(&policy->lineages, heat);
+		policy_heat_free(&policy->lineages, heat);
 	else
-		gone_add(&policy->lineages, heat);
-	policy_lineage_tidy(policy);
+		policy_heat_keep(&policy->lineages, heat);
+	policy_heat_tidy(policy);
 }
 
 void policy_lineage_disown(struct policy *policy, const struct sa *sa)
@@ -222,24 +122,4 @@ void policy_lineage_disown(struct policy *policy, const struct sa *sa)
 	HASH_TABLE_FOREACH_EQUAL(heat, &policy->lineages.table, sa->lineage.hash, link)
 		if (heat->predecessor == handle)
 			heat->predecessor = POLICY_NONE;
-}
-
-void policy_lineage_tidy(struct policy *policy)
-{
-	struct lineages *lineages = &policy->lineages;
-
-	while (lineages->gone_oldest && (lineages->n_gone > GONE_MAX ||
-					 policy->now - lineages->gone_oldest->gone > GONE_SECONDS))
-		gone_forget(lineages, lineages->gone_oldest);
-}
-
-void policy_lineage_done(struct lineages *lineages)
-{
-	struct heat *heat;
-
-	HASH_TABLE_FOREACH(heat, &lineages->table, link) {
-		free(heat->comparison);
-		free(heat);
-	}
-	hash_table_release(&lineages->table);
 }

@@ -90,7 +90,7 @@ struct policy *policy_free(struct policy *policy)
 		return NULL;
 	for (uint32_t i = 0; i < policy->n_tables; i++)
 		table_done(&policy->tables[i], policy->n_groups);
-	policy_lineage_done(&policy->lineages);
+	policy_heat_done(&policy->lineages);
 	free(policy->tables);
 	free(policy->buckets);
 	free(policy->groups);
@@ -381,7 +381,7 @@ static void decide_tables(struct policy *policy, bool late)
 size_t policy_plan(struct policy *policy, double now, const struct policy_move **ret_moves)
 {
 	policy_clock(policy, now);
-	policy_lineage_tidy(policy);
+	policy_heat_tidy(policy);
 	policy->n_moves = 0;
 	/* Among tables that share a bucket, the one that spent last is decided last, so that none
 	 * always gets all tokens. */

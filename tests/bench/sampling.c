@@ -51,8 +51,7 @@ struct request {
 	struct nlmsghdr header;
 	struct xfrm_usersa_info info;
 	struct nlattr attribute;
-	struct xfrm_algo_aead algorithm;
-	uint8_t key[KEY_SIZE];
+	uint8_t algorithm[sizeof(struct xfrm_algo_aead) + KEY_SIZE];
 };
 
 static void make_sa(int fd, uint32_t i)
@@ -75,17 +74,17 @@ static void make_sa(int fd, uint32_t i)
 				 .hard_packet_limit = XFRM_INF}},
 		.attribute = {.nla_len = NLA_HDRLEN + sizeof(struct xfrm_algo_aead) + KEY_SIZE,
 			      .nla_type = XFRMA_ALG_AEAD},
-		.algorithm = {.alg_name = "rfc4106(gcm(aes))",
-			      .alg_key_len = 8 * KEY_SIZE,
-			      .alg_icv_len = 128},
 	};
+	const struct xfrm_algo_aead algorithm = {
+		.alg_name = "rfc4106(gcm(aes))", .alg_key_len = 8 * KEY_SIZE, .alg_icv_len = 128};
 	struct {
 		struct nlmsghdr header;
 		struct nlmsgerr error;
 		uint8_t rest[1024];
 	} answer;
 
-	memset(request.key, 1, sizeof(request.key));
+	memset(request.algorithm, 1, sizeof(request.algorithm)); /* the key */
+	memcpy(request.algorithm, &algorithm, sizeof(algorithm));
 	need(send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request), "send");
 	need(recv(fd, &answer, sizeof(answer), 0) >= (ssize_t)sizeof(answer.header), "receive");
 	errno = -answer.error.error;
