@@ -7,10 +7,10 @@
 /* Changes of links are handled together after this time. */
 #define LINK_DEBOUNCE_SECONDS 0.1
 
-/* Its SAs may be gone. */
+/* Whether the SAs of this NIC may be gone. `after` is NULL if it was removed. */
 static bool is_lost(const struct nic *before, const struct nic *after)
 {
-	return before && (!after || (before->up && !after->up));
+	return !after || (before->up && !after->up);
 }
 
 static void report_link(struct manager *m, const struct nic *before, const struct nic *after)
@@ -18,7 +18,8 @@ static void report_link(struct manager *m, const struct nic *before, const struc
 	bool came = after && after->up && after->esp_offload &&
 		    (!before || !before->up || !before->esp_offload);
 
-	if (is_lost(before, after) && (before->esp_offload || nics_get(m->nics, before->ifindex)))
+	if (before && is_lost(before, after) &&
+	    (before->esp_offload || nics_get(m->nics, before->ifindex)))
 		report_nic_lost(m->reporter, before->name, !after);
 	else if (came)
 		report_nic_usable(m->reporter, after->name);
@@ -35,7 +36,7 @@ static void on_link(const struct nic *before, const struct nic *after, void *use
 		return;
 	report_link(m, before, after);
 	m->nics_changed = true;
-	if (is_lost(before, after) && nics_get(m->nics, before->ifindex)) {
+	if (before && is_lost(before, after) && nics_get(m->nics, before->ifindex)) {
 		executor_cancel(m->executor);
 		if (shadows_restore_lost(m->shadows, before->ifindex)) {
 			/* Then read all SAs. */

@@ -159,14 +159,12 @@ const char *explore_limit_name(enum explore_limit limit)
 		"a lookup was at a larval SA that was deleted, and the SA had not been moved",
 		"a packet that names the SPI came before the larval SA in the SA's place",
 		"a request of the IKE daemon hit the larval SA of a packet that names the SPI",
-		"IKE deleted the SA while the daemon was dead, and a packet's larval SA has its "
-		"place",
+		"IKE deleted the SA while the daemon was dead; a packet's larval SA has its place",
 		"the daemon was stopped or dead until the larval SA in the SA's place expired",
 		"the kernel refused each attempt to delete a larval SA",
 		"a killed daemon left a larval SA without an SPI",
 		"the SA is in another NIC, and it could not be read, or the daemon was killed",
-		"IKE installed the SA again in the gap, and the change of its limits was not "
-		"noticed",
+		"IKE installed the SA again in the gap, and the change of its limits was missed",
 	};
 
 	return names[limit];
