@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sampling [SAS...]: what a dump of all SAs costs on a real kernel, by the number of idle SAs
- * (default 1,000, 10,000 and 100,000). Needs a kernel with ESP and root; the SAs are in a network
- * namespace of its own. In one run, medians of several, CPU per SA of the process (the kernel
- * writes a dump in the time of the one who reads it):
+ * sampling [--larval] [SAS...]: what a dump of all SAs costs on a real kernel, by the number of
+ * idle SAs (default 1,000, 10,000 and 100,000). Needs a kernel with ESP and root; the SAs are in a
+ * network namespace of its own. In one run, medians of several, CPU per SA of the process (the
+ * kernel writes a dump in the time of the one who reads it):
  *
  *   bare   a loop that receives the same dump into a buffer and looks at nothing in it
  *   dump   the daemon's, all that it does with it included; and its ratio to the bare loop
  *   ip     `ip -s xfrm state` to /dev/null; and its ratio to the daemon's dump
+ *
+ * With --larval the SAs are larval ones, which a kernel without ESP has, too: they have no
+ * algorithm and no place in the policy.
  */
 #include "measure.h"
 #include "world.h"
@@ -91,6 +94,42 @@ static void make_sa(int fd, uint32_t i)
 	need(errno == 0, "an SA with AES-GCM (does this kernel have ESP?)");
 }
 
+static void make_larval(int fd, uint32_t i)
+{
+	struct {
+		struct nlmsghdr header;
+		struct xfrm_userspi_info spi;
+	} request = {
+		.header = {.nlmsg_len = sizeof(request),
+			   .nlmsg_type = XFRM_MSG_ALLOCSPI,
+			   .nlmsg_flags = NLM_F_REQUEST},
+		.spi = {.info = {.saddr.a4 = htonl(0x0a00ffff),
+				 .id = {.daddr.a4 = htonl(0x0a010000 + i), .proto = IPPROTO_ESP},
+				 .family = AF_INET,
+				 .mode = XFRM_MODE_TUNNEL,
+				 .reqid = i + 1},
+			.min = 0x10000 + i,
+			.max = 0x10000 + i},
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		uint8_t rest[1024];
+	} answer;
+
+	need(send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request), "send");
+	need(recv(fd, &answer, sizeof(answer), 0) >= (ssize_t)sizeof(answer.header), "receive");
+	need(answer.header.nlmsg_type == XFRM_MSG_NEWSA, "a larval SA");
+}
+
+/* Larval SAs live this long. */
+static void set_larval_lifetime(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/xfrm_acq_expires", "we");
+
+	need(file && fputs("3600", file) >= 0 && fclose(file) == 0, "net.core.xfrm_acq_expires");
+}
+
 /* Returns how many datagrams came. */
 static unsigned receive_dump(int fd)
 {
@@ -159,7 +198,7 @@ static double cost_of_ip(void)
 	       seconds(before.ru_stime);
 }
 
-static void run(uint32_t n)
+static void run(uint32_t n, bool larval)
 {
 	double bare, dump, ip;
 	struct world w;
@@ -167,8 +206,10 @@ static void run(uint32_t n)
 
 	need(unshare(CLONE_NEWNET) == 0, "a network namespace");
 	fd = open_socket();
+	if (larval)
+		set_larval_lifetime();
 	for (uint32_t i = 0; i < n; i++)
-		make_sa(fd, i);
+		(larval ? make_larval : make_sa)(fd, i);
 	world_open_on(&w, kernel_netlink_new, 1);
 	manager_tick(w.manager);
 	bare = cost_of(receive_bare, &fd);
@@ -185,19 +226,21 @@ static void run(uint32_t n)
 int main(int argc, char **argv)
 {
 	static const uint32_t defaults[] = {1000, 10000, 100000};
+	bool larval = argc > 1 && strcmp(argv[1], "--larval") == 0;
+	int first = larval ? 2 : 1;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = first; i < argc; i++) {
 		char *end;
 		unsigned long n = strtoul(argv[i], &end, 10);
 
 		if (*end || n < 1 || n > 10000000) {
-			(void)fprintf(stderr,
-				      "usage: sampling [SAS...]   (1 to 10,000,000 each)\n");
+			(void)fprintf(stderr, "usage: sampling [--larval] [SAS...]   "
+					      "(1 to 10,000,000 each)\n");
 			return 2;
 		}
-		run((uint32_t)n);
+		run((uint32_t)n, larval);
 	}
-	for (size_t i = 0; argc == 1 && i < ELEMENTSOF(defaults); i++)
-		run(defaults[i]);
+	for (size_t i = 0; first == argc && i < ELEMENTSOF(defaults); i++)
+		run(defaults[i], larval);
 	return 0;
 }
