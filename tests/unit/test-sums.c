@@ -113,6 +113,13 @@ static void test_history(void **state)
 	sa_history_set(&history, 1000 + CONTROL_HISTORY_SAMPLES, 0);
 	assert_null(history);
 
+	/* The smallest rate that is kept; what is older than the ring is not its newest value. */
+	sa_history_set(&history, 1500, 1);
+	assert_true(sa_history_get(history, 1500) > 0);
+	assert_true(sa_history_get(history, 1500 - CONTROL_HISTORY_SAMPLES) == 0);
+	sa_history_set(&history, 1500, 0);
+	assert_null(history);
+
 	failing_in = 1;
 	sa_history_set(&history, 2000, 1e6);
 	assert_null(history);
