@@ -11,7 +11,7 @@
 #define FAKE_HZ 250 /* Debian's value */
 
 _Static_assert(sizeof(struct xfrm_compat_migrate_state) == 132,
-	       "kernel-facts: sizeof(user_migrate_state)");
+	       "as struct xfrm_user_migrate_state of Linux 7.2");
 
 struct fake_attribute {
 	uint8_t *data; /* NULL: absent */
