@@ -4,8 +4,8 @@
  * is implemented here. Each of these files uses only those above it:
  *
  *   context.c        shared by the others: health, NICs, reconfiguring, scheduling
- *   samples.c        callbacks of the tracker: to the policy, the NICs, the shadows and the
- * reporter moves.c          plans go to the executor, outcomes to the policy and the reporter
+ *   samples.c        callbacks of the tracker: to the policy, NICs, shadows and the reporter
+ *   moves.c          plans go to the executor, outcomes to the policy and the reporter
  *   restoring.c      callbacks of the shadows
  *   orders.c         orders of the operator: pause, evacuation, stop
  *   links.c          links, addresses and routes changed
@@ -141,9 +141,8 @@ void manager_expire(struct manager *m);
 
 /* samples.c */
 extern const struct tracker_callbacks manager_tracker_callbacks;
-int manager_dump(struct manager *m);
-/* Reads those that matter. */
-void manager_sample(struct manager *m); /* reads all SAs, and records the history for `top` */
+int manager_dump(struct manager *m);    /* reads all SAs; a negative errno of the dump */
+void manager_sample(struct manager *m); /* reads the SAs that matter: placement/sampling.h */
 void manager_begin_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 

@@ -4,15 +4,16 @@
  * each of them: with 100,000 SAs a dump each second would take 10 to 30 % of a core. So dumps are
  * spaced by 50 times what the last one took, and by at most 10 s. In the ticks between them only
  * those SAs are read whose next sample can change a decision (policy_sa_matters()). While a dump
- * takes less than a fiftieth of the interval, each tick is a dump, and so it is with up to
- * SAMPLING_FEW SAs, however slow or busy the machine is.
+ * takes less than a fiftieth of the interval, each tick is a dump. It is one also with up to
+ * SAMPLING_FEW SAs, however slow or busy the machine is, and with more than SAMPLING_RESIDENTS_MAX
+ * SAs in NICs, so that no shadow gets old.
  */
 #pragma once
 
 #include "sa/table.h"
 
 /* SAs that are read between two dumps, at most: of those in NICs, and of the others. A request for
- * an SA costs 2 to 4 us. What is beyond waits for the next dump. */
+ * an SA costs 2 to 4 us. Further outsiders wait for the next dump. */
 #define SAMPLING_RESIDENTS_MAX 2048
 #define SAMPLING_OUTSIDERS_MAX 2048
 

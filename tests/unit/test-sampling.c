@@ -46,6 +46,32 @@ static unsigned dumps_in(struct bench *b, double seconds, struct fake_belief *bu
 	return fake_kernel_dumps(b->fake) - before;
 }
 
+static struct sa *add_entry(struct sa_table *table, policy_sa handle, int ifindex)
+{
+	struct sa_description description = {.id.spi = 0x1000 + handle};
+	struct sa_shape shape = {};
+	struct sa *sa;
+
+	assert_int_equal(sa_table_add(table, &description, &shape, &sa), 0);
+	assert_int_equal(sa_table_set_handle(table, sa, handle), 0);
+	sa_table_set_residence(table, sa, ifindex, false);
+	return sa;
+}
+
+/* A busy SA is in the NIC, and a dump has just ended. */
+static struct fake_belief *open_after_dump(struct bench *b)
+{
+	struct fake_belief *busy;
+
+	open_slow(b, rules, 0.1);
+	busy = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(b, 12, busy);
+	assert_int_equal(fake_kernel_view(b->fake, busy).ifindex, NIC);
+	while (dumps_in(b, 0.1, busy) == 0)
+		;
+	return busy;
+}
+
 static void test_spacing(void **state)
 {
 	static const struct {
@@ -111,12 +137,7 @@ static void test_missing_resident(void **state)
 	struct bench b;
 
 	(void)state;
-	open_slow(&b, rules, 0.1);
-	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-	work(&b, 12, busy);
-	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, NIC);
-	while (dumps_in(&b, 0.1, busy) == 0)
-		;
+	busy = open_after_dump(&b);
 	fall(&b);
 	assert_int_equal(dumps_in(&b, 0.2, NULL), 0);
 	assert_true(entry(&b, busy)->presence.missing_since > 0);
@@ -130,11 +151,7 @@ static void test_at_once(void **state)
 	struct bench b;
 
 	(void)state;
-	open_slow(&b, rules, 0.1);
-	busy = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
-	work(&b, 12, busy);
-	while (dumps_in(&b, 0.1, busy) == 0)
-		;
+	busy = open_after_dump(&b);
 	fake_kernel_overrun(b.fake);
 	assert_int_equal(dumps_in(&b, 0.6, busy), 1);
 	apply(&b, "mode: observe\ninterval: 100ms\n"
@@ -150,18 +167,6 @@ static void test_at_once(void **state)
 	work(&b, 1, busy);
 	assert_false(tracker_is_stale(b.manager->tracker));
 	close_bench(&b);
-}
-
-static struct sa *add_entry(struct sa_table *table, policy_sa handle, int ifindex)
-{
-	struct sa_description description = {.id.spi = 0x1000 + handle};
-	struct sa_shape shape = {};
-	struct sa *sa;
-
-	assert_int_equal(sa_table_add(table, &description, &shape, &sa), 0);
-	assert_int_equal(sa_table_set_handle(table, sa, handle), 0);
-	sa_table_set_residence(table, sa, ifindex, false);
-	return sa;
 }
 
 /* Of few SAs all are read at each tick, however long that takes. */
@@ -225,6 +230,23 @@ static void test_resync_in_time(void **state)
 	close_bench(&b);
 }
 
+/* With more SAs in NICs than can be read one by one, each tick is a dump. */
+static void test_many_residents(void **state)
+{
+	static struct sampling sampling;
+	struct sa_table table;
+
+	(void)state;
+	assert_int_equal(sa_table_init(&table), 0);
+	for (policy_sa i = 0; i < SAMPLING_RESIDENTS_MAX; i++)
+		(void)add_entry(&table, i, NIC);
+	sampling_end_dump(&sampling, 0, 1, 1);
+	assert_false(sampling_dump_is_due(&sampling, &table, 5, 1));
+	(void)add_entry(&table, SAMPLING_RESIDENTS_MAX, NIC);
+	assert_true(sampling_dump_is_due(&sampling, &table, 5, 1));
+	sa_table_release(&table);
+}
+
 /* There is room for residents with any number of outsiders that matter; no SA is listed twice, or
  * after it is gone. */
 static void test_bounds(void **state)
@@ -274,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_resync_pause),
 		cmocka_unit_test(test_resync_in_time),
+		cmocka_unit_test(test_many_residents),
 		cmocka_unit_test(test_bounds),
 	};
 
