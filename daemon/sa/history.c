@@ -58,8 +58,7 @@ void sa_history_set(struct sa_history **history, uint64_t number, double bytes_p
 
 double sa_history_get(const struct sa_history *history, uint64_t number)
 {
-	/* The difference wraps around for a later number. */
-	if (!history || history->last - number >= CONTROL_HISTORY_SAMPLES)
+	if (!history || number > history->last || history->last - number >= CONTROL_HISTORY_SAMPLES)
 		return 0;
 	return history_decode(history->samples[number % CONTROL_HISTORY_SAMPLES]);
 }

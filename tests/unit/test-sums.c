@@ -120,6 +120,14 @@ static void test_history(void **state)
 	sa_history_set(&history, 1500, 0);
 	assert_null(history);
 
+	/* Numbers of samples before the first: the caller's subtraction wraps around. */
+	for (uint64_t i = 1; i <= 5; i++)
+		sa_history_set(&history, i, 1e6);
+	for (uint64_t i = 1; i < CONTROL_HISTORY_SAMPLES; i++)
+		assert_true(sa_history_get(history, -i) == 0);
+	free(history);
+	history = NULL;
+
 	failing_in = 1;
 	sa_history_set(&history, 2000, 1e6);
 	assert_null(history);
