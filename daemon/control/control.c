@@ -7,8 +7,7 @@
  *   waiting   has one, but too many bytes of replies wait to be read by others; root waits for
  *             root only, and a change does not wait
  *   writing   has not yet read the reply to its last request, or the last slice of it
- *   streaming has read all slices of a list that were made: the next one is made when the event
- * loop has nothing else to do
+ *   streaming has read all slices of its list so far: the next one is made when no other work waits
  *
  * So a client that does not read occupies at most one reply (of a list: one slice) and one buffer
  * of requests. One timer closes the connection of a client that is idle or reads too slowly. When a
@@ -37,10 +36,10 @@
 /* Pause after accept() failed for lack of descriptors or memory, since it would fail again at
  * once. */
 #define ACCEPT_PAUSE_USEC USEC_PER_SEC
-/* Clients that are there go before those that come: of many at once, few are ready at a time. */
+/* Connected clients are served before new ones are accepted. */
 #define PRIORITY_ACCEPT (SD_EVENT_PRIORITY_NORMAL + 1)
-/* Of those who read a list: after the moves, which have SD_EVENT_PRIORITY_IDLE. What was made is
- * sent before more is made: the slices of others do not end. */
+/* Clients that read a list: after the moves, which have SD_EVENT_PRIORITY_IDLE. A slice is sent
+ * before further slices are made. Otherwise a slow reader would never get its turn. */
 #define PRIORITY_STREAM (SD_EVENT_PRIORITY_IDLE + 1)
 #define PRIORITY_SLICE (SD_EVENT_PRIORITY_IDLE + 2)
 
@@ -73,7 +72,7 @@ struct control {
 	struct control_socket socket;
 	sd_event_source *accept;
 	sd_event_source *accept_again;
-	/* One source for all: of several, the loop would run the oldest again and again. */
+	/* One source for all clients: of several, sd-event runs the oldest again and again. */
 	sd_event_source *slice;
 	TAILQ_HEAD(, client) streaming; /* each gets a slice in turn */
 	LIST_HEAD(, client) clients;
@@ -187,7 +186,7 @@ static int set_deadline(struct client *client)
 	return r;
 }
 
-/* There is something new for the client to read. */
+/* There is output that the client has not read yet. */
 static int begin_writing(struct client *client)
 {
 	client->patience_usec += client->output.pending * USEC_PER_SEC /
@@ -196,7 +195,7 @@ static int begin_writing(struct client *client)
 	return set_deadline(client);
 }
 
-/* The client has read it. */
+/* The client has read all output. */
 static int end_writing(struct client *client)
 {
 	uint64_t now = client->written_at, taken;

@@ -93,8 +93,8 @@ struct control_settings {
 	unsigned clients_per_user_max; /* of these, for each user other than root */
 	uint64_t idle_usec;            /* longest time without a request */
 	/* A reply must have been read after reply_usec, plus the time it takes at
-	 * reply_bytes_per_second; else the client is cut off. What the daemon itself takes to make
-	 * the slices of a list does not count. */
+	 * reply_bytes_per_second; else the client is cut off. The time that the daemon needs to
+	 * make the slices of a list does not count. */
 	uint64_t reply_usec;
 	uint64_t reply_bytes_per_second;
 	/* Bytes of replies that clients have not read yet. Those of root and those of all other

@@ -120,7 +120,7 @@ int control_stream_next(struct control_stream *stream, struct control_output *ou
 	int more = make_rows(stream, rows);
 	int r;
 
-	/* Within a reply there is no way to say what went wrong. */
+	/* Inside a reply that is begun, no error can be sent: the connection is closed. */
 	if (more < 0)
 		return stream->open ? more : control_reply_errno(output, more);
 	r = write_slice(stream, output, rows, more == 0);
