@@ -174,8 +174,8 @@ static int print_reply(json_t *reply, bool last, void *userdata)
 	return r >= 0 && last ? end_json(printer, reply) : r;
 }
 
-/* Who reads from a pipe may stop for minutes, as a pager does, and the daemon does not wait so
- * long. Without room for a file it is written at once. */
+/* The reader of a pipe, such as a pager, may stop for minutes, and the daemon does not wait that
+ * long. So the output is kept in a file first; without room for one it is written at once. */
 static FILE *open_output(void)
 {
 	struct stat status;
