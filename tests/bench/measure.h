@@ -10,13 +10,30 @@
 #include <time.h>
 #include <unistd.h>
 
-/* CPU time of the process, s. */
-static inline double measure_cpu(void)
+static inline double measure_clock(clockid_t id)
 {
 	struct timespec now;
 
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	(void)clock_gettime(id, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* s, monotonic. */
+static inline double measure_now(void)
+{
+	return measure_clock(CLOCK_MONOTONIC);
+}
+
+/* CPU time of the process, s. */
+static inline double measure_cpu(void)
+{
+	return measure_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* CPU time of this thread, s. */
+static inline double measure_thread_cpu(void)
+{
+	return measure_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* The resident set of the process, bytes. */

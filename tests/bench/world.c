@@ -15,7 +15,9 @@
 #include <netlink/msg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KEY_SIZE 20
 #define SPI_FIRST 0x10000u
@@ -87,10 +89,12 @@ static int kernel_show(struct world_kernel *k, uint16_t type, uint32_t i, kernel
 static int dump_sas(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
 {
 	struct world_kernel *k = world_kernel(kernel);
+	double begun = measure_thread_cpu();
 
 	for (uint32_t i = 0; type == XFRM_MSG_GETSA && i < k->n; i++)
 		if (k->sas[i].alive)
 			(void)kernel_show(k, XFRM_MSG_NEWSA, i, handler, userdata);
+	k->dumped += measure_thread_cpu() - begun;
 	return 0;
 }
 
@@ -132,12 +136,19 @@ static void wait_for_lookups(struct kernel *kernel)
 static int receive_events(struct kernel *kernel, kernel_handler handler, void *userdata)
 {
 	struct world_kernel *k = world_kernel(kernel);
+	eventfd_t n;
 
+	if (k->overrun) {
+		k->overrun = false;
+		return -ENOBUFS;
+	}
 	for (unsigned i = 0; i < EVENTS_AT_ONCE; i++) {
 		const struct world_event *event = &k->events[k->next_event];
 
 		if (k->next_event == k->n_events) {
 			k->next_event = k->n_events = 0;
+			k->congested = false;
+			(void)eventfd_read(k->event_fd, &n);
 			return 0;
 		}
 		k->next_event++;
@@ -148,14 +159,14 @@ static int receive_events(struct kernel *kernel, kernel_handler handler, void *u
 
 static int event_fd(struct kernel *kernel)
 {
-	(void)kernel;
-	return -1;
+	return world_kernel(kernel)->event_fd;
 }
 
 static struct kernel *release(struct kernel *kernel)
 {
 	free(world_kernel(kernel)->sas);
 	free(world_kernel(kernel)->events);
+	(void)close(world_kernel(kernel)->event_fd);
 	return NULL;
 }
 
@@ -168,8 +179,20 @@ static const struct kernel_ops kernel_ops = {
 	.free = release,
 };
 
+/* As netlink_broadcast_deliver() and netlink_overrun(). */
+static bool is_lost(struct world_kernel *k)
+{
+	if (k->n_events - k->next_event >= k->events_max && !k->congested)
+		k->congested = k->overrun = true;
+	return k->congested;
+}
+
 static void add_event(struct world_kernel *k, uint16_t type, uint32_t sa)
 {
+	if (is_lost(k))
+		return;
+	if (k->n_events == 0)
+		(void)eventfd_write(k->event_fd, 1);
 	if (k->n_events == k->events_allocated) {
 		k->events_allocated = 2 * k->events_allocated + 1024;
 		k->events = reallocarray(k->events, k->events_allocated, sizeof(*k->events));
@@ -229,17 +252,9 @@ static struct nic *make_nics(size_t n)
 
 /* ---- Time ---- */
 
-static double seconds_of(clockid_t id)
-{
-	struct timespec now;
-
-	(void)clock_gettime(id, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static double monotonic(void *userdata)
 {
-	return seconds_of(CLOCK_MONOTONIC) + ((const struct world *)userdata)->skipped;
+	return measure_now() + ((const struct world *)userdata)->skipped;
 }
 
 static uint64_t realtime(void *userdata)
@@ -281,7 +296,9 @@ static void need(int r, const char *what)
 
 static void init_kernel(struct world_kernel *k, uint32_t n, uint32_t alive)
 {
-	*k = (struct world_kernel){.kernel.ops = &kernel_ops, .n = n};
+	*k = (struct world_kernel){.kernel.ops = &kernel_ops, .n = n, .events_max = SIZE_MAX};
+	k->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	need(k->event_fd < 0 ? -errno : 0, "eventfd");
 	k->sas = calloc((size_t)n + 1, sizeof(*k->sas));
 	if (!k->sas)
 		abort();
