@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
-#define SCHEDULE_WORK_MAX 8
+#define SCHEDULE_WORK_MAX 10
 
 struct schedule_work {
 	void (*run)(void *userdata);

@@ -38,7 +38,7 @@ static void drop_policy(struct manager *m)
 	executor_cancel(m->executor);
 	m->policy = policy_free(m->policy);
 	nics_set_policy(m->nics, NULL);
-	sampling_begin_dump(&m->sampling, m->sas);
+	sampling_forget(&m->sampling, m->sas);
 	TAILQ_FOREACH(sa, &m->sas->all, list)
 		sa->handle = POLICY_NONE;
 	memset(m->sas->by_handle, 0, m->sas->n_by_handle * sizeof(*m->sas->by_handle));

@@ -13,20 +13,55 @@
 #include <errno.h>
 #include <math.h>
 
-/* Reads all SAs: 1; or those that matter: 0. */
-static int read_sas(struct manager *m)
+static bool dump_is_due(const struct manager *m)
 {
 	double now = manager_now(m);
-	int r;
 
-	if (tracker_is_stale(m->tracker)
-		    ? sampling_may_resync(&m->sampling, now)
-		    : sampling_dump_is_due(&m->sampling, m->sas, now, m->config->interval)) {
-		r = manager_dump(m);
-		return r < 0 ? r : 1;
+	if (tracker_is_dumping(m->tracker))
+		return false;
+	if (tracker_is_stale(m->tracker))
+		return sampling_may_resync(&m->sampling, now);
+	return sampling_dump_is_due(&m->sampling, m->sas, now, m->config->interval);
+}
+
+/* Returns as manager_continue_dump(). */
+static int read_sas(struct manager *m)
+{
+	if (!dump_is_due(m)) {
+		manager_sample(m);
+		return 1;
 	}
-	manager_sample(m);
-	return 0;
+	return sampling_is_sliced(&m->sampling, m->sas) ? manager_begin_dump(m) : manager_dump(m);
+}
+
+static void fail_dump(struct manager *m, int error)
+{
+	tracker_set_stale(m->tracker);
+	(void)health_set(m->health, HEALTH_NO_DUMP, true);
+	report_dump_failed(m->reporter, error);
+}
+
+static void end_resync(struct manager *m)
+{
+	m->resyncs++;
+	(void)health_set(m->health, HEALTH_NO_DUMP, false);
+	report_resynchronised(m->reporter, m->sas->n);
+}
+
+static void note_read(struct manager *m, bool was_stale)
+{
+	bool stale = tracker_is_stale(m->tracker);
+
+	if (was_stale && !stale)
+		end_resync(m);
+	if (stale && !tracker_is_dumping(m->tracker))
+		schedule_no_later(&m->schedule, MANAGER_TICK, m->sampling.resync_at);
+	tracker_save_ownership(m->tracker);
+	(void)shadows_run(m->shadows);
+	manager_expire(m);
+	manager_unmask(m);
+	m->nics_changed = true; /* foreign SAs may have changed */
+	manager_plan(m);
 }
 
 void manager_tick(struct manager *m)
@@ -34,26 +69,25 @@ void manager_tick(struct manager *m)
 	bool was_stale = tracker_is_stale(m->tracker);
 	int r = read_sas(m);
 
-	if (r < 0) {
-		tracker_set_stale(m->tracker);
-		(void)health_set(m->health, HEALTH_NO_DUMP, true);
-		report_dump_failed(m->reporter, r);
-		return;
-	}
-	if (was_stale && r == 0) {
-		schedule_no_later(&m->schedule, MANAGER_TICK, m->sampling.resync_at);
-	} else if (was_stale) {
-		tracker_set_current(m->tracker);
-		m->resyncs++;
-		(void)health_set(m->health, HEALTH_NO_DUMP, false);
-		report_resynchronised(m->reporter, m->sas->n);
-	}
-	tracker_save_ownership(m->tracker);
-	(void)shadows_run(m->shadows);
-	manager_expire(m);
-	manager_unmask(m);
-	m->nics_changed = true; /* foreign SAs may have changed */
-	manager_plan(m);
+	if (r < 0)
+		fail_dump(m, r);
+	else
+		note_read(m, was_stale);
+}
+
+static void run_dump(void *userdata)
+{
+	struct manager *m = userdata;
+	bool was_stale = tracker_is_stale(m->tracker);
+	int r;
+
+	if (!tracker_is_dumping(m->tracker))
+		return; /* all SAs were read at once meanwhile */
+	r = manager_continue_dump(m);
+	if (r < 0)
+		fail_dump(m, r);
+	else if (r == 0)
+		note_read(m, was_stale);
 }
 
 static void run_tick(void *userdata)
@@ -135,6 +169,7 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_LOST] = {.run = run_lost},
 	[MANAGER_CHANGES] = {.run = run_changes},
 	[MANAGER_TICK] = {.run = run_tick},
+	[MANAGER_DUMP] = {.run = run_dump},
 	[MANAGER_RECONFIGURE] = {.run = run_reconfigure},
 	[MANAGER_PLAN] = {.run = run_plan},
 	[MANAGER_RESTORE] = {.run = run_restore},
@@ -254,6 +289,7 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	m->environment = *environment;
 	m->config = config;
 	m->sampling.few = SAMPLING_FEW;
+	m->sampling.slice = SAMPLING_SLICE;
 	schedule_init(&m->schedule, &m->environment.clock, work, _MANAGER_WORK_MAX, m);
 	r = build(m);
 	if (r < 0)

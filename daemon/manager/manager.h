@@ -111,6 +111,7 @@ enum manager_work {
 	MANAGER_LOST,    /* restore SAs that were lost with their NIC */
 	MANAGER_CHANGES, /* read the SAs that events named */
 	MANAGER_TICK,
+	MANAGER_DUMP, /* read a slice of a dump */
 	MANAGER_RECONFIGURE,
 	MANAGER_PLAN,    /* between ticks, for new SAs */
 	MANAGER_RESTORE, /* try to put back owed SAs */
@@ -141,7 +142,10 @@ void manager_expire(struct manager *m);
 
 /* samples.c */
 extern const struct tracker_callbacks manager_tracker_callbacks;
-int manager_dump(struct manager *m);    /* reads all SAs; a negative errno of the dump */
+int manager_dump(struct manager *m); /* reads all SAs; a negative errno of the dump */
+/* The same in slices. 1: there is more, and MANAGER_DUMP is scheduled. */
+int manager_begin_dump(struct manager *m);
+int manager_continue_dump(struct manager *m);
 void manager_sample(struct manager *m); /* reads the SAs that matter: placement/sampling.h */
 void manager_begin_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);
 void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_facts *facts);

@@ -5,6 +5,8 @@
 #include "placement/late.h"
 #include "placement/probation.h"
 
+#include <math.h>
+
 /* Shortest time between two history samples, s; each is a bar in `top`. A second, less what a tick
  * can be early. */
 #define HISTORY_SECONDS 0.95
@@ -214,19 +216,49 @@ static void begin_history(struct manager *m)
 	m->samples++;
 }
 
-int manager_dump(struct manager *m)
+/* Returns as tracker_continue_dump(). */
+static int read_slice(struct manager *m, double seconds)
 {
 	double begun = manager_now(m);
-	int r;
+	int r = tracker_continue_dump(m->tracker, seconds);
 
-	begin_history(m);
-	load_begin(&m->load, m->nics);
-	sampling_begin_dump(&m->sampling, m->sas);
-	r = tracker_dump(m->tracker);
-	if (r < 0)
+	sampling_note_slice(&m->sampling, manager_now(m) - begun);
+	if (r != 0)
 		return r;
 	load_end(&m->load, m->nics);
-	sampling_end_dump(&m->sampling, begun, manager_now(m) - begun, m->config->interval);
+	sampling_end_dump(&m->sampling, manager_now(m), m->config->interval);
+	return 0;
+}
+
+static int begin_dump(struct manager *m)
+{
+	begin_history(m);
+	load_begin(&m->load, m->nics);
+	sampling_begin_dump(&m->sampling, manager_now(m));
+	return tracker_begin_dump(m->tracker);
+}
+
+int manager_dump(struct manager *m)
+{
+	int r = begin_dump(m);
+
+	return r < 0 ? r : read_slice(m, INFINITY);
+}
+
+int manager_begin_dump(struct manager *m)
+{
+	int r = begin_dump(m);
+
+	return r < 0 ? r : manager_continue_dump(m);
+}
+
+int manager_continue_dump(struct manager *m)
+{
+	double begun = manager_now(m);
+	int r = read_slice(m, m->sampling.slice);
+
+	if (r > 0)
+		schedule_in(&m->schedule, MANAGER_DUMP, manager_now(m) - begun);
 	return r;
 }
 
@@ -237,6 +269,6 @@ void manager_sample(struct manager *m)
 	if (!ids)
 		return; /* the next dump reads them */
 	begin_history(m);
-	tracker_read_again(m->tracker, ids, sampling_list(&m->sampling, m->sas, ids));
+	tracker_read_again(m->tracker, ids, sampling_list(&m->sampling, m->sas, m->policy, ids));
 	free(ids);
 }

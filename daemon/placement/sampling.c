@@ -10,33 +10,57 @@
 /* Without an event, an SA that begins to carry traffic is not seen for so long. */
 #define DUMP_SECONDS_MAX 10.0
 
-bool sampling_dump_is_due(const struct sampling *sampling, const struct sa_table *sas, double now,
-			  double interval)
+bool sampling_is_sliced(const struct sampling *sampling, const struct sa_table *sas)
+{
+	return sas->n > sampling->few;
+}
+
+static bool is_each_tick(const struct sampling *sampling, const struct sa_table *sas)
 {
 	/* An SA in a NIC that is not in the list would have an old shadow. Restoring it would skip
 	 * more sequence numbers, or fail. */
-	if (sas->n <= sampling->few || sas->holders.n_held > SAMPLING_RESIDENTS_MAX)
-		return true;
+	return sas->n <= sampling->few || sas->holders.n_held > SAMPLING_RESIDENTS_MAX;
+}
+
+bool sampling_dump_is_due(const struct sampling *sampling, const struct sa_table *sas, double now,
+			  double interval)
+{
 	/* A tick can be a little early. */
-	return now >= sampling->dump_at - interval / 2;
+	return is_each_tick(sampling, sas) || now >= sampling->dump_at - interval / 2;
 }
 
-static void forget(const policy_sa *handles, size_t n, struct sa_table *sas)
+bool sampling_may_resync(const struct sampling *sampling, double now)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct sa *sa = sa_table_by_handle(sas, handles[i]);
-
-		if (sa)
-			sa->sampled_often = false;
-	}
+	return now >= sampling->resync_at;
 }
 
-void sampling_begin_dump(struct sampling *sampling, struct sa_table *sas)
+void sampling_begin_dump(struct sampling *sampling, double now)
 {
-	forget(sampling->residents, sampling->n_residents, sas);
-	forget(sampling->outsiders, sampling->n_outsiders, sas);
-	sampling->n_residents = sampling->n_outsiders = 0;
+	sampling->begun = now;
+	sampling->took = 0;
 	sampling->dump_at = 0; /* if this one fails, the next tick is a dump */
+}
+
+void sampling_note_slice(struct sampling *sampling, double seconds)
+{
+	sampling->took += seconds;
+}
+
+static double spacing(const struct sampling *sampling, double interval)
+{
+	return fmax(interval, fmin(sampling->took / DUMP_SHARE, DUMP_SECONDS_MAX));
+}
+
+double sampling_spacing(const struct sampling *sampling, const struct sa_table *sas,
+			double interval)
+{
+	return is_each_tick(sampling, sas) ? interval : spacing(sampling, interval);
+}
+
+void sampling_end_dump(struct sampling *sampling, double now, double interval)
+{
+	sampling->resync_at = now + RESYNC_PAUSE * sampling->took;
+	sampling->dump_at = sampling->begun + spacing(sampling, interval);
 }
 
 void sampling_note(struct sampling *sampling, struct sa *sa)
@@ -55,35 +79,56 @@ void sampling_note(struct sampling *sampling, struct sa *sa)
 	sa->sampled_often = true;
 }
 
-void sampling_end_dump(struct sampling *sampling, double begun, double took, double interval)
+/* Empties a list. Returns the number of SAs that it had, with their identities. */
+static size_t take(const policy_sa *handles, size_t *n, const struct sa_table *sas,
+		   struct sa_id *ret_ids)
 {
-	sampling->resync_at = begun + took + RESYNC_PAUSE * took;
-	sampling->dump_at = begun + fmax(interval, fmin(took / DUMP_SHARE, DUMP_SECONDS_MAX));
+	size_t taken = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		struct sa *sa = sa_table_by_handle(sas, handles[i]);
+
+		if (!sa || !sa->sampled_often)
+			continue; /* another SA has the handle now */
+		sa->sampled_often = false;
+		ret_ids[taken++] = sa->description.id;
+	}
+	*n = 0;
+	return taken;
 }
 
-static size_t add_to_list(const policy_sa *handles, size_t n, const struct sa_table *sas,
-			  struct sa_id *ret_ids)
+size_t sampling_list(struct sampling *sampling, const struct sa_table *sas,
+		     const struct policy *policy, struct sa_id *ret_ids)
 {
-	size_t listed = 0;
+	size_t n = take(sampling->residents, &sampling->n_residents, sas, ret_ids), listed = 0;
 
+	n += take(sampling->outsiders, &sampling->n_outsiders, sas, ret_ids + n);
 	for (size_t i = 0; i < n; i++) {
-		const struct sa *sa = sa_table_by_handle(sas, handles[i]);
+		struct sa *sa = sa_table_find(sas, &ret_ids[i]);
 
-		if (sa)
-			ret_ids[listed++] = sa->description.id;
+		if (!policy_sa_matters(policy, sa->handle))
+			continue;
+		sampling_note(sampling, sa);
+		if (sa->sampled_often)
+			ret_ids[listed++] = ret_ids[i];
 	}
 	return listed;
 }
 
-size_t sampling_list(const struct sampling *sampling, const struct sa_table *sas,
-		     struct sa_id *ret_ids)
+static void forget(const policy_sa *handles, size_t *n, const struct sa_table *sas)
 {
-	size_t n = add_to_list(sampling->residents, sampling->n_residents, sas, ret_ids);
+	for (size_t i = 0; i < *n; i++) {
+		struct sa *sa = sa_table_by_handle(sas, handles[i]);
 
-	return n + add_to_list(sampling->outsiders, sampling->n_outsiders, sas, ret_ids + n);
+		if (sa)
+			sa->sampled_often = false;
+	}
+	*n = 0;
 }
 
-bool sampling_may_resync(const struct sampling *sampling, double now)
+void sampling_forget(struct sampling *sampling, const struct sa_table *sas)
 {
-	return now >= sampling->resync_at;
+	forget(sampling->residents, &sampling->n_residents, sas);
+	forget(sampling->outsiders, &sampling->n_outsiders, sas);
+	sampling->dump_at = 0;
 }

@@ -7,6 +7,8 @@
  * takes less than a fiftieth of the interval, each tick is a dump. It is one also with up to
  * SAMPLING_FEW SAs, however slow or busy the machine is, and with more than SAMPLING_RESIDENTS_MAX
  * SAs in NICs, so that no shadow gets old.
+ *
+ * A dump of more than SAMPLING_FEW SAs is read in slices, with pauses in which other work passes.
  */
 #pragma once
 
@@ -18,10 +20,15 @@
 #define SAMPLING_OUTSIDERS_MAX 2048
 
 #define SAMPLING_FEW 4096
+/* Of a dump that is read in slices, s. Each is followed by a pause that is as long. */
+#define SAMPLING_SLICE 0.002
 
-/* Zeroed but for `few`. */
+/* Zeroed but for `few` and `slice`. */
 struct sampling {
 	size_t few;       /* SAMPLING_FEW; less in tests */
+	double slice;     /* SAMPLING_SLICE; less in tests */
+	double begun;     /* s, monotonic: the dump in progress, or the last one */
+	double took;      /* s, without pauses: the same dump */
 	double dump_at;   /* s, monotonic: the next dump is due */
 	double resync_at; /* s, monotonic: not before this, even if events were lost */
 	size_t n_residents, n_outsiders;
@@ -32,16 +39,25 @@ struct sampling {
 /* Whether the tick that begins now (s, monotonic) is to dump all SAs. */
 bool sampling_dump_is_due(const struct sampling *sampling, const struct sa_table *sas, double now,
 			  double interval);
-/* Called when a dump begins or the policy is replaced: the dump finds again which SAs matter. */
-void sampling_begin_dump(struct sampling *sampling, struct sa_table *sas);
-/* This SA, which has a handle, matters. Called for each sample. */
-void sampling_note(struct sampling *sampling, struct sa *sa);
 /* Whether a dump may begin now (s, monotonic) because events were lost. When they are lost again
  * and again, dumps take a fifth of the time at most. */
 bool sampling_may_resync(const struct sampling *sampling, double now);
-/* The dump began at that time (s, monotonic) and took so long (s). `interval`: of ticks, s. */
-void sampling_end_dump(struct sampling *sampling, double begun, double took, double interval);
-/* The SAs to read in place of a dump, at most SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX.
- * Returns how many. */
-size_t sampling_list(const struct sampling *sampling, const struct sa_table *sas,
-		     struct sa_id *ret_ids);
+/* Whether a dump that begins now is read in slices. */
+bool sampling_is_sliced(const struct sampling *sampling, const struct sa_table *sas);
+
+void sampling_begin_dump(struct sampling *sampling, double now);
+void sampling_note_slice(struct sampling *sampling, double seconds);
+/* The dump has ended now (s, monotonic). `interval`: of ticks, s. */
+void sampling_end_dump(struct sampling *sampling, double now, double interval);
+/* s between two dumps at present; `interval`: of ticks, s. */
+double sampling_spacing(const struct sampling *sampling, const struct sa_table *sas,
+			double interval);
+
+/* This SA, which has a handle, matters. Called for each sample. */
+void sampling_note(struct sampling *sampling, struct sa *sa);
+/* The SAs to read in place of a dump: those that were noted and still matter to the policy, at most
+ * SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX. Forgets the others. Returns how many. */
+size_t sampling_list(struct sampling *sampling, const struct sa_table *sas,
+		     const struct policy *policy, struct sa_id *ret_ids);
+/* Forgets all, before the policy is replaced. The next tick is a dump. */
+void sampling_forget(struct sampling *sampling, const struct sa_table *sas);

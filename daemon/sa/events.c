@@ -34,15 +34,16 @@ int tracker_handle_event(const struct nlmsghdr *message, bool own, void *userdat
 	case XFRM_MSG_FLUSHSA:
 		TAILQ_FOREACH(sa, &tracker->sas.all, list)
 			sa->presence.deleted_by_other = true;
-		tracker->stale = true;
+		tracker_mark_stale(tracker);
 		return 0;
 	case XFRM_COMPAT_MSG_MIGRATE_STATE:
 	case XFRM_MSG_MIGRATE:
 		/* The message does not show the new state of the SA, so all SAs must be read again.
 		 * After its own messages the migrator reads the SA itself. */
-		if (!own)
+		if (!own) {
 			tracker_note_migrated(tracker, message);
-		tracker->stale |= !own;
+			tracker_mark_stale(tracker);
+		}
 		return 0;
 	default:
 		break;
@@ -72,7 +73,8 @@ static int finish(struct tracker *tracker, int r, bool stale, bool was_stale)
 {
 	if (r == -ENOBUFS)
 		tracker->overruns++;
-	tracker->stale |= stale;
+	if (stale)
+		tracker_mark_stale(tracker);
 	if (tracker->stale && !was_stale)
 		tracker->callbacks->outdated(tracker->userdata);
 	if (tracker->changes.n > 0)

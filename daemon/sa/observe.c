@@ -197,13 +197,21 @@ static struct sa *find(struct tracker *tracker, const struct sa_id *id)
 				: sa_table_find(&tracker->sas, id);
 }
 
+static void note_shown(struct tracker *tracker, struct sa *sa)
+{
+	tracker->n_shown += sa->presence.generation != tracker->generation;
+	sa->presence.generation = tracker->generation;
+	if (tracker->reading_all && sa->presence.masked == tracker->generation)
+		note_masked(tracker, sa);
+}
+
 struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 {
 	struct sa_facts facts = *told;
 	struct sa *sa = find(tracker, &facts.description.id);
 	enum hands_off hands_off;
 	struct tracker_change change = {.sampled_at = tracker->sampled_at,
-					.dumped = tracker->dumping};
+					.dumped = tracker->reading_all};
 
 	resolve_direction(tracker, sa, &facts);
 	if (sa && facts.hands_off == HANDS_OFF_LARVAL && sa->hands_off != HANDS_OFF_LARVAL &&
@@ -221,10 +229,7 @@ struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 	if (!sa)
 		return NULL;
 
-	tracker->n_shown += sa->presence.generation != tracker->generation;
-	sa->presence.generation = tracker->generation;
-	if (tracker->dumping && sa->presence.masked == tracker->generation)
-		note_masked(tracker, sa);
+	note_shown(tracker, sa);
 	sa->presence.deleted_by_other = false;
 	sa->presence.missing_since = 0;
 	if (facts.packets != sa->packets)
@@ -241,6 +246,21 @@ struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 	sa->hands_off = hands_off;
 	tracker->callbacks->sampled(sa, &facts, &change, tracker->userdata);
 	return sa;
+}
+
+bool tracker_observe_early(struct tracker *tracker, const struct sa_facts *facts)
+{
+	struct sa *sa = sa_table_find(&tracker->sas, &facts->description.id);
+
+	if (facts->hands_off == HANDS_OFF_LARVAL) {
+		(void)tracker_observe(tracker, facts);
+		return false;
+	}
+	if (!sa || sa->presence.masked != tracker->generation)
+		return true;
+	/* The kernel had both. GETSA could show the larval SA. */
+	note_shown(tracker, sa);
+	return false;
 }
 
 void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *facts)

@@ -67,5 +67,5 @@ void tracker_refresh_policies(struct tracker *tracker)
 	kernel_batch_release(&batch);
 	/* If the policies cannot be read, nothing is moved until everything has been read again. */
 	if (n != 0 && tracker_read_policies(tracker) < 0)
-		tracker->stale = true;
+		tracker_mark_stale(tracker);
 }

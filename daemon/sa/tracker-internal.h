@@ -13,6 +13,20 @@
 #include "sa/spd.h"
 #include "sa/tracker.h"
 
+/* A reading of all SAs, from tracker_begin_dump() on. */
+struct tracker_dump {
+	enum {
+		DUMP_NONE,
+		DUMP_READING,    /* the kernel's dump */
+		DUMP_CONFIRMING, /* the entries that it did not show */
+	} state;
+	bool outdated;          /* it became stale since the dump began */
+	bool paused;            /* the kernel prepared the next part before a pause */
+	struct changes early;   /* SAs of such a part, to be read again */
+	struct sa_id *missing;  /* entries that were not shown */
+	size_t n_missing, next; /* index of the next one to ask for */
+};
+
 struct tracker {
 	const struct clock *clock;
 	struct secret_arena *arena;
@@ -28,8 +42,10 @@ struct tracker {
 	struct changes changes;
 
 	bool stale;
-	bool dumping;    /* a dump is being read */
-	double asked_at; /* s, monotonic: for the SAs that are being read */
+	struct tracker_dump dump;
+	bool dumping;     /* a part of a dump is being read */
+	bool reading_all; /* the same, or SAs that the dump could not show are being read */
+	double asked_at;  /* s, monotonic: for the SAs that are being read */
 	/* The clock at the SA that is being read, or a few before it: see tracker_read_clock(). */
 	double sampled_at;        /* s, monotonic */
 	uint64_t sampled_at_real; /* s, as struct clock's realtime */
@@ -56,11 +72,17 @@ static inline void tracker_read_clock(struct tracker *tracker)
 	tracker->sampled_at_real = clock_realtime(tracker->clock);
 }
 
+static inline void tracker_mark_stale(struct tracker *tracker)
+{
+	tracker->stale = true;
+	tracker->dump.outdated = true;
+}
+
 /* The SA is to be read again. */
 static inline void tracker_note_changed(struct tracker *tracker, const struct sa_id *id)
 {
 	if (changes_add(&tracker->changes, id) < 0)
-		tracker->stale = true;
+		tracker_mark_stale(tracker);
 }
 
 /* events.c */
@@ -83,6 +105,9 @@ void tracker_note_migrated(struct tracker *tracker, const struct nlmsghdr *messa
 /* observe.c */
 /* Handles what was read at tracker->sampled_at. Returns its entry, or NULL. */
 struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *facts);
+/* Handles an SA of a part of a dump that the kernel prepared before a pause: since then it may have
+ * been moved or deleted. Returns whether it is to be read again. */
+bool tracker_observe_early(struct tracker *tracker, const struct sa_facts *facts);
 
 /* policies.c */
 int tracker_read_policies(struct tracker *tracker);

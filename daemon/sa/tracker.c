@@ -2,8 +2,17 @@
 #include "sa/tracker-internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void end_dump(struct tracker *tracker)
+{
+	free(tracker->dump.missing);
+	tracker->dump.missing = NULL;
+	tracker->dump.n_missing = tracker->dump.next = 0;
+	tracker->dump.state = DUMP_NONE;
+}
 
 int tracker_new(const struct tracker_parameters *parameters, struct tracker **ret_tracker)
 {
@@ -32,6 +41,8 @@ struct tracker *tracker_free(struct tracker *tracker)
 {
 	if (!tracker)
 		return NULL;
+	end_dump(tracker);
+	changes_release(&tracker->dump.early);
 	changes_release(&tracker->changes);
 	peer_moves_free(tracker->peer_moves);
 	spd_clear(&tracker->spd);
@@ -57,12 +68,7 @@ bool tracker_is_stale(const struct tracker *tracker)
 
 void tracker_set_stale(struct tracker *tracker)
 {
-	tracker->stale = true;
-}
-
-void tracker_set_current(struct tracker *tracker)
-{
-	tracker->stale = false;
+	tracker_mark_stale(tracker);
 }
 
 uint64_t tracker_overruns(const struct tracker *tracker)
@@ -97,82 +103,201 @@ static int handle_message(const struct nlmsghdr *message, bool own, void *userda
 	return 0;
 }
 
-void tracker_read_again(struct tracker *tracker, const struct sa_id *ids, size_t n)
+/* Reads at most KERNEL_BATCH_MESSAGES. */
+static void read_batch(struct tracker *tracker, struct kernel_batch *batch, const struct sa_id *ids,
+		       size_t n)
 {
-	struct kernel_batch batch;
+	for (size_t i = 0; i < n; i++)
+		sa_id_write(&ids[i], batch, XFRM_MSG_GETSA);
+	tracker->asked_at = tracker_now(tracker);
+	(void)kernel_transact(tracker->kernel, batch, handle_message, tracker);
+	for (size_t i = 0; i < n; i++) {
+		struct sa *sa = sa_table_find(&tracker->sas, &ids[i]);
 
-	if (kernel_batch_init(&batch, tracker->arena) < 0)
-		return;
-	for (size_t i = 0; i < n; i += KERNEL_BATCH_MESSAGES) {
-		size_t part = n - i < KERNEL_BATCH_MESSAGES ? n - i : KERNEL_BATCH_MESSAGES;
-
-		for (size_t j = 0; j < part; j++)
-			sa_id_write(&ids[i + j], &batch, XFRM_MSG_GETSA);
-		tracker->asked_at = tracker_now(tracker);
-		(void)kernel_transact(tracker->kernel, &batch, handle_message, tracker);
-		for (size_t j = 0; j < part; j++) {
-			struct sa *sa = sa_table_find(&tracker->sas, &ids[i + j]);
-
-			if (!sa || batch.answers[j].error != -ESRCH)
-				continue;
-			if (!tracker->callbacks->missing(sa, tracker->userdata))
-				tracker_forget(tracker, sa);
-		}
-		kernel_batch_clear(&batch);
+		if (!sa || batch->answers[i].error != -ESRCH)
+			continue;
+		if (!tracker->callbacks->missing(sa, tracker->userdata))
+			tracker_forget(tracker, sa);
 	}
-	kernel_batch_release(&batch);
+	kernel_batch_clear(batch);
 }
 
-/* Asks for each entry that the dump did not show. */
-static void confirm_missing(struct tracker *tracker)
+/* Ends after `seconds` at the next batch. Returns how many were read. */
+static size_t read_some(struct tracker *tracker, const struct sa_id *ids, size_t n, double seconds)
+{
+	double until = tracker_now(tracker) + seconds;
+	struct kernel_batch batch;
+	size_t i = 0;
+
+	if (kernel_batch_init(&batch, tracker->arena) < 0)
+		return n;
+	while (i < n && (i == 0 || tracker_now(tracker) < until)) {
+		size_t part = n - i < KERNEL_BATCH_MESSAGES ? n - i : KERNEL_BATCH_MESSAGES;
+
+		read_batch(tracker, &batch, ids + i, part);
+		i += part;
+	}
+	kernel_batch_release(&batch);
+	return i;
+}
+
+void tracker_read_again(struct tracker *tracker, const struct sa_id *ids, size_t n)
+{
+	(void)read_some(tracker, ids, n, INFINITY);
+}
+
+/* Lists the entries that the dump did not show, to ask for each. */
+static void find_missing(struct tracker *tracker)
 {
 	size_t n = 0, missing = tracker->sas.n - tracker->n_shown;
-	_cleanup_free_ struct sa_id *ids = NULL;
+	struct tracker_dump *dump = &tracker->dump;
 	struct sa *sa;
 
 	if (missing == 0)
 		return;
-	ids = calloc(missing, sizeof(*ids));
-	if (!ids)
+	dump->missing = calloc(missing, sizeof(*dump->missing));
+	if (!dump->missing)
 		return; /* the next dump finds them missing again */
 	TAILQ_FOREACH(sa, &tracker->sas.all, list)
 		if (n < missing && sa->presence.generation != tracker->generation &&
 		    !tracker->callbacks->missing(sa, tracker->userdata))
-			ids[n++] = sa->description.id;
-	tracker_read_again(tracker, ids, n);
+			dump->missing[n++] = sa->description.id;
+	dump->n_missing = n;
 }
 
-static int dump(struct tracker *tracker)
+static void confirm_missing(struct tracker *tracker, double seconds)
+{
+	struct tracker_dump *dump = &tracker->dump;
+
+	if (dump->next < dump->n_missing)
+		dump->next += read_some(tracker, dump->missing + dump->next,
+					dump->n_missing - dump->next, seconds);
+}
+
+static int begin_dump(struct tracker *tracker)
 {
 	int r;
 
+	end_dump(tracker);
 	if (tracker->generation == 0 || tracker->stale || spd_matters(&tracker->spd)) {
 		r = tracker_read_policies(tracker);
 		if (r < 0)
 			return r;
 	}
+	tracker->dump.outdated = false;
+	tracker->dump.paused = false;
 	tracker->generation++;
 	tracker->asked_at = tracker_now(tracker);
 	tracker->n_masked = 0;
 	tracker->previous = NULL;
-	tracker->n_read = 0;
 	tracker->n_shown = 0;
-	tracker->dumping = true;
-	r = kernel_dump(tracker->kernel, XFRM_MSG_GETSA, handle_message, tracker);
-	tracker->dumping = false;
-	if (r < 0)
-		return r;
-	confirm_missing(tracker);
-	return 0;
+	r = kernel_dump_begin(tracker->kernel);
+	if (r >= 0)
+		tracker->dump.state = DUMP_READING;
+	return r;
 }
 
-int tracker_dump(struct tracker *tracker)
+static int note_early(const struct nlmsghdr *message, bool own, void *userdata)
 {
-	int r = dump(tracker);
+	struct tracker *tracker = userdata;
+	struct sa_facts facts;
+
+	(void)own;
+	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0 ||
+	    !tracker_observe_early(tracker, &facts))
+		return 0;
+	return changes_add(&tracker->dump.early, &facts.description.id);
+}
+
+/* Reads a part that was prepared before a pause. */
+static int read_early(struct tracker *tracker)
+{
+	struct changes *early = &tracker->dump.early;
+	double prepared_at = tracker_now(tracker); /* the next part */
+	int r;
+
+	tracker_read_clock(tracker);
+	tracker->dumping = true;
+	r = kernel_dump_read(tracker->kernel, note_early, tracker);
+	tracker->dumping = false;
+	tracker_read_again(tracker, early->ids, early->n);
+	early->n = 0;
+	tracker->asked_at = prepared_at;
+	return r;
+}
+
+static int read_part(struct tracker *tracker)
+{
+	int r;
+
+	if (tracker->dump.paused) {
+		tracker->dump.paused = false;
+		return read_early(tracker);
+	}
+	tracker->dumping = true;
+	r = kernel_dump_read(tracker->kernel, handle_message, tracker);
+	tracker->dumping = false;
+	return r;
+}
+
+/* Reads for `seconds`. Returns as tracker_continue_dump(). */
+static int continue_dump(struct tracker *tracker, double seconds)
+{
+	struct tracker_dump *dump = &tracker->dump;
+	double until = tracker_now(tracker) + seconds;
+	int r = 1;
+
+	tracker->n_read = 0;
+	if (dump->state == DUMP_READING) {
+		do
+			r = read_part(tracker);
+		while (r > 0 && tracker_now(tracker) < until);
+		dump->paused = true;
+		if (r != 0)
+			return r;
+		find_missing(tracker);
+		dump->state = DUMP_CONFIRMING;
+	}
+	confirm_missing(tracker, until - tracker_now(tracker));
+	return dump->next < dump->n_missing;
+}
+
+int tracker_begin_dump(struct tracker *tracker)
+{
+	int r = begin_dump(tracker);
 
 	if (r == -ENOBUFS)
 		tracker->overruns++;
 	return r;
+}
+
+int tracker_continue_dump(struct tracker *tracker, double seconds)
+{
+	int r;
+
+	tracker->reading_all = true;
+	r = continue_dump(tracker, seconds);
+	tracker->reading_all = false;
+	if (r > 0)
+		return r;
+	end_dump(tracker);
+	if (r == -ENOBUFS)
+		tracker->overruns++;
+	if (r == 0 && !tracker->dump.outdated)
+		tracker->stale = false;
+	return r;
+}
+
+bool tracker_is_dumping(const struct tracker *tracker)
+{
+	return tracker->dump.state != DUMP_NONE;
+}
+
+int tracker_dump(struct tracker *tracker)
+{
+	int r = tracker_begin_dump(tracker);
+
+	return r < 0 ? r : tracker_continue_dump(tracker, INFINITY);
 }
 
 void tracker_read_changed(struct tracker *tracker)

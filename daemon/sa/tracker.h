@@ -19,7 +19,7 @@ struct tracker;
 /* What a sample changed in an entry. */
 struct tracker_change {
 	double sampled_at; /* s, monotonic */
-	bool dumped;       /* by a dump of all SAs */
+	bool dumped;       /* all SAs are being read */
 	bool moved;        /* the SA is in another NIC now, or in software */
 	int left_ifindex;  /* if moved: where it was before; 0: software */
 	bool was_resident;
@@ -47,7 +47,7 @@ struct tracker_callbacks {
 	void (*peers_moved)(void *userdata);
 	/* `n` policies in packet offload to this NIC are missing, and nobody deleted them. */
 	void (*policies_lost)(int ifindex, size_t n, void *userdata);
-	/* Events were lost: a dump is needed soon. Called once until tracker_set_current(). */
+	/* Events were lost: a dump is needed soon. Called once until the tracker is current. */
 	void (*outdated)(void *userdata);
 	/* tracker_read_changed() is to be called soon. */
 	void (*changed)(void *userdata);
@@ -70,14 +70,20 @@ DEFINE_CLEANUP(struct tracker *, tracker_free);
 struct sa_table *tracker_sas(struct tracker *tracker);
 struct peer_moves *tracker_peer_moves(struct tracker *tracker);
 
-/* Whether events were lost, so that the table may be out of date: nothing may be moved. */
+/* Whether events were lost, so that the table may be out of date: nothing may be moved. It is
+ * current again when all SAs have been read, unless events were lost meanwhile. */
 bool tracker_is_stale(const struct tracker *tracker);
 void tracker_set_stale(struct tracker *tracker);
-void tracker_set_current(struct tracker *tracker);        /* after a dump */
 uint64_t tracker_overruns(const struct tracker *tracker); /* times that the kernel dropped events */
 
-/* Reads all SAs, and the policies where that is needed. A negative errno of the dump; -ENOBUFS:
- * events were lost. */
+/* Begins to read all SAs, by a dump, and reads the policies where that is needed. Ends a reading
+ * that is in progress. A negative errno; -ENOBUFS: events were lost. */
+int tracker_begin_dump(struct tracker *tracker);
+/* Goes on for that time, s, or a little longer. Between two calls anything may happen to the SAs.
+ * 1: there is more; 0: all SAs have been read; a negative errno: the reading has ended. */
+int tracker_continue_dump(struct tracker *tracker, double seconds);
+bool tracker_is_dumping(const struct tracker *tracker);
+/* Reads all SAs at once. */
 int tracker_dump(struct tracker *tracker);
 /* After the first dump: compares the ownership records of the previous run with the SAs that
  * exist. */

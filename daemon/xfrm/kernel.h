@@ -70,6 +70,13 @@ struct kernel_ops {
 	 * The dump may not show those that are added during it: xfrm_dump_sa() walks a list, and
 	 * they are added at its head. */
 	int (*dump)(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata);
+	/* The same for all SAs, in parts. dump_begin() begins, and ends a dump that is in progress.
+	 * dump_read() passes the next part to `handler`. It returns 1 when there is more, 0 when
+	 * the dump is complete, or a negative errno, which ends the dump. The kernel prepares a
+	 * part when the one before is read (netlink_recvmsg(), netlink_dump()). So a part that is
+	 * read after a pause shows the SAs as they were before the pause. */
+	int (*dump_begin)(struct kernel *kernel);
+	int (*dump_read)(struct kernel *kernel, kernel_handler handler, void *userdata);
 	/* Waits until every lookup of an outbound SA that is in progress has finished. Later
 	 * lookups find every SA that was inserted before this call. Lookups for packets take no
 	 * lock (xfrm_state_find(), RCU). Takes some ten milliseconds. */
@@ -96,6 +103,16 @@ static inline int kernel_dump(struct kernel *kernel, uint16_t type, kernel_handl
 			      void *userdata)
 {
 	return kernel->ops->dump(kernel, type, handler, userdata);
+}
+
+static inline int kernel_dump_begin(struct kernel *kernel)
+{
+	return kernel->ops->dump_begin(kernel);
+}
+
+static inline int kernel_dump_read(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	return kernel->ops->dump_read(kernel, handler, userdata);
 }
 
 static inline void kernel_wait_for_lookups(struct kernel *kernel)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * NETLINK_XFRM with two sockets: one for requests, one for events. The events socket may overrun,
- * and reports that (ENOBUFS). The requests socket must not lose messages. It joins the group SA
+ * NETLINK_XFRM with three sockets: one for requests, one for events, and one for a dump that is
+ * read in parts while requests are made. The events socket may overrun, and reports that (ENOBUFS).
+ * The requests socket must not lose messages. It joins the group SA
  * only during a batch with a DELSA: the kernel then sends the DELSA notification before the
  * acknowledgement on the same socket (xfrm_del_sa(), km_state_notify()).
  *
@@ -28,6 +29,8 @@
 /* 4 MiB hold some 5,000 event messages of 750 bytes. A larger burst causes a resync. */
 #define EVENTS_RECEIVE_BUFFER (4 * 1024 * 1024)
 #define REQUESTS_RECEIVE_BUFFER (2 * 1024 * 1024)
+/* The kernel prepares one part of a dump at a time. */
+#define DUMPS_RECEIVE_BUFFER (256 * 1024)
 /* The kernel answers within send(). Waiting means that something is wrong. */
 #define ANSWER_TIMEOUT_MS 5000
 /* Limits the time outside the event loop during a burst of events. */
@@ -41,8 +44,10 @@ struct netlink_kernel {
 	struct secret_arena *arena;
 	struct nl_sock *requests;
 	struct nl_sock *events;
+	struct nl_sock *dumps; /* NULL: no dump is in progress */
 	uint8_t *receive_buffer;
-	uint32_t sequence; /* of the last request */
+	uint32_t sequence;      /* of the last request */
+	uint32_t dump_sequence; /* of the request of the dump in progress */
 };
 
 static struct netlink_kernel *netlink_kernel(struct kernel *kernel)
@@ -93,10 +98,10 @@ static void wipe(struct netlink_kernel *k, ssize_t n)
 		explicit_bzero(k->receive_buffer, (size_t)n);
 }
 
-static bool is_own(struct netlink_kernel *k, const struct nlmsghdr *message)
+/* Whether the message answers a request from this socket, or a request caused it. */
+static bool is_from(struct nl_sock *socket, const struct nlmsghdr *message)
 {
-	return message->nlmsg_pid != 0 &&
-	       message->nlmsg_pid == nl_socket_get_local_port(k->requests);
+	return message->nlmsg_pid != 0 && message->nlmsg_pid == nl_socket_get_local_port(socket);
 }
 
 static void read_extended_ack(const struct nlmsghdr *message, char text[KERNEL_TEXT_SIZE])
@@ -116,6 +121,7 @@ static void read_extended_ack(const struct nlmsghdr *message, char text[KERNEL_T
 }
 
 struct transaction {
+	struct nl_sock *socket;
 	uint32_t first;
 	unsigned n;
 	unsigned answered;
@@ -147,13 +153,13 @@ static void handle_answer(struct transaction *t, const struct nlmsghdr *message)
 	t->answered++;
 }
 
-static int handle_datagram(struct netlink_kernel *k, struct transaction *t, ssize_t n)
+static int handle_messages(struct netlink_kernel *k, struct transaction *t, ssize_t n)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)k->receive_buffer;
 	int remaining = (int)n;
 
 	for (; nlmsg_ok(message, remaining); message = nlmsg_next(message, &remaining)) {
-		bool own = is_own(k, message);
+		bool own = is_from(t->socket, message);
 		int r;
 
 		if (message->nlmsg_type == NLMSG_ERROR) {
@@ -177,18 +183,25 @@ static int handle_datagram(struct netlink_kernel *k, struct transaction *t, ssiz
 	return 0;
 }
 
+static int receive_answers(struct netlink_kernel *k, struct transaction *t)
+{
+	ssize_t n = receive(k, t->socket, ANSWER_TIMEOUT_MS);
+	int r;
+
+	if (n < 0)
+		return (int)n;
+	if (n == 0)
+		return -ETIMEDOUT;
+	r = handle_messages(k, t, n);
+	wipe(k, n);
+	return r;
+}
+
 static int collect(struct netlink_kernel *k, struct transaction *t)
 {
 	while (t->batch ? t->answered < t->n : !t->dump_done) {
-		ssize_t n = receive(k, k->requests, ANSWER_TIMEOUT_MS);
-		int r;
+		int r = receive_answers(k, t);
 
-		if (n < 0)
-			return (int)n;
-		if (n == 0)
-			return -ETIMEDOUT;
-		r = handle_datagram(k, t, n);
-		wipe(k, n);
 		if (r < 0)
 			return r;
 	}
@@ -205,13 +218,13 @@ static void drain(struct netlink_kernel *k)
 	} while (n > 0 || n == -ENOBUFS);
 }
 
-static int send_all(struct netlink_kernel *k, const void *buffer, size_t size)
+static int send_all(struct nl_sock *socket, const void *buffer, size_t size)
 {
 	struct sockaddr_nl to = {.nl_family = AF_NETLINK};
 	ssize_t n;
 
 	do
-		n = sendto(nl_socket_get_fd(k->requests), buffer, size, 0, (struct sockaddr *)&to,
+		n = sendto(nl_socket_get_fd(socket), buffer, size, 0, (struct sockaddr *)&to,
 			   sizeof(to));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
@@ -224,6 +237,7 @@ static int netlink_transact(struct kernel *kernel, struct kernel_batch *batch,
 {
 	struct netlink_kernel *k = netlink_kernel(kernel);
 	struct transaction t = {
+		.socket = k->requests,
 		.first = k->sequence + 1,
 		.n = batch->n,
 		.batch = batch,
@@ -253,7 +267,7 @@ static int netlink_transact(struct kernel *kernel, struct kernel_batch *batch,
 			return -EIO;
 	}
 	drain(k);
-	r = send_all(k, batch->buffer, batch->used);
+	r = send_all(k->requests, batch->buffer, batch->used);
 	if (r >= 0)
 		r = collect(k, &t);
 	if (wants_notification) {
@@ -263,20 +277,26 @@ static int netlink_transact(struct kernel *kernel, struct kernel_batch *batch,
 	return r;
 }
 
-static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
-			void *userdata)
+static int request_dump(struct netlink_kernel *k, struct nl_sock *socket, uint16_t type)
 {
-	struct netlink_kernel *k = netlink_kernel(kernel);
 	/* Attributes of a dump request follow the header directly (xfrm_user_rcv_msg()). */
 	struct nlmsghdr request = {
 		.nlmsg_len = NLMSG_LENGTH(0),
 		.nlmsg_type = type,
 		.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 		.nlmsg_seq = ++k->sequence,
-		.nlmsg_pid = nl_socket_get_local_port(k->requests),
+		.nlmsg_pid = nl_socket_get_local_port(socket),
 	};
+
+	return send_all(socket, &request, sizeof(request));
+}
+
+static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
+			void *userdata)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
 	struct transaction t = {
-		.first = k->sequence,
+		.socket = k->requests,
 		.n = 1,
 		.handler = handler,
 		.userdata = userdata,
@@ -284,9 +304,10 @@ static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler han
 	int r;
 
 	drain(k);
-	r = send_all(k, &request, sizeof(request));
+	r = request_dump(k, k->requests, type);
 	if (r < 0)
 		return r;
+	t.first = k->sequence;
 	r = collect(k, &t);
 	if (r < 0)
 		drain(k);
@@ -318,7 +339,7 @@ static int netlink_receive_events(struct kernel *kernel, kernel_handler handler,
 			return (int)n;
 		for (; r >= 0 && nlmsg_ok(message, remaining);
 		     message = nlmsg_next(message, &remaining))
-			r = handler(message, is_own(k, message), userdata);
+			r = handler(message, is_from(k->requests, message), userdata);
 		wipe(k, n);
 		if (r < 0)
 			return r;
@@ -331,6 +352,14 @@ static int netlink_event_fd(struct kernel *kernel)
 	return nl_socket_get_fd(netlink_kernel(kernel)->events);
 }
 
+/* A dump can only be ended before its end by closing the socket. */
+static void end_dump(struct netlink_kernel *k)
+{
+	if (k->dumps)
+		nl_socket_free(k->dumps);
+	k->dumps = NULL;
+}
+
 static struct kernel *netlink_free(struct kernel *kernel)
 {
 	struct netlink_kernel *k = netlink_kernel(kernel);
@@ -339,6 +368,7 @@ static struct kernel *netlink_free(struct kernel *kernel)
 		nl_socket_free(k->requests);
 	if (k->events)
 		nl_socket_free(k->events);
+	end_dump(k);
 	secret_free(k->arena, k->receive_buffer);
 	free(k);
 	return NULL;
@@ -371,9 +401,44 @@ static int open_socket(struct nl_sock **ret_socket, int receive_buffer)
 	return nl_socket_set_nonblocking(socket) < 0 ? -EIO : 0;
 }
 
+static int netlink_dump_begin(struct kernel *kernel)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
+	int r;
+
+	end_dump(k);
+	r = open_socket(&k->dumps, DUMPS_RECEIVE_BUFFER);
+	if (r >= 0)
+		r = request_dump(k, k->dumps, XFRM_MSG_GETSA);
+	if (r < 0)
+		end_dump(k);
+	k->dump_sequence = k->sequence;
+	return r;
+}
+
+static int netlink_dump_read(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	struct netlink_kernel *k = netlink_kernel(kernel);
+	struct transaction t = {
+		.socket = k->dumps,
+		.first = k->dump_sequence,
+		.n = 1,
+		.handler = handler,
+		.userdata = userdata,
+	};
+	int r = k->dumps ? receive_answers(k, &t) : -ESTALE;
+
+	if (r >= 0 && !t.dump_done)
+		return 1;
+	end_dump(k);
+	return r < 0 ? r : t.dump_error;
+}
+
 static const struct kernel_ops netlink_ops = {
 	.transact = netlink_transact,
 	.dump = netlink_dump,
+	.dump_begin = netlink_dump_begin,
+	.dump_read = netlink_dump_read,
 	.wait_for_lookups = netlink_wait_for_lookups,
 	.receive_events = netlink_receive_events,
 	.event_fd = netlink_event_fd,

@@ -22,6 +22,7 @@
 #define KEY_SIZE 20
 #define SPI_FIRST 0x10000u
 #define EVENTS_AT_ONCE 256 /* as xfrm/netlink.c */
+#define DUMP_PART 64       /* SAs; a datagram of the kernel has about as many */
 
 /* ---- The kernel ---- */
 
@@ -96,6 +97,27 @@ static int dump_sas(struct kernel *kernel, uint16_t type, kernel_handler handler
 			(void)kernel_show(k, XFRM_MSG_NEWSA, i, handler, userdata);
 	k->dumped += measure_thread_cpu() - begun;
 	return 0;
+}
+
+static int begin_dump(struct kernel *kernel)
+{
+	world_kernel(kernel)->next_dumped = 0;
+	return 0;
+}
+
+static int read_dump(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	struct world_kernel *k = world_kernel(kernel);
+	double begun = measure_thread_cpu();
+
+	for (uint32_t n = 0; k->next_dumped < k->n && n < DUMP_PART; k->next_dumped++) {
+		if (!k->sas[k->next_dumped].alive)
+			continue;
+		(void)kernel_show(k, XFRM_MSG_NEWSA, k->next_dumped, handler, userdata);
+		n++;
+	}
+	k->dumped += measure_thread_cpu() - begun;
+	return k->next_dumped < k->n;
 }
 
 static int answer_one(struct world_kernel *k, const struct nlmsghdr *message,
@@ -173,6 +195,8 @@ static struct kernel *release(struct kernel *kernel)
 static const struct kernel_ops kernel_ops = {
 	.transact = answer,
 	.dump = dump_sas,
+	.dump_begin = begin_dump,
+	.dump_read = read_dump,
 	.wait_for_lookups = wait_for_lookups,
 	.receive_events = receive_events,
 	.event_fd = event_fd,

@@ -29,11 +29,12 @@ struct world_kernel {
 	uint32_t n;
 	struct world_event *events; /* that wait to be read */
 	size_t n_events, next_event, events_allocated;
-	size_t events_max; /* that wait; more of them are lost */
-	bool congested;    /* some were lost, and all are until the others have been read */
-	bool overrun;      /* to be told */
-	int event_fd;      /* readable while events wait */
-	double dumped;     /* s of CPU, with the handling of what was shown */
+	size_t events_max;    /* that wait; more of them are lost */
+	bool congested;       /* some were lost, and all are until the others have been read */
+	bool overrun;         /* to be told */
+	int event_fd;         /* readable while events wait */
+	double dumped;        /* s of CPU, with the handling of what was shown */
+	uint32_t next_dumped; /* the dump in progress goes on with this SA */
 };
 
 struct world_network {

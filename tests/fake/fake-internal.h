@@ -92,6 +92,15 @@ struct fake_buffer {
 	size_t size;
 };
 
+/* A dump of all SAs. */
+struct fake_walk {
+	struct fake_sa *next;       /* the walk goes on here */
+	struct fake_buffer waiting; /* the part that the next reading gets */
+	unsigned part;              /* SAs in each part; 0: there is no dump in progress */
+	unsigned left;              /* SAs until the walk fails */
+	int error;                  /* how it fails; 0: it does not */
+};
+
 struct fake_socket {
 	struct kernel kernel;
 	struct fake_kernel *fake;
@@ -105,6 +114,8 @@ struct fake_socket {
 	size_t n_events;
 	bool overrun;   /* -ENOBUFS is due */
 	bool congested; /* no message is queued until the queue is empty (netlink_overrun()) */
+	struct fake_walk whole; /* that is read at once */
+	struct fake_walk parts;
 };
 
 /* A packet that looks up its outbound SA without a lock and is delayed at the first SA that it

@@ -52,6 +52,7 @@ struct fake_config {
 	uint32_t aevent_rseqth;     /* packets, net.core.xfrm_aevent_rseqth */
 	uint32_t aevent_etime;      /* 100 ms, net.core.xfrm_aevent_etime */
 	size_t event_queue;         /* number of messages that fit into a socket's receive buffer */
+	unsigned dump_part;         /* SAs in a part of a dump; 0: all */
 	unsigned broken_wait;       /* number (from 1) of the wait for lookups that does not wait */
 };
 

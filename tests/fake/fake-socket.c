@@ -337,46 +337,149 @@ static int fake_transact(struct kernel *kernel, struct kernel_batch *batch, kern
 	return r;
 }
 
-/* Cuts the dump at the error. */
-static int cut_dump(struct fake_kernel *k, struct fake_buffer *b)
+/* Returns the error of this dump, 0: it does not fail. */
+static int take_dump_fault(struct fake_kernel *k, bool *ret_halfway)
 {
-	size_t offset = 0, n = 0;
-
 	if (k->dump_fault.count == 0)
 		return 0;
 	k->dump_fault.count--;
-	while (k->dump_fault.halfway && fake_message_at(b->data, b->used, &offset))
+	*ret_halfway = k->dump_fault.halfway;
+	return k->dump_fault.error;
+}
+
+/* Only the first half is shown. */
+static void cut(struct fake_buffer *b)
+{
+	size_t offset = 0, n = 0;
+
+	while (fake_message_at(b->data, b->used, &offset))
 		n++;
 	offset = 0;
 	for (size_t i = 0; i < n / 2; i++)
 		(void)fake_message_at(b->data, b->used, &offset);
 	b->used = offset;
-	return k->dump_fault.error;
+}
+
+static int hand_over_all(const struct fake_buffer *b, kernel_handler handler, void *userdata)
+{
+	const struct nlmsghdr *message;
+	size_t offset = 0;
+	int r = 0;
+
+	while (r >= 0 && (message = fake_message_at(b->data, b->used, &offset)))
+		r = handler(message, true, userdata);
+	return r;
+}
+
+static int dump_policies(struct fake_socket *s, kernel_handler handler, void *userdata)
+{
+	struct fake_buffer b = {};
+	bool halfway = false;
+	int r, error;
+
+	run_hook(s->fake, FAKE_BEFORE_TRANSACT);
+	if (s->dead)
+		return -ESHUTDOWN;
+	s->sequence++;
+	error = take_dump_fault(s->fake, &halfway);
+	fake_policies_dump(s->fake, &b, s->sequence, s->port);
+	if (error && halfway)
+		cut(&b);
+	else if (error)
+		b.used = 0;
+	r = hand_over_all(&b, handler, userdata);
+	fake_buffer_release(&b);
+	return r < 0 ? r : error;
+}
+
+static unsigned count_sas(const struct fake_kernel *k)
+{
+	unsigned n = 0;
+
+	for (const struct fake_sa *sa = k->sas; sa; sa = sa->next)
+		n++;
+	return n;
+}
+
+/* netlink_dump(): prepares the next part. */
+static void fill(struct fake_socket *s, struct fake_walk *walk)
+{
+	for (unsigned i = 0; i < walk->part && walk->next && walk->left > 0; i++) {
+		fake_emit_state(s->fake, &walk->waiting, walk->next, s->sequence, s->port,
+				NLM_F_MULTI);
+		walk->next = walk->next->next;
+		walk->left--;
+	}
+}
+
+static void end_walk(struct fake_walk *walk)
+{
+	fake_buffer_release(&walk->waiting);
+	*walk = (struct fake_walk){};
+}
+
+static int begin_walk(struct fake_socket *s, struct fake_walk *walk, unsigned part)
+{
+	struct fake_kernel *k = s->fake;
+	bool halfway = false;
+
+	end_walk(walk);
+	run_hook(k, FAKE_BEFORE_TRANSACT);
+	if (s->dead)
+		return -ESHUTDOWN;
+	s->sequence++;
+	k->dumps++;
+	*walk = (struct fake_walk){.part = part, .next = k->sas, .left = UINT_MAX};
+	walk->error = take_dump_fault(k, &halfway);
+	if (walk->error)
+		walk->left = halfway ? count_sas(k) / 2 : 0;
+	fill(s, walk);
+	return 0;
+}
+
+static int read_walk(struct fake_socket *s, struct fake_walk *walk, kernel_handler handler,
+		     void *userdata)
+{
+	struct fake_buffer b = walk->waiting;
+	int r = s->dead ? -ESHUTDOWN : walk->part == 0 ? -ESTALE : 0;
+
+	walk->waiting = (struct fake_buffer){};
+	/* netlink_recvmsg(): before this part is handled. */
+	fill(s, walk);
+	if (r >= 0)
+		r = hand_over_all(&b, handler, userdata);
+	fake_buffer_release(&b);
+	if (r >= 0 && walk->waiting.used > 0)
+		return 1;
+	r = r < 0 ? r : walk->error;
+	end_walk(walk);
+	return r;
+}
+
+static int fake_dump_begin(struct kernel *kernel)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+	unsigned part = s->fake->config.dump_part;
+
+	return begin_walk(s, &s->parts, part ? part : UINT_MAX);
+}
+
+static int fake_dump_read(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+
+	return read_walk(s, &s->parts, handler, userdata);
 }
 
 static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
 {
 	struct fake_socket *s = (struct fake_socket *)kernel;
-	struct fake_kernel *k = s->fake;
-	struct fake_buffer b = {};
-	const struct nlmsghdr *message;
-	size_t offset = 0;
-	int r = 0, error;
+	int r;
 
-	run_hook(k, FAKE_BEFORE_TRANSACT);
-	if (s->dead)
-		return -ESHUTDOWN;
-	s->sequence++;
-	k->dumps += type == XFRM_MSG_GETSA;
 	if (type == XFRM_MSG_GETPOLICY)
-		fake_policies_dump(k, &b, s->sequence, s->port);
-	for (const struct fake_sa *sa = k->sas; sa && type == XFRM_MSG_GETSA; sa = sa->next)
-		fake_emit_state(k, &b, sa, s->sequence, s->port, NLM_F_MULTI);
-	error = cut_dump(k, &b);
-	while (r >= 0 && (message = fake_message_at(b.data, b.used, &offset)))
-		r = handler(message, true, userdata);
-	fake_buffer_release(&b);
-	return r < 0 ? r : error;
+		return dump_policies(s, handler, userdata);
+	r = begin_walk(s, &s->whole, UINT_MAX);
+	return r < 0 ? r : read_walk(s, &s->whole, handler, userdata);
 }
 
 static void fake_wait_for_lookups(struct kernel *kernel)
@@ -412,6 +515,8 @@ static struct kernel *fake_close(struct kernel *kernel)
 			break;
 		}
 	free_events(s);
+	end_walk(&s->whole);
+	end_walk(&s->parts);
 	if (s->event_fd >= 0)
 		(void)close(s->event_fd);
 	free(s);
@@ -421,6 +526,8 @@ static struct kernel *fake_close(struct kernel *kernel)
 static const struct kernel_ops fake_ops = {
 	.transact = fake_transact,
 	.dump = fake_dump,
+	.dump_begin = fake_dump_begin,
+	.dump_read = fake_dump_read,
 	.wait_for_lookups = fake_wait_for_lookups,
 	.receive_events = fake_receive_events,
 	.event_fd = fake_event_fd,

@@ -88,6 +88,12 @@ void fake_unlink(struct fake_kernel *k, struct fake_sa *sa)
 			*p = sa->next;
 			break;
 		}
+	for (struct fake_socket *s = k->sockets; s; s = s->next) {
+		if (s->whole.next == sa)
+			s->whole.next = sa->next;
+		if (s->parts.next == sa)
+			s->parts.next = sa->next;
+	}
 	fake_offload_delete(k, sa);
 }
 

@@ -5,7 +5,7 @@
 
 #include "placement/sampling.h"
 
-/* A dump takes `takes` seconds. */
+/* A dump takes `takes` seconds, and is read in one slice. */
 static struct {
 	struct bench *bench;
 	const struct kernel_ops *real;
@@ -13,12 +13,11 @@ static struct {
 	double takes;
 } slow;
 
-static int slow_dump(struct kernel *kernel, uint16_t type, kernel_handler handler, void *userdata)
+static int slow_read(struct kernel *kernel, kernel_handler handler, void *userdata)
 {
-	int r = slow.real->dump(kernel, type, handler, userdata);
+	int r = slow.real->dump_read(kernel, handler, userdata);
 
-	if (type == XFRM_MSG_GETSA)
-		slow.bench->now += slow.takes;
+	slow.bench->now += slow.takes;
 	return r;
 }
 
@@ -31,7 +30,7 @@ static void open_slow(struct bench *b, const char *text, double takes)
 	slow.bench = b;
 	slow.real = kernel->ops;
 	slow.ops = *kernel->ops;
-	slow.ops.dump = slow_dump;
+	slow.ops.dump_read = slow_read;
 	slow.takes = takes;
 	kernel->ops = &slow.ops;
 	b->manager->sampling.few = 0;
@@ -240,50 +239,98 @@ static void test_many_residents(void **state)
 	assert_int_equal(sa_table_init(&table), 0);
 	for (policy_sa i = 0; i < SAMPLING_RESIDENTS_MAX; i++)
 		(void)add_entry(&table, i, NIC);
-	sampling_end_dump(&sampling, 0, 1, 1);
+	sampling_begin_dump(&sampling, 0);
+	sampling_note_slice(&sampling, 1);
+	sampling_end_dump(&sampling, 1, 1);
 	assert_false(sampling_dump_is_due(&sampling, &table, 5, 1));
 	(void)add_entry(&table, SAMPLING_RESIDENTS_MAX, NIC);
 	assert_true(sampling_dump_is_due(&sampling, &table, 5, 1));
 	sa_table_release(&table);
 }
 
+static policy_sa add_to_policy(struct policy *policy, unsigned lineage)
+{
+	const struct policy_sa_config config = {.table = 0, .weight = 1};
+	policy_sa handle;
+
+	assert_int_equal(
+		policy_sa_add(policy, &config, &lineage, sizeof(lineage), false, 0, &handle), 0);
+	return handle;
+}
+
+/* Two samples without traffic: the SA no longer matters. */
+static void idle(struct policy *policy, policy_sa handle)
+{
+	policy_sa_observe(policy, handle, 0, 0, 1);
+	policy_sa_observe(policy, handle, 0, 0, 2);
+	assert_false(policy_sa_matters(policy, handle));
+}
+
 /* There is room for residents with any number of outsiders that matter; no SA is listed twice, or
- * after it is gone. */
+ * after it is gone or no longer matters. */
 static void test_bounds(void **state)
 {
+	struct policy_parameters parameters = policy_parameters_default();
 	static struct sa_id ids[SAMPLING_RESIDENTS_MAX + SAMPLING_OUTSIDERS_MAX];
 	static struct sampling sampling;
+	policy_table only;
+	struct policy *policy;
 	struct sa_table table;
-	policy_sa handle = 0;
+	policy_sa first = POLICY_NONE, handle;
+	unsigned n = 0;
 	struct sa *sa = NULL;
 
 	(void)state;
+	assert_int_equal(policy_new(&parameters, &policy), 0);
+	assert_int_equal(
+		policy_table_add(policy, &(struct policy_table_config){.capacity = 8}, &only), 0);
+	assert_int_equal(only, 0);
 	assert_int_equal(sa_table_init(&table), 0);
-	sampling_begin_dump(&sampling, &table);
 	for (unsigned i = 0; i < SAMPLING_OUTSIDERS_MAX + 10; i++) {
-		sa = add_entry(&table, handle++, 0);
+		handle = add_to_policy(policy, n++);
+		first = i == 0 ? handle : first;
+		sa = add_entry(&table, handle, 0);
 		sampling_note(&sampling, sa);
 		sampling_note(&sampling, sa);
 	}
 	assert_false(sa->sampled_often);
-	assert_int_equal(sampling_list(&sampling, &table, ids), SAMPLING_OUTSIDERS_MAX);
+	assert_int_equal(sampling_list(&sampling, &table, policy, ids), SAMPLING_OUTSIDERS_MAX);
 	for (unsigned i = 0; i < SAMPLING_RESIDENTS_MAX + 10; i++) {
-		sa = add_entry(&table, handle++, NIC);
+		sa = add_entry(&table, add_to_policy(policy, n++), NIC);
 		sampling_note(&sampling, sa);
+		handle = i == 0 ? sa->handle : handle;
 	}
 	assert_false(sa->sampled_often);
-	assert_int_equal(sampling_list(&sampling, &table, ids), ELEMENTSOF(ids));
-	assert_int_equal(ids[0].spi, 0x1000 + SAMPLING_OUTSIDERS_MAX + 10); /* residents first */
-	sa_table_remove(&table, sa_table_by_handle(&table, 7));
-	assert_int_equal(sampling_list(&sampling, &table, ids), ELEMENTSOF(ids) - 1);
-	sampling_begin_dump(&sampling, &table);
-	assert_int_equal(sampling_list(&sampling, &table, ids), 0);
+	assert_int_equal(sampling_list(&sampling, &table, policy, ids), ELEMENTSOF(ids));
+	assert_int_equal(ids[0].spi, 0x1000 + handle); /* residents first */
+
+	sa_table_remove(&table, sa_table_by_handle(&table, first));
+	sa_table_remove(&table, sa_table_by_handle(&table, first + 1));
+	assert_int_equal(sampling_list(&sampling, &table, policy, ids), ELEMENTSOF(ids) - 2);
+	/* Another SA gets the handle, and is noted too. */
+	for (unsigned i = 0; i < 2; i++) {
+		sa = add_entry(&table, first, 0);
+		sampling_note(&sampling, sa);
+		if (i == 0)
+			sa_table_remove(&table, sa);
+	}
+	assert_int_equal(sampling_list(&sampling, &table, policy, ids), ELEMENTSOF(ids) - 1);
+
+	/* It makes room for one that was not noted before. */
+	idle(policy, first);
+	assert_int_equal(sampling_list(&sampling, &table, policy, ids), ELEMENTSOF(ids) - 2);
+	assert_false(sa->sampled_often);
+	sa = sa_table_by_handle(&table, first + SAMPLING_OUTSIDERS_MAX + 1);
+	assert_false(sa->sampled_often);
+	sampling_note(&sampling, sa);
+	assert_true(sa->sampled_often);
+
+	sampling_forget(&sampling, &table);
 	TAILQ_FOREACH(sa, &table.all, list)
 		assert_false(sa->sampled_often);
-	sampling_note(&sampling, sa_table_by_handle(&table, 8));
-	assert_int_equal(sampling_list(&sampling, &table, ids), 1);
-	assert_int_equal(ids[0].spi, 0x1008);
+	assert_int_equal(sampling_list(&sampling, &table, policy, ids), 0);
 	sa_table_release(&table);
+	policy_free(policy);
 }
 
 int main(void)

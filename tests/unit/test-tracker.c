@@ -12,9 +12,9 @@
 
 struct scripted {
 	struct kernel kernel;
-	int sas, policies; /* the result of a dump of them */
-	int events;        /* the result of reading events */
-	unsigned more;     /* number of calls before that that return 1 */
+	int begin, sas, policies; /* the results of a dump of them */
+	int events;               /* the result of reading events */
+	unsigned more;            /* number of calls before that that return 1 */
 	unsigned readings;
 };
 
@@ -25,7 +25,20 @@ static int scripted_dump(struct kernel *kernel, uint16_t type, kernel_handler ha
 
 	(void)handler;
 	(void)userdata;
-	return type == XFRM_MSG_GETSA ? s->sas : s->policies;
+	assert_int_equal(type, XFRM_MSG_GETPOLICY);
+	return s->policies;
+}
+
+static int scripted_begin(struct kernel *kernel)
+{
+	return ((struct scripted *)kernel)->begin;
+}
+
+static int scripted_read(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	(void)handler;
+	(void)userdata;
+	return ((struct scripted *)kernel)->sas;
 }
 
 static int scripted_events(struct kernel *kernel, kernel_handler handler, void *userdata)
@@ -39,7 +52,12 @@ static int scripted_events(struct kernel *kernel, kernel_handler handler, void *
 	return 1;
 }
 
-static const struct kernel_ops ops = {.dump = scripted_dump, .receive_events = scripted_events};
+static const struct kernel_ops ops = {
+	.dump = scripted_dump,
+	.dump_begin = scripted_begin,
+	.dump_read = scripted_read,
+	.receive_events = scripted_events,
+};
 
 static double monotonic(void *userdata)
 {
@@ -110,14 +128,16 @@ static void test_memory(void **state)
 static void test_overruns(void **state)
 {
 	static const struct {
-		int sas, policies;
+		int begin, sas, policies;
 		unsigned overruns;
 		int result;
-	} dumps[] = {{0, 0, 0, 0},
-		     {-ENOBUFS, 0, 1, -ENOBUFS},
-		     {0, -ENOBUFS, 1, -ENOBUFS},
-		     {-EINTR, 0, 0, -EINTR},
-		     {0, -EINTR, 0, -EINTR}};
+	} dumps[] = {{0, 0, 0, 0, 0},
+		     {0, -ENOBUFS, 0, 1, -ENOBUFS},
+		     {-ENOBUFS, 0, 0, 1, -ENOBUFS},
+		     {0, 0, -ENOBUFS, 1, -ENOBUFS},
+		     {0, -EINTR, 0, 0, -EINTR},
+		     {-EINTR, 0, 0, 0, -EINTR},
+		     {0, 0, -EINTR, 0, -EINTR}};
 	struct tracker *tracker;
 	struct scripted s;
 
@@ -125,6 +145,7 @@ static void test_overruns(void **state)
 	for (size_t i = 0; i < sizeof(dumps) / sizeof(*dumps); i++) {
 		assert_int_equal(open_tracker(&s, &tracker), 0);
 		assert_int_equal(tracker_overruns(tracker), 0);
+		s.begin = dumps[i].begin;
 		s.sas = dumps[i].sas;
 		s.policies = dumps[i].policies;
 		assert_int_equal(tracker_dump(tracker), dumps[i].result);
@@ -139,7 +160,7 @@ static void test_overruns(void **state)
 		assert_int_equal(tracker_drain_events(tracker), -ENOBUFS);
 		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns + 2);
 		assert_int_equal(outdated, 1);
-		tracker_set_current(tracker);
+		assert_int_equal(tracker_dump(tracker), 0);
 		assert_false(tracker_is_stale(tracker));
 		tracker_free(tracker);
 	}
