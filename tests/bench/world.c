@@ -330,7 +330,8 @@ static void init_kernel(struct world_kernel *k, uint32_t n, uint32_t alive)
 		k->sas[i].alive = true;
 }
 
-static void start(struct world *world, struct kernel *kernel, size_t n_nics)
+/* `event` NULL: over a network that costs nothing, with so many NICs. */
+static void start(struct world *world, struct kernel *kernel, size_t n_nics, sd_event *event)
 {
 	static const char text[] = "mode: observe\nnics: [{match: {name: \"eth*\"}, allow: true, "
 				   "trusted: true, capacity: 1024}]\n";
@@ -338,6 +339,7 @@ static void start(struct world *world, struct kernel *kernel, size_t n_nics)
 						  .kernel_release = "6.12.1",
 						  .config_path = "/nonexistent"};
 	struct config *config;
+	double begun;
 
 	fake_network_init(&world->network.fake, make_nics(n_nics), n_nics);
 	world->network.ops = fake_network_ops;
@@ -356,7 +358,13 @@ static void start(struct world *world, struct kernel *kernel, size_t n_nics)
 	environment.kernel = kernel;
 	environment.network = &world->network.fake.network;
 	need(manager_new(&environment, config, &world->manager), "manager");
+	if (event)
+		need(network_new(event, &manager_network_callbacks, world->manager,
+				 &world->manager->environment.network),
+		     "network");
+	begun = measure_now();
 	need(manager_start(world->manager), "start");
+	world->start_took = measure_now() - begun;
 }
 
 static void prepare(struct world *world)
@@ -369,7 +377,14 @@ void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics)
 {
 	prepare(world);
 	init_kernel(&world->kernel, n, alive);
-	start(world, &world->kernel.kernel, n_nics);
+	start(world, &world->kernel.kernel, n_nics, NULL);
+}
+
+void world_open_over(struct world *world, uint32_t n, uint32_t alive, sd_event *event)
+{
+	prepare(world);
+	init_kernel(&world->kernel, n, alive);
+	start(world, &world->kernel.kernel, 1, event);
 }
 
 void world_open_on(struct world *world,
@@ -380,7 +395,7 @@ void world_open_on(struct world *world,
 
 	prepare(world);
 	need(open(world->arena, &kernel), "kernel");
-	start(world, kernel, n_nics);
+	start(world, kernel, n_nics, NULL);
 }
 
 void world_close(struct world *world)

@@ -51,11 +51,15 @@ struct world {
 	struct journal *journal;
 	struct ownership *ownership;
 	struct manager *manager;
+	double start_took; /* s, from manager_start() until it returned */
 	FILE *log;
 };
 
 /* `n` SAs can exist, the first `alive` of them do. The process ends when there is no memory. */
 void world_open(struct world *world, uint32_t n, uint32_t alive, size_t n_nics);
+/* The same over the network of the kernel, attached to this event loop. NULL: as world_open(), with
+ * one NIC. */
+void world_open_over(struct world *world, uint32_t n, uint32_t alive, sd_event *event);
 /* The same over the kernel that `open_kernel` opens, as kernel_netlink_new(). */
 void world_open_on(struct world *world,
 		   int (*open_kernel)(struct secret_arena *arena, struct kernel **ret_kernel),
