@@ -203,6 +203,9 @@ int policy_set_groups(struct policy *policy, const struct policy_group_config *g
  * whether the SA is in the NIC. */
 int policy_sa_add(struct policy *policy, const struct policy_sa_config *config, const void *lineage,
 		  size_t lineage_size, bool resident, double now, policy_sa *ret_sa);
+/* Whether it would inherit anything. */
+bool policy_sa_would_inherit(const struct policy *policy, const void *lineage, size_t lineage_size,
+			     double now);
 int policy_sa_configure(struct policy *policy, policy_sa sa, const struct policy_sa_config *config,
 			double now);
 void policy_sa_remove(struct policy *policy, policy_sa sa, double now);

@@ -78,13 +78,28 @@ static void lineage_take_from_gone(struct policy *policy, struct sa *sa, struct 
 	sa->successor = heat->was_resident && heat->was_in == sa->config.table;
 }
 
+/* Nothing is inherited from an SA that was removed long ago. */
+static bool is_over(const struct heat *heat, double now)
+{
+	return policy_heat_is_gone(heat) && now - heat->gone > HEAT_KEPT_SECONDS;
+}
+
+bool policy_sa_would_inherit(const struct policy *policy, const void *lineage, size_t lineage_size,
+			     double now)
+{
+	struct lineage_id id = policy_lineage_id(policy, lineage, lineage_size);
+	const struct heat *heat = policy_heat_newest(policy, &id);
+
+	return heat && !is_over(heat, policy_clock_peek(policy, now));
+}
+
 void policy_lineage_join(struct policy *policy, struct sa *sa)
 {
 	struct heat *heat = policy_heat_newest(policy, &sa->lineage);
 
 	if (heat && !policy_heat_is_gone(heat))
 		lineage_take_from_living(policy, sa, &policy->sas[heat->sa]);
-	else if (heat && policy->now - heat->gone <= HEAT_KEPT_SECONDS)
+	else if (heat && !is_over(heat, policy->now))
 		lineage_take_from_gone(policy, sa, heat);
 	else if (sa->resident)
 		policy_heat_new(policy, sa, policy->now);

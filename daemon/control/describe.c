@@ -56,7 +56,9 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 		if (refusal)
 			explain_refused(e, refusal);
 	} else if (sa->candidate.rule && sa->candidate.rule->offload == CONFIG_OFFLOAD_NEVER) {
-		return; /* the rule decides, not the NIC */
+		/* The rule decides, not the NIC. */
+		e->reason = policy_reason_name(POLICY_REASON_BANNED);
+		e->text = policy_reason_text(POLICY_REASON_BANNED);
 	} else if (sa->candidate.candidacy != CANDIDACY_OK) {
 		e->reason = candidacy_name(sa->candidate.candidacy);
 		e->text = candidacy_text(sa->candidate.candidacy);

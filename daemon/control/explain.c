@@ -194,15 +194,17 @@ int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const
 	for (size_t i = 0; i < ranking_size(ranking); i++) {
 		const struct sa_id *id = ranking_get(ranking, i);
 		char text[SA_ADDRESS_TEXT_SIZE];
-		const struct sa *sa;
+		struct sa *sa;
 
 		if (id->spi != spi)
 			continue;
 		if (dst && strcmp(sa_address_format(id->family, &id->destination, text), dst) != 0)
 			continue;
 		sa = sa_table_find(m->sas, id);
-		if (sa)
-			json_array_append_new(sas, explain_one(m, sa, i + 1));
+		if (!sa)
+			continue;
+		manager_look_up(m, sa);
+		json_array_append_new(sas, explain_one(m, sa, i + 1));
 	}
 	if (json_array_size(sas) == 0) {
 		json_decref(sas);

@@ -74,9 +74,17 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 		.policy = m->policy,
 		.nics = m->nics,
 		.sas = m->sas,
+		.few = m->sampling.few,
 	};
 
 	competition_configure(&competition, sa, manager_now(m));
+}
+
+void manager_look_up(struct manager *m, struct sa *sa)
+{
+	sa->candidate.wanted = true;
+	if (sa->candidate.candidacy == CANDIDACY_IDLE)
+		manager_configure_sa(m, sa);
 }
 
 static void configure_all(struct manager *m)

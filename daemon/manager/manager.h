@@ -126,6 +126,9 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 void manager_update_nics(struct manager *m);
 /* Configures the SA in the policy: table, rule, hands off. */
 void manager_configure_sa(struct manager *m, struct sa *sa);
+/* The SA carries something, or somebody asks for it: finds its NIC even if there are very many
+ * SAs. */
+void manager_look_up(struct manager *m, struct sa *sa);
 void manager_plan_soon(struct manager *m);
 void manager_tick_soon(struct manager *m);   /* earlier, never later */
 void manager_resync_soon(struct manager *m); /* the same, and cancels the planned moves */

@@ -132,6 +132,8 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 	if (change->moved || change->hands_off ||
 	    (sa->handle == POLICY_NONE && sa->hands_off != HANDS_OFF_LARVAL))
 		manager_configure_sa(m, sa);
+	if (change->carried)
+		manager_look_up(m, sa);
 	if (sa->handle == POLICY_NONE)
 		return;
 	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, change->sampled_at);

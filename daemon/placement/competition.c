@@ -31,6 +31,15 @@ static struct lineage_key lineage_of(const struct sa_description *d)
 	};
 }
 
+/* Whether the policy may want the SA in a NIC, or it is in one. */
+static bool is_wanted(const struct competition *c, const struct sa *sa)
+{
+	const struct config_rule *rule = sa->candidate.rule;
+
+	return sa->candidate.wanted || c->sas->n <= c->few || sa->residence.ifindex != 0 ||
+	       (rule && rule->offload == CONFIG_OFFLOAD_ALWAYS);
+}
+
 static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa)
 {
 	const struct config_group *group = config_match_group(c->config, &sa->description);
@@ -41,9 +50,13 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
 		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
 		.group = group ? 1 + (uint32_t)(group - c->config->groups) : 0,
+		.table = POLICY_NONE,
 	};
 
-	nics_resolve(c->nics, sa, &config.table);
+	if (is_wanted(c, sa))
+		nics_resolve(c->nics, sa, &config.table);
+	else
+		nics_leave_idle(sa);
 	if (sa->hands_off == HANDS_OFF_NONE || sa->hands_off == HANDS_OFF_DRIVER) {
 		const char *reason;
 		enum hands_off driver = nics_check_driver(c->nics, sa, &reason);
@@ -65,6 +78,9 @@ void competition_configure(const struct competition *c, struct sa *sa, double no
 	policy_sa handle;
 
 	sa->candidate.rule = config_match_rule(c->config, &sa->description);
+	if (sa->handle == POLICY_NONE && c->sas->n > c->few)
+		sa->candidate.wanted |=
+			policy_sa_would_inherit(c->policy, &lineage, sizeof(lineage), now);
 	config = policy_config(c, sa);
 	if (sa->handle != POLICY_NONE) {
 		(void)policy_sa_configure(c->policy, sa->handle, &config, now);

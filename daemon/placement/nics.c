@@ -503,6 +503,12 @@ void nics_resolve(struct nics *nics, struct sa *sa, policy_table *ret_table)
 		*ret_table = table;
 }
 
+void nics_leave_idle(struct sa *sa)
+{
+	sa->candidate.ifindex = 0;
+	sa->candidate.candidacy = CANDIDACY_IDLE;
+}
+
 enum hands_off nics_check_driver(struct nics *nics, const struct sa *sa, const char **ret_reason)
 {
 	const struct nic *nic =

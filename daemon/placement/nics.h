@@ -83,6 +83,8 @@ bool nics_change_matters(struct nics *nics, const struct nic *before, const stru
 /* Sets the NIC that the SA competes for and the reason (sa->candidate), and returns its table or
  * POLICY_NONE. */
 void nics_resolve(struct nics *nics, struct sa *sa, policy_table *ret_table);
+/* Instead: the SA is idle, and competes for no NIC. */
+void nics_leave_idle(struct sa *sa);
 /* Forgets the egress devices of SAs. The caller resolves all SAs again. */
 void nics_forget_routes(struct nics *nics);
 /* The table of the NIC that holds the SA, or POLICY_NONE if it is foreign or in software. */

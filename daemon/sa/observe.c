@@ -113,6 +113,9 @@ static struct sa *add_new(struct tracker *tracker, const struct sa_facts *facts)
 	sa->add_time = facts->add_time;
 	sa->output_mark = facts->output_mark;
 	sa->unknown_attribute = facts->unknown_attribute;
+	sa->bytes = facts->bytes;
+	sa->packets = facts->packets;
+	sa->carried_at = facts->packets > 0 ? tracker->sampled_at : 0;
 	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex, false);
 	adopted = !tracker_owns(tracker, sa) && tracker_adopt(tracker, sa);
 	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex,
@@ -232,7 +235,8 @@ struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 	note_shown(tracker, sa);
 	sa->presence.deleted_by_other = false;
 	sa->presence.missing_since = 0;
-	if (facts.packets != sa->packets)
+	change.carried = facts.packets != sa->packets;
+	if (change.carried)
 		sa->carried_at = tracker->sampled_at;
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;

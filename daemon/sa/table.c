@@ -13,6 +13,8 @@ struct text {
 
 static const struct text candidacies[_CANDIDACY_MAX] = {
 	[CANDIDACY_OK] = {"candidate", "it competes for a slot"},
+	[CANDIDACY_IDLE] = {"idle", "it carries nothing; there are very many SAs, so its NIC is "
+				    "looked up when it carries something"},
 	[CANDIDACY_NO_ROUTE] = {"no-route", "there is no route that its packets would take"},
 	[CANDIDACY_VRF_UNCLEAR] = {"vrf-unclear",
 				   "its local address is in more than one VRF, so the device it "

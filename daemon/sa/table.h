@@ -21,6 +21,7 @@
 /* Whether an SA competes for a table, or why not. */
 enum candidacy {
 	CANDIDACY_OK,
+	CANDIDACY_IDLE,
 	CANDIDACY_NO_ROUTE,
 	CANDIDACY_VRF_UNCLEAR,
 	CANDIDACY_NO_NIC,
@@ -56,6 +57,7 @@ struct sa_candidate {
 	const struct config_rule *rule; /* NULL: no rule matches */
 	int ifindex; /* of the NIC by which it leaves, even if it may not compete; 0: none */
 	enum candidacy candidacy : 8;
+	bool wanted; /* the NIC is looked up even if the SA is idle and one of very many */
 };
 
 /* Where it is: set by the tracker. */

@@ -24,6 +24,7 @@ struct tracker_change {
 	int left_ifindex;  /* if moved: where it was before; 0: software */
 	bool was_resident;
 	bool hands_off; /* the reason changed */
+	bool carried;   /* more than when it was read before */
 };
 
 struct tracker_callbacks {

@@ -29,6 +29,13 @@
 #define PAIRS_PER_SECOND 20.0
 #define BUSY_PART 20
 
+/* A tick that reads all SAs. */
+static void tick(struct world *w)
+{
+	w->manager->sampling.dump_at = 0;
+	manager_tick(w->manager);
+}
+
 /* The CPU of a tick, in s. `step` SAs apart, each SA carries a megabyte before it. 0: none does. */
 static double cost_of_a_tick(struct world *w, uint32_t step)
 {
@@ -41,7 +48,7 @@ static double cost_of_a_tick(struct world *w, uint32_t step)
 			w->kernel.sas[j].bytes += 1000000;
 		world_run_until(w, world_now(w) + 0.9, &longest);
 		begun = measure_cpu();
-		manager_tick(w->manager);
+		tick(w);
 		costs[i] = measure_cpu() - begun;
 	}
 	return measure_median(costs, REPEATED);
@@ -95,7 +102,7 @@ static size_t left_after_flush(struct world *w)
 {
 	for (uint32_t i = 0; i < w->kernel.n; i++)
 		w->kernel.sas[i].alive = false;
-	manager_tick(w->manager);
+	tick(w);
 	return w->manager->sas->n;
 }
 
@@ -110,10 +117,9 @@ static void run(uint32_t n, struct costs *first)
 	struct world w;
 
 	world_open(&w, n, 0, 1);
-	w.manager->sampling.few = n; /* each tick reads all */
 	for (uint32_t i = 0; i < n; i++)
 		w.kernel.sas[i].alive = true;
-	manager_tick(w.manager);
+	tick(&w);
 	memory = (measure_resident_set() - empty) / n;
 	idle = cost_of_a_tick(&w, 0);
 	busy = cost_of_a_tick(&w, BUSY_PART);

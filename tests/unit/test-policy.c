@@ -256,6 +256,31 @@ static void test_heat_outlives_its_sa_for_a_minute(void **state)
 	world_close(&world);
 }
 
+static bool would_inherit(const struct world *world, const char *lineage)
+{
+	return policy_sa_would_inherit(world->policy, lineage, strlen(lineage), world->now);
+}
+
+static void test_known_before_it_is_added(void **state)
+{
+	struct world world;
+
+	world_open(&world, &table_default);
+	world_add_lineage(&world, 50 * MB, false, "busy");
+	world_add_lineage(&world, 0, false, "idle");
+	assert_false(would_inherit(&world, "busy"));
+	world_run(&world, 5);
+	assert_true(would_inherit(&world, "busy"));
+	assert_false(would_inherit(&world, "idle"));
+	assert_false(would_inherit(&world, "other"));
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	world.now += 60;
+	assert_true(would_inherit(&world, "busy"));
+	world.now += 1;
+	assert_false(would_inherit(&world, "busy"));
+	world_close(&world);
+}
+
 static void test_refusals_back_off(void **state)
 {
 	struct world world;
@@ -644,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_reserve_is_kept_for_successors),
 		cmocka_unit_test(test_a_full_table_hands_the_slot_over),
 		cmocka_unit_test(test_heat_outlives_its_sa_for_a_minute),
+		cmocka_unit_test(test_known_before_it_is_added),
 		cmocka_unit_test(test_refusals_back_off),
 		cmocka_unit_test(test_capacity_is_learned_and_probed),
 		cmocka_unit_test(test_a_smaller_capacity_evicts_the_coldest),
