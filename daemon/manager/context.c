@@ -101,6 +101,7 @@ void manager_reconfigure(struct manager *m)
 
 	schedule_cancel(&m->schedule, MANAGER_RECONFIGURE);
 	nics_forget_routes(m->nics);
+	tracker_read_in_full(m->tracker);
 	manager_update_nics(m);
 	configure_all(m);
 	manager_plan_soon(m);

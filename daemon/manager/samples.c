@@ -119,6 +119,13 @@ static void note_rate(struct manager *m, struct sa *sa, bool dumped)
 		load_add(&m->load, m->nics, sa, rate.mean);
 }
 
+static void note_counters(struct manager *m, struct sa *sa, double sampled_at, bool dumped)
+{
+	policy_sa_observe(m->policy, sa->handle, sa->bytes, sa->packets, sampled_at);
+	handle_verdict(m, sa);
+	note_rate(m, sa, dumped);
+}
+
 static void sampled(struct sa *sa, const struct sa_facts *facts,
 		    const struct tracker_change *change, void *userdata)
 {
@@ -134,11 +141,13 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 		manager_configure_sa(m, sa);
 	if (change->carried)
 		manager_look_up(m, sa);
-	if (sa->handle == POLICY_NONE)
-		return;
-	policy_sa_observe(m->policy, sa->handle, facts->bytes, facts->packets, change->sampled_at);
-	handle_verdict(m, sa);
-	note_rate(m, sa, change->dumped);
+	if (sa->handle != POLICY_NONE)
+		note_counters(m, sa, change->sampled_at, change->dumped);
+}
+
+static void unchanged(struct sa *sa, double sampled_at, void *userdata)
+{
+	note_counters(userdata, sa, sampled_at, true);
 }
 
 static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)
@@ -200,6 +209,7 @@ const struct tracker_callbacks manager_tracker_callbacks = {
 	.address_is_local = address_is_local,
 	.appeared = appeared,
 	.sampled = sampled,
+	.unchanged = unchanged,
 	.read = was_read,
 	.missing = missing,
 	.vanishes = vanishes,

@@ -24,11 +24,16 @@ static void copy_name(char destination[SA_SHAPE_ALGORITHM_MAX], const char *sour
 }
 
 /* Under lockdown=confidentiality keys are shown as zeros of the right length (xfrm_redact()). */
-static void check_key(struct sa_facts *facts, const void *key, uint32_t bits, size_t room)
+static bool is_hidden(const void *key, uint32_t bits, size_t room)
 {
 	size_t size = (bits + 7) / 8;
 
-	if (size > room || (size > 0 && is_zero(key, size)))
+	return size > room || (size > 0 && is_zero(key, size));
+}
+
+static void check_key(struct sa_facts *facts, const void *key, uint32_t bits, size_t room)
+{
+	if (is_hidden(key, bits, room))
 		sa_facts_set_hands_off(facts, HANDS_OFF_REDACTED_KEY);
 }
 
@@ -147,8 +152,9 @@ static void read_direction(struct sa_facts *facts, const void *data, size_t size
 /* By type. */
 static const struct sa_attribute attributes[] = {
 	/* The same key as XFRMA_ALG_AUTH_TRUNC, which is used. */
-	[XFRMA_ALG_AUTH] = {REPEATED, sizeof(struct xfrm_algo), .variable = true},
-	[XFRMA_ALG_CRYPT] = {COPIED, sizeof(struct xfrm_algo), read_crypt, .variable = true},
+	[XFRMA_ALG_AUTH] = {REPEATED, sizeof(struct xfrm_algo), .variable = true, .key = true},
+	[XFRMA_ALG_CRYPT] = {COPIED, sizeof(struct xfrm_algo), read_crypt, .variable = true,
+			     .key = true},
 	[XFRMA_ENCAP] = {COPIED, sizeof(struct xfrm_encap_tmpl), read_encap},
 	/* In DELSA: the struct that other messages begin with. */
 	[XFRMA_SA] = {DROPPED, sizeof(struct xfrm_usersa_info)},
@@ -156,9 +162,10 @@ static const struct sa_attribute attributes[] = {
 	[XFRMA_REPLAY_VAL] = {COPIED, sizeof(struct xfrm_replay_state), read_replay},
 	[XFRMA_COADDR] = {COPIED, sizeof(xfrm_address_t)},
 	[XFRMA_LASTUSED] = {DROPPED, sizeof(uint64_t)}, /* NEWSA ignores it */
-	[XFRMA_ALG_AEAD] = {COPIED, sizeof(struct xfrm_algo_aead), read_aead, .variable = true},
+	[XFRMA_ALG_AEAD] = {COPIED, sizeof(struct xfrm_algo_aead), read_aead, .variable = true,
+			    .key = true},
 	[XFRMA_ALG_AUTH_TRUNC] = {COPIED, sizeof(struct xfrm_algo_auth), read_auth_trunc,
-				  .variable = true},
+				  .variable = true, .key = true},
 	[XFRMA_MARK] = {COPIED, sizeof(struct xfrm_mark), read_mark},
 	[XFRMA_TFCPAD] = {COPIED, sizeof(uint32_t), read_tfc},
 	[XFRMA_REPLAY_ESN_VAL] = {COPIED, sizeof(struct xfrm_replay_state_esn), read_replay_esn,
@@ -180,4 +187,14 @@ const struct sa_attribute *sa_attribute_find(uint16_t type)
 	if (type >= ELEMENTSOF(attributes) || attributes[type].copy == _SA_ATTRIBUTE_UNKNOWN)
 		return NULL;
 	return &attributes[type];
+}
+
+bool sa_attribute_hides_key(const struct sa_attribute *known, const void *data, size_t size)
+{
+	const uint8_t *bytes = data;
+	uint32_t bits;
+
+	/* The length of the key follows the name in all of these structs. */
+	memcpy(&bits, bytes + offsetof(struct xfrm_algo, alg_key_len), sizeof(bits));
+	return is_hidden(bytes + known->size, bits, size - known->size);
 }

@@ -190,21 +190,31 @@ static bool nears(uint64_t value, uint64_t limit)
 	return limit != 0 && limit != XFRM_INF && value >= limit - limit / 16;
 }
 
+enum hands_off sa_facts_check_ages(uint64_t add_time, uint64_t use_time,
+				   const struct xfrm_lifetime_cfg *limits, uint64_t now)
+{
+	uint64_t age = now > add_time ? now - add_time : 0;
+	uint64_t used = use_time != 0 && now > use_time ? now - use_time : 0;
+
+	if (reached(age, limits->soft_add_expires_seconds) ||
+	    reached(used, limits->soft_use_expires_seconds))
+		return HANDS_OFF_SOFT_EXPIRED;
+	if (reached(age + HARD_LIMIT_SECONDS, limits->hard_add_expires_seconds) ||
+	    (use_time != 0 && reached(used + HARD_LIMIT_SECONDS, limits->hard_use_expires_seconds)))
+		return HANDS_OFF_NEAR_LIMIT;
+	return HANDS_OFF_NONE;
+}
+
 enum hands_off sa_facts_check_limits(const struct sa_facts *facts, uint64_t now)
 {
 	const struct xfrm_lifetime_cfg *l = &facts->limits;
-	uint64_t age = now > facts->add_time ? now - facts->add_time : 0;
-	uint64_t used = facts->use_time != 0 && now > facts->use_time ? now - facts->use_time : 0;
+	enum hands_off ages = sa_facts_check_ages(facts->add_time, facts->use_time, l, now);
 
-	if (reached(age, l->soft_add_expires_seconds) ||
-	    reached(used, l->soft_use_expires_seconds) ||
-	    reached(facts->bytes, l->soft_byte_limit) ||
+	if (ages == HANDS_OFF_SOFT_EXPIRED || reached(facts->bytes, l->soft_byte_limit) ||
 	    reached(facts->packets, l->soft_packet_limit))
 		return HANDS_OFF_SOFT_EXPIRED;
-	if (reached(age + HARD_LIMIT_SECONDS, l->hard_add_expires_seconds) ||
-	    (facts->use_time != 0 &&
-	     reached(used + HARD_LIMIT_SECONDS, l->hard_use_expires_seconds)) ||
-	    nears(facts->bytes, l->hard_byte_limit) || nears(facts->packets, l->hard_packet_limit))
+	if (ages == HANDS_OFF_NEAR_LIMIT || nears(facts->bytes, l->hard_byte_limit) ||
+	    nears(facts->packets, l->hard_packet_limit))
 		return HANDS_OFF_NEAR_LIMIT;
 	if (!facts->shape.esn && facts->output_sequence > UINT32_MAX - SEQUENCE_RESERVE)
 		return HANDS_OFF_SEQUENCE_SPACE;

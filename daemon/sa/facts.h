@@ -68,6 +68,10 @@ int sa_facts_read(const struct nlmsghdr *message, struct sa_facts *ret_facts);
 /* Checks the SA's lifetime limits and its sequence space. `now`: s, CLOCK_REALTIME. */
 enum hands_off sa_facts_check_limits(const struct sa_facts *facts, uint64_t now);
 
+/* The part of it that depends on the time. */
+enum hands_off sa_facts_check_ages(uint64_t add_time, uint64_t use_time,
+				   const struct xfrm_lifetime_cfg *limits, uint64_t now);
+
 /* The offset of a message's attributes behind the netlink header, in bytes. */
 size_t sa_facts_attributes_offset(const struct nlmsghdr *message);
 

@@ -3,6 +3,7 @@
 #include "sa/tracker-internal.h"
 #include "xfrm/compat.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,6 +234,7 @@ struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 		return NULL;
 
 	note_shown(tracker, sa);
+	sa->digest = 0; /* these facts need not be from a message */
 	sa->presence.deleted_by_other = false;
 	sa->presence.missing_since = 0;
 	change.carried = facts.packets != sa->packets;
@@ -265,6 +267,64 @@ bool tracker_observe_early(struct tracker *tracker, const struct sa_facts *facts
 	/* The kernel had both. GETSA could show the larval SA. */
 	note_shown(tracker, sa);
 	return false;
+}
+
+void tracker_note_message(struct tracker *tracker, struct sa *sa, const struct nlmsghdr *message)
+{
+	if (sa->residence.ifindex == 0)
+		sa->digest = sa_digest(&tracker->digest_factors, message);
+}
+
+void tracker_read_in_full(struct tracker *tracker)
+{
+	sa_digest_renew(&tracker->digest_factors);
+}
+
+/* The SA's own message shows the reason, and would show its end; or nothing but a move ends it. */
+static bool is_lasting(enum hands_off reason)
+{
+	return reason < HANDS_OFF_FOREIGN || reason == HANDS_OFF_DRIVER;
+}
+
+/*
+ * Whether a message that is the same as at the last reading would give the same result. What a
+ * reading considers beside the message: other SAs, policies, the time, events, and the local
+ * addresses (tracker_read_in_full()). The reasons of the first three can also end, so an SA that
+ * has one of them is read.
+ */
+static bool is_steady(struct tracker *tracker, const struct sa *sa,
+		      const struct xfrm_usersa_info *info)
+{
+	const struct sa_presence *presence = &sa->presence;
+
+	return is_lasting(sa->hands_off) && !sa->soft_expired &&
+	       sa->description.direction != SA_DIRECTION_UNKNOWN && sa->residence.ifindex == 0 &&
+	       sa->handle != POLICY_NONE && !presence->deleted_by_other &&
+	       presence->missing_since == 0 &&
+	       sa_facts_check_ages(info->curlft.add_time, info->curlft.use_time, &info->lft,
+				   tracker->sampled_at_real) == HANDS_OFF_NONE &&
+	       tracker_check_again(tracker, sa) == HANDS_OFF_NONE;
+}
+
+/*
+ * Most SAs of a dump are idle, and are where the last dump showed them. The digest is of the whole
+ * message, so whatever another program changed is noticed, also where an event was lost or shows
+ * less. The counters only decide sooner.
+ */
+bool tracker_is_unchanged(struct tracker *tracker, const struct nlmsghdr *message)
+{
+	struct sa *sa = sa_table_behind(&tracker->sas, tracker->previous);
+	struct xfrm_usersa_info info;
+
+	if (!tracker->dumping || !sa || sa->digest == 0 || !kernel_message_sa(message, &info) ||
+	    ntohl(info.id.spi) != sa->description.id.spi || info.curlft.packets != sa->packets ||
+	    !is_steady(tracker, sa, &info) ||
+	    sa_digest(&tracker->digest_factors, message) != sa->digest)
+		return false;
+	tracker->previous = sa;
+	note_shown(tracker, sa);
+	tracker->callbacks->unchanged(sa, tracker->sampled_at, tracker->userdata);
+	return true;
 }
 
 void tracker_handle_facts(struct tracker *tracker, const struct sa_facts *facts)

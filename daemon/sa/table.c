@@ -103,19 +103,19 @@ struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id)
 	return NULL;
 }
 
-static struct sa *behind(struct sa_table *table, struct sa *sa)
+struct sa *sa_table_behind(const struct sa_table *table, const struct sa *previous)
 {
-	return sa ? TAILQ_NEXT(sa, list) : TAILQ_FIRST(&table->all);
+	return previous ? TAILQ_NEXT(previous, list) : TAILQ_FIRST(&table->all);
 }
 
 struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
 				  const struct sa_id *id)
 {
-	struct sa *sa = behind(table, *previous);
+	struct sa *sa = sa_table_behind(table, *previous);
 
 	/* The next entry may be an SA that is gone. */
 	if (sa && !has_id(sa, id))
-		sa = behind(table, sa);
+		sa = sa_table_behind(table, sa);
 	if (!sa || !has_id(sa, id)) {
 		sa = sa_table_find(table, id);
 		if (!sa || sa == *previous)

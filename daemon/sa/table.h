@@ -82,6 +82,7 @@ struct sa {
 	uint64_t bytes, packets;
 	double carried_at; /* s, monotonic; when a sample last showed new packets */
 	uint64_t add_time;
+	uint32_t digest; /* of the message from which it was read last (sa/digest.h); 0: none */
 	struct sa_presence presence;
 	struct sa_residence residence;
 	struct sa_candidate candidate;
@@ -136,6 +137,8 @@ struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id);
  * took 0.69 us for each by the hash, and takes 0.18 us (tools/bench scale). */
 struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
 				  const struct sa_id *id);
+/* The entry that follows the previous one, which may be NULL, in the order of the list. */
+struct sa *sa_table_behind(const struct sa_table *table, const struct sa *previous);
 struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle);
 /* Adds an entry with its description and shape, otherwise zeroed. -EEXIST, -ENOMEM. */
 int sa_table_add(struct sa_table *table, const struct sa_description *description,

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "sa/changes.h"
+#include "sa/digest.h"
 #include "sa/spd.h"
 #include "sa/tracker.h"
 
@@ -36,6 +37,7 @@ struct tracker {
 	void *userdata;
 
 	struct sa_table sas;
+	struct sa_digest_factors digest_factors;
 	struct spd spd;
 	double policies_read_at, policies_took; /* s */
 	struct peer_moves *peer_moves;
@@ -108,6 +110,11 @@ struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *facts
 /* Handles an SA of a part of a dump that the kernel prepared before a pause: since then it may have
  * been moved or deleted. Returns whether it is to be read again. */
 bool tracker_observe_early(struct tracker *tracker, const struct sa_facts *facts);
+/* Whether this message of a dump shows what is already known of its SA, so that nothing of it has
+ * to be read. Then the SA counts as read. */
+bool tracker_is_unchanged(struct tracker *tracker, const struct nlmsghdr *message);
+/* The SA was read from this message. */
+void tracker_note_message(struct tracker *tracker, struct sa *sa, const struct nlmsghdr *message);
 
 /* policies.c */
 int tracker_read_policies(struct tracker *tracker);

@@ -29,6 +29,7 @@ int tracker_new(const struct tracker_parameters *parameters, struct tracker **re
 	tracker->userdata = parameters->userdata;
 	TAILQ_INIT(&tracker->sas.all);
 	r = sa_table_init(&tracker->sas);
+	sa_digest_init(&tracker->digest_factors, &tracker->sas.seed);
 	if (r >= 0)
 		r = peer_moves_new(&tracker->peer_moves);
 	if (r < 0)
@@ -89,16 +90,19 @@ static int handle_message(const struct nlmsghdr *message, bool own, void *userda
 {
 	struct tracker *tracker = userdata;
 	struct sa_facts facts;
+	struct sa *sa;
 
 	(void)own;
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && sa_facts_read(message, &facts) == 0) {
-		struct sa *sa;
-
-		if (!tracker->dumping || tracker->n_read++ % TRACKER_SAS_PER_TIME == 0)
-			tracker_read_clock(tracker);
-		sa = tracker_observe(tracker, &facts);
-		if (sa && facts.hands_off != HANDS_OFF_LARVAL)
-			tracker->callbacks->read(sa, message, tracker->asked_at, tracker->userdata);
+	if (message->nlmsg_type != XFRM_MSG_NEWSA)
+		return 0;
+	if (!tracker->dumping || tracker->n_read++ % TRACKER_SAS_PER_TIME == 0)
+		tracker_read_clock(tracker);
+	if (tracker_is_unchanged(tracker, message) || sa_facts_read(message, &facts) < 0)
+		return 0;
+	sa = tracker_observe(tracker, &facts);
+	if (sa && facts.hands_off != HANDS_OFF_LARVAL) {
+		tracker_note_message(tracker, sa, message);
+		tracker->callbacks->read(sa, message, tracker->asked_at, tracker->userdata);
 	}
 	return 0;
 }
@@ -186,6 +190,8 @@ static int begin_dump(struct tracker *tracker)
 	}
 	tracker->dump.outdated = false;
 	tracker->dump.paused = false;
+	if (tracker->stale)
+		tracker_read_in_full(tracker);
 	tracker->generation++;
 	tracker->asked_at = tracker_now(tracker);
 	tracker->n_masked = 0;

@@ -35,6 +35,8 @@ struct tracker_callbacks {
 	/* The SA was read, and its entry is up to date. */
 	void (*sampled)(struct sa *sa, const struct sa_facts *facts,
 			const struct tracker_change *change, void *userdata);
+	/* A dump shows the SA as it is known, in software, with the same counters. */
+	void (*unchanged)(struct sa *sa, double sampled_at, void *userdata);
 	/* The SA was read from this message. `asked_at`: when the kernel was asked for it (s,
 	 * monotonic). */
 	void (*read)(struct sa *sa, const struct nlmsghdr *message, double asked_at,
@@ -86,6 +88,9 @@ int tracker_continue_dump(struct tracker *tracker, double seconds);
 bool tracker_is_dumping(const struct tracker *tracker);
 /* Reads all SAs at once. */
 int tracker_dump(struct tracker *tracker);
+/* Local addresses may have changed: the next dump reads all SAs in full. Otherwise it skips those
+ * whose messages are the same as before. */
+void tracker_read_in_full(struct tracker *tracker);
 /* After the first dump: compares the ownership records of the previous run with the SAs that
  * exist. */
 void tracker_start_ownership(struct tracker *tracker);
