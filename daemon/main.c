@@ -362,7 +362,7 @@ static int start(struct daemon *d, const struct arguments *arguments)
 static void stop(struct daemon *d)
 {
 	control_free(d->control);
-	rankings_release(&d->methods.rankings);
+	snapshots_release(&d->methods.snapshots);
 	manager_free(d->manager);
 	if (d->ownership)
 		(void)ownership_save_if_changed(d->ownership);

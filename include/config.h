@@ -135,6 +135,12 @@ struct config_nic_identity {
 	const char *mac;
 };
 
+/* Whether an address has the prefix; an unset one matches all. */
+bool config_match_prefix(const struct config_prefix *prefix, uint16_t family,
+			 const struct sa_address *address);
+/* Parses an address or a prefix: "192.0.2.1", "2001:db8::/32". 0 or -EINVAL. */
+int config_parse_prefix(const char *text, struct config_prefix *ret_prefix);
+
 /* The first entry that matches, or NULL. The result belongs to the configuration. */
 const struct config_nic *config_match_nic(const struct config *config,
 					  const struct config_nic_identity *identity);

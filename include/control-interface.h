@@ -60,12 +60,18 @@
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
 	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
 	"\n"                                                                                       \
-	"# Hottest first. With `more`, several replies come: each has some of the SAs, and the\n"  \
-	"# last has the final `total`. `filter`: substring of any shown field. `offset`: number "  \
-	"of\n"                                                                                     \
-	"# matching SAs to leave out. `total` counts before offset and limit.\n"                   \
-	"method ListSAs(limit: ?int, offset: ?int, filter: ?string, history: ?bool) ->\n"          \
-	"  (sas: []SA, total: int)\n"                                                              \
+	"# Hottest first, or by `sort`: rate, rank, placement, direction, spi, peer, source,\n"    \
+	"# destination, nic. With `more`, several replies come, each with some of the SAs.\n"      \
+	"# Of the filters all must match. `nic`: the one that holds the SA. `placement`: nic,\n"   \
+	"# software, or a state: moving, refused, foreign, hands-off. `peer`: address or prefix\n" \
+	"# of the remote end. `direction`: in, out. `filter`: substring of any shown field.\n"     \
+	"# `offset`: number of matching SAs to leave out. With `limit`, `followSpi` and\n"         \
+	"# `followDst` it is changed as little as necessary for that SA to be among the rows.\n"   \
+	"# `total`: matching SAs, before offset and limit.\n"                                      \
+	"method ListSAs(limit: ?int, offset: ?int, sort: ?string, reverse: ?bool, nic: ?string,\n" \
+	"  placement: ?string, peer: ?string, direction: ?string, filter: ?string,\n"              \
+	"  followSpi: ?string, followDst: ?string, history: ?bool) ->\n"                           \
+	"  (sas: []SA, total: int, offset: int)\n"                                                 \
 	"\n"                                                                                       \
 	"# All SAs with this SPI (and destination, if given), each with the numbers behind it.\n"  \
 	"method Explain(spi: string, dst: ?string) ->\n"                                           \
@@ -82,5 +88,7 @@
 	"error NoSuchSA (spi: string)\n"                                                           \
 	"error NoSuchNic (nic: string)\n"                                                          \
 	"error NotEvacuated (nic: string)\n"                                                       \
+	"# `expected` lists or describes the valid values.\n"                                      \
+	"error InvalidValue (parameter: string, value: string, expected: string)\n"                \
 	"error InvalidConfiguration (path: string, messages: string)\n"                            \
 	"error PermissionDenied (message: string)\n"

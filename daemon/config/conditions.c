@@ -83,8 +83,7 @@ static bool clear_host_bits(struct sa_address *address, unsigned length)
 	return any;
 }
 
-/* 0 or -EINVAL. */
-static int parse_prefix(const char *text, struct config_prefix *ret_prefix)
+int config_parse_prefix(const char *text, struct config_prefix *ret_prefix)
 {
 	struct config_prefix prefix = {.set = true};
 	char buffer[INET6_ADDRSTRLEN + sizeof("/128")];
@@ -119,7 +118,7 @@ static void read_prefix(struct config_reader *reader, const struct config_key *k
 
 	if (!text)
 		return;
-	if (parse_prefix(text, &prefix) < 0) {
+	if (config_parse_prefix(text, &prefix) < 0) {
 		config_wrong(reader, key, node, "an address or a prefix");
 		config_remedy(reader->report, "write it like 192.0.2.1, 192.0.2.0/24 or "
 					      "2001:db8::/32");

@@ -43,7 +43,7 @@ static bool same_bits(const struct sa_address *a, const struct sa_address *b, un
 	return rest == 0 || (a->bytes[bytes] ^ b->bytes[bytes]) >> (8 - rest) == 0;
 }
 
-static bool match_prefix(const struct config_prefix *prefix, uint16_t family,
+bool config_match_prefix(const struct config_prefix *prefix, uint16_t family,
 			 const struct sa_address *address)
 {
 	return !prefix->set ||
@@ -57,8 +57,8 @@ static bool match_number(const struct config_number *number, uint32_t value)
 
 static bool match_sa(const struct config_match *match, const struct sa_description *sa)
 {
-	return match_prefix(&match->source, sa->id.family, &sa->source) &&
-	       match_prefix(&match->destination, sa->id.family, &sa->id.destination) &&
+	return config_match_prefix(&match->source, sa->id.family, &sa->source) &&
+	       config_match_prefix(&match->destination, sa->id.family, &sa->id.destination) &&
 	       match_number(&match->reqid, sa->reqid) && match_number(&match->if_id, sa->if_id) &&
 	       match_number(&match->mark, sa->id.mark_value & match->mark_mask) &&
 	       (match->direction == SA_DIRECTION_UNKNOWN || match->direction == sa->direction);

@@ -46,8 +46,10 @@ struct control_parameter {
  */
 struct control_list {
 	const char *member; /* of the reply: the array of rows */
-	/* As `call` of struct control_method, without the reply. Keeps `parameters` if need be. */
-	int (*begin)(json_t *parameters, void *userdata, void **ret_list);
+	/* As `call` of struct control_method, whose reply is only that of an error. Keeps
+	 * `parameters` if need be. */
+	int (*begin)(json_t *parameters, void *userdata, void **ret_list, json_t **ret_reply,
+		     const char **ret_error);
 	/* Appends the rows of a slice. 1: there are more; 0: these were the last. */
 	int (*next)(void *list, json_t *rows);
 	/* The other members of the reply, as far as they are known; an object with at least one. */

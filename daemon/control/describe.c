@@ -127,7 +127,7 @@ static const char *protocol_name(const struct sa *sa)
 	return sa->description.id.protocol == IPPROTO_ESP ? "esp" : "other";
 }
 
-static const char *placement_name(const struct sa *sa)
+const char *sa_placement_name(const struct sa *sa)
 {
 	return sa->residence.ifindex ? "nic" : "software";
 }
@@ -147,7 +147,8 @@ bool sa_row_matches(const struct sa_row *row, const char *filter)
 		protocol_name(row->sa),
 		row->mode,
 		row->mark,
-		placement_name(row->sa),
+		sa_placement_name(row->sa),
+		row->sa->residence.ifindex ? "" : "sw", /* as it is shown */
 		row->nic ? row->nic : "",
 		row->candidate ? row->candidate : "",
 		row->explanation.state,
@@ -173,7 +174,7 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 		"spi", row->spi, "src", row->source, "dst", row->destination, "direction",
 		sa_direction_name(d->direction), "protocol", protocol_name(sa), "mode", row->mode,
 		"reqid", (json_int_t)d->reqid, "ifId", d->if_id ? json_integer(d->if_id) : NULL,
-		"mark", or_null(row->mark), "placement", placement_name(sa), "nic", row->nic,
+		"mark", or_null(row->mark), "placement", sa_placement_name(sa), "nic", row->nic,
 		"candidateNic", row->candidate, "secondsInPlace",
 		manager_now(m) - sa->residence.since, "bytes", (json_int_t)sa->bytes, "packets",
 		(json_int_t)sa->packets, "rank", (json_int_t)rank, "bytesPerSecond",

@@ -34,6 +34,7 @@ struct sa_row {
 	const char *nic, *candidate;                /* NULL: none */
 };
 void describe_row(struct manager *m, const struct sa *sa, struct sa_row *ret_row);
+const char *sa_placement_name(const struct sa *sa); /* "nic", "software" */
 /* Whether the filter is a part of any text, in upper or lower case. */
 bool sa_row_matches(const struct sa_row *row, const char *filter);
 

@@ -2,6 +2,7 @@
 /* Explain: why an SA is where it is, in sentences and in numbers. */
 #include "control/describe.h"
 #include "control/methods.h"
+#include "sa/spi-hash.h"
 #include "units.h"
 
 #include <errno.h>
@@ -170,42 +171,86 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 			 sentences, "details", details, "history", actions_of(m, sa));
 }
 
+static bool has_destination(const struct sa_id *id, const char *dst)
+{
+	char text[SA_ADDRESS_TEXT_SIZE];
+
+	return !dst || strcmp(sa_address_format(id->family, &id->destination, text), dst) == 0;
+}
+
+static int add_sa(struct sa ***sas, size_t *n, struct sa *sa)
+{
+	struct sa **more = reallocarray(*sas, *n + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	*sas = more;
+	more[(*n)++] = sa;
+	return 0;
+}
+
+/* The SAs with this SPI, and destination if one is given. The caller frees the array. */
+static int find_sas(struct manager *m, uint32_t spi, const char *dst, struct sa ***ret_sas,
+		    size_t *ret_n)
+{
+	static const uint8_t protocols[] = {IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP};
+	_cleanup_free_ struct sa **sas = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(protocols); i++) {
+		const struct sa_id id = {.spi = spi, .protocol = protocols[i]};
+		struct sa *sa;
+
+		HASH_TABLE_FOREACH_EQUAL(sa, &m->sas->by_spi, spi_hash(&m->sas->seed, &id), by_spi)
+			if (sa->description.id.spi == spi &&
+			    has_destination(&sa->description.id, dst) && add_sa(&sas, &n, sa) < 0)
+				return -ENOMEM;
+	}
+	*ret_sas = TAKE_PTR(sas);
+	*ret_n = n;
+	return 0;
+}
+
+/* The hottest first. NULL without memory. */
+static json_t *explain_all(struct manager *m, uint32_t spi, const char *dst)
+{
+	_cleanup_free_ struct sa **sas = NULL;
+	_cleanup_free_ size_t *ranks = NULL;
+	json_t *array;
+	size_t n;
+
+	if (find_sas(m, spi, dst, &sas, &n) < 0)
+		return NULL;
+	ranks = calloc(n ? n : 1, sizeof(*ranks));
+	array = ranks ? json_array() : NULL;
+	if (!array)
+		return NULL;
+	if (n > 0)
+		snapshot_rank(m, sas, n, ranks);
+	for (size_t i = 0; i < n; i++) {
+		manager_look_up(m, sas[i]);
+		json_array_append_new(array, explain_one(m, sas[i], ranks[i]));
+	}
+	return array;
+}
+
 int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
 {
 	struct methods *methods = userdata;
-	struct manager *m = methods->manager;
-	_cleanup_(ranking_unrefp) struct ranking *ranking = NULL;
 	const char *spi_text = json_string_value(json_object_get(parameters, "spi"));
 	const char *dst = json_string_value(json_object_get(parameters, "dst"));
 	unsigned long spi;
 	char *end;
 	json_t *sas;
-	int r;
 
 	errno = 0;
 	spi = strtoul(spi_text, &end, 0);
 	if (errno || *end || end == spi_text || spi > UINT32_MAX)
 		return control_refuse_parameter("spi", ret_reply, ret_error);
 
-	r = rankings_get(&methods->rankings, m, &ranking);
-	if (r < 0)
-		return r;
-	sas = json_array();
-	for (size_t i = 0; i < ranking_size(ranking); i++) {
-		const struct sa_id *id = ranking_get(ranking, i);
-		char text[SA_ADDRESS_TEXT_SIZE];
-		struct sa *sa;
-
-		if (id->spi != spi)
-			continue;
-		if (dst && strcmp(sa_address_format(id->family, &id->destination, text), dst) != 0)
-			continue;
-		sa = sa_table_find(m->sas, id);
-		if (!sa)
-			continue;
-		manager_look_up(m, sa);
-		json_array_append_new(sas, explain_one(m, sa, i + 1));
-	}
+	sas = explain_all(methods->manager, (uint32_t)spi, dst);
+	if (!sas)
+		return -ENOMEM;
 	if (json_array_size(sas) == 0) {
 		json_decref(sas);
 		*ret_error = "NoSuchSA";

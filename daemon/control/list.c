@@ -1,125 +1,322 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ListSAs: the SAs, hottest first, described some at a time. */
+/*
+ * ListSAs, in slices. With a filter, all SAs are checked first, so that the total is known. If few
+ * match, these are sorted by themselves; else the order of all SAs is walked, and those that match
+ * are shown.
+ */
 #include "control/describe.h"
 #include "control/methods.h"
+#include "control/query.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
-/* Limits of one slice: rows that are described, and rows that are checked for a filter. Describing
- * a row costs about as much as checking several. */
-#define SLICE_DESCRIBED 32
-#define SLICE_LOOKED_AT 256
+/* Roughly ns. A slice holds the loop about so long; the first division of the order of very many
+ * SAs takes longer. */
+#define SLICE 100000
+#define COST_ROW 100 /* of the snapshot */
+#define COST_PLACE 250
+#define COST_SORT 10
+#define COST_FILTER 500
+#define COST_DESCRIBED 3000
+
+/* At most so many are sorted by themselves. */
+#define FEW 1024
 
 struct list {
 	struct manager *m;
-	struct ranking *ranking;
-	char *filter; /* NULL: none */
+	struct snapshot *snapshot;
+	struct query query;
 	bool history;
-	size_t offset; /* rows to be left out */
-	size_t limit;  /* rows after them */
-	size_t place;  /* the next to check */
-	size_t total;  /* rows that matched so far */
+	uint64_t offset, limit; /* rows to be left out, rows after them */
+	size_t step;
+	uint32_t next;    /* where the step continues */
+	uint32_t skipped; /* rows that match and were left out */
+	uint32_t total;   /* SAs that match */
+	uint32_t *few;    /* those that match; NULL: too many, or no filter */
+	/* The SA that is to be among the rows. */
+	bool follow;
+	struct sa_id followed; /* its SPI, destination and family */
+	uint32_t followed_row;
+	uint32_t before_followed; /* SAs that match and come before it, without `reverse` */
 };
 
-static size_t count_or(const json_t *parameters, const char *name, size_t fallback)
+static uint64_t count_or(const json_t *parameters, const char *name, uint64_t fallback)
 {
 	const json_t *value = json_object_get(parameters, name);
 
-	return json_is_integer(value) ? (size_t)json_integer_value(value) : fallback;
+	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : fallback;
 }
 
 static void list_free(void *data)
 {
 	struct list *list = data;
 
-	ranking_unref(list->ranking);
-	free(list->filter);
+	snapshot_unref(list->snapshot);
+	query_done(&list->query);
+	free(list->few);
 	free(list);
 }
 
-static int set_filter(struct list *list, const char *filter)
+static void list_freep(struct list **list)
 {
-	list->filter = filter ? strdup(filter) : NULL;
-	return filter && !list->filter ? -ENOMEM : 0;
+	if (*list)
+		list_free(*list);
 }
 
-static int list_begin(json_t *parameters, void *userdata, void **ret_list)
-{
-	struct methods *methods = userdata;
-	struct list *list = calloc(1, sizeof(*list));
-	int r = list ? set_filter(list, json_string_value(json_object_get(parameters, "filter")))
-		     : -ENOMEM;
+/* ---- The steps. Each does some work and returns its cost; 0: it is done; -ENOMEM. ---- */
 
-	if (r >= 0)
-		r = rankings_get(&methods->rankings, methods->manager, &list->ranking);
-	if (r < 0) {
-		if (list)
-			list_free(list);
-		return r;
+static ssize_t complete_snapshot(struct list *list, json_t *rows)
+{
+	(void)rows;
+	return snapshot_add_rows(list->snapshot) * COST_ROW;
+}
+
+static ssize_t add_places(struct list *list, json_t *rows)
+{
+	(void)rows;
+	if (list->query.sort != SNAPSHOT_SORT_PLACEMENT)
+		return 0;
+	return snapshot_add_places(list->snapshot) * COST_PLACE;
+}
+
+static bool is_followed(const struct list *list, const struct sa_id *id)
+{
+	return id->spi == list->followed.spi && id->family == list->followed.family &&
+	       memcmp(&id->destination, &list->followed.destination, sizeof(id->destination)) == 0;
+}
+
+static ssize_t find_followed(struct list *list, json_t *rows)
+{
+	(void)rows;
+	if (!list->follow)
+		return 0;
+	list->follow = list->next < snapshot_size(list->snapshot);
+	if (!list->follow)
+		return 0;
+	list->followed_row = list->next++;
+	return is_followed(list, &snapshot_row(list->snapshot, list->followed_row)->id) ? 0
+											: COST_SORT;
+}
+
+static int compare_few(const void *a, const void *b, void *userdata)
+{
+	const struct list *list = userdata;
+
+	return snapshot_compare(list->snapshot, list->query.sort, *(const uint32_t *)a,
+				*(const uint32_t *)b);
+}
+
+static bool matches(const struct list *list, uint32_t row)
+{
+	return query_matches(&list->query, list->m, snapshot_row(list->snapshot, row));
+}
+
+static void count(struct list *list, uint32_t row)
+{
+	if (list->total < FEW && list->few)
+		list->few[list->total] = row;
+	else
+		free(TAKE_PTR(list->few));
+	list->total++;
+	if (list->follow &&
+	    snapshot_compare(list->snapshot, list->query.sort, row, list->followed_row) < 0)
+		list->before_followed++;
+}
+
+static ssize_t check_filter(struct list *list, json_t *rows)
+{
+	uint32_t row = list->next++;
+
+	(void)rows;
+	if (!query_has_filter(&list->query)) {
+		list->total = snapshot_size(list->snapshot);
+		return 0;
 	}
-	list->m = methods->manager;
-	list->history = json_is_true(json_object_get(parameters, "history"));
-	list->offset = count_or(parameters, "offset", 0);
-	list->limit = count_or(parameters, "limit", SIZE_MAX);
-	/* Without a filter all SAs match, so those that are skipped need no check. */
-	if (!list->filter) {
-		list->total = ranking_size(list->ranking);
-		list->place = list->offset < list->total ? list->offset : list->total;
-		list->offset = 0;
+	if (row == snapshot_size(list->snapshot)) {
+		if (list->few)
+			qsort_r(list->few, list->total, sizeof(list->few[0]), compare_few, list);
+		return 0;
 	}
-	*ret_list = list;
+	if (matches(list, row))
+		count(list, row);
+	else if (list->follow && row == list->followed_row)
+		list->follow = false;
+	return list->query.text || list->query.placement ? COST_FILTER : COST_ROW;
+}
+
+/* Changes the offset as little as possible. */
+static ssize_t move_to_followed(struct list *list, json_t *rows)
+{
+	uint32_t place;
+
+	(void)rows;
+	if (!list->follow || list->limit == 0)
+		return 0;
+	if (!query_has_filter(&list->query)) {
+		struct order *order;
+		ssize_t r = snapshot_order(list->snapshot, list->query.sort, &order);
+
+		if (r == 0)
+			r = (ssize_t)order_place(order, list->followed_row, &list->before_followed);
+		if (r != 0)
+			return r < 0 ? r : r * COST_SORT;
+	}
+	place = list->query.reverse ? list->total - 1 - list->before_followed
+				    : list->before_followed;
+	if (place < list->offset)
+		list->offset = place;
+	else if (place - list->offset >= list->limit)
+		list->offset = place - list->limit + 1;
 	return 0;
 }
 
-static bool list_is_complete(const struct list *list)
+/* The row at a place of those that are walked. Returns as order_row(), or -ENOMEM. */
+static ssize_t row_at(struct list *list, uint32_t place, uint32_t n, uint32_t *ret_row)
 {
-	return list->place == ranking_size(list->ranking) || (!list->filter && list->limit == 0);
+	struct order *order;
+	ssize_t r;
+
+	if (list->query.reverse)
+		place = n - 1 - place;
+	if (list->few) {
+		*ret_row = list->few[place];
+		return 0;
+	}
+	r = snapshot_order(list->snapshot, list->query.sort, &order);
+	return r != 0 ? r : (ssize_t)order_row(order, place, ret_row);
 }
 
-/* Appends the row at a place if it is to be shown. */
-static int add_row(struct list *list, size_t place, json_t *rows)
+/* 1: the row is described; 0: its SA is gone; -ENOMEM. */
+static int describe(struct list *list, uint32_t row, uint32_t rank, json_t *rows)
 {
-	const struct sa *sa = sa_table_find(list->m->sas, ranking_get(list->ranking, place));
-	struct sa_row row;
+	const struct sa *sa = sa_table_find(list->m->sas, &snapshot_row(list->snapshot, row)->id);
+	struct sa_row described;
 
 	if (!sa)
 		return 0;
-	describe_row(list->m, sa, &row);
-	if (list->filter) {
-		if (!sa_row_matches(&row, list->filter))
-			return 0;
-		list->total++;
-	}
-	if (list->offset > 0) {
-		list->offset--;
+	describe_row(list->m, sa, &described);
+	return json_array_append_new(rows, sa_row_json(list->m, &described, rank, list->history)) <
+			       0
+		       ? -ENOMEM
+		       : 1;
+}
+
+/* The place of a row by rate. Returns as order_place(), or -ENOMEM. */
+static ssize_t rank_of(struct list *list, uint32_t row, uint32_t *ret_place)
+{
+	struct order *order;
+	ssize_t r = snapshot_order(list->snapshot, SNAPSHOT_SORT_RATE, &order);
+
+	return r != 0 ? r : (ssize_t)order_place(order, row, ret_place);
+}
+
+static ssize_t show_rows(struct list *list, json_t *rows)
+{
+	bool every = list->few || !query_has_filter(&list->query);
+	uint32_t n = list->few ? list->total : snapshot_size(list->snapshot);
+	uint32_t row, place;
+	ssize_t r;
+
+	if (every && list->next < list->offset)
+		list->next = list->offset < n ? (uint32_t)list->offset : n;
+	if (list->next == n || list->limit == 0)
 		return 0;
+	r = row_at(list, list->next, n, &row);
+	if (r != 0)
+		return r < 0 ? r : r * COST_SORT;
+	if (!every && !matches(list, row)) {
+		list->next++;
+		return COST_FILTER;
 	}
-	if (list->limit == 0)
-		return 0;
+	if (!every && list->skipped < list->offset) {
+		list->next++;
+		list->skipped++;
+		return COST_FILTER;
+	}
+	r = rank_of(list, row, &place);
+	if (r != 0)
+		return r < 0 ? r : r * COST_SORT;
+	list->next++;
 	list->limit--;
-	return json_array_append_new(rows, sa_row_json(list->m, &row, place + 1, list->history));
+	r = describe(list, row, place + 1, rows);
+	return r < 0 ? r : COST_DESCRIBED;
+}
+
+static ssize_t (*const steps[])(struct list *list, json_t *rows) = {
+	complete_snapshot, add_places, find_followed, check_filter, move_to_followed, show_rows,
+};
+
+/* ---- The list ---- */
+
+/* Text that names no SA follows none. */
+static void read_followed(const json_t *parameters, struct list *list)
+{
+	const char *spi = json_string_value(json_object_get(parameters, "followSpi"));
+	const char *destination = json_string_value(json_object_get(parameters, "followDst"));
+	struct sa_id *id = &list->followed;
+
+	if (!spi || !destination)
+		return;
+	id->spi = (uint32_t)strtoul(spi, NULL, 0);
+	id->family = strchr(destination, ':') ? AF_INET6 : AF_INET;
+	list->follow = inet_pton(id->family, destination, id->destination.bytes) == 1;
+}
+
+static int list_begin(json_t *parameters, void *userdata, void **ret_list, json_t **ret_reply,
+		      const char **ret_error)
+{
+	struct methods *methods = userdata;
+	_cleanup_(list_freep) struct list *list = calloc(1, sizeof(*list));
+	int r;
+
+	if (!list)
+		return -ENOMEM;
+	r = query_read(methods->manager, parameters, &list->query, ret_reply, ret_error);
+	if (r < 0 || *ret_error)
+		return r;
+	if (query_has_filter(&list->query)) {
+		list->few = calloc(FEW, sizeof(list->few[0]));
+		if (!list->few)
+			return -ENOMEM;
+	}
+	r = snapshots_get(&methods->snapshots, methods->manager, &list->snapshot);
+	if (r < 0)
+		return r;
+	list->m = methods->manager;
+	list->history = json_is_true(json_object_get(parameters, "history"));
+	list->offset = count_or(parameters, "offset", 0);
+	list->limit = count_or(parameters, "limit", UINT64_MAX);
+	read_followed(parameters, list);
+	*ret_list = TAKE_PTR(list);
+	return 0;
 }
 
 static int list_next(void *data, json_t *rows)
 {
 	struct list *list = data;
-	size_t end = json_array_size(rows) + SLICE_DESCRIBED;
 
-	for (size_t i = 0; i < SLICE_LOOKED_AT && !list_is_complete(list); i++) {
-		if (json_array_size(rows) == end)
-			break;
-		if (add_row(list, list->place++, rows) < 0)
-			return -ENOMEM;
+	for (ssize_t left = SLICE; left > 0 && list->step < ELEMENTSOF(steps);) {
+		ssize_t cost = steps[list->step](list, rows);
+
+		if (cost < 0)
+			return (int)cost;
+		left -= cost;
+		if (cost == 0) {
+			list->step++;
+			list->next = 0;
+		}
 	}
-	return !list_is_complete(list);
+	return list->step < ELEMENTSOF(steps);
 }
 
 static json_t *list_rest(void *data)
 {
 	const struct list *list = data;
 
-	return json_pack("{s:I}", "total", (json_int_t)list->total);
+	return json_pack("{s:I, s:I}", "total", (json_int_t)list->total, "offset",
+			 (json_int_t)list->offset);
 }
 
 const struct control_list list_of_sas = {

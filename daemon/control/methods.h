@@ -3,12 +3,12 @@
 #pragma once
 
 #include "control/control.h"
-#include "control/ranking.h"
+#include "control/snapshot.h"
 
 /* The userdata of the methods. All that is not named below is zero. */
 struct methods {
 	struct manager *manager;
-	struct rankings rankings;
+	struct snapshots snapshots;
 };
 
 /* For control_new(). */

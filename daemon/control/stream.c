@@ -99,27 +99,31 @@ static int write_slice(struct control_stream *stream, struct control_output *out
 	return r;
 }
 
-/* Returns as `next` of the list. */
-static int make_rows(struct control_stream *stream, json_t *rows)
+/* 1: the list has begun; 0: an error is the reply. */
+static int begin(struct control_stream *stream, struct control_output *output)
 {
-	int r;
+	json_auto_t *reply = NULL;
+	const char *error = NULL;
+	int r = stream->list->begin(stream->parameters, stream->userdata, &stream->data, &reply,
+				    &error);
 
-	if (!rows)
-		return -ENOMEM;
-	if (!stream->data) {
-		r = stream->list->begin(stream->parameters, stream->userdata, &stream->data);
-		if (r < 0)
-			return r;
-	}
-	return stream->list->next(stream->data, rows);
+	if (r < 0)
+		return control_reply_errno(output, r);
+	return error ? control_reply_write(output, reply, error) : 1;
 }
 
 int control_stream_next(struct control_stream *stream, struct control_output *output)
 {
-	json_auto_t *rows = json_array();
-	int more = make_rows(stream, rows);
-	int r;
+	json_auto_t *rows = NULL;
+	int r, more;
 
+	if (!stream->data) {
+		r = begin(stream, output);
+		if (r <= 0)
+			return r;
+	}
+	rows = json_array();
+	more = rows ? stream->list->next(stream->data, rows) : -ENOMEM;
 	/* Inside a reply that is begun, no error can be sent: the connection is closed. */
 	if (more < 0)
 		return stream->open ? more : control_reply_errno(output, more);

@@ -44,7 +44,7 @@ void service_open(struct service *service, uint32_t n, uint32_t alive)
 void service_close(struct service *service)
 {
 	control_free(service->control);
-	rankings_release(&service->methods.rankings);
+	snapshots_release(&service->methods.snapshots);
 	world_close(&service->world);
 	sd_event_unref(service->event);
 	(void)rmdir(service->directory);

@@ -29,11 +29,19 @@ struct rows {
 	size_t left;
 };
 
-static int rows_begin(json_t *parameters, void *userdata, void **ret_list)
+static int rows_begin(json_t *parameters, void *userdata, void **ret_list, json_t **ret_reply,
+		      const char **ret_error)
 {
-	struct rows *rows = calloc(1, sizeof(*rows));
+	struct rows *rows;
 
-	check(json_is_object(parameters) && rows);
+	check(json_is_object(parameters));
+	if (json_is_string(json_object_get(parameters, "sort"))) {
+		*ret_error = "InvalidValue";
+		*ret_reply = json_incref(parameters);
+		return 0;
+	}
+	rows = calloc(1, sizeof(*rows));
+	check(rows);
 	rows->left = json_object_size(parameters);
 	*ret_list = rows;
 	return 0;
@@ -85,8 +93,24 @@ static bool may_change(const struct ucred *peer)
 	return false;
 }
 
+static const struct control_parameter list_parameters[] = {
+	{"limit", CONTROL_COUNT},
+	{"offset", CONTROL_COUNT},
+	{"sort", CONTROL_TEXT},
+	{"reverse", CONTROL_FLAG},
+	{"nic", CONTROL_TEXT},
+	{"placement", CONTROL_TEXT},
+	{"peer", CONTROL_TEXT},
+	{"direction", CONTROL_TEXT},
+	{"filter", CONTROL_TEXT},
+	{"history", CONTROL_FLAG},
+	{"followSpi", CONTROL_TEXT},
+	{"followDst", CONTROL_TEXT},
+	{},
+};
+
 static const struct control_method methods[] = {
-	{.name = "ListSAs", .list = &list_of_rows},
+	{.name = "ListSAs", .list = &list_of_rows, .parameters = list_parameters},
 	{.name = "Echo", .call = echo},
 	{.name = "Explain", .call = no_such_sa},
 	{.name = "GetStatus", .call = fail},

@@ -122,12 +122,18 @@ struct rows {
 	size_t slices;
 };
 
-static inline int rows_begin(json_t *parameters, void *userdata, void **ret_list)
+static inline int rows_begin(json_t *parameters, void *userdata, void **ret_list,
+			     json_t **ret_reply, const char **ret_error)
 {
 	struct rows *rows;
 
 	if (json_object_get(parameters, "fail"))
 		return -ENODEV;
+	if (json_object_get(parameters, "refuse")) {
+		*ret_error = "InvalidValue";
+		*ret_reply = json_pack("{s:s}", "parameter", "refuse");
+		return 0;
+	}
 	rows = calloc(1, sizeof(*rows));
 	assert_non_null(rows);
 	rows->fixture = userdata;

@@ -169,27 +169,39 @@ static void test_renamed(void **state)
 	close_bench(&b);
 }
 
+static void check_destination(const json_t *rows, size_t i, const struct sa *sa)
+{
+	char text[SA_ADDRESS_TEXT_SIZE];
+
+	assert_string_equal(json_string_value(json_object_get(json_array_get(rows, i), "dst")),
+			    sa_address_format(sa->description.id.family,
+					      &sa->description.id.destination, text));
+}
+
 /* SAs with equal SPI and rate are always listed in the same order. */
 static void test_ties(void **state)
 {
-	struct rankings rankings = {};
-	struct ranking *ranking;
+	json_auto_t *parameters = json_object(), *rows = json_array(), *reply = NULL;
+	struct methods methods = {};
 	struct fake_belief *one, *other;
+	const char *error = NULL;
 	struct bench b;
+	void *list;
 
 	(void)state;
 	open_bench(&b);
+	methods.manager = b.manager;
 	fake_kernel_config(b.fake)->spi_unique_per_protocol = false;
 	one = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
 	other = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11});
 	pass(&b, 0.3);
-	assert_int_equal(rankings_get(&rankings, b.manager, &ranking), 0);
-	assert_memory_equal(ranking_get(ranking, 0), &entry(&b, one)->description.id,
-			    sizeof(struct sa_id));
-	assert_memory_equal(ranking_get(ranking, 1), &entry(&b, other)->description.id,
-			    sizeof(struct sa_id));
-	ranking_unref(ranking);
-	rankings_release(&rankings);
+	assert_int_equal(list_of_sas.begin(parameters, &methods, &list, &reply, &error), 0);
+	while (list_of_sas.next(list, rows) > 0)
+		continue;
+	check_destination(rows, 0, entry(&b, one));
+	check_destination(rows, 1, entry(&b, other));
+	list_of_sas.free(list);
+	snapshots_release(&methods.snapshots);
 	close_bench(&b);
 }
 

@@ -80,6 +80,10 @@ static void test_errors(void **state)
 	expect(fixture, fd,
 	       "{\"error\":\"io.systemd.System\",\"parameters\":{\"origin\":\"linux\","
 	       "\"errno\":19,\"message\":\"No such device\"}}");
+	ask(fd, "{\"method\":\"io.espoffload.List\",\"more\":true,\"parameters\":{\"refuse\":1}}");
+	expect(fixture, fd,
+	       "{\"error\":\"io.espoffload.InvalidValue\",\"parameters\":{\"parameter\":"
+	       "\"refuse\"}}");
 	/* Between two replies there is room for an error. */
 	fixture->rows = 5;
 	fixture->fails_at = 2;

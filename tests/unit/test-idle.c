@@ -172,7 +172,6 @@ static void test_explained(void **state)
 	check_reason(&b, belief, "nic-no-offload");
 	json_decref(reply);
 	json_decref(parameters);
-	rankings_release(&methods.rankings);
 	close_bench(&b);
 }
 

@@ -220,7 +220,6 @@ static bool explains(struct bench *b, const char *spi, const char *sentence)
 		found = found || strcmp(json_string_value(json_array_get(said, i)), sentence) == 0;
 	json_decref(reply);
 	json_decref(parameters);
-	rankings_release(&methods.rankings);
 	return found;
 }
 

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "control/query.h"
+
+#include "control/control.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define EXPECTED_MAX 512
+
+/* Those of the interface: where an SA is, and its state. */
+static const char *const placements[] = {"nic",     "software", "moving",
+					 "refused", "foreign",  "hands-off"};
+
+static int refuse(const char *parameter, const char *value, const char *expected,
+		  json_t **ret_reply, const char **ret_error)
+{
+	*ret_error = "InvalidValue";
+	*ret_reply = json_pack("{s:s, s:s, s:s}", "parameter", parameter, "value", value,
+			       "expected", expected);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+/* Appends a word to a list of words, as far as there is room. */
+static void add_word(char *list, const char *word)
+{
+	size_t length = strlen(list);
+
+	(void)snprintf(list + length, EXPECTED_MAX - length, "%s%s", length ? ", " : "", word);
+}
+
+static const char *text_of(const json_t *parameters, const char *name)
+{
+	return json_string_value(json_object_get(parameters, name));
+}
+
+/* The readers of one parameter return as query_read(), with an error for a bad value. */
+struct reading {
+	struct manager *m;
+	const json_t *parameters;
+	struct query *query;
+	json_t **ret_reply;
+	const char **ret_error;
+};
+
+static int read_sort(const struct reading *reading)
+{
+	const char *value = text_of(reading->parameters, "sort");
+	char expected[EXPECTED_MAX] = "";
+
+	for (enum snapshot_sort i = 0; i < _SNAPSHOT_SORT_MAX && value; i++) {
+		if (strcmp(value, snapshot_sort_name(i)) == 0) {
+			reading->query->sort = i;
+			return 0;
+		}
+		add_word(expected, snapshot_sort_name(i));
+	}
+	return value ? refuse("sort", value, expected, reading->ret_reply, reading->ret_error) : 0;
+}
+
+static int read_placement(const struct reading *reading)
+{
+	const char *value = text_of(reading->parameters, "placement");
+	char expected[EXPECTED_MAX] = "";
+
+	for (size_t i = 0; i < ELEMENTSOF(placements) && value; i++) {
+		if (strcmp(value, placements[i]) == 0) {
+			reading->query->placement = placements[i];
+			return 0;
+		}
+		add_word(expected, placements[i]);
+	}
+	return value ? refuse("placement", value, expected, reading->ret_reply, reading->ret_error)
+		     : 0;
+}
+
+static int read_direction(const struct reading *reading)
+{
+	const char *value = text_of(reading->parameters, "direction");
+
+	if (!value)
+		return 0;
+	if (strcmp(value, "in") == 0)
+		reading->query->direction = SA_DIRECTION_IN;
+	else if (strcmp(value, "out") == 0)
+		reading->query->direction = SA_DIRECTION_OUT;
+	else
+		return refuse("direction", value, "in, out", reading->ret_reply,
+			      reading->ret_error);
+	return 0;
+}
+
+static int read_nic(const struct reading *reading)
+{
+	const char *value = text_of(reading->parameters, "nic");
+	char expected[EXPECTED_MAX] = "";
+	struct manager *m = reading->m;
+
+	for (size_t i = 0; i < nics_count(m->nics) && value; i++) {
+		const struct placement_nic *nic = nics_at(m->nics, i);
+
+		if (strcmp(value, nic->name) == 0) {
+			reading->query->ifindex = nic->ifindex;
+			return 0;
+		}
+		add_word(expected, nic->name);
+	}
+	return value ? refuse("nic", value, expected, reading->ret_reply, reading->ret_error) : 0;
+}
+
+static int read_peer(const struct reading *reading)
+{
+	const char *value = text_of(reading->parameters, "peer");
+
+	if (!value || config_parse_prefix(value, &reading->query->peer) >= 0)
+		return 0;
+	return refuse("peer", value, "an address or a prefix, as 192.0.2.0/24 or 2001:db8::1",
+		      reading->ret_reply, reading->ret_error);
+}
+
+static int read_text(const struct reading *reading)
+{
+	const char *value = text_of(reading->parameters, "filter");
+
+	if (!value || !value[0])
+		return 0;
+	reading->query->text = strdup(value);
+	return reading->query->text ? 0 : -ENOMEM;
+}
+
+int query_read(struct manager *m, const json_t *parameters, struct query *ret_query,
+	       json_t **ret_reply, const char **ret_error)
+{
+	static int (*const readers[])(const struct reading *reading) = {
+		read_sort, read_placement, read_direction, read_nic, read_peer, read_text,
+	};
+	_cleanup_(query_done) struct query query = {
+		.reverse = json_is_true(json_object_get(parameters, "reverse")),
+	};
+	struct reading reading = {m, parameters, &query, ret_reply, ret_error};
+
+	for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
+		int r = readers[i](&reading);
+
+		if (r < 0 || *ret_error)
+			return r;
+	}
+	*ret_query = query;
+	query.text = NULL;
+	return 0;
+}
+
+void query_done(struct query *query)
+{
+	free(query->text);
+	query->text = NULL;
+}
+
+bool query_has_filter(const struct query *query)
+{
+	return query->ifindex != 0 || query->direction != SA_DIRECTION_UNKNOWN || query->peer.set ||
+	       query->placement || query->text;
+}
+
+static bool has_placement(const struct sa_row *row, const char *placement)
+{
+	return strcmp(row->explanation.state, placement) == 0 ||
+	       strcmp(sa_placement_name(row->sa), placement) == 0;
+}
+
+static bool has_peer(const struct config_prefix *peer, const struct snapshot_row *row)
+{
+	return config_match_prefix(peer, row->id.family, snapshot_row_peer(row)) ||
+	       (row->direction == SA_DIRECTION_UNKNOWN &&
+		config_match_prefix(peer, row->id.family, &row->source));
+}
+
+bool query_matches(const struct query *query, struct manager *m, const struct snapshot_row *row)
+{
+	const struct sa *sa;
+	struct sa_row described;
+
+	if ((query->ifindex != 0 && row->ifindex != query->ifindex) ||
+	    (query->direction != SA_DIRECTION_UNKNOWN && row->direction != query->direction) ||
+	    !has_peer(&query->peer, row))
+		return false;
+	sa = sa_table_find(m->sas, &row->id);
+	if (!sa || (!query->placement && !query->text))
+		return sa != NULL;
+	describe_row(m, sa, &described);
+	return (!query->placement || has_placement(&described, query->placement)) &&
+	       (!query->text || sa_row_matches(&described, query->text));
+}
