@@ -270,7 +270,8 @@ int manager_continue_dump(struct manager *m)
 	int r = read_slice(m, m->sampling.slice);
 
 	if (r > 0)
-		schedule_in(&m->schedule, MANAGER_DUMP, manager_now(m) - begun);
+		schedule_in(&m->schedule, MANAGER_DUMP,
+			    fmax(manager_now(m) - begun, SAMPLING_SLICE));
 	return r;
 }
 

@@ -20,7 +20,7 @@
 #define SAMPLING_OUTSIDERS_MAX 2048
 
 #define SAMPLING_FEW 4096
-/* Of a dump that is read in slices, s. Each is followed by a pause that is as long. */
+/* Of a dump that is read in slices, s. Each is followed by a pause that is at least as long. */
 #define SAMPLING_SLICE 0.002
 
 /* Zeroed but for `few` and `slice`. */

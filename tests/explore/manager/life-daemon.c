@@ -240,6 +240,11 @@ void life_start(struct life *life)
 	environment.ownership = life->ownership;
 	if (manager_new(&environment, make_config(life, life->trusted), &life->manager) < 0)
 		abort();
+	if (life->scenario->world->sliced) {
+		life->manager->sampling.few = 0;
+		life->manager->sampling.slice = 0;
+		fake_kernel_config(life->fake)->dump_part = 1;
+	}
 	/* As systemd would, starts it again. */
 	if (manager_start(life->manager) < 0 && !life->killed)
 		life_kill(life, 0.25);

@@ -94,6 +94,12 @@ static const struct life_world worlds[] = {
 	 .n = 1,
 	 .sibling = OUT_CPU(0x1003, 2),
 	 .quick = true},
+	{.name = "out and in, charon, slices",
+	 .sas = {OUT, IN},
+	 .n = 2,
+	 .templates_name_spi = true,
+	 .sliced = true,
+	 .quick = true},
 	{.name = "in, MIGRATE_STATE", .sas = {IN}, .n = 1, .migrate_state = FAKE_MIGRATE_WORKS},
 };
 

@@ -21,14 +21,18 @@
 /* By then a NIC that frees late has freed all SAs that left it. */
 #define LONG_SECONDS 15.0
 
-/* The daemon knows at least what the last dump showed. Called before the packets of a step. */
+/* The daemon knows at least what was true when the last dump began, in slices the last one that it
+ * has read to the end. Called before the packets of a step. */
 static void track_dumps(struct life *life)
 {
-	unsigned dumps = fake_kernel_dumps(life->fake);
+	unsigned begun = fake_kernel_dumps(life->fake);
+	bool ended = life->manager && !tracker_is_dumping(life->manager->tracker);
 
-	if (dumps != life->dumps)
-		memcpy(life->dumped, life->accepted, sizeof(life->dumped));
-	life->dumps = dumps;
+	if (begun != life->dumps)
+		memcpy(life->at_dump, life->accepted, sizeof(life->at_dump));
+	if (life->scenario->world->sliced ? ended : begun != life->dumps)
+		memcpy(life->dumped, life->at_dump, sizeof(life->dumped));
+	life->dumps = begun;
 }
 
 static void track_accepted(struct life *life)

@@ -39,6 +39,7 @@ struct life_world {
 	const char *driver; /* NULL: netdevsim */
 	bool nat;           /* peers move behind a NAT; Linux up to 6.10 */
 	bool frees_late;    /* the NIC decrypts for some time after DELSA (mlx5) */
+	bool sliced;        /* dumps show one SA at a time, with pauses */
 };
 
 enum life_event {
@@ -222,8 +223,9 @@ struct life {
 	double away_since;     /* since then not all SAs exist; 0: all exist */
 	double away_longest;
 	unsigned dumps;
-	/* Inbound: the last accepted number at the last step, and at the last dump. */
-	uint64_t accepted[LIFE_SAS_MAX], dumped[LIFE_SAS_MAX];
+	/* Inbound: the last accepted number at the last step, when the last dump began, and when
+	 * the last one began that the daemon has read. */
+	uint64_t accepted[LIFE_SAS_MAX], at_dump[LIFE_SAS_MAX], dumped[LIFE_SAS_MAX];
 	FILE *text; /* violations are written here; NULL: not */
 };
 
