@@ -82,6 +82,10 @@ static void print_daemon(struct line *line, const struct status_view *status)
 	    status->configuration ? status->configuration : "built in (no file)");
 	add(line, FRAME_PLAIN, ", sampled every ");
 	add(line, FRAME_PLAIN, units_format_time(status->interval, buffer));
+	if (status->dump_interval > status->interval) {
+		add(line, FRAME_PLAIN, ", idle SAs every ");
+		add(line, FRAME_PLAIN, units_format_time(status->dump_interval, buffer));
+	}
 	end(line);
 }
 

@@ -207,6 +207,7 @@ int status_view_read(const json_t *reply, struct status_view *ret_view)
 		.paused = json_flag(reply, "paused"),
 		.fips = json_flag(reply, "fips"),
 		.interval = json_real_or(reply, "interval", NAN),
+		.dump_interval = json_real_or(reply, "dumpInterval", NAN),
 		.uptime = json_real_or(reply, "uptime", NAN),
 		.sas = json_whole_or(reply, "sas", 0),
 		.offloaded = json_whole_or(reply, "offloaded", 0),

@@ -95,7 +95,8 @@ struct status_view {
 	bool fips;
 	const char *evacuated[STATUS_NICS_MAX];
 	size_t n_evacuated;
-	double interval;
+	double interval;      /* s */
+	double dump_interval; /* s between two readings of all SAs */
 	double uptime;
 	int64_t sas;
 	int64_t offloaded;

@@ -53,10 +53,11 @@
 	"type Condition (name: string, text: string)\n"                                            \
 	"\n"                                                                                       \
 	"# `degraded`: the texts of all conditions in one, null when there is none.\n"             \
+	"# `interval`: s between two samples of SAs that matter; `dumpInterval`: of all SAs.\n"    \
 	"method GetStatus() -> (version: string, mode: string, paused: bool, degraded: ?string,\n" \
 	"  evacuated: []string, conditions: []Condition,\n"                                        \
-	"  mechanism: string, interval: float, uptime: float, configuration: ?string, fips: "      \
-	"bool,\n"                                                                                  \
+	"  mechanism: string, interval: float, dumpInterval: float, uptime: float,\n"              \
+	"  configuration: ?string, fips: bool,\n"                                                  \
 	"  sas: int, offloaded: int, bytesPerSecond: float, offloadedBytesPerSecond: float,\n"     \
 	"  nics: []Nic, moves: Moves, resyncs: int, overruns: int, lastAction: ?Action)\n"         \
 	"\n"                                                                                       \

@@ -141,7 +141,7 @@ class World:
             "version": VERSION, "mode": "enforce", "paused": self.paused,
             "evacuated": self.evacuated,
             "conditions": [{"name": "trouble", "text": self.arguments.degraded}] if self.arguments.degraded else [],
-            "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0,
+            "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0, "dumpInterval": self.arguments.dump_interval,
             "uptime": self.now() - 1000, "configuration": "/etc/espoffloadd.conf", "fips": False,
             "sas": len(sas), "offloaded": sum(1 for sa in sas if sa["placement"] == "nic"),
             "bytesPerSecond": sum(sa["bytesPerSecond"] for sa in sas),
@@ -295,6 +295,7 @@ def main():
     parser.add_argument("--most", type=int, help="refuse to list more SAs than this")
     parser.add_argument("--frozen", action="store_true", help="the time stands still")
     parser.add_argument("--degraded", help="report this trouble")
+    parser.add_argument("--dump-interval", type=float, default=1.0, help="seconds between two readings of all SAs")
     parser.add_argument("--deny", action="store_true", help="deny every change")
     parser.add_argument("--bad-config", action="store_true", help="reload finds errors")
     parser.add_argument("--garbled", choices=sorted(GARBLED) + ["silent"], help="answer with garbage")

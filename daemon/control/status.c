@@ -128,9 +128,11 @@ static json_t *mechanism_of(const struct manager *m)
 
 static json_t *daemon_of(const struct manager *m)
 {
-	return json_pack("{s:s, s:s, s:o, s:f, s:f, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
+	return json_pack("{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
 			 "mode", m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe",
-			 "mechanism", mechanism_of(m), "interval", m->config->interval, "uptime",
+			 "mechanism", mechanism_of(m), "interval", m->config->interval,
+			 "dumpInterval",
+			 sampling_spacing(&m->sampling, m->sas, m->config->interval), "uptime",
 			 manager_now(m) - m->started_at, "configuration",
 			 m->config->path ? json_string(m->config->path) : json_null(), "fips",
 			 m->environment.fips);

@@ -76,7 +76,12 @@ static void test_spacing(void **state)
 	static const struct {
 		double takes;
 		unsigned min, max; /* dumps in 30 s, of ticks of 100 ms */
-	} cases[] = {{0, 295, 301}, {0.0015, 285, 301}, {0.02, 28, 31}, {0.1, 5, 7}, {1, 3, 4}};
+		double spacing;
+	} cases[] = {{0, 295, 301, 0.1},
+		     {0.0015, 285, 301, 0.1},
+		     {0.02, 28, 31, 1},
+		     {0.1, 5, 7, 5},
+		     {1, 3, 4, 10}};
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -89,6 +94,8 @@ static void test_spacing(void **state)
 		n = dumps_in(&b, 30, NULL);
 		if (n < cases[i].min || n > cases[i].max)
 			fail_msg("%g s: %u dumps", cases[i].takes, n);
+		assert_float_equal(sampling_spacing(&b.manager->sampling, b.manager->sas, 0.1),
+				    cases[i].spacing, 1e-3);
 		close_bench(&b);
 	}
 }
@@ -180,6 +187,7 @@ static void test_few(void **state)
 	(void)add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
 	work(&b, 2, NULL);
 	assert_true(dumps_in(&b, 10, NULL) > 45);
+	assert_true(sampling_spacing(&b.manager->sampling, b.manager->sas, 0.1) == 0.1);
 	(void)add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 3});
 	work(&b, 2, NULL);
 	assert_in_range(dumps_in(&b, 10, NULL), 3, 5);
