@@ -95,7 +95,7 @@ static void test_spacing(void **state)
 		if (n < cases[i].min || n > cases[i].max)
 			fail_msg("%g s: %u dumps", cases[i].takes, n);
 		assert_float_equal(sampling_spacing(&b.manager->sampling, b.manager->sas, 0.1),
-				    cases[i].spacing, 1e-3);
+				   cases[i].spacing, 1e-3);
 		close_bench(&b);
 	}
 }

@@ -71,7 +71,8 @@ static inline json_t *fixture_status(void)
 {
 	json_t *status = json_loads(
 		"{\"version\": \"0.1.0\", \"mode\": \"enforce\", \"paused\": false,"
-		" \"degraded\": null, \"mechanism\": \"re-add\", \"interval\": 1.0, \"dumpInterval\": 1.0,"
+		" \"degraded\": null, \"mechanism\": \"re-add\", \"interval\": 1.0, "
+		"\"dumpInterval\": 1.0,"
 		" \"uptime\": 7505.0, \"configuration\": \"/etc/espoffloadd.conf\","
 		" \"fips\": false, \"sas\": 7, \"offloaded\": 3, \"bytesPerSecond\": 707501000.0,"
 		" \"offloadedBytesPerSecond\": 664000000.0,"
