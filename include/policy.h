@@ -232,8 +232,9 @@ bool policy_sa_take_verdict(struct policy *policy, policy_sa sa,
 			    struct policy_verdict *ret_verdict);
 
 /* A sample of the counters, which the kernel counts from the time when the SA was made. If a
- * counter decreased, the rate is unknown. Takes little time for an SA that stays idle. */
-void policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint64_t packets,
+ * counter decreased, the rate is unknown. Returns false for an SA that stays idle: it takes little
+ * time, its rate stays zero, and it has no verdict. */
+bool policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint64_t packets,
 		       double now);
 
 /* Makes a plan. The array belongs to the policy and is valid until the next call. Evictions precede

@@ -338,21 +338,15 @@ static void sa_stays_idle(struct policy *policy, struct sa *sa)
 		policy_heat_forget(policy, sa);
 }
 
-void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, uint64_t packets,
-		       double now)
+static void sa_observe(struct policy *policy, struct sa *sa, uint64_t bytes, uint64_t packets)
 {
-	struct sa *sa = sa_get(policy, handle);
+	double dt = policy->now - sa->sampled;
 	uint64_t carried;
-	double dt;
 
-	if (!sa)
-		return;
-	policy_clock(policy, now);
 	if (!sa->sampled_once) {
 		sa_baseline(policy, sa, bytes, packets);
 		return;
 	}
-	dt = policy->now - sa->sampled;
 	if (dt < SAMPLE_SECONDS_MIN)
 		return;
 	if (bytes < sa->bytes || packets < sa->packets ||
@@ -363,7 +357,7 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 		return;
 	}
 	/* The others may be sampled less often. */
-	if (policy_sa_matters(policy, handle))
+	if (policy_sa_matters(policy, policy_sa_handle(policy, sa)))
 		policy->interval = dt;
 	carried = bytes - sa->bytes;
 	policy_compare_sample(policy, sa, (double)carried, dt);
@@ -382,6 +376,30 @@ void policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, 
 	else
 		sa_sample_idle(policy, sa);
 	sa_baseline(policy, sa, bytes, packets);
+}
+
+/* Whether it carried nothing before and carried nothing now, so that no decision can change. */
+static bool sa_rests(const struct sa *sa, uint64_t bytes, uint64_t packets)
+{
+	return !sa->heat && sa->known && !sa->resident && !sa->successor &&
+	       sa->pending == PENDING_NONE && bytes == sa->bytes && packets == sa->packets;
+}
+
+bool policy_sa_observe(struct policy *policy, policy_sa handle, uint64_t bytes, uint64_t packets,
+		       double now)
+{
+	struct sa *sa = sa_get(policy, handle);
+
+	if (!sa)
+		return false;
+	policy_clock(policy, now);
+	if (sa_rests(sa, bytes, packets)) {
+		if (policy->now - sa->sampled >= SAMPLE_SECONDS_MIN)
+			sa->sampled = policy->now;
+		return false;
+	}
+	sa_observe(policy, sa, bytes, packets);
+	return true;
 }
 
 /* The SAs that are certainly in the table. */

@@ -61,15 +61,10 @@ bool policy_sa_matters(const struct policy *policy, policy_sa handle)
 	sa = &policy->sas[handle];
 	if (sa->resident || sa->pending != PENDING_NONE)
 		return true;
-	if (sa->config.banned || sa->config.immovable)
-		return false;
-	/* Also without a table: the caller may look for one when the SA carries something. */
-	if (!sa->known)
-		return true;
 	table = policy_table_of(policy, sa);
-	if (!table)
+	if (!table || sa->config.banned || sa->config.immovable)
 		return false;
-	if (sa->successor || sa_comparison_stage(sa) != COMPARISON_NONE)
+	if (!sa->known || sa->successor || sa_comparison_stage(sa) != COMPARISON_NONE)
 		return true;
 	return policy_sa_is_candidate(sa) &&
 	       sa->config.weight * fmax(sa_heat(sa)->rate.mean, sa_heat(sa)->rate.last) >=

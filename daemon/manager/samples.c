@@ -121,7 +121,11 @@ static void note_rate(struct manager *m, struct sa *sa, bool dumped)
 
 static void note_counters(struct manager *m, struct sa *sa, double sampled_at, bool dumped)
 {
-	policy_sa_observe(m->policy, sa->handle, sa->bytes, sa->packets, sampled_at);
+	if (!policy_sa_observe(m->policy, sa->handle, sa->bytes, sa->packets, sampled_at)) {
+		if (sa->history)
+			sa_history_set(&sa->history, m->samples, 0);
+		return;
+	}
 	handle_verdict(m, sa);
 	note_rate(m, sa, dumped);
 }

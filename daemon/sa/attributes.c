@@ -24,16 +24,11 @@ static void copy_name(char destination[SA_SHAPE_ALGORITHM_MAX], const char *sour
 }
 
 /* Under lockdown=confidentiality keys are shown as zeros of the right length (xfrm_redact()). */
-static bool is_hidden(const void *key, uint32_t bits, size_t room)
+static void check_key(struct sa_facts *facts, const void *key, uint32_t bits, size_t room)
 {
 	size_t size = (bits + 7) / 8;
 
-	return size > room || (size > 0 && is_zero(key, size));
-}
-
-static void check_key(struct sa_facts *facts, const void *key, uint32_t bits, size_t room)
-{
-	if (is_hidden(key, bits, room))
+	if (size > room || (size > 0 && is_zero(key, size)))
 		sa_facts_set_hands_off(facts, HANDS_OFF_REDACTED_KEY);
 }
 
@@ -187,14 +182,4 @@ const struct sa_attribute *sa_attribute_find(uint16_t type)
 	if (type >= ELEMENTSOF(attributes) || attributes[type].copy == _SA_ATTRIBUTE_UNKNOWN)
 		return NULL;
 	return &attributes[type];
-}
-
-bool sa_attribute_hides_key(const struct sa_attribute *known, const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-	uint32_t bits;
-
-	/* The length of the key follows the name in all of these structs. */
-	memcpy(&bits, bytes + offsetof(struct xfrm_algo, alg_key_len), sizeof(bits));
-	return is_hidden(bytes + known->size, bits, size - known->size);
 }

@@ -24,10 +24,8 @@ struct sa_attribute {
 	/* Reads its facts; NULL: it has none. */
 	void (*read)(struct sa_facts *facts, const void *data, size_t size);
 	bool variable; /* `size` is the least: an array follows */
-	bool key;      /* the array is a key, and the struct before it has its length */
+	bool key;      /* an algorithm with its key */
 };
 
 /* NULL: this version does not know the type. */
 const struct sa_attribute *sa_attribute_find(uint16_t type);
-/* Whether the kernel hides the key in this attribute, of which `size` bytes are there. */
-bool sa_attribute_hides_key(const struct sa_attribute *known, const void *data, size_t size);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A digest of all that a message shows of an SA, except its keys. The tracker keeps the digest of
- * the message from which it last read the SA: while a dump shows the same, nothing has to be read.
+ * A digest of what a message shows of an SA. The tracker keeps the digest of the message from which
+ * it last read the SA: while a dump shows the same, nothing has to be read.
  *
- * Two messages that differ have the same digest with a probability of 2^-32, whoever chose them,
- * since the factors are secret. A digest tells nothing of a key: only whether the kernel hides it
- * is part of the digest.
+ * Algorithms and keys are not part of it, so a digest tells nothing of a key. UPDSA does not change
+ * them. The SA's selector is not read, and is not part of it either. Two messages that differ in
+ * another place have the same digest with a probability of 2^-32, whoever chose them, since the
+ * factors are secret.
  */
 #pragma once
 
@@ -13,12 +14,15 @@
 
 #include <linux/netlink.h>
 
-/* Words of 64 bits. A message with more has no digest: its SA has a very long replay bitmap. */
-#define SA_DIGEST_WORDS 128
+/* Words of 64 bits of the SA itself, and of 32 bits of its attributes. A message with more of them
+ * has no digest: the SA has a very long replay bitmap. */
+#define SA_DIGEST_WORDS 22
+#define SA_DIGEST_ATTRIBUTE_WORDS 160
 
 struct sa_digest_factors {
 	uint64_t words[SA_DIGEST_WORDS];
-	uint64_t last[7];
+	uint64_t sums[5];
+	uint64_t attributes[SA_DIGEST_ATTRIBUTE_WORDS];
 	uint64_t age;
 };
 

@@ -4,6 +4,7 @@
 #include "xfrm/compat.h"
 
 #include <arpa/inet.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -286,39 +287,53 @@ static bool is_lasting(enum hands_off reason)
 	return reason < HANDS_OFF_FOREIGN || reason == HANDS_OFF_DRIVER;
 }
 
+/* None of the reasons that tracker_check_again() finds can apply to any SA. */
+static bool has_no_reasons(const struct tracker *tracker)
+{
+	return tracker->sas.packet.n == 0 && !spd_matters(&tracker->spd);
+}
+
 /*
  * Whether a message that is the same as at the last reading would give the same result. What a
  * reading considers beside the message: other SAs, policies, the time, events, and the local
  * addresses (tracker_read_in_full()). The reasons of the first three can also end, so an SA that
  * has one of them is read.
  */
-static bool is_steady(struct tracker *tracker, const struct sa *sa,
-		      const struct xfrm_usersa_info *info)
+static bool is_steady(struct tracker *tracker, const struct sa *sa, const struct nlmsghdr *message)
 {
-	const struct sa_presence *presence = &sa->presence;
+	const uint8_t *data = NLMSG_DATA(message);
+	struct xfrm_lifetime_cur current;
+	struct xfrm_lifetime_cfg limits;
 
-	return is_lasting(sa->hands_off) && !sa->soft_expired &&
-	       sa->description.direction != SA_DIRECTION_UNKNOWN && sa->residence.ifindex == 0 &&
-	       sa->handle != POLICY_NONE && !presence->deleted_by_other &&
-	       presence->missing_since == 0 &&
-	       sa_facts_check_ages(info->curlft.add_time, info->curlft.use_time, &info->lft,
+	if (!is_lasting(sa->hands_off) || sa->soft_expired || sa->residence.ifindex != 0 ||
+	    sa->description.direction == SA_DIRECTION_UNKNOWN || sa->handle == POLICY_NONE ||
+	    sa->presence.deleted_by_other || sa->presence.missing_since != 0 || sa->shares_spi)
+		return false;
+	memcpy(&limits, data + offsetof(struct xfrm_usersa_info, lft), sizeof(limits));
+	memcpy(&current, data + offsetof(struct xfrm_usersa_info, curlft), sizeof(current));
+	return current.packets == sa->packets &&
+	       sa_facts_check_ages(current.add_time, current.use_time, &limits,
 				   tracker->sampled_at_real) == HANDS_OFF_NONE &&
-	       tracker_check_again(tracker, sa) == HANDS_OFF_NONE;
+	       (has_no_reasons(tracker) || tracker_check_again(tracker, sa) == HANDS_OFF_NONE);
 }
 
 /*
- * Most SAs of a dump are idle, and are where the last dump showed them. The digest is of the whole
- * message, so whatever another program changed is noticed, also where an event was lost or shows
- * less. The counters only decide sooner.
+ * Most SAs of a dump are idle, and are where the last dump showed them. The digest is of the
+ * message, so what another program changed is noticed also where no event shows it (NEWAE). Only
+ * for algorithms and keys the events are needed, or add_time: another SA with the same identity.
+ * Keys that the kernel hides from now on are noticed when a move reads the SA.
  */
 bool tracker_is_unchanged(struct tracker *tracker, const struct nlmsghdr *message)
 {
 	struct sa *sa = sa_table_behind(&tracker->sas, tracker->previous);
-	struct xfrm_usersa_info info;
+	const uint8_t *data = NLMSG_DATA(message);
+	uint32_t spi;
 
-	if (!tracker->dumping || !sa || sa->digest == 0 || !kernel_message_sa(message, &info) ||
-	    ntohl(info.id.spi) != sa->description.id.spi || info.curlft.packets != sa->packets ||
-	    !is_steady(tracker, sa, &info) ||
+	if (!tracker->dumping || !sa || sa->digest == 0 ||
+	    message->nlmsg_len < NLMSG_LENGTH(sizeof(struct xfrm_usersa_info)))
+		return false;
+	memcpy(&spi, data + offsetof(struct xfrm_usersa_info, id.spi), sizeof(spi));
+	if (ntohl(spi) != sa->description.id.spi || !is_steady(tracker, sa, message) ||
 	    sa_digest(&tracker->digest_factors, message) != sa->digest)
 		return false;
 	tracker->previous = sa;

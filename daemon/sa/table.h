@@ -102,23 +102,18 @@ struct sa {
 	struct sa_history *history;     /* NULL: it carried nothing in the last minute */
 
 	struct hash_link by_spi;
+	struct hash_link packet_link;
 	TAILQ_ENTRY(sa) list;
 };
 
 TAILQ_HEAD(sa_list, sa);
-
-/* An SA in packet offload. */
-struct sa_packet {
-	struct hash_link link;
-	const struct sa *sa;
-};
 
 struct sa_table {
 	struct sa_list all;
 	size_t n;
 	struct hash_seed seed;
 	struct hash_table by_spi; /* all, by spi_hash() */
-	struct hash_table packet; /* struct sa_packet, by packet_key_of() */
+	struct hash_table packet; /* those in packet offload, by their partners */
 	struct sa **by_handle;
 	size_t n_by_handle;
 	struct sa_shape **shapes;
@@ -143,7 +138,10 @@ struct sa *sa_table_find(const struct sa_table *table, const struct sa_id *id);
 struct sa *sa_table_find_in_order(struct sa_table *table, struct sa **previous,
 				  const struct sa_id *id);
 /* The entry that follows the previous one, which may be NULL, in the order of the list. */
-struct sa *sa_table_behind(const struct sa_table *table, const struct sa *previous);
+static inline struct sa *sa_table_behind(const struct sa_table *table, const struct sa *previous)
+{
+	return previous ? TAILQ_NEXT(previous, list) : TAILQ_FIRST(&table->all);
+}
 struct sa *sa_table_by_handle(const struct sa_table *table, policy_sa handle);
 /* Adds an entry with its description and shape, otherwise zeroed. -EEXIST, -ENOMEM. */
 int sa_table_add(struct sa_table *table, const struct sa_description *description,
@@ -155,7 +153,6 @@ void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, 
 /* The table's copy of a shape, which is never freed before the table. NULL without memory. */
 const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape);
 
-/* Without memory the SA is not noted, and the next sample tries again. */
 void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
 /*
  * Whether there is another SA in packet offload, of either direction, in the same bucket of the

@@ -44,7 +44,8 @@ struct netlink_kernel {
 	struct secret_arena *arena;
 	struct nl_sock *requests;
 	struct nl_sock *events;
-	struct nl_sock *dumps; /* NULL: no dump is in progress */
+	struct nl_sock *dumps; /* NULL: not open */
+	bool dumping;          /* a dump is in progress on it */
 	uint8_t *receive_buffer;
 	uint32_t sequence;      /* of the last request */
 	uint32_t dump_sequence; /* of the request of the dump in progress */
@@ -55,10 +56,22 @@ static struct netlink_kernel *netlink_kernel(struct kernel *kernel)
 	return (struct netlink_kernel *)kernel;
 }
 
+/* Returns 1 when something is waiting to be received, 0 after the timeout, or a negative errno. */
+static int wait_for_message(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	int r;
+
+	do
+		r = poll(&poll_fd, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
 /* Receives one datagram into the buffer. Returns its size, 0 when none is waiting. */
 static ssize_t receive(struct netlink_kernel *k, struct nl_sock *socket, int timeout_ms)
 {
-	struct pollfd poll_fd = {.fd = nl_socket_get_fd(socket), .events = POLLIN};
+	int fd = nl_socket_get_fd(socket);
 	struct sockaddr_nl from = {};
 	struct iovec iov = {.iov_base = k->receive_buffer, .iov_len = RECEIVE_SIZE};
 	struct msghdr header = {
@@ -70,19 +83,17 @@ static ssize_t receive(struct netlink_kernel *k, struct nl_sock *socket, int tim
 	ssize_t n;
 
 	for (;;) {
-		if (timeout_ms != 0) {
-			int r = poll(&poll_fd, 1, timeout_ms);
-
-			if (r < 0 && errno != EINTR)
-				return -errno;
-			if (r < 0)
-				continue;
-			if (r == 0)
-				return 0;
-		}
-		n = recvmsg(poll_fd.fd, &header, MSG_DONTWAIT);
+		n = recvmsg(fd, &header, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* Mostly something is waiting, so poll() is not called first. */
+		if (n < 0 && errno == EAGAIN && timeout_ms != 0) {
+			int r = wait_for_message(fd, timeout_ms);
+
+			if (r <= 0)
+				return r;
+			continue;
+		}
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		if (header.msg_flags & MSG_TRUNC)
@@ -98,10 +109,10 @@ static void wipe(struct netlink_kernel *k, ssize_t n)
 		explicit_bzero(k->receive_buffer, (size_t)n);
 }
 
-/* Whether the message answers a request from this socket, or a request caused it. */
-static bool is_from(struct nl_sock *socket, const struct nlmsghdr *message)
+/* Whether the message answers a request from the socket with this port, or a request caused it. */
+static bool is_from(uint32_t port, const struct nlmsghdr *message)
 {
-	return message->nlmsg_pid != 0 && message->nlmsg_pid == nl_socket_get_local_port(socket);
+	return message->nlmsg_pid != 0 && message->nlmsg_pid == port;
 }
 
 static void read_extended_ack(const struct nlmsghdr *message, char text[KERNEL_TEXT_SIZE])
@@ -156,10 +167,12 @@ static void handle_answer(struct transaction *t, const struct nlmsghdr *message)
 static int handle_messages(struct netlink_kernel *k, struct transaction *t, ssize_t n)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)k->receive_buffer;
-	int remaining = (int)n;
+	uint32_t port = nl_socket_get_local_port(t->socket);
+	ssize_t remaining = n;
 
-	for (; nlmsg_ok(message, remaining); message = nlmsg_next(message, &remaining)) {
-		bool own = is_from(t->socket, message);
+	/* These macros take less time than libnl's functions. */
+	for (; NLMSG_OK(message, remaining); message = NLMSG_NEXT(message, remaining)) {
+		bool own = is_from(port, message);
 		int r;
 
 		if (message->nlmsg_type == NLMSG_ERROR) {
@@ -339,7 +352,9 @@ static int netlink_receive_events(struct kernel *kernel, kernel_handler handler,
 			return (int)n;
 		for (; r >= 0 && nlmsg_ok(message, remaining);
 		     message = nlmsg_next(message, &remaining))
-			r = handler(message, is_from(k->requests, message), userdata);
+			r = handler(message,
+				    is_from(nl_socket_get_local_port(k->requests), message),
+				    userdata);
 		wipe(k, n);
 		if (r < 0)
 			return r;
@@ -358,6 +373,7 @@ static void end_dump(struct netlink_kernel *k)
 	if (k->dumps)
 		nl_socket_free(k->dumps);
 	k->dumps = NULL;
+	k->dumping = false;
 }
 
 static struct kernel *netlink_free(struct kernel *kernel)
@@ -404,14 +420,17 @@ static int open_socket(struct nl_sock **ret_socket, int receive_buffer)
 static int netlink_dump_begin(struct kernel *kernel)
 {
 	struct netlink_kernel *k = netlink_kernel(kernel);
-	int r;
+	int r = 0;
 
-	end_dump(k);
-	r = open_socket(&k->dumps, DUMPS_RECEIVE_BUFFER);
+	if (k->dumping)
+		end_dump(k);
+	if (!k->dumps)
+		r = open_socket(&k->dumps, DUMPS_RECEIVE_BUFFER);
 	if (r >= 0)
 		r = request_dump(k, k->dumps, XFRM_MSG_GETSA);
 	if (r < 0)
 		end_dump(k);
+	k->dumping = r >= 0;
 	k->dump_sequence = k->sequence;
 	return r;
 }
@@ -426,11 +445,13 @@ static int netlink_dump_read(struct kernel *kernel, kernel_handler handler, void
 		.handler = handler,
 		.userdata = userdata,
 	};
-	int r = k->dumps ? receive_answers(k, &t) : -ESTALE;
+	int r = k->dumping ? receive_answers(k, &t) : -ESTALE;
 
 	if (r >= 0 && !t.dump_done)
 		return 1;
-	end_dump(k);
+	k->dumping = false;
+	if (r < 0)
+		end_dump(k);
 	return r < 0 ? r : t.dump_error;
 }
 

@@ -2,15 +2,17 @@
 /*
  * sampling [--larval] [SAS...]: what a dump of all SAs costs on a real kernel, by the number of
  * idle SAs (default 1,000, 10,000 and 100,000). Needs a kernel with ESP and root; the SAs are in a
- * network namespace of its own. In one run, medians of several, CPU per SA of the process (the
- * kernel writes a dump in the time of the one who reads it):
+ * network namespace of its own. CPU per SA of the process (the kernel writes a dump in the time of
+ * the one who reads it), medians of several rounds, in each of which these take turns:
  *
  *   bare   a loop that receives the same dump into a buffer and looks at nothing in it
- *   dump   the daemon's, all that it does with it included; and its ratio to the bare loop
+ *   dump   the daemon's, all that it does with it included, of SAs that it knows; the median of the
+ *          ratios to the bare loop of the same round
+ *   full   the same, but each SA is read in full, as after a loss of events
  *   ip     `ip -s xfrm state` to /dev/null; and its ratio to the daemon's dump
  *
  * With --larval the SAs are larval ones, which a kernel without ESP has, too: they have no
- * algorithm and no place in the policy.
+ * algorithm and no place in the policy, and each dump reads them in full.
  */
 #include "measure.h"
 #include "world.h"
@@ -150,36 +152,40 @@ static unsigned receive_dump(int fd)
 	return n;
 }
 
-/* CPU of one call. A kernel may count CPU in ticks of 10 ms: each value is that of many calls. */
-static double cost_of(void (*call)(void *userdata), void *userdata)
+struct bench {
+	struct world world;
+	int fd; /* of the bare loop */
+};
+
+static void receive_bare(struct bench *bench)
 {
-	double costs[REPEATED];
-
-	for (unsigned i = 0; i < REPEATED; i++) {
-		double begun = measure_cpu(), spent = 0;
-		unsigned n = 0;
-
-		for (; spent < SECONDS_MIN; n++) {
-			call(userdata);
-			spent = measure_cpu() - begun;
-		}
-		costs[i] = spent / n;
-	}
-	return measure_median(costs, REPEATED);
+	(void)receive_dump(bench->fd);
 }
 
-static void receive_bare(void *userdata)
+static void dump_all(struct bench *bench)
 {
-	(void)receive_dump(*(int *)userdata);
-}
-
-static void dump_all(void *userdata)
-{
-	struct world *w = userdata;
-
-	w->skipped += 1;
-	if (manager_dump(w->manager) < 0)
+	bench->world.skipped += 1;
+	if (manager_dump(bench->world.manager) < 0)
 		abort();
+}
+
+static void dump_in_full(struct bench *bench)
+{
+	tracker_read_in_full(bench->world.manager->tracker);
+	dump_all(bench);
+}
+
+/* CPU of one call. A kernel may count CPU in ticks of 10 ms, so it is that of many calls. */
+static double cost_of(struct bench *bench, void (*call)(struct bench *bench))
+{
+	double begun = measure_cpu(), spent = 0;
+	unsigned n = 0;
+
+	for (; spent < SECONDS_MIN; n++) {
+		call(bench);
+		spent = measure_cpu() - begun;
+	}
+	return spent / n;
 }
 
 static double seconds(struct timeval t)
@@ -198,29 +204,44 @@ static double cost_of_ip(void)
 	       seconds(before.ru_stime);
 }
 
+static void print(uint32_t n, struct bench *bench)
+{
+	double bare[REPEATED], dump[REPEATED], full[REPEATED], ip[REPEATED];
+	double dump_ratio[REPEATED], full_ratio[REPEATED], ip_ratio[REPEATED];
+
+	for (unsigned i = 0; i < REPEATED; i++) {
+		bare[i] = cost_of(bench, receive_bare);
+		full[i] = cost_of(bench, dump_in_full);
+		dump[i] = cost_of(bench, dump_all);
+		ip[i] = cost_of_ip();
+		dump_ratio[i] = dump[i] / bare[i];
+		full_ratio[i] = full[i] / bare[i];
+		ip_ratio[i] = ip[i] / dump[i];
+	}
+	(void)printf("%7u SAs: bare %6.3f us/SA, dump %6.3f us/SA (%.2f bare), full %6.3f us/SA "
+		     "(%.2f bare), ip %6.3f us/SA (%.1f dumps)\n",
+		     n, measure_median(bare, REPEATED) / n * 1e6,
+		     measure_median(dump, REPEATED) / n * 1e6, measure_median(dump_ratio, REPEATED),
+		     measure_median(full, REPEATED) / n * 1e6, measure_median(full_ratio, REPEATED),
+		     measure_median(ip, REPEATED) / n * 1e6, measure_median(ip_ratio, REPEATED));
+	(void)fflush(stdout);
+}
+
 static void run(uint32_t n, bool larval)
 {
-	double bare, dump, ip;
-	struct world w;
-	int fd;
+	struct bench bench;
 
 	need(unshare(CLONE_NEWNET) == 0, "a network namespace");
-	fd = open_socket();
+	bench.fd = open_socket();
 	if (larval)
 		set_larval_lifetime();
 	for (uint32_t i = 0; i < n; i++)
-		(larval ? make_larval : make_sa)(fd, i);
-	world_open_on(&w, kernel_netlink_new, 1);
-	manager_tick(w.manager);
-	bare = cost_of(receive_bare, &fd);
-	dump = cost_of(dump_all, &w);
-	ip = cost_of_ip();
-	(void)printf("%7u SAs: bare %6.3f us/SA, dump %6.3f us/SA (%.2f bare), ip %6.3f us/SA "
-		     "(%.1f dumps)\n",
-		     n, bare / n * 1e6, dump / n * 1e6, dump / bare, ip / n * 1e6, ip / dump);
-	(void)fflush(stdout);
-	world_close(&w);
-	(void)close(fd);
+		(larval ? make_larval : make_sa)(bench.fd, i);
+	world_open_on(&bench.world, kernel_netlink_new, 1);
+	manager_tick(bench.world.manager);
+	print(n, &bench);
+	world_close(&bench.world);
+	(void)close(bench.fd);
 }
 
 int main(int argc, char **argv)

@@ -64,15 +64,44 @@ static void test_rules(void **state)
 	resident = world_add(&world, 0, true);
 	world.config = (struct policy_sa_config){.table = POLICY_NONE, .weight = 1};
 	nowhere = world_add(&world, 100 * MB, false);
-	assert_false(matters(&world, banned));
-	assert_false(matters(&world, immovable));
-	assert_true(matters(&world, nowhere)); /* its rate is unknown */
 	for (unsigned i = 0; i < 5; i++)
 		(void)world_tick(&world);
 	assert_false(matters(&world, banned));
 	assert_false(matters(&world, immovable));
 	assert_false(matters(&world, nowhere));
 	assert_true(matters(&world, resident));
+	world_close(&world);
+}
+
+/* The sample of an SA that stays idle says that there is nothing to ask for. */
+static void test_idle(void **state)
+{
+	struct policy *policy;
+	struct world world;
+	policy_sa sa;
+
+	(void)state;
+	world_open(&world, &table_default);
+	policy = world.policy;
+	sa = world.sas[world_add(&world, 0, false)];
+	assert_true(policy_sa_observe(policy, sa, 10, 1, 101));
+	assert_true(policy_sa_observe(policy, sa, 10, 1, 102)); /* its rate becomes known */
+	assert_false(policy_sa_observe(policy, sa, 10, 1, 103));
+	/* Too soon for a sample, whether it carried something or not. */
+	assert_false(policy_sa_observe(policy, sa, 10, 1, 103.01));
+	assert_true(policy_sa_observe(policy, sa, 1010, 1, 103.02));
+	assert_true(policy_sa_observe(policy, sa, 1010, 1, 104));
+	assert_true(policy_sa_rate(policy, sa).last == 1000);
+
+	/* A counter that decreased. */
+	sa = world.sas[world_add(&world, 0, false)];
+	for (unsigned i = 0; i < 3; i++)
+		(void)policy_sa_observe(policy, sa, 10, 2, 201 + i);
+	assert_false(policy_sa_observe(policy, sa, 10, 2, 204));
+	assert_true(policy_sa_rate(policy, sa).known);
+	assert_true(policy_sa_observe(policy, sa, 10, 1, 205));
+	assert_false(policy_sa_rate(policy, sa).known);
+	assert_false(policy_sa_observe(policy, POLICY_NONE, 10, 1, 206));
 	world_close(&world);
 }
 
@@ -114,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_interval),
 	};
 

@@ -28,6 +28,7 @@
 #define N_BUDGETS 3
 #define N_GROUPS 2
 #define N_LINEAGES 60
+#define IDLE_EVERY 12 /* one of so many SAs never carries anything */
 
 struct random {
 	uint64_t state;
@@ -98,6 +99,7 @@ struct model {
 	double now;
 	double dwell;
 	bool faults;
+	unsigned idle; /* samples */
 };
 
 static struct model_table *model_table(struct model *model, policy_table handle)
@@ -301,6 +303,18 @@ static void model_change_sa(struct model *model)
 	}
 }
 
+/* The caller does not have to ask for any of these. */
+static void check_idle(struct model *model, policy_sa handle)
+{
+	struct policy_rate rate = policy_sa_rate(model->policy, handle);
+	struct policy_verdict verdict;
+
+	assert_true(rate.known && rate.mean == 0 && rate.last == 0);
+	assert_false(policy_sa_matters(model->policy, handle));
+	assert_false(policy_sa_take_verdict(model->policy, handle, &verdict));
+	model->idle++;
+}
+
 static void model_observe(struct model *model, double dt)
 {
 	for (size_t i = 0; i < N_SAS; i++) {
@@ -308,11 +322,14 @@ static void model_observe(struct model *model, double dt)
 
 		if (!sa->used)
 			continue;
-		sa->bytes += (uint64_t)(sa->rate * dt * (0.5 + random_unit(&model->random)));
+		if (i % IDLE_EVERY != 0)
+			sa->bytes +=
+				(uint64_t)(sa->rate * dt * (0.5 + random_unit(&model->random)));
 		if (random_chance(&model->random, 0.002))
 			sa->bytes = 0;
-		policy_sa_observe(model->policy, sa->handle, sa->bytes, 0, model->now);
-		policy_sa_observe(model->twin, sa->handle, sa->bytes, 0, model->now);
+		if (!policy_sa_observe(model->policy, sa->handle, sa->bytes, 0, model->now))
+			check_idle(model, sa->handle);
+		(void)policy_sa_observe(model->twin, sa->handle, sa->bytes, 0, model->now);
 	}
 }
 
@@ -531,6 +548,7 @@ static void run_model(uint64_t seed, bool faults, int ticks)
 	assert_int_equal(policy_set_groups(model.twin, model.groups, N_GROUPS, model.now), 0);
 	while (ticks-- > 0)
 		model_tick(&model);
+	assert_true(model.idle > 0);
 	policy_free(model.policy);
 	policy_free(model.twin);
 }
