@@ -121,6 +121,19 @@ static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+/* A group of moves goes on. It may also have ended without that wait. */
+static int on_lookups(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	if (!kernel_is_waiting(m->environment.kernel))
+		manager_make_moves(m);
+	return 0;
+}
+
 static void run_reconfigure(void *userdata)
 {
 	manager_reconfigure(userdata);
@@ -180,9 +193,17 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 int manager_attach(struct manager *m, sd_event *event)
 {
 	struct kernel *kernel = m->environment.kernel;
-	int r = sd_event_add_io(event, &m->kernel_source, kernel_event_fd(kernel), EPOLLIN,
-				on_kernel, m);
+	int r;
 
+	r = sd_event_add_io(event, &m->kernel_source, kernel_event_fd(kernel), EPOLLIN, on_kernel,
+			    m);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(event, &m->wait_source, kernel_wait_fd(kernel), EPOLLIN, on_lookups, m);
+	if (r < 0)
+		return r;
+	/* As MANAGER_MOVES. */
+	r = sd_event_source_set_priority(m->wait_source, SD_EVENT_PRIORITY_IDLE);
 	return r < 0 ? r : schedule_attach(&m->schedule, event);
 }
 
@@ -362,6 +383,7 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	schedule_release(&m->schedule);
 	sd_event_source_unref(m->kernel_source);
+	sd_event_source_unref(m->wait_source);
 	shadows_free(m->shadows);
 	executor_free(m->executor);
 	orders_free(m->orders);

@@ -79,9 +79,10 @@ struct manager {
 	struct stop stop;
 
 	struct schedule schedule;
-	sd_event_source *kernel_source; /* NULL: not attached to a loop */
+	sd_event_source *kernel_source, *wait_source; /* NULL: not attached to a loop */
 
 	bool nics_changed; /* update the NICs before the next plan */
+	bool plan_is_late; /* plan as soon as the queued moves are made */
 	bool reconfigure;  /* at the next tick: the trust of a NIC or the refusal of a shape changed
 			    */
 	uint64_t samples;  /* ring position of the histories is samples % CONTROL_HISTORY_SAMPLES */
@@ -155,7 +156,8 @@ void manager_check_probation(struct manager *m, struct sa *sa, const struct sa_f
 
 /* moves.c */
 void manager_plan(struct manager *m);
-void manager_make_moves(struct manager *m); /* makes some, and schedules the rest */
+/* Makes some, and schedules the rest. Also called when a wait for lookups is over. */
+void manager_make_moves(struct manager *m);
 /* In enforce mode, removes the larval SAs that the last dump showed with the identity of outbound
  * SAs. */
 void manager_unmask(struct manager *m);

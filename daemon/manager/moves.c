@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* The time outside the event loop, which is exceeded by the rest of a group of moves. A move takes
- * about a millisecond. A group with an outbound SA also takes two grace periods of the kernel. */
+ * about a millisecond. While a group waits for lookups the loop goes on. */
 #define MOVES_TURN_SECONDS 0.02
 
 /* The refusal depends on the shape if the error is EINVAL or EOPNOTSUPP, or if the kernel left the
@@ -363,44 +363,52 @@ static bool may_unmask(const struct manager *m)
 
 void manager_unmask(struct manager *m)
 {
-	struct sa_id masked[TRACKER_MASKED_MAX];
-	size_t n_masked = tracker_take_masked(m->tracker, masked), next = 0;
+	struct sa_id masked[TRACKER_MASKED_MAX], ids[TRACKER_MASKED_MAX];
+	size_t n_masked = tracker_take_masked(m->tracker, masked), n = 0;
 
-	while (next < n_masked && may_unmask(m)) {
-		struct sa_id ids[GUARDED_MAX];
-		size_t n = 0;
+	if (!may_unmask(m))
+		return;
+	for (size_t i = 0; i < n_masked; i++) {
+		const struct sa *sa = sa_table_find(m->sas, &masked[i]);
 
-		for (; next < n_masked && n < GUARDED_MAX; next++) {
-			const struct sa *sa = sa_table_find(m->sas, &masked[next]);
-
-			if (sa && sa->description.direction == SA_DIRECTION_OUT &&
-			    !sa->residence.foreign)
-				ids[n++] = masked[next];
-		}
-		if (executor_make_anew(m->executor, ids, n) < 0)
-			break;
+		if (sa && sa->description.direction == SA_DIRECTION_OUT && !sa->residence.foreign)
+			ids[n++] = masked[i];
 	}
+	executor_make_anew(m->executor, ids, n);
+	if (n > 0)
+		manager_make_moves(m);
+}
+
+/* Returns whether there is more to do now. */
+static bool make_next(struct manager *m)
+{
+	struct policy_move planned;
+
+	if (!may_move(m))
+		executor_cancel(m->executor);
+	/* A group may have begun before the mode changed to observe. */
+	if (m->config->mode != CONFIG_MODE_OBSERVE || executor_is_in_group(m->executor))
+		return executor_proceed(m->executor);
+	if (!executor_take(m->executor, &planned))
+		return false;
+	pretend(m, &planned);
+	return true;
 }
 
 void manager_make_moves(struct manager *m)
 {
 	double deadline = manager_now(m) + MOVES_TURN_SECONDS;
-	struct policy_move planned;
+	bool more;
 
-	do {
-		if (!may_move(m))
-			executor_cancel(m->executor);
-		if (executor_queued(m->executor) == 0)
-			break;
-		if (m->config->mode != CONFIG_MODE_OBSERVE)
-			executor_make_group(m->executor);
-		else if (executor_take(m->executor, &planned))
-			pretend(m, &planned);
-	} while (manager_now(m) < deadline);
-	if (executor_queued(m->executor) > 0)
+	do
+		more = make_next(m);
+	while (more && manager_now(m) < deadline);
+	if (more)
 		schedule_in(&m->schedule, MANAGER_MOVES, 0);
-	else
+	else if (!executor_is_in_group(m->executor))
 		(void)ownership_save_if_changed(m->environment.ownership);
+	if (m->plan_is_late && executor_queued(m->executor) == 0)
+		schedule_in(&m->schedule, MANAGER_PLAN, 0);
 }
 
 void manager_plan(struct manager *m)
@@ -408,7 +416,9 @@ void manager_plan(struct manager *m)
 	const struct policy_move *moves;
 	size_t n, planned;
 
-	if (!may_move(m) || executor_queued(m->executor) > 0)
+	/* Moves that wait for lookups are still queued. */
+	m->plan_is_late = executor_queued(m->executor) > 0;
+	if (!may_move(m) || m->plan_is_late)
 		return;
 	if (m->nics_changed) {
 		m->nics_changed = false;

@@ -109,6 +109,7 @@ void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdat
 		.at_last = manager_now(m) + MANAGER_STOP_SECONDS,
 	};
 	executor_cancel(m->executor);
+	executor_end_group(m->executor);
 	if (manager_owes(m))
 		report_stopping(m->reporter, true, MANAGER_STOP_SECONDS);
 	manager_stop_if_settled(m);

@@ -10,6 +10,26 @@
 #define LOST_IN_GROUP_MAX 2
 #define RESTORE_WAIT_MIN 0.01
 #define RESTORE_WAIT_MAX 1.0
+/* How long before a move its guard may have been made, s. It must not expire before the move ends,
+ * which takes 30 s by default (net.core.xfrm_acq_expires). */
+#define GUARD_AGE_MAX 1.0
+
+enum group_phase {
+	GROUP_NONE,
+	GROUP_GUARDED, /* the SAs are guarded, the moves are not made */
+	GROUP_MOVED,   /* the moves are made, the guards still exist */
+};
+
+/* The moves whose SAs are guarded together: either the next ones of the queue, or SAs that are made
+ * anew. */
+struct group {
+	enum group_phase phase;
+	size_t n_queued; /* of the queue */
+	size_t n_anew;
+	struct sa_id anew[GUARDED_MAX];
+	bool outbound;     /* it has outbound SAs */
+	double guarded_at; /* s, monotonic */
+};
 
 struct executor {
 	const struct clock *clock;
@@ -21,6 +41,9 @@ struct executor {
 	struct policy_move *queue; /* planned, not yet made */
 	size_t n_queue, n_queue_allocated, position;
 	policy_sa without_slot; /* the eviction for its slot failed: do not promote it */
+	struct sa_id anew[MADE_ANEW_MAX];
+	size_t n_anew;
+	struct group group;
 
 	struct move *owed;
 	size_t n_owed, n_owed_allocated;
@@ -55,6 +78,11 @@ struct executor *executor_free(struct executor *executor)
 	free(executor->queue);
 	free(executor);
 	return NULL;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
 /* ---- what is owed ---- */
@@ -102,6 +130,7 @@ static void unguard(struct executor *executor)
 {
 	struct move lost;
 
+	executor->group = (struct group){};
 	if (migrator_unguard(executor->migrator, &lost))
 		executor_keep(executor, &lost);
 }
@@ -134,7 +163,7 @@ void executor_restore(struct executor *executor)
 	size_t n;
 
 	for (size_t left = executor->n_owed; left > 0; left -= n) {
-		n = left < GUARDED_MAX ? left : GUARDED_MAX;
+		n = smaller(left, GUARDED_MAX);
 		restore_group(executor, n);
 	}
 	if (executor->n_owed == 0) {
@@ -244,48 +273,8 @@ void executor_cancel(struct executor *executor)
 			executor->callbacks->cancelled(sa, planned, executor->userdata);
 	}
 	executor->n_queue = executor->position = 0;
-}
-
-/* Guards outbound SAs, and reads the policies of sockets, which may have optional templates. */
-static void guard(struct executor *executor, const struct sa_id *ids, size_t n)
-{
-	migrator_guard(executor->migrator, ids, n);
-	if (n > 0)
-		executor->callbacks->refresh_policies(executor->userdata);
-}
-
-static void guard_next(struct executor *executor, size_t size)
-{
-	struct sa_id outbound[GUARDED_MAX] = {};
-	size_t n = 0;
-
-	for (size_t i = 0; i < size; i++) {
-		const struct policy_move *planned = &executor->queue[executor->position + i];
-		const struct sa *sa = sa_table_by_handle(executor->sas, planned->sa);
-
-		if (sa && sa->description.direction == SA_DIRECTION_OUT)
-			outbound[n++] = sa->description.id;
-	}
-	guard(executor, outbound, n);
-}
-
-void executor_make_group(struct executor *executor)
-{
-	size_t size = executor_queued(executor);
-
-	if (executor_reserve(executor, LOST_IN_GROUP_MAX) < 0) {
-		executor_cancel(executor);
-		return;
-	}
-	if (size > GUARDED_MAX)
-		size = GUARDED_MAX;
-	guard_next(executor, size);
-	for (size_t i = 0; i < size && executor->n_owed == 0; i++) {
-		const struct policy_move planned = executor->queue[executor->position++];
-
-		make_move(executor, &planned);
-	}
-	unguard(executor);
+	executor->n_anew = 0;
+	executor->group.n_queued = executor->group.n_anew = 0;
 }
 
 /* Makes the SA again where it is. The next sample shows the result. */
@@ -304,19 +293,110 @@ static void make_one_anew(struct executor *executor, const struct sa *sa)
 	executor->callbacks->made_anew(&move, begun, executor->userdata);
 }
 
-int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n)
+void executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n)
 {
-	int r = executor_reserve(executor, LOST_IN_GROUP_MAX);
+	executor->n_anew = smaller(n, MADE_ANEW_MAX);
+	memcpy(executor->anew, ids, executor->n_anew * sizeof(*ids));
+}
 
-	if (r < 0)
-		return r;
-	guard(executor, ids, n);
-	for (size_t i = 0; i < n && executor->n_owed == 0; i++) {
-		const struct sa *sa = sa_table_find(executor->sas, &ids[i]);
+/* ---- groups ---- */
+
+bool executor_is_in_group(const struct executor *executor)
+{
+	return executor->group.phase != GROUP_NONE;
+}
+
+/* Returns the number of outbound SAs, which are to be guarded. */
+static size_t take_anew(struct executor *executor, struct sa_id *outbound)
+{
+	struct group *group = &executor->group;
+
+	group->n_anew = smaller(executor->n_anew, GUARDED_MAX);
+	executor->n_anew -= group->n_anew;
+	memcpy(group->anew, executor->anew, group->n_anew * sizeof(*outbound));
+	memmove(executor->anew, executor->anew + group->n_anew,
+		executor->n_anew * sizeof(*outbound));
+	memcpy(outbound, group->anew, group->n_anew * sizeof(*outbound));
+	return group->n_anew;
+}
+
+static size_t take_queued(struct executor *executor, struct sa_id *outbound)
+{
+	size_t n = 0;
+
+	executor->group.n_queued = smaller(executor_queued(executor), GUARDED_MAX);
+	for (size_t i = 0; i < executor->group.n_queued; i++) {
+		const struct policy_move *planned = &executor->queue[executor->position + i];
+		const struct sa *sa = sa_table_by_handle(executor->sas, planned->sa);
+
+		if (sa && sa->description.direction == SA_DIRECTION_OUT)
+			outbound[n++] = sa->description.id;
+	}
+	return n;
+}
+
+static bool begin_group(struct executor *executor)
+{
+	struct sa_id outbound[GUARDED_MAX] = {};
+	size_t n;
+
+	if (executor->n_anew == 0 && executor_queued(executor) == 0)
+		return false;
+	if (executor_reserve(executor, LOST_IN_GROUP_MAX) < 0) {
+		executor_cancel(executor);
+		return false;
+	}
+	n = executor->n_anew > 0 ? take_anew(executor, outbound) : take_queued(executor, outbound);
+	executor->group.phase = GROUP_GUARDED;
+	executor->group.outbound = n > 0;
+	executor->group.guarded_at = clock_monotonic(executor->clock);
+	migrator_guard(executor->migrator, outbound, n);
+	return true;
+}
+
+static void make_group(struct executor *executor)
+{
+	struct group *group = &executor->group;
+
+	/* Policies of sockets may have optional templates. */
+	if (group->outbound)
+		executor->callbacks->refresh_policies(executor->userdata);
+	while (group->n_queued > 0 && executor->n_owed == 0) {
+		const struct policy_move planned = executor->queue[executor->position++];
+
+		group->n_queued--;
+		make_move(executor, &planned);
+	}
+	for (size_t i = 0; i < group->n_anew && executor->n_owed == 0; i++) {
+		const struct sa *sa = sa_table_find(executor->sas, &group->anew[i]);
 
 		if (sa && !sa->residence.foreign)
 			make_one_anew(executor, sa);
 	}
-	unguard(executor);
-	return 0;
+}
+
+bool executor_proceed(struct executor *executor)
+{
+	struct group *group = &executor->group;
+
+	if (group->phase == GROUP_NONE)
+		return begin_group(executor);
+	if (migrator_is_waiting(executor->migrator))
+		return false;
+	if (group->phase == GROUP_MOVED) {
+		unguard(executor);
+		return true;
+	}
+	/* If other work took so long that the guards may expire, the moves get new ones. */
+	if (clock_monotonic(executor->clock) - group->guarded_at < GUARD_AGE_MAX)
+		make_group(executor);
+	group->phase = GROUP_MOVED;
+	migrator_end_moves(executor->migrator);
+	return true;
+}
+
+void executor_end_group(struct executor *executor)
+{
+	if (executor->group.phase != GROUP_NONE)
+		unguard(executor);
 }

@@ -63,17 +63,23 @@ size_t executor_plan(struct executor *executor, const struct policy_move *moves,
 size_t executor_queued(const struct executor *executor); /* moves still to make */
 /* Removes the next move from the queue; false: the queue is empty. */
 bool executor_take(struct executor *executor, struct policy_move *ret_planned);
-/* Makes the next moves, at most GUARDED_MAX. Without memory (executor_reserve()) it cancels the
- * queue. */
-void executor_make_group(struct executor *executor);
+/* Removes the larval SAs that mask these outbound SAs, before the moves of the queue. If a larval
+ * SA is behind the SA in the chain, the SA is deleted and made again in the same place. Replaces
+ * those that are not begun; more than MADE_ANEW_MAX are left out. */
+#define MADE_ANEW_MAX 16
+void executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n);
+/* Makes the next step: guards the SAs of the next moves, at most GUARDED_MAX (a group), makes these
+ * moves, or deletes the guards. Between two of these steps it waits for lookups, during which other
+ * work may be done (migrator.h). False: there is nothing to do, or nothing before the wait is over.
+ * Without memory (executor_reserve()) it cancels the queue. */
+bool executor_proceed(struct executor *executor);
+bool executor_is_in_group(const struct executor *executor); /* one has begun and not ended */
+/* Cancels all moves that are not made. A group that has begun is to be ended: executor_proceed(),
+ * or executor_end_group(), which waits for lookups. */
 void executor_cancel(struct executor *executor);
+void executor_end_group(struct executor *executor);
 /* Removes the moves of this handle, which the policy may give to another SA. */
 void executor_cancel_of(struct executor *executor, policy_sa handle);
-
-/* Removes the larval SAs that mask these outbound SAs, at most GUARDED_MAX. If a larval SA is
- * behind the SA in the chain, the SA is deleted and made again in the same place. -ENOMEM as
- * executor_reserve(). */
-int executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n);
 
 /* ---- what is owed ---- */
 

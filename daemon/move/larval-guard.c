@@ -5,18 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Reserved by IANA (RFC 4303, 2.1). */
-#define GUARD_SPI_MIN 1
-#define GUARD_SPI_MAX 255
 #define ATTEMPTS_MAX 3
-
-static bool is_guard(const struct sa_facts *facts)
-{
-	const struct sa_id *id = &facts->description.id;
-
-	return facts->hands_off == HANDS_OFF_LARVAL && id->protocol == IPPROTO_ESP &&
-	       id->spi >= GUARD_SPI_MIN && id->spi <= GUARD_SPI_MAX;
-}
 
 bool guards_has(const struct guards *guards, const struct sa_id *id)
 {
@@ -54,7 +43,7 @@ static int handle_larval(const struct nlmsghdr *message, bool own, void *userdat
 
 	(void)own; /* kernel_transact() passes only its own messages */
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0 ||
-	    !is_guard(&facts))
+	    !sa_image_is_guard(&facts))
 		return 0;
 	if (guards->n_larvals < ELEMENTSOF(guards->larvals))
 		guards->larvals[guards->n_larvals++] = facts.description.id;
@@ -79,7 +68,7 @@ int guards_add(struct guards *guards, struct kernel *kernel, struct kernel_batch
 		return -ENOSPC;
 	kernel_batch_clear(batch);
 	for (size_t i = 0; i < n; i++)
-		sa_image_write_guard(images[i], batch, GUARD_SPI_MIN, GUARD_SPI_MAX);
+		sa_image_write_guard(images[i], batch, SA_GUARD_SPI_MIN, SA_GUARD_SPI_MAX);
 	make_larvals(guards, kernel, batch);
 	for (size_t i = 0; i < n; i++)
 		if (batch->answers[i].error == 0)
@@ -135,7 +124,7 @@ void guards_take_leftover(struct guards *guards, struct kernel *kernel, struct k
 
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && r < 0; attempt++) {
 		kernel_batch_clear(batch);
-		sa_image_write_larval(image, batch, GUARD_SPI_MIN, GUARD_SPI_MAX);
+		sa_image_write_larval(image, batch, SA_GUARD_SPI_MIN, SA_GUARD_SPI_MAX);
 		make_larvals(guards, kernel, batch);
 		r = batch->answers[0].error;
 	}
@@ -176,7 +165,7 @@ static void remove_witness(struct guards *guards, struct kernel *kernel, struct 
 
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX && r < 0; attempt++) {
 		kernel_batch_clear(batch);
-		sa_image_write_witness(batch, GUARD_SPI_MIN, GUARD_SPI_MAX);
+		sa_image_write_witness(batch, SA_GUARD_SPI_MIN, SA_GUARD_SPI_MAX);
 		make_larvals(&left, kernel, batch);
 		r = batch->answers[0].error;
 	}
@@ -184,23 +173,27 @@ static void remove_witness(struct guards *guards, struct kernel *kernel, struct 
 	delete_larvals(kernel, batch, left.larvals, left.n_larvals);
 }
 
+void guards_remove_witness(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
+{
+	if (guards->witness)
+		remove_witness(guards, kernel, batch);
+	guards->witness = false;
+}
+
 void guards_remove(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch)
 {
 	bool lost = false;
 
-	if (guards->witness)
-		remove_witness(guards, kernel, batch);
-	if (guards->n_larvals > 0) {
-		kernel_wait_for_lookups(kernel);
+	if (guards->n_larvals > 0)
 		delete_larvals(kernel, batch, guards->larvals, guards->n_larvals);
-	}
 	if (guards->lost)
 		lost = guards_sweep(kernel, batch) < 0;
 	*guards = (struct guards){.lost = lost};
 }
 
 struct leftovers {
-	struct sa_id ids[GUARD_SPI_MAX]; /* there may be more: an SPI may exist once per address */
+	struct sa_id
+		ids[SA_GUARD_SPI_MAX]; /* there may be more: an SPI may exist once per address */
 	size_t n;
 	bool witness; /* without an SPI */
 };
@@ -215,7 +208,7 @@ static int find_leftover(const struct nlmsghdr *message, bool own, void *userdat
 		return 0;
 	if (sa_image_is_witness(&facts) && facts.description.id.spi == 0)
 		left->witness = true;
-	else if (sa_image_is_witness(&facts) || is_guard(&facts))
+	else if (sa_image_is_witness(&facts) || sa_image_is_guard(&facts))
 		left->ids[left->n++] = facts.description.id;
 	return 0;
 }

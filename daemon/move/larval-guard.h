@@ -11,7 +11,7 @@
  * before the SA was back does not see the SA, and must have finished before the guard is deleted.
  * So the daemon waits for lookups (kernel_ops.wait_for_lookups) between making a guard and the
  * move, and between the move and the deletion of the guard. Waiting takes some 10 ms, so several
- * SAs are guarded together.
+ * SAs are guarded together, and other work is done meanwhile (migrator.h).
  */
 #pragma once
 
@@ -52,9 +52,12 @@ void guards_take_leftover(struct guards *guards, struct kernel *kernel, struct k
 			  const struct sa_image *image);
 /* Deletes a larval SA that packets do not find. */
 void guards_delete(struct kernel *kernel, struct kernel_batch *batch, const struct sa_id *id);
-/* Waits for lookups, then deletes the larval SAs. If `lost` is set and the SAs cannot be read,
- * `lost` stays set for the next call. */
+/* After the moves. */
+void guards_remove_witness(struct guards *guards, struct kernel *kernel,
+			   struct kernel_batch *batch);
+/* Deletes the larval SAs. The caller has waited for lookups since the moves. If `lost` is set and
+ * the SAs cannot be read, `lost` stays set for the next call. */
 void guards_remove(struct guards *guards, struct kernel *kernel, struct kernel_batch *batch);
-/* The same for all guards in the kernel, also those of an earlier run. Not during a move. A
- * negative errno when not all SAs could be read. */
+/* Waits for lookups, then deletes all guards in the kernel, also those of an earlier run. Not
+ * during a move. A negative errno when not all SAs could be read. */
 int guards_sweep(struct kernel *kernel, struct kernel_batch *batch);

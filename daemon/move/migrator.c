@@ -136,7 +136,23 @@ void migrator_guard(struct migrator *m, const struct sa_id *ids, size_t n)
 	if (n == 0)
 		return;
 	guards_add_by_id(&m->guards, m->kernel, m->arena, &m->batch, ids, n);
-	kernel_wait_for_lookups(m->kernel);
+	kernel_begin_wait(m->kernel);
+}
+
+void migrator_end_moves(struct migrator *m)
+{
+	/* Guards of SAs that are owed stay until these are back. */
+	if (m->n_holding > 0)
+		return;
+	guards_remove_witness(&m->guards, m->kernel, &m->batch);
+	m->moves_ended = m->guards.n_larvals > 0;
+	if (m->moves_ended)
+		kernel_begin_wait(m->kernel);
+}
+
+bool migrator_is_waiting(struct migrator *m)
+{
+	return kernel_is_waiting(m->kernel);
 }
 
 static void hold_guards(struct migrator *m, struct move *move, bool hold)
@@ -227,10 +243,14 @@ bool migrator_unmask(struct migrator *m, const struct sa_id *ids, size_t n, stru
 bool migrator_unguard(struct migrator *m, struct move *ret_lost)
 {
 	struct guards done = m->guards;
+	bool waited = m->moves_ended && !kernel_is_waiting(m->kernel);
 
-	m->guards_stay = false;
+	m->guards_stay = m->moves_ended = false;
 	if (m->n_holding > 0)
 		return false;
+	guards_remove_witness(&m->guards, m->kernel, &m->batch);
+	if (m->guards.n_larvals > 0 && !waited)
+		kernel_wait_for_lookups(m->kernel);
 	guards_remove(&m->guards, m->kernel, &m->batch);
 	/* All lookups that began while the SAs were absent have finished. */
 	return unmask(m, done.guarded, done.n_guarded, ret_lost);
@@ -241,6 +261,7 @@ static void make_steps(struct migrator *m, struct move *move)
 	struct sa_id witness;
 	struct move lost;
 
+	m->moves_ended = false;
 	run_steps(m, move);
 	hold_guards(m, move, move->result == MOVE_RESULT_LOST);
 	if (move->result == MOVE_RESULT_LOST)

@@ -100,13 +100,24 @@ int migrator_new(struct kernel *kernel, struct secret_arena *arena, struct rescu
 struct migrator *migrator_free(struct migrator *migrator); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct migrator *, migrator_free);
 
-/* Guards outbound SAs that are about to be moved, at most GUARDED_MAX, until migrator_unguard(). An
- * SA that cannot be guarded (deleted, or hands off) is guarded or refused by its own move. */
+/* A group of moves. Its outbound SAs are guarded together, and lookups are waited for twice: before
+ * the moves, and before the guards are deleted (larval-guard.h). During both waits every SA is in
+ * its place and works, nothing of it is only in the daemon, and the rescue slot is empty. So other
+ * work may be done meanwhile. */
+
+/* Begins a group: guards outbound SAs, at most GUARDED_MAX, and begins to wait for lookups. The
+ * moves may begin when migrator_is_waiting() returns false. The guards stay until
+ * migrator_unguard(). An SA that cannot be guarded (deleted, or hands off) is guarded or refused by
+ * its own move. */
 void migrator_guard(struct migrator *migrator, const struct sa_id *ids, size_t n);
 /* Begins a group without guards: migrator_restore() makes each guard, and they stay until
  * migrator_unguard(). */
 void migrator_begin_group(struct migrator *migrator);
-/* Ends a group: deletes the guards, and removes larval SAs of packets. True: an SA was lost by that
+/* The moves of the group are made: begins to wait for lookups if there are guards to delete. */
+void migrator_end_moves(struct migrator *migrator);
+bool migrator_is_waiting(struct migrator *migrator);
+/* Ends a group: deletes the guards, and removes larval SAs of packets. Waits itself if
+ * migrator_end_moves() was not called or its wait is not over. True: an SA was lost by that
  * (MOVE_RESULT_LOST), and `ret_lost` must be passed to migrator_restore(). */
 bool migrator_unguard(struct migrator *migrator, struct move *ret_lost);
 /* Makes a move. The caller sets the first part of *move. An outbound SA that is not guarded gets

@@ -19,6 +19,7 @@ struct migrator {
 	bool kernel_evicts, kernel_promotes; /* can move SAs by MIGRATE_STATE */
 	struct guards guards;
 	bool guards_stay;   /* until migrator_unguard() */
+	bool moves_ended;   /* lookups are waited for since the last move of the group */
 	bool no_witness;    /* this kernel allows an SPI once per destination (remove_sa()) */
 	unsigned n_holding; /* lost moves that hold the guards */
 };

@@ -284,6 +284,14 @@ bool sa_image_is_witness(const struct sa_facts *facts)
 	       memcmp(&d->source, &d->id.destination, sizeof(d->source)) == 0;
 }
 
+bool sa_image_is_guard(const struct sa_facts *facts)
+{
+	const struct sa_id *id = &facts->description.id;
+
+	return facts->hands_off == HANDS_OFF_LARVAL && id->protocol == IPPROTO_ESP &&
+	       id->spi >= SA_GUARD_SPI_MIN && id->spi <= SA_GUARD_SPI_MAX;
+}
+
 static struct xfrm_usersa_id usersa_id(const struct sa_id *id)
 {
 	return (struct xfrm_usersa_id){

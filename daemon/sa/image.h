@@ -45,6 +45,9 @@ void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *b
 /* The same for an SA that does not exist: the answer shows whether the kernel knows the message. */
 void sa_image_write_migrate_probe(struct kernel_batch *batch);
 
+/* The SPIs of guards, reserved by IANA (RFC 4303, 2.1). */
+#define SA_GUARD_SPI_MIN 1
+#define SA_GUARD_SPI_MAX 255
 /* Adds XFRM_MSG_ALLOCSPI: a larval SA with the SA's addresses, reqid, mode and mark, and an SPI of
  * this range. Packets find it (larval-guard.h). */
 void sa_image_write_guard(const struct sa_image *image, struct kernel_batch *batch, uint32_t min,
@@ -61,6 +64,7 @@ struct sa_id sa_image_witness_id(uint32_t spi);
 /* Whether these are the facts of the larval SA that sa_image_write_larval() makes. */
 bool sa_image_is_larval(const struct sa_image *image, const struct sa_facts *facts);
 bool sa_image_is_witness(const struct sa_facts *facts);
+bool sa_image_is_guard(const struct sa_facts *facts); /* or another larval SA with such an SPI */
 
 /* The last outbound sequence number used, with the high half of ESN. */
 uint64_t sa_image_output_sequence(const struct sa_image *image);

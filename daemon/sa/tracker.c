@@ -86,6 +86,13 @@ size_t tracker_take_masked(struct tracker *tracker, struct sa_id ret_ids[TRACKER
 	return n;
 }
 
+/* A larval SA of the daemon, which exists while SAs are moved. */
+static bool is_ours(const struct sa_facts *facts)
+{
+	return facts->hands_off == HANDS_OFF_LARVAL &&
+	       (sa_image_is_guard(facts) || sa_image_is_witness(facts));
+}
+
 static int handle_message(const struct nlmsghdr *message, bool own, void *userdata)
 {
 	struct tracker *tracker = userdata;
@@ -97,7 +104,8 @@ static int handle_message(const struct nlmsghdr *message, bool own, void *userda
 		return 0;
 	if (!tracker->dumping || tracker->n_read++ % TRACKER_SAS_PER_TIME == 0)
 		tracker_read_clock(tracker);
-	if (tracker_is_unchanged(tracker, message) || sa_facts_read(message, &facts) < 0)
+	if (tracker_is_unchanged(tracker, message) || sa_facts_read(message, &facts) < 0 ||
+	    is_ours(&facts))
 		return 0;
 	sa = tracker_observe(tracker, &facts);
 	if (sa && facts.hands_off != HANDS_OFF_LARVAL) {

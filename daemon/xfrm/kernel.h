@@ -81,6 +81,11 @@ struct kernel_ops {
 	 * lookups find every SA that was inserted before this call. Lookups for packets take no
 	 * lock (xfrm_state_find(), RCU). Takes some ten milliseconds. */
 	void (*wait_for_lookups)(struct kernel *kernel);
+	/* Begins the same wait and returns. When it is over, wait_fd() is readable until the next
+	 * is_waiting(), which returns false. A new wait replaces one that is not over. */
+	void (*begin_wait)(struct kernel *kernel);
+	bool (*is_waiting)(struct kernel *kernel);
+	int (*wait_fd)(struct kernel *kernel);
 	/* Passes waiting events of the groups SA, EXPIRE, POLICY and MIGRATE to `handler`. Returns
 	 * 1 when there may be more, 0 when there are none, -ENOBUFS when the kernel dropped
 	 * some. */
@@ -118,6 +123,21 @@ static inline int kernel_dump_read(struct kernel *kernel, kernel_handler handler
 static inline void kernel_wait_for_lookups(struct kernel *kernel)
 {
 	kernel->ops->wait_for_lookups(kernel);
+}
+
+static inline void kernel_begin_wait(struct kernel *kernel)
+{
+	kernel->ops->begin_wait(kernel);
+}
+
+static inline bool kernel_is_waiting(struct kernel *kernel)
+{
+	return kernel->ops->is_waiting(kernel);
+}
+
+static inline int kernel_wait_fd(struct kernel *kernel)
+{
+	return kernel->ops->wait_fd(kernel);
 }
 
 static inline int kernel_receive_events(struct kernel *kernel, kernel_handler handler,

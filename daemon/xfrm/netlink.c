@@ -10,18 +10,15 @@
  * the heap.
  */
 #include "xfrm/kernel.h"
+#include "xfrm/lookups.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <linux/xfrm.h>
 #include <netlink/msg.h>
 #include <netlink/socket.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Bytes; more than one datagram of a dump has (netlink_dump(): at most 32 KiB). */
@@ -35,9 +32,6 @@
 #define ANSWER_TIMEOUT_MS 5000
 /* Limits the time outside the event loop during a burst of events. */
 #define EVENTS_AT_ONCE 256
-/* Used instead of a grace period. A lookup takes longer only if the host of a virtual machine
- * interrupts it. */
-#define LOOKUPS_WAIT_NS (20 * 1000 * 1000)
 
 struct netlink_kernel {
 	struct kernel kernel;
@@ -49,6 +43,7 @@ struct netlink_kernel {
 	uint8_t *receive_buffer;
 	uint32_t sequence;      /* of the last request */
 	uint32_t dump_sequence; /* of the request of the dump in progress */
+	struct lookups lookups;
 };
 
 static struct netlink_kernel *netlink_kernel(struct kernel *kernel)
@@ -327,15 +322,25 @@ static int netlink_dump(struct kernel *kernel, uint16_t type, kernel_handler han
 	return r;
 }
 
-/* membarrier() calls synchronize_rcu() in the kernel. It does not with nohz_full CPUs (EINVAL), nor
- * with a single CPU, where a lookup can still be preempted. */
 static void netlink_wait_for_lookups(struct kernel *kernel)
 {
-	static const struct timespec wait = {.tv_nsec = LOOKUPS_WAIT_NS};
-
 	(void)kernel;
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0 || get_nprocs() == 1)
-		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+	lookups_wait();
+}
+
+static void netlink_begin_wait(struct kernel *kernel)
+{
+	lookups_begin(&netlink_kernel(kernel)->lookups);
+}
+
+static bool netlink_is_waiting(struct kernel *kernel)
+{
+	return lookups_are_awaited(&netlink_kernel(kernel)->lookups);
+}
+
+static int netlink_wait_fd(struct kernel *kernel)
+{
+	return netlink_kernel(kernel)->lookups.fd;
 }
 
 static int netlink_receive_events(struct kernel *kernel, kernel_handler handler, void *userdata)
@@ -385,6 +390,7 @@ static struct kernel *netlink_free(struct kernel *kernel)
 	if (k->events)
 		nl_socket_free(k->events);
 	end_dump(k);
+	lookups_release(&k->lookups);
 	secret_free(k->arena, k->receive_buffer);
 	free(k);
 	return NULL;
@@ -461,6 +467,9 @@ static const struct kernel_ops netlink_ops = {
 	.dump_begin = netlink_dump_begin,
 	.dump_read = netlink_dump_read,
 	.wait_for_lookups = netlink_wait_for_lookups,
+	.begin_wait = netlink_begin_wait,
+	.is_waiting = netlink_is_waiting,
+	.wait_fd = netlink_wait_fd,
 	.receive_events = netlink_receive_events,
 	.event_fd = netlink_event_fd,
 	.free = netlink_free,
@@ -478,6 +487,9 @@ int kernel_netlink_new(struct secret_arena *arena, struct kernel **ret_kernel)
 	k->arena = arena;
 	kernel = &k->kernel;
 
+	r = lookups_init(&k->lookups);
+	if (r < 0)
+		return r;
 	k->receive_buffer = secret_alloc(arena, RECEIVE_SIZE);
 	if (!k->receive_buffer)
 		return -ENOMEM;

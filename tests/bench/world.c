@@ -155,6 +155,12 @@ static void wait_for_lookups(struct kernel *kernel)
 	(void)kernel;
 }
 
+static bool is_waiting(struct kernel *kernel)
+{
+	(void)kernel;
+	return false;
+}
+
 static int receive_events(struct kernel *kernel, kernel_handler handler, void *userdata)
 {
 	struct world_kernel *k = world_kernel(kernel);
@@ -198,6 +204,8 @@ static const struct kernel_ops kernel_ops = {
 	.dump_begin = begin_dump,
 	.dump_read = read_dump,
 	.wait_for_lookups = wait_for_lookups,
+	.begin_wait = wait_for_lookups,
+	.is_waiting = is_waiting,
 	.receive_events = receive_events,
 	.event_fd = event_fd,
 	.free = release,

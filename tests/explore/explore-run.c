@@ -312,6 +312,13 @@ static void take_back(struct run *run, struct migrator *migrator, struct move *m
 	*move = back;
 }
 
+/* Events may happen in this time. */
+static void wait_for_lookups(struct run *run)
+{
+	if (fake_kernel_is_waiting(run->fake))
+		fake_kernel_end_wait(run->fake);
+}
+
 static void first_life(struct run *run)
 {
 	const struct explore_world *world = run->scenario->world;
@@ -329,9 +336,13 @@ static void first_life(struct run *run)
 	fake_kernel_set_hook(run->fake, at_step, run);
 	fake_kernel_set_filter(run->fake, run->explore->filter, run);
 	fake_kernel_set_fault(run->fake, &run->scenario->fault);
-	if (run->scenario->busy && !world->spec.inbound)
+	if (run->scenario->busy && !world->spec.inbound) {
 		migrator_guard(migrator, &move.id, 1);
+		wait_for_lookups(run);
+	}
 	migrator_run(migrator, &move);
+	migrator_end_moves(migrator);
+	wait_for_lookups(run);
 	if (migrator_unguard(migrator, &lost) && !run->killed)
 		restore(run, migrator, &lost);
 	run->outcome->fault_struck =

@@ -107,7 +107,8 @@ struct fake_socket {
 	struct fake_socket *next;
 	uint32_t port;
 	uint32_t sequence;
-	bool dead; /* its process was killed */
+	bool dead;    /* its process was killed */
+	bool waiting; /* for lookups */
 	int event_fd;
 	struct fake_message *events; /* oldest first */
 	struct fake_message **events_end;
@@ -127,6 +128,7 @@ struct fake_lookup_held {
 	unsigned serial;      /* serial of the newest SA at the beginning */
 	unsigned at;          /* serial of the SA that it found, 0: none */
 	bool missed;          /* it found no SA: an ACQUIRE is sent, whatever happens later */
+	bool awaited;         /* by a wait that has begun */
 };
 
 /* An inbound packet inside crypto: the code after crypto does not check whether the SA was
@@ -136,6 +138,7 @@ struct fake_packet_held {
 	struct fake_belief *belief;
 	uint64_t sequence;
 	unsigned bytes;
+	bool awaited; /* as for a lookup */
 };
 
 /* An inbound rule of a NIC that still exists although its SA was deleted. */

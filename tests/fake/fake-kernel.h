@@ -121,6 +121,7 @@ enum fake_moment {
 	FAKE_BEFORE_MESSAGE, /* inside a buffer, xfrm_cfg_mutex is held: packets, link down, kill */
 	FAKE_WITHIN_MESSAGE, /* a state was removed, its replacement is not valid: packets */
 	FAKE_AFTER_TRANSACT, /* the buffer is processed, the answers are not read yet */
+	FAKE_WAITED,         /* a wait for lookups is over, and the daemon does not know it yet */
 };
 
 /* Called at every moment of the daemon's transactions; `step` counts them from 0. */
@@ -169,6 +170,11 @@ unsigned fake_kernel_messages(const struct fake_kernel *k, uint16_t type);
 uint16_t fake_kernel_last_message(const struct fake_kernel *k); /* its type; 0: none yet */
 unsigned fake_kernel_dumps(const struct fake_kernel *k);        /* dumps of all SAs so far */
 unsigned fake_kernel_waits(const struct fake_kernel *k);        /* waits for lookups so far */
+
+/* A wait for lookups that the daemon has begun is over when the test says so: then lookups, and
+ * packets inside crypto, that were in progress when it began have ended. */
+bool fake_kernel_is_waiting(const struct fake_kernel *k);
+void fake_kernel_end_wait(struct fake_kernel *k);
 
 /* ---- The IKE daemon's side, and packets ---- */
 

@@ -482,14 +482,59 @@ static int fake_dump(struct kernel *kernel, uint16_t type, kernel_handler handle
 	return r < 0 ? r : read_walk(s, &s->whole, handler, userdata);
 }
 
+/* Whether the wait that begins now waits. */
+static bool waits(struct fake_socket *s)
+{
+	return !s->dead && ++s->fake->waits != s->fake->config.broken_wait;
+}
+
 static void fake_wait_for_lookups(struct kernel *kernel)
 {
 	struct fake_socket *s = (struct fake_socket *)kernel;
 
-	if (s->dead || ++s->fake->waits == s->fake->config.broken_wait)
+	if (!waits(s))
 		return;
 	fake_kernel_end_lookup(s->fake);
 	(void)fake_kernel_end_packet(s->fake); /* the packet is received under rcu_read_lock() */
+}
+
+static void fake_begin_wait(struct kernel *kernel)
+{
+	struct fake_socket *s = (struct fake_socket *)kernel;
+
+	s->waiting = waits(s);
+	s->fake->held.awaited = s->fake->inside.awaited = s->waiting;
+}
+
+static bool fake_is_waiting(struct kernel *kernel)
+{
+	return ((struct fake_socket *)kernel)->waiting;
+}
+
+static void end_wait(struct fake_socket *s)
+{
+	if (!s->waiting)
+		return;
+	s->waiting = false;
+	if (s->fake->held.awaited)
+		fake_kernel_end_lookup(s->fake);
+	if (s->fake->inside.awaited)
+		(void)fake_kernel_end_packet(s->fake);
+}
+
+bool fake_kernel_is_waiting(const struct fake_kernel *k)
+{
+	for (const struct fake_socket *s = k->sockets; s; s = s->next)
+		if (s->waiting)
+			return true;
+	return false;
+}
+
+void fake_kernel_end_wait(struct fake_kernel *k)
+{
+	for (struct fake_socket *s = k->sockets; s; s = s->next)
+		end_wait(s);
+	run_hook(k, FAKE_WAITED);
 }
 
 /* Created on demand: most users of a socket do not poll. */
@@ -529,6 +574,8 @@ static const struct kernel_ops fake_ops = {
 	.dump_begin = fake_dump_begin,
 	.dump_read = fake_dump_read,
 	.wait_for_lookups = fake_wait_for_lookups,
+	.begin_wait = fake_begin_wait,
+	.is_waiting = fake_is_waiting,
 	.receive_events = fake_receive_events,
 	.event_fd = fake_event_fd,
 	.free = fake_close,
@@ -551,6 +598,8 @@ int fake_kernel_open(struct fake_kernel *k, struct kernel **ret_kernel)
 
 void fake_kernel_kill(struct fake_kernel *k)
 {
-	for (struct fake_socket *s = k->sockets; s; s = s->next)
+	for (struct fake_socket *s = k->sockets; s; s = s->next) {
 		s->dead = true;
+		s->waiting = false;
+	}
 }

@@ -63,7 +63,7 @@ struct told {
 };
 
 /* The next action of the migrator: a request in the format of request_text(), "." for the end of a
- * buffer, "dump", or "wait" for lookups in progress. */
+ * buffer, "dump", or, for lookups in progress, "wait" or "begin" (to wait). */
 struct turn {
 	const char *request;
 	int error; /* for ".": the result of the exchange */
@@ -79,7 +79,7 @@ struct conversation {
 	struct clock clock;
 	const char *name;
 	const struct turn *next;
-	unsigned waits;
+	unsigned waits, begun_waits;
 };
 
 #define check_text(c, is, wanted) check_text_at(c, is, wanted, __LINE__)
@@ -329,6 +329,8 @@ static inline void take_waits(struct conversation *c)
 {
 	for (; c->waits < c->scripted->waits; c->waits++)
 		(void)take_turn(c, "wait");
+	for (; c->begun_waits < c->scripted->begun_waits; c->begun_waits++)
+		(void)take_turn(c, "begin");
 }
 
 static inline int serve_turn(struct scripted *s, const struct scripted_request *request)

@@ -203,13 +203,46 @@ static inline struct sa *entry(struct bench *b, const struct fake_belief *belief
 	return sa_table_find(b->manager->sas, &id);
 }
 
-/* Does what the event loop would do now: reads the kernel's events and runs the due work. */
-static void settle(struct bench *b)
+static void do_due_work(struct bench *b)
 {
 	do
 		while (manager_read_events(b->manager) > 0)
 			;
 	while (schedule_run_due(&b->manager->schedule));
+}
+
+/* Lookups have finished, so a group of moves goes on. */
+static inline void end_wait(struct bench *b)
+{
+	fake_kernel_end_wait(b->fake);
+	manager_make_moves(b->manager);
+}
+
+/* Makes the queued moves, with no other work between their steps. */
+static inline void make_moves(struct bench *b)
+{
+	for (manager_make_moves(b->manager); fake_kernel_is_waiting(b->fake);)
+		end_wait(b);
+}
+
+static inline void unmask(struct bench *b)
+{
+	manager_unmask(b->manager);
+	make_moves(b);
+}
+
+static inline void plan_moves(struct bench *b)
+{
+	manager_plan(b->manager);
+	make_moves(b);
+}
+
+/* Does what the event loop would do now: reads the kernel's events and runs the due work. Waits for
+ * lookups take no time. */
+static void settle(struct bench *b)
+{
+	for (do_due_work(b); fake_kernel_is_waiting(b->fake); do_due_work(b))
+		end_wait(b);
 }
 
 static void pass(struct bench *b, double seconds)
@@ -237,6 +270,15 @@ static void work(struct bench *b, double seconds, struct fake_belief *busy)
 	}
 }
 
+/* 50 packets of 1000 bytes. */
+static inline void carry(struct bench *b, struct fake_belief *belief, bool inbound)
+{
+	if (!inbound)
+		(void)fake_kernel_send(b->fake, belief, 50, 1000);
+	for (unsigned i = 0; inbound && i < 50; i++)
+		(void)fake_kernel_receive_next(b->fake, belief, 1000);
+}
+
 /* A second NIC like the first. */
 static inline void add_other_nic(struct bench *b)
 {
@@ -261,8 +303,7 @@ static inline struct fake_belief *promoted(struct bench *b, struct fake_sa_spec 
 	struct fake_belief *belief = add(b, spec);
 
 	for (unsigned i = 0; spec.inbound && i < 40; i++) {
-		for (unsigned j = 0; j < 50; j++)
-			(void)fake_kernel_receive_next(b->fake, belief, 1000);
+		carry(b, belief, true);
 		pass(b, 0.02);
 	}
 	if (!spec.inbound)

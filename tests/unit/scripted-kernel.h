@@ -31,7 +31,8 @@ struct scripted {
 	kernel_handler handler;
 	void *userdata;
 	struct scripted_request requests[SCRIPT_REQUESTS];
-	unsigned n, exchanges, waits;
+	unsigned n, exchanges, waits, begun_waits;
+	bool waiting; /* the wait that was begun is not over */
 };
 
 /* Sends an SA; without a key it is larval. */
@@ -108,11 +109,23 @@ static inline void scripted_wait(struct kernel *kernel)
 	((struct scripted *)kernel)->waits++;
 }
 
+static inline void scripted_begin_wait(struct kernel *kernel)
+{
+	((struct scripted *)kernel)->begun_waits++;
+}
+
+static inline bool scripted_is_waiting(struct kernel *kernel)
+{
+	return ((struct scripted *)kernel)->waiting;
+}
+
 static inline int scripted_setup(void **state)
 {
 	static const struct kernel_ops ops = {.transact = scripted_transact,
 					      .dump = scripted_dump,
-					      .wait_for_lookups = scripted_wait};
+					      .wait_for_lookups = scripted_wait,
+					      .begin_wait = scripted_begin_wait,
+					      .is_waiting = scripted_is_waiting};
 	struct scripted *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);

@@ -18,7 +18,8 @@ struct fixture {
 	struct sa_table sas;
 	enum move_result results[64]; /* of the moves, in their order */
 	unsigned n_moves;
-	bool lost_at_the_end, stale;
+	bool lost_at_the_end, stale, waiting;
+	double now;
 	policy_sa refused; /* by prepare() */
 	enum hands_off hands_off;
 	double wait;
@@ -48,6 +49,8 @@ static void check_told(const char *expected)
 /* ---- the migrator ---- */
 
 void __wrap_migrator_guard(struct migrator *migrator, const struct sa_id *ids, size_t n);
+void __wrap_migrator_end_moves(struct migrator *migrator);
+bool __wrap_migrator_is_waiting(struct migrator *migrator);
 bool __wrap_migrator_unguard(struct migrator *migrator, struct move *ret_lost);
 void __wrap_migrator_begin_group(struct migrator *migrator);
 void __wrap_migrator_run(struct migrator *migrator, struct move *move);
@@ -60,6 +63,18 @@ void __wrap_migrator_guard(struct migrator *migrator, const struct sa_id *ids, s
 	for (size_t i = 0; i < n; i++)
 		tell(" %u", ids[i].spi);
 	tell("; ");
+}
+
+void __wrap_migrator_end_moves(struct migrator *migrator)
+{
+	(void)migrator;
+	tell("end; ");
+}
+
+bool __wrap_migrator_is_waiting(struct migrator *migrator)
+{
+	(void)migrator;
+	return fixture.waiting;
 }
 
 bool __wrap_migrator_unguard(struct migrator *migrator, struct move *ret_lost)
@@ -184,7 +199,7 @@ static const struct executor_callbacks callbacks = {
 static double monotonic(void *userdata)
 {
 	(void)userdata;
-	return NOW;
+	return fixture.now;
 }
 
 /* SAs with an even SPI are outbound. */
@@ -194,7 +209,7 @@ static void open_executor(void)
 	const struct executor_parameters parameters = {
 		.clock = &clock, .sas = &fixture.sas, .callbacks = &callbacks};
 
-	fixture = (struct fixture){.wait = -1, .refused = POLICY_NONE};
+	fixture = (struct fixture){.now = NOW, .wait = -1, .refused = POLICY_NONE};
 	for (size_t i = 0; i < sizeof(fixture.results) / sizeof(*fixture.results); i++)
 		fixture.results[i] = MOVE_RESULT_DONE;
 	assert_int_equal(sa_table_init(&fixture.sas), 0);
@@ -227,30 +242,38 @@ static void plan(unsigned first, unsigned n)
 	assert_int_equal(executor_plan(fixture.executor, moves, n), n);
 }
 
+/* Makes the moves of one group. */
+static void make_group(void)
+{
+	do
+		assert_true(executor_proceed(fixture.executor));
+	while (executor_is_in_group(fixture.executor));
+}
+
 /* A group has as many moves as can be guarded; its outbound SAs are guarded together. */
 static void test_group(void **state)
 {
 	(void)state;
 	open_executor();
 	plan(0, 3);
-	executor_make_group(fixture.executor);
+	make_group();
 	check_told("guard 0 2; policies; move 0 to 7; done; move 1 to 7; done; move 2 to 7; done; "
-		   "unguard; ");
+		   "end; unguard; ");
 	assert_int_equal(executor_queued(fixture.executor), 0);
 
 	/* Policies are not checked for inbound SAs. */
 	plan(3, 1);
-	executor_make_group(fixture.executor);
-	check_told("guard; move 3 to 7; done; unguard; ");
+	make_group();
+	check_told("guard; move 3 to 7; done; end; unguard; ");
 
 	plan(0, SAS);
-	executor_make_group(fixture.executor);
+	make_group();
 	assert_int_equal(executor_queued(fixture.executor), SAS - GUARDED_MAX);
 	assert_int_equal(fixture.n_moves, 4 + GUARDED_MAX);
 	fixture.told[0] = 0;
-	executor_make_group(fixture.executor);
+	make_group();
 	check_told("guard 8 10; policies; move 8 to 7; done; move 9 to 7; done; move 10 to 7; "
-		   "done; move 11 to 7; done; unguard; ");
+		   "done; move 11 to 7; done; end; unguard; ");
 	assert_int_equal(executor_queued(fixture.executor), 0);
 	close_executor();
 }
@@ -264,8 +287,8 @@ static void test_loss_ends_group(void **state)
 	open_executor();
 	plan(0, 4);
 	fixture.results[1] = MOVE_RESULT_LOST;
-	executor_make_group(fixture.executor);
-	check_told("guard 0 2; policies; move 0 to 7; done; move 1 to 7; lost; unguard; ");
+	make_group();
+	check_told("guard 0 2; policies; move 0 to 7; done; move 1 to 7; lost; end; unguard; ");
 	assert_int_equal(executor_queued(fixture.executor), 2);
 	assert_int_equal(executor_owed(fixture.executor), 1);
 	assert_true(executor_owes(fixture.executor, &id));
@@ -284,8 +307,8 @@ static void test_loss_at_the_end(void **state)
 	open_executor();
 	plan(0, 1);
 	fixture.lost_at_the_end = true;
-	executor_make_group(fixture.executor);
-	check_told("guard 0; policies; move 0 to 7; done; unguard; ");
+	make_group();
+	check_told("guard 0; policies; move 0 to 7; done; end; unguard; ");
 	assert_true(executor_owes(fixture.executor, &id));
 	assert_true(fixture.wait == 0.01);
 	close_executor();
@@ -298,17 +321,17 @@ static void test_before_a_move(void **state)
 	open_executor();
 	plan(0, 1);
 	fixture.stale = true;
-	executor_make_group(fixture.executor);
-	check_told("guard 0; policies; failed; unguard; ");
+	make_group();
+	check_told("guard 0; policies; failed; end; unguard; ");
 	fixture.stale = false;
 	plan(0, 1);
 	fixture.hands_off = HANDS_OFF_OPTIONAL_TEMPLATE;
-	executor_make_group(fixture.executor);
-	check_told("guard 0; policies; hands-off; unguard; ");
+	make_group();
+	check_told("guard 0; policies; hands-off; end; unguard; ");
 	plan(0, 1);
 	fixture.hands_off = HANDS_OFF_LARVAL;
-	executor_make_group(fixture.executor);
-	check_told("guard 0; policies; gone; unguard; ");
+	make_group();
+	check_told("guard 0; policies; gone; end; unguard; ");
 	close_executor();
 }
 
@@ -341,17 +364,17 @@ static void test_without_slot(void **state)
 		fixture.results[0] = evictions[i].result;
 		fixture.refused = evictions[i].refuse_prepare ? 1 : POLICY_NONE;
 		assert_int_equal(executor_plan(fixture.executor, moves, 3), 3);
-		executor_make_group(fixture.executor);
+		make_group();
 		if (!evictions[i].refuse_prepare)
 			snprintf(first, sizeof(first), "move 1 to 0; %s; ",
 				 move_result_name(evictions[i].result));
-		snprintf(expected, sizeof(expected), "guard; %s%smove 5 to 7; done; unguard; ",
+		snprintf(expected, sizeof(expected), "guard; %s%smove 5 to 7; done; end; unguard; ",
 			 first, evictions[i].has_slot ? "move 3 to 7; done; " : "cancelled 3; ");
 		check_told(expected);
 		/* Another plan is not affected. */
 		plan(3, 1);
-		executor_make_group(fixture.executor);
-		check_told("guard; move 3 to 7; done; unguard; ");
+		make_group();
+		check_told("guard; move 3 to 7; done; end; unguard; ");
 		close_executor();
 	}
 }
@@ -364,8 +387,8 @@ static void test_gone_since(void **state)
 	plan(0, 3);
 	sa_table_remove(&fixture.sas, sa_table_by_handle(&fixture.sas, 0));
 	executor_cancel_of(fixture.executor, 2);
-	executor_make_group(fixture.executor);
-	check_told("guard; move 1 to 7; done; unguard; ");
+	make_group();
+	check_told("guard; move 1 to 7; done; end; unguard; ");
 	close_executor();
 }
 
@@ -376,14 +399,17 @@ static void test_made_anew(void **state)
 	(void)state;
 	open_executor();
 	sa_table_set_residence(&fixture.sas, sa_table_by_handle(&fixture.sas, 2), 7, true);
-	assert_int_equal(executor_make_anew(fixture.executor, ids, 4), 0);
-	check_told("guard 0 77 2 4; policies; anew 0 to 7; done; anew 4 to 7; done; unguard; ");
+	executor_make_anew(fixture.executor, ids, 4);
+	make_group();
+	check_told(
+		"guard 0 77 2 4; policies; anew 0 to 7; done; anew 4 to 7; done; end; unguard; ");
 
 	/* A lost SA ends the group. */
 	sa_table_set_residence(&fixture.sas, sa_table_by_handle(&fixture.sas, 2), 7, false);
 	fixture.results[fixture.n_moves] = MOVE_RESULT_LOST;
-	assert_int_equal(executor_make_anew(fixture.executor, ids, 4), 0);
-	check_told("guard 0 77 2 4; policies; anew 0 to 7; lost; unguard; ");
+	executor_make_anew(fixture.executor, ids, 4);
+	make_group();
+	check_told("guard 0 77 2 4; policies; anew 0 to 7; lost; end; unguard; ");
 	assert_int_equal(executor_owed(fixture.executor), 1);
 	close_executor();
 }
@@ -434,13 +460,163 @@ static void test_restore(void **state)
 	close_executor();
 }
 
+/* While lookups are waited for, nothing is done. */
+static void test_waiting(void **state)
+{
+	(void)state;
+	open_executor();
+	plan(0, 2);
+	assert_false(executor_is_in_group(fixture.executor));
+	fixture.waiting = true;
+	assert_true(executor_proceed(fixture.executor));
+	check_told("guard 0; ");
+	assert_false(executor_proceed(fixture.executor));
+	assert_true(executor_is_in_group(fixture.executor));
+	check_told("");
+	fixture.waiting = false;
+	assert_true(executor_proceed(fixture.executor));
+	check_told("policies; move 0 to 7; done; move 1 to 7; done; end; ");
+	fixture.waiting = true;
+	assert_false(executor_proceed(fixture.executor));
+	/* The next group waits until the guards of this one are deleted. */
+	plan(2, 1);
+	assert_false(executor_proceed(fixture.executor));
+	check_told("");
+	fixture.waiting = false;
+	assert_true(executor_proceed(fixture.executor));
+	check_told("unguard; ");
+	assert_false(executor_is_in_group(fixture.executor));
+	assert_true(executor_proceed(fixture.executor));
+	check_told("guard 2; ");
+	make_group();
+	check_told("policies; move 2 to 7; done; end; unguard; ");
+	assert_false(executor_proceed(fixture.executor));
+	check_told("");
+	close_executor();
+}
+
+/* Moves are cancelled while their SAs are guarded: only the guards are left to do. A plan that is
+ * made then waits for its own guards. */
+static void test_cancelled_while_waiting(void **state)
+{
+	const struct sa_id id = {.spi = 6};
+
+	(void)state;
+	open_executor();
+	plan(0, 2);
+	assert_true(executor_proceed(fixture.executor));
+	executor_make_anew(fixture.executor, &id, 1);
+	executor_cancel(fixture.executor);
+	check_told("guard 0; cancelled 0; cancelled 1; ");
+	assert_true(executor_is_in_group(fixture.executor));
+	plan(2, 1);
+	make_group();
+	check_told("policies; end; unguard; ");
+	make_group();
+	check_told("guard 2; policies; move 2 to 7; done; end; unguard; ");
+
+	executor_make_anew(fixture.executor, &id, 1);
+	assert_true(executor_proceed(fixture.executor));
+	executor_cancel(fixture.executor);
+	make_group();
+	check_told("guard 6; policies; end; unguard; ");
+	assert_false(executor_proceed(fixture.executor));
+	close_executor();
+}
+
+/* Guards expire. Those that were made long ago are made again. */
+static void test_old_guards(void **state)
+{
+	(void)state;
+	open_executor();
+	plan(0, 1);
+	assert_true(executor_proceed(fixture.executor));
+	fixture.now = NOW + 1.25;
+	make_group();
+	check_told("guard 0; end; unguard; ");
+	assert_int_equal(executor_queued(fixture.executor), 1);
+	fixture.now = NOW;
+	make_group();
+	check_told("guard 0; policies; move 0 to 7; done; end; unguard; ");
+	close_executor();
+}
+
+/* The daemon stops, or SAs are owed: the guards are deleted at once. What was planned is guarded
+ * again. */
+static void test_group_is_ended(void **state)
+{
+	(void)state;
+	open_executor();
+	executor_end_group(fixture.executor);
+	check_told("");
+	plan(0, 2);
+	fixture.waiting = true;
+	assert_true(executor_proceed(fixture.executor));
+	executor_end_group(fixture.executor);
+	check_told("guard 0; unguard; ");
+	assert_false(executor_is_in_group(fixture.executor));
+	fixture.waiting = false;
+	make_group();
+	check_told("guard 0; policies; move 0 to 7; done; move 1 to 7; done; end; unguard; ");
+
+	plan(0, 2);
+	assert_true(executor_proceed(fixture.executor));
+	owe(1);
+	executor_restore(fixture.executor);
+	check_told("guard 0; group; restore 100; unguard; settled 100; ");
+	assert_false(executor_is_in_group(fixture.executor));
+
+	/* No SA is moved while one is owed. */
+	assert_true(executor_proceed(fixture.executor));
+	owe(1);
+	make_group();
+	check_told("guard 0; policies; end; unguard; ");
+	assert_int_equal(executor_queued(fixture.executor), 2);
+	close_executor();
+}
+
+/* SAs that are to be made anew come before the queue, in groups. */
+static void test_anew_first(void **state)
+{
+	struct sa_id ids[MADE_ANEW_MAX + 1] = {};
+
+	(void)state;
+	open_executor();
+	for (unsigned i = 0; i <= MADE_ANEW_MAX; i++)
+		ids[i].spi = 2 * i % SAS;
+	plan(1, 1);
+	executor_make_anew(fixture.executor, ids + 1, 2);
+	executor_make_anew(fixture.executor, ids, MADE_ANEW_MAX + 1);
+	make_group();
+	check_told("guard 0 2 4 6 8 10 0 2; policies; anew 0 to 7; done; anew 2 to 7; done; "
+		   "anew 4 to 7; done; anew 6 to 7; done; anew 8 to 7; done; anew 10 to 7; done; "
+		   "anew 0 to 7; done; anew 2 to 7; done; end; unguard; ");
+	make_group();
+	check_told("guard 4 6 8 10 0 2 4 6; policies; anew 4 to 7; done; anew 6 to 7; done; "
+		   "anew 8 to 7; done; anew 10 to 7; done; anew 0 to 7; done; anew 2 to 7; done; "
+		   "anew 4 to 7; done; anew 6 to 7; done; end; unguard; ");
+	make_group();
+	check_told("guard; move 1 to 7; done; end; unguard; ");
+	assert_false(executor_proceed(fixture.executor));
+	close_executor();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_group),           cmocka_unit_test(test_loss_ends_group),
-		cmocka_unit_test(test_loss_at_the_end), cmocka_unit_test(test_before_a_move),
-		cmocka_unit_test(test_without_slot),    cmocka_unit_test(test_gone_since),
-		cmocka_unit_test(test_made_anew),       cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_loss_ends_group),
+		cmocka_unit_test(test_loss_at_the_end),
+		cmocka_unit_test(test_before_a_move),
+		cmocka_unit_test(test_without_slot),
+		cmocka_unit_test(test_gone_since),
+		cmocka_unit_test(test_made_anew),
+		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_cancelled_while_waiting),
+		cmocka_unit_test(test_old_guards),
+		cmocka_unit_test(test_group_is_ended),
+		cmocka_unit_test(test_anew_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

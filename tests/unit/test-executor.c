@@ -220,7 +220,9 @@ static void test_reserve(void **state)
 	assert_int_equal(executor_reserve(f->executor, 2), -ENOMEM);
 	assert_true(f->no_memory);
 	failing_in = 1;
-	assert_int_equal(executor_make_anew(f->executor, &id, 1), -ENOMEM);
+	executor_make_anew(f->executor, &id, 1);
+	assert_false(executor_proceed(f->executor));
+	assert_false(executor_is_in_group(f->executor));
 	assert_int_equal(executor_reserve(f->executor, 2), 0);
 	assert_false(f->no_memory);
 	failing_in = 1;

@@ -258,8 +258,8 @@ static void test_copied_after_promotion(void **state)
 	while (manager_read_events(b.manager) > 0)
 		;
 	tracker_read_changed(b.manager->tracker);
-	manager_plan(b.manager);
-	manager_make_moves(b.manager);
+	plan_moves(&b);
+	make_moves(&b);
 	assert_true(entry(&b, belief)->probation->from == b.now + 10);
 	close_bench(&b);
 }

@@ -500,7 +500,7 @@ static void test_storm_before_a_move(void **state)
 	work(&b, 0.5, belief);
 	manager_set_paused(b.manager, false);
 	begin_storm(&b, &stormy, &calm);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	b.manager->environment.kernel->ops = calm;
 	assert_true(storm < 100000);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);

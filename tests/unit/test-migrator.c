@@ -1522,7 +1522,7 @@ static void test_group(void **state)
 
 	(void)state;
 	open_conversation(&c, -EINVAL, TIMER);
-	expect(&c, "guard", TURNS(ASKED(SA), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"wait"}));
+	expect(&c, "guard", TURNS(ASKED(SA), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"begin"}));
 	migrator_guard(c.migrator, &id, 1);
 	expect_end(&c);
 	move = move_it(&c, "move", (struct move)INTO_NIC(OUT),
@@ -1547,6 +1547,56 @@ static void test_group(void **state)
 	move = move_it(&c, "alone", (struct move)INTO_NIC(OUT),
 		       TURNS(PROMOTED_OUT, ASKED(SA, NIC, 121), UNGUARDED));
 	check_number(&c, move.result, MOVE_RESULT_DONE);
+	close_conversation(&c);
+}
+
+/* After the moves of a group, lookups are waited for once, and other work is done meanwhile. */
+static void test_group_waits(void **state)
+{
+	const struct sa_id id = sa_id_of_message();
+	struct conversation c;
+	struct move move, lost;
+
+	(void)state;
+	open_conversation(&c, -EINVAL, TIMER);
+	for (unsigned i = 0; i < 4; i++) {
+		expect(&c, "guard",
+		       TURNS(ASKED(SA), {"ALLOCSPI guard", 0, {GUARD}}, {"."}, {"begin"}));
+		migrator_guard(c.migrator, &id, 1);
+		c.scripted->waiting = true;
+		assert_true(migrator_is_waiting(c.migrator));
+		c.scripted->waiting = false;
+		assert_false(migrator_is_waiting(c.migrator));
+		expect_end(&c);
+		move = move_it(&c, "move", (struct move)INTO_NIC(OUT),
+			       TURNS(READ(), REMOVED(.sequence = 120),
+				     UPDATED("UPDSA NIC out #120"), ASKED(SA, NIC, 121)));
+		check_number(&c, move.result, MOVE_RESULT_DONE);
+		expect(&c, "end", TURNS(WITNESS_AWAY, {"begin"}));
+		migrator_end_moves(c.migrator);
+		expect_end(&c);
+		/* The wait is not over, or another move was made since it began. */
+		if (i == 2)
+			c.scripted->waiting = true;
+		if (i == 3) {
+			move = move_it(&c, "another move", (struct move)INTO_NIC(OUT),
+				       TURNS(READ(NIC)));
+			check_number(&c, move.hands_off, HANDS_OFF_FOREIGN);
+		}
+		expect(&c, "unguard",
+		       i < 2 ? TURNS({"DELSA guard"}, {"."}, ASKED(SA))
+			     : TURNS(GUARD_AWAY, ASKED(SA)));
+		assert_false(migrator_unguard(c.migrator, &lost));
+		expect_end(&c);
+		c.scripted->waiting = false;
+	}
+
+	/* Without guards there is nothing to wait for. */
+	migrator_guard(c.migrator, &id, 0);
+	expect(&c, "no guards", TURNS({}));
+	migrator_end_moves(c.migrator);
+	assert_false(migrator_unguard(c.migrator, &lost));
+	expect_end(&c);
 	close_conversation(&c);
 }
 
@@ -1575,6 +1625,10 @@ static void test_guard_of_one_that_is_owed(void **state)
 	migrator_restore(c.migrator, &owed);
 	expect_end(&c);
 	check_number(&c, owed.result, MOVE_RESULT_LOST);
+
+	expect(&c, "the end of a group", TURNS({}));
+	migrator_end_moves(c.migrator);
+	expect_end(&c);
 
 	/* The guard expired. */
 	expect(&c, "restored",
@@ -1886,6 +1940,7 @@ int main(void)
 		cmocka_unit_test(test_masked),
 		cmocka_unit_test(test_restoration),
 		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_group_waits),
 		cmocka_unit_test(test_guard_of_one_that_is_owed),
 		cmocka_unit_test(test_lost_when_it_is_unguarded),
 		cmocka_unit_test(test_unmask),

@@ -305,10 +305,202 @@ static void test_ownership_is_full(void **state)
 		b.now += 0.5;
 		tracker_read_again(b.manager->tracker, &entry(&b, belief)->description.id, 1);
 	}
-	manager_plan(b.manager);
+	plan_moves(&b);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
 	assert_true(health_holds(b.manager->health, HEALTH_OWNERSHIP));
 	assert_int_equal(b.manager->promoted, 0);
+	close_bench(&b);
+}
+
+/* ---- while lookups are waited for ---- */
+
+/* An outbound SA is guarded, and its promotion waits. */
+static struct fake_belief *open_waiting(struct bench *b)
+{
+	struct fake_belief *belief;
+
+	open_bench(b);
+	manager_set_paused(b->manager, true);
+	belief = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	work(b, 1.0, belief);
+	manager_set_paused(b->manager, false);
+	manager_plan(b->manager);
+	assert_true(fake_kernel_is_waiting(b->fake));
+	assert_int_equal(fake_kernel_count(b->fake, true), 1);
+	return belief;
+}
+
+/* The group has ended, and its guards are gone. */
+static void check_ended(struct bench *b)
+{
+	assert_false(fake_kernel_is_waiting(b->fake));
+	assert_false(executor_is_in_group(b->manager->executor));
+	assert_int_equal(fake_kernel_count(b->fake, true), 0);
+}
+
+/* Neither a dump nor anything else that the daemon does meanwhile goes on with the move. The
+ * daemon's own larval SAs are not in its table. */
+static void do_other_work(struct bench *b, uint64_t promoted)
+{
+	manager_tick(b->manager);
+	do_due_work(b);
+	manager_make_moves(b->manager);
+	manager_plan(b->manager);
+	assert_int_equal(b->manager->sas->n, 1);
+	assert_int_equal(b->manager->promoted, promoted);
+	assert_true(fake_kernel_is_waiting(b->fake));
+	assert_int_equal(fake_kernel_count(b->fake, true), 1);
+}
+
+static void test_other_work(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	belief = open_waiting(&b);
+	do_other_work(&b, 0);
+	end_wait(&b);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	do_other_work(&b, 1);
+	end_wait(&b);
+	check_ended(&b);
+	assert_int_equal(b.manager->promoted, 1);
+	close_bench(&b);
+}
+
+/* A plan that cannot be made while moves wait is made right after them, not in the next tick. */
+static void test_late_plan(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	belief = open_waiting(&b);
+	schedule_cancel(&b.manager->schedule, MANAGER_PLAN);
+	manager_make_moves(b.manager);
+	assert_false(is_due(&b, MANAGER_PLAN));
+	manager_plan(b.manager);
+	manager_make_moves(b.manager);
+	assert_false(is_due(&b, MANAGER_PLAN));
+	end_wait(&b);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	assert_true(is_due(&b, MANAGER_PLAN));
+	settle(&b);
+	assert_false(is_due(&b, MANAGER_PLAN));
+	make_moves(&b);
+	assert_false(is_due(&b, MANAGER_PLAN));
+	close_bench(&b);
+}
+
+static void note_stopped(void *userdata)
+{
+	*(bool *)userdata = true;
+}
+
+/* A stop leaves no guard. */
+static void test_stop(void **state)
+{
+	(void)state;
+	for (unsigned moved = 0; moved < 2; moved++) {
+		struct fake_belief *belief;
+		bool stopped = false;
+		struct bench b;
+
+		belief = open_waiting(&b);
+		if (moved)
+			end_wait(&b);
+		manager_stop(b.manager, note_stopped, &stopped);
+		assert_true(stopped);
+		assert_int_equal(fake_kernel_count(b.fake, true), 0);
+		assert_false(executor_is_in_group(b.manager->executor));
+		assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, moved ? NIC : 0);
+		close_bench(&b);
+	}
+}
+
+/* What the operator or the kernel does while an SA is guarded. */
+static void pause_moves(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	manager_set_paused(b->manager, true);
+}
+
+static void observe(struct bench *b, struct fake_belief *belief)
+{
+	static const char text[] = "mode: observe\ninterval: 100ms\n"
+				   "nics: [{match: {name: eth0}, allow: true, trusted: true}]\n";
+
+	(void)belief;
+	apply(b, text);
+}
+
+static void lose_events(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	fake_kernel_overrun(b->fake);
+	(void)manager_read_events(b->manager);
+}
+
+static void delete_sa(struct bench *b, struct fake_belief *belief)
+{
+	assert_int_equal(fake_ike_delete(b->fake, belief), 0);
+}
+
+static void lose_nic(struct bench *b, struct fake_belief *belief)
+{
+	(void)belief;
+	go_down(b);
+}
+
+static const struct {
+	const char *text;
+	void (*happen)(struct bench *b, struct fake_belief *belief);
+} meanwhile[] = {
+	{"a pause", pause_moves},         {"the mode changes", observe},
+	{"events are lost", lose_events}, {"the SA is deleted", delete_sa},
+	{"the NIC goes down", lose_nic},
+};
+
+static void test_meanwhile(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(meanwhile); i++) {
+		struct fake_belief *belief;
+		struct bench b;
+
+		belief = open_waiting(&b);
+		meanwhile[i].happen(&b, belief);
+		make_moves(&b);
+		if (b.manager->promoted != 0)
+			fail_msg("%s", meanwhile[i].text);
+		check_ended(&b);
+		assert_int_equal(fake_kernel_acquires(b.fake), 0);
+		close_bench(&b);
+	}
+}
+
+/* An SA is owed, and no other is moved: its restoration ends the group too. */
+static void test_owed(void **state)
+{
+	struct fake_belief *belief;
+	struct move owed = {.larval = true}; /* it was deleted meanwhile */
+	struct bench b;
+
+	(void)state;
+	belief = open_waiting(&b);
+	owed.id = fake_belief_id(belief);
+	owed.id.spi++;
+	assert_int_equal(executor_reserve(b.manager->executor, 1), 0);
+	executor_keep(b.manager->executor, &owed);
+	executor_restore(b.manager->executor);
+	assert_int_equal(executor_owed(b.manager->executor), 0);
+	assert_int_equal(fake_kernel_count(b.fake, true), 0);
+	assert_int_equal(b.manager->promoted, 0);
+	make_moves(&b);
+	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+	fake_kernel_end_wait(b.fake);
+	check_ended(&b);
 	close_bench(&b);
 }
 
@@ -323,6 +515,11 @@ int main(void)
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_ownership_cannot_be_written),
 		cmocka_unit_test(test_ownership_is_full),
+		cmocka_unit_test(test_other_work),
+		cmocka_unit_test(test_late_plan),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_meanwhile),
+		cmocka_unit_test(test_owed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static void test_kin(void **state)
 			facts.description.direction = SA_DIRECTION_IN;
 		tracker_handle_facts(b.manager->tracker, &facts);
 		assert_int_equal(b.manager->sas->n, 2);
-		manager_plan(b.manager);
+		plan_moves(&b);
 		assert_int_equal(count_actions(&b), n_actions + (i == SUCCESSOR));
 		close_bench(&b);
 	}
@@ -489,7 +489,7 @@ static void test_becomes_foreign(void **state)
 	pass(&b, 1.0);
 	assert_int_equal(entry(&b, belief)->handle, handle);
 	assert_true(entry(&b, belief)->residence.foreign);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	assert_int_equal(capacity_of(&b), 3);
 	close_bench(&b);
 }

@@ -472,20 +472,26 @@ static void take_a_turn(struct fake_kernel *k, enum fake_moment moment, unsigned
 }
 
 /* Twelve SAs whose promotion is planned. */
-static void open_twelve(struct bench *b, struct fake_belief *beliefs[12])
+static void open_twelve_of(struct bench *b, struct fake_belief *beliefs[12], bool inbound)
 {
 	open_bench_with(b, SIXTEEN("allow: true", ""));
 	manager_set_paused(b->manager, true);
 	for (unsigned i = 0; i < 12; i++)
 		beliefs[i] = add(b, (struct fake_sa_spec){.spi = 0x1001 + i,
 							  .peer = (uint16_t)(10 + i),
+							  .inbound = inbound,
 							  .reqid = 1 + i});
 	for (unsigned i = 0; i < 50; i++) {
 		for (unsigned j = 0; j < 12; j++)
-			(void)fake_kernel_send(b->fake, beliefs[j], 50, 1000);
+			carry(b, beliefs[j], inbound);
 		pass(b, 0.02);
 	}
 	manager_set_paused(b->manager, false);
+}
+
+static void open_twelve(struct bench *b, struct fake_belief *beliefs[12])
+{
+	open_twelve_of(b, beliefs, false);
 }
 
 /* One group of them is promoted. */
@@ -493,7 +499,7 @@ static void open_half_way(struct bench *b, struct fake_belief *beliefs[12])
 {
 	open_twelve(b, beliefs);
 	fake_kernel_set_hook(b->fake, take_a_turn, b);
-	manager_plan(b->manager);
+	plan_moves(b);
 	fake_kernel_set_hook(b->fake, NULL, NULL);
 	assert_int_equal(b->manager->promoted, KERNEL_BATCH_MESSAGES);
 	assert_true(executor_queued(b->manager->executor) > 0);
@@ -546,7 +552,7 @@ static void test_cancelled_moves(void **state)
 		assert_int_equal(n_pending(&b, beliefs), 4);
 		if (stale) {
 			b.manager->tracker->stale = true;
-			manager_make_moves(b.manager);
+			make_moves(&b);
 		} else {
 			manager_set_paused(b.manager, true);
 		}
@@ -556,10 +562,10 @@ static void test_cancelled_moves(void **state)
 		/* There is no plan from outdated data. */
 		manager_set_paused(b.manager, false);
 		b.now += 10;
-		manager_plan(b.manager);
+		plan_moves(&b);
 		assert_int_equal(b.manager->promoted, stale ? KERNEL_BATCH_MESSAGES : 12);
 		b.manager->tracker->stale = false;
-		manager_plan(b.manager);
+		plan_moves(&b);
 		assert_int_equal(b.manager->promoted, 12);
 		close_bench(&b);
 	}
@@ -584,17 +590,17 @@ static void test_nothing_beside_what_is_owed(void **state)
 
 		open_twelve(&b, beliefs);
 		fake_kernel_set_fault(b.fake, &no_memory);
-		manager_plan(b.manager);
+		plan_moves(&b);
 		if (executor_owed(b.manager->executor) > 0) {
 			n_owed++;
 			assert_int_equal(b.manager->promoted, 0);
 			assert_int_equal(n_pending(&b, beliefs), 0);
 			b.now += 10;
-			manager_plan(b.manager);
+			plan_moves(&b);
 			fake_kernel_end_fault(b.fake);
 			executor_restore(b.manager->executor);
 			assert_int_equal(executor_owed(b.manager->executor), 0);
-			manager_plan(b.manager);
+			plan_moves(&b);
 			/* The rate of one SA is not known yet. */
 			assert_int_equal(b.manager->promoted, 11);
 		}
@@ -645,7 +651,8 @@ static void take_time(struct fake_kernel *k, enum fake_moment moment, unsigned s
 	fake_kernel_set_hook(k, NULL, NULL);
 }
 
-/* The loop runs again after the group in which the time is used up. */
+/* The loop runs again after the group in which the time is used up. Groups of inbound SAs do not
+ * wait for lookups. */
 static void test_turns(void **state)
 {
 	struct fake_belief *beliefs[12];
@@ -653,10 +660,11 @@ static void test_turns(void **state)
 
 	(void)state;
 	for (unsigned late = 0; late < 2; late++) {
-		open_twelve(&b, beliefs);
+		open_twelve_of(&b, beliefs, true);
 		if (late)
 			fake_kernel_set_hook(b.fake, take_time, &b);
 		manager_plan(b.manager);
+		assert_false(fake_kernel_is_waiting(b.fake));
 		assert_int_equal(b.manager->promoted, late ? KERNEL_BATCH_MESSAGES : 12);
 		assert_int_equal(schedule_is_pending(&b.manager->schedule, MANAGER_MOVES), late);
 		if (late)

@@ -353,7 +353,7 @@ static void check_scenario(const struct scenario *s)
 	if (s->before)
 		s->before(&b, stage.belief);
 	b.now += 0.003;
-	manager_plan(b.manager);
+	plan_moves(&b);
 	assert_int_equal(ownership_save_if_changed(b.ownership), 0);
 	assert_true(stage.done);
 	assert_int_equal(fake_kernel_struck(b.fake) != 0, s->fault.kind != FAKE_FAULT_NONE);
@@ -633,7 +633,7 @@ static void test_inbound(void **state)
 	}
 	manager_set_paused(b.manager, false);
 	fake_kernel_set_filter(b.fake, note_sent, &sent);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
 	assert_int_equal(sent.n, ELEMENTSOF(types));
 	assert_memory_equal(sent.types, types, sizeof(types));
@@ -695,7 +695,7 @@ static void test_swaps(void **state)
 		stage.belief = cold;
 		fake_kernel_set_fault(b.fake, &cases[i].fault);
 		fake_kernel_set_hook(b.fake, run_happening, &stage);
-		manager_plan(b.manager);
+		plan_moves(&b);
 		assert_true(stage.done);
 		assert_int_equal(fake_kernel_struck(b.fake) != 0,
 				 cases[i].fault.kind != FAKE_FAULT_NONE);
@@ -850,7 +850,7 @@ static void test_owed_and_deleted(void **state)
 
 	(void)state;
 	open_stage(&stage, &b, &scenario);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	assert_int_equal(executor_owed(b.manager->executor), 1);
 	fake_kernel_end_fault(b.fake);
 	(void)fake_ike_delete(b.fake, stage.belief);
@@ -874,7 +874,7 @@ static void test_owed_and_back(void **state)
 
 	(void)state;
 	open_stage(&stage, &b, &scenario);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	assert_int_equal(executor_owed(b.manager->executor), 1);
 	fake_kernel_end_fault(b.fake);
 	run_restore(&b);
@@ -900,7 +900,7 @@ static void test_owed_promotion_and_deleted(void **state)
 		struct bench b;
 
 		open_stage(&stage, &b, &scenarios[i]);
-		manager_plan(b.manager);
+		plan_moves(&b);
 		assert_int_equal(executor_owed(b.manager->executor), 1);
 		fake_kernel_end_fault(b.fake);
 		(void)fake_ike_delete(b.fake, stage.belief);
@@ -960,11 +960,13 @@ static void test_turn_of_the_last(void **state)
 	open_bench_with(&b, with_many_slots);
 	manager_set_paused(b.manager, true);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
-		beliefs[i] = add(&b, (struct fake_sa_spec){
-					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+		beliefs[i] = add(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
+							   .peer = 10 + i,
+							   .inbound = true,
+							   .reqid = 1 + i});
 	for (unsigned i = 0; i < 50; i++) {
 		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
-			(void)fake_kernel_send(b.fake, beliefs[j], 50, 1000);
+			carry(&b, beliefs[j], true);
 		work(&b, 0.02, NULL);
 	}
 	manager_set_paused(b.manager, false);
@@ -1079,7 +1081,7 @@ static void test_no_memory_to_owe(void **state)
 	(void)state;
 	open_stage(&stage, &b, &scenario);
 	no_memory_for = sizeof(struct move);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	no_memory_for = 0;
 	assert_int_equal(executor_owed(b.manager->executor), 0);
 	assert_true(health_holds(b.manager->health, HEALTH_NO_MEMORY));
@@ -1105,7 +1107,7 @@ static void test_no_memory_to_queue(void **state)
 	}
 	manager_set_paused(b.manager, false);
 	no_memory_for = sizeof(struct policy_move);
-	manager_plan(b.manager);
+	plan_moves(&b);
 	no_memory_for = 0;
 	assert_int_equal(b.manager->promoted, 0);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
@@ -1203,7 +1205,7 @@ static void plan_without_entry(struct stage *stage, struct bench *b,
 {
 	open_stage(stage, b, scenario);
 	no_memory_for = sizeof(struct sa);
-	manager_plan(b->manager);
+	plan_moves(b);
 	no_memory_for = 0;
 	assert_null(entry(b, stage->belief));
 	assert_int_equal(secret_arena_in_use(b->arena), stage->in_use);
@@ -1282,7 +1284,7 @@ static void test_no_memory_for_entry_anew(void **state)
 	open_masked_stage(&stage, &b, &scenario);
 	clock_is_stepped(&b, stage.belief);
 	no_memory_for = sizeof(struct sa);
-	manager_unmask(b.manager);
+	unmask(&b);
 	no_memory_for = 0;
 	assert_null(entry(&b, stage.belief));
 	assert_int_equal(secret_arena_in_use(b.arena), stage.in_use);
@@ -1316,7 +1318,7 @@ static void test_not_made_anew(void **state)
 		n = b.manager->sas->n;
 		packets = sa->packets;
 		(void)fake_kernel_send(b.fake, stage.belief, 10, 100);
-		manager_unmask(b.manager);
+		unmask(&b);
 		assert_true(stage.done);
 		assert_int_equal(b.manager->sas->n, n);
 		assert_ptr_equal(entry(&b, stage.belief), sa);

@@ -66,7 +66,7 @@ static void test_faults(void **state)
 			manager_check_probation(b.manager, sa, &facts);
 		assert_int_equal(nic_of(&b)->trust.strikes, cases[i].fault != NULL);
 		assert_int_equal(told(&b, "fares worse"), cases[i].fault != NULL);
-		manager_plan(b.manager);
+		plan_moves(&b);
 		assert_int_equal(sa->residence.ifindex, cases[i].fault ? 0 : NIC);
 		close_bench(&b);
 	}

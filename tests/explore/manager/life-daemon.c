@@ -12,6 +12,10 @@
 
 /* More turns without time passing than correct work takes. */
 #define TURNS_MAX 10000
+/* How long the daemon waits for lookups. */
+#define LOOKUPS_SECONDS 0.012
+/* No lookup and no decryption of a packet takes that long. */
+#define LOOKUP_SECONDS_MAX 1.0
 /* The interval in which the kernel frees deleted SAs, and a NIC that frees late frees them. */
 #define GARBAGE_SECONDS 4
 
@@ -296,6 +300,7 @@ void life_kill(struct life *life, double dead_seconds)
 		return;
 	life->killed = life->was_killed = true;
 	life->back_at = life->now + dead_seconds;
+	life->waited_at = 0;
 	fake_kernel_kill(life->fake);
 	life->rescued = rescue_load(explorer->rescue, explorer->arena, &life->image, &life->target);
 	/* The rescue slot is empty, so the next start does not know of a finished move whose larval
@@ -338,10 +343,10 @@ static void come_back(struct life *life)
 
 void life_stand_still(struct life *life, double seconds)
 {
+	bool in_group = fake_kernel_is_waiting(life->fake) && seconds < LOOKUP_SECONDS_MAX;
 	int64_t whole;
 
-	/* No lookup and no decryption of a packet takes that long. */
-	if (seconds > 0) {
+	if (seconds > 0 && !in_group) {
 		if (!life->killed)
 			life_judge_moves(life);
 		fake_kernel_end_lookup(life->fake);
@@ -380,6 +385,25 @@ double life_larval_seconds(const struct life *life)
 	return fake_kernel_config(life->fake)->acq_expires + 10;
 }
 
+/* Lookups end LOOKUPS_SECONDS after the daemon began to wait for them. Returns whether a group of
+ * moves went on. */
+static bool end_wait(struct life *life)
+{
+	if (!fake_kernel_is_waiting(life->fake)) {
+		life->waited_at = 0;
+		return false;
+	}
+	if (life->waited_at == 0)
+		life->waited_at = life->now + LOOKUPS_SECONDS;
+	if (life->now < life->waited_at)
+		return false;
+	life->waited_at = 0;
+	fake_kernel_end_wait(life->fake);
+	if (!life->killed)
+		manager_make_moves(life->manager);
+	return true;
+}
+
 /* One turn of the loop: reads the events and runs the due work. */
 static void turn(struct life *life)
 {
@@ -395,13 +419,15 @@ static void turn(struct life *life)
 			life_complain(life, "the daemon's work does not end");
 			life_kill(life, 0.25);
 		}
-	} while (!life->killed && schedule_run_due(schedule));
+	} while (!life->killed && (schedule_run_due(schedule) || end_wait(life)));
 }
 
 static double next_time(const struct life *life)
 {
-	return fmin(next_message(life),
-		    life->killed ? life->back_at : schedule_next(&life->manager->schedule));
+	double next = fmin(next_message(life),
+			   life->killed ? life->back_at : schedule_next(&life->manager->schedule));
+
+	return life->waited_at > 0 ? fmin(next, life->waited_at) : next;
 }
 
 void life_pass(struct life *life, double seconds)

@@ -52,7 +52,8 @@ static void track_sibling(struct life *life)
 static void tell_event(const struct life *life, enum life_event event, enum fake_moment moment)
 {
 	static const char *const moments[] = {"before an exchange", "before a message",
-					      "within a message", "after an exchange"};
+					      "within a message", "after an exchange",
+					      "after a wait"};
 
 	if (life->text && life->explorer->trace)
 		(void)fprintf(life->text, "  %.3f s: %s, %s\n", life->now - 1000,

@@ -193,6 +193,7 @@ struct life {
 	bool nic_gone;    /* for good */
 	bool nic_removed; /* ... according to a message to the daemon */
 	bool trusted;     /* the NIC */
+	double waited_at; /* when lookups will have finished; 0: not waited for */
 
 	/* After a kill: the state that outlives the daemon. */
 	bool killed;
