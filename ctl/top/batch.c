@@ -2,7 +2,6 @@
 /* `top` as plain frames, or as one JSON object per line. */
 #include "control-interface.h"
 #include "monotonic.h"
-#include "top/feed.h"
 #include "top/render.h"
 #include "top/top.h"
 
@@ -10,32 +9,20 @@
 #include <string.h>
 
 #define BATCH_WIDTH 100
-
-/* A frame of the hottest SAs needs no others. */
-static json_t *list_parameters(const struct ctl *ctl, const struct top_options *options,
-			       const struct top_model *model)
-{
-	json_t *parameters = top_list_parameters(model);
-	bool hottest = (model->sort == TOP_SORT_RATE || model->sort == TOP_SORT_RANK) &&
-		       !model->reverse && !model->filter[0];
-
-	if (parameters && hottest && ctl->json == CTL_JSON_OFF && options->rows > 0 &&
-	    options->rows < TOP_SAS_MAX)
-		(void)json_object_set_new(parameters, "limit", json_integer(options->rows));
-	return parameters;
-}
+/* SAs of a frame, unless the user asks for another number. */
+#define BATCH_ROWS 1000
 
 /* Gets both replies for one frame. */
-static int fetch(const struct ctl *ctl, const struct top_options *options,
-		 const struct top_model *model, json_t **ret_status, json_t **ret_sas)
+static int fetch(const struct ctl *ctl, const struct top_options *options, struct top_model *model,
+		 json_t **ret_status, json_t **ret_sas)
 {
 	json_t *status = NULL;
 	int r = ctl_call(ctl, CONTROL_INTERFACE ".GetStatus", NULL, &status);
 
 	if (r != CTL_OK)
 		return r;
-	r = ctl_call(ctl, CONTROL_INTERFACE ".ListSAs", list_parameters(ctl, options, model),
-		     ret_sas);
+	model->page.size = options->rows ? (size_t)options->rows : BATCH_ROWS;
+	r = ctl_call(ctl, CONTROL_INTERFACE ".ListSAs", top_model_ask(model), ret_sas);
 	if (r == CTL_OK)
 		*ret_status = status;
 	else

@@ -2,6 +2,7 @@
 #include "top/feed.h"
 
 #include "control-interface.h"
+#include "top/render.h"
 
 #include <errno.h>
 #include <math.h>
@@ -23,26 +24,18 @@ int top_feed_fd(const struct top_feed *feed, short *ret_events)
 	return varlink_client_fd(feed->client);
 }
 
-double top_feed_timeout(const struct top_feed *feed, const struct top_ui *ui, double now)
+double top_feed_timeout(const struct top_feed *feed, const struct top_model *model,
+			const struct top_ui *ui, double now)
 {
 	double until = feed->phase == TOP_FEED_RESTING ? feed->due : feed->deadline;
 
 	if (feed->client && feed->phase == TOP_FEED_RESTING) {
-		if (feed->explain)
+		if (feed->explain || !top_model_is_current(model))
 			return 0;
 		if (ui->frozen)
 			return INFINITY;
 	}
 	return fmax(until - now, 0);
-}
-
-json_t *top_list_parameters(const struct top_model *model)
-{
-	json_t *parameters = json_pack("{s:b, s:i}", "history", true, "limit", TOP_SAS_MAX);
-
-	if (parameters && model->filter[0] && model->total > model->n_rows)
-		(void)json_object_set_new(parameters, "filter", json_string(model->filter));
-	return parameters;
 }
 
 static json_t *explain_parameters(const struct top_model *model)
@@ -87,20 +80,30 @@ static int ask_for_explanation(struct top_feed *feed, const struct top_model *mo
 		    now);
 }
 
-static void rest(struct top_feed *feed, const struct top_ui *ui, double now)
+static int ask_for_rows(struct top_feed *feed, struct top_model *model, const struct top_ui *ui,
+			double now)
 {
-	feed->phase = TOP_FEED_RESTING;
+	/* The header may have got another height. */
+	top_model_scroll(model, top_table_rows(model, ui->height));
+	feed->scrolled = !top_model_is_current(model);
+	return call(feed, TOP_FEED_SAS, CONTROL_INTERFACE ".ListSAs", top_model_ask(model), now);
+}
+
+/* Begins a round. */
+static int ask_for_status(struct top_feed *feed, const struct top_ui *ui, double now)
+{
 	feed->due += ui->delay;
 	if (feed->due < now) /* slower than the delay: do not catch up */
 		feed->due = now;
 	if (feed->due > now + ui->delay)
 		feed->due = now + ui->delay;
+	return call(feed, TOP_FEED_STATUS, CONTROL_INTERFACE ".GetStatus", NULL, now);
 }
 
 static int handle_explanation(struct top_feed *feed, struct top_ui *ui,
-			      const struct varlink_reply *reply, double now)
+			      const struct varlink_reply *reply)
 {
-	rest(feed, ui, now);
+	feed->phase = TOP_FEED_RESTING;
 	if (ui->pane != TOP_PANE_EXPLAIN)
 		return 0;
 	json_decref(ui->explain);
@@ -119,19 +122,19 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 	int r;
 
 	if (feed->phase == TOP_FEED_EXPLAIN)
-		return handle_explanation(feed, ui, reply, now);
+		return handle_explanation(feed, ui, reply);
 	if (reply->error)
 		return -EREMOTEIO;
 	if (feed->phase == TOP_FEED_STATUS) {
-		if (!ui->frozen) {
-			r = top_model_set_status(model, reply->parameters);
-			if (r < 0)
-				return r;
-		}
-		return call(feed, TOP_FEED_SAS, CONTROL_INTERFACE ".ListSAs",
-			    top_list_parameters(model), now);
+		feed->phase = TOP_FEED_RESTING;
+		if (ui->frozen)
+			return 0;
+		r = top_model_set_status(model, reply->parameters);
+		if (r < 0)
+			return r;
+		return ask_for_rows(feed, model, ui, now);
 	}
-	if (!ui->frozen) {
+	if (!ui->frozen || feed->scrolled) {
 		r = top_model_set_sas(model, reply->parameters, now);
 		if (r < 0)
 			return r;
@@ -139,7 +142,7 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 	ui->message[0] = '\0';
 	if (ui->pane == TOP_PANE_EXPLAIN)
 		return ask_for_explanation(feed, model, now);
-	rest(feed, ui, now);
+	feed->phase = TOP_FEED_RESTING;
 	return 0;
 }
 
@@ -162,9 +165,11 @@ static int start(struct top_feed *feed, struct top_model *model, const struct to
 		return 0;
 	if (feed->explain)
 		return ask_for_explanation(feed, model, now);
+	if (!top_model_is_current(model))
+		return ask_for_rows(feed, model, ui, now);
 	if (now < feed->due || ui->frozen)
 		return 0;
-	return call(feed, TOP_FEED_STATUS, CONTROL_INTERFACE ".GetStatus", NULL, now);
+	return ask_for_status(feed, ui, now);
 }
 
 bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui *ui, double now)

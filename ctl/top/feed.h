@@ -3,7 +3,8 @@
  * The data for live `top`: asks the daemon repeatedly without waiting for replies, so that keys
  * work at all times. It connects again if the daemon was restarted.
  *
- * One call is made at a time: GetStatus, then ListSAs, then Explain while its pane is open.
+ * One call is made at a time: GetStatus, then ListSAs, then Explain while its pane is open. When
+ * the user scrolls, sorts or filters, ListSAs is called at once.
  */
 #pragma once
 
@@ -25,17 +26,15 @@ struct top_feed {
 	double due;      /* time of the next round or attempt to connect */
 	double deadline; /* of the reply */
 	bool explain;    /* the user waits for an explanation */
+	bool scrolled;   /* the user waits for other rows */
 };
-
-/* Limits the size of replies. If there are more SAs, the daemon applies the filter. */
-#define TOP_SAS_MAX 1000
-json_t *top_list_parameters(const struct top_model *model);
 
 void top_feed_done(struct top_feed *feed);
 /* What the caller must wait for: the descriptor (-1: none), its poll(2) events, and a timeout in
  * seconds. */
 int top_feed_fd(const struct top_feed *feed, short *ret_events);
-double top_feed_timeout(const struct top_feed *feed, const struct top_ui *ui, double now);
+double top_feed_timeout(const struct top_feed *feed, const struct top_model *model,
+			const struct top_ui *ui, double now);
 /* Makes progress without waiting. Writes problems to ui->message. Returns whether there is
  * something new to show. */
 bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui *ui, double now);

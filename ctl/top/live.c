@@ -75,7 +75,7 @@ static void handle_signals(struct live *live)
 /* Waits for events. Returns whether the terminal still exists. */
 static bool wait_for_events(struct live *live, bool *ret_input)
 {
-	double timeout = top_feed_timeout(&live->feed, &live->ui, monotonic_now());
+	double timeout = top_feed_timeout(&live->feed, &live->model, &live->ui, monotonic_now());
 	struct pollfd pollfds[] = {
 		{.fd = STDIN_FILENO, .events = POLLIN},
 		{.fd = live->signals, .events = POLLIN},

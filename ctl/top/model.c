@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -20,10 +21,10 @@ static void forget_selection(struct top_model *model)
 
 struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter)
 {
-	struct top_model model = {.sort = sort, .reverse = reverse};
+	struct top_model model = {.page = {.sort = sort, .reverse = reverse}};
 
 	if (filter)
-		(void)snprintf(model.filter, sizeof(model.filter), "%s", filter);
+		(void)snprintf(model.page.filter, sizeof(model.page.filter), "%s", filter);
 	return model;
 }
 
@@ -33,7 +34,7 @@ void top_model_done(struct top_model *model)
 	json_decref(model->status_reply);
 	json_decref(model->sas_reply);
 	free(model->rows);
-	free(model->shown);
+	free(model->by_identity);
 	*model = (struct top_model){};
 }
 
@@ -70,180 +71,6 @@ int top_model_set_status(struct top_model *model, json_t *reply)
 	return 0;
 }
 
-static int compare_rows_by_identity(const void *a, const void *b)
-{
-	const struct top_row *row_a = a;
-	const struct top_row *row_b = b;
-
-	return sa_view_compare_identity(&row_a->sa, &row_b->sa);
-}
-
-/* Sets when the place of each SA has changed. */
-static void carry_changes(const struct top_model *model, struct top_row *rows, size_t n_rows,
-			  double now)
-{
-	for (size_t i = 0; i < n_rows; i++) {
-		const struct top_row *before = NULL;
-
-		if (model->n_rows > 0)
-			before = bsearch(&rows[i], model->rows, model->n_rows, sizeof(rows[0]),
-					 compare_rows_by_identity);
-		rows[i].changed = -INFINITY;
-		if (before && before->sa.place == rows[i].sa.place)
-			rows[i].changed = before->changed;
-		else if (before)
-			rows[i].changed = now;
-	}
-}
-
-int top_model_set_sas(struct top_model *model, json_t *reply, double now)
-{
-	_cleanup_free_ struct sa_view *views = NULL;
-	_cleanup_free_ struct top_row *rows = NULL;
-	_cleanup_free_ struct top_row **shown = NULL;
-	size_t n = 0;
-	int r = sa_views_read(reply, &views, &n);
-
-	if (r < 0)
-		return r;
-	rows = calloc(n ? n : 1, sizeof(*rows));
-	shown = calloc(n ? n : 1, sizeof(struct top_row *));
-	if (!rows || !shown)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		rows[i].sa = views[i];
-	qsort(rows, n, sizeof(*rows), compare_rows_by_identity);
-	carry_changes(model, rows, n, now);
-
-	free(model->rows);
-	free(model->shown);
-	model->rows = TAKE_PTR(rows);
-	model->shown = TAKE_PTR(shown);
-	model->n_rows = n;
-	model->total = (size_t)json_whole_or(reply, "total", (int64_t)n);
-	if (model->total < n)
-		model->total = n;
-	json_incref(reply);
-	json_decref(model->sas_reply);
-	model->sas_reply = reply;
-	top_model_arrange(model);
-	return 0;
-}
-
-/* The largest first, unknown rates last. */
-static int compare_rates(double a, double b)
-{
-	if (isnan(a) || isnan(b))
-		return isnan(a) - isnan(b);
-	return (a < b) - (a > b);
-}
-
-/* The best rank first, SAs without a rank last. */
-static int compare_ranks(int64_t a, int64_t b)
-{
-	if (a <= 0 || b <= 0)
-		return (a <= 0) - (b <= 0);
-	return (a > b) - (a < b);
-}
-
-static int compare_by(enum top_sort sort, const struct sa_view *a, const struct sa_view *b)
-{
-	switch (sort) {
-	case TOP_SORT_RANK:
-		return compare_ranks(a->rank, b->rank);
-	case TOP_SORT_PLACE:
-		return (int)a->place - (int)b->place;
-	case TOP_SORT_DIRECTION:
-		return strcmp(a->direction, b->direction);
-	case TOP_SORT_SPI:
-		return strcmp(a->spi, b->spi);
-	case TOP_SORT_DST:
-		return strcmp(a->dst, b->dst);
-	case TOP_SORT_RATE:
-	case _TOP_SORT_MAX:
-		break;
-	}
-	return compare_rates(a->rate, b->rate);
-}
-
-/* Equal rows are ordered by rate, then by identity, so that the order is stable. */
-static int compare_shown(const void *a, const void *b, void *userdata)
-{
-	const struct top_row *row_a = *(struct top_row *const *)a;
-	const struct top_row *row_b = *(struct top_row *const *)b;
-	const struct top_model *model = userdata;
-	int order = compare_by(model->sort, &row_a->sa, &row_b->sa);
-
-	if (order == 0)
-		order = compare_rates(row_a->sa.rate, row_b->sa.rate);
-	if (order == 0)
-		order = sa_view_compare_identity(&row_a->sa, &row_b->sa);
-	return model->reverse ? -order : order;
-}
-
-static bool matches(const struct sa_view *sa, const char *filter)
-{
-	const char *fields[] = {
-		sa->spi,
-		sa->src,
-		sa->dst,
-		sa->direction,
-		sa->mode,
-		sa->reason,
-		sa_place_word(sa->place),
-		sa->nic ? sa->nic : "",
-		sa->placement,
-		sa->text,
-		sa->rule ? sa->rule : "",
-	};
-
-	for (size_t i = 0; i < ELEMENTSOF(fields); i++)
-		if (strcasestr(fields[i], filter))
-			return true;
-	return false;
-}
-
-/* Puts the cursor on the selected SA, else on its successor, else leaves it on its row. */
-static void find_selection(struct top_model *model)
-{
-	size_t successor = model->n_shown;
-
-	if (model->n_shown == 0) {
-		model->cursor = 0;
-		return;
-	}
-	if (model->cursor >= model->n_shown)
-		model->cursor = model->n_shown - 1;
-	if (!model->selected.spi)
-		return;
-	for (size_t i = 0; i < model->n_shown; i++) {
-		const struct sa_view *sa = &model->shown[i]->sa;
-
-		if (sa_view_compare_identity(sa, &model->selected) == 0) {
-			model->cursor = i;
-			return;
-		}
-		if (successor == model->n_shown && sa_view_same_lineage(sa, &model->selected))
-			successor = i;
-	}
-	if (successor < model->n_shown) {
-		model->cursor = successor;
-		select_sa(model, &model->shown[successor]->sa);
-	}
-}
-
-void top_model_arrange(struct top_model *model)
-{
-	model->n_shown = 0;
-	for (size_t i = 0; i < model->n_rows; i++)
-		if (!model->filter[0] || matches(&model->rows[i].sa, model->filter))
-			model->shown[model->n_shown++] = &model->rows[i];
-	if (model->n_shown > 0)
-		qsort_r(model->shown, model->n_shown, sizeof(struct top_row *), compare_shown,
-			model);
-	find_selection(model);
-}
-
 const char *top_sort_name(enum top_sort sort)
 {
 	static const char *const names[_TOP_SORT_MAX] = {
@@ -255,32 +82,197 @@ const char *top_sort_name(enum top_sort sort)
 	return names[sort];
 }
 
+static int add_sort(json_t *parameters, enum top_sort sort)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%s", top_sort_name(sort));
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return json_object_set_new(parameters, "sort", json_string(name));
+}
+
+json_t *top_model_ask(struct top_model *model)
+{
+	const struct top_page *page = &model->page;
+	json_t *parameters = json_pack("{s:b, s:I, s:b}", "history", true, "offset",
+				       (json_int_t)page->first, "reverse", page->reverse);
+	int r = parameters ? add_sort(parameters, page->sort) : -1;
+
+	if (r == 0 && page->size != SIZE_MAX)
+		r = json_object_set_new(parameters, "limit", json_integer((json_int_t)page->size));
+	if (r == 0 && page->filter[0])
+		r = json_object_set_new(parameters, "filter", json_string(page->filter));
+	if (r == 0 && model->selected.spi) {
+		r = json_object_set_new(parameters, "followSpi", json_string(model->selected.spi));
+		r |= json_object_set_new(parameters, "followDst", json_string(model->selected.dst));
+	}
+	if (r != 0) {
+		json_decref(parameters);
+		return NULL;
+	}
+	model->asked = *page;
+	return parameters;
+}
+
+bool top_model_is_current(const struct top_model *model)
+{
+	const struct top_page *page = &model->page, *asked = &model->asked;
+
+	return !model->sas_reply || (page->sort == asked->sort && page->reverse == asked->reverse &&
+				     page->first == asked->first && page->size == asked->size &&
+				     strcmp(page->filter, asked->filter) == 0);
+}
+
+static int compare_by_identity(const void *a, const void *b)
+{
+	const struct top_row *const *row_a = a, *const *row_b = b;
+
+	return sa_view_compare_identity(&(*row_a)->sa, &(*row_b)->sa);
+}
+
+/* Sets when the place of each SA has changed. */
+static void carry_changes(const struct top_model *model, struct top_row *rows, size_t n_rows,
+			  double now)
+{
+	for (size_t i = 0; i < n_rows; i++) {
+		const struct top_row *row = &rows[i], *const *found = NULL;
+
+		if (model->n_rows > 0)
+			found = bsearch(&row, model->by_identity, model->n_rows,
+					sizeof(struct top_row *), compare_by_identity);
+		rows[i].changed = -INFINITY;
+		if (found && (*found)->sa.place == row->sa.place)
+			rows[i].changed = (*found)->changed;
+		else if (found)
+			rows[i].changed = now;
+	}
+}
+
+/* Moves the cursor to the selected SA, else to its successor, else leaves it where it is. */
+static void find_selection(struct top_model *model)
+{
+	const struct sa_view *successor = NULL;
+
+	for (size_t i = 0; i < model->n_rows && model->selected.spi; i++) {
+		const struct sa_view *sa = &model->rows[i].sa;
+
+		if (sa_view_compare_identity(sa, &model->selected) == 0) {
+			model->cursor = model->place + i;
+			return;
+		}
+		if (!successor && sa_view_same_lineage(sa, &model->selected)) {
+			successor = sa;
+			model->cursor = model->place + i;
+		}
+	}
+	if (successor)
+		select_sa(model, successor);
+	if (model->cursor >= model->total)
+		model->cursor = model->total ? model->total - 1 : 0;
+}
+
+/* The row at the cursor, or NULL. */
+static const struct top_row *row_at_cursor(const struct top_model *model)
+{
+	return model->cursor >= model->place && model->cursor - model->place < model->n_rows
+		       ? &model->rows[model->cursor - model->place]
+		       : NULL;
+}
+
+static void select_at_cursor(struct top_model *model)
+{
+	const struct top_row *row = row_at_cursor(model);
+
+	model->select = !row;
+	if (row)
+		select_sa(model, &row->sa);
+	else
+		forget_selection(model);
+}
+
+/* The daemon may have moved the page to the selection. */
+static void set_place(struct top_model *model, const json_t *reply)
+{
+	int64_t offset = json_whole_or(reply, "offset", (int64_t)model->asked.first);
+	int64_t total = json_whole_or(reply, "total", 0);
+
+	model->place = offset > 0 ? (size_t)offset : 0;
+	model->total = total > 0 ? (size_t)total : 0;
+	if (model->n_rows > 0 && model->total < model->place + model->n_rows)
+		model->total = model->place + model->n_rows;
+	if (model->page.first == model->asked.first)
+		model->page.first = model->place;
+	model->asked.first = model->place;
+}
+
+int top_model_set_sas(struct top_model *model, json_t *reply, double now)
+{
+	_cleanup_free_ struct sa_view *views = NULL;
+	_cleanup_free_ struct top_row *rows = NULL;
+	_cleanup_free_ struct top_row **by_identity = NULL;
+	size_t n = 0;
+	int r = sa_views_read(reply, &views, &n);
+
+	if (r < 0)
+		return r;
+	rows = calloc(n ? n : 1, sizeof(*rows));
+	by_identity = calloc(n ? n : 1, sizeof(struct top_row *));
+	if (!rows || !by_identity)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		rows[i].sa = views[i];
+		by_identity[i] = &rows[i];
+	}
+	qsort(by_identity, n, sizeof(struct top_row *), compare_by_identity);
+	carry_changes(model, rows, n, now);
+
+	free(model->rows);
+	free(model->by_identity);
+	model->rows = TAKE_PTR(rows);
+	model->by_identity = TAKE_PTR(by_identity);
+	model->n_rows = n;
+	json_incref(reply);
+	json_decref(model->sas_reply);
+	model->sas_reply = reply;
+	set_place(model, reply);
+	find_selection(model);
+	if (model->select)
+		select_at_cursor(model);
+	return 0;
+}
+
 void top_model_move(struct top_model *model, long rows)
 {
 	long cursor = (long)model->cursor;
 
-	if (model->n_shown == 0)
+	if (model->total == 0)
 		return;
 	if (rows < 0)
 		cursor = cursor + rows < 0 || rows < -cursor ? 0 : cursor + rows;
 	else
-		cursor = rows > (long)model->n_shown - 1 - cursor ? (long)model->n_shown - 1
-								  : cursor + rows;
+		cursor = rows > (long)model->total - 1 - cursor ? (long)model->total - 1
+								: cursor + rows;
 	model->cursor = (size_t)cursor;
-	select_sa(model, &model->shown[cursor]->sa);
+	select_at_cursor(model);
 }
 
-void top_model_scroll(struct top_model *model, size_t page)
+void top_model_scroll(struct top_model *model, size_t size)
 {
-	if (page == 0 || model->n_shown <= page) {
-		model->first = 0;
+	struct top_page *page = &model->page;
+
+	page->size = size;
+	if (!model->sas_reply)
+		return;
+	if (size == 0 || model->total <= size) {
+		page->first = 0;
 		return;
 	}
 	/* Without a selection the view stays at the top. */
-	if (model->cursor < model->first)
-		model->first = model->cursor;
-	if (model->cursor >= model->first + page)
-		model->first = model->cursor - page + 1;
-	if (model->first > model->n_shown - page)
-		model->first = model->n_shown - page;
+	if (model->cursor < page->first)
+		page->first = model->cursor;
+	if (model->cursor >= page->first + size)
+		page->first = model->cursor - size + 1;
+	if (page->first > model->total - size)
+		page->first = model->total - size;
 }

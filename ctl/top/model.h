@@ -3,8 +3,11 @@
  * The content of `top`: the newest replies of the daemon, and the user's order, filter and
  * selection. No I/O, no clock: the caller passes times, in seconds of one clock.
  *
- * An SA is selected, not a row. When the SA is rekeyed, the SA of the same lineage (addresses,
- * reqid, direction, ...) is selected.
+ * The daemon sorts and filters. The model has the rows of one page. The place of a row is its
+ * number among all SAs that match the filter, from 0 on.
+ *
+ * An SA is selected, not a row, and the page follows it. When the SA is rekeyed, the SA of the same
+ * lineage (addresses, reqid, direction, ...) on the page is selected.
  */
 #pragma once
 
@@ -30,42 +33,53 @@ struct top_row {
 	double changed; /* time of the last change, -INFINITY: none */
 };
 
+/* Which rows the daemon is asked for. */
+struct top_page {
+	enum top_sort sort;
+	bool reverse;
+	char filter[TOP_FILTER_MAX]; /* case-insensitive */
+	size_t first;                /* place of the first row */
+	size_t size;                 /* rows; SIZE_MAX: all */
+};
+
 struct top_model {
 	json_t *status_reply; /* these own the strings of the views */
 	json_t *sas_reply;
 	struct status_view status;
 	bool has_status;
 
-	struct top_row *rows; /* ordered by identity */
+	struct top_row *rows; /* as the daemon sorted them */
 	size_t n_rows;
-	size_t total; /* SAs in the daemon, before its limit */
+	struct top_row **by_identity; /* the same rows */
+	size_t place;                 /* of the first row */
+	size_t total;                 /* SAs that match the filter */
 
-	struct top_row **shown; /* filtered and sorted */
-	size_t n_shown;
-
-	enum top_sort sort;
-	bool reverse;
-	char filter[TOP_FILTER_MAX]; /* case-insensitive */
+	struct top_page page;  /* what the user wants to see */
+	struct top_page asked; /* what the daemon was asked for last */
 
 	struct sa_view selected; /* strings are owned; spi NULL: nothing is selected */
-	size_t cursor;           /* row of the selection in `shown` */
-	size_t first;            /* first visible row of `shown` */
+	size_t cursor;           /* place of the selection */
+	bool select;             /* the SA at the cursor, as soon as its row is there */
 };
 
 /* An empty model with this order and filter; `filter` may be NULL. */
 struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter);
 void top_model_done(struct top_model *model);
 
+/* The parameters of ListSAs for the page. NULL without memory. */
+json_t *top_model_ask(struct top_model *model);
+/* Whether the page that was asked for last is the one that the user wants to see. */
+bool top_model_is_current(const struct top_model *model);
+
 /* Sets a new reply of GetStatus or ListSAs, and adds a reference to it. On failure (-EBADMSG,
  * -ENOMEM) the model is not changed. */
 int top_model_set_status(struct top_model *model, json_t *reply);
 int top_model_set_sas(struct top_model *model, json_t *reply, double now);
 
-/* Must be called after `sort`, `reverse` or `filter` changed. */
-void top_model_arrange(struct top_model *model);
+/* As it is shown. The interface has the same name in lower case. */
 const char *top_sort_name(enum top_sort sort);
 
 /* Moves the selection by rows. */
 void top_model_move(struct top_model *model, long rows);
-/* Scrolls so that the selection is among the `page` visible rows. */
-void top_model_scroll(struct top_model *model, size_t page);
+/* Scrolls so that the selection is among `size` rows. */
+void top_model_scroll(struct top_model *model, size_t size);

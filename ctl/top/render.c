@@ -18,47 +18,54 @@ static int sort_column(const struct top_model *model, const struct sa_listing *t
 		[TOP_SORT_PLACE] = SA_COLUMN_PLACE, [TOP_SORT_DIRECTION] = SA_COLUMN_DIRECTION,
 		[TOP_SORT_SPI] = SA_COLUMN_SPI,     [TOP_SORT_DST] = SA_COLUMN_DST,
 	};
-	enum sa_column column = columns[model->sort];
+	enum sa_column column = columns[model->page.sort];
 
 	return table->width[column] > 0 ? (int)column : -1;
 }
 
-static struct sa_listing lay_out(const struct top_model *model, int width, size_t first, size_t n)
+static struct sa_listing lay_out(const struct top_model *model, int width, size_t n)
 {
 	_cleanup_free_ const struct sa_view **views =
 		calloc(n ? n : 1, sizeof(const struct sa_view *));
 
 	for (size_t i = 0; views && i < n; i++)
-		views[i] = &model->shown[first + i]->sa;
+		views[i] = &model->rows[i].sa;
 	return sa_listing_layout(views, views ? n : 0, width, true);
 }
 
 static void draw_sas(struct frame *frame, int row, int height, const struct top_model *model,
 		     const struct top_ui *ui)
 {
-	size_t n = model->n_shown - model->first;
+	size_t n = model->n_rows;
 	struct sa_listing table;
 
 	if (height < 2)
 		return;
 	if (n > (size_t)height - 1)
 		n = (size_t)height - 1;
-	table = lay_out(model, frame->width, model->first, n);
+	table = lay_out(model, frame->width, n);
 	sa_table_draw_head(&table, frame, row, sort_column(model, &table));
 	frame_add_style(frame, row++, 0, frame->width, ui->batch ? 0 : FRAME_REVERSE);
 	for (size_t i = 0; i < n; i++, row++) {
-		const struct top_row *shown = model->shown[model->first + i];
-
-		sa_table_draw_row(&table, frame, row, &shown->sa);
-		if (ui->now - shown->changed < TOP_HIGHLIGHT)
+		sa_table_draw_row(&table, frame, row, &model->rows[i].sa);
+		if (ui->now - model->rows[i].changed < TOP_HIGHLIGHT)
 			frame_add_style(frame, row, 0, frame->width, FRAME_BOLD);
-		if (!ui->batch && model->first + i == model->cursor)
+		if (!ui->batch && model->place + i == model->cursor)
 			frame_add_style(frame, row, 0, frame->width, FRAME_REVERSE);
 	}
-	if (model->n_rows > 0 && model->n_shown == 0)
-		(void)frame_printf(frame, row, 0, FRAME_DIM, "no SA matches '%s'", model->filter);
-	else if (model->n_rows == 0 && model->sas_reply)
+	if (model->sas_reply && model->total == 0 && model->asked.filter[0])
+		(void)frame_printf(frame, row, 0, FRAME_DIM, "no SA matches '%s'",
+				   model->asked.filter);
+	else if (model->sas_reply && model->total == 0)
 		(void)frame_printf(frame, row, 0, FRAME_DIM, "the kernel has no SA");
+}
+
+/* The SAs with and without the filter. */
+static size_t count_all(const struct top_model *model)
+{
+	size_t all = model->status.sas > 0 ? (size_t)model->status.sas : 0;
+
+	return model->asked.filter[0] && all > model->total ? all : model->total;
 }
 
 static void draw_filter_line(struct frame *frame, int row, const struct top_model *model,
@@ -66,17 +73,17 @@ static void draw_filter_line(struct frame *frame, int row, const struct top_mode
 {
 	int x = frame_printf(frame, row, 0, FRAME_BOLD, "filter: ");
 
-	(void)frame_printf(frame, row, x, FRAME_PLAIN, "%s", model->filter);
+	(void)frame_printf(frame, row, x, FRAME_PLAIN, "%s", model->page.filter);
 	frame_add_style(frame, row, x + (int)ui->edit_cursor, 1, FRAME_REVERSE);
-	x = frame_columns(model->filter) + x + 2;
+	x = frame_columns(model->page.filter) + x + 2;
 	(void)frame_printf(frame, row, x, FRAME_DIM, "%zu of %zu; Enter: keep, Esc: cancel",
-			   model->n_shown, model->n_rows);
+			   model->total, count_all(model));
 }
 
 static void draw_footer(struct frame *frame, int row, const struct top_model *model,
 			const struct top_ui *ui)
 {
-	size_t last = model->first + ui->page;
+	size_t n = model->n_rows < ui->page ? model->n_rows : ui->page;
 	char position[64];
 	char keys[128];
 	int x = 0;
@@ -90,20 +97,26 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 				   ui->message);
 		return;
 	}
-	if (last > model->n_shown)
-		last = model->n_shown;
-	(void)snprintf(position, sizeof(position), " %zu-%zu/%zu",
-		       model->n_shown ? model->first + 1 : 0, last, model->total);
-	if (model->filter[0])
+	(void)snprintf(position, sizeof(position), " %zu-%zu/%zu", n ? model->place + 1 : 0,
+		       n ? model->place + n : 0, count_all(model));
+	if (model->page.filter[0])
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
-				 model->filter, model->n_shown);
+				 model->page.filter, model->total);
 	(void)snprintf(keys, sizeof(keys),
 		       "q quit  ? help  e explain  / find  s by %s%s  r reverse  p freeze  +- %gs",
-		       top_sort_name(model->sort), model->reverse ? "(rev)" : "", ui->delay);
+		       top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "",
+		       ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
 			 keys);
 	(void)frame_text_right(frame, row, frame->width - frame_columns(position),
 			       frame_columns(position), FRAME_PLAIN, position);
+}
+
+size_t top_table_rows(const struct top_model *model, int height)
+{
+	int rows = height - top_header_height(model, nic_lines(height)) - 2;
+
+	return rows > 0 ? (size_t)rows : 0;
 }
 
 int top_render(struct top_model *model, struct top_ui *ui, int width, int height, bool ascii,
@@ -115,13 +128,14 @@ int top_render(struct top_model *model, struct top_ui *ui, int width, int height
 
 	if (r < 0)
 		return r;
+	ui->height = height;
 	row = top_draw_header(frame, 0, model, ui, nic_lines(height));
 	if (ui->pane == TOP_PANE_HELP) {
 		top_draw_help(frame, row, height - row - 1, ui);
 	} else if (ui->pane == TOP_PANE_EXPLAIN) {
 		top_draw_explain(frame, row, height - row - 1, ui);
 	} else {
-		ui->page = height - row - 2 > 0 ? (size_t)(height - row - 2) : 0;
+		ui->page = top_table_rows(model, height);
 		top_model_scroll(model, ui->page);
 		draw_sas(frame, row, height - row - 1, model, ui);
 	}
@@ -135,7 +149,7 @@ int top_render_batch(struct top_model *model, struct top_ui *ui, int width, size
 		     struct frame **ret_frame)
 {
 	_cleanup_(frame_freep) struct frame *frame = NULL;
-	size_t n = rows && rows < model->n_shown ? rows : model->n_shown;
+	size_t n = rows && rows < model->n_rows ? rows : model->n_rows;
 	int header = top_header_height(model, STATUS_NICS_MAX);
 	/* If there is no SA, a line shows that. */
 	int table = (int)(n ? n : 1) + 1;
@@ -144,7 +158,6 @@ int top_render_batch(struct top_model *model, struct top_ui *ui, int width, size
 
 	if (r < 0)
 		return r;
-	model->first = 0;
 	row = top_draw_header(frame, 0, model, ui, STATUS_NICS_MAX);
 	draw_sas(frame, row, table, model, ui);
 	*ret_frame = TAKE_PTR(frame);

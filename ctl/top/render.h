@@ -11,6 +11,8 @@
  * user interface. */
 int top_render(struct top_model *model, struct top_ui *ui, int width, int height, bool ascii,
 	       struct frame **ret_frame);
+/* Rows of SAs in a frame of this height. */
+size_t top_table_rows(const struct top_model *model, int height);
 /* Draws a frame without keys, with the height for at most `rows` SAs (0: all). */
 int top_render_batch(struct top_model *model, struct top_ui *ui, int width, size_t rows, bool ascii,
 		     struct frame **ret_frame);

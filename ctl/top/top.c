@@ -5,6 +5,9 @@
 #include <limits.h>
 #include <string.h>
 
+/* A frame has less than 65,536 lines. */
+#define TOP_ROWS_MAX 50000
+
 static int parse_delay(const char *text, double *ret_delay)
 {
 	char *end;
@@ -30,10 +33,11 @@ static int parse_sort(const char *text, enum top_sort *ret_sort)
 			 text);
 }
 
-static int parse_count(const char *option, const char *text, long *ret_count)
+static int parse_count(const char *option, const char *text, long most, long *ret_count)
 {
-	if (ctl_parse_number(text, 1, INT_MAX, ret_count) < 0)
-		return ctl_usage("top: %s needs a number from 1 on, not '%s'", option, text);
+	if (ctl_parse_number(text, 1, most, ret_count) < 0)
+		return ctl_usage("top: %s needs a number from 1 to %ld, not '%s'", option, most,
+				 text);
 	return CTL_OK;
 }
 
@@ -50,9 +54,9 @@ static int parse_option(int option, char **argv, struct top_options *options)
 		options->filter = optarg;
 		return CTL_OK;
 	case 'n':
-		return parse_count("-n", optarg, &options->iterations);
+		return parse_count("-n", optarg, INT_MAX, &options->iterations);
 	case 'R':
-		return parse_count("--rows", optarg, &options->rows);
+		return parse_count("--rows", optarg, TOP_ROWS_MAX, &options->rows);
 	case 'd':
 		return parse_delay(optarg, &options->delay);
 	case 's':

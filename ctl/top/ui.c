@@ -21,34 +21,34 @@ static void close_pane(struct top_ui *ui)
 static void start_editing(struct top_ui *ui, const struct top_model *model)
 {
 	ui->editing = true;
-	ui->edit_cursor = strlen(model->filter);
-	memcpy(ui->filter_before, model->filter, sizeof(ui->filter_before));
+	ui->edit_cursor = strlen(model->page.filter);
+	memcpy(ui->filter_before, model->page.filter, sizeof(ui->filter_before));
 }
 
 static void insert_character(struct top_ui *ui, struct top_model *model, int key)
 {
-	size_t length = strlen(model->filter);
+	size_t length = strlen(model->page.filter);
 
 	/* The fields that are filtered are ASCII. */
-	if (key < 0x20 || key > 0x7e || length + 1 >= sizeof(model->filter))
+	if (key < 0x20 || key > 0x7e || length + 1 >= sizeof(model->page.filter))
 		return;
-	memmove(model->filter + ui->edit_cursor + 1, model->filter + ui->edit_cursor,
+	memmove(model->page.filter + ui->edit_cursor + 1, model->page.filter + ui->edit_cursor,
 		length - ui->edit_cursor + 1);
-	model->filter[ui->edit_cursor++] = (char)key;
+	model->page.filter[ui->edit_cursor++] = (char)key;
 }
 
 static void delete_character(struct top_ui *ui, struct top_model *model, size_t at)
 {
-	size_t length = strlen(model->filter);
+	size_t length = strlen(model->page.filter);
 
 	if (at >= length)
 		return;
-	memmove(model->filter + at, model->filter + at + 1, length - at);
+	memmove(model->page.filter + at, model->page.filter + at + 1, length - at);
 	if (at < ui->edit_cursor)
 		ui->edit_cursor--;
 }
 
-/* The table is updated while the filter is edited. */
+/* The daemon is asked again while the filter is edited. */
 static void edit_key(struct top_ui *ui, struct top_model *model, int key)
 {
 	switch (key) {
@@ -57,19 +57,19 @@ static void edit_key(struct top_ui *ui, struct top_model *model, int key)
 		break;
 	case TOP_KEY_ESCAPE:
 		ui->editing = false;
-		memcpy(model->filter, ui->filter_before, sizeof(model->filter));
+		memcpy(model->page.filter, ui->filter_before, sizeof(model->page.filter));
 		break;
 	case TOP_KEY_LEFT:
 		ui->edit_cursor -= ui->edit_cursor > 0;
 		break;
 	case TOP_KEY_RIGHT:
-		ui->edit_cursor += model->filter[ui->edit_cursor] != '\0';
+		ui->edit_cursor += model->page.filter[ui->edit_cursor] != '\0';
 		break;
 	case TOP_KEY_HOME:
 		ui->edit_cursor = 0;
 		break;
 	case TOP_KEY_END:
-		ui->edit_cursor = strlen(model->filter);
+		ui->edit_cursor = strlen(model->page.filter);
 		break;
 	case TOP_KEY_BACKSPACE:
 		if (ui->edit_cursor > 0)
@@ -79,13 +79,12 @@ static void edit_key(struct top_ui *ui, struct top_model *model, int key)
 		delete_character(ui, model, ui->edit_cursor);
 		break;
 	case 'u' & 0x1f: /* Ctrl-U */
-		model->filter[0] = '\0';
+		model->page.filter[0] = '\0';
 		ui->edit_cursor = 0;
 		break;
 	default:
 		insert_character(ui, model, key);
 	}
-	top_model_arrange(model);
 }
 
 static enum top_request pane_key(struct top_ui *ui, int key)
@@ -171,9 +170,9 @@ static void move_key(struct top_ui *ui, struct top_model *model, int key)
 
 static enum top_request open_explain(struct top_ui *ui, struct top_model *model)
 {
-	if (model->n_shown == 0)
-		return TOP_REQUEST_NONE;
 	top_model_move(model, 0); /* the row at the cursor becomes the selection */
+	if (!model->selected.spi)
+		return TOP_REQUEST_NONE;
 	close_pane(ui);
 	ui->pane = TOP_PANE_EXPLAIN;
 	return TOP_REQUEST_EXPLAIN;
@@ -200,16 +199,13 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 		start_editing(ui, model);
 		break;
 	case TOP_KEY_ESCAPE:
-		model->filter[0] = '\0';
-		top_model_arrange(model);
+		model->page.filter[0] = '\0';
 		break;
 	case 's':
-		model->sort = (model->sort + 1) % _TOP_SORT_MAX;
-		top_model_arrange(model);
+		model->page.sort = (model->page.sort + 1) % _TOP_SORT_MAX;
 		break;
 	case 'r':
-		model->reverse = !model->reverse;
-		top_model_arrange(model);
+		model->page.reverse = !model->page.reverse;
 		break;
 	case '+':
 	case '-':

@@ -39,7 +39,7 @@ enum top_key {
 
 struct top_ui {
 	enum top_pane pane;
-	bool frozen;       /* new data is not shown */
+	bool frozen;       /* new data is shown only where the user scrolls, sorts or filters */
 	bool batch;        /* no keys, no selection: plain frames */
 	double delay;      /* seconds between frames */
 	double now;        /* of the frame to be drawn */
@@ -53,6 +53,7 @@ struct top_ui {
 	char explain_note[128]; /* why there is no reply */
 	size_t scroll;          /* of the pane */
 	size_t page;            /* rows of the table or the pane, set by the renderer */
+	int height;             /* of the last frame */
 };
 
 #define TOP_DELAY_MIN 0.1

@@ -23,75 +23,136 @@ static void feed(struct top_model *model, const struct fixture_sa *sas, size_t n
 	json_decref(reply);
 }
 
+/* Answers what the model asks for, and follows the selection as the daemon does. */
+static void serve(struct top_model *model, const struct fixture_sa *sas, size_t n)
+{
+	json_t *parameters = top_model_ask(model), *reply;
+	const char *follow = json_string_value(json_object_get(parameters, "followSpi"));
+	size_t first = (size_t)json_integer_value(json_object_get(parameters, "offset"));
+	size_t size = (size_t)json_integer_value(json_object_get(parameters, "limit"));
+
+	for (size_t i = 0; i < n && follow && size > 0; i++) {
+		if ((unsigned)sas[i].spi != strtoul(follow, NULL, 16))
+			continue;
+		if (i < first)
+			first = i;
+		else if (i >= first + size)
+			first = i - size + 1;
+	}
+	reply = fixture_page(sas, n, first, size);
+	assert_int_equal(top_model_set_sas(model, reply, 0), 0);
+	json_decref(reply);
+	json_decref(parameters);
+}
+
 static void assert_order(const struct top_model *model, const char *spis)
 {
 	char text[256] = "";
 	size_t length = 0;
 
-	for (size_t i = 0; i < model->n_shown; i++) /* "0x00000101" is 101 for short */
+	for (size_t i = 0; i < model->n_rows; i++) /* "0x00000101" is 101 for short */
 		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
-					   i ? " " : "", model->shown[i]->sa.spi + 7);
+					   i ? " " : "", model->rows[i].sa.spi + 7);
 	assert_string_equal(text, spis);
 }
 
-static void test_sort(void **state)
+static void assert_asks(struct top_model *model, const char *expected)
 {
-	_cleanup_(top_model_done) struct top_model model = {};
-	static const char *const orders[_TOP_SORT_MAX] = {
-		[TOP_SORT_RATE] = "101 102 e03 104 105 106 107",
-		[TOP_SORT_RANK] = "101 102 e03 104 105 106 107",
-		[TOP_SORT_PLACE] = "101 102 e03 107 105 104 106",
-		[TOP_SORT_DIRECTION] = "102 101 e03 104 105 106 107",
-		[TOP_SORT_SPI] = "101 102 104 105 106 107 e03",
-		[TOP_SORT_DST] = "102 101 105 106 107 e03 104",
-	};
+	json_t *parameters = top_model_ask(model);
+	char *text = json_dumps(parameters, JSON_COMPACT | JSON_SORT_KEYS);
 
-	feed(&model, fixture_sas, FIXTURE_SAS, 0);
-	for (model.sort = 0; model.sort < _TOP_SORT_MAX; model.sort++) {
-		top_model_arrange(&model);
-		assert_order(&model, orders[model.sort]);
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(parameters);
+}
+
+/* The daemon gets order, filter and page, and nothing else. */
+static void test_questions(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model =
+		top_model_make(TOP_SORT_RATE, false, NULL);
+	static const char *const sorts[_TOP_SORT_MAX] = {"rate",      "rank", "placement",
+							 "direction", "spi",  "destination"};
+
+	top_model_scroll(&model, 3);
+	assert_asks(
+		&model,
+		"{\"history\":true,\"limit\":3,\"offset\":0,\"reverse\":false,\"sort\":\"rate\"}");
+	for (model.page.sort = 0; model.page.sort < _TOP_SORT_MAX; model.page.sort++) {
+		json_t *parameters = top_model_ask(&model);
+
+		assert_string_equal(json_string_value(json_object_get(parameters, "sort")),
+				    sorts[model.page.sort]);
+		json_decref(parameters);
 	}
-	model.sort = TOP_SORT_RATE;
-	model.reverse = true;
-	top_model_arrange(&model);
-	assert_order(&model, "107 106 105 104 e03 102 101");
+	model.page.sort = TOP_SORT_DST;
+	model.page.reverse = true;
+	strcpy(model.page.filter, "10.1.");
+	feed(&model, fixture_sas, FIXTURE_SAS, 0);
+	top_model_move(&model, 4);
+	top_model_scroll(&model, 3);
+	assert_asks(&model, "{\"filter\":\"10.1.\",\"followDst\":\"198.51.100.5\",\"followSpi\":"
+			    "\"0x00000105\",\"history\":true,\"limit\":3,\"offset\":2,\"reverse\":"
+			    "true,\"sort\":\"destination\"}");
+	model.page.size = SIZE_MAX;
+	model.page.filter[0] = '\0';
+	top_model_done(&model);
+	model.page.size = SIZE_MAX;
+	assert_asks(&model, "{\"history\":true,\"offset\":0,\"reverse\":false,\"sort\":\"rate\"}");
 }
 
-static void test_unknown_rates_come_last(void **state)
-{
-	_cleanup_(top_model_done) struct top_model model = {};
-	json_t *reply = fixture_list(fixture_sas, 3);
-
-	(void)json_object_set_new(json_array_get(json_object_get(reply, "sas"), 0),
-				  "bytesPerSecond", json_null());
-	assert_int_equal(top_model_set_sas(&model, reply, 0), 0);
-	json_decref(reply);
-	assert_order(&model, "102 e03 101");
-}
-
-static void set_filter(struct top_model *model, const char *filter)
-{
-	(void)snprintf(model->filter, sizeof(model->filter), "%s", filter);
-	top_model_arrange(model);
-}
-
-static void test_filter(void **state)
+/* Rows are shown in the order of the reply. */
+static void test_order(void **state)
 {
 	_cleanup_(top_model_done) struct top_model model = {};
 
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
-	set_filter(&model, "db8:FFFF");
-	assert_order(&model, "e03");
-	set_filter(&model, "eth0");
-	assert_order(&model, "101 102 104");
-	set_filter(&model, "refused");
-	assert_order(&model, "105");
-	set_filter(&model, "nothing like that");
-	assert_order(&model, "");
+	assert_order(&model, "101 102 e03 104 105 106 107");
+	assert_int_equal(model.total, FIXTURE_SAS);
+}
+
+static void test_what_is_current(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+
+	assert_true(top_model_is_current(&model)); /* the first question comes with a round */
+	top_model_scroll(&model, 3);
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	assert_true(top_model_is_current(&model));
+	top_model_scroll(&model, 4);
+	assert_false(top_model_is_current(&model));
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	assert_true(top_model_is_current(&model));
+	model.page.sort = TOP_SORT_SPI;
+	assert_false(top_model_is_current(&model));
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	model.page.reverse = true;
+	assert_false(top_model_is_current(&model));
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	strcpy(model.page.filter, "x");
+	assert_false(top_model_is_current(&model));
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	top_model_move(&model, 4);
+	top_model_scroll(&model, 4);
+	assert_false(top_model_is_current(&model));
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	assert_true(top_model_is_current(&model));
+	/* Within the page nothing is asked. */
+	top_model_move(&model, -1);
+	top_model_scroll(&model, 4);
+	assert_true(top_model_is_current(&model));
+}
+
+static void test_nothing_matches(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+
+	feed(&model, fixture_sas, 0, 0);
 	top_model_move(&model, 1);
 	top_model_scroll(&model, 10);
 	assert_null(model.selected.spi);
-	set_filter(&model, "");
+	assert_int_equal(model.total, 0);
+	feed(&model, fixture_sas, FIXTURE_SAS, 0);
 	assert_order(&model, "101 102 e03 104 105 106 107");
 }
 
@@ -101,25 +162,32 @@ static void test_selection_follows_the_sa(void **state)
 	struct fixture_sa sas[FIXTURE_SAS];
 
 	memcpy(sas, fixture_sas, sizeof(sas));
-	feed(&model, sas, FIXTURE_SAS, 0);
+	top_model_scroll(&model, 4);
+	serve(&model, sas, FIXTURE_SAS);
 	assert_int_equal(model.cursor, 0);
-	top_model_move(&model, 3);
-	assert_string_equal(model.selected.spi, "0x00000104");
+	top_model_move(&model, 1);
+	assert_string_equal(model.selected.spi, "0x00000102");
 
-	sas[3].rate = 900e6; /* now the hottest */
-	feed(&model, sas, FIXTURE_SAS, 1);
-	assert_int_equal(model.cursor, 0);
-	assert_string_equal(model.shown[model.cursor]->sa.spi, "0x00000104");
+	sas[1] = fixture_sas[5]; /* it is the sixth now: the page moves */
+	sas[5] = fixture_sas[1];
+	serve(&model, sas, FIXTURE_SAS);
+	assert_int_equal(model.cursor, 5);
+	assert_int_equal(model.place, 2);
+	assert_int_equal(model.page.first, 2);
+	assert_true(top_model_is_current(&model));
+	assert_string_equal(model.rows[3].sa.spi, "0x00000102");
 
-	sas[3].spi = 0x999; /* rekeyed, and colder again */
-	sas[3].rate = 1;
-	feed(&model, sas, FIXTURE_SAS, 2);
+	sas[5].spi = 0x999; /* rekeyed */
+	serve(&model, sas, FIXTURE_SAS);
 	assert_string_equal(model.selected.spi, "0x00000999");
 	assert_int_equal(model.cursor, 5);
 
-	feed(&model, sas, 3, 3); /* SA removed: the cursor stays in the table */
+	serve(&model, sas, 3); /* SA removed: the cursor stays in the table */
 	assert_int_equal(model.cursor, 2);
-	feed(&model, sas, 0, 4);
+	top_model_scroll(&model, 4);
+	assert_int_equal(model.page.first, 0);
+	assert_false(top_model_is_current(&model));
+	serve(&model, sas, 0);
 	assert_int_equal(model.cursor, 0);
 }
 
@@ -129,8 +197,9 @@ static void test_selection_survives_filter(void **state)
 
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
 	top_model_move(&model, 4);
-	set_filter(&model, "eth0");
-	set_filter(&model, "");
+	feed(&model, fixture_sas, 2, 0);
+	assert_int_equal(model.cursor, 1);
+	feed(&model, fixture_sas, FIXTURE_SAS, 0);
 	assert_int_equal(model.cursor, 4);
 }
 
@@ -141,13 +210,14 @@ static void test_changes_are_seen(void **state)
 
 	memcpy(sas, fixture_sas, sizeof(sas));
 	feed(&model, sas, FIXTURE_SAS, 10);
-	assert_true(isinf(model.shown[2]->changed)); /* no move was observed */
+	assert_true(isinf(model.rows[2].changed)); /* no move was observed */
 	sas[2].state = "settled";
 	sas[2].nic = "eth0";
 	feed(&model, sas, FIXTURE_SAS, 11);
-	assert_true(model.shown[2]->changed == 11);
+	assert_true(model.rows[2].changed == 11);
 	feed(&model, sas, FIXTURE_SAS, 12);
-	assert_true(model.shown[2]->changed == 11);
+	assert_true(model.rows[2].changed == 11);
+	assert_true(isinf(model.rows[1].changed));
 }
 
 static void test_scroll(void **state)
@@ -157,16 +227,58 @@ static void test_scroll(void **state)
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
 	top_model_move(&model, 5);
 	top_model_scroll(&model, 3);
-	assert_int_equal(model.first, 3);
+	assert_int_equal(model.page.first, 3);
 	top_model_move(&model, -1000);
 	top_model_scroll(&model, 3);
-	assert_int_equal(model.first, 0);
+	assert_int_equal(model.page.first, 0);
 	top_model_move(&model, 1000);
 	top_model_scroll(&model, 3);
-	assert_int_equal(model.first, 4);
+	assert_int_equal(model.page.first, 4);
 	assert_int_equal(model.cursor, 6);
 	top_model_scroll(&model, 0);
-	assert_int_equal(model.first, 0);
+	assert_int_equal(model.page.first, 0);
+}
+
+/* A row that is not there yet is selected when it comes. */
+static void test_scroll_beyond_the_page(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+
+	top_model_scroll(&model, 3);
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	assert_order(&model, "101 102 e03");
+	top_model_move(&model, 2);
+	assert_string_equal(model.selected.spi, "0xc0ffee03");
+	top_model_move(&model, 2);
+	top_model_scroll(&model, 3);
+	assert_null(model.selected.spi);
+	assert_int_equal(model.page.first, 2);
+	assert_order(&model, "101 102 e03"); /* until the daemon answers */
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	assert_order(&model, "e03 104 105");
+	assert_int_equal(model.cursor, 4);
+	assert_string_equal(model.selected.spi, "0x00000105");
+	assert_int_equal(model.total, FIXTURE_SAS);
+
+	/* The user scrolls on before the answer to the last question comes. */
+	top_model_move(&model, 1);
+	top_model_scroll(&model, 3);
+	json_decref(top_model_ask(&model));
+	top_model_move(&model, 1);
+	top_model_scroll(&model, 3);
+	{
+		json_t *reply = fixture_page(fixture_sas, FIXTURE_SAS, 3, 3);
+
+		assert_int_equal(top_model_set_sas(&model, reply, 0), 0);
+		json_decref(reply);
+	}
+	assert_order(&model, "104 105 106");
+	assert_null(model.selected.spi);
+	assert_false(top_model_is_current(&model));
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	assert_order(&model, "105 106 107");
+	assert_string_equal(model.selected.spi, "0x00000107");
+	assert_true(top_model_is_current(&model));
 }
 
 static void test_bad_reply_changes_nothing(void **state)
@@ -187,7 +299,7 @@ static void test_bad_reply_changes_nothing(void **state)
 		assert_int_equal(top_model_set_status(&model, reply), -EBADMSG);
 		json_decref(reply);
 	}
-	assert_int_equal(model.n_shown, FIXTURE_SAS);
+	assert_int_equal(model.n_rows, FIXTURE_SAS);
 	assert_false(model.has_status);
 }
 
@@ -240,21 +352,21 @@ static void test_filter_keys(void **state)
 	(void)top_ui_key(&ui, &model, TOP_KEY_HOME);
 	(void)top_ui_key(&ui, &model, TOP_KEY_RIGHT);
 	(void)top_ui_key(&ui, &model, TOP_KEY_DELETE);
-	assert_string_equal(model.filter, "eth0");
-	assert_order(&model, "101 102 104");
+	assert_string_equal(model.page.filter, "eth0");
+	assert_false(top_model_is_current(&model));
 	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
 	assert_false(ui.editing);
 	press(&ui, &model, "/x");
 	(void)top_ui_key(&ui, &model, TOP_KEY_BACKSPACE);
 	press(&ui, &model, "y");
 	(void)top_ui_key(&ui, &model, TOP_KEY_ESCAPE);
-	assert_string_equal(model.filter, "eth0");
+	assert_string_equal(model.page.filter, "eth0");
 	(void)top_ui_key(&ui, &model, TOP_KEY_ESCAPE);
-	assert_string_equal(model.filter, "");
+	assert_string_equal(model.page.filter, "");
 	press(&ui, &model, "/");
 	for (int i = 0; i < 3 * TOP_FILTER_MAX; i++)
 		(void)top_ui_key(&ui, &model, 'a');
-	assert_int_equal(strlen(model.filter), TOP_FILTER_MAX - 1);
+	assert_int_equal(strlen(model.page.filter), TOP_FILTER_MAX - 1);
 }
 
 static void test_command_keys(void **state)
@@ -265,8 +377,8 @@ static void test_command_keys(void **state)
 	assert_int_equal(top_ui_key(&ui, &model, 'e'), TOP_REQUEST_NONE); /* nothing to explain */
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
 	press(&ui, &model, "sr");
-	assert_int_equal(model.sort, TOP_SORT_RANK);
-	assert_true(model.reverse);
+	assert_int_equal(model.page.sort, TOP_SORT_RANK);
+	assert_true(model.page.reverse);
 	press(&ui, &model, "r+");
 	assert_true(ui.delay == 2);
 	for (int i = 0; i < 20; i++)
@@ -289,13 +401,15 @@ static void test_command_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sort),
-		cmocka_unit_test(test_unknown_rates_come_last),
-		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_what_is_current),
+		cmocka_unit_test(test_nothing_matches),
 		cmocka_unit_test(test_selection_follows_the_sa),
 		cmocka_unit_test(test_selection_survives_filter),
 		cmocka_unit_test(test_changes_are_seen),
 		cmocka_unit_test(test_scroll),
+		cmocka_unit_test(test_scroll_beyond_the_page),
 		cmocka_unit_test(test_bad_reply_changes_nothing),
 		cmocka_unit_test(test_sparkline),
 		cmocka_unit_test(test_filter_keys),

@@ -47,10 +47,22 @@ static void assert_frame(const struct frame *frame, const char *const *lines, si
 	}
 }
 
-static void set_filter(struct top_model *model, const char *filter)
+/* The reply to the filter 192.0.2.1: the SAs with this address. */
+static void set_filter(struct top_model *model)
 {
-	(void)snprintf(model->filter, sizeof(model->filter), "%s", filter);
-	top_model_arrange(model);
+	struct fixture_sa sas[FIXTURE_SAS];
+	size_t n = 0;
+	json_t *reply;
+
+	for (size_t i = 0; i < FIXTURE_SAS; i++)
+		if (strcmp(fixture_sas[i].src, "192.0.2.1") == 0 ||
+		    strcmp(fixture_sas[i].dst, "192.0.2.1") == 0)
+			sas[n++] = fixture_sas[i];
+	(void)snprintf(model->page.filter, sizeof(model->page.filter), "192.0.2.1");
+	json_decref(top_model_ask(model));
+	reply = fixture_list(sas, n);
+	assert_int_equal(top_model_set_sas(model, reply, 0), 0);
+	json_decref(reply);
 }
 
 static void test_80x24(void **state)
@@ -124,9 +136,106 @@ static void test_120x16(void **state)
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.delay = 0.5, .frozen = true};
 
-	set_filter(&model, "192.0.2.1");
+	set_filter(&model);
 	assert_int_equal(top_render(&model, &ui, 120, 16, false, &frame), 0);
 	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+static const char *const header_80x12[] = {
+	"espoffloadd enforce · re-add · every 1.0 s · up 2 h 5 min",
+	"traffic  5.7 Gbit/s   █████████████████████████████░░ 93.9 % in NICs, 3 of 7 SAs",
+	"eth0     ██▓░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 2 ours, 1 foreign of 33    5.3 Gbit/s",
+	"moves    41 promoted, 12 evicted, 1 refused, 0 failed",
+	"last     3.2 s ago: promoted 0x00000101 to eth0: it displaces a colder SA",
+};
+
+/* The table and the last line of a frame, below the same header. */
+static void assert_table(struct top_model *model, struct top_ui *ui, const char *const lines[7])
+{
+	const char *all[12];
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+
+	memcpy(all, header_80x12, sizeof(header_80x12));
+	memcpy(all + ELEMENTSOF(header_80x12), lines, 7 * sizeof(lines[0]));
+	assert_int_equal(top_render(model, ui, 80, 12, false, &frame), 0);
+	assert_frame(frame, all, ELEMENTSOF(all));
+}
+
+static void serve_page(struct top_model *model, size_t first, size_t size)
+{
+	json_t *reply = fixture_page(fixture_sas, FIXTURE_SAS, first, size);
+
+	json_decref(top_model_ask(model));
+	assert_int_equal(top_model_set_sas(model, reply, 0), 0);
+	json_decref(reply);
+}
+
+/* The model has the rows of one page of many; the page before stays until the next one is there. */
+static void test_pages(void **state)
+{
+	static const char *const first[] = {
+		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
+		"● nic     out 00000101 198.51.100.1      3.8 Gbit/s ▁▂▃▄▅▆▇█    1 resident",
+		"● nic     in  00000102 198.51.100.1      1.4 Gbit/s ▁▂▃▄▅▆▇█    2 resident",
+		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
+		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
+		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
+		"q quit  ? help  e explain  / find  s by rate  r reverse  p freeze  +- 1s   1-5/7",
+	};
+	static const char *const last[] = {
+		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
+		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
+		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
+		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
+		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
+		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
+		"q quit  ? help  e explain  / find  s by rate  r reverse  p freeze  +- 1s   3-7/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	struct top_ui ui = {.delay = 1};
+
+	assert_int_equal(top_table_rows(&model, 12), 5);
+	serve_page(&model, 0, 5);
+	assert_table(&model, &ui, first);
+	assert_int_equal(ui.height, 12);
+	(void)top_ui_key(&ui, &model, TOP_KEY_END);
+	assert_table(&model, &ui, first);
+	assert_int_equal(model.page.first, 2);
+	assert_int_equal(model.page.size, 5);
+	serve_page(&model, 2, 5);
+	assert_table(&model, &ui, last);
+	assert_string_equal(model.selected.spi, "0x00000107");
+}
+
+static void test_filter(void **state)
+{
+	static const char *const golden[] = {
+		"PLACE     DIR SPI        PEER                  RATE MINUTE   RANK REASON",
+		"● nic     out 0x00000101 198.51.100.1    3.8 Gbit/s ▁▂▃▄▅▆▇█    1 resident",
+		"● nic     in  0x00000102 198.51.100.1    1.4 Gbit/s ▁▂▃▄▅▆▇█    2 resident",
+		"◇ foreign out 0x00000104 203.0.113.254  72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
+		"✗ refused out 0x00000105 198.51.100.5   20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
+		"■ h-off   out 0x00000106 198.51.100.6    8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
+		"filter: 192.0.2.1  6 of 7; Enter: keep, Esc: cancel",
+	};
+	static const char *const none[] = {
+		"PLACE     DIR SPI      PEER                 RATE LAST MINUTE RANK REASON",
+		"no SA matches '192.0.2.1'",
+		"",
+		"",
+		"",
+		"",
+		"filter: 192.0.2.1  0 of 7; Enter: keep, Esc: cancel",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	struct top_ui ui = {.delay = 1, .editing = true};
+	json_t *reply = fixture_list(fixture_sas, 0);
+
+	set_filter(&model);
+	assert_table(&model, &ui, golden);
+	assert_int_equal(top_model_set_sas(&model, reply, 0), 0);
+	json_decref(reply);
+	assert_table(&model, &ui, none);
 }
 
 static void test_ascii_batch(void **state)
@@ -248,6 +357,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_80x24),
 		cmocka_unit_test(test_120x16),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_ascii_batch),
 		cmocka_unit_test(test_troubles),
 		cmocka_unit_test(test_all_sizes),

@@ -67,6 +67,18 @@ static inline json_t *fixture_list(const struct fixture_sa *sas, size_t n)
 	return json_pack("{s:o, s:I}", "sas", array, "total", (json_int_t)n);
 }
 
+/* The rows of a page, as the daemon replies. */
+static inline json_t *fixture_page(const struct fixture_sa *sas, size_t n, size_t first,
+				   size_t size)
+{
+	size_t rows = first >= n ? 0 : n - first < size ? n - first : size;
+	json_t *reply = fixture_list(sas + (rows ? first : 0), rows);
+
+	(void)json_object_set_new(reply, "total", json_integer((json_int_t)n));
+	(void)json_object_set_new(reply, "offset", json_integer((json_int_t)first));
+	return reply;
+}
+
 static inline json_t *fixture_status(void)
 {
 	json_t *status = json_loads(
