@@ -156,6 +156,18 @@ static const char *member(const json_t *parameters, const char *key)
 	return text ? text : "?";
 }
 
+/* The parameters have the names of the options. */
+static int report_invalid_value(const json_t *parameters)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "%s is %s, not '%s'", member(parameters, "parameter"),
+		     member(parameters, "expected"), member(parameters, "value")) < 0)
+		text = NULL;
+	tell_text("--", text ? text : member(parameters, "parameter"));
+	return CTL_USAGE;
+}
+
 static int report_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
 {
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchNic") == 0) {
@@ -190,6 +202,8 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 			  ctl->socket);
 		return CTL_FAILURE;
 	}
+	if (strcmp(name, CONTROL_INTERFACE ".InvalidValue") == 0)
+		return report_invalid_value(parameters);
 	if (strcmp(name, "org.varlink.service.InvalidParameter") == 0) {
 		tell_text("espoffloadd does not accept this value of: ",
 			  member(parameters, "parameter"));

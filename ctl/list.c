@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `list [--limit N] [--offset N] [--filter TEXT]`: the SAs, hottest first. */
+/* `list`: the SAs, in the order and with the filters that the daemon offers. */
 #include "control-interface.h"
 #include "ctl.h"
 #include "sa-listing.h"
@@ -208,19 +208,20 @@ static int close_output(FILE *file)
 }
 
 const struct option list_options[] = {
-	{"limit", required_argument, NULL, 'l'},
-	{"offset", required_argument, NULL, 'o'},
-	{"filter", required_argument, NULL, 'f'},
-	{},
+	{"limit", required_argument, NULL, 'l'},  {"offset", required_argument, NULL, 'o'},
+	{"sort", required_argument, NULL, 't'},   {"reverse", no_argument, NULL, 'r'},
+	{"nic", required_argument, NULL, 't'},    {"placement", required_argument, NULL, 't'},
+	{"peer", required_argument, NULL, 't'},   {"direction", required_argument, NULL, 't'},
+	{"filter", required_argument, NULL, 't'}, {},
 };
 
 static int parse_options(int argc, char **argv, json_t *parameters)
 {
 	long number;
-	int option;
+	int option, index;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, ":", list_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":", list_options, &index)) >= 0) {
 		switch (option) {
 		case 'l':
 			if (ctl_parse_number(optarg, 1, INT_MAX, &number) < 0)
@@ -233,9 +234,14 @@ static int parse_options(int argc, char **argv, json_t *parameters)
 				return ctl_usage("list: --offset needs a number, not '%s'", optarg);
 			(void)json_object_set_new(parameters, "offset", json_integer(number));
 			break;
-		case 'f':
-			if (json_object_set_new(parameters, "filter", json_string(optarg)) < 0)
-				return ctl_usage("list: the filter is not UTF-8");
+		case 'r':
+			(void)json_object_set_new(parameters, "reverse", json_true());
+			break;
+		case 't': /* the daemon checks the value */
+			if (json_object_set_new(parameters, list_options[index].name,
+						json_string(optarg)) < 0)
+				return ctl_usage("list: the value of --%s is not UTF-8",
+						 list_options[index].name);
 			break;
 		case ':':
 			return ctl_usage("list: %s needs a value", argv[optind - 1]);

@@ -23,8 +23,8 @@ static int verb_help(const struct ctl *ctl, int argc, char **argv);
 
 static const struct verb verbs[] = {
 	{"status", "", "What espoffloadd does, its NICs and its moves", verb_status},
-	{"list", "[--limit N] [--offset N] [--filter TEXT]", "The SAs, hottest first", verb_list,
-	 list_options},
+	{"list", "[--sort FIELD] [--nic NIC] [--placement WORD] [--peer ADDRESS] [...]",
+	 "The SAs, hottest first or by a field", verb_list, list_options},
 	{"top", "[-b] [-n N] [-d SECONDS] [--rows N]", "The SAs, live", verb_top, top_options,
 	 TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},
@@ -64,7 +64,7 @@ static void print_usage(void)
 		"\n"
 		"Examples:\n"
 		"  espoffloadctl top\n"
-		"  espoffloadctl list --filter 10.1. --limit 10\n"
+		"  espoffloadctl list --peer 10.1.0.0/16 --placement software --limit 10\n"
 		"  espoffloadctl list --json | jq '.sas[] | select(.placement == \"nic\") | .spi'\n"
 		"  espoffloadctl explain 0x00000101\n"
 		"  espoffloadctl check-config ./espoffloadd.conf && espoffloadctl reload\n"

@@ -61,10 +61,15 @@ bool policy_sa_matters(const struct policy *policy, policy_sa handle)
 	sa = &policy->sas[handle];
 	if (sa->resident || sa->pending != PENDING_NONE)
 		return true;
-	table = policy_table_of(policy, sa);
-	if (!table || sa->config.banned || sa->config.immovable)
+	if (sa->config.banned || sa->config.immovable)
 		return false;
-	if (!sa->known || sa->successor || sa_comparison_stage(sa) != COMPARISON_NONE)
+	/* Also without a table: the caller may look for one when the SA carries something. */
+	if (!sa->known)
+		return true;
+	table = policy_table_of(policy, sa);
+	if (!table)
+		return false;
+	if (sa->successor || sa_comparison_stage(sa) != COMPARISON_NONE)
 		return true;
 	return policy_sa_is_candidate(sa) &&
 	       sa->config.weight * fmax(sa_heat(sa)->rate.mean, sa_heat(sa)->rate.last) >=

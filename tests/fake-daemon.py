@@ -154,15 +154,44 @@ class World:
 
     def list_sas(self, parameters):
         sas = self.sas(parameters.get("history") is True)
-        text = parameters.get("filter")
-        if text:
-            sas = [sa for sa in sas if any(text in str(value) for key, value in sa.items()
-                                           if key != "history")]
+        sas = self.arrange([sa for sa in sas if self.matches(sa, parameters)], parameters)
         total = len(sas)
         offset = parameters.get("offset") or 0
-        if self.arguments.most is not None and (parameters.get("limit") or total) > self.arguments.most:
+        limit = total if parameters.get("limit") is None else parameters["limit"]
+        if self.arguments.most is not None and limit > self.arguments.most:
             raise Error("org.varlink.service.InvalidParameter", parameter="limit")
-        return {"sas": sas[offset:offset + (parameters.get("limit") or total)], "total": total}
+        followed = [place for place, sa in enumerate(sas)
+                    if (sa["spi"], sa["dst"]) == (parameters.get("followSpi"), parameters.get("followDst"))]
+        if followed and limit > 0:
+            offset = min(max(offset, followed[0] - limit + 1), followed[0])
+        return {"sas": sas[offset:offset + limit], "total": total, "offset": offset}
+
+    SORTS = {
+        "rate": lambda sa: 0,
+        "rank": lambda sa: 0,
+        "placement": lambda sa: ["nic", "moving", "software", "refused", "foreign", "hands-off"].index(
+            sa["placement"] if sa["state"] == "settled" else sa["state"]),
+        "direction": lambda sa: sa["direction"],
+        "spi": lambda sa: sa["spi"],
+        "destination": lambda sa: sa["dst"],
+    }
+
+    def arrange(self, sas, parameters):
+        """They come in the order of their rates."""
+        sort = parameters.get("sort") or "rate"
+        if sort not in self.SORTS:
+            raise Error("io.espoffload.InvalidValue", parameter="sort", value=sort, expected=", ".join(self.SORTS))
+        sas = sorted(sas, key=self.SORTS[sort])
+        return sas[::-1] if parameters.get("reverse") is True else sas
+
+    @staticmethod
+    def matches(sa, parameters):
+        peer = sa["src"] if sa["direction"] == "in" else sa["dst"]
+        return (parameters.get("nic") in (None, sa["nic"]) and
+                parameters.get("placement") in (None, sa["placement"], sa["state"]) and
+                parameters.get("peer") in (None, peer) and
+                parameters.get("direction") in (None, sa["direction"]) and
+                any((parameters.get("filter") or "") in str(value) for key, value in sa.items() if key != "history"))
 
     def explain(self, parameters):
         found = [sa for sa in self.sas() if sa["spi"] == parameters["spi"] and

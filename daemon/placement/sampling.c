@@ -37,13 +37,12 @@ bool sampling_may_resync(const struct sampling *sampling, double now)
 void sampling_begin_dump(struct sampling *sampling, double now)
 {
 	sampling->begun = now;
-	sampling->took = 0;
-	sampling->dump_at = 0; /* if this one fails, the next tick is a dump */
+	sampling->taken = 0;
 }
 
 void sampling_note_slice(struct sampling *sampling, double seconds)
 {
-	sampling->took += seconds;
+	sampling->taken += seconds;
 }
 
 static double spacing(const struct sampling *sampling, double interval)
@@ -59,6 +58,7 @@ double sampling_spacing(const struct sampling *sampling, const struct sa_table *
 
 void sampling_end_dump(struct sampling *sampling, double now, double interval)
 {
+	sampling->took = sampling->taken;
 	sampling->resync_at = now + RESYNC_PAUSE * sampling->took;
 	sampling->dump_at = sampling->begun + spacing(sampling, interval);
 }

@@ -21,14 +21,15 @@
 
 #define SAMPLING_FEW 4096
 /* Of a dump that is read in slices, s. Each is followed by a pause that is at least as long. */
-#define SAMPLING_SLICE 0.002
+#define SAMPLING_SLICE 0.004
 
 /* Zeroed but for `few` and `slice`. */
 struct sampling {
 	size_t few;       /* SAMPLING_FEW; less in tests */
 	double slice;     /* SAMPLING_SLICE; less in tests */
 	double begun;     /* s, monotonic: the dump in progress, or the last one */
-	double took;      /* s, without pauses: the same dump */
+	double taken;     /* s, without pauses: the same */
+	double took;      /* s, without pauses: the last complete one */
 	double dump_at;   /* s, monotonic: the next dump is due */
 	double resync_at; /* s, monotonic: not before this, even if events were lost */
 	size_t n_residents, n_outsiders;

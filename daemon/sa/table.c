@@ -260,34 +260,59 @@ static struct packet_key packet_key_of(const struct sa_description *d)
 	};
 }
 
+static uint64_t packet_hash(const struct sa_table *table, const struct packet_key *key)
+{
+	return hash_bytes(&table->seed, key, sizeof(*key));
+}
+
+static void add_packet(struct sa_table *table, struct sa *sa, uint64_t hash)
+{
+	struct sa_packet *entry = malloc(sizeof(*entry));
+
+	if (!entry)
+		return;
+	entry->sa = sa;
+	hash_table_add(&table->packet, &entry->link, hash);
+	sa->packet = true;
+}
+
+static void remove_packet(struct sa_table *table, struct sa *sa, uint64_t hash)
+{
+	struct sa_packet *entry;
+
+	HASH_TABLE_FOREACH_EQUAL(entry, &table->packet, hash, link)
+		if (entry->sa == sa)
+			break;
+	hash_table_remove(&table->packet, &entry->link);
+	free(entry);
+	sa->packet = false;
+}
+
 void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet)
 {
 	struct packet_key key;
 
 	if (sa->packet == packet)
 		return;
-	sa->packet = packet;
-	if (!packet) {
-		hash_table_remove(&table->packet, &sa->packet_link);
-		return;
-	}
 	key = packet_key_of(&sa->description);
-	hash_table_add(&table->packet, &sa->packet_link,
-		       hash_bytes(&table->seed, &key, sizeof(key)));
+	if (packet)
+		add_packet(table, sa, packet_hash(table, &key));
+	else
+		remove_packet(table, sa, packet_hash(table, &key));
 }
 
 bool sa_table_has_packet_partner(const struct sa_table *table, const struct sa *sa,
 				 int except_ifindex)
 {
+	const struct sa_packet *entry;
 	struct packet_key key, others;
-	const struct sa *other;
-	uint64_t hash;
 
 	if (table->packet.n == 0)
 		return false;
 	key = packet_key_of(&sa->description);
-	hash = hash_bytes(&table->seed, &key, sizeof(key));
-	HASH_TABLE_FOREACH_EQUAL(other, &table->packet, hash, packet_link) {
+	HASH_TABLE_FOREACH_EQUAL(entry, &table->packet, packet_hash(table, &key), link) {
+		const struct sa *other = entry->sa;
+
 		others = packet_key_of(&other->description);
 		if (other != sa && memcmp(&others, &key, sizeof(key)) == 0 &&
 		    (except_ifindex == 0 || other->residence.ifindex != except_ifindex))

@@ -102,18 +102,23 @@ struct sa {
 	struct sa_history *history;     /* NULL: it carried nothing in the last minute */
 
 	struct hash_link by_spi;
-	struct hash_link packet_link;
 	TAILQ_ENTRY(sa) list;
 };
 
 TAILQ_HEAD(sa_list, sa);
+
+/* An SA in packet offload. */
+struct sa_packet {
+	struct hash_link link;
+	const struct sa *sa;
+};
 
 struct sa_table {
 	struct sa_list all;
 	size_t n;
 	struct hash_seed seed;
 	struct hash_table by_spi; /* all, by spi_hash() */
-	struct hash_table packet; /* those in packet offload, by their partners */
+	struct hash_table packet; /* struct sa_packet, by packet_key_of() */
 	struct sa **by_handle;
 	size_t n_by_handle;
 	struct sa_shape **shapes;
@@ -153,6 +158,7 @@ void sa_table_set_residence(struct sa_table *table, struct sa *sa, int ifindex, 
 /* The table's copy of a shape, which is never freed before the table. NULL without memory. */
 const struct sa_shape *sa_table_shape(struct sa_table *table, const struct sa_shape *shape);
 
+/* Without memory the SA is not noted, and the next sample tries again. */
 void sa_table_set_packet(struct sa_table *table, struct sa *sa, bool packet);
 /*
  * Whether there is another SA in packet offload, of either direction, in the same bucket of the

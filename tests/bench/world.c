@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define KEY_SIZE 20
-#define SPI_FIRST 0x10000u
 #define EVENTS_AT_ONCE 256 /* as xfrm/netlink.c */
 #define DUMP_PART 64       /* SAs; a datagram of the kernel has about as many */
 
@@ -42,7 +41,7 @@ static void write_sa(struct message *message, uint16_t type, uint32_t i, uint64_
 	const struct xfrm_usersa_info info = {
 		.saddr.a4 = htonl(0x0a00ffff),
 		.id = {.daddr.a4 = htonl(0x0a010000 + i),
-		       .spi = htonl(SPI_FIRST + i),
+		       .spi = htonl(WORLD_SPI_FIRST + i),
 		       .proto = IPPROTO_ESP},
 		.family = AF_INET,
 		.mode = XFRM_MODE_TUNNEL,
@@ -113,6 +112,7 @@ static int read_dump(struct kernel *kernel, kernel_handler handler, void *userda
 	for (uint32_t n = 0; k->next_dumped < k->n && n < DUMP_PART; k->next_dumped++) {
 		if (!k->sas[k->next_dumped].alive)
 			continue;
+		k->taken += k->dump_takes;
 		(void)kernel_show(k, XFRM_MSG_NEWSA, k->next_dumped, handler, userdata);
 		n++;
 	}
@@ -128,8 +128,9 @@ static int answer_one(struct world_kernel *k, const struct nlmsghdr *message,
 
 	if (message->nlmsg_type != XFRM_MSG_GETSA)
 		return -EINVAL;
+	k->taken += k->request_takes;
 	memcpy(&id, NLMSG_DATA(message), sizeof(id));
-	i = ntohl(id.spi) - SPI_FIRST;
+	i = ntohl(id.spi) - WORLD_SPI_FIRST;
 	if (i >= k->n || !k->sas[i].alive)
 		return -ESRCH;
 	(void)kernel_show(k, XFRM_MSG_NEWSA, i, handler, userdata);
@@ -286,7 +287,9 @@ static struct nic *make_nics(size_t n)
 
 static double monotonic(void *userdata)
 {
-	return measure_now() + ((const struct world *)userdata)->skipped;
+	const struct world *world = userdata;
+
+	return measure_now() + world->skipped + world->kernel.taken;
 }
 
 static uint64_t realtime(void *userdata)

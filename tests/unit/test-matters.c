@@ -64,6 +64,9 @@ static void test_rules(void **state)
 	resident = world_add(&world, 0, true);
 	world.config = (struct policy_sa_config){.table = POLICY_NONE, .weight = 1};
 	nowhere = world_add(&world, 100 * MB, false);
+	assert_false(matters(&world, banned));
+	assert_false(matters(&world, immovable));
+	assert_true(matters(&world, nowhere)); /* its rate is unknown */
 	for (unsigned i = 0; i < 5; i++)
 		(void)world_tick(&world);
 	assert_false(matters(&world, banned));

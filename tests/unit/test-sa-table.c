@@ -511,18 +511,52 @@ static void test_packet_buckets(void **state)
 		check_packet_buckets(*state, kind);
 }
 
+static struct sa_packet *packet_entry(const struct sa_table *table, const struct sa *sa)
+{
+	struct sa_packet *entry;
+
+	HASH_TABLE_FOREACH(entry, &table->packet, link)
+		if (entry->sa == sa)
+			break;
+	assert_non_null(entry);
+	return entry;
+}
+
+/* Without memory it is noted later. */
+static void test_packet_no_memory(void **state)
+{
+	struct sa_table *table = *state;
+	struct sa *sa = add(table, make(1)), *other;
+	struct sa_description description = make(1);
+
+	description.id.spi = 2;
+	other = add(table, description);
+	failing_in = 1;
+	sa_table_set_packet(table, sa, true);
+	assert_false(sa_table_has_packet_partner(table, other, 0));
+	sa_table_set_packet(table, sa, false);
+	sa_table_set_packet(table, sa, true);
+	assert_true(sa_table_has_packet_partner(table, other, 0));
+}
+
 /* SAs of different families are no partners, even if their hashes are equal. */
 static void test_packet_families(void **state)
 {
 	struct sa_table *table = *state;
 	struct sa four = {.description = {.reqid = 1, .id.family = AF_INET}};
 	struct sa six = {.description = {.reqid = 1, .id.family = AF_INET6}};
+	uint64_t hash_of_four, hash_of_six;
+	struct hash_link *link;
 
-	sa_table_set_packet(table, &four, true);
-	assert_false(sa_table_has_packet_partner(table, &six, 0));
 	sa_table_set_packet(table, &six, true);
-	collide(&table->packet, &six.packet_link, four.packet_link.hash);
+	link = &packet_entry(table, &six)->link;
+	hash_of_six = link->hash;
+	sa_table_set_packet(table, &four, true);
+	hash_of_four = packet_entry(table, &four)->link.hash;
+	assert_false(sa_table_has_packet_partner(table, &six, 0));
+	collide(&table->packet, link, hash_of_four);
 	assert_false(sa_table_has_packet_partner(table, &four, 0));
+	collide(&table->packet, link, hash_of_six);
 	sa_table_set_packet(table, &four, false);
 	sa_table_set_packet(table, &six, false);
 }
@@ -530,10 +564,12 @@ static void test_packet_families(void **state)
 static uint64_t packet_hash(struct sa_table *table, uint32_t reqid)
 {
 	struct sa sa = {.description = {.reqid = reqid, .id.family = AF_INET}};
+	uint64_t hash;
 
 	sa_table_set_packet(table, &sa, true);
+	hash = packet_entry(table, &sa)->link.hash;
 	sa_table_set_packet(table, &sa, false);
-	return sa.packet_link.hash;
+	return hash;
 }
 
 /* Both words of the seed have an effect. */
@@ -588,6 +624,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_partners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_buckets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_packet_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_families, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_packet_seed, setup, teardown),
 		cmocka_unit_test(test_history),

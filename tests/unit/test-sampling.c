@@ -175,6 +175,25 @@ static void test_at_once(void **state)
 	close_bench(&b);
 }
 
+/* A new SA is sampled a second time at the next tick: it may carry something already. */
+static void test_new_ones(void **state)
+{
+	struct fake_belief *new;
+	struct bench b;
+	unsigned dumps;
+
+	(void)state;
+	(void)open_after_dump(&b);
+	new = add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2});
+	dumps = fake_kernel_dumps(b.fake);
+	pass(&b, 0.01);
+	assert_int_equal(entry(&b, new)->candidate.candidacy, CANDIDACY_IDLE);
+	work(&b, 0.5, new);
+	assert_int_equal(fake_kernel_view(b.fake, new).ifindex, NIC);
+	assert_int_equal(fake_kernel_dumps(b.fake), dumps);
+	close_bench(&b);
+}
+
 /* Of few SAs all are read at each tick, however long that takes. */
 static void test_few(void **state)
 {
@@ -344,15 +363,11 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_spacing),
-		cmocka_unit_test(test_residents),
-		cmocka_unit_test(test_missing_resident),
-		cmocka_unit_test(test_at_once),
-		cmocka_unit_test(test_few),
-		cmocka_unit_test(test_resync_pause),
-		cmocka_unit_test(test_resync_in_time),
-		cmocka_unit_test(test_many_residents),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_spacing),          cmocka_unit_test(test_residents),
+		cmocka_unit_test(test_missing_resident), cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_new_ones),         cmocka_unit_test(test_few),
+		cmocka_unit_test(test_resync_pause),     cmocka_unit_test(test_resync_in_time),
+		cmocka_unit_test(test_many_residents),   cmocka_unit_test(test_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

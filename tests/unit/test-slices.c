@@ -3,6 +3,7 @@
  * A dump that is read in slices. Between two slices anything may happen to the SAs, and the kernel
  * has prepared the next part before that.
  */
+#include "fake-internal.h"
 #include "manager-bench.h"
 
 #define SAS 6
@@ -183,6 +184,16 @@ static void test_counters(void **state)
 	close_bench(&b);
 }
 
+/* An exchange takes half a second. */
+static void wait_before_exchange(struct fake_kernel *k, enum fake_moment moment, unsigned step,
+				 void *userdata)
+{
+	(void)k;
+	(void)step;
+	if (moment == FAKE_BEFORE_TRANSACT)
+		((struct bench *)userdata)->now += 0.5;
+}
+
 /* An SA in a NIC keeps a shadow that is not taken for newer than it is. */
 static void test_shadow(void **state)
 {
@@ -212,8 +223,12 @@ static void test_shadow(void **state)
 	assert_int_equal(manager_begin_dump(b.manager), 1);
 	b.now += 1;
 	b.manager->sampling.slice = 60;
+	/* It is in the third part, and the SA of the second one is read again before that. */
+	begun = b.now;
+	fake_kernel_set_hook(b.fake, wait_before_exchange, &b);
 	assert_int_equal(manager_continue_dump(b.manager), 0);
-	assert_true(entry(&b, beliefs[SAS - 3])->shadow->sampled_at == b.now);
+	assert_true(b.now > begun);
+	assert_true(entry(&b, beliefs[SAS - 3])->shadow->sampled_at == begun);
 	close_bench(&b);
 }
 
@@ -282,7 +297,7 @@ static void test_failure(void **state)
 	b.now += 1;
 	manager_tick(b.manager);
 	assert_true(tracker_is_dumping(b.manager->tracker));
-	pass(&b, 0.01);
+	pass(&b, 0.02);
 	assert_false(tracker_is_dumping(b.manager->tracker));
 	assert_true(tracker_is_stale(b.manager->tracker));
 	assert_int_equal(told(&b, "Cannot allocate memory"), 1);
@@ -311,7 +326,7 @@ static void test_begun_again(void **state)
 	/* The slice that was scheduled has nothing to do. */
 	tracker_set_stale(b.manager->tracker);
 	assert_true(is_due(&b, MANAGER_DUMP));
-	pass(&b, 0.01);
+	pass(&b, 0.02);
 	assert_false(is_due(&b, MANAGER_DUMP));
 	assert_true(tracker_is_stale(b.manager->tracker));
 	close_bench(&b);
@@ -339,49 +354,128 @@ static void test_missing(void **state)
 	close_bench(&b);
 }
 
-static int show_early(struct bench *b, const struct sa *sa, bool larval)
+/* The larval SA of a packet, with the identity of the newest SA. It is the newest then. */
+static void insert_larval(struct bench *b)
 {
-	struct sa_facts facts = {.description = sa->description,
-				 .shape = *sa->shape,
-				 .add_time = sa->add_time,
-				 .hands_off = larval ? HANDS_OFF_LARVAL : HANDS_OFF_NONE};
+	struct fake_sa *larval = fake_sa_copy(b->fake->sas);
 
-	return tracker_observe_early(b->manager->tracker, &facts);
+	assert_non_null(larval);
+	larval->state = FAKE_LARVAL;
+	fake_attribute_clear(larval, XFRMA_ALG_AEAD);
+	fake_insert(b->fake, larval);
 }
 
-/* A larval SA with the identity of an SA is noted in whatever order, and in whatever part, they are
- * shown. GETSA is not used where it could show the larval one. */
+/* The part after a pause shows an SA and a larval SA with its identity: both, one after the other
+ * in any order, or only the second one. They are noted, and the SA is not asked for if GETSA would
+ * show the larval one. */
 static void test_masked(void **state)
 {
-	struct fake_belief *belief;
-	struct tracker *tracker;
+	static const struct {
+		unsigned part; /* SAs */
+		bool larval_first;
+		unsigned requests;
+	} cases[] = {{1, true, 0}, {2, true, 0}, {1, false, 0}, {2, false, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_belief *beliefs[SAS];
+		struct fake_sa *sa;
+		struct bench b;
+		unsigned n;
+
+		/* Newest first: two parts, and then these two. */
+		open_sliced(&b, rarely, beliefs, SAS);
+		insert_larval(&b);
+		if (!cases[i].larval_first) {
+			sa = b.fake->sas->next;
+			fake_unlink(b.fake, sa);
+			fake_insert(b.fake, sa);
+		}
+		for (unsigned j = 0; j < cases[i].part; j++)
+			(void)add(&b, (struct fake_sa_spec){
+					      .spi = 0x2001 + j, .peer = 50 + j, .reqid = 50});
+		settle(&b);
+		fake_kernel_config(b.fake)->dump_part = cases[i].part;
+		assert_int_equal(manager_begin_dump(b.manager), 1);
+		n = fake_kernel_messages(b.fake, XFRM_MSG_GETSA);
+		b.now += 1;
+		assert_int_equal(manager_continue_dump(b.manager), 1);
+		if (cases[i].part == 1)
+			assert_int_equal(manager_continue_dump(b.manager), 1);
+		assert_int_equal(b.manager->tracker->n_masked, 1);
+		assert_int_equal(fake_kernel_messages(b.fake, XFRM_MSG_GETSA) - n,
+				 cases[i].requests +
+					 (!cases[i].larval_first && cases[i].part == 1));
+		assert_int_equal(entry(&b, beliefs[SAS - 1])->hands_off, HANDS_OFF_NONE);
+		end_dump(&b);
+		assert_int_equal(b.manager->sas->n, SAS + cases[i].part);
+		close_bench(&b);
+	}
+}
+
+/* A larval SA without another SA is known from that part, too. */
+static void test_larval(void **state)
+{
+	struct fake_belief *beliefs[SAS];
+	const struct sa *sa;
 	struct sa_id id;
 	struct bench b;
 
 	(void)state;
-	open_sliced(&b, rarely, &belief, 1);
-	tracker = b.manager->tracker;
-	tracker->dumping = tracker->reading_all = true;
-	/* The larval one first. */
-	tracker->generation++;
-	tracker->n_shown = 0;
-	assert_false(show_early(&b, entry(&b, belief), true));
-	assert_int_equal(tracker->n_masked, 0);
-	assert_false(show_early(&b, entry(&b, belief), false));
-	assert_int_equal(tracker->n_masked, 1);
-	assert_int_equal(tracker->n_shown, 1);
-	/* The larval one last. The SA is read again later. */
-	tracker->n_masked = 0;
-	tracker->generation++;
-	tracker->n_shown = 0;
-	assert_true(show_early(&b, entry(&b, belief), false));
-	assert_false(show_early(&b, entry(&b, belief), true));
-	assert_int_equal(tracker->n_masked, 0);
-	tracker->dumping = false;
-	id = fake_belief_id(belief);
-	tracker_read_again(tracker, &id, 1);
-	assert_int_equal(tracker->n_masked, 1);
-	tracker->reading_all = false;
+	open_sliced(&b, rarely, beliefs, SAS);
+	assert_int_equal(fake_ike_reserve(b.fake, beliefs[0], 0x3001), 0);
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x2001, .peer = 50, .reqid = 50});
+	assert_int_equal(manager_begin_dump(b.manager), 1);
+	fake_kernel_restart_counts(b.fake);
+	b.now += 1;
+	assert_int_equal(manager_continue_dump(b.manager), 1);
+	assert_int_equal(fake_kernel_messages(b.fake, XFRM_MSG_GETSA), 0);
+	id = fake_belief_id(beliefs[0]);
+	id.spi = 0x3001;
+	sa = sa_table_find(b.manager->sas, &id);
+	assert_non_null(sa);
+	assert_int_equal(sa->hands_off, HANDS_OFF_LARVAL);
+	assert_true(sa->residence.since == b.now);
+	end_dump(&b);
+	close_bench(&b);
+}
+
+static const struct kernel_ops *real;
+
+/* Before the part: a message of another type, and one that cannot be read. */
+static int read_with_odd(struct kernel *kernel, kernel_handler handler, void *userdata)
+{
+	struct {
+		struct nlmsghdr header;
+		struct xfrm_user_expire expire;
+	} odd = {.header = {.nlmsg_len = sizeof(odd), .nlmsg_type = XFRM_MSG_EXPIRE}};
+
+	assert_int_equal(handler(&odd.header, true, userdata), 0);
+	odd.header.nlmsg_type = XFRM_MSG_NEWSA;
+	odd.header.nlmsg_len = sizeof(odd.header);
+	assert_int_equal(handler(&odd.header, true, userdata), 0);
+	return real->dump_read(kernel, handler, userdata);
+}
+
+static void test_odd_messages(void **state)
+{
+	struct fake_belief *beliefs[SAS];
+	struct kernel_ops ops;
+	struct kernel *kernel;
+	struct bench b;
+
+	(void)state;
+	open_sliced(&b, rarely, beliefs, SAS);
+	kernel = b.manager->environment.kernel;
+	real = kernel->ops;
+	ops = *real;
+	ops.dump_read = read_with_odd;
+	kernel->ops = &ops;
+	fake_kernel_restart_counts(b.fake);
+	assert_int_equal(manager_begin_dump(b.manager), 1);
+	end_dump(&b);
+	assert_int_equal(fake_kernel_messages(b.fake, XFRM_MSG_GETSA), SAS - 1);
+	assert_int_equal(b.manager->sas->n, SAS);
 	close_bench(&b);
 }
 
@@ -389,7 +483,7 @@ static void test_masked(void **state)
 static void test_load(void **state)
 {
 	struct fake_belief *beliefs[SAS];
-	double all;
+	double all, spacing;
 	struct bench b;
 
 	(void)state;
@@ -402,13 +496,17 @@ static void test_load(void **state)
 		assert_int_equal(manager_dump(b.manager), 0);
 	}
 	all = b.manager->load.sums.all;
+	b.manager->sampling.took = 0.1;
 	assert_true(all > 0);
 	b.now += 1;
 	for (unsigned i = 0; i < SAS; i++)
 		(void)fake_kernel_send(b.fake, beliefs[i], 10, 1000);
 	fake_kernel_config(b.fake)->dump_part = 1;
+	spacing = sampling_spacing(&b.manager->sampling, b.manager->sas, 0.1);
 	assert_int_equal(manager_begin_dump(b.manager), 1);
-	assert_true(b.manager->load.sums.all == all); /* until the end of the dump */
+	/* Until the end of the dump. */
+	assert_true(b.manager->load.sums.all == all);
+	assert_true(sampling_spacing(&b.manager->sampling, b.manager->sas, 0.1) == spacing);
 	end_dump(&b);
 	assert_true(b.manager->load.sums.all > 0.99 * all && b.manager->load.sums.all < 1.01 * all);
 	close_bench(&b);
@@ -450,6 +548,8 @@ int main(void)
 		cmocka_unit_test(test_begun_again),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_masked),
+		cmocka_unit_test(test_larval),
+		cmocka_unit_test(test_odd_messages),
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_reload),
 	};
