@@ -43,5 +43,5 @@ struct sa_description {
 	uint32_t cpu;   /* 1 + the only CPU that uses it (XFRMA_SA_PCPU), 0: any */
 	uint32_t label; /* a hash of its security context (XFRMA_SEC_CTX), 0: none */
 	uint8_t mode;   /* XFRM_MODE_TRANSPORT, XFRM_MODE_TUNNEL, ... of linux/xfrm.h */
-	enum sa_direction direction;
+	enum sa_direction direction : 8;
 };

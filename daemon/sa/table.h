@@ -78,11 +78,11 @@ struct sa_presence {
 /* There may be 100,000 SAs, and most are idle: state that only few need is allocated separately. */
 struct sa {
 	struct sa_description description; /* with the direction by local addresses */
-	const struct sa_shape *shape;      /* shared between SAs, belongs to the table */
+	uint32_t digest; /* of the message from which it was read last (sa/digest.h); 0: none */
+	const struct sa_shape *shape; /* shared between SAs, belongs to the table */
 	uint64_t bytes, packets;
 	double carried_at; /* s, monotonic; when a sample last showed new packets */
 	uint64_t add_time;
-	uint32_t digest; /* of the message from which it was read last (sa/digest.h); 0: none */
 	struct sa_presence presence;
 	struct sa_residence residence;
 	struct sa_candidate candidate;
