@@ -12,6 +12,7 @@
  *              and drops the answer
  *   core       share of a core, with all that the daemon does; without a storm
  *   resyncs    dumps because events were lost; the share of the time that all dumps took
+ *   stale      the share of the time in which nothing could be moved, since events had been lost
  *   moves      planned in the storm, and the budget; how many on a stale view
  *   turn       the longest turn of the event loop
  *   status     the time until a client has the status: median, 99 %, longest
@@ -53,6 +54,7 @@ struct bench {
 	double action_at;   /* s: last action of the daemon that was counted */
 
 	double cpu, longest_turn; /* s */
+	double stale, turned_at;  /* s: for so long events had been lost; the last turn */
 	double highest;           /* bytes */
 	unsigned moves, moves_on_stale;
 };
@@ -122,24 +124,29 @@ static void count_moves(struct bench *b, bool stale)
 static void turn(struct bench *b)
 {
 	struct tracker *tracker = b->service.world.manager->tracker;
-	double cpu = measure_thread_cpu(), begun;
+	double cpu = measure_thread_cpu(), now;
+	bool was_stale = tracker_is_stale(tracker);
 
 	if (service_wait(&b->service, 1000)) {
-		bool stale = tracker_is_stale(tracker);
+		double begun = measure_now();
 
-		begun = measure_now();
 		service_dispatch(&b->service);
 		b->longest_turn = fmax(b->longest_turn, measure_now() - begun);
-		count_moves(b, stale && tracker_is_stale(tracker));
+		count_moves(b, was_stale && tracker_is_stale(tracker));
 	}
 	b->cpu += measure_thread_cpu() - cpu;
+	now = measure_now();
+	if (was_stale)
+		b->stale += now - b->turned_at;
+	b->turned_at = now;
 }
 
 static void run_for(struct bench *b, double seconds)
 {
 	double end = measure_now() + seconds;
 
-	b->cpu = b->longest_turn = b->highest = 0;
+	b->cpu = b->longest_turn = b->highest = b->stale = 0;
+	b->turned_at = measure_now();
 	b->moves = b->moves_on_stale = 0;
 	for (double now; (now = measure_now()) < end;) {
 		act_as_ike_daemon(b, now);
@@ -207,17 +214,18 @@ static void print_storm(const struct bench *b, const struct counts *quiet)
 	double n = 2.0 * (double)b->storm.made, share = b->seconds / QUIET_SECONDS;
 	struct counts now = counts_of(b);
 
-	(void)printf(
-		"%7u SAs: events %.0f/s, event %.2f us, core %.1f %% (%.1f), resyncs %llu "
-		"(%.1f %%), moves %u of %.0f (stale: %u), turn %.1f ms, status %.2f, %.2f, %.2f "
-		"ms, ",
-		b->standing, n / b->seconds, (now.cpu - quiet->cpu * share) / n * 1e6,
-		now.cpu / b->seconds * 100, quiet->cpu / QUIET_SECONDS * 100,
-		(unsigned long long)(now.resyncs - quiet->resyncs),
-		(now.dumped - quiet->dumped) / b->seconds * 100, b->moves,
-		b->service.world.manager->config->moves_per_second * b->seconds, b->moves_on_stale,
-		b->longest_turn * 1e3, service_status(&b->service, 0.5) * 1e3,
-		service_status(&b->service, 0.99) * 1e3, service_status(&b->service, 1) * 1e3);
+	(void)printf("%7u SAs: events %.0f/s, event %.2f us, core %.1f %% (%.1f), resyncs %llu "
+		     "(%.1f %%), stale %.1f %%, moves %u of %.0f (stale: %u), turn %.1f ms, status "
+		     "%.2f, %.2f, %.2f "
+		     "ms, ",
+		     b->standing, n / b->seconds, (now.cpu - quiet->cpu * share) / n * 1e6,
+		     now.cpu / b->seconds * 100, quiet->cpu / QUIET_SECONDS * 100,
+		     (unsigned long long)(now.resyncs - quiet->resyncs),
+		     (now.dumped - quiet->dumped) / b->seconds * 100, b->stale / b->seconds * 100,
+		     b->moves, b->service.world.manager->config->moves_per_second * b->seconds,
+		     b->moves_on_stale, b->longest_turn * 1e3,
+		     service_status(&b->service, 0.5) * 1e3,
+		     service_status(&b->service, 0.99) * 1e3, service_status(&b->service, 1) * 1e3);
 }
 
 static void end_storm(struct bench *b)
