@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * scale [SAS...]: what the daemon costs by the number of SAs (default 1,000, 10,000 and 100,000),
- * over a kernel that costs next to nothing. Each cost is CPU time, the median of several, per SA
- * or per event; beside the costs that must not grow with the number of SAs stands their ratio to
- * the same at the first number.
+ * scale [--births N] [SAS...]: what the daemon costs by the number of SAs (default 1,000, 10,000
+ * and 100,000), over a kernel that costs next to nothing. Each cost is CPU time, the median of
+ * several, per SA or per event; beside the costs that must not grow with the number of SAs stands
+ * their ratio to the same at the first number.
  *
  *   memory     slope of the resident set, from no SA to all of them idle
  *   idle       a tick in which no counter moved, per SA
@@ -12,6 +12,9 @@
  *              follows until the next tick is counted
  *   status     a request for the status, without the connection
  *   flush      the tick after all SAs went without an event: how many are left after it
+ *
+ * With --births, instead: the resident set after 100,000 SAs, a million, and so on up to N were
+ * made and deleted, beside so many that stay.
  */
 #include "control/methods.h"
 #include "measure.h"
@@ -30,8 +33,8 @@
 #define PAIRS_PER_SECOND 20.0
 #define BUSY_PART 20
 
-/* A tick that reads all SAs at once. sampling.few stays as it is: the NICs of idle SAs are looked up
- * up to that number. */
+/* A tick that reads all SAs at once. sampling.few stays as it is: the NICs of idle SAs are looked
+ * up up to that number. */
 static void tick(struct world *w)
 {
 	w->manager->sampling.dump_at = 0;
@@ -109,6 +112,35 @@ static size_t left_after_flush(struct world *w)
 	return w->manager->sas->n;
 }
 
+/* SAs are made, and deleted when `n` more have been. Each carries something once. */
+static void run_births(uint32_t n, uint64_t births)
+{
+	double longest = 0;
+	uint64_t next = 100000;
+	struct world w;
+
+	world_open(&w, 2 * n, n, 1);
+	for (uint64_t i = 1; i <= births; i++) {
+		uint32_t made = (uint32_t)((i + n) % (2 * n)), deleted = (uint32_t)(i % (2 * n));
+
+		world_make(&w, made);
+		world_delete(&w, deleted);
+		w.kernel.sas[(i + n / 2) % (2 * n)].bytes += 1000;
+		if (i % 100 == 0) {
+			(void)manager_read_events(w.manager);
+			world_run_until(&w, world_now(&w) + 0.01, &longest);
+		}
+		if (i != next)
+			continue;
+		(void)printf("%7u SAs: %9llu births, resident set %.0f kB, %zu known\n", n,
+			     (unsigned long long)i, measure_resident_set() / 1e3,
+			     w.manager->sas->n);
+		(void)fflush(stdout);
+		next *= 10;
+	}
+	world_close(&w);
+}
+
 struct costs {
 	double event, status;
 };
@@ -143,18 +175,26 @@ int main(int argc, char **argv)
 {
 	static const uint32_t defaults[] = {1000, 10000, 100000};
 	struct costs first = {};
+	unsigned long births = 0;
+	int from = 1;
 
-	for (int i = 1; i < argc; i++) {
+	if (argc > 2 && strcmp(argv[1], "--births") == 0) {
+		births = strtoul(argv[2], NULL, 10);
+		from = 3;
+	}
+	for (int i = from; i < argc; i++) {
 		char *end;
 		unsigned long n = strtoul(argv[i], &end, 10);
 
 		if (*end || n < 2 || n > 10000000) {
-			(void)fprintf(stderr, "usage: scale [SAS...]   (2 to 10,000,000 each)\n");
+			(void)fprintf(
+				stderr,
+				"usage: scale [--births N] [SAS...]   (2 to 10,000,000 each)\n");
 			return 2;
 		}
-		run((uint32_t)n, &first);
+		births > 0 ? run_births((uint32_t)n, births) : run((uint32_t)n, &first);
 	}
-	for (size_t i = 0; argc == 1 && i < ELEMENTSOF(defaults); i++)
-		run(defaults[i], &first);
+	for (size_t i = 0; from == argc && i < ELEMENTSOF(defaults); i++)
+		births > 0 ? run_births(defaults[i], births) : run(defaults[i], &first);
 	return 0;
 }
