@@ -218,7 +218,7 @@ static int note_early(const struct nlmsghdr *message, bool own, void *userdata)
 
 	(void)own;
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || sa_facts_read(message, &facts) < 0 ||
-	    !tracker_observe_early(tracker, &facts))
+	    is_ours(&facts) || !tracker_observe_early(tracker, &facts))
 		return 0;
 	return changes_add(&tracker->dump.early, &facts.description.id);
 }

@@ -440,6 +440,32 @@ static void test_larval(void **state)
 	close_bench(&b);
 }
 
+/* A dump shows the larval SA of a group of moves that waits. It gets no entry. */
+static void test_guard(void **state)
+{
+	struct fake_belief *beliefs[SAS];
+	struct bench b;
+
+	(void)state;
+	for (unsigned newer = 0; newer < 2; newer++) {
+		struct sa_id id;
+
+		open_sliced(&b, rarely, beliefs, SAS);
+		id = fake_belief_id(beliefs[0]);
+		migrator_guard(b.manager->migrator, &id, 1);
+		assert_int_equal(fake_kernel_larvals_of_daemon(b.fake), 1);
+		/* In the first part, or in the one after a pause. */
+		for (unsigned i = 0; i < newer; i++)
+			(void)add(&b,
+				  (struct fake_sa_spec){.spi = 0x2001, .peer = 50, .reqid = 50});
+		settle(&b);
+		assert_int_equal(manager_begin_dump(b.manager), 1);
+		end_dump(&b);
+		assert_int_equal(b.manager->sas->n, SAS + newer);
+		close_bench(&b);
+	}
+}
+
 static const struct kernel_ops *real;
 
 /* Before the part: a message of another type, and one that cannot be read. */
@@ -549,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_masked),
 		cmocka_unit_test(test_larval),
+		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_odd_messages),
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_reload),
