@@ -350,7 +350,7 @@ static void start(struct world *world, struct kernel *kernel, size_t n_nics, sd_
 						  .kernel_release = "6.12.1",
 						  .config_path = "/nonexistent"};
 	struct config *config;
-	double begun;
+	double begun, cpu;
 
 	fake_network_init(&world->network.fake, make_nics(n_nics), n_nics);
 	world->network.ops = fake_network_ops;
@@ -374,8 +374,10 @@ static void start(struct world *world, struct kernel *kernel, size_t n_nics, sd_
 				 &world->manager->environment.network),
 		     "network");
 	begun = measure_now();
+	cpu = measure_thread_cpu();
 	need(manager_start(world->manager), "start");
 	world->start_took = measure_now() - begun;
+	world->start_cpu = measure_thread_cpu() - cpu;
 }
 
 static void prepare(struct world *world)

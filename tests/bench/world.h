@@ -56,7 +56,7 @@ struct world {
 	struct journal *journal;
 	struct ownership *ownership;
 	struct manager *manager;
-	double start_took; /* s, from manager_start() until it returned */
+	double start_took, start_cpu; /* s, from manager_start() until it returned */
 	FILE *log;
 };
 
