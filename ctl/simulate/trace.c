@@ -5,7 +5,7 @@
  *   time     seconds, the end of the interval; rows are in order of time
  *   sa       any string
  *   bytes    in that interval
- *   event    optional: new, gone (after the interval), or nothing
+ *   event    optional: new, gone (it ends with the interval), or nothing
  *   lineage  optional: SAs with the same one are rekeys of each other
  *
  * Other columns are ignored (also packets, since SAs are ranked by bytes). The whole file is read

@@ -93,8 +93,6 @@ int sim_espoffload_decide(struct sim *sim, void *state)
 	const struct policy_move *moves;
 	size_t n_moves;
 
-	for (uint32_t i = 0; i < sim->n_died; i++)
-		policy_sa_remove(self->policy, self->handles[sim->died[i]], before);
 	for (uint32_t i = 0; i < sim->n_born; i++) {
 		int r = espoffload_add(self, sim, sim->born[i], before);
 
@@ -109,6 +107,9 @@ int sim_espoffload_decide(struct sim *sim, void *state)
 			policy_sa_observe(self->policy, self->handles[sa], self->counters[sa], 0,
 					  sim->now);
 	}
+	/* After the births: a successor finds its predecessor, as it does in the daemon. */
+	for (uint32_t i = 0; i < sim->n_died; i++)
+		policy_sa_remove(self->policy, self->handles[sim->died[i]], sim->now);
 	n_moves = policy_plan(self->policy, sim->now, &moves);
 	for (size_t i = 0; i < n_moves; i++) {
 		bool done =

@@ -40,17 +40,32 @@ static int sim_init(struct sim *sim)
 	return 0;
 }
 
-/* Removes the SAs that ended with the last tick, and adds those of this one. */
-static void sim_births_and_deaths(struct sim *sim)
+/* Adds the SAs of this tick. */
+static void sim_births(struct sim *sim)
+{
+	const struct sim_trace *trace = sim->trace;
+
+	sim->born = sim->born ? sim->born + sim->n_born : trace->births;
+	sim->n_born = 0;
+	while (sim->born + sim->n_born < trace->births + trace->n_sas &&
+	       trace->sas[sim->born[sim->n_born]].born == sim->tick) {
+		uint32_t sa = sim->born[sim->n_born++];
+
+		sim->alive[sa] = true;
+		sim->living[sim->n_living++] = sa;
+	}
+}
+
+/* Removes the SAs that end with this tick. Their slots are free for the decision. */
+static void sim_deaths(struct sim *sim)
 {
 	const struct sim_trace *trace = sim->trace;
 	uint32_t kept = 0;
 
 	sim->died = sim->died ? sim->died + sim->n_died : trace->deaths;
-	sim->born = sim->born ? sim->born + sim->n_born : trace->births;
-	sim->n_died = sim->n_born = 0;
+	sim->n_died = 0;
 	while (sim->died + sim->n_died < trace->deaths + trace->n_deaths &&
-	       trace->sas[sim->died[sim->n_died]].gone < sim->tick) {
+	       trace->sas[sim->died[sim->n_died]].gone == sim->tick) {
 		uint32_t sa = sim->died[sim->n_died++];
 
 		sim->used -= sim->resident[sa];
@@ -61,13 +76,6 @@ static void sim_births_and_deaths(struct sim *sim)
 			sim->living[kept++] = sim->living[i];
 	if (sim->n_died > 0)
 		sim->n_living = kept;
-	while (sim->born + sim->n_born < trace->births + trace->n_sas &&
-	       trace->sas[sim->born[sim->n_born]].born == sim->tick) {
-		uint32_t sa = sim->born[sim->n_born++];
-
-		sim->alive[sa] = true;
-		sim->living[sim->n_living++] = sa;
-	}
 }
 
 /* Counts the bytes of the tick, by where the SAs are now. */
@@ -132,12 +140,13 @@ static int sim_ticks(struct sim *sim, const struct sim_policy *policy, void *sta
 		sim->now = trace->start + sim->tick * trace->interval;
 		sim->tokens = fmin(sim->options->moves_burst,
 				   sim->tokens + sim->options->moves_per_second * trace->interval);
-		sim_births_and_deaths(sim);
+		sim_births(sim);
 		sim_account(sim);
 		/* The effect of a last decision could not be counted. */
 		if (sim->tick + 1 == trace->n_ticks)
 			break;
 		sim_note_rekeys(sim);
+		sim_deaths(sim);
 		r = policy->decide(sim, state);
 		if (r < 0)
 			return r;

@@ -3,8 +3,9 @@
  * Runs a policy over a trace, and counts the result.
  *
  * At the end of each tick the policy sees the bytes of the tick and decides. Its moves are in
- * effect from then on. Bytes of a resident are offloaded. A move costs `migration_bytes`, plus
- * `migration_seconds` times the rate of the SA in the following tick.
+ * effect from then on. SAs that end with the tick are not seen and have left their slots. Bytes of
+ * a resident are offloaded. A move costs `migration_bytes`, plus `migration_seconds` times the rate
+ * of the SA in the following tick.
  */
 #pragma once
 
@@ -71,7 +72,7 @@ struct sim {
 	uint32_t n_living;
 	const uint32_t *born; /* in this tick */
 	uint32_t n_born;
-	const uint32_t *died; /* at the end of the last tick */
+	const uint32_t *died; /* at the end of this tick, not among the living */
 	uint32_t n_died;
 	uint32_t used;
 	double tokens; /* for peers; the daemon's policy has its own */

@@ -3,7 +3,7 @@
  * A trace: the bytes of each SA in each interval, and when SAs were made and deleted.
  *
  * Ticks are intervals, numbered from 0; tick t ends at sim_trace.start + t * interval. An SA exists
- * from tick `born` to tick `gone`, both included. Rows are ordered by tick. An SA without a row in
+ * from tick `born` to the end of tick `gone`. Rows are ordered by tick. An SA without a row in
  * a tick carried nothing. A trace is built tick by tick, then finished, and then only read.
  */
 #pragma once

@@ -192,6 +192,92 @@ static void test_same_seed_same_moves(void **state)
 	sim_result_done(&results[1]);
 }
 
+struct ends {
+	const struct sim_trace *trace;
+	unsigned n_late;
+};
+
+static void check_end(void *userdata, double time, uint32_t sa, bool promote)
+{
+	struct ends *ends = userdata;
+	const struct sim_trace *trace = ends->trace;
+	double gone = trace->start + trace->sas[sa].gone * trace->interval;
+
+	ends->n_late += trace->sas[sa].gone != SIM_LIVES_ON && time >= gone;
+}
+
+/* SAs of one to six ticks, so many of them end in the tick in which they would be moved. */
+static void test_an_sa_that_ends_is_not_moved(void **state)
+{
+	struct random random = {.state = 1};
+	struct ends ends = {};
+	struct sim_options options = {.capacity = 8,
+				      .moves_per_second = 1000,
+				      .moves_burst = 1000,
+				      .on_move = check_end,
+				      .userdata = &ends};
+	uint32_t sas[32], left[32] = {};
+	struct sim_result result;
+	struct sim_trace *trace;
+
+	assert_int_equal(sim_trace_new(1, 1, &trace), 0);
+	for (int t = 0; t < 200; t++) {
+		assert_int_equal(sim_trace_next_tick(trace), 0);
+		for (size_t i = 0; i < ELEMENTSOF(sas); i++) {
+			if (left[i] == 0) {
+				uint32_t lineage = sim_trace_new_lineage(trace);
+
+				assert_int_equal(sim_trace_add_sa(trace, lineage, &sas[i]), 0);
+				left[i] = 1 + (uint32_t)(6 * random_unit(&random));
+			}
+			assert_int_equal(sim_trace_add_row(trace, sas[i], 1e8), 0);
+			if (--left[i] == 0)
+				sim_trace_end_sa(trace, sas[i]);
+		}
+	}
+	assert_int_equal(sim_trace_finish(trace), 0);
+	ends.trace = trace;
+	for (const struct sim_policy *policy = sim_policies; policy->name; policy++) {
+		assert_int_equal(sim_run(trace, policy, &options, &result), 0);
+		print_message("%s: %llu promotions, %u too late\n", policy->name,
+			      (unsigned long long)result.promotions, ends.n_late);
+		assert_true(result.offloaded > 0);
+		assert_int_equal(ends.n_late, 0);
+		sim_result_done(&result);
+	}
+	sim_trace_free(trace);
+}
+
+/* The slot of an SA that ends is free at once. */
+static void test_the_slot_of_an_sa_that_ends(void **state)
+{
+	struct sim_options options = {.capacity = 1, .moves_per_second = 100, .moves_burst = 100};
+	uint32_t sas[2];
+	struct sim_result result;
+	struct sim_trace *trace;
+
+	assert_int_equal(sim_trace_new(1, 1, &trace), 0);
+	for (int t = 0; t < 20; t++) {
+		assert_int_equal(sim_trace_next_tick(trace), 0);
+		for (uint32_t i = 0; i < 2; i++) {
+			if (t == 0)
+				assert_int_equal(sim_trace_add_sa(trace, i, &sas[i]), 0);
+			if (t < 10 || i == 1)
+				assert_int_equal(sim_trace_add_row(trace, sas[i], i ? 1e6 : 1e9),
+						 0);
+		}
+		if (t == 9)
+			sim_trace_end_sa(trace, sas[0]);
+	}
+	trace->n_lineages = 2;
+	assert_int_equal(sim_trace_finish(trace), 0);
+	assert_int_equal(sim_run(trace, &sim_policies[0], &options, &result), 0);
+	assert_int_equal(result.sas[0].ticks_resident, 9);
+	assert_int_equal(result.sas[1].ticks_resident, 10);
+	sim_result_done(&result);
+	sim_trace_free(trace);
+}
+
 /* Scenarios at a quarter of the size, and the share that must be reached. */
 static const struct {
 	const char *family;
@@ -271,6 +357,8 @@ int main(void)
 		cmocka_unit_test(test_a_limit_on_moves_lowers_the_bound),
 		cmocka_unit_test(test_capacity_and_residence_are_kept),
 		cmocka_unit_test(test_same_seed_same_moves),
+		cmocka_unit_test(test_an_sa_that_ends_is_not_moved),
+		cmocka_unit_test(test_the_slot_of_an_sa_that_ends),
 		cmocka_unit_test(test_a_small_table),
 	};
 
