@@ -83,7 +83,8 @@ static void note(struct samples *samples, double value)
 		samples->allocated = 2 * samples->allocated + 1024;
 		samples->values =
 			reallocarray(samples->values, samples->allocated, sizeof(*samples->values));
-		need(samples->values != NULL, "memory");
+		if (!samples->values)
+			abort();
 	}
 	samples->values[samples->n++] = value;
 }
@@ -480,11 +481,13 @@ int main(int argc, char **argv)
 			return usage();
 		if (strcmp(argv[i], "--nic") == 0)
 			nic = argv[i + 1];
-		else if (strcmp(argv[i], "--seconds") == 0 && atof(argv[i + 1]) > 0)
-			seconds = atof(argv[i + 1]);
+		else if (strcmp(argv[i], "--seconds") == 0)
+			seconds = strtod(argv[i + 1], NULL);
 		else
 			return usage();
 	}
+	if (seconds <= 0)
+		return usage();
 	(void)printf("each: median, 90 %%, 99 %%, longest\n");
 	return run(nic, SA_DIRECTION_OUT, seconds) + run(nic, SA_DIRECTION_IN, seconds) > 0;
 }
