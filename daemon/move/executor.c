@@ -295,6 +295,9 @@ static void make_one_anew(struct executor *executor, const struct sa *sa)
 
 void executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n)
 {
+	/* These may be the SAs that are being made anew. */
+	if (executor->group.n_anew > 0)
+		return;
 	executor->n_anew = smaller(n, MADE_ANEW_MAX);
 	memcpy(executor->anew, ids, executor->n_anew * sizeof(*ids));
 }

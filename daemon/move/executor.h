@@ -65,7 +65,8 @@ size_t executor_queued(const struct executor *executor); /* moves still to make 
 bool executor_take(struct executor *executor, struct policy_move *ret_planned);
 /* Removes the larval SAs that mask these outbound SAs, before the moves of the queue. If a larval
  * SA is behind the SA in the chain, the SA is deleted and made again in the same place. Replaces
- * those that are not begun; more than MADE_ANEW_MAX are left out. */
+ * those that are not begun. More than MADE_ANEW_MAX are left out, and all while others are being
+ * made anew: the next dump shows what is left. */
 #define MADE_ANEW_MAX 16
 void executor_make_anew(struct executor *executor, const struct sa_id *ids, size_t n);
 /* Makes the next step: guards the SAs of the next moves, at most GUARDED_MAX (a group), makes these

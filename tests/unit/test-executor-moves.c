@@ -591,6 +591,8 @@ static void test_anew_first(void **state)
 	check_told("guard 0 2 4 6 8 10 0 2; policies; anew 0 to 7; done; anew 2 to 7; done; "
 		   "anew 4 to 7; done; anew 6 to 7; done; anew 8 to 7; done; anew 10 to 7; done; "
 		   "anew 0 to 7; done; anew 2 to 7; done; end; unguard; ");
+	assert_true(executor_proceed(fixture.executor));
+	executor_make_anew(fixture.executor, ids + 1, 1);
 	make_group();
 	check_told("guard 4 6 8 10 0 2 4 6; policies; anew 4 to 7; done; anew 6 to 7; done; "
 		   "anew 8 to 7; done; anew 10 to 7; done; anew 0 to 7; done; anew 2 to 7; done; "
