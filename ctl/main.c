@@ -28,6 +28,8 @@ static const struct verb verbs[] = {
 	{"top", "[-b] [-n N] [-d SECONDS] [--rows N]", "The SAs, live", verb_top, top_options,
 	 TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},
+	{"metrics", "[--residents] [--http]", "OpenMetrics text, for Prometheus", verb_metrics,
+	 metrics_options},
 	{"pause", "", "Leave every SA where it is", verb_pause},
 	{"evacuate", "NIC", "Empty a NIC and keep it empty until 'resume NIC'", verb_evacuate},
 	{"resume", "[NIC]", "Move SAs again: into this NIC, or into all", verb_resume},

@@ -114,7 +114,7 @@ class World:
         used = sum(1 for sa in sas if sa["placement"] == "nic")
         rate = sum(sa["bytesPerSecond"] for sa in sas if sa["placement"] == "nic")
         return [
-            {"name": "eth0", "index": 2, "driver": "netdevsim", "up": True, "espOffload": True,
+            {"name": self.arguments.nic, "index": 2, "driver": "netdevsim", "up": True, "espOffload": True,
              "allowed": True, "trusted": True, "line": 12, "reason": None,
              "capacity": {"shared": True, "total": CAPACITY},
              "used": {"shared": True, "total": used},
@@ -325,6 +325,7 @@ def main():
     parser.add_argument("--frozen", action="store_true", help="the time stands still")
     parser.add_argument("--degraded", help="report this trouble")
     parser.add_argument("--dump-interval", type=float, default=1.0, help="seconds between two readings of all SAs")
+    parser.add_argument("--nic", default="eth0", help="the name of the first NIC in the status")
     parser.add_argument("--deny", action="store_true", help="deny every change")
     parser.add_argument("--bad-config", action="store_true", help="reload finds errors")
     parser.add_argument("--garbled", choices=sorted(GARBLED) + ["silent"], help="answer with garbage")
