@@ -2,7 +2,7 @@
 /*
  * Two universal hash functions. NH (as in UMAC, RFC 4418) over the words of struct
  * xfrm_usersa_info: a factor is added to each, two are multiplied, and the products are summed up
- * modulo 2^128. Then a multilinear one over this sum and the words of the attributes. SipHash takes
+ * modulo 2^64. Then a multilinear one over this sum and the words of the attributes. SipHash takes
  * several times as long, which matters: all SAs of all dumps come here.
  */
 #include "sa/digest.h"
@@ -12,21 +12,20 @@
 #include <stddef.h>
 
 /* The last part of the selector makes the words whole. */
-#define INFO_OFFSET (sizeof(struct xfrm_usersa_info) - SA_DIGEST_WORDS * sizeof(uint64_t))
+#define INFO_OFFSET (sizeof(struct xfrm_usersa_info) - SA_DIGEST_WORDS * WORD)
 #define ATTRIBUTES_OFFSET (NLMSG_HDRLEN + sizeof(struct xfrm_usersa_info))
 #define WORD sizeof(uint32_t)
 
 _Static_assert(INFO_OFFSET <= offsetof(struct xfrm_usersa_info, id), "not all of it");
 _Static_assert(SA_DIGEST_WORDS % 2 == 0, "pairs");
 
-__extension__ typedef unsigned __int128 uint128;
-
 void sa_digest_init(struct sa_digest_factors *ret_factors, const struct hash_seed *seed)
 {
-	uint64_t *factors = (uint64_t *)ret_factors;
+	for (uint64_t i = 0; i < sizeof(*ret_factors) / sizeof(i); i++) {
+		uint64_t factor = hash_bytes(seed, &i, sizeof(i));
 
-	for (uint64_t i = 0; i < sizeof(*ret_factors) / sizeof(*factors); i++)
-		factors[i] = hash_bytes(seed, &i, sizeof(i));
+		memcpy((uint8_t *)ret_factors + i * sizeof(factor), &factor, sizeof(factor));
+	}
 }
 
 void sa_digest_renew(struct sa_digest_factors *factors)
@@ -34,23 +33,16 @@ void sa_digest_renew(struct sa_digest_factors *factors)
 	factors->age += UINT64_C(1) << 32;
 }
 
-static inline uint128 product(const uint64_t *factors, const uint8_t *data)
+static uint64_t sum_of_info(const uint32_t *factors, const uint8_t *data)
 {
-	uint64_t first, second;
+	uint64_t sum = 0;
 
-	memcpy(&first, data, sizeof(first));
-	memcpy(&second, data + sizeof(first), sizeof(second));
-	return (uint128)(first + factors[0]) * (second + factors[1]);
-}
+	for (size_t i = 0; i < SA_DIGEST_WORDS; i += 2) {
+		uint32_t words[2];
 
-static inline uint128 sum_of_info(const uint64_t *factors, const uint8_t *data)
-{
-	uint128 sum = 0;
-
-	/* Loops take as long as the products. */
-#pragma GCC unroll 11
-	for (size_t i = 0; i < SA_DIGEST_WORDS; i += 2)
-		sum += product(factors + i, data + i * sizeof(*factors));
+		memcpy(words, data + i * WORD, sizeof(words));
+		sum += (uint64_t)(words[0] + factors[i]) * (words[1] + factors[i + 1]);
+	}
 	return sum;
 }
 
@@ -59,7 +51,7 @@ uint32_t sa_digest(const struct sa_digest_factors *factors, const struct nlmsghd
 	const uint8_t *data = (const uint8_t *)message, *end = data + message->nlmsg_len;
 	const uint64_t *factor = factors->attributes;
 	uint64_t sum = factors->age;
-	uint128 info;
+	uint64_t info;
 
 	if (message->nlmsg_len < ATTRIBUTES_OFFSET || message->nlmsg_len % WORD != 0 ||
 	    message->nlmsg_len > ATTRIBUTES_OFFSET + WORD * SA_DIGEST_ATTRIBUTE_WORDS)
@@ -67,8 +59,6 @@ uint32_t sa_digest(const struct sa_digest_factors *factors, const struct nlmsghd
 	info = sum_of_info(factors->words, data + NLMSG_HDRLEN + INFO_OFFSET);
 	sum += factors->sums[0] * message->nlmsg_len;
 	sum += factors->sums[1] * (uint32_t)info + factors->sums[2] * (uint32_t)(info >> 32);
-	sum += factors->sums[3] * (uint32_t)(info >> 64) +
-	       factors->sums[4] * (uint32_t)(info >> 96);
 	for (data += ATTRIBUTES_OFFSET; data < end;) {
 		const struct nlattr *attribute = (const struct nlattr *)data;
 		const struct sa_attribute *known = sa_attribute_find(attribute->nla_type);

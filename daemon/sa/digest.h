@@ -14,14 +14,14 @@
 
 #include <linux/netlink.h>
 
-/* Words of 64 bits of the SA itself, and of 32 bits of its attributes. A message with more of them
- * has no digest: the SA has a very long replay bitmap. */
-#define SA_DIGEST_WORDS 22
+/* Words of 32 bits of the SA itself, and of its attributes. A message with more of them has no
+ * digest: the SA has a very long replay bitmap. */
+#define SA_DIGEST_WORDS 44
 #define SA_DIGEST_ATTRIBUTE_WORDS 160
 
 struct sa_digest_factors {
-	uint64_t words[SA_DIGEST_WORDS];
-	uint64_t sums[5];
+	uint32_t words[SA_DIGEST_WORDS];
+	uint64_t sums[3];
 	uint64_t attributes[SA_DIGEST_ATTRIBUTE_WORDS];
 	uint64_t age;
 };
