@@ -156,6 +156,11 @@ static void wait_for_lookups(struct kernel *kernel)
 	(void)kernel;
 }
 
+static int wait_fd(struct kernel *kernel)
+{
+	return world_kernel(kernel)->wait_fd;
+}
+
 static bool is_waiting(struct kernel *kernel)
 {
 	(void)kernel;
@@ -196,6 +201,7 @@ static struct kernel *release(struct kernel *kernel)
 	free(world_kernel(kernel)->sas);
 	free(world_kernel(kernel)->events);
 	(void)close(world_kernel(kernel)->event_fd);
+	(void)close(world_kernel(kernel)->wait_fd);
 	return NULL;
 }
 
@@ -207,6 +213,7 @@ static const struct kernel_ops kernel_ops = {
 	.wait_for_lookups = wait_for_lookups,
 	.begin_wait = wait_for_lookups,
 	.is_waiting = is_waiting,
+	.wait_fd = wait_fd,
 	.receive_events = receive_events,
 	.event_fd = event_fd,
 	.free = release,
@@ -333,7 +340,8 @@ static void init_kernel(struct world_kernel *k, uint32_t n, uint32_t alive)
 {
 	*k = (struct world_kernel){.kernel.ops = &kernel_ops, .n = n, .events_max = SIZE_MAX};
 	k->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	need(k->event_fd < 0 ? -errno : 0, "eventfd");
+	k->wait_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	need(k->event_fd < 0 || k->wait_fd < 0 ? -errno : 0, "eventfd");
 	k->sas = calloc((size_t)n + 1, sizeof(*k->sas));
 	if (!k->sas)
 		abort();

@@ -35,6 +35,7 @@ struct world_kernel {
 	bool congested;       /* some were lost, and all are until the others have been read */
 	bool overrun;         /* to be told */
 	int event_fd;         /* readable while events wait */
+	int wait_fd;          /* never readable */
 	double dumped;        /* s of CPU, with the handling of what was shown */
 	uint32_t next_dumped; /* the dump in progress goes on with this SA */
 	double dump_takes;    /* s for each SA; 0 as opened */

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * top [SAS...]: what a frame of `top` costs (default 1,000, 10,000 and 100,000 SAs), of 50 lines,
+ * 43 of them SAs with history. CPU of the daemon and of `top`, in ms, medians. Ticks are left out.
+ *
+ *   again      ListSAs of the same rows, while the snapshot of the last frame still serves
+ *   rate       a frame: GetStatus, ListSAs with a new snapshot, and what `top` makes of them
+ *   SPI        the same sorted by SPI
+ *   end        the last page
+ *   filter     a text that 256 or fewer SAs have
+ */
+#include "measure.h"
+#include "service.h"
+#include "top/render.h"
+#include "varlink-client.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAMES 9
+#define HEIGHT 50
+#define BUSY_PART 20
+
+struct bench {
+	struct service service;
+	struct top_model model;
+	struct top_ui ui;
+	double daemon[FRAMES], top[FRAMES]; /* s of CPU */
+	bool again;
+	atomic_bool done;
+	double cpu; /* of the client's thread, for one frame */
+	struct varlink_client *client;
+};
+
+static void ask(struct bench *b, const char *method, json_t *parameters, double now)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	bool status = strstr(method, "Status") != NULL;
+
+	service_need(varlink_client_call(b->client, method, parameters, 60, &reply) >= 0 &&
+			     !reply.error,
+		     method);
+	service_need((status ? top_model_set_status(&b->model, reply.parameters)
+			     : top_model_set_sas(&b->model, reply.parameters, now)) >= 0,
+		     "reply");
+}
+
+static void *make_frame(void *userdata)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct bench *b = userdata;
+	double begun = measure_thread_cpu();
+
+	if (!b->again)
+		ask(b, "io.espoffload.GetStatus", NULL, 0);
+	top_model_scroll(&b->model, top_table_rows(&b->model, HEIGHT));
+	ask(b, "io.espoffload.ListSAs", top_model_ask(&b->model), 0);
+	service_need(top_render(&b->model, &b->ui, 160, HEIGHT, false, &frame) >= 0, "frame");
+	b->cpu = measure_thread_cpu() - begun;
+	b->done = true;
+	return NULL;
+}
+
+static void serve_frame(struct bench *b, size_t i)
+{
+	double begun = measure_thread_cpu();
+	pthread_t client;
+
+	if (!b->again)
+		snapshots_release(&b->service.methods.snapshots);
+	b->done = false;
+	service_need(pthread_create(&client, NULL, make_frame, b) == 0, "thread");
+	while (!b->done)
+		if (service_wait(&b->service, 1000))
+			service_dispatch(&b->service);
+	(void)pthread_join(client, NULL);
+	b->daemon[i] = measure_thread_cpu() - begun;
+	b->top[i] = b->cpu;
+}
+
+static void measure(struct bench *b, const char *name)
+{
+	for (size_t i = 0; i < FRAMES; i++)
+		serve_frame(b, i);
+	(void)printf(", %s %.2f + %.2f", name, measure_median(b->daemon, FRAMES) * 1e3,
+		     measure_median(b->top, FRAMES) * 1e3);
+	(void)fflush(stdout);
+}
+
+/* Then nothing is due any more. */
+static void make_rates(struct service *service)
+{
+	struct schedule *schedule = &service->world.manager->schedule;
+	double longest = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		for (uint32_t sa = 0; sa < service->world.kernel.n; sa += BUSY_PART)
+			service->world.kernel.sas[sa].bytes += 1000 * (1 + sa % 977);
+		world_run_until(&service->world, world_now(&service->world) + 10, &longest);
+	}
+	for (size_t i = 0; i < _MANAGER_WORK_MAX; i++)
+		schedule->due[i] = INFINITY;
+}
+
+static void run(uint32_t n)
+{
+	static struct bench bench;
+	struct bench *b = &bench;
+
+	*b = (struct bench){.ui = {.delay = 1}};
+	service_open(&b->service, n, n);
+	make_rates(&b->service);
+	service_need(varlink_client_connect(b->service.path, &b->client) >= 0, b->service.path);
+	(void)printf("%7u SAs", n);
+	measure(b, "rate");
+	b->again = true;
+	measure(b, "again");
+	b->again = false;
+	b->model.page.sort = TOP_SORT_SPI;
+	measure(b, "SPI");
+	b->model.page.sort = TOP_SORT_RATE;
+	top_model_move(&b->model, (long)n);
+	measure(b, "end");
+	top_model_move(&b->model, -(long)n);
+	(void)snprintf(b->model.page.filter, sizeof(b->model.page.filter), "10.1.3.");
+	measure(b, "filter");
+	(void)printf("  (ms of the daemon + of top)\n");
+	varlink_client_free(b->client);
+	top_model_done(&b->model);
+	service_close(&b->service);
+}
+
+int main(int argc, char **argv)
+{
+	static const uint32_t defaults[] = {1000, 10000, 100000};
+
+	for (int i = 1; i < argc; i++) {
+		char *end;
+		unsigned long n = strtoul(argv[i], &end, 10);
+
+		if (*end || n < 1 || n > 10000000) {
+			(void)fprintf(stderr, "usage: top [SAS...]   (1 to 10,000,000 each)\n");
+			return 2;
+		}
+		run((uint32_t)n);
+	}
+	for (size_t i = 0; argc == 1 && i < ELEMENTSOF(defaults); i++)
+		run(defaults[i]);
+	return 0;
+}
