@@ -35,7 +35,7 @@ static const struct verb verbs[] = {
 	{"resume", "[NIC]", "Move SAs again: into this NIC, or into all", verb_resume},
 	{"reload", "", "Read the configuration again", verb_reload},
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
-	{"simulate", "--trace FILE.csv --capacity SLOTS [--bound] [--policy NAME] [...]",
+	{"simulate", "--trace FILE.csv --capacity SLOTS[,SLOTS...]|--sweep [--bound] [...]",
 	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},
 	{"help", "", "This text", verb_help},
 };

@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "sim/bound.h"
 #include "sim/run.h"
+#include "simulate/curve.h"
 #include "simulate/trace.h"
 
 #include <errno.h>
@@ -15,14 +16,20 @@
 #define MIGRATION_BYTES (4.0 * 1024 * 1024)
 #define MIGRATION_SECONDS 0.25
 #define BOUND_ROUNDS 200
+#define CAPACITY_MAX 1000000
+#define CAPACITIES_MAX 64
+#define POLICIES_MAX 16
 
 struct arguments {
 	const char *trace;
 	const char *config;
 	const char *moves;
-	const struct sim_policy *policy;
+	const char *svg;
+	const struct sim_policy *policies[POLICIES_MAX];
+	size_t n_policies;
+	uint32_t capacities[CAPACITIES_MAX]; /* ascending */
+	size_t n_capacities;
 	double interval;
-	double capacity;
 	double reserve;
 	double migration_bytes;
 	double migration_seconds;
@@ -31,6 +38,7 @@ struct arguments {
 	double dump_every;
 	struct policy_group_config group; /* of all SAs */
 	bool grouped;
+	bool sweep;
 	bool bound;
 	bool per_sa;
 };
@@ -48,6 +56,8 @@ enum long_option {
 	OPTION_MOVES_PER_SECOND,
 	OPTION_MOVES_BURST,
 	OPTION_DUMP_EVERY,
+	OPTION_SWEEP,
+	OPTION_SVG,
 	OPTION_BOUND,
 	OPTION_PER_SA,
 };
@@ -65,6 +75,8 @@ const struct option simulate_options[] = {
 	{"moves-per-second", required_argument, NULL, OPTION_MOVES_PER_SECOND},
 	{"moves-burst", required_argument, NULL, OPTION_MOVES_BURST},
 	{"dump-every", required_argument, NULL, OPTION_DUMP_EVERY},
+	{"sweep", no_argument, NULL, OPTION_SWEEP},
+	{"svg", required_argument, NULL, OPTION_SVG},
 	{"bound", no_argument, NULL, OPTION_BOUND},
 	{"per-sa", no_argument, NULL, OPTION_PER_SA},
 	{},
@@ -80,7 +92,6 @@ static int parse_number(struct arguments *arguments, int option, const char *tex
 		double max;
 	} numbers[] = {
 		{OPTION_INTERVAL, &arguments->interval, 0.1, 1e6},
-		{OPTION_CAPACITY, &arguments->capacity, 0, 1e6},
 		{OPTION_RESERVE, &arguments->reserve, 0, 1e6},
 		{OPTION_MIGRATION_BYTES, &arguments->migration_bytes, 0, 1e15},
 		{OPTION_MIGRATION_SECONDS, &arguments->migration_seconds, 0, 1e6},
@@ -106,14 +117,57 @@ static int parse_number(struct arguments *arguments, int option, const char *tex
 	return CTL_OK;
 }
 
-static int parse_policy(struct arguments *arguments, const char *name)
+/* Calls `add` for each part of a list that commas separate. */
+static int parse_list(struct arguments *arguments, const char *list,
+		      int (*add)(struct arguments *arguments, const char *part))
 {
-	arguments->policy = sim_policy_find(name);
-	if (arguments->policy)
+	_cleanup_free_ char *copy = strdup(list);
+	char *rest = copy, *part;
+	int r = copy ? CTL_OK : CTL_FAILURE;
+
+	while (r == CTL_OK && (part = strsep(&rest, ",")))
+		r = add(arguments, part);
+	return r;
+}
+
+/* Keeps the list in order and without repetitions. */
+static int add_capacity(struct arguments *arguments, const char *text)
+{
+	size_t at = arguments->n_capacities;
+	long value;
+
+	if (ctl_parse_number(text, 0, CAPACITY_MAX, &value) < 0)
+		return ctl_usage("simulate: --capacity '%s' is not a whole number from 0 to %d",
+				 text, CAPACITY_MAX);
+	while (at > 0 && arguments->capacities[at - 1] > value)
+		at--;
+	if (at > 0 && arguments->capacities[at - 1] == value)
 		return CTL_OK;
-	for (const struct sim_policy *policy = sim_policies; policy->name; policy++)
-		(void)fprintf(stderr, "  %-16s %s\n", policy->name, policy->text);
-	return ctl_usage("simulate: there is no policy '%s'; see above for those there are", name);
+	if (arguments->n_capacities == CAPACITIES_MAX)
+		return ctl_usage("simulate: --capacity has more than %d numbers", CAPACITIES_MAX);
+	memmove(&arguments->capacities[at + 1], &arguments->capacities[at],
+		(arguments->n_capacities - at) * sizeof(arguments->capacities[0]));
+	arguments->capacities[at] = (uint32_t)value;
+	arguments->n_capacities++;
+	return CTL_OK;
+}
+
+static int add_policy(struct arguments *arguments, const char *name)
+{
+	const struct sim_policy *policy = sim_policy_find(name);
+
+	if (!policy) {
+		for (policy = sim_policies; policy->name; policy++)
+			(void)fprintf(stderr, "  %-16s %s\n", policy->name, policy->text);
+		return ctl_usage("simulate: there is no policy '%s'; see above for those there are",
+				 name);
+	}
+	for (size_t i = 0; i < arguments->n_policies; i++)
+		if (arguments->policies[i] == policy)
+			return ctl_usage("simulate: --policy has '%s' twice", name);
+	if (arguments->n_policies < POLICIES_MAX)
+		arguments->policies[arguments->n_policies++] = policy;
+	return CTL_OK;
 }
 
 static int parse_option(struct arguments *arguments, int option)
@@ -128,8 +182,18 @@ static int parse_option(struct arguments *arguments, int option)
 	case OPTION_MOVES:
 		arguments->moves = optarg;
 		return CTL_OK;
+	case OPTION_SVG:
+		arguments->svg = optarg;
+		return CTL_OK;
 	case OPTION_POLICY:
-		return parse_policy(arguments, optarg);
+		arguments->n_policies = 0;
+		return parse_list(arguments, optarg, add_policy);
+	case OPTION_CAPACITY:
+		arguments->n_capacities = 0;
+		return parse_list(arguments, optarg, add_capacity);
+	case OPTION_SWEEP:
+		arguments->sweep = true;
+		return CTL_OK;
 	case OPTION_BOUND:
 		arguments->bound = true;
 		return CTL_OK;
@@ -139,6 +203,27 @@ static int parse_option(struct arguments *arguments, int option)
 	default:
 		return parse_number(arguments, option, optarg);
 	}
+}
+
+/* Whether the result is a table of several runs. */
+static bool is_curve(const struct arguments *arguments)
+{
+	return arguments->sweep || arguments->svg || arguments->n_capacities > 1 ||
+	       arguments->n_policies > 1;
+}
+
+static int check_arguments(const struct arguments *arguments)
+{
+	if (!arguments->trace)
+		return ctl_usage("simulate: --trace FILE.csv is needed");
+	if (arguments->n_capacities == 0 && !arguments->sweep)
+		return ctl_usage("simulate: --capacity SLOTS[,SLOTS...] or --sweep is needed");
+	if (arguments->n_capacities > 0 && arguments->sweep)
+		return ctl_usage("simulate: --capacity and --sweep exclude each other");
+	if (is_curve(arguments) && (arguments->moves || arguments->per_sa))
+		return ctl_usage("simulate: %s is for one capacity and one policy, without --svg",
+				 arguments->moves ? "--moves" : "--per-sa");
+	return CTL_OK;
 }
 
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -158,11 +243,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	}
 	if (optind < argc)
 		return ctl_usage("simulate: unexpected argument '%s'", argv[optind]);
-	if (!arguments->trace)
-		return ctl_usage("simulate: --trace FILE.csv is needed");
-	if (arguments->capacity < 0)
-		return ctl_usage("simulate: --capacity SLOTS is needed");
-	return CTL_OK;
+	return check_arguments(arguments);
 }
 
 /* Applies the configuration, except options of the command line. An SA of a trace has no addresses,
@@ -182,9 +263,8 @@ static int apply_config(struct arguments *arguments)
 		arguments->moves_per_second = config->moves_per_second;
 	if (arguments->interval < 0)
 		arguments->interval = arguments->config ? config->interval : 0;
-	if (arguments->moves_burst < 0)
-		arguments->moves_burst =
-			arguments->config ? config->moves_burst : 2 * arguments->capacity;
+	if (arguments->moves_burst < 0 && arguments->config)
+		arguments->moves_burst = config->moves_burst;
 	group = config_match_group(config, NULL);
 	arguments->grouped = group;
 	if (group)
@@ -193,6 +273,27 @@ static int apply_config(struct arguments *arguments)
 			.ceiling = group->ceiling,
 		};
 	return CTL_OK;
+}
+
+/* One run of a policy. */
+struct setup {
+	const struct arguments *arguments;
+	const struct simulate_trace *trace;
+	const struct sim_policy *policy;
+	struct sim_options options;
+};
+
+static struct sim_options make_options(const struct arguments *arguments, uint32_t capacity)
+{
+	return (struct sim_options){
+		.capacity = capacity,
+		.reserve = (uint32_t)arguments->reserve,
+		.migration_bytes = arguments->migration_bytes,
+		.migration_seconds = arguments->migration_seconds,
+		.moves_per_second = arguments->moves_per_second,
+		.moves_burst = arguments->moves_burst < 0 ? 2.0 * capacity : arguments->moves_burst,
+		.dump_every = (uint32_t)arguments->dump_every,
+	};
 }
 
 static json_t *describe_sas(const struct simulate_trace *trace, const struct sim_result *result)
@@ -213,13 +314,14 @@ static json_t *describe_sas(const struct simulate_trace *trace, const struct sim
 	return sas;
 }
 
-static json_t *describe(const struct arguments *arguments, const struct simulate_trace *trace,
-			const struct sim_result *result, const struct sim_bound *bound)
+static json_t *describe(const struct setup *setup, const struct sim_result *result,
+			const struct sim_bound *bound)
 {
+	const struct simulate_trace *trace = setup->trace;
 	json_t *document = json_pack(
 		"{s:s, s:s, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "trace",
-		arguments->trace, "policy", arguments->policy->name, "capacity",
-		(json_int_t)arguments->capacity, "intervalSeconds", trace->trace->interval,
+		setup->arguments->trace, "policy", setup->policy->name, "capacity",
+		(json_int_t)setup->options.capacity, "intervalSeconds", trace->trace->interval,
 		"seconds", result->seconds, "rows", (json_int_t)trace->n_rows, "sas",
 		(json_int_t)trace->trace->n_sas, "offeredBytes", (json_int_t)result->offered,
 		"offloadedBytes", (json_int_t)result->offloaded, "migrationCostBytes",
@@ -232,7 +334,7 @@ static json_t *describe(const struct arguments *arguments, const struct simulate
 			document, "bound",
 			json_pack("{s:I, s:f}", "netBytes", (json_int_t)bound->net, "ratio",
 				  bound->net > 0 ? result->net / bound->net : 1.0));
-	if (document && arguments->per_sa)
+	if (document && setup->arguments->per_sa)
 		(void)json_object_set_new(document, "perSa", describe_sas(trace, result));
 	return document;
 }
@@ -301,26 +403,18 @@ static void join_group(void *userdata, uint32_t sa, struct policy_sa_config *con
 	config->group = 1;
 }
 
-static int run(const struct arguments *arguments, const struct simulate_trace *trace,
-	       struct sim_result *ret_result)
+static int run(const struct setup *setup, struct sim_result *ret_result)
 {
 	_cleanup_fclose_ FILE *file = NULL;
-	struct recorder recorder = {.names = trace->names};
-	struct sim_options run_options = {
-		.capacity = (uint32_t)arguments->capacity,
-		.reserve = (uint32_t)arguments->reserve,
-		.migration_bytes = arguments->migration_bytes,
-		.migration_seconds = arguments->migration_seconds,
-		.moves_per_second = arguments->moves_per_second,
-		.moves_burst = arguments->moves_burst,
-		.dump_every = (uint32_t)arguments->dump_every,
-		.configure = arguments->grouped ? join_group : NULL,
-		.groups = &arguments->group,
-		.n_groups = arguments->grouped,
-		.userdata = &recorder,
-	};
+	const struct arguments *arguments = setup->arguments;
+	struct recorder recorder = {.names = setup->trace->names};
+	struct sim_options options = setup->options;
 	int r;
 
+	options.configure = arguments->grouped ? join_group : NULL;
+	options.groups = &arguments->group;
+	options.n_groups = arguments->grouped;
+	options.userdata = &recorder;
 	if (arguments->moves) {
 		file = recorder.file = fopen(arguments->moves, "we");
 		if (!file) {
@@ -328,9 +422,9 @@ static int run(const struct arguments *arguments, const struct simulate_trace *t
 			return CTL_FAILURE;
 		}
 		(void)fputs("time,sa,action\n", file);
-		run_options.on_move = record_move;
+		options.on_move = record_move;
 	}
-	r = sim_run(trace->trace, arguments->policy, &run_options, ret_result);
+	r = sim_run(setup->trace->trace, setup->policy, &options, ret_result);
 	if (r < 0) {
 		ctl_error("simulate: %s", strerror(-r));
 		return CTL_FAILURE;
@@ -342,29 +436,101 @@ static int run(const struct arguments *arguments, const struct simulate_trace *t
 	return CTL_OK;
 }
 
-static int find_bound(const struct arguments *arguments, const struct simulate_trace *trace,
-		      struct sim_bound *ret_bound)
+/* Runs all policies with one capacity, and appends their documents to `rows`. */
+static int run_policies(const struct arguments *arguments, const struct simulate_trace *trace,
+			uint32_t capacity, json_t *rows)
 {
-	struct sim_options bound_options = {
-		.capacity = (uint32_t)arguments->capacity,
-		.migration_bytes = arguments->migration_bytes,
-		.migration_seconds = arguments->migration_seconds,
-		.moves_per_second = arguments->moves_per_second,
-		.moves_burst = arguments->moves_burst,
+	struct setup setup = {
+		.arguments = arguments,
+		.trace = trace,
+		.options = make_options(arguments, capacity),
 	};
-	int r = sim_bound(trace->trace, &bound_options, BOUND_ROUNDS, ret_bound);
+	struct sim_bound bound;
+	int r = arguments->bound ? sim_bound(trace->trace, &setup.options, BOUND_ROUNDS, &bound)
+				 : 0;
 
-	if (r < 0)
+	if (r < 0) {
 		ctl_error("simulate: no bound: %s", strerror(-r));
-	return r < 0 ? CTL_FAILURE : CTL_OK;
+		return CTL_FAILURE;
+	}
+	for (size_t i = 0; i < arguments->n_policies; i++) {
+		_cleanup_(sim_result_done) struct sim_result result = {};
+
+		setup.policy = arguments->policies[i];
+		r = run(&setup, &result);
+		if (r != CTL_OK)
+			return r;
+		if (json_array_append_new(rows, describe(&setup, &result,
+							 arguments->bound ? &bound : NULL)) < 0) {
+			ctl_error("simulate: the trace's name is not UTF-8");
+			return CTL_FAILURE;
+		}
+	}
+	return CTL_OK;
+}
+
+/* Doubles the slots until there is one for every SA that carries something. */
+static void choose_capacities(struct arguments *arguments, const struct sim_trace *trace)
+{
+	uint32_t most = sim_trace_most_sas(trace), capacity = 1;
+
+	for (;; capacity *= 2) {
+		arguments->capacities[arguments->n_capacities++] = capacity;
+		if (capacity >= most || capacity > CAPACITY_MAX)
+			return;
+	}
+}
+
+static int show_curve(const struct ctl *ctl, const struct arguments *arguments, const json_t *rows)
+{
+	const struct curve curve = {.rows = rows, .n_policies = arguments->n_policies};
+	const json_t *row;
+	size_t i;
+	int r = arguments->svg ? curve_write_svg(&curve, arguments->svg) : 0;
+
+	if (r < 0) {
+		ctl_error("--svg: cannot write '%s': %s", arguments->svg, strerror(-r));
+		return CTL_FAILURE;
+	}
+	if (ctl->json != CTL_JSON_OFF)
+		json_array_foreach(rows, i, row)
+			ctl_print_json(ctl, row);
+	else
+		r = curve_print(ctl, &curve);
+	if (r < 0) {
+		ctl_error("simulate: %s", strerror(-r));
+		return CTL_FAILURE;
+	}
+	return ctl_check_output();
+}
+
+static int run_all(const struct ctl *ctl, struct arguments *arguments,
+		   const struct simulate_trace *trace)
+{
+	json_t *rows = json_array();
+	int r = rows ? CTL_OK : CTL_FAILURE;
+
+	if (arguments->sweep)
+		choose_capacities(arguments, trace->trace);
+	/* One run is of the daemon's policy. A curve is compared with what is done without it. */
+	if (arguments->n_policies == 0) {
+		arguments->n_policies = is_curve(arguments) ? 2 : 1;
+		arguments->policies[0] = sim_policies;
+		arguments->policies[1] = sim_policy_find("first-come");
+	}
+	for (size_t i = 0; r == CTL_OK && i < arguments->n_capacities; i++)
+		r = run_policies(arguments, trace, arguments->capacities[i], rows);
+	if (r == CTL_OK)
+		r = is_curve(arguments) ? show_curve(ctl, arguments, rows)
+					: ctl_show(ctl, json_array_get(rows, 0), print_text);
+	json_decref(rows);
+	return r;
 }
 
 int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 {
 	struct arguments arguments = {
-		.policy = sim_policies,
 		.interval = -1,
-		.capacity = -1,
 		.migration_bytes = MIGRATION_BYTES,
 		.migration_seconds = MIGRATION_SECONDS,
 		.moves_per_second = -1,
@@ -372,9 +538,6 @@ int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 		.dump_every = 1,
 	};
 	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
-	_cleanup_(sim_result_done) struct sim_result result = {};
-	struct sim_bound bound;
-	json_t *document;
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r == CTL_OK)
@@ -387,17 +550,5 @@ int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 			ctl_error("cannot read '%s': %s", arguments.trace, strerror(-r));
 		return CTL_FAILURE;
 	}
-	r = run(&arguments, trace, &result);
-	if (r == CTL_OK && arguments.bound)
-		r = find_bound(&arguments, trace, &bound);
-	if (r != CTL_OK)
-		return r;
-	document = describe(&arguments, trace, &result, arguments.bound ? &bound : NULL);
-	if (!document) {
-		ctl_error("simulate: the trace's name is not UTF-8");
-		return CTL_FAILURE;
-	}
-	r = ctl_show(ctl, document, print_text);
-	json_decref(document);
-	return r;
+	return run_all(ctl, &arguments, trace);
 }

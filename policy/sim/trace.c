@@ -154,3 +154,23 @@ int sim_trace_finish(struct sim_trace *trace)
 	free(counts[1]);
 	return trace->births && trace->deaths && counts[0] && counts[1] ? 0 : -ENOMEM;
 }
+
+uint32_t sim_trace_most_sas(const struct sim_trace *trace)
+{
+	uint32_t n = 0, most = 0, died = 0;
+
+	for (uint32_t i = 0; i < trace->n_sas; i++) {
+		const struct sim_sa *sa = &trace->sas[trace->births[i]];
+
+		for (; died < trace->n_deaths; died++) {
+			const struct sim_sa *dead = &trace->sas[trace->deaths[died]];
+
+			if (dead->gone >= sa->born)
+				break;
+			n -= dead->last_row > 0;
+		}
+		n += sa->last_row > 0;
+		most = n > most ? n : most;
+	}
+	return most;
+}

@@ -59,3 +59,6 @@ int sim_trace_next_tick(struct sim_trace *trace);
 int sim_trace_add_row(struct sim_trace *trace, uint32_t sa, double bytes);
 /* Must be called after the last row. -ENOMEM. */
 int sim_trace_finish(struct sim_trace *trace);
+/* The most SAs with traffic that exist in one tick: more slots than these carry no more. Of a
+ * finished trace. */
+uint32_t sim_trace_most_sas(const struct sim_trace *trace);
