@@ -10,9 +10,9 @@
 #define LOST_IN_GROUP_MAX 2
 #define RESTORE_WAIT_MIN 0.01
 #define RESTORE_WAIT_MAX 1.0
-/* How long before a move its guard may have been made, s. It must not expire before the move ends,
- * which takes 30 s by default (net.core.xfrm_acq_expires). */
-#define GUARD_AGE_MAX 1.0
+/* How long before a move its guard may have been made, s. It must not expire before the move ends.
+ * It lives 30 s by default (net.core.xfrm_acq_expires). */
+#define GUARD_AGE_MAX 10.0
 
 enum group_phase {
 	GROUP_NONE,
@@ -352,8 +352,9 @@ static bool begin_group(struct executor *executor)
 	n = executor->n_anew > 0 ? take_anew(executor, outbound) : take_queued(executor, outbound);
 	executor->group.phase = GROUP_GUARDED;
 	executor->group.outbound = n > 0;
-	executor->group.guarded_at = clock_monotonic(executor->clock);
 	migrator_guard(executor->migrator, outbound, n);
+	/* However long that took: otherwise a slow kernel would never get to the moves. */
+	executor->group.guarded_at = clock_monotonic(executor->clock);
 	return true;
 }
 

@@ -19,8 +19,8 @@ struct fixture {
 	enum move_result results[64]; /* of the moves, in their order */
 	unsigned n_moves;
 	bool lost_at_the_end, stale, waiting;
-	double now;
-	policy_sa refused; /* by prepare() */
+	double now, guarding; /* s; the second is what making guards takes */
+	policy_sa refused;    /* by prepare() */
 	enum hands_off hands_off;
 	double wait;
 	char told[2048];
@@ -59,6 +59,7 @@ void __wrap_migrator_restore(struct migrator *migrator, struct move *move);
 void __wrap_migrator_guard(struct migrator *migrator, const struct sa_id *ids, size_t n)
 {
 	(void)migrator;
+	fixture.now += fixture.guarding;
 	tell("guard");
 	for (size_t i = 0; i < n; i++)
 		tell(" %u", ids[i].spi);
@@ -142,7 +143,7 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 {
 	(void)userdata;
 	assert_int_equal(sa->handle, planned->sa);
-	assert_true(begun == NOW);
+	assert_true(begun == fixture.now);
 	assert_true(move->keep_image);
 	tell("%s; ", move_result_name(move->result));
 }
@@ -531,11 +532,19 @@ static void test_old_guards(void **state)
 	open_executor();
 	plan(0, 1);
 	assert_true(executor_proceed(fixture.executor));
-	fixture.now = NOW + 1.25;
+	fixture.now = NOW + 10;
 	make_group();
 	check_told("guard 0; end; unguard; ");
 	assert_int_equal(executor_queued(fixture.executor), 1);
 	fixture.now = NOW;
+	make_group();
+	check_told("guard 0; policies; move 0 to 7; done; end; unguard; ");
+
+	/* A slow kernel, and a machine that is so busy that a wait takes long. */
+	plan(0, 1);
+	fixture.guarding = 20;
+	assert_true(executor_proceed(fixture.executor));
+	fixture.now += 9.75;
 	make_group();
 	check_told("guard 0; policies; move 0 to 7; done; end; unguard; ");
 	close_executor();
