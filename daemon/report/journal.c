@@ -140,6 +140,13 @@ static void add_number(struct journal_record *record, const char *name, uint64_t
 	add_field(record, name, text);
 }
 
+static void add_rate(struct journal_record *record, const char *name, bool known, double rate)
+{
+	/* Below 2^63 and not NaN, so that the conversion is defined. */
+	if (known && rate >= 0 && rate < 9e18)
+		add_number(record, name, (uint64_t)(rate + 0.5));
+}
+
 /* Keeps line breaks, which text_neutralise() replaces: an error in the configuration has a line
  * with a caret below it. */
 static void add_message(struct journal_record *record, const char *message, uint64_t suppressed)
@@ -185,11 +192,14 @@ void journal_compose(struct journal_record *record, const struct journal_event *
 	add_field(record, "ESPOFFLOAD_DST", event->destination);
 	add_field(record, "ESPOFFLOAD_DIRECTION", event->direction);
 	add_field(record, "ESPOFFLOAD_NIC", event->nic);
-	/* Below 2^63 and not NaN, so that the conversion is defined. */
-	if (event->rate_known && event->rate >= 0 && event->rate < 9e18)
-		add_number(record, "ESPOFFLOAD_RATE", (uint64_t)(event->rate + 0.5));
+	add_field(record, "ESPOFFLOAD_ACTION", event->action);
+	add_field(record, "ESPOFFLOAD_FROM", event->from);
+	add_field(record, "ESPOFFLOAD_TO", event->to);
+	add_rate(record, "ESPOFFLOAD_RATE", event->rate_known, event->rate);
+	add_rate(record, "ESPOFFLOAD_OTHER_RATE", event->other_rate_known, event->other_rate);
 	add_field(record, "ESPOFFLOAD_RULE", event->rule);
 	add_field(record, "ESPOFFLOAD_REASON", event->reason);
+	add_field(record, "ESPOFFLOAD_TEXT", event->text);
 	add_field(record, "ESPOFFLOAD_DRIVER_TEXT", event->driver_text);
 	if (event->error != 0)
 		add_number(record, "ERRNO",

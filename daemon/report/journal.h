@@ -63,6 +63,13 @@ struct journal_event {
 	bool rate_known;
 	double rate; /* bytes/s */
 	int error;   /* errno, of either sign */
+	/* What `espoffloadctl history` shows of an action on SAs. */
+	const char *action; /* "promoted", "evicted", "refused", ... */
+	const char *from;   /* a NIC or "software"; of the move that was tried if it failed */
+	const char *to;
+	const char *text; /* why, with the numbers */
+	bool other_rate_known;
+	double other_rate; /* bytes/s, of the SA that it was compared with */
 };
 
 struct journal;
@@ -88,7 +95,7 @@ void journal_flush(struct journal *journal);
 
 /* The parts that do no I/O, for the tests. */
 
-#define JOURNAL_FIELDS_MAX 16
+#define JOURNAL_FIELDS_MAX 20
 #define JOURNAL_MESSAGE_MAX 16384
 #define JOURNAL_VALUE_MAX 256
 

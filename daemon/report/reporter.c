@@ -8,6 +8,8 @@
 #include <syslog.h>
 
 #define ACTIONS_REMEMBERED 1024
+/* As a place that an SA leaves or enters. */
+#define SOFTWARE "software"
 
 struct reporter {
 	const struct clock *clock;
@@ -155,17 +157,23 @@ void report_move(struct reporter *reporter, const char *nic, const struct sa *sa
 {
 	struct verdict verdict = verdict_of(planned, move);
 	bool promote = planned->action == POLICY_PROMOTE;
+	char text[160];
 	struct journal_event event = {
 		.kind = verdict.kind,
 		.nic = nic[0] ? nic : NULL,
+		.action = verdict.what,
+		.from = promote ? SOFTWARE : nic,
+		.to = promote ? nic : SOFTWARE,
 		.reason = verdict.reason,
+		.text = text,
+		.other_rate_known = planned->other != POLICY_NONE,
+		.other_rate = planned->other_rate,
 		.rate_known = true,
 		.rate = planned->rate,
 		.priority = move && move->result == MOVE_RESULT_LOST ? LOG_CRIT : 0,
 	};
 	char rate[UNITS_TEXT_MAX], other[UNITS_TEXT_MAX];
 	struct sa_fields fields;
-	char text[160];
 
 	if (move && move->error < 0) {
 		event.error = move->error;
@@ -223,20 +231,22 @@ void report_adopted(struct reporter *reporter, const char *nic, const struct sa 
 		    enum candidacy candidacy)
 {
 	bool wrong = candidacy != CANDIDACY_OK;
+	char text[160];
 	struct journal_event event = {
 		.kind = JOURNAL_ADOPTED,
 		.priority = wrong ? LOG_WARNING : 0,
 		.nic = nic[0] ? nic : NULL,
+		.action = "adopted",
 		.reason = candidacy_name(candidacy),
+		.text = text,
 	};
 	struct sa_fields fields;
-	char text[160];
 
 	snprintf(text, sizeof(text),
 		 "the IKE daemon made it anew from a copy, with our offload%s%s",
 		 wrong ? "; it is taken out: " : "", !wrong ? "" : candidacy_text(candidacy));
 	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
-	remember(reporter, &sa->description, nic, "adopted", "copied", text);
+	remember(reporter, &sa->description, nic, event.action, "copied", text);
 	journal_event(reporter->journal, &event, "SA %s %s -> %s (%s) is in %s: %s", event.spi,
 		      event.source, event.destination, event.direction, nic, text);
 }
@@ -293,12 +303,14 @@ void report_fault(struct reporter *reporter, const char *nic, const struct sa *s
 		.kind = JOURNAL_REFUSED,
 		.priority = LOG_WARNING,
 		.nic = nic[0] ? nic : NULL,
+		.action = "fault",
 		.reason = fault,
+		.text = "it fared worse in the NIC",
 	};
 	struct sa_fields fields;
 
 	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
-	remember(reporter, &sa->description, nic, "fault", fault, "it fared worse in the NIC");
+	remember(reporter, &sa->description, nic, event.action, fault, event.text);
 	journal_event(reporter->journal, &event,
 		      "SA %s %s -> %s (%s) fares worse in NIC %s (%s): back to software", event.spi,
 		      event.source, event.destination, event.direction, nic, fault);
@@ -308,15 +320,18 @@ void report_verdict(struct reporter *reporter, const char *nic, const struct sa 
 		    const struct policy_verdict *verdict)
 {
 	const char *reason = !verdict->slower ? "cleared" : verdict->stopped ? "stopped" : "slower";
+	char text[160];
 	struct journal_event event = {
 		.kind = verdict->slower ? JOURNAL_SLOWED : JOURNAL_PLAIN,
 		.nic = nic,
+		.action = "compared",
 		.reason = reason,
+		.text = text,
 		.rate_known = true,
 		.rate = verdict->after,
 	};
 	char before[UNITS_TEXT_MAX], in_nic[UNITS_TEXT_MAX], after[UNITS_TEXT_MAX];
-	char wait[UNITS_TEXT_MAX], text[160];
+	char wait[UNITS_TEXT_MAX];
 	struct sa_fields fields;
 
 	snprintf(text, sizeof(text), "%s before, %s in the NIC, %s back in software",
@@ -324,7 +339,7 @@ void report_verdict(struct reporter *reporter, const char *nic, const struct sa 
 		 units_format_rate(verdict->in_nic, in_nic),
 		 units_format_rate(verdict->after, after));
 	fill_fields(reporter, &event, &fields, &sa->description, sa->candidate.rule);
-	remember(reporter, &sa->description, nic, "compared", reason, text);
+	remember(reporter, &sa->description, nic, event.action, reason, text);
 	if (verdict->slower)
 		journal_event(reporter->journal, &event,
 			      "NIC %s slows down SA %s %s -> %s (%s), which stays in software for "
@@ -356,16 +371,22 @@ void report_distrusted(struct reporter *reporter, const char *nic, double second
 void report_restored(struct reporter *reporter, const char *nic, size_t restored, size_t left,
 		     double seconds)
 {
+	char text[160];
 	struct journal_event event = {
 		.kind = JOURNAL_RESTORED,
 		.priority = left > 0 ? LOG_WARNING : 0,
 		.nic = nic[0] ? nic : NULL,
+		.action = "restored",
+		.from = nic,
+		.to = SOFTWARE,
 		.reason = "link-down",
+		.text = text,
 	};
 
-	journal_event(reporter->journal, &event,
-		      "SAs that went down with NIC %s: %zu back in software after %.1f ms, %zu not",
-		      nic[0] ? nic : "?", restored, seconds * 1e3, left);
+	snprintf(text, sizeof(text), "%zu back in software after %.1f ms, %zu not", restored,
+		 seconds * 1e3, left);
+	journal_event(reporter->journal, &event, "SAs that went down with NIC %s: %s",
+		      nic[0] ? nic : "?", text);
 }
 
 void report_policies_lost(struct reporter *reporter, const char *nic, size_t n)
@@ -384,7 +405,14 @@ void report_policies_lost(struct reporter *reporter, const char *nic, size_t n)
 
 void report_nic_lost(struct reporter *reporter, const char *nic, bool gone)
 {
-	struct journal_event event = {.kind = JOURNAL_NIC_LOST, .nic = nic};
+	const char *text = gone ? "the NIC went away" : "the NIC went down";
+	struct journal_event event = {
+		.kind = JOURNAL_NIC_LOST,
+		.nic = nic,
+		.action = "nic-lost",
+		.reason = gone ? "nic-gone" : "link-down",
+		.text = text,
+	};
 
 	journal_event(reporter->journal, &event, "NIC %s went %s", nic, gone ? "away" : "down");
 }
@@ -485,9 +513,16 @@ void report_evacuated(struct reporter *reporter, const char *nic, bool evacuated
 void report_completed(struct reporter *reporter, const struct move *move)
 {
 	struct sa_description d = {.id = move->id};
+	bool gone = move->result == MOVE_RESULT_GONE;
+	bool lost = move->result == MOVE_RESULT_LOST;
 	struct journal_event event = {
 		.kind = JOURNAL_RESTORED,
+		.action = gone ? "gone" : lost ? "failed" : "restored",
+		.to = SOFTWARE,
 		.reason = move_result_name(move->result),
+		.text = gone   ? "it was deleted meanwhile and stays deleted"
+			: lost ? "the kernel does not take it back yet, trying again"
+			       : "it is back in software",
 	};
 	struct sa_fields fields;
 
@@ -495,10 +530,5 @@ void report_completed(struct reporter *reporter, const struct move *move)
 	event.source = event.direction = NULL;
 	journal_event(reporter->journal, &event,
 		      "The last run was interrupted while it moved SA %s to %s: %s", event.spi,
-		      event.destination,
-		      move->result == MOVE_RESULT_GONE
-			      ? "it was deleted meanwhile and stays deleted"
-		      : move->result == MOVE_RESULT_LOST
-			      ? "the kernel does not take it back yet, trying again"
-			      : "it is back in software");
+		      event.destination, event.text);
 }

@@ -49,6 +49,12 @@ static void test_all_fields(void **state)
 		.rate_known = true,
 		.rate = 1250000.4,
 		.error = -ENOSPC,
+		.action = "refused",
+		.from = "software",
+		.to = "eth0",
+		.text = "the NIC did not accept it\x1b[2J",
+		.other_rate_known = true,
+		.other_rate = 3,
 	};
 	_cleanup_free_ char *text = compose(&event, "eth0 refused SA 0x00000101", 3);
 
@@ -60,9 +66,14 @@ static void test_all_fields(void **state)
 				  "ESPOFFLOAD_DST=2001:db8::1\n"
 				  "ESPOFFLOAD_DIRECTION=out\n"
 				  "ESPOFFLOAD_NIC=eth0\n"
+				  "ESPOFFLOAD_ACTION=refused\n"
+				  "ESPOFFLOAD_FROM=software\n"
+				  "ESPOFFLOAD_TO=eth0\n"
 				  "ESPOFFLOAD_RATE=1250000\n"
+				  "ESPOFFLOAD_OTHER_RATE=3\n"
 				  "ESPOFFLOAD_RULE=/etc/espoffloadd.conf:12\n"
 				  "ESPOFFLOAD_REASON=refused\n"
+				  "ESPOFFLOAD_TEXT=the NIC did not accept it?[2J\n"
 				  "ESPOFFLOAD_DRIVER_TEXT=SA table full\n"
 				  "ERRNO=28\n"
 				  "ESPOFFLOAD_SUPPRESSED=3\n");
@@ -130,10 +141,17 @@ static void test_limits(void **state)
 				       large,
 				       true,
 				       9e17,
-				       INT32_MIN};
+				       INT32_MIN,
+				       large,
+				       large,
+				       large,
+				       large,
+				       true,
+				       9e17};
 	text = compose(&event, large, UINT64_MAX);
 	assert_non_null(strstr(text, " (18446744073709551615 similar suppressed)\nPRIORITY=7\n"));
 	assert_non_null(strstr(text, "\nERRNO=2147483648\n"));
+	assert_non_null(strstr(text, "\nESPOFFLOAD_OTHER_RATE=900000000000000000\n"));
 	assert_true(strlen(text) < sizeof(((struct journal_record *)NULL)->text));
 }
 
