@@ -87,6 +87,8 @@ extern const struct option list_options[];
 extern const struct option top_options[];
 #define TOP_SHORT_OPTIONS "bn:d:s:r"
 extern const struct option metrics_options[];
+extern const struct option history_options[];
+#define HISTORY_SHORT_OPTIONS "n:D:"
 extern const struct option simulate_options[];
 
 /* The verbs. argv[0] is the verb's name; global options are removed. */
@@ -95,6 +97,7 @@ int verb_list(const struct ctl *ctl, int argc, char **argv);
 int verb_top(const struct ctl *ctl, int argc, char **argv);
 int verb_metrics(const struct ctl *ctl, int argc, char **argv);
 int verb_explain(const struct ctl *ctl, int argc, char **argv);
+int verb_history(const struct ctl *ctl, int argc, char **argv);
 int verb_pause(const struct ctl *ctl, int argc, char **argv);
 int verb_resume(const struct ctl *ctl, int argc, char **argv);
 int verb_evacuate(const struct ctl *ctl, int argc, char **argv);

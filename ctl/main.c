@@ -30,6 +30,8 @@ static const struct verb verbs[] = {
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},
 	{"metrics", "[--residents] [--http]", "OpenMetrics text, for Prometheus", verb_metrics,
 	 metrics_options},
+	{"history", "[SPI|PEER] [--since TIME] [-n N]", "The last moves and why, from the journal",
+	 verb_history, history_options, HISTORY_SHORT_OPTIONS},
 	{"pause", "", "Leave every SA where it is", verb_pause},
 	{"evacuate", "NIC", "Empty a NIC and keep it empty until 'resume NIC'", verb_evacuate},
 	{"resume", "[NIC]", "Move SAs again: into this NIC, or into all", verb_resume},
@@ -69,6 +71,7 @@ static void print_usage(void)
 		"  espoffloadctl list --peer 10.1.0.0/16 --placement software --limit 10\n"
 		"  espoffloadctl list --json | jq '.sas[] | select(.placement == \"nic\") | .spi'\n"
 		"  espoffloadctl explain 0x00000101\n"
+		"  espoffloadctl history 198.51.100.1 --since -2h\n"
 		"  espoffloadctl check-config ./espoffloadd.conf && espoffloadctl reload\n"
 		"  espoffloadctl top --json -n 60 > minute.ndjson");
 }

@@ -517,7 +517,9 @@ void report_completed(struct reporter *reporter, const struct move *move)
 	bool lost = move->result == MOVE_RESULT_LOST;
 	struct journal_event event = {
 		.kind = JOURNAL_RESTORED,
-		.action = gone ? "gone" : lost ? "failed" : "restored",
+		.action = gone   ? "gone"
+			  : lost ? "failed"
+				 : "restored",
 		.to = SOFTWARE,
 		.reason = move_result_name(move->result),
 		.text = gone   ? "it was deleted meanwhile and stays deleted"

@@ -170,12 +170,27 @@ def case_foreign():
     world.stop_traffic()
 
 
+def check_history(placed, begin):
+    """The moves of all runs since then are shown: each SA in the NIC was promoted, with its numbers."""
+    moves = service.ctl_json("history", "--since", f"@{begin}")["history"]
+    promoted = {int(move["spi"], 16): move for move in moves if move["action"] == "promoted"}
+    check(placed <= set(promoted), f"{len(placed - set(promoted))} SAs in the NIC without a promotion in the history")
+    for spi in placed:
+        move = promoted[spi]
+        check_equal((move["from"], move["to"]), ("software", "nsim0"), f"move of SA {spi:#x}")
+        check(move["bytesPerSecond"] > 0 and move["reason"] and "bit/s" in move["text"], f"no numbers: {move}")
+    spi = min(placed)
+    lines = service.ctl("history", f"{spi:#x}", "--since", f"@{begin}").splitlines()
+    check("REASON" in lines[0] and all(f"0x{spi:08x}" in line for line in lines[1:]), f"history of one SA: {lines}")
+
+
 @timeout(180)
 def case_restart():
     """Stopped, restarted or killed, the daemon leaves every SA where it is and recognizes the SAs that it offloaded"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()
+    begin = int(time.time())
     service.start(ENFORCE)
     wait_until(lambda: len(xfrm.offloaded("nsim0")) == nsim.CAPACITY, 40, "the NIC to be full")
     time.sleep(3)
@@ -190,6 +205,7 @@ def case_restart():
     service.kill()
     wait_until(lambda: service.active() and attempt("espoffloadctl", "status").returncode == 0, 20, "the daemon to come back")
     check(not any(sa["state"] == "foreign" for sa in listed().values()), "its own SAs became foreign after a crash")
+    check_history(placed, begin)
     continuity.check()
     planned = world.swap(out_order=shuffled(24, 5), in_order=shuffled(24, 6))
     wait_for_hot(world, planned, 60)
