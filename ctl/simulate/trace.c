@@ -512,7 +512,7 @@ int simulate_trace_parse(const char *path, char *text, double interval, FILE *er
 
 static int read_file(const char *path, char **ret_text)
 {
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_fclose_ FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0, allocated = 0;
 
