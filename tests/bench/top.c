@@ -8,15 +8,20 @@
  *   SPI        the same sorted by SPI
  *   end        the last page
  *   filter     a text that 256 or fewer SAs have
+ *   list       `espoffloadctl list --json` of all SAs: the time until it ends, in us per SA, and
+ * its resident set. Compare with `ip -s xfrm state` (sampling --larval).
  */
 #include "measure.h"
 #include "service.h"
 #include "top/render.h"
 #include "varlink-client.h"
 
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #define FRAMES 9
 #define HEIGHT 50
@@ -31,6 +36,7 @@ struct bench {
 	atomic_bool done;
 	double cpu; /* of the client's thread, for one frame */
 	struct varlink_client *client;
+	const char *ctl; /* path */
 };
 
 static void ask(struct bench *b, const char *method, json_t *parameters, double now)
@@ -88,6 +94,32 @@ static void measure(struct bench *b, const char *name)
 	(void)fflush(stdout);
 }
 
+static void run_list(const struct bench *b)
+{
+	service_need(freopen("/dev/null", "we", stdout) != NULL, "/dev/null");
+	(void)execl(b->ctl, b->ctl, "--socket", b->service.path, "list", "--json", NULL);
+	service_need(false, b->ctl);
+}
+
+static void measure_list(struct bench *b)
+{
+	struct rusage usage = {};
+	double begun = measure_now();
+	int status = 0;
+	pid_t pid = fork();
+
+	service_need(pid >= 0, "fork");
+	if (pid == 0)
+		run_list(b);
+	while (wait4(pid, &status, WNOHANG, &usage) == 0)
+		if (service_wait(&b->service, 1000))
+			service_dispatch(&b->service);
+	service_need(WIFEXITED(status) && WEXITSTATUS(status) == 0, "list --json");
+	(void)printf("; list --json %.2f us/SA, %.1f MB\n",
+		     (measure_now() - begun) / b->service.world.kernel.n * 1e6,
+		     (double)usage.ru_maxrss / 1e3);
+}
+
 /* Then nothing is due any more. */
 static void make_rates(struct service *service)
 {
@@ -103,12 +135,12 @@ static void make_rates(struct service *service)
 		schedule->due[i] = INFINITY;
 }
 
-static void run(uint32_t n)
+static void run(uint32_t n, const char *ctl)
 {
 	static struct bench bench;
 	struct bench *b = &bench;
 
-	*b = (struct bench){.ui = {.delay = 1}};
+	*b = (struct bench){.ui = {.delay = 1}, .ctl = ctl};
 	service_open(&b->service, n, n);
 	make_rates(&b->service);
 	service_need(varlink_client_connect(b->service.path, &b->client) >= 0, b->service.path);
@@ -125,7 +157,8 @@ static void run(uint32_t n)
 	top_model_move(&b->model, -(long)n);
 	(void)snprintf(b->model.page.filter, sizeof(b->model.page.filter), "10.1.3.");
 	measure(b, "filter");
-	(void)printf("  (ms of the daemon + of top)\n");
+	(void)printf(" (ms of the daemon + of top)");
+	measure_list(b);
 	varlink_client_free(b->client);
 	top_model_done(&b->model);
 	service_close(&b->service);
@@ -134,7 +167,10 @@ static void run(uint32_t n)
 int main(int argc, char **argv)
 {
 	static const uint32_t defaults[] = {1000, 10000, 100000};
+	char path[4096], ctl[4096 + 32];
 
+	(void)snprintf(path, sizeof(path), "%s", argv[0]);
+	(void)snprintf(ctl, sizeof(ctl), "%s/../../ctl/espoffloadctl", dirname(path));
 	for (int i = 1; i < argc; i++) {
 		char *end;
 		unsigned long n = strtoul(argv[i], &end, 10);
@@ -143,9 +179,9 @@ int main(int argc, char **argv)
 			(void)fprintf(stderr, "usage: top [SAS...]   (1 to 10,000,000 each)\n");
 			return 2;
 		}
-		run((uint32_t)n);
+		run((uint32_t)n, ctl);
 	}
 	for (size_t i = 0; argc == 1 && i < ELEMENTSOF(defaults); i++)
-		run(defaults[i]);
+		run(defaults[i], ctl);
 	return 0;
 }
