@@ -213,6 +213,26 @@ static void test_few(void **state)
 	close_bench(&b);
 }
 
+/* A tick that takes longer than the interval leaves time for idle work. */
+static void test_long_tick(void **state)
+{
+	struct schedule *schedule;
+	struct bench b;
+
+	(void)state;
+	open_slow(&b, rules, 2);
+	b.manager->sampling.few = 100;
+	schedule = &b.manager->schedule;
+	b.now = schedule->due[MANAGER_TICK];
+	assert_true(schedule_run_due(schedule));
+	assert_float_equal(schedule->due[MANAGER_TICK] - b.now, 0.5, 1e-3);
+	slow.takes = 0.05;
+	b.now = schedule->due[MANAGER_TICK];
+	assert_true(schedule_run_due(schedule));
+	assert_float_equal(schedule->due[MANAGER_TICK] - b.now, 0.05, 1e-3);
+	close_bench(&b);
+}
+
 /* Events are lost all the time: dumps leave the daemon four fifths of it, and the next dump after
  * that makes it current. */
 static void test_resync_pause(void **state)
@@ -366,8 +386,9 @@ int main(void)
 		cmocka_unit_test(test_spacing),          cmocka_unit_test(test_residents),
 		cmocka_unit_test(test_missing_resident), cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_new_ones),         cmocka_unit_test(test_few),
-		cmocka_unit_test(test_resync_pause),     cmocka_unit_test(test_resync_in_time),
-		cmocka_unit_test(test_many_residents),   cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_long_tick),        cmocka_unit_test(test_resync_pause),
+		cmocka_unit_test(test_resync_in_time),   cmocka_unit_test(test_many_residents),
+		cmocka_unit_test(test_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

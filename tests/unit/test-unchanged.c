@@ -522,8 +522,8 @@ static void test_digest_size(void **state)
 		free(cut);
 	}
 	/* Shorter than its header, and of a type that is not known. */
-	for (uint16_t n = 0; n < NLA_HDRLEN; n++) {
-		attribute->nla_len = n;
+	for (int n = 0; n < NLA_HDRLEN; n++) {
+		attribute->nla_len = (uint16_t)n;
 		assert_int_equal(digest_of(&factors, message), 0);
 	}
 	(void)make_message(message);
