@@ -96,7 +96,7 @@ static void measure(struct bench *b, const char *name)
 
 static void run_list(const struct bench *b)
 {
-	service_need(freopen("/dev/null", "we", stdout) != NULL, "/dev/null");
+	service_need(freopen("/dev/null", "w", stdout) != NULL, "/dev/null");
 	(void)execl(b->ctl, b->ctl, "--socket", b->service.path, "list", "--json", NULL);
 	service_need(false, b->ctl);
 }
@@ -106,7 +106,10 @@ static void measure_list(struct bench *b)
 	struct rusage usage = {};
 	double begun = measure_now();
 	int status = 0;
-	pid_t pid = fork();
+	pid_t pid;
+
+	(void)fflush(stdout);
+	pid = fork();
 
 	service_need(pid >= 0, "fork");
 	if (pid == 0)
