@@ -8,8 +8,8 @@
  *   SPI        the same sorted by SPI
  *   end        the last page
  *   filter     a text that 256 or fewer SAs have
- *   list       `espoffloadctl list --json` of all SAs: the time until it ends, in us per SA, and
- * its resident set. Compare with `ip -s xfrm state` (sampling --larval).
+ *   list       `espoffloadctl list --json` of all SAs: the time until it ends, in us per SA.
+ *              Compare with `ip -s xfrm state` (sampling --larval).
  */
 #include "measure.h"
 #include "service.h"
