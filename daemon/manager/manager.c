@@ -98,9 +98,11 @@ static void run_tick(void *userdata)
 	manager_tick(m);
 	now = manager_now(m);
 	/* One interval after the beginning of this tick. If this one took longer, idle work gets a
-	 * fifth of the time: a group of moves that has begun must come to its end. */
+	 * fifth of the time, an interval at most: a group of moves that has begun must come to its
+	 * end. */
 	schedule_no_later(&m->schedule, MANAGER_TICK,
-			  fmax(begun + m->config->interval, now + (now - begun) / 4));
+			  fmax(begun, now + fmin((now - begun) / 4 - m->config->interval, 0)) +
+				  m->config->interval);
 }
 
 int manager_read_events(struct manager *m)
