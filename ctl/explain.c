@@ -3,6 +3,7 @@
 #include "control-interface.h"
 #include "ctl.h"
 #include "explain-text.h"
+#include "spi.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -10,18 +11,6 @@
 
 /* Longer lines of text are hard to read. */
 #define PROSE_WIDTH 100
-
-/* SPIs are hexadecimal, as ip(8) and the IKE daemons print them, with or without 0x. */
-static int parse_spi(const char *text, uint32_t *ret_spi)
-{
-	const char *digits = text[0] == '0' && (text[1] | 0x20) == 'x' ? text + 2 : text;
-	size_t length = strspn(digits, "0123456789abcdefABCDEF");
-
-	if (length == 0 || length > 8 || digits[length])
-		return -EINVAL;
-	*ret_spi = (uint32_t)strtoul(digits, NULL, 16);
-	return 0;
-}
 
 static int print_text(const struct ctl *ctl, const json_t *reply)
 {
@@ -45,7 +34,7 @@ int verb_explain(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc < 2 || argc > 3)
 		return ctl_usage("explain: an SPI is needed, and may be followed by a destination");
-	if (parse_spi(argv[1], &value) < 0)
+	if (spi_parse(argv[1], &value) < 0)
 		return ctl_usage("explain: '%s' is not an SPI: up to 8 hexadecimal digits, as in "
 				 "0x00000101",
 				 argv[1]);

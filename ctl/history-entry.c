@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "history-entry.h"
+#include "spi.h"
 
 #include "cleanup.h"
 #include "message-id.h"
@@ -40,22 +41,11 @@ const char *history_match(size_t i)
 	return i < ELEMENTSOF(kinds) ? kinds[i].match : NULL;
 }
 
-static int parse_spi(const char *text, uint32_t *ret_spi)
-{
-	const char *digits = text[0] == '0' && (text[1] | 0x20) == 'x' ? text + 2 : text;
-	size_t length = strspn(digits, "0123456789abcdefABCDEF");
-
-	if (length == 0 || length > 8 || digits[length])
-		return -EINVAL;
-	*ret_spi = (uint32_t)strtoul(digits, NULL, 16);
-	return 0;
-}
-
 int history_filter_parse(const char *text, struct history_filter *ret_filter)
 {
 	struct history_filter filter = {};
 
-	filter.by_spi = parse_spi(text, &filter.spi) >= 0;
+	filter.by_spi = spi_parse(text, &filter.spi) >= 0;
 	if (!filter.by_spi && config_parse_prefix(text, &filter.peer) < 0)
 		return -EINVAL;
 	*ret_filter = filter;
@@ -128,7 +118,7 @@ static bool has_spi(struct reading *reading, uint32_t wanted)
 	const char *text = text_of(reading, "ESPOFFLOAD_SPI");
 	uint32_t spi;
 
-	return text && strlen(text) < SPI_SIZE && parse_spi(text, &spi) >= 0 && spi == wanted;
+	return text && strlen(text) < SPI_SIZE && spi_parse(text, &spi) >= 0 && spi == wanted;
 }
 
 static bool has_address(struct reading *reading, const char *name,

@@ -93,19 +93,12 @@ static bool may_change(const struct ucred *peer)
 	return false;
 }
 
+/* Of each type. */
 static const struct control_parameter list_parameters[] = {
 	{"limit", CONTROL_COUNT},
 	{"offset", CONTROL_COUNT},
-	{"sort", CONTROL_TEXT},
-	{"reverse", CONTROL_FLAG},
-	{"nic", CONTROL_TEXT},
-	{"placement", CONTROL_TEXT},
-	{"peer", CONTROL_TEXT},
-	{"direction", CONTROL_TEXT},
 	{"filter", CONTROL_TEXT},
 	{"history", CONTROL_FLAG},
-	{"followSpi", CONTROL_TEXT},
-	{"followDst", CONTROL_TEXT},
 	{},
 };
 
