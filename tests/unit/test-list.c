@@ -542,6 +542,30 @@ static void test_sort(void **state)
 	close_bench(&b);
 }
 
+/* An SA whose rate is not known yet stands behind those that carry nothing. */
+static void test_unknown_rate(void **state)
+{
+	struct bench b;
+	size_t total;
+	json_t *rows;
+
+	(void)state;
+	open_with_sas(&b);
+	pass(&b, 1);
+	/* By its identity it would be the first. */
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x100, .peer = 2000});
+	while (manager_read_events(b.manager) > 0)
+		continue;
+	tracker_read_changed(b.manager->tracker);
+	rows = list(&b, "{}", &total);
+	assert_int_equal(total, SAS + 1);
+	assert_string_equal(text_of(rows, SAS, "spi"), "0x00000100");
+	assert_true(json_is_null(json_object_get(json_array_get(rows, SAS), "bytesPerSecond")));
+	assert_true(number_of(rows, SAS - 1, "bytesPerSecond") >= 0);
+	json_decref(rows);
+	close_bench(&b);
+}
+
 /* Explain counts the rank. */
 static void test_rank_of_one(void **state)
 {
@@ -845,6 +869,7 @@ int main(void)
 		cmocka_unit_test(test_table_grows_meanwhile),
 		cmocka_unit_test(test_snapshots_are_limited),
 		cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_unknown_rate),
 		cmocka_unit_test(test_rank_of_one),
 		cmocka_unit_test(test_rank_of_several),
 		cmocka_unit_test(test_fields),
