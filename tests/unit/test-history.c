@@ -45,9 +45,12 @@ static json_t *read_entry(const char *const *fields, const char *wanted)
 	return object;
 }
 
+/* In parentheses: a missing comma is suspected otherwise (clang-tidy). */
+#define ID_FIELD(ID) ("MESSAGE_ID=" ID)
+
 static const char *const promoted[] = {
 	"MESSAGE=promoted SA",
-	"MESSAGE_ID=" MESSAGE_ID_PROMOTED,
+	ID_FIELD(MESSAGE_ID_PROMOTED),
 	"ESPOFFLOAD_SPI=0x00000101",
 	"ESPOFFLOAD_SRC=192.0.2.1",
 	"ESPOFFLOAD_DST=198.51.100.7",
@@ -129,8 +132,7 @@ static void test_hostile(void **state)
 		long_text,
 		NULL,
 	};
-	static const char *const old[] = {"MESSAGE=evicted SA", "MESSAGE_ID=" MESSAGE_ID_EVICTED,
-					  NULL};
+	static const char *const old[] = {"MESSAGE=evicted SA", ID_FIELD(MESSAGE_ID_EVICTED), NULL};
 	json_auto_t *object = NULL;
 	json_auto_t *of_old = read_entry(old, NULL);
 
@@ -163,7 +165,7 @@ static char *print(const json_t *document, int width, bool ascii)
 
 static void test_text(void **state)
 {
-	static const char *const few[] = {"MESSAGE_ID=" MESSAGE_ID_EVICTED, "MESSAGE=Further",
+	static const char *const few[] = {ID_FIELD(MESSAGE_ID_EVICTED), "MESSAGE=Further",
 					  "ESPOFFLOAD_SUPPRESSED=7", NULL};
 	json_auto_t *document = json_pack("{s:[o,o]}", "history", read_entry(promoted, NULL),
 					  read_entry(few, NULL));
