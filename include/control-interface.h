@@ -74,9 +74,25 @@
 	"  followSpi: ?string, followDst: ?string, history: ?bool) ->\n"                           \
 	"  (sas: []SA, total: int, offset: int)\n"                                                 \
 	"\n"                                                                                       \
+	"# At this rate of its own the SA is worth as much as the other one: the coldest that\n"   \
+	"# it may displace, or, if it is in a NIC, the best outside.\n"                            \
+	"type Boundary (bytesPerSecond: float, otherSpi: string, otherBytesPerSecond: float)\n"    \
+	"\n"                                                                                       \
+	"type Slots (nic: string, capacity: int, used: int, reserve: int)\n"                       \
+	"\n"                                                                                       \
+	"# `sas`: of all, among which it has its rank. `leastBytesPerSecond` and\n"                \
+	"# `mostBytesPerSecond` are expected of it next. `gainBytes`: what the move and that of\n" \
+	"# the other SA would win. `movesIn`: s until it may move if nothing changes; 0: now;\n"   \
+	"# null: not before something changes. `probation`: s left. `change`: a sentence, what\n"  \
+	"# would have to change for it to move.\n"                                                 \
+	"type Prospects (sas: int, leastBytesPerSecond: float, mostBytesPerSecond: float,\n"       \
+	"  boundary: ?Boundary, slots: ?Slots, gainBytes: float, neededBytes: float,\n"            \
+	"  costBytes: float, movesIn: ?float, probation: float, change: string)\n"                 \
+	"\n"                                                                                       \
 	"# All SAs with this SPI (and destination, if given), each with the numbers behind it.\n"  \
 	"method Explain(spi: string, dst: ?string) ->\n"                                           \
-	"  (sas: [](sa: SA, sentences: []string, details: []Detail, history: []Action))\n"         \
+	"  (sas: [](sa: SA, sentences: []string, numbers: Prospects, details: []Detail,\n"         \
+	"  history: []Action))\n"                                                                  \
 	"\n"                                                                                       \
 	"method Pause() -> ()\n"                                                                   \
 	"# Pause and evacuations survive a restart of the daemon, not of the machine.\n"           \
