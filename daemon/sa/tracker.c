@@ -181,13 +181,13 @@ static void find_missing(struct tracker *tracker)
 	dump->n_missing = n;
 }
 
-static void confirm_missing(struct tracker *tracker, double seconds)
+static void confirm_missing(struct tracker *tracker, double until)
 {
 	struct tracker_dump *dump = &tracker->dump;
 
 	if (dump->next < dump->n_missing)
 		dump->next += read_some(tracker, dump->missing + dump->next,
-					dump->n_missing - dump->next, seconds);
+					dump->n_missing - dump->next, until - tracker_now(tracker));
 }
 
 static int begin_dump(struct tracker *tracker)
@@ -280,7 +280,7 @@ static int continue_dump(struct tracker *tracker, double seconds)
 		find_missing(tracker);
 		dump->state = DUMP_CONFIRMING;
 	}
-	confirm_missing(tracker, until - tracker_now(tracker));
+	confirm_missing(tracker, until);
 	return dump->next < dump->n_missing;
 }
 
