@@ -168,6 +168,18 @@ static int report_invalid_value(const json_t *parameters)
 	return CTL_USAGE;
 }
 
+static int report_no_order(const json_t *parameters)
+{
+	const char *target = member(parameters, "target");
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "there is no %s%s%s; see 'espoffloadctl status'",
+		     member(parameters, "kind"), target[0] ? " of " : "", target) < 0)
+		text = NULL;
+	tell_text("", text ? text : target);
+	return CTL_FAILURE;
+}
+
 static int report_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
 {
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchNic") == 0) {
@@ -177,6 +189,15 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 	if (strcmp(name, CONTROL_INTERFACE ".NotEvacuated") == 0) {
 		tell_text("this NIC is not evacuated; see 'espoffloadctl status': ",
 			  member(parameters, "nic"));
+		return CTL_FAILURE;
+	}
+	if (strcmp(name, CONTROL_INTERFACE ".NoSuchOrder") == 0)
+		return report_no_order(parameters);
+	if (strcmp(name, CONTROL_INTERFACE ".TooManyOrders") == 0) {
+		ctl_error("there are too many orders (%" JSON_INTEGER_FORMAT
+			  "), see 'espoffloadctl "
+			  "status': use a prefix for several peers, or rules of the configuration",
+			  json_integer_value(json_object_get(parameters, "most")));
 		return CTL_FAILURE;
 	}
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchSA") == 0) {
@@ -213,44 +234,23 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 	return CTL_FAILURE;
 }
 
-/* Takes `parameters`. The caller releases the reply. */
-static int call(const struct ctl *ctl, const char *method, json_t *parameters,
-		struct varlink_reply *ret_reply)
+int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
 {
 	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
 	int r = varlink_client_connect(ctl->socket, &client);
 
 	if (r < 0) {
 		json_decref(parameters);
-		return r;
+		return ctl_tell_failure(ctl, r);
 	}
-	return varlink_client_call(client, method, parameters, CTL_TIMEOUT, ret_reply);
-}
-
-int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
-{
-	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
-	int r = call(ctl, method, parameters, &reply);
-
+	r = varlink_client_call(client, method, parameters, CTL_TIMEOUT, &reply);
 	if (r < 0)
 		return ctl_tell_failure(ctl, r);
 	if (reply.error)
 		return report_error_reply(ctl, reply.error, reply.parameters);
 	*ret_reply = TAKE_PTR(reply.parameters);
 	return CTL_OK;
-}
-
-int ctl_try_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
-{
-	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
-	int r = call(ctl, method, parameters, &reply);
-
-	if (r < 0)
-		return r;
-	if (reply.error)
-		return -EREMOTEIO;
-	*ret_reply = TAKE_PTR(reply.parameters);
-	return 0;
 }
 
 int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,

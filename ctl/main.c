@@ -35,12 +35,16 @@ static const struct verb verbs[] = {
 	{"pause", "", "Leave every SA where it is", verb_pause},
 	{"evacuate", "NIC", "Empty a NIC and keep it empty until 'resume NIC'", verb_evacuate},
 	{"resume", "[NIC]", "Move SAs again: into this NIC, or into all", verb_resume},
+	{"pin", "SPI [DST]|PEER [--for TIME] [--persist]", "Give SAs a slot before others",
+	 verb_pin, sa_order_options},
+	{"unpin", "[SPI [DST]|PEER]", "End a pin, or all", verb_unpin},
+	{"ban", "SPI [DST]|PEER [--for TIME] [--persist]", "Keep SAs in software", verb_ban,
+	 sa_order_options},
+	{"unban", "[SPI [DST]|PEER]", "End a ban, or all", verb_unban},
 	{"reload", "", "Read the configuration again", verb_reload},
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
 	{"simulate", "--trace FILE.csv --capacity SLOTS[,SLOTS...]|--sweep [--bound] [...]",
 	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},
-	{"version", "", "The versions of espoffloadctl and of the espoffloadd that runs",
-	 verb_version},
 	{"help", "", "This text", verb_help},
 };
 
@@ -74,6 +78,7 @@ static void print_usage(void)
 		"  espoffloadctl list --json | jq '.sas[] | select(.placement == \"nic\") | .spi'\n"
 		"  espoffloadctl explain 0x00000101\n"
 		"  espoffloadctl history 198.51.100.1 --since -2h\n"
+		"  espoffloadctl ban 198.51.100.1 --for 2h\n"
 		"  espoffloadctl check-config ./espoffloadd.conf && espoffloadctl reload\n"
 		"  espoffloadctl top --json -n 60 > minute.ndjson");
 }

@@ -38,6 +38,11 @@ static int parse_span(const char *text, size_t length, double *ret_seconds)
 	return 0;
 }
 
+int since_parse_span(const char *text, double *ret_seconds)
+{
+	return parse_span(text, strlen(text), ret_seconds);
+}
+
 /* "-2h", "2h ago". */
 static int parse_ago(const char *text, double now, double *ret_time)
 {

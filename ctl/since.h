@@ -12,3 +12,6 @@
  * -EINVAL.
  */
 int since_parse(const char *text, double now, double *ret_time);
+
+/* A span alone: "2h", "1.5 d". Returns 0 or -EINVAL. */
+int since_parse_span(const char *text, double *ret_seconds);

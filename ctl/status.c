@@ -69,6 +69,14 @@ static void print_daemon(struct line *line, const struct status_view *status)
 		add(line, FRAME_PLAIN, ": kept empty until 'espoffloadctl resume NIC'");
 		end(line);
 	}
+	for (size_t i = 0; i < status->n_orders; i++) {
+		char text[ORDER_TEXT_MAX];
+
+		begin(line, status->orders[i].kind);
+		add(line, FRAME_YELLOW,
+		    order_view_text(&status->orders[i], line->ctl->ascii, text));
+		end(line);
+	}
 	if (status->degraded) {
 		begin(line, "degraded");
 		add(line, FRAME_RED | FRAME_BOLD, status->degraded);

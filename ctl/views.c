@@ -2,6 +2,7 @@
 #include "views.h"
 
 #include "frame.h"
+#include "units.h"
 
 #include <errno.h>
 #include <math.h>
@@ -172,6 +173,42 @@ int action_view_read(const json_t *object, struct action_view *ret_view)
 	return 0;
 }
 
+int order_view_read(const json_t *object, struct order_view *ret_view)
+{
+	struct order_view view = {
+		.kind = json_text_or(object, "kind", NULL),
+		.peer = json_text_or(object, "peer", NULL),
+		.spi = json_text_or(object, "spi", "?"),
+		.src = json_text_or(object, "src", "?"),
+		.dst = json_text_or(object, "dst", "?"),
+		.seconds_left = json_real_or(object, "secondsLeft", NAN),
+		.persist = json_flag(object, "persist"),
+	};
+
+	if (!view.kind)
+		return -EBADMSG;
+	*ret_view = view;
+	return 0;
+}
+
+char *order_view_text(const struct order_view *order, bool ascii, char buffer[ORDER_TEXT_MAX])
+{
+	bool ends = !isnan(order->seconds_left);
+	char time[UNITS_TEXT_MAX], target[ORDER_TEXT_MAX / 2];
+
+	if (order->peer)
+		(void)snprintf(target, sizeof(target), "peer %s", order->peer);
+	else
+		(void)snprintf(target, sizeof(target), "%s %s %s %s", order->spi, order->src,
+			       ascii ? "->" : "\u2192", order->dst);
+	(void)snprintf(buffer, ORDER_TEXT_MAX, "%s, %s%s%s%s", target,
+		       ends ? "for " : "until 'espoffloadctl un",
+		       ends ? units_format_time(order->seconds_left, time) : order->kind,
+		       ends ? "" : "'",
+		       order->persist ? ", also after a restart" : " or a restart");
+	return buffer;
+}
+
 static int read_nics(const json_t *nics, struct status_view *view)
 {
 	view->n_nics_total = json_array_size(nics);
@@ -193,6 +230,13 @@ static void read_evacuated(const json_t *names, struct status_view *view)
 		if (name)
 			view->evacuated[view->n_evacuated++] = name;
 	}
+}
+
+static void read_orders(const json_t *orders, struct status_view *view)
+{
+	for (size_t i = 0; i < json_array_size(orders) && view->n_orders < STATUS_ORDERS_MAX; i++)
+		if (order_view_read(json_array_get(orders, i), &view->orders[view->n_orders]) >= 0)
+			view->n_orders++;
 }
 
 int status_view_read(const json_t *reply, struct status_view *ret_view)
@@ -226,6 +270,7 @@ int status_view_read(const json_t *reply, struct status_view *ret_view)
 		return -EBADMSG;
 	view.has_action = action_view_read(json_object_get(reply, "lastAction"), &view.action) >= 0;
 	read_evacuated(json_object_get(reply, "evacuated"), &view);
+	read_orders(json_object_get(reply, "orders"), &view);
 	r = read_nics(json_object_get(reply, "nics"), &view);
 	if (r < 0)
 		return r;

@@ -83,7 +83,18 @@ struct action_view {
 	const char *text;
 };
 
+struct order_view {
+	const char *kind; /* "pin", "ban" */
+	const char *peer; /* NULL: of an SA */
+	const char *spi;
+	const char *src;
+	const char *dst;
+	double seconds_left; /* NaN: no end */
+	bool persist;
+};
+
 #define STATUS_NICS_MAX 64
+#define STATUS_ORDERS_MAX 128
 
 struct status_view {
 	const char *version;
@@ -95,6 +106,8 @@ struct status_view {
 	bool fips;
 	const char *evacuated[STATUS_NICS_MAX];
 	size_t n_evacuated;
+	struct order_view orders[STATUS_ORDERS_MAX];
+	size_t n_orders;
 	double interval;      /* s */
 	double dump_interval; /* s between two readings of all SAs */
 	double uptime;
@@ -125,6 +138,11 @@ int sa_view_read(const json_t *object, struct sa_view *ret_view);
 int sa_views_read(const json_t *reply, struct sa_view **ret_views, size_t *ret_n_views);
 int status_view_read(const json_t *reply, struct status_view *ret_view);
 int action_view_read(const json_t *object, struct action_view *ret_view);
+int order_view_read(const json_t *object, struct order_view *ret_view);
+
+/* "198.51.100.1, for 2 h, also over a restart". Returns `buffer`. */
+#define ORDER_TEXT_MAX 256
+char *order_view_text(const struct order_view *order, bool ascii, char buffer[ORDER_TEXT_MAX]);
 
 /* "nic", "sw", "moving", ...; color and attributes (frame.h); glyph, or an ASCII character
  * instead. */

@@ -35,6 +35,7 @@ class World:
         self.arguments = arguments
         self.start = time.monotonic()
         self.paused = False
+        self.orders = []
         self.evacuated = []
         self.lock = threading.Lock()
 
@@ -139,7 +140,7 @@ class World:
         moves = int((self.now() - 1000) / 8)
         return {
             "version": VERSION, "mode": "enforce", "paused": self.paused,
-            "evacuated": self.evacuated,
+            "evacuated": self.evacuated, "orders": self.orders,
             "conditions": [{"name": "trouble", "text": self.arguments.degraded}] if self.arguments.degraded else [],
             "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0, "dumpInterval": self.arguments.dump_interval,
             "uptime": self.now() - 1000, "configuration": "/etc/espoffloadd.conf", "fips": False,
@@ -236,6 +237,31 @@ class World:
         self.evacuated.remove(nic)
         return self.change(None)
 
+    def give(self, kind, parameters):
+        """Pin or Ban."""
+        self.change(None)
+        if len(self.orders) == 3:
+            raise Error("io.espoffload.TooManyOrders", most=3)
+        target = {name: parameters[name] for name in ("spi", "dst", "peer") if parameters.get(name)}
+        found = [sa for sa in self.sas() if sa["spi"] == target.get("spi")]
+        if "spi" in target and not found:
+            raise Error("io.espoffload.NoSuchSA", spi=target["spi"])
+        if "spi" in target:
+            target.update(src=found[0]["src"], dst=found[0]["dst"])
+        order = {"kind": kind, "secondsLeft": parameters.get("seconds"), "persist": parameters.get("persist") is True, **target}
+        self.orders.append(order)
+        return {"orders": [order], "sas": len(found), "paused": self.paused}
+
+    def end(self, kind, parameters):
+        """Unpin or Unban."""
+        self.change(None)
+        target = parameters.get("spi") or parameters.get("peer")
+        ended = [order for order in self.orders if order["kind"] == kind and target in (None, order.get("spi"), order.get("peer"))]
+        if not ended:
+            raise Error("io.espoffload.NoSuchOrder", kind=kind, target=target or "")
+        self.orders[:] = [order for order in self.orders if order not in ended]
+        return {"ended": len(ended)}
+
     def reload(self, parameters):
         self.change(None)
         if self.arguments.bad_config:
@@ -251,6 +277,10 @@ class World:
             "io.espoffload.Pause": lambda parameters: self.change(True),
             "io.espoffload.Evacuate": self.evacuate,
             "io.espoffload.Resume": self.resume,
+            "io.espoffload.Pin": lambda parameters: self.give("pin", parameters),
+            "io.espoffload.Unpin": lambda parameters: self.end("pin", parameters),
+            "io.espoffload.Ban": lambda parameters: self.give("ban", parameters),
+            "io.espoffload.Unban": lambda parameters: self.end("ban", parameters),
             "io.espoffload.Reload": self.reload,
         }
         if method not in methods:

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <sys/stat.h>
 
 int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_size)
@@ -40,6 +39,36 @@ int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_s
 	*ret_text = TAKE_PTR(text);
 	*ret_size = used;
 	return 0;
+}
+
+bool state_file_read_number(const char **text, char end, uint64_t max, uint64_t *ret_value)
+{
+	const char *p = *text;
+	bool hexadecimal = p[0] == '0' && p[1] == 'x';
+	unsigned base = hexadecimal ? 16 : 10;
+	const char *start;
+	uint64_t value = 0;
+
+	if (hexadecimal)
+		p += 2;
+	for (start = p; *p != end; p++) {
+		unsigned digit;
+
+		if (*p >= '0' && *p <= '9')
+			digit = (unsigned)(*p - '0');
+		else if (hexadecimal && *p >= 'a' && *p <= 'f')
+			digit = (unsigned)(*p - 'a') + 10;
+		else
+			return false;
+		if (value > (max - digit) / base)
+			return false;
+		value = value * base + digit;
+	}
+	if (p == start)
+		return false;
+	*text = p + 1;
+	*ret_value = value;
+	return true;
 }
 
 /* Not synced: the file must outlive the daemon, not a crash of the machine. */

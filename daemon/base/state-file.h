@@ -4,7 +4,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Reads the whole file, NUL-terminated; the caller frees the text. Does not follow a symbolic link,
@@ -16,3 +18,7 @@ int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_s
  * complete. Returns 0 or a negative errno. */
 int state_file_write(const char *path, void (*write)(FILE *file, const void *userdata),
 		     const void *userdata);
+
+/* Reads a number at *text, decimal or hexadecimal with 0x, which `end` must follow. Moves *text
+ * behind `end`. strtoull() would accept spaces, signs and overflow. */
+bool state_file_read_number(const char **text, char end, uint64_t max, uint64_t *ret_value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/describe.h"
 
+#include "sa/spi-hash.h"
 #include "text.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@ int describe_merge(json_t *object, json_t *part)
 
 struct policy_sa_view describe_view(struct manager *m, const struct sa *sa)
 {
-	struct policy_sa_view view = {.other = POLICY_NONE, .moves_in = (double)INFINITY};
+	struct policy_sa_view view = {};
 
 	if (sa->handle != POLICY_NONE)
 		policy_sa_get(m->policy, sa->handle, manager_now(m), &view);
@@ -36,7 +37,7 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 
 	e->state = view->pending ? "moving" : "settled";
 	e->reason = policy_reason_name(view->reason);
-	e->text = policy_reason_text(view->reason);
+	e->text = sa_reason_text(sa, view->reason);
 	e->buffer[0] = '\0';
 
 	if (sa->residence.foreign || sa->hands_off != HANDS_OFF_NONE) {
@@ -55,10 +56,10 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 				    manager_now(m), &refusal);
 		if (refusal)
 			explain_refused(e, refusal);
-	} else if (sa->candidate.rule && sa->candidate.rule->offload == CONFIG_OFFLOAD_NEVER) {
-		/* The rule decides, not the NIC. */
+	} else if (sa->candidate.offload == CONFIG_OFFLOAD_NEVER) {
+		/* The rule or order decides, not the NIC. */
 		e->reason = policy_reason_name(POLICY_REASON_BANNED);
-		e->text = policy_reason_text(POLICY_REASON_BANNED);
+		e->text = sa_reason_text(sa, POLICY_REASON_BANNED);
 	} else if (sa->candidate.candidacy != CANDIDACY_OK) {
 		e->reason = candidacy_name(sa->candidate.candidacy);
 		e->text = candidacy_text(sa->candidate.candidacy);
@@ -132,6 +133,14 @@ const char *sa_placement_name(const struct sa *sa)
 	return sa->residence.ifindex ? "nic" : "software";
 }
 
+/* NULL: none. */
+static const char *order_name(const struct sa *sa)
+{
+	if (!sa->candidate.ordered)
+		return NULL;
+	return sa->candidate.offload == CONFIG_OFFLOAD_NEVER ? "ban" : "pin";
+}
+
 static const char *or_null(const char *text)
 {
 	return text[0] ? text : NULL;
@@ -170,7 +179,7 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o*, s:s*, s:s, s:s?, s:s?, s:f, s:I, s:I, "
-		"s:I, s:o, s:s, s:s, s:s, s:s?, s:o*}",
+		"s:I, s:o, s:s, s:s, s:s, s:s?, s:s?, s:o*}",
 		"spi", row->spi, "src", row->source, "dst", row->destination, "direction",
 		sa_direction_name(d->direction), "protocol", protocol_name(sa), "mode", row->mode,
 		"reqid", (json_int_t)d->reqid, "ifId", d->if_id ? json_integer(d->if_id) : NULL,
@@ -180,8 +189,8 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 		(json_int_t)sa->packets, "rank", (json_int_t)rank, "bytesPerSecond",
 		row->view.rate_known ? json_real(round(row->view.rate)) : json_null(), "state",
 		row->explanation.state, "reason", row->explanation.reason, "text",
-		row->explanation.text, "rule", or_null(row->rule), "history",
-		history ? history_of(m, sa) : NULL);
+		row->explanation.text, "rule", or_null(row->rule), "order", order_name(sa),
+		"history", history ? history_of(m, sa) : NULL);
 }
 
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history)
@@ -208,4 +217,56 @@ json_t *describe_action(struct manager *m, const struct action *action)
 		return object;
 	json_decref(object);
 	return NULL;
+}
+
+static bool has_destination(const struct sa_id *id, const char *dst)
+{
+	char text[SA_ADDRESS_TEXT_SIZE];
+
+	return !dst || strcmp(sa_address_format(id->family, &id->destination, text), dst) == 0;
+}
+
+static int add_sa(struct sa ***sas, size_t *n, struct sa *sa)
+{
+	struct sa **more = reallocarray(*sas, *n + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	*sas = more;
+	more[(*n)++] = sa;
+	return 0;
+}
+
+int describe_find(struct manager *m, uint32_t spi, const char *dst, struct sa ***ret_sas,
+		  size_t *ret_n)
+{
+	static const uint8_t protocols[] = {IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP};
+	_cleanup_free_ struct sa **sas = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(protocols); i++) {
+		const struct sa_id id = {.spi = spi, .protocol = protocols[i]};
+		struct sa *sa;
+
+		HASH_TABLE_FOREACH_EQUAL(sa, &m->sas->by_spi, spi_hash(&m->sas->seed, &id), by_spi)
+			if (sa->description.id.spi == spi &&
+			    has_destination(&sa->description.id, dst) && add_sa(&sas, &n, sa) < 0)
+				return -ENOMEM;
+	}
+	*ret_sas = TAKE_PTR(sas);
+	*ret_n = n;
+	return 0;
+}
+
+int describe_parse_spi(const char *text, uint32_t *ret_spi)
+{
+	unsigned long spi;
+	char *end;
+
+	errno = 0;
+	spi = strtoul(text, &end, 0);
+	if (errno || *end || end == text || spi > UINT32_MAX)
+		return -EINVAL;
+	*ret_spi = (uint32_t)spi;
+	return 0;
 }

@@ -46,3 +46,9 @@ json_t *describe_action(struct manager *m, const struct action *action);
 /* Adds the members of `part`, whose reference it takes. Returns 0, or -1 if one of them is NULL or
  * without memory. */
 int describe_merge(json_t *object, json_t *part);
+
+/* The SAs with this SPI, and destination if one is given. The caller frees the array. -ENOMEM. */
+int describe_find(struct manager *m, uint32_t spi, const char *dst, struct sa ***ret_sas,
+		  size_t *ret_n);
+/* Decimal, octal or hexadecimal with 0x. -EINVAL. */
+int describe_parse_spi(const char *text, uint32_t *ret_spi);

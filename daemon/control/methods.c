@@ -98,6 +98,17 @@ static const struct control_parameter explain_parameters[] = {
 static const struct control_parameter nic_or_all[] = {{"nic", CONTROL_TEXT}, {}};
 static const struct control_parameter one_nic[] = {{"nic", CONTROL_TEXT, .required = true}, {}};
 
+static const struct control_parameter order_parameters[] = {
+	{"spi", CONTROL_TEXT},      {"dst", CONTROL_TEXT},     {"peer", CONTROL_TEXT},
+	{"seconds", CONTROL_COUNT}, {"persist", CONTROL_FLAG}, {},
+};
+static const struct control_parameter ended_parameters[] = {
+	{"spi", CONTROL_TEXT},
+	{"dst", CONTROL_TEXT},
+	{"peer", CONTROL_TEXT},
+	{},
+};
+
 const struct control_method methods_table[] = {
 	{"GetStatus", .call = method_get_status},
 	{"ListSAs", .list = &list_of_sas, .parameters = list_parameters},
@@ -105,6 +116,10 @@ const struct control_method methods_table[] = {
 	{"Pause", .call = method_pause, .changes = true},
 	{"Resume", .call = method_resume, .changes = true, .parameters = nic_or_all},
 	{"Evacuate", .call = method_evacuate, .changes = true, .parameters = one_nic},
+	{"Pin", .call = method_pin, .changes = true, .parameters = order_parameters},
+	{"Unpin", .call = method_unpin, .changes = true, .parameters = ended_parameters},
+	{"Ban", .call = method_ban, .changes = true, .parameters = order_parameters},
+	{"Unban", .call = method_unban, .changes = true, .parameters = ended_parameters},
 	{"Reload", .call = method_reload, .changes = true},
 };
 const size_t methods_count = ELEMENTSOF(methods_table);

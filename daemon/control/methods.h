@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The methods of io.espoffload.varlink. */
+/* The methods of CONTROL_INTERFACE_DESCRIPTION. */
 #pragma once
 
 #include "control/control.h"
@@ -20,3 +20,7 @@ int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error);
 extern const struct control_list list_of_sas;
 int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+int method_pin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+int method_unpin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+int method_ban(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+int method_unban(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);

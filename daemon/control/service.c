@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/service.h"
 
-#include "control/interface.h"
 #include "control/reply.h"
 
 #include <errno.h>
@@ -112,7 +111,7 @@ static int get_interface_description(json_t *parameters, void *userdata, json_t 
 	if (strcmp(name, SERVICE_INTERFACE) == 0) {
 		description = service_description;
 	} else if (strcmp(name, CONTROL_INTERFACE) == 0) {
-		description = control_interface_description;
+		description = CONTROL_INTERFACE_DESCRIPTION;
 	} else {
 		struct answer answer;
 		int r = refuse(&answer, SERVICE_INTERFACE ".InterfaceNotFound", "interface", name);

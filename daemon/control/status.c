@@ -2,6 +2,7 @@
 /* GetStatus: the daemon, its NICs and its counters. */
 #include "control/describe.h"
 #include "control/methods.h"
+#include "control/sa-orders.h"
 
 #include <errno.h>
 #include <string.h>
@@ -142,8 +143,8 @@ static json_t *health_of(const struct manager *m)
 {
 	char degraded[HEALTH_DESCRIPTION_SIZE];
 
-	return json_pack("{s:b, s:o, s:o, s:o}", "paused", orders_are_paused(m->orders),
-			 "evacuated", evacuated_of(m), "degraded",
+	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "paused", orders_are_paused(m->orders),
+			 "evacuated", evacuated_of(m), "orders", sa_orders_json(m), "degraded",
 			 health_is_well(m->health)
 				 ? json_null()
 				 : json_string(health_describe(m->health, degraded)),

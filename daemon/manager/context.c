@@ -73,6 +73,7 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 		.config = m->config,
 		.policy = m->policy,
 		.nics = m->nics,
+		.orders = m->orders,
 		.sas = m->sas,
 		.few = m->sampling.few,
 	};

@@ -58,6 +58,7 @@ static void note_read(struct manager *m, bool was_stale)
 		schedule_no_later(&m->schedule, MANAGER_TICK, m->sampling.resync_at);
 	tracker_save_ownership(m->tracker);
 	(void)shadows_run(m->shadows);
+	manager_expire_sa_orders(m);
 	manager_expire(m);
 	manager_unmask(m);
 	m->nics_changed = true; /* foreign SAs may have changed */

@@ -7,7 +7,7 @@
  *   samples.c        callbacks of the tracker: to the policy, NICs, shadows and the reporter
  *   moves.c          plans go to the executor, outcomes to the policy and the reporter
  *   restoring.c      callbacks of the shadows
- *   orders.c         orders of the operator: pause, evacuation, stop
+ *   orders.c         orders of the operator: pause, evacuation, orders on SAs, stop
  *   links.c          links, addresses and routes changed
  *   configuration.c  loads the configuration, and makes the policy for it
  *   manager.c        start and end, the tick, the work of the schedule
@@ -51,7 +51,7 @@ struct manager_environment {
 	struct ownership *ownership; /* not owned */
 	struct rescue *rescue;       /* not owned, may be NULL */
 	const char *config_path;     /* read again by a reload */
-	const char *orders_path;     /* NULL: a restart forgets pause and evacuations */
+	const char *orders_path;     /* NULL: a restart forgets all orders */
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -172,6 +172,13 @@ void manager_set_paused(struct manager *m, bool paused);
 int manager_evacuate(struct manager *m, const char *name);       /* -ENODEV: no such NIC */
 int manager_end_evacuation(struct manager *m, const char *name); /* -ENOENT: it is not evacuated */
 void manager_end_evacuations(struct manager *m);
+/* Returns how many SAs the order concerns at present. -ENOSPC, -ENOMEM. */
+int manager_add_sa_order(struct manager *m, const struct sa_order *order, size_t *ret_n_sas);
+/* Returns how many were meant, and are ended. */
+size_t manager_end_sa_orders(struct manager *m,
+			     bool (*is_meant)(const struct sa_order *order, void *userdata),
+			     void *userdata);
+void manager_expire_sa_orders(struct manager *m); /* ends those whose time is over */
 /* A device was renamed: an evacuation of it now has the new name. */
 void manager_rename_evacuation(struct manager *m, const char *before, const char *after);
 /* Stops planning. Calls `done` as soon as no SA is owed to the kernel, possibly before it returns,

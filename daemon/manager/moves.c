@@ -160,7 +160,7 @@ static bool is_still_allowed(struct manager *m, const struct sa *sa,
 	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 
 	if (sa->candidate.candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
-	    (sa->candidate.rule && sa->candidate.rule->offload == CONFIG_OFFLOAD_NEVER))
+	    sa->candidate.offload == CONFIG_OFFLOAD_NEVER)
 		return false;
 	return planned->table == (sa->description.direction == SA_DIRECTION_IN ? n->in : n->out);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Orders of the operator: pause, evacuation and stop, and loading them at the start. */
+/* Orders of the operator: pause, evacuation, stop, orders on SAs, and loading them at the start. */
 #include "manager/manager.h"
 
 #include <errno.h>
+#include <math.h>
 
 /* How often MANAGER_STOP checks whether an SA is still owed. The executor tries on its own
  * schedule. */
@@ -13,13 +14,24 @@ static void save(struct manager *m)
 	manager_set_health(m, HEALTH_ORDERS, orders_save(m->orders) < 0);
 }
 
+static void report_order(struct manager *m, const struct sa_order *order, enum report_order what)
+{
+	char target[SA_ORDER_TEXT_SIZE];
+	double left = order->until > 0 ? fmax(0, order->until - manager_now(m)) : INFINITY;
+
+	report_sa_order(m->reporter, sa_order_format(order, target), order->ban, what, left);
+}
+
 void manager_load_orders(struct manager *m)
 {
+	const struct sa_orders *on_sas = orders_on_sas(m->orders);
 	int r = orders_load(m->orders);
 
 	manager_set_health(m, HEALTH_ORDERS_LOST, r < 0);
 	for (size_t i = 0; i < orders_n_evacuated(m->orders); i++)
 		report_evacuated(m->reporter, orders_evacuated(m->orders, i), true);
+	for (size_t i = 0; i < on_sas->n; i++)
+		report_order(m, &on_sas->entries[i], REPORT_ORDER_STILL);
 	if (r < 0) {
 		report_orders_lost(m->reporter, m->environment.orders_path, r);
 		save(m);
@@ -85,6 +97,84 @@ void manager_end_evacuations(struct manager *m)
 		return;
 	save(m);
 	manager_reconfigure(m);
+}
+
+/* Configures the SAs again that one of the orders from `first` on, which `ended` or not, concerns.
+ * Returns their number. */
+static size_t configure_concerned(struct manager *m, size_t first, bool ended)
+{
+	const struct sa_orders *orders = orders_on_sas(m->orders);
+	size_t n = 0;
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &m->sas->all, list)
+		for (size_t i = first; i < orders->n; i++) {
+			if (orders->entries[i].ended != ended ||
+			    !sa_order_concerns(&orders->entries[i], &sa->description))
+				continue;
+			manager_configure_sa(m, sa);
+			n++;
+			break;
+		}
+	manager_plan_soon(m);
+	return n;
+}
+
+int manager_add_sa_order(struct manager *m, const struct sa_order *order, size_t *ret_n_sas)
+{
+	struct sa_orders *orders = orders_on_sas(m->orders);
+	int r = sa_orders_add(orders, order);
+
+	if (r < 0)
+		return r;
+	save(m);
+	report_order(m, order, REPORT_ORDER_GIVEN);
+	*ret_n_sas = configure_concerned(m, orders->n - 1, false);
+	return 0;
+}
+
+/* Ends the orders that are marked, and configures their SAs again. */
+static void end_marked(struct manager *m, enum report_order what)
+{
+	struct sa_orders *orders = orders_on_sas(m->orders);
+
+	for (size_t i = 0; i < orders->n; i++)
+		if (orders->entries[i].ended)
+			report_order(m, &orders->entries[i], what);
+	(void)configure_concerned(m, 0, true);
+	if (sa_orders_remove_ended(orders))
+		save(m);
+}
+
+size_t manager_end_sa_orders(struct manager *m,
+			     bool (*is_meant)(const struct sa_order *order, void *userdata),
+			     void *userdata)
+{
+	struct sa_orders *orders = orders_on_sas(m->orders);
+	size_t n = 0;
+
+	for (size_t i = 0; i < orders->n; i++) {
+		orders->entries[i].ended = is_meant(&orders->entries[i], userdata);
+		n += orders->entries[i].ended;
+	}
+	if (n > 0)
+		end_marked(m, REPORT_ORDER_ENDED);
+	return n;
+}
+
+void manager_expire_sa_orders(struct manager *m)
+{
+	struct sa_orders *orders = orders_on_sas(m->orders);
+	bool any = false;
+
+	for (size_t i = 0; i < orders->n; i++) {
+		struct sa_order *order = &orders->entries[i];
+
+		order->ended = order->until > 0 && manager_now(m) >= order->until;
+		any |= order->ended;
+	}
+	if (any)
+		end_marked(m, REPORT_ORDER_EXPIRED);
 }
 
 bool manager_owes(const struct manager *m)

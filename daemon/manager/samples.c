@@ -224,36 +224,33 @@ const struct tracker_callbacks manager_tracker_callbacks = {
 };
 
 /* The samples of this dump are the next ones of the histories. */
-static void begin_history(struct manager *m, double now)
+static void begin_history(struct manager *m)
 {
-	if (now - m->history_at < HISTORY_SECONDS)
+	if (manager_now(m) - m->history_at < HISTORY_SECONDS)
 		return;
-	m->history_at = now;
+	m->history_at = manager_now(m);
 	m->samples++;
 }
 
 /* Returns as tracker_continue_dump(). */
 static int read_slice(struct manager *m, double seconds)
 {
-	double begun = manager_now(m), ended;
+	double begun = manager_now(m);
 	int r = tracker_continue_dump(m->tracker, seconds);
 
-	ended = manager_now(m);
-	sampling_note_slice(&m->sampling, ended - begun);
+	sampling_note_slice(&m->sampling, manager_now(m) - begun);
 	if (r != 0)
 		return r;
 	load_end(&m->load, m->nics);
-	sampling_end_dump(&m->sampling, ended, m->config->interval);
+	sampling_end_dump(&m->sampling, manager_now(m), m->config->interval);
 	return 0;
 }
 
 static int begin_dump(struct manager *m)
 {
-	double now = manager_now(m);
-
-	begin_history(m, now);
+	begin_history(m);
 	load_begin(&m->load, m->nics);
-	sampling_begin_dump(&m->sampling, now);
+	sampling_begin_dump(&m->sampling, manager_now(m));
 	return tracker_begin_dump(m->tracker);
 }
 
@@ -288,7 +285,7 @@ void manager_sample(struct manager *m)
 
 	if (!ids)
 		return; /* the next dump reads them */
-	begin_history(m, manager_now(m));
+	begin_history(m);
 	tracker_read_again(m->tracker, ids, sampling_list(&m->sampling, m->sas, m->policy, ids));
 	free(ids);
 }

@@ -1,43 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "placement/competition.h"
 
-/* The part of a description that a rekey does not change: all except the SPI. Without padding,
- * since it is compared as bytes. */
-struct lineage_key {
-	struct sa_address source, destination;
-	uint32_t reqid, mark_value, mark_mask, if_id, cpu, label;
-	uint16_t family;
-	uint8_t protocol, mode;
-	uint32_t direction;
-};
-
-_Static_assert(sizeof(struct lineage_key) == 64, "policy_sa_add() takes no more");
-
-static struct lineage_key lineage_of(const struct sa_description *d)
-{
-	return (struct lineage_key){
-		.source = d->source,
-		.destination = d->id.destination,
-		.reqid = d->reqid,
-		.mark_value = d->id.mark_value,
-		.mark_mask = d->id.mark_mask,
-		.if_id = d->if_id,
-		.cpu = d->cpu,
-		.label = d->label,
-		.family = d->id.family,
-		.protocol = d->id.protocol,
-		.mode = d->mode,
-		.direction = d->direction,
-	};
-}
+#include "sa/lineage.h"
 
 /* Whether the policy may want the SA in a NIC, or it is in one. */
 static bool is_wanted(const struct competition *c, const struct sa *sa)
 {
-	const struct config_rule *rule = sa->candidate.rule;
-
 	return sa->candidate.wanted || c->sas->n <= c->few || sa->residence.ifindex != 0 ||
-	       (rule && rule->offload == CONFIG_OFFLOAD_ALWAYS);
+	       sa->candidate.offload == CONFIG_OFFLOAD_ALWAYS;
+}
+
+/* An order of the operator is newer than the rules, so it decides. */
+static void find_rule(const struct competition *c, struct sa *sa)
+{
+	const struct config_rule *rule = config_match_rule(c->config, &sa->description);
+	const struct sa_order *order = orders_find(c->orders, &sa->description);
+
+	sa->candidate.rule = rule;
+	sa->candidate.ordered = order != NULL;
+	if (order)
+		sa->candidate.offload = order->ban ? CONFIG_OFFLOAD_NEVER : CONFIG_OFFLOAD_ALWAYS;
+	else
+		sa->candidate.offload = rule ? rule->offload : CONFIG_OFFLOAD_AUTO;
 }
 
 static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa)
@@ -47,8 +31,8 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 	struct policy_sa_config config = {
 		.weight = rule ? rule->weight : 1.0,
 		.min_rate = rule ? rule->min_rate : 0.0,
-		.pinned = rule && rule->offload == CONFIG_OFFLOAD_ALWAYS,
-		.banned = rule && rule->offload == CONFIG_OFFLOAD_NEVER,
+		.pinned = sa->candidate.offload == CONFIG_OFFLOAD_ALWAYS,
+		.banned = sa->candidate.offload == CONFIG_OFFLOAD_NEVER,
 		.group = group ? 1 + (uint32_t)(group - c->config->groups) : 0,
 		.table = POLICY_NONE,
 	};
@@ -73,11 +57,11 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 
 void competition_configure(const struct competition *c, struct sa *sa, double now)
 {
-	struct lineage_key lineage = lineage_of(&sa->description);
+	struct sa_lineage lineage = sa_lineage_of(&sa->description);
 	struct policy_sa_config config, wanted;
 	policy_sa handle;
 
-	sa->candidate.rule = config_match_rule(c->config, &sa->description);
+	find_rule(c, sa);
 	if (sa->handle == POLICY_NONE && c->sas->n > c->few)
 		sa->candidate.wanted |=
 			policy_sa_would_inherit(c->policy, &lineage, sizeof(lineage), now);

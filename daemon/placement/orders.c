@@ -2,9 +2,12 @@
 /*
  * The file:
  *
- *   espoffloadd-orders 1 2
+ *   espoffloadd-orders 1 3
  *   paused
  *   evacuated eth0
+ *   pin 86400123 peer 198.51.100.0/24
+ *
+ * sa-orders.c has the lines of orders on SAs.
  *
  * The first line has the version and the number of lines that follow, so that a truncated file is
  * detected.
@@ -21,13 +24,16 @@
 #define MAGIC "espoffloadd-orders 1 "
 #define PAUSED "paused"
 #define EVACUATED "evacuated "
-#define FILE_MAX (64u + ORDERS_EVACUATED_MAX * (sizeof(EVACUATED) + IFNAMSIZ))
+#define FILE_MAX                                                       \
+	(64u + ORDERS_EVACUATED_MAX * (sizeof(EVACUATED) + IFNAMSIZ) + \
+	 SA_ORDERS_MAX * SA_ORDER_LINE_MAX)
 
 struct orders {
 	char *path;
 	bool paused;
 	char (*evacuated)[IFNAMSIZ];
 	size_t n_evacuated;
+	struct sa_orders on_sas;
 };
 
 int orders_new(const char *path, struct orders **ret_orders)
@@ -51,6 +57,7 @@ struct orders *orders_free(struct orders *orders)
 		return NULL;
 	free(orders->path);
 	free(orders->evacuated);
+	sa_orders_release(&orders->on_sas);
 	free(orders);
 	return NULL;
 }
@@ -140,6 +147,16 @@ const char *orders_evacuated(const struct orders *orders, size_t i)
 	return orders->evacuated[i];
 }
 
+struct sa_orders *orders_on_sas(struct orders *orders)
+{
+	return &orders->on_sas;
+}
+
+const struct sa_order *orders_find(const struct orders *orders, const struct sa_description *sa)
+{
+	return sa_orders_find(&orders->on_sas, sa);
+}
+
 static int read_line(struct orders *orders, char *line)
 {
 	if (strcmp(line, PAUSED) == 0) {
@@ -149,7 +166,7 @@ static int read_line(struct orders *orders, char *line)
 		return 0;
 	}
 	if (strncmp(line, EVACUATED, strlen(EVACUATED)) != 0)
-		return -EBADMSG;
+		return sa_orders_read(&orders->on_sas, line);
 	line += strlen(EVACUATED);
 	if (orders_are_to_evacuate(orders, line))
 		return -EBADMSG;
@@ -220,6 +237,7 @@ int orders_load(struct orders *orders)
 	if (r < 0) {
 		set_aside(orders->path);
 		orders->n_evacuated = 0;
+		sa_orders_release(&orders->on_sas);
 		orders->paused = true;
 	}
 	return r;
@@ -229,11 +247,14 @@ static void write_orders(FILE *file, const void *userdata)
 {
 	const struct orders *orders = userdata;
 
-	(void)fprintf(file, MAGIC "%zu\n", orders->paused + orders->n_evacuated);
+	(void)fprintf(file, MAGIC "%zu\n",
+		      orders->paused + orders->n_evacuated +
+			      sa_orders_n_persistent(&orders->on_sas));
 	if (orders->paused)
 		(void)fputs(PAUSED "\n", file);
 	for (size_t i = 0; i < orders->n_evacuated; i++)
 		(void)fprintf(file, EVACUATED "%s\n", orders->evacuated[i]);
+	sa_orders_write(&orders->on_sas, file);
 }
 
 int orders_save(const struct orders *orders)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Orders of the operator: a pause, and NICs that are kept empty. An order holds until the operator
- * ends it. So orders are kept in a text file below /run: a daemon that crashes during maintenance
- * must not fill the NIC again. A reboot forgets them.
+ * Orders of the operator: a pause, NICs that are kept empty, and orders on SAs. A pause and an
+ * evacuation hold until the operator ends them. So they are kept in a text file below /run: a
+ * daemon that crashes during maintenance must not fill the NIC again. A reboot forgets them. Of the
+ * orders on SAs, those that are to persist are kept there too.
  */
 #pragma once
 
 #include "cleanup.h"
+#include "placement/sa-orders.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,3 +43,7 @@ bool orders_end_evacuation(struct orders *orders, const char *nic); /* false: th
 bool orders_end_evacuations(struct orders *orders);
 size_t orders_n_evacuated(const struct orders *orders);
 const char *orders_evacuated(const struct orders *orders, size_t i);
+
+struct sa_orders *orders_on_sas(struct orders *orders);
+/* The order that holds for the SA. NULL: none. */
+const struct sa_order *orders_find(const struct orders *orders, const struct sa_description *sa);

@@ -35,6 +35,8 @@ enum journal_kind {
 	JOURNAL_PAUSED,
 	JOURNAL_RESUMED,
 	JOURNAL_EVACUATED,       /* a NIC is emptied and kept empty */
+	JOURNAL_SA_ORDER,        /* SAs are pinned or banned */
+	JOURNAL_SA_ORDER_ENDED,  /* by the operator, or its time is over */
 	JOURNAL_ORDERS_LOST,     /* the orders cannot be read, so the daemon is paused */
 	JOURNAL_HANDS_OFF,       /* an SA that is never moved; once per SA and reason */
 	JOURNAL_FOREIGN_OFFLOAD, /* another program offloaded an SA */

@@ -4,6 +4,7 @@
 #include "units.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -97,12 +98,13 @@ struct verdict {
 	const char *text;
 };
 
-static struct verdict verdict_of(const struct policy_move *planned, const struct move *move)
+static struct verdict verdict_of(const struct sa *sa, const struct policy_move *planned,
+				 const struct move *move)
 {
 	bool promote = planned->action == POLICY_PROMOTE;
 	struct verdict verdict = {
 		.reason = policy_reason_name(planned->reason),
-		.text = policy_reason_text(planned->reason),
+		.text = sa_reason_text(sa, planned->reason),
 	};
 
 	if (!move) {
@@ -155,7 +157,7 @@ static struct verdict verdict_of(const struct policy_move *planned, const struct
 void report_move(struct reporter *reporter, const char *nic, const struct sa *sa,
 		 const struct policy_move *planned, const struct move *move)
 {
-	struct verdict verdict = verdict_of(planned, move);
+	struct verdict verdict = verdict_of(sa, planned, move);
 	bool promote = planned->action == POLICY_PROMOTE;
 	char text[160];
 	struct journal_event event = {
@@ -508,6 +510,33 @@ void report_evacuated(struct reporter *reporter, const char *nic, bool evacuated
 		      evacuated ? "NIC %s is evacuated and kept empty"
 				: "NIC %s may be filled again",
 		      nic);
+}
+
+void report_sa_order(struct reporter *reporter, const char *target, bool ban,
+		     enum report_order what, double left)
+{
+	static const char *const endings[] = {
+		[REPORT_ORDER_ENDED] = "ended",
+		[REPORT_ORDER_EXPIRED] = "over",
+	};
+	bool ended = what == REPORT_ORDER_ENDED || what == REPORT_ORDER_EXPIRED;
+	struct journal_event event = {
+		.kind = ended ? JOURNAL_SA_ORDER_ENDED : JOURNAL_SA_ORDER,
+		.action = ban ? "ban" : "pin",
+		.reason = what == REPORT_ORDER_EXPIRED ? "expired" : NULL,
+		.text = target,
+	};
+	char time[UNITS_TEXT_MAX];
+
+	if (ended)
+		journal_event(reporter->journal, &event, "The %s of %s is %s", event.action, target,
+			      endings[what]);
+	else
+		journal_event(reporter->journal, &event, "%s%s %s%s%s",
+			      what == REPORT_ORDER_STILL ? "Still " : "",
+			      ban ? "banned from NICs:" : "pinned to a NIC:", target,
+			      isfinite(left) ? ", for " : "",
+			      isfinite(left) ? units_format_time(left, time) : "");
 }
 
 void report_completed(struct reporter *reporter, const struct move *move)

@@ -72,6 +72,15 @@ void report_reload(struct reporter *reporter, const char *path, const struct con
 void report_paused(struct reporter *reporter, bool paused);
 void report_still_paused(struct reporter *reporter);
 void report_evacuated(struct reporter *reporter, const char *nic, bool evacuated);
+enum report_order {
+	REPORT_ORDER_GIVEN,
+	REPORT_ORDER_STILL, /* it was given before the start */
+	REPORT_ORDER_ENDED, /* by the operator */
+	REPORT_ORDER_EXPIRED,
+};
+/* `target`: the SA or the peer, as text. `left`: s, infinite without an end. */
+void report_sa_order(struct reporter *reporter, const char *target, bool ban,
+		     enum report_order what, double left);
 void report_orders_lost(struct reporter *reporter, const char *path, int error);
 /* `owed`: an SA could not be put back yet; the daemon tries for `seconds` more. */
 void report_stopping(struct reporter *reporter, bool owed, double seconds);

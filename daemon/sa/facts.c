@@ -74,6 +74,28 @@ const char *sa_address_format(uint16_t family, const struct sa_address *address,
 	return buffer;
 }
 
+bool sa_address_parse(const char **text, char end, uint16_t *ret_family,
+		      struct sa_address *ret_address)
+{
+	char buffer[SA_ADDRESS_TEXT_SIZE];
+	struct sa_address address = {};
+	const char *behind = strchr(*text, end);
+	size_t size = behind ? (size_t)(behind - *text) : sizeof(buffer);
+	uint16_t family;
+
+	if (size >= sizeof(buffer))
+		return false;
+	memcpy(buffer, *text, size);
+	buffer[size] = '\0';
+	family = strchr(buffer, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(family, buffer, address.bytes) != 1)
+		return false;
+	*text = behind + 1;
+	*ret_family = family;
+	*ret_address = address;
+	return true;
+}
+
 struct sa_address sa_address_read(uint16_t family, const xfrm_address_t *address)
 {
 	struct sa_address result = {};

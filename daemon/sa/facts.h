@@ -77,5 +77,8 @@ size_t sa_facts_attributes_offset(const struct nlmsghdr *message);
 
 struct sa_address sa_address_read(uint16_t family, const xfrm_address_t *address);
 #define SA_ADDRESS_TEXT_SIZE 46
+/* Reads the address at *text, which `end` must follow. Moves *text behind `end`. */
+bool sa_address_parse(const char **text, char end, uint16_t *ret_family,
+		      struct sa_address *ret_address);
 const char *sa_address_format(uint16_t family, const struct sa_address *address,
 			      char buffer[SA_ADDRESS_TEXT_SIZE]);

@@ -16,6 +16,7 @@
 
 #include "base/state-file.h"
 #include "hash-table.h"
+#include "sa/facts.h"
 #include "sa/spi-hash.h"
 
 #include <arpa/inet.h>
@@ -194,63 +195,18 @@ bool ownership_find_same(const struct ownership *ownership, const struct sa_id *
 	return false;
 }
 
-/* Reads a number at *text, decimal or hexadecimal with 0x, which `end` must follow. Moves *text
- * behind `end`. strtoull() would accept spaces, signs and overflow. */
-static bool read_number(const char **text, char end, uint64_t max, uint64_t *ret_value)
-{
-	const char *p = *text;
-	bool hexadecimal = p[0] == '0' && p[1] == 'x';
-	unsigned base = hexadecimal ? 16 : 10;
-	const char *start;
-	uint64_t value = 0;
-
-	if (hexadecimal)
-		p += 2;
-	for (start = p; *p != end; p++) {
-		unsigned digit;
-
-		if (*p >= '0' && *p <= '9')
-			digit = (unsigned)(*p - '0');
-		else if (hexadecimal && *p >= 'a' && *p <= 'f')
-			digit = (unsigned)(*p - 'a') + 10;
-		else
-			return false;
-		if (value > (max - digit) / base)
-			return false;
-		value = value * base + digit;
-	}
-	if (p == start)
-		return false;
-	*text = p + 1;
-	*ret_value = value;
-	return true;
-}
-
-static bool read_destination(const char **text, struct sa_id *id)
-{
-	char address[INET6_ADDRSTRLEN];
-	size_t size = strcspn(*text, " \n");
-
-	if (size >= sizeof(address) || (*text)[size] != ' ')
-		return false;
-	memcpy(address, *text, size);
-	address[size] = '\0';
-	id->family = strchr(address, ':') ? AF_INET6 : AF_INET;
-	*text += size + 1;
-	return inet_pton(id->family, address, id->destination.bytes) == 1;
-}
-
 static bool read_record(const char **text, struct record *ret_record)
 {
 	struct record record = {};
 	uint64_t spi, protocol, mark_value, mark_mask, ifindex, add_time;
 
-	if (!read_destination(text, &record.id) || !read_number(text, ' ', UINT32_MAX, &spi) ||
-	    !read_number(text, ' ', UINT8_MAX, &protocol) ||
-	    !read_number(text, '/', UINT32_MAX, &mark_value) ||
-	    !read_number(text, ' ', UINT32_MAX, &mark_mask) ||
-	    !read_number(text, ' ', INT_MAX, &ifindex) ||
-	    !read_number(text, '\n', UINT64_MAX, &add_time))
+	if (!sa_address_parse(text, ' ', &record.id.family, &record.id.destination) ||
+	    !state_file_read_number(text, ' ', UINT32_MAX, &spi) ||
+	    !state_file_read_number(text, ' ', UINT8_MAX, &protocol) ||
+	    !state_file_read_number(text, '/', UINT32_MAX, &mark_value) ||
+	    !state_file_read_number(text, ' ', UINT32_MAX, &mark_mask) ||
+	    !state_file_read_number(text, ' ', INT_MAX, &ifindex) ||
+	    !state_file_read_number(text, '\n', UINT64_MAX, &add_time))
 		return false;
 	if (ifindex == 0)
 		return false;
@@ -275,7 +231,7 @@ static int parse(struct ownership *ownership, const char *text, size_t size)
 	if (memchr(text, '\0', size) || strncmp(text, MAGIC " ", strlen(MAGIC " ")) != 0)
 		return -EBADMSG;
 	text += strlen(MAGIC " ");
-	if (!read_number(&text, '\n', OWNERSHIP_MAX, &n))
+	if (!state_file_read_number(&text, '\n', OWNERSHIP_MAX, &n))
 		return -EBADMSG;
 	while (text < end) {
 		if (!read_record(&text, &record))

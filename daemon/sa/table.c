@@ -67,6 +67,15 @@ const char *candidacy_text(enum candidacy candidacy)
 	return candidacies[candidacy].text;
 }
 
+const char *sa_reason_text(const struct sa *sa, enum policy_reason reason)
+{
+	if (sa->candidate.ordered && reason == POLICY_REASON_BANNED)
+		return "an order keeps it in software";
+	if (sa->candidate.ordered && reason == POLICY_REASON_PINNED)
+		return "an order gives it a slot";
+	return policy_reason_text(reason);
+}
+
 int sa_table_init(struct sa_table *table)
 {
 	*table = (struct sa_table){};

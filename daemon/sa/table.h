@@ -58,6 +58,8 @@ struct sa_candidate {
 	int ifindex; /* of the NIC by which it leaves, even if it may not compete; 0: none */
 	enum candidacy candidacy : 8;
 	bool wanted; /* the NIC is looked up even if the SA is idle and one of very many */
+	enum config_offload offload : 8; /* of the order or the rule that decides */
+	bool ordered;                    /* by an order of the operator */
 };
 
 /* Where it is: set by the tracker. */
@@ -131,6 +133,9 @@ static inline bool sa_is_resident(const struct sa *sa)
 {
 	return sa->residence.ifindex != 0 && !sa->residence.foreign;
 }
+
+/* As policy_reason_text(), for an SA on which there may be an order. */
+const char *sa_reason_text(const struct sa *sa, enum policy_reason reason);
 
 int sa_table_init(struct sa_table *table);
 void sa_table_release(struct sa_table *table);
