@@ -234,23 +234,44 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 	return CTL_FAILURE;
 }
 
-int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
+/* Takes `parameters`. The caller releases the reply. */
+static int call(const struct ctl *ctl, const char *method, json_t *parameters,
+		struct varlink_reply *ret_reply)
 {
 	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
-	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
 	int r = varlink_client_connect(ctl->socket, &client);
 
 	if (r < 0) {
 		json_decref(parameters);
-		return ctl_tell_failure(ctl, r);
+		return r;
 	}
-	r = varlink_client_call(client, method, parameters, CTL_TIMEOUT, &reply);
+	return varlink_client_call(client, method, parameters, CTL_TIMEOUT, ret_reply);
+}
+
+int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	int r = call(ctl, method, parameters, &reply);
+
 	if (r < 0)
 		return ctl_tell_failure(ctl, r);
 	if (reply.error)
 		return report_error_reply(ctl, reply.error, reply.parameters);
 	*ret_reply = TAKE_PTR(reply.parameters);
 	return CTL_OK;
+}
+
+int ctl_try_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	int r = call(ctl, method, parameters, &reply);
+
+	if (r < 0)
+		return r;
+	if (reply.error)
+		return -EREMOTEIO;
+	*ret_reply = TAKE_PTR(reply.parameters);
+	return 0;
 }
 
 int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,

@@ -53,9 +53,13 @@ void ctl_error(const char *format, ...) _printf_(1, 2);
  */
 int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply);
 
+/* The same without a message on stderr, for a verb that does not need the daemon. Returns 0, a
+ * negative errno of varlink-client.h, or -EREMOTEIO if the daemon answers with an error. */
+int ctl_try_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply);
+
 /*
- * The same, and calls `handle` for each reply; all except the last continue. A negative return
- * value of `handle` is a failure as in ctl_tell_failure().
+ * The same as ctl_call(), and calls `handle` for each reply; all except the last continue. A
+ * negative return value of `handle` is a failure as in ctl_tell_failure().
  */
 int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
 		  int (*handle)(json_t *reply, bool last, void *userdata), void *userdata);
@@ -109,3 +113,4 @@ int verb_unban(const struct ctl *ctl, int argc, char **argv);
 int verb_reload(const struct ctl *ctl, int argc, char **argv);
 int verb_check_config(const struct ctl *ctl, int argc, char **argv);
 int verb_simulate(const struct ctl *ctl, int argc, char **argv);
+int verb_version(const struct ctl *ctl, int argc, char **argv);

@@ -45,6 +45,8 @@ static const struct verb verbs[] = {
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
 	{"simulate", "--trace FILE.csv --capacity SLOTS[,SLOTS...]|--sweep [--bound] [...]",
 	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},
+	{"version", "", "The versions of espoffloadctl and of the espoffloadd that runs",
+	 verb_version},
 	{"help", "", "This text", verb_help},
 };
 

@@ -138,11 +138,15 @@ struct policy_sa_view {
 	double rate_high;
 	double last_rate; /* last sample */
 	double threshold; /* rate of the resident that it would displace, or of the best outsider */
+	policy_sa other;  /* that SA, or POLICY_NONE */
+	double boundary;  /* its own rate at which it is worth as much as `other`, 0 without one */
 	double gain;      /* of the best swap with it, weighted bytes */
 	double needed;    /* the gain above which this swap pays */
 	double cost;
 	double trust;    /* 0 to 1, halved by every speculative move that did not pay */
 	double retry_in; /* seconds until a refused SA is tried again, else 0 */
+	double moves_in; /* seconds until it may be moved if all rates stay as they are; 0: at the
+			    next plan; INFINITY: not before something else changes */
 };
 
 struct policy_table_view {
@@ -150,6 +154,7 @@ struct policy_table_view {
 	uint32_t resident; /* used slots, with those of pending moves */
 	double rate;       /* bytes/s of all residents */
 	double tokens;     /* moves that could be made now */
+	uint32_t reserve;  /* of the capacity, kept free for rekeys */
 };
 
 /* Parameters of the algorithm: docs/policy.md. policy_parameters_default() returns the tuned

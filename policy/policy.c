@@ -300,6 +300,7 @@ void policy_table_get(const struct policy *policy, policy_table handle,
 		.resident = policy_table_used(table),
 		.rate = table->rate,
 		.tokens = policy_table_tokens(policy, table),
+		.reserve = table->config.reserve,
 	};
 }
 

@@ -63,6 +63,24 @@ const char *policy_reason_text(enum policy_reason reason)
 	return reason < _POLICY_REASON_MAX ? reasons[reason].text : "unknown";
 }
 
+static double tokens_in(const struct policy *policy, const struct table *table, bool swap)
+{
+	const struct bucket *bucket = policy_bucket_of(policy, table);
+	double moves = swap && bucket->moves_burst >= 2 ? 2 : 1;
+
+	if (bucket->moves_per_second <= 0 || bucket->moves_burst < moves)
+		return INFINITY;
+	return fmax(0, (moves - policy_table_tokens(policy, table)) / bucket->moves_per_second);
+}
+
+/* `price`: weighted bytes/s, above which the SA is worth more than `other`. */
+static void show_other(const struct policy *policy, const struct sa *sa, const struct sa *other,
+		       double price, struct policy_sa_view *view)
+{
+	view->other = policy_sa_handle(policy, other);
+	view->boundary = price / sa->config.weight;
+}
+
 /* Puts the best swap that is possible for an outsider into the view. Returns its reason. */
 static enum policy_reason explain_candidate(const struct policy *policy, const struct table *table,
 					    const struct sa *sa, struct policy_sa_view *view)
@@ -75,16 +93,21 @@ static enum policy_reason explain_candidate(const struct policy *policy, const s
 	if (!free && !victim)
 		return policy_group_is_full(policy, table, group) ? POLICY_REASON_GROUP_CEILING
 								  : POLICY_REASON_NOT_HOT_ENOUGH;
+	if (victim)
+		show_other(policy, sa, victim, price, view);
 	view->threshold = victim ? sa_heat(victim)->rate.high : 0;
 	view->cost = policy_cost(table, sa) + (victim ? policy_cost(table, victim) : 0);
 	view->gain = policy_gain(policy, table, sa, price, view->cost, &surplus);
 	view->needed = view->gain - surplus;
 	if (victim && sa_low(sa) <= price)
 		return POLICY_REASON_NOT_HOT_ENOUGH;
-	if (surplus <= 0)
+	if (surplus <= 0) {
+		view->moves_in = policy_pays_in(policy, sa, price, view->needed);
 		return POLICY_REASON_GAIN_TOO_SMALL;
+	}
 	if (!policy_table_can_carry(table, sa, victim))
 		return POLICY_REASON_RATE_CEILING;
+	view->moves_in = tokens_in(policy, table, victim);
 	if (!policy_table_can_pay(policy, table, victim))
 		return POLICY_REASON_MOVES_SPENT;
 	return victim ? POLICY_REASON_HOTTER : POLICY_REASON_FREE_SLOT;
@@ -99,6 +122,7 @@ static enum policy_reason explain_outsider(const struct policy *policy, const st
 		return POLICY_REASON_BANNED;
 	if (sa->config.immovable)
 		return POLICY_REASON_IMMOVABLE;
+	view->moves_in = fmax(0, policy_sa_ready_at(policy, sa) - now);
 	if (sa->retry_at > now && sa_comparison_stage(sa) == COMPARISON_RETURNED)
 		return POLICY_REASON_DOUBTED;
 	if (sa->retry_at > now && sa->made_worse)
@@ -109,20 +133,21 @@ static enum policy_reason explain_outsider(const struct policy *policy, const st
 		return POLICY_REASON_PINNED;
 	if (sa->successor)
 		return POLICY_REASON_SUCCESSOR;
+	if (policy_sa_is_candidate(sa) && policy_sa_ready_at(policy, sa) > now)
+		return POLICY_REASON_DWELLING;
+	view->moves_in = INFINITY;
 	if (!sa->known)
 		return POLICY_REASON_UNKNOWN_RATE;
 	if (sa_heat(sa)->rate.mean <= 0)
 		return POLICY_REASON_IDLE;
 	if (!policy_sa_is_candidate(sa))
 		return POLICY_REASON_BELOW_MINIMUM;
-	if (policy_sa_ready_at(policy, sa) > now)
-		return POLICY_REASON_DWELLING;
 	return explain_candidate(policy, table, sa, view);
 }
 
 /* Compares the resident with the outsider that has the highest lower band. */
 static void explain_rival(const struct policy *policy, const struct table *table,
-			  const struct sa *sa, struct policy_sa_view *view)
+			  const struct sa *sa, double now, struct policy_sa_view *view)
 {
 	const struct heap_node *hottest = NULL;
 	const struct sa *rival;
@@ -137,32 +162,51 @@ static void explain_rival(const struct policy *policy, const struct table *table
 	if (!hottest)
 		return;
 	rival = &policy->sas[hottest->id];
+	show_other(policy, sa, rival, sa_low(rival), view);
 	view->threshold = sa_heat(rival)->rate.low;
 	view->cost = policy_cost(table, rival) + policy_cost(table, sa);
 	view->gain = policy_gain(policy, table, rival, sa_high(sa), view->cost, &surplus);
 	view->needed = view->gain - surplus;
+	if (sa_low(rival) <= sa_high(sa))
+		return;
+	view->moves_in =
+		fmax(policy_sa_ready_at(policy, sa) - now,
+		     surplus > 0 ? tokens_in(policy, table, true)
+				 : policy_pays_in(policy, rival, sa_high(sa), view->needed));
+	view->moves_in = fmax(0, view->moves_in);
+}
+
+/* It leaves whatever the rates are. */
+static enum policy_reason explain_leaving(const struct policy *policy, const struct sa *sa,
+					  double now, enum policy_reason reason,
+					  struct policy_sa_view *view)
+{
+	view->moves_in = fmax(0, policy_sa_ready_at(policy, sa) - now);
+	return reason;
 }
 
 static enum policy_reason explain_resident(const struct policy *policy, const struct sa *sa,
-					   struct policy_sa_view *view)
+					   double now, struct policy_sa_view *view)
 {
 	if (sa->config.immovable)
 		return POLICY_REASON_IMMOVABLE;
 	if (sa->config.banned)
-		return POLICY_REASON_BANNED;
+		return explain_leaving(policy, sa, now, POLICY_REASON_BANNED, view);
 	if (sa->config.table != sa->placed)
-		return POLICY_REASON_NO_LONGER_ALLOWED;
+		return explain_leaving(policy, sa, now, POLICY_REASON_NO_LONGER_ALLOWED, view);
 	if (sa->config.pinned)
 		return POLICY_REASON_PINNED;
-	explain_rival(policy, policy_table_of(policy, sa), sa, view);
+	explain_rival(policy, policy_table_of(policy, sa), sa, now, view);
 	if (sa->made_worse)
-		return POLICY_REASON_MADE_WORSE;
+		return explain_leaving(policy, sa, now, POLICY_REASON_MADE_WORSE, view);
 	if (policy_sa_is_doubted(sa))
-		return POLICY_REASON_DOUBTED;
+		return explain_leaving(policy, sa, now, POLICY_REASON_DOUBTED, view);
 	if (policy_sa_is_superseded(sa))
-		return POLICY_REASON_SUPERSEDED;
-	if (!sa->known)
+		return explain_leaving(policy, sa, now, POLICY_REASON_SUPERSEDED, view);
+	if (!sa->known) {
+		view->moves_in = INFINITY;
 		return POLICY_REASON_UNKNOWN_RATE;
+	}
 	return sa_heat(sa)->rate.mean > 0 ? POLICY_REASON_RESIDENT : POLICY_REASON_IDLE;
 }
 
@@ -171,10 +215,12 @@ static enum policy_reason explain(const struct policy *policy, const struct sa *
 {
 	if (!policy_table_of(policy, sa))
 		return sa->config.immovable ? POLICY_REASON_IMMOVABLE : POLICY_REASON_NO_TABLE;
-	if (sa->pending != PENDING_NONE)
+	if (sa->pending != PENDING_NONE) {
+		view->moves_in = 0;
 		return sa->pending_reason;
+	}
 	if (sa->resident)
-		return explain_resident(policy, sa, view);
+		return explain_resident(policy, sa, now, view);
 	return explain_outsider(policy, sa, now, view);
 }
 
@@ -208,6 +254,8 @@ void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
 		.rate_high = sa_heat(sa)->rate.high,
 		.last_rate = sa_heat(sa)->rate.last,
 		.trust = sa_heat(sa)->trust,
+		.other = POLICY_NONE,
+		.moves_in = INFINITY,
 	};
 	if (sa_heat(sa)->refusals > 0 && !sa->resident)
 		view.retry_in = fmax(0, sa->retry_at - now);

@@ -276,6 +276,10 @@ double policy_horizon(const struct policy *policy, double price, double cost);
  * 0. */
 double policy_gain(const struct policy *policy, const struct table *table, const struct sa *sa,
 		   double price, double cost, double *ret_surplus);
+/* Seconds until ski rental alone has the gain `needed`, if the rates stay as they are. INFINITY:
+ * never. */
+double policy_pays_in(const struct policy *policy, const struct sa *sa, double price,
+		      double needed);
 /* The cost of moving the SA, in weighted bytes. */
 double policy_cost(const struct table *table, const struct sa *sa);
 bool policy_group_is_full(const struct policy *policy, const struct table *table, uint32_t group);

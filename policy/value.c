@@ -135,6 +135,17 @@ double policy_gain(const struct policy *policy, const struct table *table, const
 	return gain;
 }
 
+double policy_pays_in(const struct policy *policy, const struct sa *sa, double price, double needed)
+{
+	double advantage = sa_low(sa) - price, growth = sa_mean(sa) - price;
+	double age = policy->now - sa_heat(sa)->born;
+	double forgone = sa->config.weight * sa_heat(sa)->accrued - price * age;
+
+	if (advantage <= 0 || growth <= 0 || needed > advantage * policy->parameters.age_max)
+		return INFINITY;
+	return fmax(0, fmax(needed / advantage - age, (needed - forgone) / growth));
+}
+
 double policy_cost(const struct table *table, const struct sa *sa)
 {
 	return table->config.migration_bytes + table->config.migration_seconds * sa_mean(sa);

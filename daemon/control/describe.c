@@ -16,7 +16,7 @@ int describe_merge(json_t *object, json_t *part)
 
 struct policy_sa_view describe_view(struct manager *m, const struct sa *sa)
 {
-	struct policy_sa_view view = {};
+	struct policy_sa_view view = {.other = POLICY_NONE, .moves_in = (double)INFINITY};
 
 	if (sa->handle != POLICY_NONE)
 		policy_sa_get(m->policy, sa->handle, manager_now(m), &view);

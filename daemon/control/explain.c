@@ -2,9 +2,11 @@
 /* Explain: why an SA is where it is, in sentences and in numbers. */
 #include "control/describe.h"
 #include "control/methods.h"
+#include "control/prospects.h"
 #include "units.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #define ACTIONS_SHOWN 20
@@ -47,16 +49,61 @@ static void say_place(struct manager *m, json_t *sentences, const struct sa *sa)
 		say(sentences, "It is in software, for at least %s.", time);
 }
 
+static void say_why(struct manager *m, json_t *sentences, const struct sa *sa,
+		    const struct prospects *p)
+{
+	if (strcmp(p->place.state, "refused") == 0)
+		say(sentences, "Why: the driver refused it: \"%s\" (%s).", p->place.text,
+		    p->place.reason);
+	else if (m->config->mode == CONFIG_MODE_OBSERVE && p->view.resident &&
+		 sa->residence.ifindex == 0)
+		say(sentences, "Why: the daemon only observes. In the NIC, %s (%s).", p->place.text,
+		    p->place.reason);
+	else
+		say(sentences, "Why: %s (%s).", p->place.text, p->place.reason);
+}
+
+static void say_rate(struct manager *m, json_t *sentences, const struct policy_sa_view *view,
+		     size_t rank)
+{
+	char rate[UNITS_TEXT_MAX], low[UNITS_TEXT_MAX], high[UNITS_TEXT_MAX];
+
+	if (!view->rate_known) {
+		say(sentences, "Its rate is not known.");
+		return;
+	}
+	if (view->rate <= 0) {
+		say(sentences, "It carries nothing, and is number %zu of %zu SAs by rate.", rank,
+		    m->sas->n);
+		return;
+	}
+	say(sentences, "It carries %s, and is number %zu of %zu SAs by rate.",
+	    units_format_rate(view->rate, rate), rank, m->sas->n);
+	if (strcmp(units_format_rate(view->rate_low, low),
+		   units_format_rate(view->rate_high, high)) != 0)
+		say(sentences, "In the next seconds %s to %s are expected of it.", low, high);
+}
+
 static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	static const char *const offloads[] = {"auto", "always", "never"};
 
-	if (sa->candidate.rule)
-		say(sentences, "The rule at %s:%u matches it: offload %s.",
-		    m->config->path ? m->config->path : "", sa->candidate.rule->line,
-		    offloads[sa->candidate.rule->offload]);
-	else
+	const struct config_rule *rule = sa->candidate.rule;
+	char rate[UNITS_TEXT_MAX], least[sizeof(", minimum rate ") + UNITS_TEXT_MAX] = "";
+
+	if (!rule) {
 		say(sentences, "No rule matches it: it is offloaded by its rate.");
+		return;
+	}
+	if (rule->min_rate > 0)
+		(void)snprintf(least, sizeof(least), ", minimum rate %s",
+			       units_format_rate(rule->min_rate, rate));
+	if (rule->offload == CONFIG_OFFLOAD_AUTO)
+		say(sentences, "The rule at %s:%u matches it: offload auto, weight %g%s.",
+		    m->config->path ? m->config->path : "", rule->line, rule->weight, least);
+	else
+		say(sentences, "The rule at %s:%u matches it: offload %s.",
+		    m->config->path ? m->config->path : "", rule->line, offloads[rule->offload]);
 }
 
 static void say_order(struct manager *m, json_t *sentences, const struct sa *sa)
@@ -92,14 +139,17 @@ static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
 		say(sentences, "It belongs to no group.");
 }
 
-static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa)
+static void say_candidate(struct manager *m, json_t *sentences, const struct sa *sa,
+			  const struct prospects *p)
 {
 	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 	const char *name = network_name(m->network, sa->candidate.ifindex);
 	const struct nic *below = network_below_vlan(m->network, sa->candidate.ifindex);
 
-	if (sa->candidate.candidacy == CANDIDACY_OK)
+	if (p->competes)
 		say(sentences, "It competes for a slot of %s.", name);
+	else if (sa->candidate.candidacy == CANDIDACY_OK)
+		say(sentences, "Its packets leave by %s.", name);
 	else if (name[0])
 		say(sentences, "It cannot go to %s: %s.", name,
 		    candidacy_text(sa->candidate.candidacy));
@@ -112,6 +162,101 @@ static void say_candidate(struct manager *m, json_t *sentences, const struct sa 
 		say(sentences, "The NIC entry at %s:%u: allow %s, trusted %s.",
 		    m->config->path ? m->config->path : "", n->config->line,
 		    n->config->allow ? "true" : "false", n->config->trusted ? "true" : "false");
+}
+
+static void say_slots(json_t *sentences, const struct prospects *p)
+{
+	char reserve[48] = "";
+
+	if (!p->nic)
+		return;
+	if (p->slots.reserve > 0)
+		(void)snprintf(reserve, sizeof(reserve), " and %u kept free for rekeys",
+			       p->slots.reserve);
+	say(sentences, "%s has %u %sslot%s, %u in use%s.", p->nic, p->slots.capacity, p->side,
+	    p->slots.capacity == 1 ? "" : "s", p->slots.resident, reserve);
+}
+
+/* How far it is from the rate at which it would be on the other side. */
+static void say_boundary(json_t *sentences, const struct prospects *p)
+{
+	const struct policy_sa_view *view = &p->view;
+	double margin = (view->resident ? view->rate_high : view->rate_low) - view->boundary;
+	const char *side = margin >= 0 ? "above" : "below";
+	char boundary[UNITS_TEXT_MAX], rate[UNITS_TEXT_MAX], distance[UNITS_TEXT_MAX];
+
+	if (!p->other || !view->rate_known)
+		return;
+	(void)units_format_rate(view->boundary, boundary);
+	(void)units_format_rate(view->threshold, rate);
+	(void)units_format_rate(fabs(margin), distance);
+	if (view->resident)
+		say(sentences,
+		    "Its boundary is %s: below that, the best SA outside, 0x%08x (%s), is worth "
+		    "more. With the most that is expected of it, it is %s %s.",
+		    boundary, p->other->description.id.spi, rate, distance, side);
+	else
+		say(sentences,
+		    "Its boundary is %s: above that, it is worth more than the coldest SA that it "
+		    "may displace, 0x%08x (%s). With the least that is expected of it, it is %s "
+		    "%s.",
+		    boundary, p->other->description.id.spi, rate, distance, side);
+}
+
+/* What the move or swap would win. */
+static void say_worth(json_t *sentences, const struct prospects *p)
+{
+	char gain[UNITS_TEXT_MAX], needed[UNITS_TEXT_MAX], cost[UNITS_TEXT_MAX];
+	const struct policy_sa_view *view = &p->view;
+
+	if (view->cost <= 0 || view->gain <= 0)
+		return;
+	say(sentences, "%s would win %s; it costs %s and pays from %s on.",
+	    p->other ? "A swap of the two" : "A slot", units_format_bytes(view->gain, gain),
+	    units_format_bytes(view->cost, cost), units_format_bytes(view->needed, needed));
+}
+
+static void say_times(json_t *sentences, const struct prospects *p)
+{
+	char time[UNITS_TEXT_MAX];
+
+	if (p->probation > 0)
+		say(sentences,
+		    "It is on probation for %s more: if its packets fail in the NIC, it goes back "
+		    "to software.",
+		    units_format_time(p->probation, time));
+	if (p->moves_in > 0 && isfinite(p->moves_in))
+		say(sentences, "If nothing changes, it may move in %s.",
+		    units_format_time(p->moves_in, time));
+}
+
+/* What was done, or tried, with it last. */
+static void say_attempt(json_t *sentences, const json_t *history)
+{
+	static const char *const phrases[][2] = {
+		{"promoted", "it was promoted to"},
+		{"evicted", "it was evicted from"},
+		{"refused", "it was offered to"},
+		{"failed", "a move failed at"},
+		{"hands-off", "a move was not begun at"},
+		{"would-promote", "it would have been promoted to"},
+		{"would-evict", "it would have been evicted from"},
+		{"fault", "it had a fault in"},
+		{"compared", "it was compared with what it carried in"},
+		{"adopted", "it was found in"},
+	};
+	const json_t *last = json_array_get(history, 0);
+	const char *action = json_string_value(json_object_get(last, "action"));
+	const char *nic = json_string_value(json_object_get(last, "nic"));
+	char time[UNITS_TEXT_MAX];
+
+	for (size_t i = 0; last && i < ELEMENTSOF(phrases); i++)
+		if (strcmp(action, phrases[i][0]) == 0)
+			say(sentences, "%s ago %s %s: %s.",
+			    units_format_time(
+				    json_number_value(json_object_get(last, "secondsAgo")), time),
+			    phrases[i][1], nic ? nic : "a NIC",
+			    json_string_value(json_object_get(last, "text")));
 }
 
 static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
@@ -167,27 +312,72 @@ static json_t *actions_of(struct manager *m, const struct sa *sa)
 	return history;
 }
 
-static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
+static json_t *finite_or_null(double value)
 {
-	struct policy_sa_view view = describe_view(m, sa);
-	json_t *sentences = json_array(), *details = json_array();
-	struct explanation e;
+	return isfinite(value) ? json_real(value) : json_null();
+}
 
-	describe_place(m, sa, &view, &e);
+/* The numbers behind the sentences, NULL without memory. */
+static json_t *numbers_of(struct manager *m, const struct prospects *p)
+{
+	const struct policy_sa_view *view = &p->view;
+	json_t *boundary = json_null(), *slots = json_null();
+	char spi[sizeof("0x00000000")];
+
+	if (p->other) {
+		(void)snprintf(spi, sizeof(spi), "0x%08x", p->other->description.id.spi);
+		boundary = json_pack("{s:f, s:s, s:f}", "bytesPerSecond", view->boundary,
+				     "otherSpi", spi, "otherBytesPerSecond", view->threshold);
+	}
+	if (p->nic)
+		slots = json_pack("{s:s, s:I, s:I, s:I}", "nic", p->nic, "capacity",
+				  (json_int_t)p->slots.capacity, "used",
+				  (json_int_t)p->slots.resident, "reserve",
+				  (json_int_t)p->slots.reserve);
+	return json_pack("{s:I, s:f, s:f, s:o, s:o, s:f, s:f, s:f, s:o, s:f, s:s}", "sas",
+			 (json_int_t)m->sas->n, "leastBytesPerSecond", view->rate_low,
+			 "mostBytesPerSecond", view->rate_high, "boundary", boundary, "slots",
+			 slots, "gainBytes", view->gain, "neededBytes", view->needed, "costBytes",
+			 view->cost, "movesIn", finite_or_null(p->moves_in), "probation",
+			 p->probation, "change", p->change);
+}
+
+static json_t *sentences_of(struct manager *m, const struct sa *sa, const struct prospects *p,
+			    size_t rank, const json_t *history)
+{
+	json_t *sentences = json_array();
+
 	say_place(m, sentences, sa);
-	say(sentences, "Why: %s (%s).", e.text, e.reason);
+	say_why(m, sentences, sa, p);
+	say_rate(m, sentences, &p->view, rank);
 	say_rule(m, sentences, sa);
 	say_order(m, sentences, sa);
 	say_group(m, sentences, sa);
-	say_candidate(m, sentences, sa);
+	say_candidate(m, sentences, sa, p);
+	say_slots(sentences, p);
+	say_boundary(sentences, p);
+	say_worth(sentences, p);
+	say_times(sentences, p);
+	say_attempt(sentences, history);
 	if (m->config->mode == CONFIG_MODE_OBSERVE)
 		say(sentences, "The daemon only observes; it would %s it.",
 		    sa->virtually_resident ? "offload" : "not offload");
 	if (orders_are_paused(m->orders))
 		say(sentences, "The daemon is paused: SAs only leave NICs that may not hold them.");
-	add_numbers(m, details, sa, &view);
-	return json_pack("{s:o, s:o, s:o, s:o}", "sa", describe_sa(m, sa, rank, true), "sentences",
-			 sentences, "details", details, "history", actions_of(m, sa));
+	say(sentences, "%s", p->change);
+	return sentences;
+}
+
+static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
+{
+	json_t *details = json_array(), *history = actions_of(m, sa);
+	struct prospects prospects;
+
+	prospects_of(m, sa, &prospects);
+	add_numbers(m, details, sa, &prospects.view);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "sa", describe_sa(m, sa, rank, true),
+			 "sentences", sentences_of(m, sa, &prospects, rank, history), "numbers",
+			 numbers_of(m, &prospects), "details", details, "history", history);
 }
 
 /* The hottest first. NULL without memory. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The methods of CONTROL_INTERFACE_DESCRIPTION. */
+/* The methods of io.espoffload.varlink. */
 #pragma once
 
 #include "control/control.h"

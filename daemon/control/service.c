@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control/service.h"
 
+#include "control/interface.h"
 #include "control/reply.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static int get_interface_description(json_t *parameters, void *userdata, json_t 
 	if (strcmp(name, SERVICE_INTERFACE) == 0) {
 		description = service_description;
 	} else if (strcmp(name, CONTROL_INTERFACE) == 0) {
-		description = CONTROL_INTERFACE_DESCRIPTION;
+		description = control_interface_description;
 	} else {
 		struct answer answer;
 		int r = refuse(&answer, SERVICE_INTERFACE ".InterfaceNotFound", "interface", name);

@@ -224,33 +224,36 @@ const struct tracker_callbacks manager_tracker_callbacks = {
 };
 
 /* The samples of this dump are the next ones of the histories. */
-static void begin_history(struct manager *m)
+static void begin_history(struct manager *m, double now)
 {
-	if (manager_now(m) - m->history_at < HISTORY_SECONDS)
+	if (now - m->history_at < HISTORY_SECONDS)
 		return;
-	m->history_at = manager_now(m);
+	m->history_at = now;
 	m->samples++;
 }
 
 /* Returns as tracker_continue_dump(). */
 static int read_slice(struct manager *m, double seconds)
 {
-	double begun = manager_now(m);
+	double begun = manager_now(m), ended;
 	int r = tracker_continue_dump(m->tracker, seconds);
 
-	sampling_note_slice(&m->sampling, manager_now(m) - begun);
+	ended = manager_now(m);
+	sampling_note_slice(&m->sampling, ended - begun);
 	if (r != 0)
 		return r;
 	load_end(&m->load, m->nics);
-	sampling_end_dump(&m->sampling, manager_now(m), m->config->interval);
+	sampling_end_dump(&m->sampling, ended, m->config->interval);
 	return 0;
 }
 
 static int begin_dump(struct manager *m)
 {
-	begin_history(m);
+	double now = manager_now(m);
+
+	begin_history(m, now);
 	load_begin(&m->load, m->nics);
-	sampling_begin_dump(&m->sampling, manager_now(m));
+	sampling_begin_dump(&m->sampling, now);
 	return tracker_begin_dump(m->tracker);
 }
 
@@ -285,7 +288,7 @@ void manager_sample(struct manager *m)
 
 	if (!ids)
 		return; /* the next dump reads them */
-	begin_history(m);
+	begin_history(m, manager_now(m));
 	tracker_read_again(m->tracker, ids, sampling_list(&m->sampling, m->sas, m->policy, ids));
 	free(ids);
 }

@@ -108,6 +108,14 @@ bool refusals_hold(const struct refusals *refusals, int ifindex, const struct sa
 	return true;
 }
 
+double refusals_wait(const struct refusals *refusals, int ifindex, const struct sa_shape *shape,
+		     double now)
+{
+	const struct refusal *refusal = find(refusals, ifindex, shape);
+
+	return refusal && refusal->until > now ? refusal->until - now : 0;
+}
+
 bool refusals_expire(struct refusals *refusals, double now)
 {
 	bool any = false;

@@ -28,5 +28,8 @@ void refusals_clear(struct refusals *refusals);
  * true, and valid until the next change. */
 bool refusals_hold(const struct refusals *refusals, int ifindex, const struct sa_shape *shape,
 		   double now, const char **ret_text);
+/* Seconds until the shape is offered again, 0: it is not held. */
+double refusals_wait(const struct refusals *refusals, int ifindex, const struct sa_shape *shape,
+		     double now);
 /* Returns whether the time of a refusal has ended since the last call. */
 bool refusals_expire(struct refusals *refusals, double now);

@@ -48,11 +48,11 @@ struct tracker {
 	bool dumping;     /* a part of a dump is being read */
 	bool reading_all; /* the same, or SAs that the dump could not show are being read */
 	double asked_at;  /* s, monotonic: for the SAs that are being read */
-	/* The clock at the SA that is being read, or a few before it: see tracker_read_clock(). */
+	/* The clock before the SA that is being read. SAs of a few parts of a dump share
+	 * sampled_at; those that are read without a pause share sampled_at_real. */
 	double sampled_at;        /* s, monotonic */
 	uint64_t sampled_at_real; /* s, as struct clock's realtime */
 	struct sa *previous;      /* that the dump has shown; NULL: none yet */
-	unsigned n_read;          /* SAs since the last dump began */
 	size_t n_shown;      /* entries of the table that were read since the last dump began */
 	uint32_t generation; /* of dumps; ten a second for 13 years */
 	uint64_t overruns;
@@ -64,9 +64,6 @@ static inline double tracker_now(const struct tracker *tracker)
 {
 	return clock_monotonic(tracker->clock);
 }
-
-/* Reading the clock costs as much as reading an SA, so this many SAs of a dump share a time. */
-#define TRACKER_SAS_PER_TIME 64
 
 static inline void tracker_read_clock(struct tracker *tracker)
 {

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Without a vDSO, reading the clock costs as much as receiving a part of a dump, so this many parts
+ * share a time. A part is at most 32 kB (netlink_recvmsg()): 46 SAs with AES-GCM. */
+#define PARTS_PER_TIME 8
+
 static void end_dump(struct tracker *tracker)
 {
 	free(tracker->dump.missing);
@@ -102,7 +106,7 @@ static int handle_message(const struct nlmsghdr *message, bool own, void *userda
 	(void)own;
 	if (message->nlmsg_type != XFRM_MSG_NEWSA)
 		return 0;
-	if (!tracker->dumping || tracker->n_read++ % TRACKER_SAS_PER_TIME == 0)
+	if (!tracker->dumping)
 		tracker_read_clock(tracker);
 	if (tracker_is_unchanged(tracker, message) || sa_facts_read(message, &facts) < 0 ||
 	    is_ours(&facts))
@@ -177,13 +181,13 @@ static void find_missing(struct tracker *tracker)
 	dump->n_missing = n;
 }
 
-static void confirm_missing(struct tracker *tracker, double seconds)
+static void confirm_missing(struct tracker *tracker, double until)
 {
 	struct tracker_dump *dump = &tracker->dump;
 
 	if (dump->next < dump->n_missing)
 		dump->next += read_some(tracker, dump->missing + dump->next,
-					dump->n_missing - dump->next, seconds);
+					dump->n_missing - dump->next, until - tracker_now(tracker));
 }
 
 static int begin_dump(struct tracker *tracker)
@@ -258,21 +262,25 @@ static int read_part(struct tracker *tracker)
 static int continue_dump(struct tracker *tracker, double seconds)
 {
 	struct tracker_dump *dump = &tracker->dump;
-	double until = tracker_now(tracker) + seconds;
+	unsigned parts = 0;
+	double until;
 	int r = 1;
 
-	tracker->n_read = 0;
+	tracker_read_clock(tracker);
+	until = tracker->sampled_at + seconds;
 	if (dump->state == DUMP_READING) {
-		do
+		do {
 			r = read_part(tracker);
-		while (r > 0 && tracker_now(tracker) < until);
+			if (parts++ % PARTS_PER_TIME == 0)
+				tracker->sampled_at = tracker_now(tracker);
+		} while (r > 0 && tracker->sampled_at < until);
 		dump->paused = true;
 		if (r != 0)
 			return r;
 		find_missing(tracker);
 		dump->state = DUMP_CONFIRMING;
 	}
-	confirm_missing(tracker, until - tracker_now(tracker));
+	confirm_missing(tracker, until);
 	return dump->next < dump->n_missing;
 }
 

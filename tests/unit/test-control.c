@@ -151,6 +151,33 @@ static void test_introspection(void **state)
 	close(fd);
 }
 
+/* The client gets the file that is installed, byte for byte. */
+static void test_interface_file(void **state)
+{
+	struct fixture *fixture = *state;
+	FILE *file = fopen(INTERFACE_FILE, "r");
+	char text[32768];
+	json_t *reply;
+	size_t size;
+	int fd;
+
+	assert_non_null(file);
+	size = fread(text, 1, sizeof(text) - 1, file);
+	text[size] = '\0';
+	assert_int_equal(fgetc(file), EOF);
+	assert_int_equal(fclose(file), 0);
+	start(fixture);
+	fd = dial(fixture);
+	reply = call(fixture, fd,
+		     "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
+		     "\"parameters\":{\"interface\":\"io.espoffload\"}}");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "parameters"),
+							      "description")),
+			    text);
+	json_decref(reply);
+	close(fd);
+}
+
 static void test_permission(void **state)
 {
 	struct fixture *fixture = *state;
@@ -313,10 +340,10 @@ static void test_oneway_and_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_calls),           TEST(test_errors),     TEST(test_parameters),
-		TEST(test_introspection),   TEST(test_permission), TEST(test_garbage),
-		TEST(test_size_limit),      TEST(test_pieces),     TEST(test_pipeline),
-		TEST(test_oneway_and_gone),
+		TEST(test_calls),         TEST(test_errors),          TEST(test_parameters),
+		TEST(test_introspection), TEST(test_interface_file),  TEST(test_permission),
+		TEST(test_garbage),       TEST(test_size_limit),      TEST(test_pieces),
+		TEST(test_pipeline),      TEST(test_oneway_and_gone),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

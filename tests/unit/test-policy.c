@@ -107,6 +107,77 @@ static void test_a_slightly_hotter_one_waits_and_comes_in(void **state)
 	world_close(&world);
 }
 
+/* The time until a move is what passes until the policy plans it, if all rates stay as they are. */
+static void test_the_time_until_a_move(void **state)
+{
+	struct policy_table_config config = table_default;
+	size_t cold, rival;
+	struct world world;
+	double at;
+
+	world_open(&world, &table_default);
+	cold = world_add(&world, 10 * MB, true);
+	world_add(&world, 100 * MB, true);
+	rival = world_add(&world, 11 * MB, false);
+	world_run(&world, 30);
+	assert_reason(&world, rival, POLICY_REASON_GAIN_TOO_SMALL);
+	assert_int_equal(world_view(&world, rival).other, world.sas[cold]);
+	assert_true(fabs(world_view(&world, rival).boundary - 10 * MB) < 0.1 * MB);
+	assert_true(fabs(world_view(&world, cold).boundary - 11 * MB) < 0.1 * MB);
+	at = world.now + world_view(&world, rival).moves_in;
+	assert_true(at > world.now + 5);
+	assert_true(fabs(at - world.now - world_view(&world, cold).moves_in) < 1e-6);
+	while (world_tick(&world) == 0)
+		assert_true(world.now < at + 1);
+	assert_true(world.now >= at - 1);
+	assert_true(world_view(&world, rival).moves_in == 0); /* pending */
+	world_report(&world, POLICY_DONE);
+	/* Both were just moved. The colder one has no move ahead. */
+	assert_reason(&world, cold, POLICY_REASON_DWELLING);
+	assert_true(fabs(world_view(&world, cold).moves_in - 2) < 1e-6);
+	world_run(&world, 5);
+	assert_reason(&world, cold, POLICY_REASON_NOT_HOT_ENOUGH);
+	assert_true(isinf(world_view(&world, cold).moves_in));
+	world_close(&world);
+
+	/* Half a move in each second. */
+	config.moves_per_second = 0.5;
+	config.moves_burst = 2;
+	world_open(&world, &config);
+	for (size_t i = 0; i < 3; i++)
+		world_add(&world, (double)(i + 1) * 10 * MB, false);
+	while (world_tick(&world) == 0)
+		;
+	world_report(&world, POLICY_DONE);
+	world.rates[0] = 200 * MB;
+	while (world_view(&world, 0).reason != POLICY_REASON_MOVES_SPENT)
+		assert_int_equal(world_tick(&world), 0);
+	at = world.now + world_view(&world, 0).moves_in;
+	assert_true(at > world.now);
+	while (world_tick(&world) == 0)
+		assert_true(world.now < at + 1);
+	assert_true(world.now >= at);
+	world_close(&world);
+}
+
+/* The boundary is in the SA's own rate, whatever its weight is. */
+static void test_the_boundary_has_the_weight(void **state)
+{
+	struct world world;
+	size_t outside;
+
+	world_open(&world, &table_default);
+	world_add(&world, 40 * MB, true);
+	world_add(&world, 100 * MB, true);
+	world.config.weight = 4;
+	outside = world_add(&world, 5 * MB, false);
+	world_run(&world, 60);
+	assert_reason(&world, outside, POLICY_REASON_NOT_HOT_ENOUGH);
+	assert_true(fabs(world_view(&world, outside).boundary - 10 * MB) < 0.1 * MB);
+	assert_true(fabs(world_view(&world, 0).boundary - 20 * MB) < 0.1 * MB);
+	world_close(&world);
+}
+
 static void test_rules_keep_and_exclude(void **state)
 {
 	struct world world;
@@ -663,6 +734,8 @@ int main(void)
 		cmocka_unit_test(test_a_hotter_one_displaces_the_coldest),
 		cmocka_unit_test(test_a_small_gain_does_not_pay),
 		cmocka_unit_test(test_a_slightly_hotter_one_waits_and_comes_in),
+		cmocka_unit_test(test_the_time_until_a_move),
+		cmocka_unit_test(test_the_boundary_has_the_weight),
 		cmocka_unit_test(test_rules_keep_and_exclude),
 		cmocka_unit_test(test_weight_counts),
 		cmocka_unit_test(test_no_tokens_no_voluntary_moves),

@@ -65,7 +65,13 @@ static double monotonic(void *userdata)
 	return 1000;
 }
 
-static const struct clock test_clock = {.monotonic = monotonic};
+static uint64_t realtime(void *userdata)
+{
+	(void)userdata;
+	return 1700000000;
+}
+
+static const struct clock test_clock = {.monotonic = monotonic, .realtime = realtime};
 
 static unsigned outdated;
 

@@ -14,7 +14,7 @@ from lib.wire import Wire
 
 PAIRS = 16              # 32 SAs: one less than the number of slots
 RATE = 20               # packets per second of each
-FLAPS = 8
+FLAPS = 6
 RESTORED_SECONDS = 5
 # The NIC fills in one or two seconds, so that also a slow guest finds it half full.
 SLOWLY = ALL_IN.replace("moves-per-second: 100\nmoves-burst: 66", "moves-per-second: 16\nmoves-burst: 1")

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The sentences of `explain`, word by word, for the typical places of an SA. */
+#include "manager-bench.h"
+
+#include <math.h>
+
+#define NIC_OF_TWO                                                 \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 2}]\n"
+
+static json_t *explained(struct bench *b, const char *spi)
+{
+	struct methods methods = {.manager = b->manager};
+	json_t *parameters = json_pack("{s:s}", "spi", spi), *reply = NULL, *entry;
+	const char *error = NULL;
+
+	assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
+	assert_null(error);
+	entry = json_incref(json_array_get(json_object_get(reply, "sas"), 0));
+	json_decref(reply);
+	json_decref(parameters);
+	return entry;
+}
+
+static void check(struct bench *b, const char *spi, const char *expected)
+{
+	json_t *entry = explained(b, spi);
+	char text[4096] = "";
+	const json_t *sentence;
+	size_t i, used = 0;
+
+	json_array_foreach(json_object_get(entry, "sentences"), i, sentence)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\n",
+					 json_string_value(sentence));
+	assert_string_equal(text, expected);
+	json_decref(entry);
+}
+
+/* Each sends its number of packets every 20 ms. */
+static void run(struct bench *b, double seconds, struct fake_belief *const *beliefs,
+		const unsigned *packets, size_t n)
+{
+	for (double end = b->now + seconds; b->now < end - 1e-9;) {
+		for (size_t i = 0; i < n; i++)
+			if (packets[i] > 0)
+				(void)fake_kernel_send(b->fake, beliefs[i], packets[i], 1000);
+		pass(b, 0.02);
+	}
+}
+
+/* Three SAs, of which two are in the NIC. */
+static void open_full(struct bench *b, struct fake_belief **beliefs, const char *text)
+{
+	static const unsigned packets[] = {50, 40, 10};
+
+	open_bench_with(b, text);
+	for (unsigned i = 0; i < 3; i++)
+		beliefs[i] = add(b, (struct fake_sa_spec){
+					    .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	run(b, 20, beliefs, packets, 3);
+}
+
+static void test_in_nic(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	check(&b, "0x1001",
+	      "It is in the NIC eth0, for at least 20 s.\n"
+	      "Why: it is hot enough to stay (resident).\n"
+	      "It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 2 in use.\n"
+	      "Its boundary is 4.0 Mbit/s: below that, the best SA outside, 0x00001003 (4.0 "
+	      "Mbit/s), is worth more. With the most that is expected of it, it is 16.0 Mbit/s "
+	      "above.\n"
+	      "20 s ago it was promoted to eth0: a slot is free (20.0 Mbit/s).\n"
+	      "It leaves when an SA outside is hotter by enough to pay for the moves, or when it "
+	      "may not be in the NIC any more.\n");
+	close_bench(&b);
+}
+
+/* Its NIC is full. */
+static void test_below_boundary(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	check(&b, "0x1003",
+	      "It is in software, for at least 20 s.\n"
+	      "Why: it is colder than every SA it could displace (not-hot-enough).\n"
+	      "It carries 4.0 Mbit/s, and is number 3 of 3 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 2 in use.\n"
+	      "Its boundary is 16.0 Mbit/s: above that, it is worth more than the coldest SA that "
+	      "it may displace, 0x00001002 (16.0 Mbit/s). With the least that is expected of it, "
+	      "it is 12.0 Mbit/s below.\n"
+	      "It moves when it carries more than an SA that it may displace and that pays for the "
+	      "moves, or when a slot becomes free.\n");
+	close_bench(&b);
+}
+
+/* It is hotter than one in the NIC, but not by enough yet. */
+static void test_above_boundary(void **state)
+{
+	static const unsigned packets[] = {50, 40, 42};
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	run(&b, 6, beliefs, packets, 3);
+	check(&b, "0x1003",
+	      "It is in software, for at least 26 s.\n"
+	      "Why: it is hotter than the coldest SA in the NIC, but not by enough to pay for the "
+	      "move (gain-too-small).\n"
+	      "It carries 16.8 Mbit/s, and is number 2 of 3 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 2 in use.\n"
+	      "Its boundary is 16.0 Mbit/s: above that, it is worth more than the coldest SA that "
+	      "it may displace, 0x00001002 (16.0 Mbit/s). With the least that is expected of it, "
+	      "it is 794 kbit/s above.\n"
+	      "A swap of the two would win 586 kB; it costs 2.0 MB and pays from 16.1 MB on.\n"
+	      "If nothing changes, it may move in 2 min 36 s.\n"
+	      "It moves when the gain pays for the move: by more traffic, or by this traffic for "
+	      "longer.\n");
+	close_bench(&b);
+}
+
+static void test_excluded_by_rule(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO "rules: [{match: {reqid: 2}, offload: never}]\n");
+	check(&b, "0x1002",
+	      "It is in software, for at least 20 s.\n"
+	      "Why: a rule keeps it in software (banned).\n"
+	      "It carries 16.0 Mbit/s, and is number 2 of 3 SAs by rate.\n"
+	      "The rule at test:5 matches it: offload never.\n"
+	      "Its packets leave by eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "It may move when its rule no longer says 'offload: never'.\n");
+	close_bench(&b);
+}
+
+static void test_excluded_nic(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, "mode: enforce\nnics: [{match: {name: eth0}, allow: true}]\n");
+	check(&b, "0x1001",
+	      "It is in software, for at least 20 s.\n"
+	      "Why: this NIC is not trusted with keys (nic-not-trusted).\n"
+	      "It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+	      "In the next seconds 19.9 Mbit/s to 20.1 Mbit/s are expected of it.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It cannot go to eth0: this NIC is not trusted with keys.\n"
+	      "The NIC entry at test:2: allow true, trusted false.\n"
+	      "It may move when the configuration trusts the NIC with keys (trusted: true).\n");
+	close_bench(&b);
+}
+
+static void test_hands_off(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	tell_event(&b, beliefs[2], XFRM_MSG_EXPIRE, false);
+	pass(&b, 0.2);
+	check(&b, "0x1003",
+	      "It is in software, for at least 20 s.\n"
+	      "Why: it reached a soft limit: the IKE daemon is about to replace it "
+	      "(soft-expired).\n"
+	      "It carries nothing, and is number 3 of 3 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "Its packets leave by eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "It stays where it is; the SA that replaces it may move.\n");
+	close_bench(&b);
+}
+
+static void test_in_hold(void **state)
+{
+	static const unsigned packets[] = {50, 40, 500};
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	while (fake_kernel_view(b.fake, beliefs[1]).ifindex == NIC)
+		run(&b, 0.1, beliefs, packets, 3);
+	run(&b, 0.1, beliefs, packets, 3);
+	check(&b, "0x1002",
+	      "It is in software, for at least 200 ms.\n"
+	      "Why: it was moved a moment ago (dwelling).\n"
+	      "It carries 16.0 Mbit/s, and is number 3 of 3 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 2 in use.\n"
+	      "If nothing changes, it may move in 1.8 s.\n"
+	      "200 ms ago it was evicted from eth0: it made room for a hotter SA (16.0 Mbit/s "
+	      "against 43.2 Mbit/s).\n"
+	      "It may move when its hold time after the last move is over.\n");
+	/* The one that displaced it. */
+	check(&b, "0x1003",
+	      "It is in the NIC eth0, for at least 200 ms.\n"
+	      "Why: it is hot enough to stay (resident).\n"
+	      "It carries 200 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+	      "In the next seconds 179 Mbit/s to 221 Mbit/s are expected of it.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 2 in use.\n"
+	      "It is on probation for 9.8 s more: if its packets fail in the NIC, it goes back to "
+	      "software.\n"
+	      "200 ms ago it was promoted to eth0: it is hotter than the coldest SA in the NIC "
+	      "(43.2 Mbit/s against 16.0 Mbit/s).\n"
+	      "It leaves when an SA outside is hotter by enough to pay for the moves, or when it "
+	      "may not be in the NIC any more.\n");
+	close_bench(&b);
+}
+
+/* The second one is of the same shape, and is not offered. */
+static void test_refused(void **state)
+{
+	static const unsigned packets[] = {50, 40};
+	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10, .icv_bits = 96};
+	struct fake_belief *beliefs[2];
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_OF_TWO);
+	fake_kernel_nic(b.fake, NIC)->icv_128_only = true;
+	beliefs[0] = add(&b, spec);
+	run(&b, 20, beliefs, packets, 1);
+	spec.spi = 0x1002;
+	spec.peer = 11;
+	beliefs[1] = add(&b, spec);
+	run(&b, 1, beliefs, packets, 2);
+	check(&b, "0x1001",
+	      "It is in software, for at least 21 s.\n"
+	      "Why: the driver refused it: \"Unsupported ICV length\" (refused).\n"
+	      "It carries 20.0 Mbit/s, and is number 1 of 2 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It cannot go to eth0: the NIC refused an SA of the same kind.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "If nothing changes, it may move in 39 s.\n"
+	      "21 s ago it was offered to eth0: the NIC did not accept it, it stays in software: "
+	      "Unsupported ICV length.\n"
+	      "It may move when its wait is over.\n");
+	check(&b, "0x1002",
+	      "It is in software, for at least 1.0 s.\n"
+	      "Why: the driver refused it: \"Unsupported ICV length\" (refused).\n"
+	      "It carries 16.0 Mbit/s, and is number 2 of 2 SAs by rate.\n"
+	      "In the next seconds 15.7 Mbit/s to 16.3 Mbit/s are expected of it.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It cannot go to eth0: the NIC refused an SA of the same kind.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "If nothing changes, it may move in 39 s.\n"
+	      "It may move when its wait is over.\n");
+	close_bench(&b);
+}
+
+/* It was promoted a moment ago. */
+static void test_on_probation(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, NIC_OF_TWO);
+	belief = promoted(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10});
+	work(&b, 0.5, belief);
+	check(&b, "0x1001",
+	      "It is in the NIC eth0, for at least 1.0 s.\n"
+	      "Why: it is hot enough to stay (resident).\n"
+	      "It carries 20.0 Mbit/s, and is number 1 of 1 SAs by rate.\n"
+	      "In the next seconds 19.7 Mbit/s to 20.3 Mbit/s are expected of it.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 1 in use.\n"
+	      "It is on probation for 9.0 s more: if its packets fail in the NIC, it goes back to "
+	      "software.\n"
+	      "1.0 s ago it was promoted to eth0: a slot is free (20.0 Mbit/s).\n"
+	      "It leaves when an SA outside is hotter by enough to pay for the moves, or when it "
+	      "may not be in the NIC any more.\n");
+	close_bench(&b);
+}
+
+static void test_observed(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs,
+		  "interval: 100ms\nnics: [{match: {name: eth0}, allow: true, "
+		  "trusted: true, capacity: 2}]\n");
+	check(&b, "0x1001",
+	      "It is in software, for at least 20 s.\n"
+	      "Why: the daemon only observes. In the NIC, it is hot enough to stay (resident).\n"
+	      "It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It competes for a slot of eth0.\n"
+	      "The NIC entry at test:2: allow true, trusted true.\n"
+	      "eth0 has 2 slots, 2 in use.\n"
+	      "Its boundary is 4.0 Mbit/s: below that, the best SA outside, 0x00001003 (4.0 "
+	      "Mbit/s), is worth more. With the most that is expected of it, it is 16.0 Mbit/s "
+	      "above.\n"
+	      "20 s ago it would have been promoted to eth0: a slot is free (20.0 Mbit/s).\n"
+	      "The daemon only observes; it would offload it.\n"
+	      "The daemon moves SAs only with 'mode: enforce'.\n");
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_nic),         cmocka_unit_test(test_below_boundary),
+		cmocka_unit_test(test_above_boundary), cmocka_unit_test(test_excluded_by_rule),
+		cmocka_unit_test(test_excluded_nic),   cmocka_unit_test(test_hands_off),
+		cmocka_unit_test(test_in_hold),        cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_on_probation),   cmocka_unit_test(test_observed),
+	};
+
+	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
+}
