@@ -154,9 +154,7 @@ int nic_driver_check(const char *driver, const struct sa_shape *shape, const cha
 	return 0;
 }
 
-/* Reads the numbers of a release: "6.12.37+deb13-amd64" has three. Returns how many it read, at
- * most `n`. */
-static unsigned parse_release(const char *release, unsigned long *ret_numbers, unsigned n)
+unsigned kernel_release_parse(const char *release, unsigned long *ret_numbers, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		char *end;
@@ -176,7 +174,7 @@ bool nic_bond_allowed(const char *release)
 	unsigned long number[3] = {};
 	unsigned long major, minor, patch;
 
-	if (parse_release(release, number, 3) < 2)
+	if (kernel_release_parse(release, number, 3) < 2)
 		return false;
 	major = number[0];
 	minor = number[1];

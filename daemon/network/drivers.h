@@ -40,6 +40,10 @@ const struct nic_driver *nic_driver_find(const char *driver);
  */
 int nic_driver_check(const char *driver, const struct sa_shape *shape, const char **ret_reason);
 
+/* Reads the numbers of a kernel's release: "6.12.37+deb13-amd64" has three. Returns how many it
+ * read, at most `n`. */
+unsigned kernel_release_parse(const char *release, unsigned long *ret_numbers, unsigned n);
+
 /*
  * Whether SAs can be offloaded safely to a bond with a kernel of this release (uname -r). The
  * configuration must allow it too.

@@ -98,8 +98,25 @@ static int bitset_has(struct nlattr *bitset, const char *feature)
 	return 0;
 }
 
+static int read_offload(struct nlattr **attributes, struct ethtool_offload *ret_offload)
+{
+	int active, changeable = 0;
+
+	if (!attributes[ETHTOOL_A_FEATURES_ACTIVE])
+		return -EBADMSG;
+	active = bitset_has(attributes[ETHTOOL_A_FEATURES_ACTIVE], FEATURE_ESP_OFFLOAD);
+	if (active < 0)
+		return active;
+	if (attributes[ETHTOOL_A_FEATURES_HW])
+		changeable = bitset_has(attributes[ETHTOOL_A_FEATURES_HW], FEATURE_ESP_OFFLOAD);
+	if (changeable < 0)
+		return changeable;
+	*ret_offload = (struct ethtool_offload){.active = active, .changeable = changeable};
+	return 0;
+}
+
 int ethtool_parse_features(const struct nlmsghdr *message, int family, int *ret_ifindex,
-			   bool *ret_active)
+			   struct ethtool_offload *ret_offload)
 {
 	static const struct nla_policy header_policy[ETHTOOL_A_HEADER_MAX + 1] = {
 		[ETHTOOL_A_HEADER_DEV_INDEX] = {.type = NLA_U32},
@@ -107,7 +124,7 @@ int ethtool_parse_features(const struct nlmsghdr *message, int family, int *ret_
 	struct nlattr *attributes[ETHTOOL_A_FEATURES_MAX + 1], *header[ETHTOOL_A_HEADER_MAX + 1];
 	const struct genlmsghdr *genl;
 	bool notification;
-	int active;
+	int r;
 
 	if (message->nlmsg_type != family)
 		return ETHTOOL_IGNORE;
@@ -127,12 +144,9 @@ int ethtool_parse_features(const struct nlmsghdr *message, int family, int *ret_
 		return -EBADMSG;
 
 	if (!notification) {
-		if (!attributes[ETHTOOL_A_FEATURES_ACTIVE])
-			return -EBADMSG;
-		active = bitset_has(attributes[ETHTOOL_A_FEATURES_ACTIVE], FEATURE_ESP_OFFLOAD);
-		if (active < 0)
-			return active;
-		*ret_active = active;
+		r = read_offload(attributes, ret_offload);
+		if (r < 0)
+			return r;
 	}
 	*ret_ifindex = (int)nla_get_u32(header[ETHTOOL_A_HEADER_DEV_INDEX]);
 	return notification ? ETHTOOL_FEATURES_CHANGED : ETHTOOL_FEATURES;

@@ -26,10 +26,14 @@ int ethtool_features_request(int family, int ifindex, struct nl_msg **ret_messag
  *   ETHTOOL_FEATURES         the answer to a request: esp-hw-offload of the device
  *   ETHTOOL_FEATURES_CHANGED a notification: ask again (its bitset has numbers, no names)
  *   ETHTOOL_IGNORE           something else
- * or -EBADMSG. `ret_active` is set with ETHTOOL_FEATURES only.
+ * or -EBADMSG. `ret_offload` is set with ETHTOOL_FEATURES only.
  */
+struct ethtool_offload {
+	bool active;
+	bool changeable; /* by ethtool -K */
+};
 int ethtool_parse_features(const struct nlmsghdr *message, int family, int *ret_ifindex,
-			   bool *ret_active);
+			   struct ethtool_offload *ret_offload);
 #define ETHTOOL_IGNORE 0
 #define ETHTOOL_FEATURES 1
 #define ETHTOOL_FEATURES_CHANGED 2

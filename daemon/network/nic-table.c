@@ -109,7 +109,8 @@ static bool same(const struct nic *a, const struct nic *b)
 	       strcmp(a->driver, b->driver) == 0 && strcmp(a->pci, b->pci) == 0 &&
 	       strcmp(a->mac, b->mac) == 0 && a->up == b->up && a->carrier == b->carrier &&
 	       a->speed == b->speed && a->esp_offload_known == b->esp_offload_known &&
-	       a->esp_offload == b->esp_offload && a->is_bond == b->is_bond &&
+	       a->esp_offload == b->esp_offload &&
+	       a->esp_offload_changeable == b->esp_offload_changeable && a->is_bond == b->is_bond &&
 	       a->bond_active_slave == b->bond_active_slave && a->is_vlan == b->is_vlan &&
 	       a->lower_ifindex == b->lower_ifindex && a->vrf_ifindex == b->vrf_ifindex;
 }

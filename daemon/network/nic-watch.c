@@ -92,6 +92,7 @@ static int on_link(struct nic_watch *w, struct nic *nic)
 	if (known) {
 		nic->esp_offload_known = known->esp_offload_known;
 		nic->esp_offload = known->esp_offload;
+		nic->esp_offload_changeable = known->esp_offload_changeable;
 	}
 	if (known && strcmp(known->name, nic->name) == 0) {
 		memcpy(nic->driver, known->driver, sizeof(nic->driver));
@@ -180,9 +181,9 @@ static int on_ethtool_message(const struct nlmsghdr *message, bool reply, void *
 	const struct nic *known;
 	struct nic nic;
 	int ifindex = 0, r;
-	bool active = false;
+	struct ethtool_offload offload = {};
 
-	r = ethtool_parse_features(message, w->ethtool_family, &ifindex, &active);
+	r = ethtool_parse_features(message, w->ethtool_family, &ifindex, &offload);
 	if (r == ETHTOOL_FEATURES_CHANGED)
 		return request_features(w, ifindex);
 	/* For an unknown device the features are requested when its link message arrives. */
@@ -192,7 +193,8 @@ static int on_ethtool_message(const struct nlmsghdr *message, bool reply, void *
 
 	nic = *known;
 	nic.esp_offload_known = true;
-	nic.esp_offload = active;
+	nic.esp_offload = offload.active;
+	nic.esp_offload_changeable = offload.changeable;
 	return set_nic(w, &nic);
 }
 

@@ -30,10 +30,11 @@ struct nic {
 	char mac[NIC_MAC_SIZE];       /* lower-case colon form; "" if it is not Ethernet */
 	bool up; /* IFF_UP: when it is cleared, the kernel deletes the NIC's SAs without a message
 		  */
-	bool carrier;           /* IFF_LOWER_UP: SAs stay when it is cleared */
-	uint32_t speed;         /* Mbit/s, as last read with a carrier; 0: unknown */
-	bool esp_offload_known; /* false: the kernel has not shown it (yet) */
-	bool esp_offload;       /* esp-hw-offload is active */
+	bool carrier;                /* IFF_LOWER_UP: SAs stay when it is cleared */
+	uint32_t speed;              /* Mbit/s, as last read with a carrier; 0: unknown */
+	bool esp_offload_known;      /* false: the kernel has not shown it (yet) */
+	bool esp_offload;            /* esp-hw-offload is active */
+	bool esp_offload_changeable; /* by ethtool -K */
 	bool is_bond;
 	int bond_active_slave; /* ifindex, 0: none */
 	bool is_vlan;

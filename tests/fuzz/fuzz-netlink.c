@@ -56,14 +56,14 @@ static void take_network(const struct nlmsghdr *message)
 	struct nic_address address;
 	struct nic nic;
 	int ifindex;
-	bool active;
+	struct ethtool_offload offload;
 
 	if (nic_parse_link(message, &nic) == NIC_LINK_SET &&
 	    strnlen(nic.name, sizeof(nic.name)) == sizeof(nic.name))
 		abort();
 	(void)nic_parse_address(message, &address);
 	(void)route_parse_answer(message);
-	(void)ethtool_parse_features(message, message->nlmsg_type, &ifindex, &active);
+	(void)ethtool_parse_features(message, message->nlmsg_type, &ifindex, &offload);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -428,15 +428,16 @@ static void check_features(bool nomask, const char *first, bool value, const cha
 	_cleanup_(nlmsg_freep) struct nl_msg *m =
 		features_message(ETHTOOL_MSG_FEATURES_GET_REPLY, 7);
 	int ifindex = 0;
-	bool active = !expected;
+	struct ethtool_offload offload = {.active = !expected};
 
 	/* The device supports the feature, but it may be inactive. */
 	put_bitset(m, ETHTOOL_A_FEATURES_HW, false, "esp-hw-offload", true, "tx-lockless");
 	put_bitset(m, ETHTOOL_A_FEATURES_ACTIVE, nomask, first, value, second);
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(m), FAMILY, &ifindex, &active),
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(m), FAMILY, &ifindex, &offload),
 			 ETHTOOL_FEATURES);
 	assert_int_equal(ifindex, 7);
-	assert_int_equal(active, expected);
+	assert_int_equal(offload.active, expected);
+	assert_true(offload.changeable);
 }
 
 static void test_features(void **state)
@@ -460,22 +461,29 @@ static void test_other_ethtool_messages(void **state)
 		features_message(ETHTOOL_MSG_FEATURES_NTF, 0);
 	_cleanup_(nlmsg_freep) struct nl_msg *no_bits =
 		features_message(ETHTOOL_MSG_FEATURES_GET_REPLY, 7);
+	_cleanup_(nlmsg_freep) struct nl_msg *fixed =
+		features_message(ETHTOOL_MSG_FEATURES_GET_REPLY, 7);
 	_cleanup_(nlmsg_freep) struct nl_msg *empty = nlmsg_alloc_simple(FAMILY, 0);
+	struct ethtool_offload offload = {};
 	int ifindex = 0;
-	bool active = false;
 
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(changed), FAMILY, &ifindex, &active),
+	put_bitset(fixed, ETHTOOL_A_FEATURES_HW, false, "esp-hw-offload", false, "tx-lockless");
+	put_bitset(fixed, ETHTOOL_A_FEATURES_ACTIVE, true, "esp-hw-offload", false, NULL);
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(fixed), FAMILY, &ifindex, &offload),
+			 ETHTOOL_FEATURES);
+	assert_true(offload.active && !offload.changeable);
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(changed), FAMILY, &ifindex, &offload),
 			 ETHTOOL_FEATURES_CHANGED);
 	assert_int_equal(ifindex, 7);
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(other), FAMILY, &ifindex, &active),
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(other), FAMILY, &ifindex, &offload),
 			 ETHTOOL_IGNORE);
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(changed), FAMILY + 1, &ifindex, &active),
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(changed), FAMILY + 1, &ifindex, &offload),
 			 ETHTOOL_IGNORE);
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(no_device), FAMILY, &ifindex, &active),
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(no_device), FAMILY, &ifindex, &offload),
 			 -EBADMSG);
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(no_bits), FAMILY, &ifindex, &active),
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(no_bits), FAMILY, &ifindex, &offload),
 			 -EBADMSG);
-	assert_int_equal(ethtool_parse_features(nlmsg_hdr(empty), FAMILY, &ifindex, &active),
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(empty), FAMILY, &ifindex, &offload),
 			 -EBADMSG);
 }
 
