@@ -21,6 +21,7 @@ enum ctl_exit {
 	CTL_UNREACHABLE = 3,
 	CTL_INVALID_CONFIG = 4,
 	CTL_DEGRADED = 5,
+	CTL_CANNOT_OFFLOAD = 6,
 };
 
 enum ctl_json {
@@ -112,5 +113,6 @@ int verb_ban(const struct ctl *ctl, int argc, char **argv);
 int verb_unban(const struct ctl *ctl, int argc, char **argv);
 int verb_reload(const struct ctl *ctl, int argc, char **argv);
 int verb_check_config(const struct ctl *ctl, int argc, char **argv);
+int verb_doctor(const struct ctl *ctl, int argc, char **argv);
 int verb_simulate(const struct ctl *ctl, int argc, char **argv);
 int verb_version(const struct ctl *ctl, int argc, char **argv);

@@ -20,29 +20,13 @@ struct page {
 	int row;
 };
 
-/* Bytes of `text` that fit into `width` columns, cut at a blank if there is one. */
-static size_t line_length(const char *text, int width)
-{
-	const char *end = text;
-	const char *blank = NULL;
-
-	for (int column = 0; *end && *end != '\n'; column++) {
-		if (column == width)
-			return (size_t)((blank ? blank : end) - text);
-		if (*end == ' ' && end > text)
-			blank = end;
-		(void)frame_next_character(&end);
-	}
-	return (size_t)(end - text);
-}
-
 /* Writes wrapped text from `column` on. The next text begins in the row after it. */
 static void add_text(struct page *page, int column, uint32_t style, const char *text)
 {
 	int width = page->width - column > 8 ? page->width - column : 8;
 
 	do {
-		size_t length = line_length(text, width);
+		size_t length = frame_line_length(text, width);
 		_cleanup_free_ char *line = strndup(text, length);
 
 		if (page->frame && line)

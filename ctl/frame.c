@@ -96,6 +96,21 @@ static uint32_t ellipsis(const struct frame *frame)
 	return frame->ascii ? '~' : 0x2026;
 }
 
+size_t frame_line_length(const char *text, int width)
+{
+	const char *end = text;
+	const char *blank = NULL;
+
+	for (int column = 0; *end && *end != '\n'; column++) {
+		if (column == width)
+			return (size_t)((blank ? blank : end) - text);
+		if (*end == ' ' && end > text)
+			blank = end;
+		(void)frame_next_character(&end);
+	}
+	return (size_t)(end - text);
+}
+
 /* Writes the first `head` characters, an ellipsis, and the last `tail` characters. */
 static int cut_text(struct frame *frame, int row, int column, int columns, int head, int tail,
 		    uint32_t style, const char *text)

@@ -55,6 +55,9 @@ int frame_columns(const char *text);
  * '?'. */
 uint32_t frame_next_character(const char **text);
 
+/* Bytes of `text` that fit into `width` columns, cut at a blank if there is one. */
+size_t frame_line_length(const char *text, int width);
+
 void frame_put(struct frame *frame, int row, int column, uint32_t style, uint32_t character);
 
 /* Writes text. If it needs more than `width` columns, cuts it with an ellipsis. Returns the column

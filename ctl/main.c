@@ -45,6 +45,8 @@ static const struct verb verbs[] = {
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
 	{"simulate", "--trace FILE.csv --capacity SLOTS[,SLOTS...]|--sweep [--bound] [...]",
 	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},
+	{"doctor", "", "Whether ESP offload can work on this machine, and what is in the way",
+	 verb_doctor},
 	{"version", "", "The versions of espoffloadctl and of the espoffloadd that runs",
 	 verb_version},
 	{"help", "", "This text", verb_help},
@@ -72,7 +74,8 @@ static void print_usage(void)
 		"  --version                  The version\n"
 		"\n"
 		"Exit status: 0 success, 1 failure, 2 wrong usage, 3 espoffloadd not reachable,\n"
-		"4 configuration invalid, 5 espoffloadd is degraded (status).\n"
+		"4 configuration invalid, 5 espoffloadd is degraded (status), 6 offload cannot\n"
+		"work here (doctor).\n"
 		"\n"
 		"Examples:\n"
 		"  espoffloadctl top\n"

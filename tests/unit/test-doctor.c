@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `doctor` on other machines: their files are below doctor/NAME, their NICs and the daemon's
+ * answers are here, and doctor/NAME.txt is what must be printed.
+ */
+#include "cleanup.h"
+#include "doctor/doctor-text.h"
+#include "doctor/examine.h"
+#include "doctor/groups.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NIC(NAME, DRIVER, ...)                                                             \
+	{                                                                                  \
+		.name = (NAME), .driver = (DRIVER), .up = true, .esp_offload_known = true, \
+		__VA_ARGS__                                                                \
+	}
+
+static const struct nic_fact lo = NIC("lo", "");
+
+static struct facts *read_machine(const char *name, const struct nic_fact *nics, size_t n)
+{
+	struct facts *facts = calloc(1, sizeof(*facts));
+	char root[512];
+
+	assert_non_null(facts);
+	(void)snprintf(root, sizeof(root), "%s/%s", DOCTOR_PATH, name);
+	facts_read_files(facts, root);
+	facts->nics[0] = lo;
+	memcpy(&facts->nics[1], nics, n * sizeof(*nics));
+	facts->n_nics = n + 1;
+	facts->nics_known = true;
+	return facts;
+}
+
+static json_t *examine(const struct facts *facts)
+{
+	json_t *document = NULL;
+
+	assert_int_equal(doctor_examine(facts, &document), 0);
+	return document;
+}
+
+static char *read_text(const char *name)
+{
+	char path[512], *text = calloc(1, 65536);
+	FILE *file;
+
+	assert_non_null(text);
+	(void)snprintf(path, sizeof(path), "%s/%s.txt", DOCTOR_PATH, name);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_true(fread(text, 1, 65535, file) < 65535);
+	(void)fclose(file);
+	return text;
+}
+
+static void assert_golden(const char *name, const json_t *document)
+{
+	_cleanup_free_ char *expected = read_text(name);
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(doctor_print(document, 100, true, false, out), 0);
+	assert_int_equal(fclose(out), 0);
+	if (strcmp(text, expected) != 0)
+		(void)fprintf(stderr, "%s.txt should be:\n%s", name, text);
+	assert_string_equal(text, expected);
+}
+
+/* Reads the machine, and compares what is printed and whether offload can work. */
+static void check_machine(const char *name, const struct nic_fact *nics, size_t n, bool works)
+{
+	struct facts *facts = read_machine(name, nics, n);
+	json_auto_t *document = examine(facts);
+
+	assert_golden(name, document);
+	assert_int_equal(json_is_true(json_object_get(document, "works")), works);
+	facts_done(facts);
+	free(facts);
+}
+
+static const struct nic_fact gateway_nics[] = {
+	NIC("eth0", "ixgbe", .esp_offload = true, .esp_offload_changeable = true),
+	NIC("eth1", "e1000e"),
+	NIC("eth0.5", "802.1Q VLAN Support", .lower = "eth0"),
+};
+
+/* Nothing is in the way. What is in comments and in quotes is no setting. */
+static void test_gateway(void **state)
+{
+	check_machine("gateway", gateway_nics, ELEMENTSOF(gateway_nics), true);
+}
+
+/* Two NICs, of which one can be switched on, and connections that libreswan offloads. */
+static void test_libreswan(void **state)
+{
+	static const struct nic_fact nics[] = {
+		NIC("eth0", "ixgbe", .esp_offload_changeable = true),
+		NIC("eth1", "mlx5_core"),
+		NIC("eth2", "ixgbe"),
+	};
+
+	check_machine("libreswan", nics, ELEMENTSOF(nics), false);
+}
+
+/* Keys are hidden, a module is blocked, FIPS, and strongSwan offloads by itself. */
+static void test_hardened(void **state)
+{
+	static const struct nic_fact nics[] = {
+		NIC("bond0", "bonding", .is_bond = true, .slave_driver = "mlx5_core",
+		    .esp_offload = true),
+	};
+
+	check_machine("hardened", nics, ELEMENTSOF(nics), false);
+}
+
+/* A kernel that cannot offload to bonds and loads no modules. */
+static void test_bond(void **state)
+{
+	static const struct nic_fact nics[] = {
+		NIC("bond0", "bonding", .is_bond = true, .slave_driver = "ixgbe",
+		    .esp_offload = true),
+		NIC("eth5", "cxgb4", .esp_offload = true),
+		NIC("nsim0", "netdevsim", .esp_offload = true),
+	};
+
+	check_machine("bond", nics, ELEMENTSOF(nics), false);
+}
+
+/* Nearly nothing can be seen. */
+static void test_container(void **state)
+{
+	static const struct nic_fact nics[] = {NIC("eth0", "veth")};
+
+	check_machine("container", nics, ELEMENTSOF(nics), false);
+}
+
+static json_t *parse(const char *text)
+{
+	json_t *value = json_loads(text, 0, NULL);
+
+	assert_non_null(value);
+	return value;
+}
+
+#define STATUS(FIPS, REASON)                                                                       \
+	"{\"version\": \"0.1.0\", \"mode\": \"observe\", \"paused\": true, \"degraded\": null,"    \
+	" \"evacuated\": [], \"mechanism\": \"re-add\", \"interval\": 1.0, \"dumpInterval\": 1.0," \
+	" \"uptime\": 5.0, \"configuration\": null, \"fips\": " FIPS ", \"sas\": 3,"               \
+	" \"offloaded\": 0, \"bytesPerSecond\": 0.0, \"offloadedBytesPerSecond\": 0.0,"            \
+	" \"moves\": {\"promoted\": 0, \"evicted\": 0, \"refused\": 0, \"failed\": 0},"            \
+	" \"resyncs\": 0, \"overruns\": 0, \"lastAction\": null,"                                  \
+	" \"nics\": [{\"name\": \"eth0\", \"index\": 2, \"driver\": \"ixgbe\", \"up\": true,"      \
+	" \"espOffload\": true, \"allowed\": true, \"trusted\": true, \"line\": 3,"                \
+	" \"reason\": " REASON ", \"capacity\": {\"shared\": false, \"in\": 1024, \"out\": 1024}," \
+	" \"used\": {\"shared\": false, \"in\": 2, \"out\": 0},"                                   \
+	" \"foreign\": {\"shared\": false, \"in\": 2, \"out\": 0}, \"bytesPerSecond\": 0.0}]}"
+
+#define SA(SPI, REASON, TEXT) \
+	"{\"spi\": \"" SPI "\", \"reason\": \"" REASON "\", \"text\": \"" TEXT "\"}"
+
+/* What the daemon says, and the SAs that stay out, by reason. */
+static void test_daemon(void **state)
+{
+	struct facts *facts = read_machine("gateway", gateway_nics, ELEMENTSOF(gateway_nics));
+	json_auto_t *reply = parse("{\"sas\": [" SA("0x00000101", "idle", "no") "," SA(
+		"0x00000102", "tfc-padding",
+		"TFC padding cannot be offloaded") "," SA("0x00000103", "nic-vlan",
+							  "it leaves by a VLAN") "," SA("0x0000010"
+											"4",
+											"tfc-"
+											"padding",
+											"another") "]}");
+	json_auto_t *document = NULL;
+
+	facts->groups = json_array();
+	assert_int_equal(groups_add(facts->groups, reply), 0);
+	assert_int_equal(groups_add(facts->groups, facts->groups), -EBADMSG);
+	facts->status = parse(STATUS("false", "\"nic-not-allowed\""));
+	document = examine(facts);
+	assert_golden("daemon", document);
+	assert_true(json_is_true(json_object_get(document, "works")));
+	facts_done(facts);
+	free(facts);
+}
+
+/* With FIPS and no NIC inside the boundary the daemon offloads nothing. */
+static void test_fips(void **state)
+{
+	static const char *const answers[] = {STATUS("true", "\"nic-fips\""),
+					      STATUS("true", "null"), "{}"};
+
+	for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
+		struct facts *facts =
+			read_machine("gateway", gateway_nics, ELEMENTSOF(gateway_nics));
+		json_auto_t *document = NULL;
+
+		facts->status = parse(answers[i]);
+		document = examine(facts);
+		assert_int_equal(json_is_true(json_object_get(document, "works")), i > 0);
+		facts_done(facts);
+		free(facts);
+	}
+}
+
+/* More than there is room for. */
+static void test_limits(void **state)
+{
+	struct facts *facts = read_machine("container", &lo, 1);
+
+	for (size_t i = 0; i < 2 * (size_t)FACT_UNSEEN_MAX; i++)
+		facts_unseen(facts, "a\033[2J", "because");
+	assert_int_equal(facts->n_unseen, FACT_UNSEEN_MAX);
+	assert_string_equal(facts->unseen[FACT_UNSEEN_MAX - 1].what, "a?[2J");
+	facts_done(facts);
+	free(facts);
+}
+
+/* This machine: no privilege, no daemon. The loopback device is everywhere. */
+static void test_here(void **state)
+{
+	struct facts *facts = calloc(1, sizeof(*facts));
+	json_auto_t *document = NULL;
+
+	assert_non_null(facts);
+	facts_read_files(facts, "");
+	facts_read_nics(facts);
+	assert_true(facts->nics_known);
+	assert_string_equal(facts->nics[0].name, "lo");
+	assert_true(facts->release[0] && facts->capabilities_known);
+	document = examine(facts);
+	assert_true(json_array_size(json_object_get(document, "findings")) > 0);
+	facts_done(facts);
+	free(facts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gateway),   cmocka_unit_test(test_libreswan),
+		cmocka_unit_test(test_hardened),  cmocka_unit_test(test_bond),
+		cmocka_unit_test(test_container), cmocka_unit_test(test_daemon),
+		cmocka_unit_test(test_fips),      cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_here),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
