@@ -318,6 +318,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 
 static int start(struct daemon *d, const struct arguments *arguments)
 {
+	struct control_settings settings = control_settings_default;
 	uint64_t now;
 	struct config *config;
 	int loaded, r;
@@ -347,8 +348,9 @@ static int start(struct daemon *d, const struct arguments *arguments)
 		return loaded;
 	}
 	d->methods.manager = d->manager;
-	r = control_new(d->event, arguments->socket, methods_table, methods_count, &d->methods,
-			&d->control);
+	settings.refused = methods_refused;
+	r = control_new_with(d->event, arguments->socket, methods_table, methods_count, &d->methods,
+			     &settings, &d->control);
 	if (r < 0) {
 		journal_log(d->journal, LOG_ERR, "Cannot listen at %s: %s", arguments->socket,
 			    strerror(-r));

@@ -528,6 +528,7 @@ int control_new_with(sd_event *event, const char *path, const struct control_met
 		.n_methods = n,
 		.userdata = userdata,
 		.may_change = settings->may_change,
+		.refused = settings->refused,
 	};
 	control->socket.fd = -1;
 	LIST_INIT(&control->clients);

@@ -106,6 +106,9 @@ struct control_settings {
 	size_t pending_max;
 	/* Whether a peer may call methods with `changes`. */
 	bool (*may_change)(const struct ucred *peer);
+	/* Told of each call that was refused because of that, with the userdata of the methods;
+	 * may be NULL. */
+	void (*refused)(const char *method, const struct ucred *peer, void *userdata);
 };
 
 extern const struct control_settings control_settings_default;

@@ -75,6 +75,11 @@ static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
+void methods_refused(const char *method, const struct ucred *peer, void *userdata)
+{
+	report_denied(manager_of(userdata)->reporter, method, peer->uid, peer->pid);
+}
+
 static const struct control_parameter list_parameters[] = {
 	{"limit", CONTROL_COUNT},
 	{"offset", CONTROL_COUNT},

@@ -15,6 +15,9 @@ struct methods {
 extern const struct control_method methods_table[];
 extern const size_t methods_count;
 
+/* For struct control_settings. */
+void methods_refused(const char *method, const struct ucred *peer, void *userdata);
+
 /* The larger methods, each in its own file. See struct control_method. */
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error);

@@ -171,11 +171,13 @@ static int refuse_interface(struct answer *answer, const char *name, size_t size
 	return refuse(answer, SERVICE_INTERFACE ".InterfaceNotFound", "interface", interface);
 }
 
-static int refuse_peer(struct answer *answer, const struct control_method *method,
-		       const struct ucred *peer)
+static int refuse_peer(const struct control_service *service, struct answer *answer,
+		       const struct control_method *method, const struct ucred *peer)
 {
 	char text[256];
 
+	if (service->refused)
+		service->refused(method->name, peer, service->userdata);
 	(void)snprintf(text, sizeof(text),
 		       "%s changes what the daemon does, which is for root (this request came from "
 		       "uid %u); members of the group '%s' may look",
@@ -245,7 +247,7 @@ static int find_and_call(const struct control_service *service,
 		return refuse(answer, SERVICE_INTERFACE ".MethodNotImplemented", "method",
 			      request->method);
 	if (method->changes && !service->may_change(peer))
-		return refuse_peer(answer, method, peer);
+		return refuse_peer(service, answer, method, peer);
 	return call(method, request, service->userdata, answer);
 }
 

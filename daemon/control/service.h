@@ -15,6 +15,7 @@ struct control_service {
 	size_t n_methods;
 	void *userdata;
 	bool (*may_change)(const struct ucred *peer);
+	void (*refused)(const char *method, const struct ucred *peer, void *userdata);
 };
 
 /* Whether the request calls a method with `changes`, and the peer may call it. Only such a method

@@ -54,6 +54,7 @@ static const struct kind kinds[_JOURNAL_KIND_MAX] = {
 	[JOURNAL_TRUST_LOST] = {MESSAGE_ID_TRUST_LOST, LOG_ERR, 0},
 	[JOURNAL_RESTORED] = {MESSAGE_ID_RESTORED, LOG_WARNING, 200},
 	[JOURNAL_POLICIES_LOST] = {MESSAGE_ID_POLICIES_LOST, LOG_ALERT, 0},
+	[JOURNAL_DENIED] = {MESSAGE_ID_DENIED, LOG_WARNING, 20},
 	[JOURNAL_DEGRADED] = {MESSAGE_ID_DEGRADED, LOG_ERR, 20},
 };
 
@@ -203,6 +204,8 @@ void journal_compose(struct journal_record *record, const struct journal_event *
 	add_field(record, "ESPOFFLOAD_REASON", event->reason);
 	add_field(record, "ESPOFFLOAD_TEXT", event->text);
 	add_field(record, "ESPOFFLOAD_DRIVER_TEXT", event->driver_text);
+	add_field(record, "ESPOFFLOAD_METHOD", event->method);
+	add_field(record, "ESPOFFLOAD_UID", event->uid);
 	if (event->error != 0)
 		add_number(record, "ERRNO",
 			   (uint64_t)(event->error < 0 ? -(int64_t)event->error : event->error));

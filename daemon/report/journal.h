@@ -46,6 +46,7 @@ enum journal_kind {
 	JOURNAL_TRUST_LOST,
 	JOURNAL_RESTORED,      /* SAs restored after their NIC went down */
 	JOURNAL_POLICIES_LOST, /* policies in packet offload: clear text may leave */
+	JOURNAL_DENIED,        /* a user may not call a method of the control socket */
 	JOURNAL_DEGRADED,
 	_JOURNAL_KIND_MAX,
 };
@@ -71,7 +72,9 @@ struct journal_event {
 	const char *to;
 	const char *text; /* why, with the numbers */
 	bool other_rate_known;
-	double other_rate; /* bytes/s, of the SA that it was compared with */
+	double other_rate;  /* bytes/s, of the SA that it was compared with */
+	const char *method; /* of the control socket */
+	const char *uid;    /* of its caller */
 };
 
 struct journal;
@@ -97,7 +100,7 @@ void journal_flush(struct journal *journal);
 
 /* The parts that do no I/O, for the tests. */
 
-#define JOURNAL_FIELDS_MAX 20
+#define JOURNAL_FIELDS_MAX 22
 #define JOURNAL_MESSAGE_MAX 16384
 #define JOURNAL_VALUE_MAX 256
 

@@ -474,6 +474,22 @@ void report_orders_lost(struct reporter *reporter, const char *path, int error)
 		      path, strerror(-error), path);
 }
 
+void report_denied(struct reporter *reporter, const char *method, uid_t uid, pid_t pid)
+{
+	char text[24];
+	struct journal_event event = {
+		.kind = JOURNAL_DENIED,
+		.reason = "not-root",
+		.method = method,
+		.uid = text,
+	};
+
+	(void)snprintf(text, sizeof(text), "%u", (unsigned)uid);
+	journal_event(reporter->journal, &event,
+		      "Refused %s of uid %s (pid %d) on the control socket: it is for root", method,
+		      text, (int)pid);
+}
+
 void report_stopping(struct reporter *reporter, bool owed, double seconds)
 {
 	struct journal_event event = {

@@ -14,6 +14,7 @@
 #include "sa/table.h"
 
 #include <net/if.h>
+#include <sys/types.h>
 
 struct config;
 
@@ -82,5 +83,7 @@ enum report_order {
 void report_sa_order(struct reporter *reporter, const char *target, bool ban,
 		     enum report_order what, double left);
 void report_orders_lost(struct reporter *reporter, const char *path, int error);
+/* A user who may only read called a method that changes something. */
+void report_denied(struct reporter *reporter, const char *method, uid_t uid, pid_t pid);
 /* `owed`: an SA could not be put back yet; the daemon tries for `seconds` more. */
 void report_stopping(struct reporter *reporter, bool owed, double seconds);

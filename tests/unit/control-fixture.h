@@ -59,6 +59,7 @@ struct fixture {
 	struct control *control;
 	struct control_settings settings;
 	unsigned paused;      /* calls of Pause */
+	unsigned refused;     /* calls of it that were refused */
 	size_t large;         /* bytes of the reply to GetLarge */
 	size_t rows;          /* of the reply to List */
 	size_t row_size;      /* bytes of each, of lists that begin; 0: a number */
@@ -195,6 +196,16 @@ static const struct control_method methods[] = {
 	{.name = "Pause", .changes = true, .call = pause_all},
 };
 
+static inline void note_refused(const char *method, const struct ucred *peer, void *userdata)
+{
+	struct fixture *fixture = userdata;
+
+	assert_string_equal(method, "Pause");
+	assert_int_equal(peer->uid, geteuid());
+	assert_int_equal(peer->pid, getpid());
+	fixture->refused++;
+}
+
 static inline void start(struct fixture *fixture)
 {
 	assert_int_equal(control_new_with(fixture->event, fixture->path, methods,
@@ -214,6 +225,7 @@ static inline int setup(void **state)
 	assert_true(sd_event_new(&fixture->event) >= 0);
 	fixture->settings = control_settings_default;
 	fixture->settings.may_change = may_change;
+	fixture->settings.refused = note_refused;
 	allowed = true;
 	*state = fixture;
 	return 0;

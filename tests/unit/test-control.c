@@ -201,6 +201,13 @@ static void test_permission(void **state)
 	ask(fd, "{\"method\":\"io.espoffload.Echo\"}");
 	expect(fixture, fd, "{\"parameters\":{}}");
 	assert_int_equal(fixture->paused, 0);
+	/* Also the call whose reply nobody wants is noted. */
+	assert_int_equal(fixture->refused, 2);
+	allowed = true;
+	ask(fd, "{\"method\":\"io.espoffload.Pause\"}");
+	expect(fixture, fd, "{\"parameters\":{}}");
+	assert_int_equal(fixture->paused, 1);
+	assert_int_equal(fixture->refused, 2);
 	close(fd);
 
 	/* Only root and the daemon's own user. */

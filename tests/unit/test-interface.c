@@ -130,6 +130,7 @@ static json_t *call(struct bench *b, size_t i, bool more)
 		.n_methods = methods_count,
 		.userdata = &methods,
 		.may_change = may_change,
+		.refused = methods_refused,
 	};
 	char text[256], method[64];
 	struct control_request request;
@@ -278,6 +279,7 @@ static void test_replies(void **state)
 		if (is_list(calls[i].method))
 			make_call(&b, &check, i, true);
 	}
+	assert_int_equal(told(&b, "Refused Pause of uid 1 (pid 0) on the control socket"), 1);
 	check_calls(interface);
 	check_all_seen(&check);
 	close_bench(&b);

@@ -55,6 +55,8 @@ static void test_all_fields(void **state)
 		.text = "the NIC did not accept it\x1b[2J",
 		.other_rate_known = true,
 		.other_rate = 3,
+		.method = "Pause",
+		.uid = "1000",
 	};
 	_cleanup_free_ char *text = compose(&event, "eth0 refused SA 0x00000101", 3);
 
@@ -75,6 +77,8 @@ static void test_all_fields(void **state)
 				  "ESPOFFLOAD_REASON=refused\n"
 				  "ESPOFFLOAD_TEXT=the NIC did not accept it?[2J\n"
 				  "ESPOFFLOAD_DRIVER_TEXT=SA table full\n"
+				  "ESPOFFLOAD_METHOD=Pause\n"
+				  "ESPOFFLOAD_UID=1000\n"
 				  "ERRNO=28\n"
 				  "ESPOFFLOAD_SUPPRESSED=3\n");
 }
@@ -147,7 +151,9 @@ static void test_limits(void **state)
 				       large,
 				       large,
 				       true,
-				       9e17};
+				       9e17,
+				       large,
+				       large};
 	text = compose(&event, large, UINT64_MAX);
 	assert_non_null(strstr(text, " (18446744073709551615 similar suppressed)\nPRIORITY=7\n"));
 	assert_non_null(strstr(text, "\nERRNO=2147483648\n"));
