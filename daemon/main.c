@@ -41,6 +41,7 @@ struct arguments {
 };
 
 struct daemon {
+	const struct clock *clock;
 	sd_event *event;
 	struct journal *journal;
 	struct secret_arena *arena;
@@ -280,7 +281,7 @@ static int load_config(struct daemon *d, const char *path, struct config **ret_c
 static int open_manager(struct daemon *d, const struct arguments *arguments, struct config *config)
 {
 	struct manager_environment environment = {
-		.clock = {.monotonic = monotonic_clock, .realtime = realtime_clock},
+		.clock = *d->clock,
 		.arena = d->arena,
 		.journal = d->journal,
 		.ownership = d->ownership,
@@ -422,7 +423,9 @@ int main(int argc, char **argv)
 		.orders = ORDERS_PATH,
 	};
 	_cleanup_(journal_freep) struct journal *journal = NULL;
-	struct daemon d = {};
+	static const struct clock clock = {.monotonic = monotonic_clock,
+					   .realtime = realtime_clock};
+	struct daemon d = {.clock = &clock};
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r != 0)
@@ -430,7 +433,7 @@ int main(int argc, char **argv)
 	/* Before the first key is read: no core file, no ptrace by the same user. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return EXIT_FAILURE;
-	if (journal_new(journal_default_output(), arguments.debug ? LOG_DEBUG : LOG_INFO,
+	if (journal_new(&clock, journal_default_output(), arguments.debug ? LOG_DEBUG : LOG_INFO,
 			&journal) < 0)
 		return EXIT_FAILURE;
 	d.journal = journal;

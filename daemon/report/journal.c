@@ -9,20 +9,22 @@
 #include <stdarg.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 /* The source location would be this file for every event. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-/* s. journald drops all messages of a service beyond 10000 in 30 s (RateLimitBurst=), also
- * important ones. The bursts below stay far under this limit. */
-#define WINDOW 30
+/* journald drops all messages of a service beyond 10000 in 30 s (RateLimitBurst=), also important
+ * ones. This many of all kinds that have a limit may come at once, and as many in each further 30
+ * s, which leaves room for those that have none. */
+#define BURST_OF_ALL 3000
+/* Pairs of a kind and a NIC whose budget is not full. With more, they share that of the kind. */
+#define NIC_BUDGETS 128
 
 struct kind {
 	const char *message_id;
 	int priority;
-	unsigned burst; /* in one window; 0: no limit, for events that are rare */
+	unsigned burst; /* of each NIC; 0: no limit, for events that are rare */
 };
 
 static const struct kind kinds[_JOURNAL_KIND_MAX] = {
@@ -34,8 +36,8 @@ static const struct kind kinds[_JOURNAL_KIND_MAX] = {
 	[JOURNAL_EVICTED] = {MESSAGE_ID_EVICTED, LOG_INFO, 200},
 	[JOURNAL_REFUSED] = {MESSAGE_ID_REFUSED, LOG_NOTICE, 50},
 	[JOURNAL_MOVE_FAILED] = {MESSAGE_ID_MOVE_FAILED, LOG_WARNING, 50},
-	[JOURNAL_NIC_USABLE] = {MESSAGE_ID_NIC_USABLE, LOG_INFO, 50},
-	[JOURNAL_NIC_LOST] = {MESSAGE_ID_NIC_LOST, LOG_NOTICE, 50},
+	[JOURNAL_NIC_USABLE] = {MESSAGE_ID_NIC_USABLE, LOG_INFO, 20},
+	[JOURNAL_NIC_LOST] = {MESSAGE_ID_NIC_LOST, LOG_NOTICE, 20},
 	[JOURNAL_CAPACITY_LEARNED] = {MESSAGE_ID_CAPACITY_LEARNED, LOG_NOTICE, 20},
 	[JOURNAL_RESYNCHRONISED] = {MESSAGE_ID_RESYNCHRONISED, LOG_NOTICE, 10},
 	[JOURNAL_CONFIGURATION_LOADED] = {MESSAGE_ID_CONFIGURATION_LOADED, LOG_INFO, 0},
@@ -52,27 +54,33 @@ static const struct kind kinds[_JOURNAL_KIND_MAX] = {
 	[JOURNAL_FOREIGN_NIC] = {MESSAGE_ID_FOREIGN_NIC, LOG_WARNING, 20},
 	[JOURNAL_SLOWED] = {MESSAGE_ID_SLOWED, LOG_WARNING, 50},
 	[JOURNAL_TRUST_LOST] = {MESSAGE_ID_TRUST_LOST, LOG_ERR, 0},
-	[JOURNAL_RESTORED] = {MESSAGE_ID_RESTORED, LOG_WARNING, 200},
+	[JOURNAL_RESTORED] = {MESSAGE_ID_RESTORED, LOG_WARNING, 50},
 	[JOURNAL_POLICIES_LOST] = {MESSAGE_ID_POLICIES_LOST, LOG_ALERT, 0},
+	[JOURNAL_PLANNED] = {MESSAGE_ID_PLANNED, LOG_INFO, 200},
+	[JOURNAL_GONE] = {MESSAGE_ID_GONE, LOG_INFO, 50},
+	[JOURNAL_CLEARED] = {MESSAGE_ID_CLEARED, LOG_INFO, 50},
+	[JOURNAL_RECOVERED] = {MESSAGE_ID_RECOVERED, LOG_NOTICE, 20},
 	[JOURNAL_DENIED] = {MESSAGE_ID_DENIED, LOG_WARNING, 20},
 	[JOURNAL_DEGRADED] = {MESSAGE_ID_DEGRADED, LOG_ERR, 20},
 };
 
+/* The budget of a kind for one NIC. */
+struct nic_budget {
+	enum journal_kind kind;
+	char nic[IFNAMSIZ];
+	struct journal_budget budget;
+};
+
 struct journal {
+	const struct clock *clock;
 	FILE *output;
 	int max_priority;
-	struct journal_budget budgets[_JOURNAL_KIND_MAX];
+	struct journal_budget of_all;
+	struct journal_budget budgets[_JOURNAL_KIND_MAX]; /* of events without a NIC */
+	struct nic_budget nic_budgets[NIC_BUDGETS];
 	struct journal_record record; /* not on the stack because of its size */
 	char message[JOURNAL_MESSAGE_MAX];
 };
-
-static double now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
 
 FILE *journal_default_output(void)
 {
@@ -81,12 +89,14 @@ FILE *journal_default_output(void)
 	return NULL;
 }
 
-int journal_new(FILE *output, int max_priority, struct journal **ret_journal)
+int journal_new(const struct clock *clock, FILE *output, int max_priority,
+		struct journal **ret_journal)
 {
 	struct journal *journal = calloc(1, sizeof(*journal));
 
 	if (!journal)
 		return -ENOMEM;
+	journal->clock = clock;
 	journal->output = output;
 	journal->max_priority = max_priority;
 	*ret_journal = journal;
@@ -99,21 +109,84 @@ struct journal *journal_free(struct journal *journal)
 	return NULL;
 }
 
+/* The tokens at this time. */
+static double tokens_of(const struct journal_budget *budget, unsigned burst, double time)
+{
+	double tokens = budget->tokens + (time - budget->time) * burst / JOURNAL_WINDOW;
+
+	return !budget->used || tokens > burst ? burst : tokens;
+}
+
+bool journal_budget_is_full(const struct journal_budget *budget, unsigned burst, double time)
+{
+	return tokens_of(budget, burst, time) >= burst;
+}
+
 bool journal_budget_take(struct journal_budget *budget, unsigned burst, double time,
 			 uint64_t *ret_suppressed)
 {
-	if (budget->told == 0 || time >= budget->window_start + WINDOW) {
-		budget->window_start = time;
-		budget->told = 0;
-	}
-	if (burst > 0 && budget->told >= burst) {
+	double tokens = tokens_of(budget, burst, time);
+
+	if (burst > 0 && tokens < 1) {
 		budget->suppressed++;
 		return false;
 	}
-	budget->told++;
 	*ret_suppressed = budget->suppressed;
-	budget->suppressed = 0;
+	*budget = (struct journal_budget){.used = true, .time = time, .tokens = tokens - 1};
 	return true;
+}
+
+/* ---- Budgets of kinds and NICs ---- */
+
+static unsigned burst_of(enum journal_kind kind)
+{
+	return kinds[kind].burst;
+}
+
+/* A full budget without suppressed events is as good as a new one, so its place is free. */
+static bool is_free(const struct nic_budget *entry, double time)
+{
+	return entry->budget.suppressed == 0 &&
+	       journal_budget_is_full(&entry->budget, burst_of(entry->kind), time);
+}
+
+static struct journal_budget *find_budget(struct journal *journal,
+					  const struct journal_event *event, double time)
+{
+	struct nic_budget *free_entry = NULL;
+
+	if (!event->nic || !event->nic[0] || burst_of(event->kind) == 0)
+		return &journal->budgets[event->kind];
+	for (size_t i = 0; i < NIC_BUDGETS; i++) {
+		struct nic_budget *entry = &journal->nic_budgets[i];
+
+		if (entry->kind == event->kind &&
+		    strncmp(entry->nic, event->nic, IFNAMSIZ - 1) == 0)
+			return &entry->budget;
+		if (!free_entry && is_free(entry, time))
+			free_entry = entry;
+	}
+	if (!free_entry)
+		return &journal->budgets[event->kind];
+	*free_entry = (struct nic_budget){.kind = event->kind};
+	(void)snprintf(free_entry->nic, sizeof(free_entry->nic), "%s", event->nic);
+	return &free_entry->budget;
+}
+
+static bool take(struct journal *journal, const struct journal_event *event,
+		 uint64_t *ret_suppressed)
+{
+	double time = clock_monotonic(journal->clock);
+	struct journal_budget *budget = find_budget(journal, event, time);
+	uint64_t none;
+
+	if (!journal_budget_take(budget, burst_of(event->kind), time, ret_suppressed))
+		return false;
+	if (burst_of(event->kind) == 0 ||
+	    journal_budget_take(&journal->of_all, BURST_OF_ALL, time, &none))
+		return true;
+	budget->suppressed = *ret_suppressed + 1;
+	return false;
 }
 
 /* Ends the field that began at `start`. */
@@ -243,7 +316,7 @@ static void tell(struct journal *journal, const struct journal_event *event, con
 
 	if (priority > journal->max_priority)
 		return;
-	if (!journal_budget_take(&journal->budgets[event->kind], kind->burst, now(), &suppressed))
+	if (!take(journal, event, &suppressed))
 		return;
 	(void)vsnprintf(journal->message, sizeof(journal->message), format, arguments);
 	journal_compose(&journal->record, event, journal->message, suppressed);
@@ -270,16 +343,34 @@ void journal_log(struct journal *journal, int priority, const char *format, ...)
 	va_end(arguments);
 }
 
+/* With its number, without an event: the budget stays as it is. */
+static void tell_suppressed(struct journal *journal, const struct journal_event *event,
+			    struct journal_budget *budget)
+{
+	const char *of = event->nic ? " of NIC " : "";
+
+	(void)snprintf(journal->message, sizeof(journal->message),
+		       "Further events of this kind%s%s", of, event->nic ? event->nic : "");
+	journal_compose(&journal->record, event, journal->message, budget->suppressed);
+	send_record(journal, kinds[event->kind].priority);
+	budget->suppressed = 0;
+}
+
 void journal_flush(struct journal *journal)
 {
-	double time = now();
+	double time = clock_monotonic(journal->clock);
 
-	for (size_t i = 0; i < _JOURNAL_KIND_MAX; i++) {
-		struct journal_budget *budget = &journal->budgets[i];
-		const struct journal_event event = {.kind = (enum journal_kind)i};
+	for (size_t i = 0; i < _JOURNAL_KIND_MAX + NIC_BUDGETS; i++) {
+		struct nic_budget *entry =
+			i < _JOURNAL_KIND_MAX ? NULL : &journal->nic_budgets[i - _JOURNAL_KIND_MAX];
+		const struct journal_event event = {
+			.kind = entry ? entry->kind : (enum journal_kind)i,
+			.nic = entry ? entry->nic : NULL,
+		};
+		struct journal_budget *budget = entry ? &entry->budget : &journal->budgets[i];
 
-		if (budget->suppressed == 0 || time < budget->window_start + WINDOW)
-			continue;
-		journal_event(journal, &event, "Further events of this kind");
+		if (budget->suppressed > 0 &&
+		    journal_budget_is_full(budget, burst_of(event.kind), time))
+			tell_suppressed(journal, &event, budget);
 	}
 }

@@ -4,14 +4,18 @@
  * lines to a terminal if the daemon is started by hand.
  *
  * Texts of drivers, peers and configurations are made safe to display (text.h) and cut to length
- * here, so callers pass them unchanged. Keys must not be passed. Each kind of event has a budget.
- * Events that exceed it are counted, and the count is reported with the next event within the
- * budget.
+ * here, so callers pass them unchanged. Keys must not be passed.
+ *
+ * Each kind of event has a budget for each NIC, so that a NIC that flaps neither floods the journal
+ * nor hides what the others do. Events that exceed it are counted. Their number is reported with
+ * the next event within the budget, or by itself when no more came.
  */
 #pragma once
 
+#include "base/clock.h"
 #include "cleanup.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +50,10 @@ enum journal_kind {
 	JOURNAL_TRUST_LOST,
 	JOURNAL_RESTORED,      /* SAs restored after their NIC went down */
 	JOURNAL_POLICIES_LOST, /* policies in packet offload: clear text may leave */
+	JOURNAL_PLANNED,       /* in the mode observe: a move that would be made */
+	JOURNAL_GONE,          /* an SA was deleted before it was moved */
+	JOURNAL_CLEARED,       /* the comparison showed that a NIC does not slow an SA down */
+	JOURNAL_RECOVERED,     /* from what JOURNAL_DEGRADED reported */
 	JOURNAL_DENIED,        /* a user may not call a method of the control socket */
 	JOURNAL_DEGRADED,
 	_JOURNAL_KIND_MAX,
@@ -83,9 +91,10 @@ struct journal;
  * journal. */
 FILE *journal_default_output(void);
 
-/* `output` is not owned; NULL: the journal. Events with a lower priority than `max_priority`
- * (LOG_INFO, LOG_DEBUG) are dropped. -ENOMEM. */
-int journal_new(FILE *output, int max_priority, struct journal **ret_journal);
+/* `clock` and `output` are not owned; `output` NULL: the journal. Events with a lower priority than
+ * `max_priority` (LOG_INFO, LOG_DEBUG) are dropped. -ENOMEM. */
+int journal_new(const struct clock *clock, FILE *output, int max_priority,
+		struct journal **ret_journal);
 struct journal *journal_free(struct journal *journal); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct journal *, journal_free);
 
@@ -95,10 +104,14 @@ void journal_event(struct journal *journal, const struct journal_event *event, c
 /* The same without fields and MESSAGE_ID. */
 void journal_log(struct journal *journal, int priority, const char *format, ...) _printf_(3, 4);
 
-/* Reports the numbers of suppressed events of windows that have ended. Call it periodically. */
+/* Reports the numbers of suppressed events where they have ended: where none came for long enough
+ * to fill the budget. Call it periodically. */
 void journal_flush(struct journal *journal);
 
 /* The parts that do no I/O, for the tests. */
+
+/* s. In two of them, and so in any one, at most twice the burst is reported. */
+#define JOURNAL_WINDOW 30
 
 #define JOURNAL_FIELDS_MAX 22
 #define JOURNAL_MESSAGE_MAX 16384
@@ -114,13 +127,17 @@ struct journal_record {
 void journal_compose(struct journal_record *record, const struct journal_event *event,
 		     const char *message, uint64_t suppressed);
 
+/* A token bucket. All zero: it was never used, and is full. */
 struct journal_budget {
-	double window_start; /* s, monotonic */
-	unsigned told;
+	bool used;
+	double time; /* s, monotonic: when `tokens` was computed */
+	double tokens;
 	uint64_t suppressed;
 };
 
 /* Whether one more event may be reported at `now` (s, monotonic). If so, sets `ret_suppressed` to
- * the number of suppressed events since the last reported one. `burst` 0: no limit. */
+ * the number of suppressed events since the last reported one. `burst` events may come at once, and
+ * as many in each further JOURNAL_WINDOW; 0: no limit. */
 bool journal_budget_take(struct journal_budget *budget, unsigned burst, double now,
 			 uint64_t *ret_suppressed);
+bool journal_budget_is_full(const struct journal_budget *budget, unsigned burst, double now);

@@ -108,7 +108,7 @@ static struct verdict verdict_of(const struct sa *sa, const struct policy_move *
 	};
 
 	if (!move) {
-		verdict.kind = JOURNAL_PLAIN;
+		verdict.kind = JOURNAL_PLANNED;
 		verdict.what = promote ? "would-promote" : "would-evict";
 		return verdict;
 	}
@@ -126,7 +126,7 @@ static struct verdict verdict_of(const struct sa *sa, const struct policy_move *
 		verdict.text = "the NIC did not accept it, it stays in software";
 		return verdict;
 	case MOVE_RESULT_GONE:
-		verdict.kind = JOURNAL_PLAIN;
+		verdict.kind = JOURNAL_GONE;
 		verdict.what = "gone";
 		verdict.reason = move_result_name(move->result);
 		verdict.text = "the kernel does not have it any more";
@@ -255,13 +255,13 @@ void report_adopted(struct reporter *reporter, const char *nic, const struct sa 
 
 void report_health(struct reporter *reporter, enum health_condition condition, bool holds)
 {
-	struct journal_event event = {.kind = JOURNAL_DEGRADED, .reason = health_name(condition)};
+	struct journal_event event = {
+		.kind = holds ? JOURNAL_DEGRADED : JOURNAL_RECOVERED,
+		.reason = health_name(condition),
+	};
 
-	if (holds)
-		journal_event(reporter->journal, &event, "Degraded: %s", health_text(condition));
-	else
-		journal_log(reporter->journal, LOG_NOTICE, "No longer degraded: %s",
-			    health_text(condition));
+	journal_event(reporter->journal, &event, holds ? "Degraded: %s" : "No longer degraded: %s",
+		      health_text(condition));
 }
 
 void report_dump_failed(struct reporter *reporter, int error)
@@ -324,7 +324,7 @@ void report_verdict(struct reporter *reporter, const char *nic, const struct sa 
 	const char *reason = !verdict->slower ? "cleared" : verdict->stopped ? "stopped" : "slower";
 	char text[160];
 	struct journal_event event = {
-		.kind = verdict->slower ? JOURNAL_SLOWED : JOURNAL_PLAIN,
+		.kind = verdict->slower ? JOURNAL_SLOWED : JOURNAL_CLEARED,
 		.nic = nic,
 		.action = "compared",
 		.reason = reason,

@@ -364,13 +364,14 @@ static void start(struct world *world, struct kernel *kernel, size_t n_nics, sd_
 	world->network.ops = fake_network_ops;
 	world->network.ops.route_for_sa = route_for_sa;
 	world->network.fake.network.ops = &world->network.ops;
-	need(journal_new(world->log, 3, &world->journal), "journal");
+	world->clock =
+		(struct clock){.monotonic = monotonic, .realtime = realtime, .userdata = world};
+	need(journal_new(&world->clock, world->log, 3, &world->journal), "journal");
 	need(ownership_new("/nonexistent/placed", &world->ownership), "ownership");
 	need(route_cache_new(1u << 18, &world->network.cache), "route cache");
 	config = config_of(text);
 	need(config ? 0 : -EBADMSG, "configuration");
-	environment.clock =
-		(struct clock){.monotonic = monotonic, .realtime = realtime, .userdata = world};
+	environment.clock = world->clock;
 	environment.arena = world->arena;
 	environment.journal = world->journal;
 	environment.ownership = world->ownership;

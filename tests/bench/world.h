@@ -54,6 +54,7 @@ struct world {
 	struct secret_arena *arena;
 	struct world_kernel kernel;
 	struct world_network network;
+	struct clock clock;
 	struct journal *journal;
 	struct ownership *ownership;
 	struct manager *manager;

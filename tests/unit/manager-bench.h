@@ -33,6 +33,7 @@ struct bench {
 	double now; /* s, monotonic */
 	struct secret_arena *arena;
 	struct fake_kernel *fake;
+	struct clock clock;
 	struct journal *journal;
 	struct ownership *ownership;
 	struct rescue *rescue; /* NULL: none */
@@ -89,8 +90,7 @@ static void start_manager(struct bench *b, const char *text)
 
 	config = config_of(text);
 	assert_non_null(config);
-	environment.clock = (struct clock){
-		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
+	environment.clock = b->clock;
 	environment.arena = b->arena;
 	environment.journal = b->journal;
 	environment.ownership = b->ownership;
@@ -108,7 +108,9 @@ static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_s
 	assert_int_equal(secret_arena_new(4u << 20, &b->arena), 0);
 	assert_int_equal(fake_kernel_new(&b->fake), 0);
 	fake_kernel_config(b->fake)->migrate_state = migrate;
-	assert_int_equal(journal_new(b->log, 7, &b->journal), 0);
+	b->clock = (struct clock){
+		.monotonic = bench_monotonic, .realtime = bench_realtime, .userdata = b};
+	assert_int_equal(journal_new(&b->clock, b->log, 7, &b->journal), 0);
 	strcpy(b->directory, "/tmp/test-manager-XXXXXX");
 	assert_non_null(mkdtemp(b->directory));
 	snprintf(b->path, sizeof(b->path), "%s/placed", b->directory);

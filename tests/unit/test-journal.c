@@ -83,6 +83,16 @@ static void test_all_fields(void **state)
 				  "ESPOFFLOAD_SUPPRESSED=3\n");
 }
 
+/* journalctl -x explains each kind, except what is only for debugging. */
+static void test_message_ids(void **state)
+{
+	for (enum journal_kind kind = JOURNAL_PLAIN; kind < _JOURNAL_KIND_MAX; kind++) {
+		_cleanup_free_ char *text = compose(&(struct journal_event){.kind = kind}, "", 0);
+
+		assert_int_equal(strstr(text, "\nMESSAGE_ID=") != NULL, kind != JOURNAL_PLAIN);
+	}
+}
+
 static void test_few_fields(void **state)
 {
 	const struct journal_event plain = {.priority = LOG_DEBUG, .nic = ""};
@@ -163,23 +173,181 @@ static void test_limits(void **state)
 
 static void test_budget(void **state)
 {
-	struct journal_budget budget = {0};
+	struct journal_budget budget = {};
 	uint64_t suppressed = 99;
 
+	assert_true(journal_budget_is_full(&budget, 3, 1000));
 	for (unsigned i = 0; i < 3; i++) {
-		assert_true(journal_budget_take(&budget, 3, 1000 + i, &suppressed));
+		assert_true(journal_budget_take(&budget, 3, 1000, &suppressed));
 		assert_int_equal(suppressed, 0);
 	}
 	suppressed = 99;
-	assert_false(journal_budget_take(&budget, 3, 1003, &suppressed));
-	assert_false(journal_budget_take(&budget, 3, 1029.9, &suppressed));
+	assert_false(journal_budget_take(&budget, 3, 1000, &suppressed));
+	assert_false(journal_budget_take(&budget, 3, 1009.9, &suppressed));
 	assert_int_equal(suppressed, 99);
-	assert_true(journal_budget_take(&budget, 3, 1030, &suppressed));
+	/* A third of the window fills it by one. */
+	assert_true(journal_budget_take(&budget, 3, 1010, &suppressed));
 	assert_int_equal(suppressed, 2);
-	assert_true(journal_budget_take(&budget, 3, 1031, &suppressed));
-	assert_int_equal(suppressed, 0);
+	assert_false(journal_budget_take(&budget, 3, 1010, &suppressed));
+	assert_false(journal_budget_is_full(&budget, 3, 1039.9));
+	assert_true(journal_budget_is_full(&budget, 3, 1040));
+	/* No more than the burst is saved. */
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(journal_budget_take(&budget, 3, 5000, &suppressed), i < 3);
 	for (unsigned i = 0; i < 1000; i++)
-		assert_true(journal_budget_take(&budget, 0, 1032, &suppressed));
+		assert_true(journal_budget_take(&budget, 0, 5000, &suppressed));
+}
+
+/* ---- What is written, by the time of the test ---- */
+
+struct bench {
+	double now;
+	struct clock clock;
+	struct journal *journal;
+	FILE *output;
+	char *text;
+	size_t length;
+	size_t seen; /* of it */
+};
+
+static double monotonic(void *userdata)
+{
+	return ((const struct bench *)userdata)->now;
+}
+
+static void open_bench(struct bench *b)
+{
+	*b = (struct bench){.now = 1000, .clock = {.monotonic = monotonic, .userdata = b}};
+	b->output = open_memstream(&b->text, &b->length);
+	assert_non_null(b->output);
+	assert_int_equal(journal_new(&b->clock, b->output, LOG_INFO, &b->journal), 0);
+}
+
+/* What was written since the last call. */
+static const char *written(struct bench *b)
+{
+	const char *text;
+
+	assert_int_equal(fflush(b->output), 0);
+	text = b->text + b->seen;
+	b->seen = b->length;
+	return text;
+}
+
+static void expect(struct bench *b, const char *text)
+{
+	assert_string_equal(written(b), text);
+}
+
+/* The number of lines that were written. */
+static unsigned count(struct bench *b)
+{
+	unsigned n = 0;
+
+	for (const char *text = written(b); *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void close_bench(struct bench *b)
+{
+	journal_free(b->journal);
+	assert_int_equal(fclose(b->output), 0);
+	free(b->text);
+}
+
+static void lose(struct bench *b, const char *nic)
+{
+	const struct journal_event event = {.kind = JOURNAL_NIC_LOST, .nic = nic};
+
+	journal_event(b->journal, &event, "%s went down", nic);
+}
+
+/* A NIC that flaps hides nothing of another one, and what it hides of itself is told in numbers. */
+static void test_flapping(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	for (unsigned i = 0; i < 100; i++)
+		lose(&b, "eth0");
+	assert_int_equal(count(&b), 20);
+	lose(&b, "eth1");
+	expect(&b, "eth1 went down\n");
+	journal_flush(b.journal);
+	expect(&b, "");
+	b.now += 1.5;
+	lose(&b, "eth0");
+	expect(&b, "eth0 went down (80 similar suppressed)\n");
+	for (unsigned i = 0; i < 3; i++)
+		lose(&b, "eth0");
+	b.now += 29.9;
+	journal_flush(b.journal);
+	expect(&b, "");
+	b.now += 0.1;
+	journal_flush(b.journal);
+	expect(&b, "Further events of this kind of NIC eth0 (3 similar suppressed)\n");
+	journal_flush(b.journal);
+	expect(&b, "");
+	/* To tell the number takes nothing from the budget. */
+	for (unsigned i = 0; i < 30; i++)
+		lose(&b, "eth0");
+	assert_int_equal(count(&b), 20);
+	close_bench(&b);
+}
+
+static void lose_numbered(struct bench *b, unsigned number)
+{
+	char nic[16];
+
+	(void)snprintf(nic, sizeof(nic), "eth%u", number);
+	lose(b, nic);
+}
+
+/* Beyond 128 NICs that flap at a time they share a budget, and later ones have their own again. */
+static void test_many_nics(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	for (unsigned i = 0; i < 128 + 30; i++)
+		lose_numbered(&b, i);
+	assert_int_equal(count(&b), 128 + 20);
+	b.now += JOURNAL_WINDOW;
+	journal_flush(b.journal);
+	expect(&b, "Further events of this kind (10 similar suppressed)\n");
+	for (unsigned i = 1000; i < 1000 + 128; i++)
+		lose_numbered(&b, i);
+	assert_int_equal(count(&b), 128);
+	close_bench(&b);
+}
+
+/* The limit of all kinds leaves room for those without a limit. */
+static void test_all_kinds(void **state)
+{
+	static const enum journal_kind often[] = {JOURNAL_PROMOTED, JOURNAL_EVICTED};
+	const struct journal_event rare = {.kind = JOURNAL_TRUST_LOST, .nic = "eth0"};
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	for (unsigned i = 0; i < 20 * 200; i++) {
+		char nic[16];
+		const struct journal_event event = {.kind = often[i % 2], .nic = nic};
+
+		(void)snprintf(nic, sizeof(nic), "eth%u", i / 400);
+		journal_event(b.journal, &event, "moved");
+	}
+	assert_int_equal(count(&b), 3000);
+	journal_event(b.journal, &rare, "NIC eth0 is not trusted");
+	expect(&b, "error: NIC eth0 is not trusted\n");
+	/* Those that the limit of all hid are told of their own kind and NIC. */
+	b.now += JOURNAL_WINDOW;
+	journal_flush(b.journal);
+	assert_non_null(strstr(written(&b), "of NIC eth9 (200 similar suppressed)\n"));
+	close_bench(&b);
 }
 
 static void test_terminal(void **state)
@@ -187,23 +355,19 @@ static void test_terminal(void **state)
 	const struct journal_event rejected = {.kind = JOURNAL_CONFIGURATION_REJECTED};
 	const struct journal_event promoted = {.kind = JOURNAL_PROMOTED, .nic = "eth0"};
 	const struct journal_event hands_off = {.kind = JOURNAL_HANDS_OFF, .priority = LOG_DEBUG};
-	_cleanup_(journal_freep) struct journal *journal = NULL;
-	_cleanup_free_ char *text = NULL;
-	size_t length = 0;
-	FILE *output = open_memstream(&text, &length);
+	struct bench b;
 
-	assert_non_null(output);
-	assert_int_equal(journal_new(output, LOG_INFO, &journal), 0);
-	journal_event(journal, &promoted, "Promoted %s", "0x1");
-	journal_event(journal, &rejected, "Rejected:\n%s", "f:1:1: error: x\n  ^\n");
-	journal_event(journal, &hands_off, "not told");
-	journal_log(journal, LOG_DEBUG, "not told");
-	journal_log(journal, LOG_WARNING, "50%% of %d", 3);
-	journal_flush(journal);
-	assert_int_equal(fclose(output), 0);
-	assert_string_equal(text, "Promoted 0x1\n"
-				  "error: Rejected:\nf:1:1: error: x\n  ^\n"
-				  "warning: 50% of 3\n");
+	open_bench(&b);
+	journal_event(b.journal, &promoted, "Promoted %s", "0x1");
+	journal_event(b.journal, &rejected, "Rejected:\n%s", "f:1:1: error: x\n  ^\n");
+	journal_event(b.journal, &hands_off, "not told");
+	journal_log(b.journal, LOG_DEBUG, "not told");
+	journal_log(b.journal, LOG_WARNING, "50%% of %d", 3);
+	journal_flush(b.journal);
+	expect(&b, "Promoted 0x1\n"
+		   "error: Rejected:\nf:1:1: error: x\n  ^\n"
+		   "warning: 50% of 3\n");
+	close_bench(&b);
 }
 
 static void test_text(void **state)
@@ -233,10 +397,12 @@ static void test_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_fields), cmocka_unit_test(test_few_fields),
-		cmocka_unit_test(test_hostile),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_budget),     cmocka_unit_test(test_terminal),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_all_fields),  cmocka_unit_test(test_few_fields),
+		cmocka_unit_test(test_message_ids), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_limits),      cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_terminal),    cmocka_unit_test(test_text),
+		cmocka_unit_test(test_flapping),    cmocka_unit_test(test_many_nics),
+		cmocka_unit_test(test_all_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
