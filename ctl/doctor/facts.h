@@ -67,7 +67,6 @@ enum lockdown {
 };
 
 #define FACT_NAME_SIZE 64
-#define FACT_DRIVER_SIZE 128
 
 struct nic_fact {
 	char name[IFNAMSIZ];
@@ -100,7 +99,7 @@ struct ike_setting {
 struct algorithm_fact {
 	const char *name; /* static */
 	bool found;
-	char driver[FACT_DRIVER_SIZE];
+	char driver[128];
 	long priority;
 };
 

@@ -2,6 +2,7 @@
 /* Facts from files: the kernel, its modules and options, lockdown, FIPS, capabilities, crypto. */
 #include "doctor/facts.h"
 
+#include "base/crypto-table.h"
 #include "text.h"
 
 #include <ctype.h>
@@ -263,61 +264,28 @@ static void read_capabilities(struct facts *facts, const char *root)
 
 /* ---- Crypto ---- */
 
-/* An entry of /proc/crypto. */
-struct crypto_entry {
-	char name[FACT_DRIVER_SIZE];
-	char driver[FACT_DRIVER_SIZE];
-	long priority;
-	bool internal; /* a part of others, which ESP cannot get */
-};
-
-static void use_entry(struct facts *facts, const struct crypto_entry *entry)
-{
-	for (size_t i = 0; i < ALGORITHMS; i++) {
-		struct algorithm_fact *algorithm = &facts->algorithms[i];
-
-		if (entry->internal || strcmp(entry->name, algorithm->name) != 0 ||
-		    (algorithm->found && algorithm->priority >= entry->priority))
-			continue;
-		algorithm->found = true;
-		algorithm->priority = entry->priority;
-		(void)text_neutralise(algorithm->driver, sizeof(algorithm->driver), entry->driver,
-				      strlen(entry->driver));
-	}
-}
-
-/* "name         : cbc(aes)". An empty line ends an entry. */
-static void read_crypto_line(struct facts *facts, const char *line, struct crypto_entry *entry)
-{
-	char key[LINE_SIZE], value[LINE_SIZE];
-
-	if (sscanf(line, "%4095s : %4095s", key, value) != 2) {
-		use_entry(facts, entry);
-		*entry = (struct crypto_entry){};
-	} else if (strcmp(key, "name") == 0) {
-		(void)snprintf(entry->name, sizeof(entry->name), "%.127s", value);
-	} else if (strcmp(key, "driver") == 0) {
-		(void)snprintf(entry->driver, sizeof(entry->driver), "%.127s", value);
-	} else if (strcmp(key, "priority") == 0) {
-		entry->priority = strtol(value, NULL, 10);
-	} else if (strcmp(key, "internal") == 0) {
-		entry->internal = strcmp(value, "yes") == 0;
-	}
-}
-
 static void read_crypto(struct facts *facts, const char *root)
 {
-	_cleanup_fclose_ FILE *file = open_file(root, "/proc/crypto");
-	struct crypto_entry entry = {};
-	char line[LINE_SIZE];
+	struct crypto_table table = {};
+	char path[LINE_SIZE];
+	int r;
 
-	for (size_t i = 0; i < ALGORITHMS; i++)
-		facts->algorithms[i].name = algorithm_names[i];
-	if (!file)
-		facts_unseen(facts, "/proc/crypto", strerror(errno));
-	while (file && fgets(line, sizeof(line), file))
-		read_crypto_line(facts, line, &entry);
-	use_entry(facts, &entry);
+	(void)snprintf(path, sizeof(path), "%s" CRYPTO_TABLE_PATH, root);
+	r = crypto_table_read(&table, path);
+	if (r < 0)
+		facts_unseen(facts, CRYPTO_TABLE_PATH, strerror(-r));
+	for (size_t i = 0; i < ALGORITHMS; i++) {
+		const struct crypto_entry *entry = crypto_table_find(&table, algorithm_names[i]);
+		struct algorithm_fact *algorithm = &facts->algorithms[i];
+
+		algorithm->name = algorithm_names[i];
+		algorithm->found = entry != NULL;
+		if (!entry)
+			continue;
+		algorithm->priority = entry->priority;
+		(void)snprintf(algorithm->driver, sizeof(algorithm->driver), "%s", entry->driver);
+	}
+	crypto_table_done(&table);
 }
 
 void facts_read_files(struct facts *facts, const char *root)

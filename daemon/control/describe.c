@@ -117,6 +117,7 @@ void describe_row(struct manager *m, const struct sa *sa, struct sa_row *row)
 	fill_identity(&sa->description, row);
 	row->nic = nic_name(m, sa->residence.ifindex);
 	row->candidate = nic_name(m, sa->candidate.ifindex);
+	row->software_driver = software_driver(m->software, sa->shape, manager_now(m));
 	row->rule[0] = '\0';
 	if (sa->candidate.rule)
 		(void)snprintf(row->rule, sizeof(row->rule), "%s:%u",
@@ -179,7 +180,7 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o*, s:s*, s:s, s:s?, s:s?, s:f, s:I, s:I, "
-		"s:I, s:o, s:s, s:s, s:s, s:s?, s:s?, s:o*}",
+		"s:I, s:o, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:o*}",
 		"spi", row->spi, "src", row->source, "dst", row->destination, "direction",
 		sa_direction_name(d->direction), "protocol", protocol_name(sa), "mode", row->mode,
 		"reqid", (json_int_t)d->reqid, "ifId", d->if_id ? json_integer(d->if_id) : NULL,
@@ -189,8 +190,9 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 		(json_int_t)sa->packets, "rank", (json_int_t)rank, "bytesPerSecond",
 		row->view.rate_known ? json_real(round(row->view.rate)) : json_null(), "state",
 		row->explanation.state, "reason", row->explanation.reason, "text",
-		row->explanation.text, "rule", or_null(row->rule), "order", order_name(sa),
-		"history", history ? history_of(m, sa) : NULL);
+		row->explanation.text, "rule", or_null(row->rule), "softwareDriver",
+		row->software_driver, "order", order_name(sa), "history",
+		history ? history_of(m, sa) : NULL);
 }
 
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history)

@@ -32,6 +32,7 @@ struct sa_row {
 	char mark[sizeof("0x00000000/0x00000000")]; /* "": none */
 	char rule[PATH_MAX];                        /* "": none */
 	const char *nic, *candidate;                /* NULL: none */
+	const char *software_driver;                /* NULL: not known */
 };
 void describe_row(struct manager *m, const struct sa *sa, struct sa_row *ret_row);
 const char *sa_placement_name(const struct sa *sa); /* "nic", "software" */

@@ -263,6 +263,7 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 			const struct policy_sa_view *view)
 {
 	char text[UNITS_TEXT_MAX];
+	const char *driver;
 
 	if (view->rate_known) {
 		detail(details, "rate", "%s", units_format_rate(view->rate, text));
@@ -292,6 +293,9 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 	}
 	if (sa->unknown_attribute != 0)
 		detail(details, "unknown attribute", "%u", sa->unknown_attribute);
+	driver = software_driver(m->software, sa->shape, manager_now(m));
+	if (driver)
+		detail(details, "software driver", "%s", driver);
 	detail(details, "bytes", "%llu", (unsigned long long)sa->bytes);
 	detail(details, "packets", "%llu", (unsigned long long)sa->packets);
 	(void)m;

@@ -23,6 +23,7 @@
 #include "placement/sampling.h"
 #include "policy.h"
 #include "report/reporter.h"
+#include "sa/software.h"
 #include "sa/tracker.h"
 #include "xfrm/kernel.h"
 
@@ -52,6 +53,7 @@ struct manager_environment {
 	struct rescue *rescue;       /* not owned, may be NULL */
 	const char *config_path;     /* read again by a reload */
 	const char *orders_path;     /* NULL: a restart forgets all orders */
+	const char *crypto_path;     /* CRYPTO_TABLE_PATH; NULL: no software driver is known */
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -67,6 +69,7 @@ struct manager {
 	struct shadows *shadows;
 	struct tracker *tracker;
 	struct sa_table *sas; /* of the tracker */
+	struct software *software;
 
 	struct nics *nics;
 	struct load load;

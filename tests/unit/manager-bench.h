@@ -44,6 +44,7 @@ struct bench {
 	char directory[32];
 	char path[64];
 	char orders_path[64];
+	char crypto_path[64];
 };
 
 static const char *const rules = "mode: enforce\n"
@@ -85,7 +86,8 @@ static void start_manager(struct bench *b, const char *text)
 	struct manager_environment environment = {.event_timer_default = 10,
 						  .kernel_release = "6.18.1",
 						  .config_path = "/nonexistent",
-						  .orders_path = b->orders_path};
+						  .orders_path = b->orders_path,
+						  .crypto_path = b->crypto_path};
 	struct config *config;
 
 	config = config_of(text);
@@ -99,6 +101,16 @@ static void start_manager(struct bench *b, const char *text)
 	environment.network = &b->network.network;
 	assert_int_equal(manager_new(&environment, config, &b->manager), 0);
 	assert_int_equal(manager_start(b->manager), 0);
+}
+
+/* From now on this driver does the cryptography of the SAs in software. */
+static inline void set_software_driver(const struct bench *b, const char *driver)
+{
+	FILE *file = fopen(b->crypto_path, "we");
+
+	assert_non_null(file);
+	(void)fprintf(file, "name : seqiv(rfc4106(gcm(aes)))\ndriver : %s\npriority : 1\n", driver);
+	assert_int_equal(fclose(file), 0);
 }
 
 static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_state migrate)
@@ -115,6 +127,7 @@ static void open_bench_on(struct bench *b, const char *text, enum fake_migrate_s
 	assert_non_null(mkdtemp(b->directory));
 	snprintf(b->path, sizeof(b->path), "%s/placed", b->directory);
 	snprintf(b->orders_path, sizeof(b->orders_path), "%s/orders", b->directory);
+	snprintf(b->crypto_path, sizeof(b->crypto_path), "%s/crypto", b->directory);
 	assert_int_equal(ownership_new(b->path, &b->ownership), 0);
 	(void)fake_kernel_add_nic(
 		b->fake, &(struct fake_nic){.ifindex = NIC, .name = "eth0", .capacity_in = 33});
@@ -175,6 +188,7 @@ static void close_bench(struct bench *b)
 	(void)fclose(b->log);
 	(void)unlink(b->path);
 	(void)unlink(b->orders_path);
+	(void)unlink(b->crypto_path);
 	(void)rmdir(b->directory);
 }
 

@@ -76,6 +76,7 @@ static void open_world(struct bench *b)
 
 	open_bench_with(b, configuration);
 	add_other_nic(b);
+	set_software_driver(b, "seqiv(rfc4106-gcm-aesni)");
 	resident = promoted(b, spec);
 	outsider = add(b, (struct fake_sa_spec){.spi = 0x2000, .peer = 11});
 	for (unsigned i = 0; i < 100; i++) {
