@@ -84,6 +84,9 @@ struct config_rule {
 	double weight;   /* > 0 */
 	double min_rate; /* bytes/s */
 	char *nic;       /* interface whose table is used, instead of the routed one; NULL: route */
+	/* SAs stay in software if a driver that matches this pattern does their cryptography there;
+	 * NULL: by none. */
+	char *leave_software_driver;
 	unsigned line;
 };
 

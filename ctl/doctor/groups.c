@@ -10,6 +10,7 @@
 /* Reasons that do not end by themselves, of espoffloadctl(8), REASONS. */
 static const char *const lasting[] = {
 	"banned",
+	"software-driver",
 	"no-route",
 	"no-nic",
 	"vrf-unclear",

@@ -50,8 +50,10 @@ struct config *config_free(struct config *config)
 		free(config->nics[i].pci);
 		free(config->nics[i].mac);
 	}
-	for (size_t i = 0; i < config->n_rules; i++)
+	for (size_t i = 0; i < config->n_rules; i++) {
 		free(config->rules[i].nic);
+		free(config->rules[i].leave_software_driver);
+	}
 	for (size_t i = 0; i < config->n_groups; i++)
 		free(config->groups[i].name);
 	free(config->nics);

@@ -28,6 +28,11 @@ static bool is_name_character(char c)
 	return isgraph((unsigned char)c) && c != '/' && c != ':';
 }
 
+static bool is_graphic(char c)
+{
+	return isgraph((unsigned char)c);
+}
+
 static bool is_word_character(char c)
 {
 	return isalnum((unsigned char)c) || strchr("_-.", c);
@@ -125,6 +130,20 @@ void config_read_driver(struct config_reader *reader, const struct config_key *k
 		.length_max = PATTERN_MAX,
 		.allowed = is_word_character,
 		.in_sysfs = true,
+	};
+
+	read_name(reader, key, node, member, &kind);
+}
+
+void config_read_crypto_pattern(struct config_reader *reader, const struct config_key *key,
+				const yaml_node_t *node, void *member)
+{
+	static const struct name_kind kind = {
+		.takes = "the name of a driver in /proc/crypto or a pattern",
+		.remedy = "write it like \"pcrypt*\" or \"qat_*\"",
+		.length_max = PATTERN_MAX,
+		.allowed = is_graphic,
+		.pattern = true,
 	};
 
 	read_name(reader, key, node, member, &kind);

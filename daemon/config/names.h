@@ -13,6 +13,9 @@ void config_read_name_pattern(struct config_reader *reader, const struct config_
 /* The exact name of a kernel driver. */
 void config_read_driver(struct config_reader *reader, const struct config_key *key,
 			const yaml_node_t *node, void *member);
+/* A pattern of fnmatch(3) for drivers of the kernel's crypto API. */
+void config_read_crypto_pattern(struct config_reader *reader, const struct config_key *key,
+				const yaml_node_t *node, void *member);
 /* The name of an entry of the file. */
 void config_read_label(struct config_reader *reader, const struct config_key *key,
 		       const yaml_node_t *node, void *member);

@@ -12,17 +12,27 @@ static const char *const offload_words[] = {
 	NULL,
 };
 
+/* The key does nothing for SAs that are not chosen by their rate. */
+static void refuse_key(struct config_reader *reader, const yaml_node_t *mapping, const char *key,
+		       enum config_offload offload)
+{
+	struct config_place place = config_place(config_find(reader, mapping, key));
+
+	config_error(reader->report, &place, "'%s' has no effect with 'offload: %s'", key,
+		     offload_words[offload]);
+	config_remedy(reader->report, "remove '%s', or write 'offload: auto'", key);
+}
+
 static void check_rule(struct config_reader *reader, const yaml_node_t *mapping, void *structure)
 {
 	const struct config_rule *rule = structure;
-	struct config_place place;
 
-	if (rule->offload == CONFIG_OFFLOAD_AUTO || rule->min_rate <= 0)
+	if (rule->offload == CONFIG_OFFLOAD_AUTO)
 		return;
-	place = config_place(config_find(reader, mapping, "min-rate"));
-	config_error(reader->report, &place, "'min-rate' has no effect with 'offload: %s'",
-		     offload_words[rule->offload]);
-	config_remedy(reader->report, "remove 'min-rate', or write 'offload: auto'");
+	if (rule->min_rate > 0)
+		refuse_key(reader, mapping, "min-rate", rule->offload);
+	if (rule->leave_software_driver)
+		refuse_key(reader, mapping, "leave-software-driver", rule->offload);
 }
 
 #define MEMBER(name) offsetof(struct config_rule, name)
@@ -33,6 +43,7 @@ static const struct config_key rule_keys[] = {
 	{"weight", config_read_double, MEMBER(weight), 0.001, 1000},
 	{"min-rate", config_read_rate, MEMBER(min_rate), 0, CONFIG_RATE_MAX},
 	{"nic", config_read_interface, MEMBER(nic)},
+	{"leave-software-driver", config_read_crypto_pattern, MEMBER(leave_software_driver)},
 };
 
 const struct config_section config_section_rule = {

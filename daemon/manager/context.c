@@ -75,6 +75,7 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 		.nics = m->nics,
 		.orders = m->orders,
 		.sas = m->sas,
+		.software = m->software,
 		.few = m->sampling.few,
 	};
 

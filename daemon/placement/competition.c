@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "placement/competition.h"
 
+#include "base/crypto-table.h"
 #include "sa/lineage.h"
 
 /* Whether the policy may want the SA in a NIC, or it is in one. */
@@ -24,7 +25,21 @@ static void find_rule(const struct competition *c, struct sa *sa)
 		sa->candidate.offload = rule ? rule->offload : CONFIG_OFFLOAD_AUTO;
 }
 
-static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa)
+/* Whether its rule leaves it in software because of who does its cryptography there. */
+static bool is_left(const struct competition *c, const struct sa *sa, double now)
+{
+	const struct config_rule *rule = sa->candidate.rule;
+	const char *pattern = rule ? rule->leave_software_driver : NULL;
+	const char *driver;
+
+	/* An order decides before the rule. */
+	if (!pattern || sa->candidate.offload != CONFIG_OFFLOAD_AUTO)
+		return false;
+	driver = software_driver(c->software, sa->shape, now);
+	return driver && crypto_driver_matches(driver, pattern);
+}
+
+static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa, double now)
 {
 	const struct config_group *group = config_match_group(c->config, &sa->description);
 	const struct config_rule *rule = sa->candidate.rule;
@@ -41,6 +56,10 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 		nics_resolve(c->nics, sa, &config.table);
 	else
 		nics_leave_idle(sa);
+	if (sa->candidate.candidacy == CANDIDACY_OK && is_left(c, sa, now)) {
+		sa->candidate.candidacy = CANDIDACY_SOFTWARE_DRIVER;
+		config.table = POLICY_NONE;
+	}
 	if (sa->hands_off == HANDS_OFF_NONE || sa->hands_off == HANDS_OFF_DRIVER) {
 		const char *reason;
 		enum hands_off driver = nics_check_driver(c->nics, sa, &reason);
@@ -65,7 +84,7 @@ void competition_configure(const struct competition *c, struct sa *sa, double no
 	if (sa->handle == POLICY_NONE && c->sas->n > c->few)
 		sa->candidate.wanted |=
 			policy_sa_would_inherit(c->policy, &lineage, sizeof(lineage), now);
-	config = policy_config(c, sa);
+	config = policy_config(c, sa, now);
 	if (sa->handle != POLICY_NONE) {
 		(void)policy_sa_configure(c->policy, sa->handle, &config, now);
 		return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "placement/nics.h"
+#include "sa/software.h"
 
 /* Nothing of it is owned. */
 struct competition {
@@ -11,6 +12,7 @@ struct competition {
 	struct nics *nics;
 	const struct orders *orders;
 	struct sa_table *sas;
+	struct software *software;
 	size_t few; /* with more SAs, the NICs of idle ones are not looked up */
 };
 

@@ -329,6 +329,11 @@ static void test_contradictions(void **state)
 	    "    3 |     min-rate: 1Mbit/s\n"
 	    "      |               ^~~~~~~\n"
 	    "      = help: remove 'min-rate', or write 'offload: auto'\n");
+	bad("rules: [{offload: always, leave-software-driver: qat*}]\n",
+	    "f.conf:1:50: error: 'leave-software-driver' has no effect with 'offload: always'\n"
+	    "    1 | rules: [{offload: always, leave-software-driver: qat*}]\n"
+	    "      |                                                  ^~~~\n"
+	    "      = help: remove 'leave-software-driver', or write 'offload: auto'\n");
 }
 
 static void test_warnings(void **state)

@@ -110,7 +110,8 @@ static void test_first_wins(void **state)
 		load("rules:\n"
 		     "  - {match: {src: 192.0.2.0/24, reqid: 1}, offload: never}\n"
 		     "  - {match: {src: 192.0.2.0/24}, offload: always, weight: 3}\n"
-		     "  - {offload: auto, min-rate: 1Mbit/s, nic: eth1}\n");
+		     "  - {offload: auto, min-rate: 1Mbit/s, nic: eth1, leave-software-driver: "
+		     "\"pcrypt*\"}\n");
 	struct sa_description description = sa("192.0.2.1", "192.0.2.2");
 	const struct config_rule *rule;
 
@@ -123,6 +124,7 @@ static void test_first_wins(void **state)
 	rule = config_match_rule(config, &description);
 	assert_true(rule->min_rate == 125000);
 	assert_string_equal(rule->nic, "eth1");
+	assert_string_equal(rule->leave_software_driver, "pcrypt*");
 }
 
 static unsigned nic_line(const struct config *config, const char *name, const char *driver,
