@@ -70,3 +70,14 @@ const char *nic_hindrance(const struct nic_view *nic)
 		return "not trusted";
 	return nic->up ? NULL : "down";
 }
+
+bool nic_is_worth_showing(const struct nic_view *nic)
+{
+	struct nic_table tables[2];
+	int n = nic_tables(nic, tables);
+	int64_t sas = 0;
+
+	for (int i = 0; i < n; i++)
+		sas += tables[i].ours + tables[i].foreign;
+	return nic->esp_offload || sas > 0;
+}

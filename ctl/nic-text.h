@@ -18,5 +18,7 @@ struct nic_table {
 int nic_tables(const struct nic_view *nic, struct nic_table ret_tables[2]);
 /* "31 ours, 2 foreign of 33", shorter "31+2/33". */
 char *nic_table_text(const struct nic_table *table, bool brief, char buffer[NIC_TEXT_MAX]);
+/* Whether the NIC can offload, or holds SAs. */
+bool nic_is_worth_showing(const struct nic_view *nic);
 /* Why no SA is moved to this NIC ("not trusted"), or NULL. */
 const char *nic_hindrance(const struct nic_view *nic);

@@ -154,6 +154,8 @@ class World:
         }
 
     def list_sas(self, parameters):
+        if parameters.get("nic") not in (None, "eth0", "eth1"):
+            raise Error("io.espoffload.InvalidValue", parameter="nic", value=parameters["nic"], expected="eth0, eth1")
         sas = self.sas(parameters.get("history") is True)
         sas = self.arrange([sa for sa in sas if self.matches(sa, parameters)], parameters)
         total = len(sas)
@@ -174,7 +176,10 @@ class World:
             sa["placement"] if sa["state"] == "settled" else sa["state"]),
         "direction": lambda sa: sa["direction"],
         "spi": lambda sa: sa["spi"],
+        "peer": lambda sa: sa["src"] if sa["direction"] == "in" else sa["dst"],
+        "source": lambda sa: sa["src"],
         "destination": lambda sa: sa["dst"],
+        "nic": lambda sa: (sa["nic"] is None, sa["nic"] or ""),
     }
 
     def arrange(self, sas, parameters):

@@ -93,8 +93,7 @@ static void sleep_until(double time)
 
 int top_run_batch(const struct ctl *ctl, const struct top_options *options)
 {
-	_cleanup_(top_model_done) struct top_model model =
-		top_model_make(options->sort, options->reverse, options->filter);
+	_cleanup_(top_model_done) struct top_model model = top_model_make(&options->page);
 	double next = monotonic_now();
 	bool printed = false;
 

@@ -116,6 +116,22 @@ static int handle_explanation(struct top_feed *feed, struct top_ui *ui,
 	return 0;
 }
 
+/* A filter has a value that the daemon does not know (any more), such as the name of a NIC that was
+ * removed. It stays, so that the user sees what is wrong, and matches nothing. */
+static int handle_invalid_filter(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
+				 const struct varlink_reply *reply, double now)
+{
+	json_auto_t *none = json_pack("{s:[], s:i}", "sas", "total", 0);
+	const json_t *parameters = reply->parameters;
+
+	(void)snprintf(ui->message, sizeof(ui->message), "%s is %s, not '%s'",
+		       json_text_or(parameters, "parameter", "the filter"),
+		       json_text_or(parameters, "expected", "another value"),
+		       json_text_or(parameters, "value", ""));
+	feed->phase = TOP_FEED_RESTING;
+	return none ? top_model_set_sas(model, none, now) : -ENOMEM;
+}
+
 static int handle_reply(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
 			const struct varlink_reply *reply, double now)
 {
@@ -123,6 +139,9 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 
 	if (feed->phase == TOP_FEED_EXPLAIN)
 		return handle_explanation(feed, ui, reply);
+	if (reply->error && feed->phase == TOP_FEED_SAS &&
+	    strcmp(reply->error, CONTROL_INTERFACE ".InvalidValue") == 0)
+		return handle_invalid_filter(feed, model, ui, reply, now);
 	if (reply->error)
 		return -EREMOTEIO;
 	if (feed->phase == TOP_FEED_STATUS) {

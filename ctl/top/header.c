@@ -180,24 +180,12 @@ static int draw_nic(struct frame *frame, int row, const struct nic_view *nic)
 	return row + 1;
 }
 
-/* NICs that cannot offload and hold no SA are not shown. */
-static bool worth_showing(const struct nic_view *nic)
-{
-	struct nic_table tables[2];
-	int n = nic_tables(nic, tables);
-	int64_t sas = 0;
-
-	for (int i = 0; i < n; i++)
-		sas += tables[i].ours + tables[i].foreign;
-	return nic->esp_offload || sas > 0;
-}
-
 static int count_nics(const struct status_view *status)
 {
 	int n = 0;
 
 	for (size_t i = 0; i < status->n_nics; i++)
-		n += worth_showing(&status->nics[i]);
+		n += nic_is_worth_showing(&status->nics[i]);
 	return n;
 }
 
@@ -213,7 +201,7 @@ static int draw_nics(struct frame *frame, int row, const struct status_view *sta
 		for (size_t i = 0; i < status->n_nics && left > 0; i++) {
 			const struct nic_view *nic = &status->nics[i];
 
-			if (!worth_showing(nic) || (nic_hindrance(nic) != NULL) != hindered)
+			if (!nic_is_worth_showing(nic) || (nic_hindrance(nic) != NULL) != hindered)
 				continue;
 			row = draw_nic(frame, row, nic);
 			left--;

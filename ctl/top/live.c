@@ -128,7 +128,7 @@ int top_run_live(const struct ctl *ctl, const struct top_options *options)
 	_cleanup_close_ int signals = -1;
 	struct live live = {
 		.ctl = ctl,
-		.model = top_model_make(options->sort, options->reverse, options->filter),
+		.model = top_model_make(&options->page),
 		.ui = {.delay = options->delay},
 		.feed = {.ctl = ctl, .due = monotonic_now()},
 	};

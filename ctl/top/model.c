@@ -19,13 +19,9 @@ static void forget_selection(struct top_model *model)
 	model->selected = (struct sa_view){};
 }
 
-struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter)
+struct top_model top_model_make(const struct top_page *page)
 {
-	struct top_model model = {.page = {.sort = sort, .reverse = reverse}};
-
-	if (filter)
-		(void)snprintf(model.page.filter, sizeof(model.page.filter), "%s", filter);
-	return model;
+	return (struct top_model){.page = *page};
 }
 
 void top_model_done(struct top_model *model)
@@ -76,10 +72,32 @@ const char *top_sort_name(enum top_sort sort)
 	static const char *const names[_TOP_SORT_MAX] = {
 		[TOP_SORT_RATE] = "rate",       [TOP_SORT_RANK] = "rank",
 		[TOP_SORT_PLACE] = "placement", [TOP_SORT_DIRECTION] = "direction",
-		[TOP_SORT_SPI] = "SPI",         [TOP_SORT_DST] = "destination",
+		[TOP_SORT_SPI] = "SPI",         [TOP_SORT_PEER] = "peer",
+		[TOP_SORT_SRC] = "source",      [TOP_SORT_DST] = "destination",
+		[TOP_SORT_NIC] = "NIC",
 	};
 
 	return names[sort];
+}
+
+const char *top_only_name(enum top_only only)
+{
+	static const char *const names[_TOP_ONLY_MAX] = {
+		[TOP_ONLY_NIC] = "nic",
+		[TOP_ONLY_DIRECTION] = "direction",
+		[TOP_ONLY_PLACEMENT] = "placement",
+		[TOP_ONLY_PEER] = "peer",
+	};
+
+	return names[only];
+}
+
+bool top_page_has_filter(const struct top_page *page)
+{
+	for (enum top_only i = 0; i < _TOP_ONLY_MAX; i++)
+		if (page->only[i][0])
+			return true;
+	return page->filter[0] != '\0';
 }
 
 static int add_sort(json_t *parameters, enum top_sort sort)
@@ -92,6 +110,19 @@ static int add_sort(json_t *parameters, enum top_sort sort)
 	return json_object_set_new(parameters, "sort", json_string(name));
 }
 
+static int add_filters(json_t *parameters, const struct top_page *page)
+{
+	int r = 0;
+
+	if (page->filter[0])
+		r = json_object_set_new(parameters, "filter", json_string(page->filter));
+	for (enum top_only i = 0; i < _TOP_ONLY_MAX && r == 0; i++)
+		if (page->only[i][0])
+			r = json_object_set_new(parameters, top_only_name(i),
+						json_string(page->only[i]));
+	return r;
+}
+
 json_t *top_model_ask(struct top_model *model)
 {
 	const struct top_page *page = &model->page;
@@ -101,8 +132,8 @@ json_t *top_model_ask(struct top_model *model)
 
 	if (r == 0 && page->size != SIZE_MAX)
 		r = json_object_set_new(parameters, "limit", json_integer((json_int_t)page->size));
-	if (r == 0 && page->filter[0])
-		r = json_object_set_new(parameters, "filter", json_string(page->filter));
+	if (r == 0)
+		r = add_filters(parameters, page);
 	if (r == 0 && model->selected.spi) {
 		r = json_object_set_new(parameters, "followSpi", json_string(model->selected.spi));
 		r |= json_object_set_new(parameters, "followDst", json_string(model->selected.dst));
@@ -115,13 +146,21 @@ json_t *top_model_ask(struct top_model *model)
 	return parameters;
 }
 
+static bool same_filters(const struct top_page *a, const struct top_page *b)
+{
+	for (enum top_only i = 0; i < _TOP_ONLY_MAX; i++)
+		if (strcmp(a->only[i], b->only[i]) != 0)
+			return false;
+	return strcmp(a->filter, b->filter) == 0;
+}
+
 bool top_model_is_current(const struct top_model *model)
 {
 	const struct top_page *page = &model->page, *asked = &model->asked;
 
 	return !model->sas_reply || (page->sort == asked->sort && page->reverse == asked->reverse &&
 				     page->first == asked->first && page->size == asked->size &&
-				     strcmp(page->filter, asked->filter) == 0);
+				     same_filters(page, asked));
 }
 
 static int compare_by_identity(const void *a, const void *b)

@@ -19,8 +19,20 @@ enum top_sort {
 	TOP_SORT_PLACE,
 	TOP_SORT_DIRECTION,
 	TOP_SORT_SPI,
+	TOP_SORT_PEER,
+	TOP_SORT_SRC,
 	TOP_SORT_DST,
+	TOP_SORT_NIC,
 	_TOP_SORT_MAX,
+};
+
+/* Filters by one field. The text filter is in any field. */
+enum top_only {
+	TOP_ONLY_NIC,
+	TOP_ONLY_DIRECTION,
+	TOP_ONLY_PLACEMENT,
+	TOP_ONLY_PEER,
+	_TOP_ONLY_MAX,
 };
 
 /* Seconds a row stays highlighted after its SA moved. */
@@ -37,9 +49,10 @@ struct top_row {
 struct top_page {
 	enum top_sort sort;
 	bool reverse;
-	char filter[TOP_FILTER_MAX]; /* case-insensitive */
-	size_t first;                /* place of the first row */
-	size_t size;                 /* rows; SIZE_MAX: all */
+	char filter[TOP_FILTER_MAX];              /* case-insensitive */
+	char only[_TOP_ONLY_MAX][TOP_FILTER_MAX]; /* "": all */
+	size_t first;                             /* place of the first row */
+	size_t size;                              /* rows; SIZE_MAX: all */
 };
 
 struct top_model {
@@ -62,8 +75,8 @@ struct top_model {
 	bool select;             /* the SA at the cursor, as soon as its row is there */
 };
 
-/* An empty model with this order and filter; `filter` may be NULL. */
-struct top_model top_model_make(enum top_sort sort, bool reverse, const char *filter);
+/* An empty model with this order and these filters. */
+struct top_model top_model_make(const struct top_page *page);
 void top_model_done(struct top_model *model);
 
 /* The parameters of ListSAs for the page. NULL without memory. */
@@ -78,6 +91,9 @@ int top_model_set_sas(struct top_model *model, json_t *reply, double now);
 
 /* As it is shown. The interface has the same name in lower case. */
 const char *top_sort_name(enum top_sort sort);
+/* The same of the interface and the options. */
+const char *top_only_name(enum top_only only);
+bool top_page_has_filter(const struct top_page *page);
 
 /* Moves the selection by rows. */
 void top_model_move(struct top_model *model, long rows);

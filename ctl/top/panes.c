@@ -6,22 +6,26 @@
 #include <string.h>
 
 static const char *const help_keys[] = {
-	"Up Down PgUp PgDn Home End   select an SA; the selection follows the SA",
-	"e or Enter                   explain the selected SA",
-	"s                            sort by rate, rank, placement, direction, SPI, destination",
-	"r                            reverse the order",
-	"/                            filter: TEXT in any displayed field; Esc cancels",
-	"p or Space                   freeze the display",
-	"+ -                          longer or shorter delay between frames",
-	"? or h                       this help",
-	"q                            back, quit",
+	"Up Down PgUp PgDn Home End: select an SA; the selection follows the SA",
+	"e Enter     explain the selected SA",
+	"s S F6      sort by the next or the previous field",
+	"r           reverse the order",
+	"/ F3 F4     show only SAs with TEXT in any field, while it is typed",
+	"n           show only SAs in the next NIC, then in all",
+	"d           show only inbound, outbound, or all SAs",
+	"w           show only SAs where: in NICs, software, moving, refused, ...",
+	"Esc         show all SAs",
+	"p Space     freeze the display",
+	"+ -         longer or shorter delay between frames",
+	"h ? F1      this help",
+	"q F10       back, quit",
 };
 
 static const char *const place_help[_SA_PLACE_MAX] = {
 	[SA_PLACE_NIC] = "in the NIC's table: the NIC does its ESP",
 	[SA_PLACE_MOVING] = "on its way into the NIC or out of it",
 	[SA_PLACE_SOFTWARE] = "in software: the CPU does its ESP",
-	[SA_PLACE_REFUSED] = "in software because the driver refused it; explain shows its message",
+	[SA_PLACE_REFUSED] = "in software: the driver refused it; explain shows its message",
 	[SA_PLACE_FOREIGN] = "offloaded by another program: counted, never moved",
 	[SA_PLACE_HANDS_OFF] = "never moved; explain shows why",
 };

@@ -16,7 +16,9 @@ static int sort_column(const struct top_model *model, const struct sa_listing *t
 	static const enum sa_column columns[_TOP_SORT_MAX] = {
 		[TOP_SORT_RATE] = SA_COLUMN_RATE,   [TOP_SORT_RANK] = SA_COLUMN_RANK,
 		[TOP_SORT_PLACE] = SA_COLUMN_PLACE, [TOP_SORT_DIRECTION] = SA_COLUMN_DIRECTION,
-		[TOP_SORT_SPI] = SA_COLUMN_SPI,     [TOP_SORT_DST] = SA_COLUMN_DST,
+		[TOP_SORT_SPI] = SA_COLUMN_SPI,     [TOP_SORT_PEER] = SA_COLUMN_PEER,
+		[TOP_SORT_SRC] = SA_COLUMN_SRC,     [TOP_SORT_DST] = SA_COLUMN_DST,
+		[TOP_SORT_NIC] = SA_COLUMN_NIC,
 	};
 	enum sa_column column = columns[model->page.sort];
 
@@ -33,11 +35,30 @@ static struct sa_listing lay_out(const struct top_model *model, int width, size_
 	return sa_listing_layout(views, views ? n : 0, width, true);
 }
 
+#define FILTER_TEXT_MAX (8 * TOP_FILTER_MAX)
+
+/* "nic eth0, direction in, 198.51.100." */
+static const char *filter_text(const struct top_page *page, char buffer[FILTER_TEXT_MAX])
+{
+	size_t n = 0;
+
+	buffer[0] = '\0';
+	for (enum top_only i = 0; i < _TOP_ONLY_MAX; i++)
+		if (page->only[i][0])
+			n += (size_t)snprintf(buffer + n, FILTER_TEXT_MAX - n, "%s%s %s",
+					      n ? ", " : "", top_only_name(i), page->only[i]);
+	if (page->filter[0])
+		(void)snprintf(buffer + n, FILTER_TEXT_MAX - n, "%s%s", n ? ", " : "",
+			       page->filter);
+	return buffer;
+}
+
 static void draw_sas(struct frame *frame, int row, int height, const struct top_model *model,
 		     const struct top_ui *ui)
 {
 	size_t n = model->n_rows;
 	struct sa_listing table;
+	char filter[FILTER_TEXT_MAX];
 
 	if (height < 2)
 		return;
@@ -53,9 +74,9 @@ static void draw_sas(struct frame *frame, int row, int height, const struct top_
 		if (!ui->batch && model->place + i == model->cursor)
 			frame_add_style(frame, row, 0, frame->width, FRAME_REVERSE);
 	}
-	if (model->sas_reply && model->total == 0 && model->asked.filter[0])
-		(void)frame_printf(frame, row, 0, FRAME_DIM, "no SA matches '%s'",
-				   model->asked.filter);
+	if (model->sas_reply && model->total == 0 && top_page_has_filter(&model->asked))
+		(void)frame_printf(frame, row, 0, FRAME_DIM, "no SA matches the filter: %s",
+				   filter_text(&model->asked, filter));
 	else if (model->sas_reply && model->total == 0)
 		(void)frame_printf(frame, row, 0, FRAME_DIM, "the kernel has no SA");
 }
@@ -65,7 +86,7 @@ static size_t count_all(const struct top_model *model)
 {
 	size_t all = model->status.sas > 0 ? (size_t)model->status.sas : 0;
 
-	return model->asked.filter[0] && all > model->total ? all : model->total;
+	return top_page_has_filter(&model->asked) && all > model->total ? all : model->total;
 }
 
 static void draw_filter_line(struct frame *frame, int row, const struct top_model *model,
@@ -84,8 +105,9 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 			const struct top_ui *ui)
 {
 	size_t n = model->n_rows < ui->page ? model->n_rows : ui->page;
+	char filter[FILTER_TEXT_MAX];
 	char position[64];
-	char keys[128];
+	char keys[160];
 	int x = 0;
 
 	if (ui->editing) {
@@ -99,13 +121,13 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 	}
 	(void)snprintf(position, sizeof(position), " %zu-%zu/%zu", n ? model->place + 1 : 0,
 		       n ? model->place + n : 0, count_all(model));
-	if (model->page.filter[0])
+	if (top_page_has_filter(&model->page))
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
-				 model->page.filter, model->total);
-	(void)snprintf(keys, sizeof(keys),
-		       "q quit  ? help  e explain  / find  s by %s%s  r reverse  p freeze  +- %gs",
-		       top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "",
-		       ui->delay);
+				 filter_text(&model->page, filter), model->total);
+	(void)snprintf(
+		keys, sizeof(keys),
+		"q quit  h help  e explain  s by %s%s  / n d w filter  p freeze  r reverse  +- %gs",
+		top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "", ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
 			 keys);
 	(void)frame_text_right(frame, row, frame->width - frame_columns(position),
@@ -131,7 +153,7 @@ int top_render(struct top_model *model, struct top_ui *ui, int width, int height
 	ui->height = height;
 	row = top_draw_header(frame, 0, model, ui, nic_lines(height));
 	if (ui->pane == TOP_PANE_HELP) {
-		top_draw_help(frame, row, height - row - 1, ui);
+		top_draw_help(frame, 0, height - 1, ui); /* it needs every line */
 	} else if (ui->pane == TOP_PANE_EXPLAIN) {
 		top_draw_explain(frame, row, height - row - 1, ui);
 	} else {

@@ -107,6 +107,8 @@ void top_screen_show(struct top_screen *screen, const struct frame *frame)
 
 static int translate(wint_t key)
 {
+	if (key >= KEY_F(1) && key <= KEY_F(10))
+		return TOP_KEY_F1 + (int)(key - KEY_F(1));
 	switch (key) {
 	case KEY_UP:
 		return TOP_KEY_UP;

@@ -28,9 +28,19 @@ static int parse_sort(const char *text, enum top_sort *ret_sort)
 			return CTL_OK;
 		}
 	}
-	return ctl_usage("top: --sort is rate, rank, placement, direction, spi or destination, "
-			 "not '%s'",
+	return ctl_usage("top: --sort is rate, rank, placement, direction, spi, peer, source, "
+			 "destination or nic, not '%s'",
 			 text);
+}
+
+/* The daemon checks the value. */
+static int parse_filter(const char *option, const char *text, char ret_filter[TOP_FILTER_MAX])
+{
+	if (strlen(text) >= TOP_FILTER_MAX)
+		return ctl_usage("top: the value of --%s has more than %d characters", option,
+				 TOP_FILTER_MAX - 1);
+	memcpy(ret_filter, text, strlen(text) + 1);
+	return CTL_OK;
 }
 
 static int parse_count(const char *option, const char *text, long most, long *ret_count)
@@ -41,18 +51,24 @@ static int parse_count(const char *option, const char *text, long most, long *re
 	return CTL_OK;
 }
 
+/* Option values of the filters by one field, beyond all letters. */
+#define OPTION_ONLY 256
+
 static int parse_option(int option, char **argv, struct top_options *options)
 {
+	enum top_only only = (enum top_only)(option - OPTION_ONLY);
+
+	if (option >= OPTION_ONLY)
+		return parse_filter(top_only_name(only), optarg, options->page.only[only]);
 	switch (option) {
 	case 'b':
 		options->batch = true;
 		return CTL_OK;
 	case 'r':
-		options->reverse = true;
+		options->page.reverse = true;
 		return CTL_OK;
 	case 'f':
-		options->filter = optarg;
-		return CTL_OK;
+		return parse_filter("filter", optarg, options->page.filter);
 	case 'n':
 		return parse_count("-n", optarg, INT_MAX, &options->iterations);
 	case 'R':
@@ -60,7 +76,7 @@ static int parse_option(int option, char **argv, struct top_options *options)
 	case 'd':
 		return parse_delay(optarg, &options->delay);
 	case 's':
-		return parse_sort(optarg, &options->sort);
+		return parse_sort(optarg, &options->page.sort);
 	case ':':
 		return ctl_usage("top: %s needs a value", argv[optind - 1]);
 	default:
@@ -69,10 +85,18 @@ static int parse_option(int option, char **argv, struct top_options *options)
 }
 
 const struct option top_options[] = {
-	{"batch", no_argument, NULL, 'b'},        {"iterations", required_argument, NULL, 'n'},
-	{"delay", required_argument, NULL, 'd'},  {"rows", required_argument, NULL, 'R'},
-	{"sort", required_argument, NULL, 's'},   {"reverse", no_argument, NULL, 'r'},
-	{"filter", required_argument, NULL, 'f'}, {},
+	{"batch", no_argument, NULL, 'b'},
+	{"iterations", required_argument, NULL, 'n'},
+	{"delay", required_argument, NULL, 'd'},
+	{"rows", required_argument, NULL, 'R'},
+	{"sort", required_argument, NULL, 's'},
+	{"reverse", no_argument, NULL, 'r'},
+	{"filter", required_argument, NULL, 'f'},
+	{"nic", required_argument, NULL, OPTION_ONLY + TOP_ONLY_NIC},
+	{"direction", required_argument, NULL, OPTION_ONLY + TOP_ONLY_DIRECTION},
+	{"placement", required_argument, NULL, OPTION_ONLY + TOP_ONLY_PLACEMENT},
+	{"peer", required_argument, NULL, OPTION_ONLY + TOP_ONLY_PEER},
+	{},
 };
 
 static int parse_options(int argc, char **argv, struct top_options *ret_options)

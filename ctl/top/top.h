@@ -10,9 +10,7 @@ struct top_options {
 	long iterations; /* 0: until killed */
 	double delay;    /* seconds */
 	long rows;       /* of a plain frame, 0: all */
-	enum top_sort sort;
-	bool reverse;
-	const char *filter;
+	struct top_page page;
 };
 
 /* Both return an exit status. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "top/ui.h"
 
+#include "cleanup.h"
+#include "nic-text.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -178,6 +181,51 @@ static enum top_request open_explain(struct top_ui *ui, struct top_model *model)
 	return TOP_REQUEST_EXPLAIN;
 }
 
+/* Replaces the value by the next one; "" is before the first and after the last. */
+static void next_of(char value[TOP_FILTER_MAX], const char *const *values, size_t n_values)
+{
+	size_t i = 0;
+
+	while (value[0] && i < n_values && strcmp(values[i], value) != 0)
+		i++;
+	if (value[0])
+		i++;
+	(void)snprintf(value, TOP_FILTER_MAX, "%s", i < n_values ? values[i] : "");
+}
+
+static void next_nic(struct top_model *model)
+{
+	const struct status_view *status = &model->status;
+	const char *names[STATUS_NICS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < status->n_nics; i++)
+		if (nic_is_worth_showing(&status->nics[i]))
+			names[n++] = status->nics[i].name;
+	next_of(model->page.only[TOP_ONLY_NIC], names, n);
+}
+
+static void next_direction(struct top_model *model)
+{
+	static const char *const directions[] = {"in", "out"};
+
+	next_of(model->page.only[TOP_ONLY_DIRECTION], directions, ELEMENTSOF(directions));
+}
+
+static void next_placement(struct top_model *model)
+{
+	static const char *const placements[] = {"nic",     "software", "moving",
+						 "refused", "foreign",  "hands-off"};
+
+	next_of(model->page.only[TOP_ONLY_PLACEMENT], placements, ELEMENTSOF(placements));
+}
+
+static void clear_filters(struct top_page *page)
+{
+	page->filter[0] = '\0';
+	memset(page->only, 0, sizeof(page->only));
+}
+
 static enum top_request table_key(struct top_ui *ui, struct top_model *model, int key)
 {
 	switch (key) {
@@ -199,10 +247,22 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 		start_editing(ui, model);
 		break;
 	case TOP_KEY_ESCAPE:
-		model->page.filter[0] = '\0';
+		clear_filters(&model->page);
+		break;
+	case 'n':
+		next_nic(model);
+		break;
+	case 'd':
+		next_direction(model);
+		break;
+	case 'w':
+		next_placement(model);
 		break;
 	case 's':
 		model->page.sort = (model->page.sort + 1) % _TOP_SORT_MAX;
+		break;
+	case 'S':
+		model->page.sort = (model->page.sort + _TOP_SORT_MAX - 1) % _TOP_SORT_MAX;
 		break;
 	case 'r':
 		model->page.reverse = !model->page.reverse;
@@ -217,11 +277,30 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 	return TOP_REQUEST_NONE;
 }
 
+/* The key that a function key stands for, as in htop. */
+static int letter_of(int key)
+{
+	switch (key) {
+	case TOP_KEY_F1:
+		return 'h';
+	case TOP_KEY_F3:
+	case TOP_KEY_F4:
+		return '/';
+	case TOP_KEY_F6:
+		return 's';
+	case TOP_KEY_F10:
+		return 'q';
+	default:
+		return key;
+	}
+}
+
 enum top_request top_ui_key(struct top_ui *ui, struct top_model *model, int key)
 {
 	if (ui->editing) {
 		edit_key(ui, model, key);
 		return TOP_REQUEST_NONE;
 	}
+	key = letter_of(key);
 	return ui->pane == TOP_PANE_TABLE ? table_key(ui, model, key) : pane_key(ui, key);
 }

@@ -35,6 +35,16 @@ enum top_key {
 	TOP_KEY_DELETE,
 	TOP_KEY_LEFT,
 	TOP_KEY_RIGHT,
+	TOP_KEY_F1,
+	TOP_KEY_F2,
+	TOP_KEY_F3,
+	TOP_KEY_F4,
+	TOP_KEY_F5,
+	TOP_KEY_F6,
+	TOP_KEY_F7,
+	TOP_KEY_F8,
+	TOP_KEY_F9,
+	TOP_KEY_F10,
 };
 
 struct top_ui {

@@ -70,9 +70,11 @@ static void assert_asks(struct top_model *model, const char *expected)
 static void test_questions(void **state)
 {
 	_cleanup_(top_model_done) struct top_model model =
-		top_model_make(TOP_SORT_RATE, false, NULL);
-	static const char *const sorts[_TOP_SORT_MAX] = {"rate",      "rank", "placement",
-							 "direction", "spi",  "destination"};
+		top_model_make(&(struct top_page){.sort = TOP_SORT_RATE});
+	static const char *const sorts[_TOP_SORT_MAX] = {
+		"rate", "rank",   "placement",   "direction", "spi",
+		"peer", "source", "destination", "nic",
+	};
 
 	top_model_scroll(&model, 3);
 	assert_asks(
@@ -94,8 +96,15 @@ static void test_questions(void **state)
 	assert_asks(&model, "{\"filter\":\"10.1.\",\"followDst\":\"198.51.100.5\",\"followSpi\":"
 			    "\"0x00000105\",\"history\":true,\"limit\":3,\"offset\":2,\"reverse\":"
 			    "true,\"sort\":\"destination\"}");
-	model.page.size = SIZE_MAX;
-	model.page.filter[0] = '\0';
+	strcpy(model.page.only[TOP_ONLY_NIC], "eth0");
+	strcpy(model.page.only[TOP_ONLY_DIRECTION], "in");
+	strcpy(model.page.only[TOP_ONLY_PLACEMENT], "foreign");
+	strcpy(model.page.only[TOP_ONLY_PEER], "10.0.0.0/8");
+	assert_asks(&model, "{\"direction\":\"in\",\"filter\":\"10.1.\",\"followDst\":"
+			    "\"198.51.100.5\",\"followSpi\":\"0x00000105\",\"history\":true,"
+			    "\"limit\":3,\"nic\":\"eth0\",\"offset\":2,\"peer\":"
+			    "\"10.0.0.0/8\",\"placement\":\"foreign\",\"reverse\":true,"
+			    "\"sort\":\"destination\"}");
 	top_model_done(&model);
 	model.page.size = SIZE_MAX;
 	assert_asks(&model, "{\"history\":true,\"offset\":0,\"reverse\":false,\"sort\":\"rate\"}");
@@ -369,6 +378,66 @@ static void test_filter_keys(void **state)
 	assert_int_equal(strlen(model.page.filter), TOP_FILTER_MAX - 1);
 }
 
+/* Each key goes to the next value, and after the last to all. */
+static void test_view_keys(void **state)
+{
+	static const char *const nics[] = {"eth1", "eth0", "", "eth1"}; /* lo cannot offload */
+	static const char *const directions[] = {"in", "out", "", "in"};
+	static const char *const placements[] = {
+		"nic", "software", "moving", "refused", "foreign", "hands-off", "", "nic",
+	};
+	_cleanup_(top_model_done) struct top_model model = {};
+	struct top_ui ui = {.delay = 1};
+	json_t *status = fixture_status();
+
+	press(&ui, &model, "n"); /* no NIC is known */
+	assert_false(top_page_has_filter(&model.page));
+	assert_int_equal(top_model_set_status(&model, status), 0);
+	json_decref(status);
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	for (size_t i = 0; i < ELEMENTSOF(nics); i++) {
+		press(&ui, &model, "n");
+		assert_string_equal(model.page.only[TOP_ONLY_NIC], nics[i]);
+	}
+	for (size_t i = 0; i < ELEMENTSOF(directions); i++) {
+		press(&ui, &model, "d");
+		assert_string_equal(model.page.only[TOP_ONLY_DIRECTION], directions[i]);
+	}
+	for (size_t i = 0; i < ELEMENTSOF(placements); i++) {
+		press(&ui, &model, "w");
+		assert_string_equal(model.page.only[TOP_ONLY_PLACEMENT], placements[i]);
+	}
+	assert_false(top_model_is_current(&model));
+	strcpy(model.page.only[TOP_ONLY_NIC], "gone");
+	press(&ui, &model, "n");
+	assert_string_equal(model.page.only[TOP_ONLY_NIC], "");
+	strcpy(model.page.only[TOP_ONLY_PEER], "10.0.0.0/8");
+	(void)top_ui_key(&ui, &model, TOP_KEY_ESCAPE);
+	assert_false(top_page_has_filter(&model.page));
+	assert_true(top_model_is_current(&model));
+}
+
+static void test_function_keys(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+	struct top_ui ui = {.delay = 1};
+
+	(void)top_ui_key(&ui, &model, TOP_KEY_F1);
+	assert_int_equal(ui.pane, TOP_PANE_HELP);
+	(void)top_ui_key(&ui, &model, TOP_KEY_F1);
+	assert_int_equal(ui.pane, TOP_PANE_TABLE);
+	(void)top_ui_key(&ui, &model, TOP_KEY_F6);
+	assert_int_equal(model.page.sort, TOP_SORT_RANK);
+	press(&ui, &model, "SS");
+	assert_int_equal(model.page.sort, TOP_SORT_NIC);
+	(void)top_ui_key(&ui, &model, TOP_KEY_F4);
+	assert_true(ui.editing);
+	(void)top_ui_key(&ui, &model, TOP_KEY_F6); /* no letter for the filter */
+	assert_string_equal(model.page.filter, "");
+	(void)top_ui_key(&ui, &model, TOP_KEY_ESCAPE);
+	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_F10), TOP_REQUEST_QUIT);
+}
+
 static void test_command_keys(void **state)
 {
 	_cleanup_(top_model_done) struct top_model model = {};
@@ -413,6 +482,8 @@ int main(void)
 		cmocka_unit_test(test_bad_reply_changes_nothing),
 		cmocka_unit_test(test_sparkline),
 		cmocka_unit_test(test_filter_keys),
+		cmocka_unit_test(test_view_keys),
+		cmocka_unit_test(test_function_keys),
 		cmocka_unit_test(test_command_keys),
 	};
 

@@ -91,7 +91,7 @@ static void test_80x24(void **state)
 		"",
 		"",
 		"",
-		"q quit  ? help  e explain  / find  s by rate  r reverse  p freeze  +- 1s   1-7/7",
+		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse… 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -129,8 +129,8 @@ static void test_120x16(void **state)
 		"▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁    - -    idle",
 		"",
 		"",
-		"filter: 192.0.2.1 (6) q quit  ? help  e explain  / find  s by rate  r reverse  p "
-		"freeze  +- 0.5s                   1-6/7",
+		"filter: 192.0.2.1 (6) q quit  h help  e explain  s by rate  / n d w filter  p "
+		"freeze  r reverse  +- 0.5s           1-6/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -180,7 +180,7 @@ static void test_pages(void **state)
 		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
 		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
-		"q quit  ? help  e explain  / find  s by rate  r reverse  p freeze  +- 1s   1-5/7",
+		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse… 1-5/7",
 	};
 	static const char *const last[] = {
 		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
@@ -189,7 +189,7 @@ static void test_pages(void **state)
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
 		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
 		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
-		"q quit  ? help  e explain  / find  s by rate  r reverse  p freeze  +- 1s   3-7/7",
+		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse… 3-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	struct top_ui ui = {.delay = 1};
@@ -220,7 +220,7 @@ static void test_filter(void **state)
 	};
 	static const char *const none[] = {
 		"PLACE     DIR SPI      PEER                 RATE LAST MINUTE RANK REASON",
-		"no SA matches '192.0.2.1'",
+		"no SA matches the filter: 192.0.2.1",
 		"",
 		"",
 		"",
@@ -236,6 +236,82 @@ static void test_filter(void **state)
 	assert_int_equal(top_model_set_sas(&model, reply, 0), 0);
 	json_decref(reply);
 	assert_table(&model, &ui, none);
+}
+
+/* The views by NIC, direction and place are named, as is the reason why one is empty. */
+static void test_views(void **state)
+{
+	static const char *const golden[] = {
+		"PLACE     DIR SPI        PEER                 RATE MINUTE    RANK REASON",
+		"● nic     out 0x00000101 198.51.100.1   3.8 Gbit/s ▁▂▃▄▅▆▇██    1 resident",
+		"",
+		"",
+		"",
+		"",
+		"filter: nic eth0, direction out, 198.51. (1) q quit  h help  e explain  s… 1-1/7",
+	};
+	static const char *const none[] = {
+		"PLACE     DIR SPI      PEER                 RATE LAST MINUTE RANK REASON",
+		"no SA matches the filter: nic eth0, direction out, placement moving, 198.51.",
+		"",
+		"",
+		"",
+		"",
+		"filter: nic eth0, direction out, placement moving, 198.51. (0) q quit  h … 0-0/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	struct top_ui ui = {.delay = 1};
+	json_t *one = fixture_list(fixture_sas, 1), *nothing = fixture_list(fixture_sas, 0);
+
+	(void)snprintf(model.page.only[TOP_ONLY_NIC], TOP_FILTER_MAX, "eth0");
+	(void)snprintf(model.page.only[TOP_ONLY_DIRECTION], TOP_FILTER_MAX, "out");
+	(void)snprintf(model.page.filter, TOP_FILTER_MAX, "198.51.");
+	json_decref(top_model_ask(&model));
+	assert_int_equal(top_model_set_sas(&model, one, 0), 0);
+	json_decref(one);
+	assert_table(&model, &ui, golden);
+	(void)snprintf(model.page.only[TOP_ONLY_PLACEMENT], TOP_FILTER_MAX, "moving");
+	json_decref(top_model_ask(&model));
+	assert_int_equal(top_model_set_sas(&model, nothing, 0), 0);
+	json_decref(nothing);
+	assert_table(&model, &ui, none);
+}
+
+/* The whole help fits the smallest usual screen. */
+static void test_help(void **state)
+{
+	static const char *const golden[] = {
+		"Help (q or Esc: back)",
+		" Up Down PgUp PgDn Home End: select an SA; the selection follows the SA",
+		" e Enter     explain the selected SA",
+		" s S F6      sort by the next or the previous field",
+		" r           reverse the order",
+		" / F3 F4     show only SAs with TEXT in any field, while it is typed",
+		" n           show only SAs in the next NIC, then in all",
+		" d           show only inbound, outbound, or all SAs",
+		" w           show only SAs where: in NICs, software, moving, refused, ...",
+		" Esc         show all SAs",
+		" p Space     freeze the display",
+		" + -         longer or shorter delay between frames",
+		" h ? F1      this help",
+		" q F10       back, quit",
+		"",
+		" * nic        in the NIC's table: the NIC does its ESP",
+		" > moving     on its way into the NIC or out of it",
+		" o sw         in software: the CPU does its ESP",
+		" x refused    in software: the driver refused it; explain shows its message",
+		" + foreign    offloaded by another program: counted, never moved",
+		" # hands-off  never moved; explain shows why",
+		"",
+		"",
+		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse~ 1-7/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1, .pane = TOP_PANE_HELP};
+
+	assert_int_equal(top_render(&model, &ui, 80, 24, true, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
 }
 
 static void test_ascii_batch(void **state)
@@ -359,6 +435,8 @@ int main(void)
 		cmocka_unit_test(test_120x16),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_ascii_batch),
 		cmocka_unit_test(test_troubles),
 		cmocka_unit_test(test_all_sizes),
