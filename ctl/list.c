@@ -93,7 +93,9 @@ static int begin_table(struct printer *printer, const struct sa_view *const *row
 	if (!complete && !(ctl->terminal && ctl->width > 0))
 		printer->table = sa_listing_widest();
 	else
-		printer->table = sa_listing_layout(rows, n, ctl->terminal ? ctl->width : 0, false);
+		printer->table =
+			sa_listing_layout(rows, n, ctl->terminal ? ctl->width : 0,
+					  sa_columns_usual(ctl->terminal ? ctl->width : 0, false));
 	sa_table_draw_head(&printer->table, printer->frame, 0, -1);
 	frame_write(printer->frame, ctl->color, printer->out);
 	return 0;

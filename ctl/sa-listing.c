@@ -3,6 +3,7 @@
 
 #include "units.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -13,32 +14,101 @@
 #define SPARKLINE_LEVELS 8
 
 struct column {
+	const char *name;
 	const char *title;
+	const char *help;
 	int least;
 	int most;     /* longer content is cut */
 	int priority; /* 0: always shown; then smaller numbers first */
 };
 
 static const struct column columns[_SA_COLUMN_MAX] = {
-	[SA_COLUMN_PLACE] = {"PLACE", 9, 11, 0},
-	[SA_COLUMN_DIRECTION] = {"DIR", 3, 3, 2},
-	[SA_COLUMN_SPI] = {"SPI", 8, 10, 0},
-	[SA_COLUMN_PEER] = {"PEER", 12, 39, 3},
-	[SA_COLUMN_SRC] = {"SOURCE", 12, 39, 7},
-	[SA_COLUMN_DST] = {"DESTINATION", 12, 39, 7},
-	[SA_COLUMN_RATE] = {"RATE", 12, 12, 1},
-	[SA_COLUMN_HISTORY] = {"LAST MINUTE", 8, CONTROL_HISTORY_SAMPLES, 4},
-	[SA_COLUMN_RANK] = {"RANK", 4, 7, 5},
-	[SA_COLUMN_NIC] = {"NIC", 4, 15, 8},
-	[SA_COLUMN_REASON] = {"REASON", 14, 200, 6},
+	[SA_COLUMN_PLACE] = {"placement", "PLACE", "where the SA is", 9, 11, 0},
+	[SA_COLUMN_DIRECTION] = {"direction", "DIR", "inbound or outbound", 3, 3, 2},
+	[SA_COLUMN_SPI] = {"spi", "SPI", "its SPI", 8, 10, 0},
+	[SA_COLUMN_PEER] = {"peer", "PEER", "the remote end", 12, 39, 3},
+	[SA_COLUMN_SRC] = {"source", "SOURCE", "the source address", 12, 39, 7},
+	[SA_COLUMN_DST] = {"destination", "DESTINATION", "the destination address", 12, 39, 7},
+	[SA_COLUMN_RATE] = {"rate", "RATE", "its rate now", 12, 12, 1},
+	[SA_COLUMN_HISTORY] = {"history", "LAST MINUTE", "its rate in the last minute", 8,
+			       CONTROL_HISTORY_SAMPLES, 4},
+	[SA_COLUMN_RANK] = {"rank", "RANK", "its place among all SAs by rate", 4, 7, 5},
+	[SA_COLUMN_NIC] = {"nic", "NIC", "the NIC that holds it", 4, 15, 8},
+	[SA_COLUMN_CANDIDATE] = {"candidate", "LEAVES BY", "the NIC that it could be in", 4, 15, 8},
+	[SA_COLUMN_IN_PLACE] = {"in-place", "IN PLACE", "how long it is where it is", 8, 12, 8},
+	[SA_COLUMN_BYTES] = {"bytes", "BYTES", "all bytes that it carried", 9, 9, 8},
+	[SA_COLUMN_PACKETS] = {"packets", "PACKETS", "all packets that it carried", 9, 15, 8},
+	[SA_COLUMN_REQID] = {"reqid", "REQID", "its reqid", 5, 10, 8},
+	[SA_COLUMN_MODE] = {"mode", "MODE", "tunnel, transport or beet", 6, 9, 8},
+	[SA_COLUMN_MARK] = {"mark", "MARK", "its mark and the mask", 4, 21, 8},
+	[SA_COLUMN_RULE] = {"rule", "RULE", "the rule for it: file and line", 12, 40, 8},
+	[SA_COLUMN_REASON] = {"reason", "REASON", "why it is where it is", 14, 200, 6},
 };
 
 /* The least width at which both addresses are shown instead of the peer's. */
 #define BOTH_ADDRESSES_WIDTH 110
 
+const char *sa_column_name(enum sa_column column)
+{
+	return columns[column].name;
+}
+
+const char *sa_column_help(enum sa_column column)
+{
+	return columns[column].help;
+}
+
+bool sa_column_is_always_shown(enum sa_column column)
+{
+	return columns[column].priority == 0;
+}
+
+static int find_column(const char *name, size_t length, enum sa_column *ret_column)
+{
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
+		if (strlen(columns[i].name) == length &&
+		    strncmp(columns[i].name, name, length) == 0) {
+			*ret_column = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int sa_columns_parse(const char *text, uint32_t *ret_set)
+{
+	uint32_t set = 0;
+
+	for (const char *end = text; *text || end != text; text = *end ? end + 1 : end) {
+		enum sa_column column;
+		int r;
+
+		end = strchrnul(text, ',');
+		r = find_column(text, (size_t)(end - text), &column);
+		if (r < 0)
+			return r;
+		set |= SA_COLUMN_BIT(column);
+	}
+	*ret_set = set;
+	return set ? 0 : -EINVAL;
+}
+
 static bool is_inbound(const struct sa_view *sa)
 {
 	return strcmp(sa->direction, "in") == 0;
+}
+
+static const char *number_text(int64_t number, int64_t least, char buffer[UNITS_TEXT_MAX])
+{
+	if (number < least)
+		return "-";
+	(void)snprintf(buffer, UNITS_TEXT_MAX, "%" PRId64, number);
+	return buffer;
+}
+
+static const char *or_dash(const char *text)
+{
+	return text && text[0] ? text : "-";
 }
 
 /* The text of a cell, which may be in `buffer`. */
@@ -61,12 +131,25 @@ static const char *cell_text(const struct sa_listing *table, enum sa_column colu
 	case SA_COLUMN_RATE:
 		return units_format_rate(sa->rate, buffer);
 	case SA_COLUMN_RANK:
-		if (sa->rank <= 0)
-			return "-";
-		(void)snprintf(buffer, UNITS_TEXT_MAX, "%" PRId64, sa->rank);
-		return buffer;
+		return number_text(sa->rank, 1, buffer);
 	case SA_COLUMN_NIC:
-		return sa->nic ? sa->nic : "-";
+		return or_dash(sa->nic);
+	case SA_COLUMN_CANDIDATE:
+		return or_dash(sa->candidate);
+	case SA_COLUMN_IN_PLACE:
+		return units_format_time(sa->in_place, buffer);
+	case SA_COLUMN_BYTES:
+		return units_format_bytes((double)sa->bytes, buffer);
+	case SA_COLUMN_PACKETS:
+		return number_text(sa->packets, 0, buffer);
+	case SA_COLUMN_REQID:
+		return number_text(sa->reqid, 0, buffer);
+	case SA_COLUMN_MODE:
+		return sa->mode;
+	case SA_COLUMN_MARK:
+		return or_dash(sa->mark);
+	case SA_COLUMN_RULE:
+		return or_dash(sa->rule);
 	case SA_COLUMN_REASON:
 		return table->sentences && sa->text[0] ? sa->text : sa->reason;
 	case SA_COLUMN_HISTORY:
@@ -139,25 +222,34 @@ static void widen(struct sa_listing *table, enum sa_column column, int most, int
 		table->width[column] += smaller(left, most - table->width[column]);
 }
 
-static bool is_wanted(enum sa_column column, int width, bool history)
+uint32_t sa_columns_usual(int width, bool history)
 {
-	bool both = width >= BOTH_ADDRESSES_WIDTH;
+	bool both = width == 0 || width >= BOTH_ADDRESSES_WIDTH;
+	uint32_t set = SA_COLUMN_BIT(SA_COLUMN_PLACE) | SA_COLUMN_BIT(SA_COLUMN_DIRECTION) |
+		       SA_COLUMN_BIT(SA_COLUMN_SPI) | SA_COLUMN_BIT(SA_COLUMN_RATE) |
+		       SA_COLUMN_BIT(SA_COLUMN_RANK) | SA_COLUMN_BIT(SA_COLUMN_NIC) |
+		       SA_COLUMN_BIT(SA_COLUMN_REASON);
 
-	if (column == SA_COLUMN_HISTORY)
-		return history;
-	if (column == SA_COLUMN_PEER)
-		return !both;
-	if (column == SA_COLUMN_SRC || column == SA_COLUMN_DST)
-		return both;
-	return true;
+	if (history)
+		set |= SA_COLUMN_BIT(SA_COLUMN_HISTORY);
+	if (both)
+		set |= SA_COLUMN_BIT(SA_COLUMN_SRC) | SA_COLUMN_BIT(SA_COLUMN_DST);
+	else
+		set |= SA_COLUMN_BIT(SA_COLUMN_PEER);
+	return set;
+}
+
+static bool is_wanted(enum sa_column column, uint32_t set)
+{
+	return sa_column_is_always_shown(column) || (set & SA_COLUMN_BIT(column)) != 0;
 }
 
 /* Adds columns with their minimum width, the important ones first. */
-static void choose_columns(struct sa_listing *table, int width, bool history)
+static void choose_columns(struct sa_listing *table, int width, uint32_t set)
 {
 	for (int priority = 0; priority <= 8; priority++) {
 		for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
-			if (columns[i].priority != priority || !is_wanted(i, width, history))
+			if (columns[i].priority != priority || !is_wanted(i, set))
 				continue;
 			table->width[i] = columns[i].least;
 			if (priority > 0 && table_width(table) > width)
@@ -167,17 +259,19 @@ static void choose_columns(struct sa_listing *table, int width, bool history)
 }
 
 struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
-				    bool history)
+				    uint32_t set)
 {
 	static const enum sa_column by_need[] = {
-		SA_COLUMN_RANK, SA_COLUMN_SPI, SA_COLUMN_PLACE, SA_COLUMN_NIC,
-		SA_COLUMN_PEER, SA_COLUMN_SRC, SA_COLUMN_DST,
+		SA_COLUMN_RANK,     SA_COLUMN_SPI,     SA_COLUMN_PLACE, SA_COLUMN_NIC,
+		SA_COLUMN_PEER,     SA_COLUMN_SRC,     SA_COLUMN_DST,   SA_COLUMN_CANDIDATE,
+		SA_COLUMN_IN_PLACE, SA_COLUMN_PACKETS, SA_COLUMN_REQID, SA_COLUMN_MODE,
+		SA_COLUMN_MARK,     SA_COLUMN_RULE,
 	};
 	struct sa_listing table = {.sentences = width == 0};
 	int available = width > 0 ? width : INT_MAX / 2;
 	int reason;
 
-	choose_columns(&table, available, history);
+	choose_columns(&table, available, set);
 	/* First the width of an IPv4 address, then the width that each column needs. */
 	widen(&table, SA_COLUMN_PEER,
 	      smaller(15, content_width(&table, SA_COLUMN_PEER, sas, n_sas)), available);
@@ -197,16 +291,19 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 struct sa_listing sa_listing_widest(void)
 {
 	struct sa_listing table = {.sentences = true};
+	uint32_t set = sa_columns_usual(0, false);
 
 	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++)
-		if (is_wanted(i, INT_MAX, false))
+		if (is_wanted(i, set))
 			table.width[i] = columns[i].most;
 	return table;
 }
 
 static bool right_aligned(enum sa_column column)
 {
-	return column == SA_COLUMN_RATE || column == SA_COLUMN_RANK;
+	return column == SA_COLUMN_RATE || column == SA_COLUMN_RANK ||
+	       column == SA_COLUMN_IN_PLACE || column == SA_COLUMN_BYTES ||
+	       column == SA_COLUMN_PACKETS || column == SA_COLUMN_REQID;
 }
 
 void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked)
@@ -288,7 +385,8 @@ static void draw_cell(const struct sa_listing *table, struct frame *frame, int r
 		(void)frame_text(frame, row, x + 2, width - 2, sa_place_style(sa->place), text);
 	} else if (column == SA_COLUMN_HISTORY) {
 		draw_history(frame, row, x, width, sa);
-	} else if (column == SA_COLUMN_PEER || column == SA_COLUMN_SRC || column == SA_COLUMN_DST) {
+	} else if (column == SA_COLUMN_PEER || column == SA_COLUMN_SRC || column == SA_COLUMN_DST ||
+		   column == SA_COLUMN_RULE) {
 		(void)frame_text_middle(frame, row, x, width, FRAME_PLAIN, text);
 	} else if (right_aligned(column)) {
 		(void)frame_text_right(frame, row, x, width, FRAME_PLAIN, text);

@@ -22,6 +22,14 @@ enum sa_column {
 	SA_COLUMN_HISTORY,
 	SA_COLUMN_RANK,
 	SA_COLUMN_NIC,
+	SA_COLUMN_CANDIDATE,
+	SA_COLUMN_IN_PLACE,
+	SA_COLUMN_BYTES,
+	SA_COLUMN_PACKETS,
+	SA_COLUMN_REQID,
+	SA_COLUMN_MODE,
+	SA_COLUMN_MARK,
+	SA_COLUMN_RULE,
 	SA_COLUMN_REASON,
 	_SA_COLUMN_MAX,
 };
@@ -31,9 +39,23 @@ struct sa_listing {
 	bool sentences;            /* show the reason as a sentence, not its short name */
 };
 
-/* `width` 0: all columns at full length. */
+/* A set of columns: one bit for each. */
+#define SA_COLUMN_BIT(column) (1u << (column))
+
+/* "in-place", as the user writes it. */
+const char *sa_column_name(enum sa_column column);
+/* What the column shows, for the user. */
+const char *sa_column_help(enum sa_column column);
+/* Whether the column is in every set. */
+bool sa_column_is_always_shown(enum sa_column column);
+/* Parses names with commas between them. -EINVAL. */
+int sa_columns_parse(const char *text, uint32_t *ret_set);
+/* The usual columns at this width. */
+uint32_t sa_columns_usual(int width, bool history);
+
+/* Of these columns, those that fit. `width` 0: all at full length. */
 struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
-				    bool history);
+				    uint32_t set);
 /* For rows that are not known yet: each column as wide as it gets. */
 struct sa_listing sa_listing_widest(void);
 /* `marked` is underlined: the column the rows are sorted by, or -1. */

@@ -85,6 +85,9 @@ int sa_view_read(const json_t *object, struct sa_view *ret_view)
 		.reqid = json_whole_or(object, "reqid", 0),
 		.if_id = json_whole_or(object, "ifId", 0),
 		.rank = json_whole_or(object, "rank", 0),
+		.bytes = json_whole_or(object, "bytes", -1),
+		.packets = json_whole_or(object, "packets", -1),
+		.in_place = json_real_or(object, "secondsInPlace", NAN),
 		.rate = json_real_or(object, "bytesPerSecond", NAN),
 	};
 

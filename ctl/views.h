@@ -43,6 +43,9 @@ struct sa_view {
 	int64_t reqid;
 	int64_t if_id;
 	int64_t rank; /* 0: none */
+	int64_t bytes;
+	int64_t packets;
+	double in_place; /* s since it came there */
 	double rate;
 	double history[CONTROL_HISTORY_SAMPLES]; /* oldest first, NaN: not sampled */
 	size_t n_history;

@@ -48,7 +48,10 @@ static int print_frame(const struct ctl *ctl, const struct top_options *options,
 		       struct top_model *model, json_t *status, json_t *sas)
 {
 	_cleanup_(frame_freep) struct frame *frame = NULL;
-	struct top_ui ui = {.batch = true, .delay = options->delay, .now = monotonic_now()};
+	struct top_ui ui = {.batch = true,
+			    .columns = options->columns,
+			    .delay = options->delay,
+			    .now = monotonic_now()};
 	int width = ctl->width > 0 ? ctl->width : BATCH_WIDTH;
 	int r = top_model_set_status(model, status);
 

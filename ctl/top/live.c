@@ -129,7 +129,7 @@ int top_run_live(const struct ctl *ctl, const struct top_options *options)
 	struct live live = {
 		.ctl = ctl,
 		.model = top_model_make(&options->page),
-		.ui = {.delay = options->delay},
+		.ui = {.delay = options->delay, .columns = options->columns},
 		.feed = {.ctl = ctl, .due = monotonic_now()},
 	};
 	int r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The panes that replace the table of `top`: the help and the explanation of an SA. */
 #include "explain-text.h"
+#include "sa-listing.h"
 #include "top/render.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@ static const char *const help_keys[] = {
 	"d           show only inbound, outbound, or all SAs",
 	"w           show only SAs where: in NICs, software, moving, refused, ...",
 	"Esc         show all SAs",
+	"c F2        choose the columns",
 	"p Space     freeze the display",
 	"+ -         longer or shorter delay between frames",
 	"h ? F1      this help",
@@ -76,6 +78,48 @@ void top_draw_help(struct frame *frame, int row, int height, struct top_ui *ui)
 		(void)frame_printf(text, y, 3, sa_place_style(i), "%s", sa_place_word(i));
 		(void)frame_printf(text, y, 14, FRAME_PLAIN, "%s", place_help[i]);
 	}
+	draw_scrolled(frame, row + 1, height - 1, text, ui);
+}
+
+/* Returns what is to be known of the column apart from its name. */
+static const char *column_note(const struct top_ui *ui, enum sa_column column)
+{
+	if (sa_column_is_always_shown(column))
+		return "always shown";
+	if (ui->columns & ~ui->shown & SA_COLUMN_BIT(column))
+		return "no room for it";
+	return "";
+}
+
+static void draw_column_choice(struct frame *text, int row, enum sa_column column,
+			       const struct top_ui *ui)
+{
+	uint32_t set = ui->columns ? ui->columns : ui->shown;
+	bool chosen = sa_column_is_always_shown(column) || set & SA_COLUMN_BIT(column);
+
+	(void)frame_printf(text, row, 1, FRAME_PLAIN, "[%c] %-12s %s", chosen ? 'x' : ' ',
+			   sa_column_name(column), sa_column_help(column));
+	(void)frame_printf(text, row, 52, FRAME_YELLOW, "%s", column_note(ui, column));
+	if (column == ui->column)
+		frame_add_style(text, row, 0, text->width, FRAME_REVERSE);
+}
+
+void top_draw_columns(struct frame *frame, int row, int height, struct top_ui *ui)
+{
+	_cleanup_(frame_freep) struct frame *text = NULL;
+	size_t page = height > 1 ? (size_t)height - 1 : 0;
+
+	draw_pane_title(
+		frame, row,
+		"Columns (Enter or Space: show or hide, u: the usual ones, q or Esc: back)");
+	if (frame_new(frame->width, _SA_COLUMN_MAX, frame->ascii, &text) < 0)
+		return;
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++)
+		draw_column_choice(text, (int)i, i, ui);
+	if (ui->column < ui->scroll)
+		ui->scroll = ui->column;
+	if (page > 0 && ui->column >= ui->scroll + page)
+		ui->scroll = ui->column - page + 1;
 	draw_scrolled(frame, row + 1, height - 1, text, ui);
 }
 

@@ -25,14 +25,23 @@ static int sort_column(const struct top_model *model, const struct sa_listing *t
 	return table->width[column] > 0 ? (int)column : -1;
 }
 
-static struct sa_listing lay_out(const struct top_model *model, int width, size_t n)
+/* The columns of the first `n` rows. */
+static struct sa_listing lay_out(const struct top_model *model, struct top_ui *ui, int width,
+				 size_t n)
 {
+	uint32_t set = ui->columns ? ui->columns : sa_columns_usual(width, true);
+	struct sa_listing table;
+
 	_cleanup_free_ const struct sa_view **views =
 		calloc(n ? n : 1, sizeof(const struct sa_view *));
 
 	for (size_t i = 0; views && i < n; i++)
 		views[i] = &model->rows[i].sa;
-	return sa_listing_layout(views, views ? n : 0, width, true);
+	table = sa_listing_layout(views, views ? n : 0, width, set);
+	ui->shown = 0;
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++)
+		ui->shown |= table.width[i] > 0 ? SA_COLUMN_BIT(i) : 0;
+	return table;
 }
 
 #define FILTER_TEXT_MAX (8 * TOP_FILTER_MAX)
@@ -54,7 +63,7 @@ static const char *filter_text(const struct top_page *page, char buffer[FILTER_T
 }
 
 static void draw_sas(struct frame *frame, int row, int height, const struct top_model *model,
-		     const struct top_ui *ui)
+		     struct top_ui *ui)
 {
 	size_t n = model->n_rows;
 	struct sa_listing table;
@@ -64,7 +73,7 @@ static void draw_sas(struct frame *frame, int row, int height, const struct top_
 		return;
 	if (n > (size_t)height - 1)
 		n = (size_t)height - 1;
-	table = lay_out(model, frame->width, n);
+	table = lay_out(model, ui, frame->width, n);
 	sa_table_draw_head(&table, frame, row, sort_column(model, &table));
 	frame_add_style(frame, row++, 0, frame->width, ui->batch ? 0 : FRAME_REVERSE);
 	for (size_t i = 0; i < n; i++, row++) {
@@ -124,10 +133,11 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 	if (top_page_has_filter(&model->page))
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
 				 filter_text(&model->page, filter), model->total);
-	(void)snprintf(
-		keys, sizeof(keys),
-		"q quit  h help  e explain  s by %s%s  / n d w filter  p freeze  r reverse  +- %gs",
-		top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "", ui->delay);
+	(void)snprintf(keys, sizeof(keys),
+		       "q quit  h help  e explain  c columns  / n d w filter  s by %s%s  p freeze  "
+		       "r reverse  +- %gs",
+		       top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "",
+		       ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
 			 keys);
 	(void)frame_text_right(frame, row, frame->width - frame_columns(position),
@@ -154,6 +164,9 @@ int top_render(struct top_model *model, struct top_ui *ui, int width, int height
 	row = top_draw_header(frame, 0, model, ui, nic_lines(height));
 	if (ui->pane == TOP_PANE_HELP) {
 		top_draw_help(frame, 0, height - 1, ui); /* it needs every line */
+	} else if (ui->pane == TOP_PANE_COLUMNS) {
+		(void)lay_out(model, ui, width, model->n_rows);
+		top_draw_columns(frame, 0, height - 1, ui);
 	} else if (ui->pane == TOP_PANE_EXPLAIN) {
 		top_draw_explain(frame, row, height - row - 1, ui);
 	} else {

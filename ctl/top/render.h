@@ -22,6 +22,7 @@ int top_draw_header(struct frame *frame, int row, const struct top_model *model,
 		    const struct top_ui *ui, int max_nics);
 void top_draw_help(struct frame *frame, int row, int height, struct top_ui *ui);
 void top_draw_explain(struct frame *frame, int row, int height, struct top_ui *ui);
+void top_draw_columns(struct frame *frame, int row, int height, struct top_ui *ui);
 
 /* The height of the header with at most `max_nics` lines of NICs. */
 int top_header_height(const struct top_model *model, int max_nics);

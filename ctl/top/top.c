@@ -2,6 +2,8 @@
 /* `top`: the SAs, live on a terminal, or as plain frames. */
 #include "top/top.h"
 
+#include "sa-listing.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -51,6 +53,19 @@ static int parse_count(const char *option, const char *text, long most, long *re
 	return CTL_OK;
 }
 
+static int parse_columns(const char *text, uint32_t *ret_columns)
+{
+	char names[512] = "";
+	size_t n = 0;
+
+	if (sa_columns_parse(text, ret_columns) >= 0)
+		return CTL_OK;
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX && n < sizeof(names); i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "",
+				      sa_column_name(i));
+	return ctl_usage("top: --columns is a list of %s, with commas, not '%s'", names, text);
+}
+
 /* Option values of the filters by one field, beyond all letters. */
 #define OPTION_ONLY 256
 
@@ -73,6 +88,8 @@ static int parse_option(int option, char **argv, struct top_options *options)
 		return parse_count("-n", optarg, INT_MAX, &options->iterations);
 	case 'R':
 		return parse_count("--rows", optarg, TOP_ROWS_MAX, &options->rows);
+	case 'c':
+		return parse_columns(optarg, &options->columns);
 	case 'd':
 		return parse_delay(optarg, &options->delay);
 	case 's':
@@ -92,6 +109,7 @@ const struct option top_options[] = {
 	{"sort", required_argument, NULL, 's'},
 	{"reverse", no_argument, NULL, 'r'},
 	{"filter", required_argument, NULL, 'f'},
+	{"columns", required_argument, NULL, 'c'},
 	{"nic", required_argument, NULL, OPTION_ONLY + TOP_ONLY_NIC},
 	{"direction", required_argument, NULL, OPTION_ONLY + TOP_ONLY_DIRECTION},
 	{"placement", required_argument, NULL, OPTION_ONLY + TOP_ONLY_PLACEMENT},

@@ -11,6 +11,7 @@ struct top_options {
 	double delay;    /* seconds */
 	long rows;       /* of a plain frame, 0: all */
 	struct top_page page;
+	uint32_t columns; /* 0: the usual ones */
 };
 
 /* Both return an exit status. */

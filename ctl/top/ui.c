@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "nic-text.h"
+#include "sa-listing.h"
 
 #include <limits.h>
 #include <string.h>
@@ -90,10 +91,52 @@ static void edit_key(struct top_ui *ui, struct top_model *model, int key)
 	}
 }
 
+/* The columns of the last frame are the beginning of a choice. */
+static void choose_column(struct top_ui *ui)
+{
+	if (sa_column_is_always_shown(ui->column))
+		return;
+	if (ui->columns == 0)
+		ui->columns = ui->shown;
+	ui->columns ^= SA_COLUMN_BIT(ui->column);
+}
+
+/* Returns whether the key is one of the list of columns alone. */
+static bool columns_key(struct top_ui *ui, int key)
+{
+	switch (key) {
+	case TOP_KEY_UP:
+	case 'k':
+		ui->column -= ui->column > 0;
+		return true;
+	case TOP_KEY_DOWN:
+	case 'j':
+		ui->column += ui->column + 1 < _SA_COLUMN_MAX;
+		return true;
+	case TOP_KEY_HOME:
+		ui->column = 0;
+		return true;
+	case TOP_KEY_END:
+		ui->column = _SA_COLUMN_MAX - 1;
+		return true;
+	case TOP_KEY_ENTER:
+	case ' ':
+		choose_column(ui);
+		return true;
+	case 'u':
+		ui->columns = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum top_request pane_key(struct top_ui *ui, int key)
 {
 	size_t page = ui->page > 1 ? ui->page - 1 : 1;
 
+	if (ui->pane == TOP_PANE_COLUMNS && columns_key(ui, key))
+		return TOP_REQUEST_NONE;
 	switch (key) {
 	case TOP_KEY_UP:
 	case 'k':
@@ -117,6 +160,7 @@ static enum top_request pane_key(struct top_ui *ui, int key)
 		ui->scroll = INT_MAX;
 		break;
 	case 'q':
+	case 'c':
 	case 'e':
 	case '?':
 	case 'h':
@@ -239,6 +283,9 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 	case 'h':
 		ui->pane = TOP_PANE_HELP;
 		break;
+	case 'c':
+		ui->pane = TOP_PANE_COLUMNS;
+		break;
 	case 'p':
 	case ' ':
 		ui->frozen = !ui->frozen;
@@ -283,6 +330,8 @@ static int letter_of(int key)
 	switch (key) {
 	case TOP_KEY_F1:
 		return 'h';
+	case TOP_KEY_F2:
+		return 'c';
 	case TOP_KEY_F3:
 	case TOP_KEY_F4:
 		return '/';

@@ -13,6 +13,7 @@ enum top_pane {
 	TOP_PANE_TABLE,
 	TOP_PANE_HELP,
 	TOP_PANE_EXPLAIN,
+	TOP_PANE_COLUMNS,
 };
 
 enum top_request {
@@ -61,6 +62,9 @@ struct top_ui {
 
 	json_t *explain;        /* newest reply for the pane; NULL: none yet */
 	char explain_note[128]; /* why there is no reply */
+	uint32_t columns;       /* chosen (sa-listing.h); 0: the usual ones */
+	uint32_t shown;         /* columns of the last frame */
+	size_t column;          /* at the cursor of the list of columns */
 	size_t scroll;          /* of the pane */
 	size_t page;            /* rows of the table or the pane, set by the renderer */
 	int height;             /* of the last frame */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Frames of `top`, compared with the expected text. */
+#include "sa-listing.h"
 #include "top-fixture.h"
 #include "top/render.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <setjmp.h>
@@ -91,7 +93,7 @@ static void test_80x24(void **state)
 		"",
 		"",
 		"",
-		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse… 1-7/7",
+		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -129,8 +131,8 @@ static void test_120x16(void **state)
 		"▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁    - -    idle",
 		"",
 		"",
-		"filter: 192.0.2.1 (6) q quit  h help  e explain  s by rate  / n d w filter  p "
-		"freeze  r reverse  +- 0.5s           1-6/7",
+		"filter: 192.0.2.1 (6) q quit  h help  e explain  c columns  / n d w filter  s by "
+		"rate  p freeze  r reverse  +- 0.… 1-6/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -180,7 +182,7 @@ static void test_pages(void **state)
 		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
 		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
-		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse… 1-5/7",
+		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-5/7",
 	};
 	static const char *const last[] = {
 		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
@@ -189,7 +191,7 @@ static void test_pages(void **state)
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
 		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
 		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
-		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse… 3-7/7",
+		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 3-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	struct top_ui ui = {.delay = 1};
@@ -248,7 +250,7 @@ static void test_views(void **state)
 		"",
 		"",
 		"",
-		"filter: nic eth0, direction out, 198.51. (1) q quit  h help  e explain  s… 1-1/7",
+		"filter: nic eth0, direction out, 198.51. (1) q quit  h help  e explain  c… 1-1/7",
 	};
 	static const char *const none[] = {
 		"PLACE     DIR SPI      PEER                 RATE LAST MINUTE RANK REASON",
@@ -291,6 +293,7 @@ static void test_help(void **state)
 		" d           show only inbound, outbound, or all SAs",
 		" w           show only SAs where: in NICs, software, moving, refused, ...",
 		" Esc         show all SAs",
+		" c F2        choose the columns",
 		" p Space     freeze the display",
 		" + -         longer or shorter delay between frames",
 		" h ? F1      this help",
@@ -303,8 +306,7 @@ static void test_help(void **state)
 		" + foreign    offloaded by another program: counted, never moved",
 		" # hands-off  never moved; explain shows why",
 		"",
-		"",
-		"q quit  h help  e explain  s by rate  / n d w filter  p freeze  r reverse~ 1-7/7",
+		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze~ 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -312,6 +314,109 @@ static void test_help(void **state)
 
 	assert_int_equal(top_render(&model, &ui, 80, 24, true, &frame), 0);
 	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+/* The usual columns become the beginning of a choice; what does not fit says so. */
+static void test_columns(void **state)
+{
+	static const char *const golden[] = {
+		"Columns (Enter or Space: show or hide, u: the usual ones, q or Esc: back)",
+		" [x] placement    where the SA is                   always shown",
+		" [x] direction    inbound or outbound",
+		" [x] spi          its SPI                           always shown",
+		" [x] peer         the remote end",
+		" [x] source       the source address",
+		" [ ] destination  the destination address",
+		" [x] rate         its rate now",
+		" [ ] history      its rate in the last minute",
+		" [x] rank         its place among all SAs by rate",
+		" [ ] nic          the NIC that holds it",
+		" [ ] candidate    the NIC that it could be in",
+		" [x] in-place     how long it is where it is",
+		" [x] bytes        all bytes that it carried         no room for it",
+		" [ ] packets      all packets that it carried",
+		" [ ] reqid        its reqid",
+		" [ ] mode         tunnel, transport or beet",
+		" [ ] mark         its mark and the mask",
+		" [ ] rule         the rule for it: file and line",
+		" [ ] reason       why it is where it is",
+		"",
+		"",
+		"",
+		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-7/7",
+	};
+	static const char *const table[] = {
+		"PLACE     DIR SPI        PEER            SOURCE               RATE RANK IN PLACE",
+		"● nic     out 0x00000101 198.51.100.1    192.0.2.1      3.8 Gbit/s    1     12 s",
+		"● nic     in  0x00000102 198.51.100.1    198.51.100.1   1.4 Gbit/s    2     12 s",
+		"◐ moving  out 0xc0ffee03 2001:db…3::10:3 2001:d…:1::1   328 Mbit/s    3     12 s",
+		"◇ foreign out 0x00000104 203.0.113.254   192.0.2.1     72.0 Mbit/s    4     12 s",
+		"✗ refused out 0x00000105 198.51.100.5    192.0.2.1     20.0 Mbit/s    5     12 s",
+		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-5/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1};
+
+	(void)top_ui_key(&ui, &model, 'c');
+	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
+	frame = frame_free(frame);
+	(void)top_ui_key(&ui, &model, ' '); /* the place is always shown */
+	assert_int_equal(ui.columns, 0);
+	ui.column = SA_COLUMN_REASON;
+	(void)top_ui_key(&ui, &model, ' ');
+	ui.column = SA_COLUMN_HISTORY;
+	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
+	ui.column = SA_COLUMN_SRC;
+	(void)top_ui_key(&ui, &model, ' ');
+	ui.column = SA_COLUMN_BYTES;
+	(void)top_ui_key(&ui, &model, ' ');
+	(void)top_ui_key(&ui, &model, TOP_KEY_UP);
+	(void)top_ui_key(&ui, &model, ' ');
+	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+	(void)top_ui_key(&ui, &model, 'q');
+	assert_table(&model, &ui, table);
+	(void)top_ui_key(&ui, &model, 'c');
+	(void)top_ui_key(&ui, &model, 'u');
+	(void)top_ui_key(&ui, &model, TOP_KEY_F2);
+	assert_int_equal(ui.pane, TOP_PANE_TABLE);
+	assert_int_equal(ui.columns, 0);
+}
+
+/* The list of columns scrolls with the cursor. */
+static void test_columns_on_a_small_screen(void **state)
+{
+	static const char *const golden[] = {
+		"Columns (Enter or Space: show or hide, u: the usual ones, q~",
+		" [ ] mark         its mark and the mask",
+		" [ ] rule         the rule for it: file and line",
+		" [ ] reason       why it is where it is",
+		"q quit  h help  e explain  c columns  / n d w filter ~ 1-3/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1, .pane = TOP_PANE_COLUMNS};
+
+	(void)top_ui_key(&ui, &model, TOP_KEY_END);
+	assert_int_equal(top_render(&model, &ui, 60, 5, true, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+}
+
+static void test_column_names(void **state)
+{
+	static const char *const bad[] = {"",          ",",   "rate,", ",rate",
+					  "rate,,nic", "rat", "rates", "RATE"};
+	uint32_t set = 0;
+
+	assert_int_equal(sa_columns_parse("in-place,rate,rate", &set), 0);
+	assert_int_equal(set, SA_COLUMN_BIT(SA_COLUMN_RATE) | SA_COLUMN_BIT(SA_COLUMN_IN_PLACE));
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+		assert_int_equal(sa_columns_parse(bad[i], &set), -EINVAL);
+	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
+		assert_int_equal(sa_columns_parse(sa_column_name(i), &set), 0);
+		assert_int_equal(set, SA_COLUMN_BIT(i));
+	}
 }
 
 static void test_ascii_batch(void **state)
@@ -379,7 +484,7 @@ static void test_all_sizes(void **state)
 
 	for (int width = 1; width < 260; width += width < 130 ? 1 : 13) {
 		for (int height = 1; height < 40; height += 3) {
-			for (int pane = TOP_PANE_TABLE; pane <= TOP_PANE_EXPLAIN; pane++) {
+			for (int pane = TOP_PANE_TABLE; pane <= TOP_PANE_COLUMNS; pane++) {
 				_cleanup_(frame_freep) struct frame *frame = NULL;
 				struct top_ui ui = {.delay = 1, .pane = (enum top_pane)pane};
 
@@ -437,6 +542,9 @@ int main(void)
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_columns_on_a_small_screen),
+		cmocka_unit_test(test_column_names),
 		cmocka_unit_test(test_ascii_batch),
 		cmocka_unit_test(test_troubles),
 		cmocka_unit_test(test_all_sizes),
