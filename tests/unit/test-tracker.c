@@ -3,6 +3,7 @@
 #include "sa/tracker-internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -12,10 +13,13 @@
 
 struct scripted {
 	struct kernel kernel;
+	struct clock clock;
 	int begin, sas, policies; /* the results of a dump of them */
 	int events;               /* the result of reading events */
 	unsigned more;            /* number of calls before that that return 1 */
 	unsigned readings;
+	unsigned parts; /* of the dump, after its first one; each takes a second */
+	double now;
 };
 
 static int scripted_dump(struct kernel *kernel, uint16_t type, kernel_handler handler,
@@ -36,9 +40,15 @@ static int scripted_begin(struct kernel *kernel)
 
 static int scripted_read(struct kernel *kernel, kernel_handler handler, void *userdata)
 {
+	struct scripted *s = (struct scripted *)kernel;
+
 	(void)handler;
 	(void)userdata;
-	return ((struct scripted *)kernel)->sas;
+	s->now += 1;
+	if (s->parts == 0)
+		return s->sas;
+	s->parts--;
+	return 1;
 }
 
 static int scripted_events(struct kernel *kernel, kernel_handler handler, void *userdata)
@@ -61,8 +71,7 @@ static const struct kernel_ops ops = {
 
 static double monotonic(void *userdata)
 {
-	(void)userdata;
-	return 1000;
+	return ((const struct scripted *)userdata)->now;
 }
 
 static uint64_t realtime(void *userdata)
@@ -70,8 +79,6 @@ static uint64_t realtime(void *userdata)
 	(void)userdata;
 	return 1700000000;
 }
-
-static const struct clock test_clock = {.monotonic = monotonic, .realtime = realtime};
 
 static unsigned outdated;
 
@@ -95,9 +102,12 @@ static const struct tracker_callbacks callbacks = {.outdated = note_outdated,
 static int open_tracker(struct scripted *s, struct tracker **ret_tracker)
 {
 	const struct tracker_parameters parameters = {
-		.clock = &test_clock, .kernel = &s->kernel, .callbacks = &callbacks};
+		.clock = &s->clock, .kernel = &s->kernel, .callbacks = &callbacks};
 
-	*s = (struct scripted){.kernel.ops = &ops};
+	*s = (struct scripted){
+		.kernel.ops = &ops,
+		.clock = {.monotonic = monotonic, .realtime = realtime, .userdata = s},
+		.now = 1000};
 	outdated = changed = 0;
 	return tracker_new(&parameters, ret_tracker);
 }
@@ -157,7 +167,8 @@ static void test_overruns(void **state)
 		assert_int_equal(tracker_dump(tracker), dumps[i].result);
 		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns);
 		assert_false(tracker_is_stale(tracker));
-		s = (struct scripted){.kernel.ops = &ops, .events = -ENOBUFS};
+		s.begin = s.sas = s.policies = 0;
+		s.events = -ENOBUFS;
 		assert_int_equal(tracker_read_events(tracker), -ENOBUFS);
 		assert_int_equal(tracker_overruns(tracker), dumps[i].overruns + 1);
 		assert_true(tracker_is_stale(tracker));
@@ -217,6 +228,31 @@ static void test_events(void **state)
 	}
 }
 
+/* The clock is read after the first part of a slice, and after each eighth one from there. */
+static void test_slices(void **state)
+{
+	static const struct {
+		double seconds;
+		unsigned parts;
+		double sampled_at; /* of an SA in the part after these */
+	} cases[] = {{0, 1, 1001}, {0.5, 1, 1001},  {1, 1, 1001},     {1.5, 9, 1009},
+		     {9, 9, 1009}, {9.5, 17, 1017}, {17.5, 25, 1025}, {INFINITY, 31, 1025}};
+	struct tracker *tracker;
+	struct scripted s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(open_tracker(&s, &tracker), 0);
+		s.parts = 30;
+		assert_int_equal(tracker_begin_dump(tracker), 0);
+		assert_int_equal(tracker_continue_dump(tracker, cases[i].seconds),
+				 cases[i].parts < 31);
+		assert_true(s.now == 1000 + cases[i].parts);
+		assert_true(tracker->sampled_at == cases[i].sampled_at);
+		tracker_free(tracker);
+	}
+}
+
 /* They are returned once. */
 static void test_masked(void **state)
 {
@@ -241,9 +277,8 @@ static void test_masked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_overruns),
-		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_memory), cmocka_unit_test(test_overruns),
+		cmocka_unit_test(test_events), cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_masked),
 	};
 
