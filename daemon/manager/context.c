@@ -118,6 +118,15 @@ void manager_reconfigure_soon(struct manager *m, double delay)
 			       m->reconfigured_at + RECONFIGURE_SPACING * m->reconfigured_for));
 }
 
+/* Without a rule that asks for it, the list of drivers is read only to be shown. */
+static bool software_drivers_changed(struct manager *m)
+{
+	for (size_t i = 0; i < m->config->n_rules; i++)
+		if (m->config->rules[i].leave_software_driver)
+			return software_has_changed(m->software, manager_now(m));
+	return false;
+}
+
 void manager_reconfigure_if_due(struct manager *m)
 {
 	if (!m->reconfigure)
@@ -129,6 +138,7 @@ void manager_reconfigure_if_due(struct manager *m)
 void manager_expire(struct manager *m)
 {
 	m->reconfigure |= nics_expire(m->nics);
+	m->reconfigure |= software_drivers_changed(m);
 	m->reconfigure |= peer_moves_expire(tracker_peer_moves(m->tracker), manager_now(m));
 	manager_reconfigure_if_due(m);
 }

@@ -19,7 +19,8 @@ struct software {
 	struct crypto_table table;
 	double read_at; /* s, monotonic */
 	bool read;
-	struct answer answers[ANSWERS_MAX]; /* since the list was read */
+	bool changed;                       /* an answer, since software_has_changed() */
+	struct answer answers[ANSWERS_MAX]; /* of those shapes that were asked for first */
 	size_t n_answers;
 };
 
@@ -87,23 +88,52 @@ static const char *find(const struct software *software, const struct sa_shape *
 	return entry ? entry->driver : NULL;
 }
 
+static bool same_driver(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Answers again for each shape. */
+static void renew_answers(struct software *software)
+{
+	for (size_t i = 0; i < software->n_answers; i++) {
+		struct answer *answer = &software->answers[i];
+		const char *driver = find(software, answer->shape);
+
+		software->changed |= !same_driver(driver, answer->driver);
+		answer->driver = driver;
+	}
+}
+
 static void refresh(struct software *software, double now)
 {
-	if (software->read && now - software->read_at < SOFTWARE_MAX_AGE)
+	struct crypto_table before = software->table; /* has the texts of the answers */
+
+	if (!software->path || (software->read && now - software->read_at < SOFTWARE_MAX_AGE))
 		return;
 	/* Without a list no driver is known. */
+	software->table = (struct crypto_table){};
 	(void)crypto_table_read(&software->table, software->path);
 	software->read = true;
 	software->read_at = now;
-	software->n_answers = 0;
+	renew_answers(software);
+	crypto_table_done(&before);
+}
+
+bool software_has_changed(struct software *software, double now)
+{
+	bool changed;
+
+	refresh(software, now);
+	changed = software->changed;
+	software->changed = false;
+	return changed;
 }
 
 const char *software_driver(struct software *software, const struct sa_shape *shape, double now)
 {
 	const char *driver;
 
-	if (!software->path)
-		return NULL;
 	refresh(software, now);
 	for (size_t i = 0; i < software->n_answers; i++)
 		if (software->answers[i].shape == shape)

@@ -24,6 +24,10 @@ DEFINE_CLEANUP(struct software *, software_free);
 #define SOFTWARE_MAX_AGE 5.0
 const char *software_driver(struct software *software, const struct sa_shape *shape, double now);
 
+/* Reads the list again if it is old. Returns whether the driver of a shape that was asked for has
+ * changed since the last call. */
+bool software_has_changed(struct software *software, double now);
+
 /* The name by which ESP asks for the algorithms of a shape (esp_init_aead(), esp_init_authenc()).
  */
 #define SOFTWARE_NAME_SIZE 256

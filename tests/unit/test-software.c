@@ -125,9 +125,15 @@ static void test_age(void **state)
 	write_file(path, "name : rfc4106(gcm(aes))\ndriver : inner\npriority : 9\n\n"
 			 "name : seqiv(rfc4106(gcm(aes)))\ndriver : outer\n");
 	assert_string_equal(software_driver(software, &shape, 2 + SOFTWARE_MAX_AGE), "inner");
-	assert_string_equal(software_driver(software, &shape, 1 + 2 * SOFTWARE_MAX_AGE), "outer");
+	assert_true(software_has_changed(software, 2 + SOFTWARE_MAX_AGE)); /* unknown, then inner */
+	assert_false(software_has_changed(software, 2 + SOFTWARE_MAX_AGE));
+	assert_true(software_has_changed(software, 1 + 2 * SOFTWARE_MAX_AGE));
+	assert_false(software_has_changed(software, 1 + 4 * SOFTWARE_MAX_AGE));
+	assert_string_equal(software_driver(software, &shape, 1 + 4 * SOFTWARE_MAX_AGE), "outer");
 	assert_int_equal(unlink(path), 0);
-	assert_null(software_driver(software, &shape, 1 + 3 * SOFTWARE_MAX_AGE));
+	assert_null(software_driver(software, &shape, 1 + 5 * SOFTWARE_MAX_AGE));
+	assert_true(software_has_changed(software, 1 + 5 * SOFTWARE_MAX_AGE));
+	assert_false(software_has_changed(without, 1 + 5 * SOFTWARE_MAX_AGE));
 	software_free(software);
 	software_free(without);
 }
@@ -182,8 +188,7 @@ static void test_rule(void **state)
 	}
 }
 
-/* An SA in the NIC leaves it when such a driver answers, by the next time that all are configured.
- */
+/* An SA in the NIC leaves it when such a driver answers, and comes back when it does not. */
 static void test_leaves(void **state)
 {
 	struct fake_belief *belief;
@@ -193,12 +198,12 @@ static void test_leaves(void **state)
 	open_with(&b, "seqiv(rfc4106-gcm-aesni)");
 	belief = promoted(&b, (struct fake_sa_spec){.peer = 10, .reqid = 1});
 	set_software_driver(&b, "seqiv(pcrypt(rfc4106-gcm-aesni))");
-	work(&b, SOFTWARE_MAX_AGE, belief);
-	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
-	manager_reconfigure(b.manager);
-	work(&b, 0.6, belief);
+	work(&b, SOFTWARE_MAX_AGE + 1, belief);
 	assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, 0);
 	assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_SOFTWARE_DRIVER);
+	set_software_driver(&b, "seqiv(rfc4106-gcm-aesni)");
+	work(&b, SOFTWARE_MAX_AGE + 1, belief);
+	assert_int_equal(entry(&b, belief)->candidate.candidacy, CANDIDACY_OK);
 	close_bench(&b);
 }
 
