@@ -94,6 +94,7 @@ extern const struct option top_options[];
 extern const struct option metrics_options[];
 extern const struct option history_options[];
 extern const struct option sa_order_options[];
+extern const struct option record_options[];
 #define HISTORY_SHORT_OPTIONS "n:D:"
 extern const struct option simulate_options[];
 
@@ -104,6 +105,7 @@ int verb_top(const struct ctl *ctl, int argc, char **argv);
 int verb_metrics(const struct ctl *ctl, int argc, char **argv);
 int verb_explain(const struct ctl *ctl, int argc, char **argv);
 int verb_history(const struct ctl *ctl, int argc, char **argv);
+int verb_record(const struct ctl *ctl, int argc, char **argv);
 int verb_pause(const struct ctl *ctl, int argc, char **argv);
 int verb_resume(const struct ctl *ctl, int argc, char **argv);
 int verb_evacuate(const struct ctl *ctl, int argc, char **argv);

@@ -43,6 +43,8 @@ static const struct verb verbs[] = {
 	{"unban", "[SPI [DST]|PEER]", "End a ban, or all", verb_unban},
 	{"reload", "", "Read the configuration again", verb_reload},
 	{"check-config", "[FILE]", "Check a configuration, without the daemon", verb_check_config},
+	{"record", "FILE [--for TIME] [--interval TIME]",
+	 "Write what the SAs carry as a trace for simulate", verb_record, record_options},
 	{"simulate", "--trace FILE.csv --capacity SLOTS[,SLOTS...]|--sweep [--bound] [...]",
 	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},
 	{"doctor", "", "Whether ESP offload can work on this machine, and what is in the way",

@@ -105,6 +105,7 @@ class World:
                 "candidateNic": "eth0", "bytesPerSecond": rate, "bytes": int(rate * 100),
                 "packets": int(rate / 14), "rank": rank if rate else None, "state": state,
                 "reason": reason, "text": text, "secondsInPlace": t % 8, "rule": None,
+                "algorithm": "rfc4106(gcm(aes))",
             }
             if history:
                 sa["history"] = [self.rate_at(index, t - SAMPLES + 1 + i) for i in range(SAMPLES)]

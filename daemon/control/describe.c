@@ -134,6 +134,20 @@ const char *sa_placement_name(const struct sa *sa)
 	return sa->residence.ifindex ? "nic" : "software";
 }
 
+/* "rfc4106(gcm(aes))" or "cbc(aes) hmac(sha256)". Returns NULL for none, or `buffer`. */
+#define ALGORITHM_SIZE (2 * SA_SHAPE_ALGORITHM_MAX + 1)
+static const char *algorithm_name(const struct sa *sa, char buffer[ALGORITHM_SIZE])
+{
+	const struct sa_shape *shape = sa->shape;
+	const char *first = shape->aead[0] ? shape->aead : shape->cipher;
+	const char *second = shape->aead[0] ? "" : shape->authenticator;
+	char text[ALGORITHM_SIZE];
+
+	(void)snprintf(text, sizeof(text), "%s%s%s", first, first[0] && second[0] ? " " : "",
+		       second);
+	return text[0] ? text_neutralise(buffer, ALGORITHM_SIZE, text, strlen(text)) : NULL;
+}
+
 /* NULL: none. */
 static const char *order_name(const struct sa *sa)
 {
@@ -177,10 +191,11 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 {
 	const struct sa *sa = row->sa;
 	const struct sa_description *d = &sa->description;
+	char algorithm[ALGORITHM_SIZE];
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o*, s:s*, s:s, s:s?, s:s?, s:f, s:I, s:I, "
-		"s:I, s:o, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:o*}",
+		"s:I, s:o, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o*}",
 		"spi", row->spi, "src", row->source, "dst", row->destination, "direction",
 		sa_direction_name(d->direction), "protocol", protocol_name(sa), "mode", row->mode,
 		"reqid", (json_int_t)d->reqid, "ifId", d->if_id ? json_integer(d->if_id) : NULL,
@@ -191,8 +206,8 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 		row->view.rate_known ? json_real(round(row->view.rate)) : json_null(), "state",
 		row->explanation.state, "reason", row->explanation.reason, "text",
 		row->explanation.text, "rule", or_null(row->rule), "softwareDriver",
-		row->software_driver, "order", order_name(sa), "history",
-		history ? history_of(m, sa) : NULL);
+		row->software_driver, "order", order_name(sa), "algorithm",
+		algorithm_name(sa, algorithm), "history", history ? history_of(m, sa) : NULL);
 }
 
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history)
