@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <string.h>
 
@@ -253,6 +254,20 @@ static const struct {
 	{IKE_LIBRESWAN, "pluto", {"/usr/lib/ipsec/pluto", "/usr/libexec/ipsec/pluto"}},
 };
 
+/* In a folder that cannot be read nothing is found, which is no error of glob(3). */
+static void check_folder(struct facts *facts, const char *root, const char *pattern)
+{
+	_cleanup_free_ char *folder = NULL;
+
+	if (asprintf(&folder, "%s%.*s", root, (int)(strrchr(pattern, '/') - pattern), pattern) <
+	    0) {
+		folder = NULL;
+		return;
+	}
+	if (faccessat(AT_FDCWD, folder, R_OK | X_OK, AT_EACCESS) < 0 && errno == EACCES)
+		facts_unseen(facts, folder + strlen(root), strerror(EACCES));
+}
+
 typedef void (*reader)(void *userdata, FILE *file, const char *path);
 
 static void read_globs(struct facts *facts, const char *root, const char *const *globs, size_t n,
@@ -267,6 +282,7 @@ static void read_globs(struct facts *facts, const char *root, const char *const 
 			pattern = NULL;
 			continue;
 		}
+		check_folder(facts, root, globs[i]);
 		if (glob(pattern, 0, NULL, &found) != 0)
 			continue;
 		for (size_t j = 0; j < found.gl_pathc; j++) {

@@ -9,9 +9,12 @@
 #include "doctor/groups.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -211,6 +214,71 @@ static void test_fips(void **state)
 	}
 }
 
+static void make_unreadable(const char *root, const char *name, bool folder)
+{
+	_cleanup_free_ char *path = NULL;
+
+	assert_true(asprintf(&path, "%s%s", root, name) > 0);
+	if (folder) {
+		assert_int_equal(mkdir(path, 0), 0);
+	} else {
+		int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0);
+
+		assert_true(fd >= 0);
+		closep(&fd);
+	}
+}
+
+static void make_folder(const char *root, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	assert_true(asprintf(&path, "%s%s", root, name) > 0);
+	assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static bool was_unseen(const struct facts *facts, const char *what)
+{
+	for (size_t i = 0; i < facts->n_unseen; i++)
+		if (strcmp(facts->unseen[i].what, what) == 0)
+			return strcmp(facts->unseen[i].why, "Permission denied") == 0;
+	return false;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+/* Another user's files, and folders in which nothing is found. */
+static void test_unreadable(void **state)
+{
+	struct facts *facts = calloc(1, sizeof(*facts));
+	char root[] = "/tmp/test-doctor-XXXXXX";
+	bool is_root = geteuid() == 0;
+
+	assert_non_null(facts);
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(chmod(root, 0755), 0);
+	make_folder(root, "/etc");
+	make_folder(root, "/etc/swanctl");
+	make_unreadable(root, "/etc/swanctl/swanctl.conf", false);
+	make_unreadable(root, "/etc/swanctl/conf.d", true);
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	facts_read_ike(facts, root);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_true(was_unseen(facts, "/etc/swanctl/swanctl.conf"));
+	assert_true(was_unseen(facts, "/etc/swanctl/conf.d"));
+	assert_int_equal(facts->n_unseen, 2);
+	assert_int_equal(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	free(facts);
+}
+
 /* More than there is room for. */
 static void test_limits(void **state)
 {
@@ -245,11 +313,11 @@ static void test_here(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gateway),   cmocka_unit_test(test_libreswan),
-		cmocka_unit_test(test_hardened),  cmocka_unit_test(test_bond),
-		cmocka_unit_test(test_container), cmocka_unit_test(test_daemon),
-		cmocka_unit_test(test_fips),      cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_here),
+		cmocka_unit_test(test_gateway),    cmocka_unit_test(test_libreswan),
+		cmocka_unit_test(test_hardened),   cmocka_unit_test(test_bond),
+		cmocka_unit_test(test_container),  cmocka_unit_test(test_daemon),
+		cmocka_unit_test(test_fips),       cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_here),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
