@@ -145,6 +145,7 @@ static void say_candidate(struct manager *m, json_t *sentences, const struct sa 
 	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 	const char *name = network_name(m->network, sa->candidate.ifindex);
 	const struct nic *below = network_below_vlan(m->network, sa->candidate.ifindex);
+	const char *driver = software_driver(m->software, sa->shape, manager_now(m));
 
 	if (p->competes)
 		say(sentences, "It competes for a slot of %s.", name);
@@ -156,6 +157,9 @@ static void say_candidate(struct manager *m, json_t *sentences, const struct sa 
 	else
 		say(sentences, "It has no NIC to go to: %s.",
 		    candidacy_text(sa->candidate.candidacy));
+	if (sa->candidate.candidacy == CANDIDACY_SOFTWARE_DRIVER)
+		say(sentences, "Its software driver is %s, and the rule has the pattern '%s'.",
+		    driver ? driver : "not known", sa->candidate.rule->leave_software_driver);
 	if (sa->candidate.candidacy == CANDIDACY_NIC_VLAN && below)
 		say(sentences, "%s is a VLAN of %s.", name, below->name);
 	if (n && n->config)

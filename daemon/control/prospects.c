@@ -68,8 +68,8 @@ static const char *const of_candidacy[] = {
 		"It may move when the configuration has a number of slots for the NIC (capacity:).",
 	[CANDIDACY_REFUSED_SHAPE] = WAIT_OVER,
 	[CANDIDACY_SOFTWARE_DRIVER] =
-		("It may move when another driver does its cryptography in software, or when its "
-		 "rule does not say that (leave-software-driver:)."),
+		("It may move when another software driver serves it, or when its rule does not "
+		 "leave it there (leave-software-driver:)."),
 	[CANDIDACY_PEER_MOVES] = "It may move when its tunnel has kept its addresses for 24 hours.",
 };
 static_assert(ELEMENTSOF(of_candidacy) == _CANDIDACY_MAX, "every candidacy has a sentence");

@@ -43,8 +43,8 @@ static const struct text candidacies[_CANDIDACY_MAX] = {
 				  "daemon then asks the new NIC to take it, and the tunnel is "
 				  "lost if that refuses"},
 	[CANDIDACY_SOFTWARE_DRIVER] = {"software-driver",
-				       "its rule leaves SAs in software whose cryptography is done "
-				       "by such a driver (leave-software-driver)"},
+				       "its rule leaves SAs with this software driver in software "
+				       "(leave-software-driver)"},
 };
 
 const char *sa_direction_name(enum sa_direction direction)

@@ -157,6 +157,29 @@ static void check_shown(struct bench *b, const struct fake_belief *belief, const
 	json_decref(object);
 }
 
+/* The sentence with the driver and the pattern. */
+static void check_explained(struct bench *b)
+{
+	struct methods methods = {.manager = b->manager};
+	json_t *parameters = json_pack("{s:s}", "spi", "0x00000777"), *reply = NULL, *sentence;
+	const json_t *sentences;
+	const char *error = NULL;
+	bool found = false;
+	size_t i;
+
+	assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
+	assert_null(error);
+	sentences = json_object_get(json_array_get(json_object_get(reply, "sas"), 0), "sentences");
+	json_array_foreach((json_t *)sentences, i, sentence)
+		found |= strcmp(json_string_value(sentence),
+				"Its software driver is seqiv(pcrypt(rfc4106-gcm-aesni)), and the "
+				"rule "
+				"has the pattern 'pcrypt*'.") == 0;
+	assert_true(found);
+	json_decref(parameters);
+	json_decref(reply);
+}
+
 /* Such an SA stays in software, others do not. */
 static void test_rule(void **state)
 {
@@ -172,7 +195,7 @@ static void test_rule(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-		struct fake_sa_spec spec = {.peer = 10, .reqid = cases[i].reqid};
+		struct fake_sa_spec spec = {.spi = 0x777, .peer = 10, .reqid = cases[i].reqid};
 		struct fake_belief *belief;
 		struct bench b;
 
@@ -180,10 +203,12 @@ static void test_rule(void **state)
 		belief = add(&b, spec);
 		work(&b, 0.6, belief);
 		check_shown(&b, belief, cases[i].driver);
-		if (cases[i].left)
+		if (cases[i].left) {
 			check_reason(&b, belief, "software-driver");
-		else
+			check_explained(&b);
+		} else {
 			assert_int_equal(fake_kernel_view(b.fake, belief).ifindex, NIC);
+		}
 		close_bench(&b);
 	}
 }
