@@ -44,12 +44,16 @@ static int print_resumed(const struct ctl *ctl, const json_t *reply)
 static int print_reloaded(const struct ctl *ctl, const json_t *reply)
 {
 	const char *path = json_string_value(json_object_get(reply, "path"));
+	size_t n_files = json_array_size(json_object_get(reply, "files"));
 	const char *warnings = json_string_value(json_object_get(reply, "warnings"));
 
 	(void)ctl;
 	if (warnings)
 		ctl_print_lines(warnings);
-	(void)printf("reloaded %s\n", path && path[0] ? path : "the built-in configuration");
+	(void)printf("reloaded %s", path && path[0] ? path : "the built-in configuration");
+	if (n_files > 1)
+		(void)printf(" and %zu more", n_files - 1);
+	(void)putchar('\n');
 	return 0;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `check-config [FILE]`: checks a file as the daemon does, without the daemon. */
+/* `check-config [FILE]`: checks the configuration as the daemon does, without the daemon. */
 #include "config.h"
 #include "ctl.h"
 
 #include <errno.h>
+#include <getopt.h>
 
 /* The printed diagnostic with the source line and the caret, without the newline at its end. */
 static json_t *describe_diagnostic(const struct config_report *report,
@@ -34,9 +35,19 @@ static int describe_diagnostics(const struct config_report *report, json_t *erro
 					   describe_diagnostic(report, diagnostic));
 	}
 	if (omitted > 0)
-		r |= json_array_append_new(errors, json_sprintf("%s: and %lld more", report->path,
-								(long long)omitted));
+		r |= json_array_append_new(errors,
+					   json_sprintf("%s: and %lld more", report->files[0].path,
+							(long long)omitted));
 	return r;
+}
+
+static json_t *describe_files(const struct config_report *report)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < report->n_files; i++)
+		(void)json_array_append_new(files, json_string(report->files[i].path));
+	return files;
 }
 
 static json_t *describe(const char *path, int result, const struct config_report *report,
@@ -44,8 +55,9 @@ static json_t *describe(const char *path, int result, const struct config_report
 {
 	json_t *errors = json_array(), *warnings = json_array();
 	int r = describe_diagnostics(report, errors, warnings);
-	json_t *document = json_pack("{s:s, s:b, s:o, s:o}", "path", path, "valid", result >= 0,
-				     "errors", errors, "warnings", warnings);
+	json_t *document = json_pack("{s:s, s:o, s:b, s:o, s:o}", "path", path, "files",
+				     describe_files(report), "valid", result >= 0, "errors", errors,
+				     "warnings", warnings);
 
 	if (r < 0) {
 		json_decref(document);
@@ -76,6 +88,7 @@ static void print_all(const json_t *diagnostics)
 static int print_text(const struct ctl *ctl, const json_t *document)
 {
 	const char *path = json_string_value(json_object_get(document, "path"));
+	size_t n_files = json_array_size(json_object_get(document, "files"));
 
 	(void)ctl;
 	print_all(json_object_get(document, "errors"));
@@ -85,7 +98,10 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 		json_int_t rules = json_integer_value(json_object_get(document, "rules"));
 		json_int_t groups = json_integer_value(json_object_get(document, "groups"));
 
-		(void)printf("%s: ok (mode %s, %lld nic%s, %lld rule%s, %lld group%s)\n", path,
+		(void)fputs(path, stdout);
+		if (n_files > 1)
+			(void)printf(" and %zu more", n_files - 1);
+		(void)printf(": ok (mode %s, %lld nic%s, %lld rule%s, %lld group%s)\n",
 			     json_string_value(json_object_get(document, "mode")), (long long)nics,
 			     plural(nics), (long long)rules, plural(rules), (long long)groups,
 			     plural(groups));
@@ -93,21 +109,50 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	return 0;
 }
 
+const struct option check_config_options[] = {
+	{"root", required_argument, NULL, 'R'},
+	{},
+};
+
+static int parse_options(int argc, char **argv, struct config_source *source)
+{
+	int option;
+
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", check_config_options, NULL)) >= 0) {
+		if (option == '?')
+			return ctl_usage("check-config: unknown option '%s'", argv[optind - 1]);
+		if (option == ':')
+			return ctl_usage("check-config: %s needs a value", argv[optind - 1]);
+		source->root = optarg;
+	}
+	if (argc - optind > 1)
+		return ctl_usage("check-config: one file at a time");
+	source->path = argv[optind];
+	if (source->path && source->root)
+		return ctl_usage("check-config: a file, or --root");
+	return CTL_OK;
+}
+
 int verb_check_config(const struct ctl *ctl, int argc, char **argv)
 {
-	const char *path = argc > 1 ? argv[1] : CONFIG_PATH_DEFAULT;
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_(config_report_done) struct config_report report = {0};
+	struct config_source source = {};
 	json_t *document;
 	int result;
 	int r;
 
-	if (argc > 2)
-		return ctl_usage("check-config: one file at a time");
-	result = config_load(path, &report, &config);
-	document = describe(path, result, &report, config);
+	r = parse_options(argc, argv, &source);
+	if (r != CTL_OK)
+		return r;
+	result = config_load_source(&source, &report, &config);
+	document =
+		describe(source.path ? source.path : report.files[0].path, result, &report, config);
 	if (!document) {
-		ctl_error("the path or the diagnostics of '%s' are not UTF-8", path);
+		ctl_error("the path or the diagnostics of '%s' are not UTF-8",
+			  config_source_name(&source));
 		return CTL_FAILURE;
 	}
 	r = ctl_show(ctl, document, print_text);

@@ -92,6 +92,7 @@ extern const struct option list_options[];
 extern const struct option top_options[];
 #define TOP_SHORT_OPTIONS "bn:d:s:r"
 extern const struct option metrics_options[];
+extern const struct option check_config_options[];
 extern const struct option history_options[];
 extern const struct option sa_order_options[];
 extern const struct option record_options[];

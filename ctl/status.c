@@ -42,6 +42,7 @@ static void end(struct line *line)
 
 static void print_daemon(struct line *line, const struct status_view *status)
 {
+	char more[32];
 	char buffer[UNITS_TEXT_MAX];
 
 	begin(line, "espoffloadd");
@@ -88,6 +89,10 @@ static void print_daemon(struct line *line, const struct status_view *status)
 	begin(line, "configuration");
 	add(line, FRAME_PLAIN,
 	    status->configuration ? status->configuration : "built in (no file)");
+	if (status->n_files > 1) {
+		(void)snprintf(more, sizeof(more), " and %zu more", status->n_files - 1);
+		add(line, FRAME_PLAIN, more);
+	}
 	add(line, FRAME_PLAIN, ", sampled every ");
 	add(line, FRAME_PLAIN, units_format_time(status->interval, buffer));
 	if (status->dump_interval > status->interval) {
@@ -135,7 +140,8 @@ static void print_traffic(struct line *line, const struct status_view *status)
 	end(line);
 }
 
-static void print_nic(struct line *line, const struct nic_view *nic)
+static void print_nic(struct line *line, const struct status_view *status,
+		      const struct nic_view *nic)
 {
 	const char *hindrance = nic_hindrance(nic);
 	struct nic_table tables[2];
@@ -157,6 +163,10 @@ static void print_nic(struct line *line, const struct nic_view *nic)
 	if (nic->line > 0) {
 		(void)snprintf(place, sizeof(place), ", by line %" PRId64, nic->line);
 		add(line, FRAME_DIM, place);
+	}
+	if (nic->file && status->n_files > 1) {
+		add(line, FRAME_DIM, " of ");
+		add(line, FRAME_DIM, nic->file);
 	}
 	if (nic->reason) {
 		add(line, FRAME_DIM, ": ");
@@ -194,7 +204,7 @@ static int print_text(const struct ctl *ctl, const json_t *reply)
 	if (status.has_action)
 		print_last_action(&line, &status.action);
 	for (size_t i = 0; i < status.n_nics; i++)
-		print_nic(&line, &status.nics[i]);
+		print_nic(&line, &status, &status.nics[i]);
 	return 0;
 }
 

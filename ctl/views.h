@@ -67,7 +67,8 @@ struct nic_view {
 	bool esp_offload;
 	bool allowed;
 	bool trusted;
-	int64_t line; /* 0: no entry of the configuration matches */
+	const char *file; /* of the line, or NULL */
+	int64_t line;     /* 0: no entry of the configuration matches */
 	struct capacity_view capacity;
 	struct capacity_view used;
 	struct capacity_view foreign;
@@ -105,6 +106,7 @@ struct status_view {
 	const char *degraded; /* why, or NULL */
 	const char *mechanism;
 	const char *configuration; /* or NULL */
+	size_t n_files;            /* of the configuration */
 	bool paused;
 	bool fips;
 	const char *evacuated[STATUS_NICS_MAX];

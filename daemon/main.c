@@ -61,7 +61,8 @@ static void usage(FILE *out)
 {
 	fprintf(out, "espoffloadd [OPTION...]\n\n"
 		     "Keeps the busiest IPsec SAs in the NIC. Usually run by systemd.\n\n"
-		     "  -c --config=FILE    rules (" CONFIG_PATH_DEFAULT ")\n"
+		     "  -c --config=FILE    this file alone (" CONFIG_PATH_DEFAULT "\n"
+		     "                      and its drop-ins)\n"
 		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
 		     "     --placed=PATH    SAs that it offloaded (" OWNERSHIP_PATH ")\n"
 		     "     --orders=PATH    pause and evacuations (" ORDERS_PATH ")\n"
@@ -245,33 +246,38 @@ static int open_ownership(struct daemon *d, const char *path)
 	return 0;
 }
 
-static int load_config(struct daemon *d, const char *path, struct config **ret_config)
+static int load_config(struct daemon *d, const struct config_source *source,
+		       struct config **ret_config)
 {
 	_cleanup_(config_report_done) struct config_report report = {0};
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_free_ char *messages = NULL;
+	char name[CONFIG_NAME_SIZE];
 	int r, printed;
 
-	if (access(path, F_OK) < 0 && errno == ENOENT) {
+	r = config_load_source(source, &report, &config);
+	if (r == -ENOENT) {
 		journal_log(d->journal, LOG_NOTICE,
-			    "There is no %s: observing, nothing is offloaded", path);
+			    "There is no %s: observing, nothing is offloaded",
+			    config_source_name(source));
 		return config_new_default(ret_config);
 	}
-	r = config_load(path, &report, &config);
 	printed = config_report_text(&report, &messages);
 	if (printed < 0)
 		return printed;
 	if (r < 0) {
 		struct journal_event event = {.kind = JOURNAL_CONFIGURATION_REJECTED, .error = r};
 
-		journal_event(d->journal, &event, "Cannot start with %s:\n%s", path, messages);
+		journal_event(d->journal, &event, "Cannot start with %s:\n%s",
+			      config_source_name(source), messages);
 	} else if (messages[0]) {
 		struct journal_event event = {
 			.kind = JOURNAL_CONFIGURATION_LOADED,
 			.priority = LOG_WARNING,
 		};
 
-		journal_event(d->journal, &event, "Loaded %s:\n%s", path, messages);
+		journal_event(d->journal, &event, "Loaded %s:\n%s", config_name(config, name),
+			      messages);
 	}
 	if (r >= 0)
 		*ret_config = TAKE_PTR(config);
@@ -287,7 +293,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		.journal = d->journal,
 		.ownership = d->ownership,
 		.rescue = d->rescue,
-		.config_path = arguments->config,
+		.config_source.path = arguments->config,
 		.orders_path = arguments->orders,
 		.crypto_path = CRYPTO_TABLE_PATH,
 		.event_timer_default = read_sysctl("/proc/sys/net/core/xfrm_aevent_etime"),
@@ -321,6 +327,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 
 static int start(struct daemon *d, const struct arguments *arguments)
 {
+	const struct config_source source = {.path = arguments->config};
 	struct control_settings settings = control_settings_default;
 	uint64_t now;
 	struct config *config;
@@ -341,7 +348,7 @@ static int start(struct daemon *d, const struct arguments *arguments)
 		return r;
 	/* An interrupted move must be completed even if the configuration has errors. So the
 	 * manager starts with the default configuration, which moves nothing. */
-	loaded = load_config(d, arguments->config, &config);
+	loaded = load_config(d, &source, &config);
 	if (loaded < 0 && (r = config_new_default(&config)) < 0)
 		return r;
 	if ((r = open_manager(d, arguments, config)) < 0)
@@ -419,7 +426,6 @@ static void wait_after_failure(struct journal *journal)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
-		.config = CONFIG_PATH_DEFAULT,
 		.socket = CONTROL_SOCKET_DEFAULT,
 		.ownership = OWNERSHIP_PATH,
 		.orders = ORDERS_PATH,

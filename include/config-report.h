@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Errors and warnings of a configuration file. A printed diagnostic looks like
+ * Errors and warnings of configuration files. A printed diagnostic looks like
  *
  *   espoffloadd.conf:3:5: error: unknown key 'alow' in an entry of 'nics'
  *       3 |     alow: true
@@ -17,8 +17,12 @@
 
 #define CONFIG_DIAGNOSTICS_MAX 20
 
+/* The main file and its drop-ins. */
+#define CONFIG_FILES_MAX 64
+
 /* Line and column from 0, in characters, as libyaml counts them. */
 struct config_place {
+	size_t file; /* index in config_report.files */
 	size_t line;
 	size_t column;
 	size_t length; /* characters to underline, at least 1 */
@@ -26,21 +30,27 @@ struct config_place {
 
 struct config_diagnostic {
 	struct config_place place;
-	bool placed; /* false: about the whole file */
+	bool placed; /* false: about the whole file place.file */
 	bool warning;
 	char text[256];
 	char remedy[256]; /* what to do about it; may be empty */
 };
 
-struct config_report {
-	char path[256]; /* of the file, safe to print */
-	char *text;     /* of the file; NULL: not read */
+struct config_file {
+	char path[256]; /* safe to print */
+	char *text;     /* NULL: not read */
 	size_t size;
+};
+
+struct config_report {
+	struct config_file files[CONFIG_FILES_MAX]; /* in the order in which they are read */
+	size_t n_files;
 	size_t n_errors; /* with those that are only counted */
 	size_t n_warnings;
 	size_t n_diagnostics;
 	struct config_diagnostic *last; /* while reading: for the next remedy */
-	struct config_diagnostic diagnostics[CONFIG_DIAGNOSTICS_MAX]; /* in the order of the file */
+	struct config_diagnostic diagnostics[CONFIG_DIAGNOSTICS_MAX]; /* in the order of the files
+								       */
 };
 
 void config_report_done(struct config_report *report);

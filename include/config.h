@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configuration of espoffloadd.conf(5), as plain values.
+ * The configuration of espoffloadd.conf(5), as plain values, merged from the main file and its
+ * drop-ins.
  *
  * Lists are matched from the top, and the first entry that matches decides. An entry without a
  * match key matches everything. A NIC that no entry matches is neither allowed nor trusted, so it
@@ -51,8 +52,9 @@ struct config_nic {
 	bool trusted;
 	bool fips; /* the NIC is inside the FIPS boundary */
 	struct config_capacity capacity;
-	double max_rate; /* bytes/s of a table above which no SA is promoted; 0: none */
-	unsigned line;   /* in the file, for explanations */
+	double max_rate;  /* bytes/s of a table above which no SA is promoted; 0: none */
+	const char *file; /* and line, for explanations */
+	unsigned line;
 };
 
 struct config_prefix {
@@ -87,6 +89,7 @@ struct config_rule {
 	/* SAs stay in software if a driver that matches this pattern does their cryptography there;
 	 * NULL: by none. */
 	char *leave_software_driver;
+	const char *file;
 	unsigned line;
 };
 
@@ -96,6 +99,7 @@ struct config_group {
 	struct config_match match;
 	uint32_t floor;
 	uint32_t ceiling; /* 0: none */
+	const char *file;
 	unsigned line;
 };
 
@@ -112,7 +116,8 @@ struct config {
 	size_t n_rules;
 	struct config_group *groups;
 	size_t n_groups;
-	char *path; /* of the file, for "path:line" in explanations; NULL: default */
+	char **files; /* those read, in their order, for "path:line" in explanations */
+	size_t n_files;
 };
 
 /* The configuration without a file: observe, no NIC allowed. -ENOMEM. */
@@ -120,12 +125,27 @@ int config_new_default(struct config **ret_config);
 struct config *config_free(struct config *config); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct config *, config_free);
 
+/* Which files are read: espoffloadd.conf(5), FILES. */
+struct config_source {
+	const char *path; /* this file alone; NULL: the main file and the drop-ins */
+	const char *root; /* prefix of /etc, /run and /usr/lib; NULL: none */
+};
+
+/* For messages: the file, or where the main file is by default. */
+const char *config_source_name(const struct config_source *source);
+/* The files that were read: "/etc/espoffloadd.conf and 2 more". */
+#define CONFIG_NAME_SIZE 288
+const char *config_name(const struct config *config, char buffer[CONFIG_NAME_SIZE]);
+
 /*
- * Reads a file, or a text of `size` bytes. `ret_report` is always set, and the caller must release
- * it with config_report_done(). It contains all errors of the file, and warnings (an entry shadowed
- * by an earlier one, for example), with which the file is accepted. Returns 0, -EBADMSG when the
- * file has errors, -ENOMEM, or the errno of reading it (also in the report).
+ * Reads the files of `source`, one file, or a text of `size` bytes. `ret_report` is always set, and
+ * the caller must release it with config_report_done(). It contains all errors of the files, and
+ * warnings (an entry shadowed by an earlier one, for example), with which they are accepted.
+ * Returns 0, -EBADMSG when a file has errors, -ENOMEM, or the errno of reading it (also in the
+ * report). -ENOENT of config_load_source(): there is no file.
  */
+int config_load_source(const struct config_source *source, struct config_report *ret_report,
+		       struct config **ret_config);
 int config_load(const char *path, struct config_report *ret_report, struct config **ret_config);
 int config_parse(const char *path, const char *text, size_t size, struct config_report *ret_report,
 		 struct config **ret_config);

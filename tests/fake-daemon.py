@@ -17,6 +17,7 @@ import time
 
 SAMPLES = 60
 CAPACITY = 33
+FILES = ["/etc/espoffloadd.conf", "/etc/espoffloadd.conf.d/10-site.conf"]
 FOREIGN = 2
 VERSION = "0.1.0-fake"
 
@@ -117,12 +118,12 @@ class World:
         rate = sum(sa["bytesPerSecond"] for sa in sas if sa["placement"] == "nic")
         return [
             {"name": self.arguments.nic, "index": 2, "driver": "netdevsim", "up": True, "espOffload": True,
-             "allowed": True, "trusted": True, "line": 12, "reason": None,
+             "allowed": True, "trusted": True, "file": FILES[0], "line": 12, "reason": None,
              "capacity": {"shared": True, "total": CAPACITY},
              "used": {"shared": True, "total": used},
              "foreign": {"shared": True, "total": FOREIGN}, "bytesPerSecond": rate},
             {"name": "eth1", "index": 3, "driver": "ixgbe", "up": True, "espOffload": True,
-             "allowed": True, "trusted": False, "line": 17, "reason": "not trusted by line 17",
+             "allowed": True, "trusted": False, "file": FILES[1], "line": 17, "reason": "not trusted by line 17",
              "capacity": {"shared": False, "in": 1024, "out": 1024},
              "used": {"shared": False, "in": 0, "out": 0},
              "foreign": {"shared": False, "in": 0, "out": 0}, "bytesPerSecond": 0.0},
@@ -144,7 +145,7 @@ class World:
             "evacuated": self.evacuated, "orders": self.orders,
             "conditions": [{"name": "trouble", "text": self.arguments.degraded}] if self.arguments.degraded else [],
             "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0, "dumpInterval": self.arguments.dump_interval,
-            "uptime": self.now() - 1000, "configuration": "/etc/espoffloadd.conf", "fips": False,
+            "uptime": self.now() - 1000, "configuration": FILES[0], "configurationFiles": FILES, "fips": False,
             "sas": len(sas), "offloaded": sum(1 for sa in sas if sa["placement"] == "nic"),
             "bytesPerSecond": sum(sa["bytesPerSecond"] for sa in sas),
             "offloadedBytesPerSecond":
@@ -273,7 +274,7 @@ class World:
         if self.arguments.bad_config:
             raise Error("io.espoffload.InvalidConfiguration", path="/etc/espoffloadd.conf",
                         messages="\n/etc/espoffloadd.conf:3:1: unknown key 'mod'\n    mod: enforce\n    ^")
-        return {"path": "/etc/espoffloadd.conf"}
+        return {"path": "/etc/espoffloadd.conf", "files": FILES}
 
     def call(self, method, parameters):
         methods = {

@@ -130,8 +130,9 @@ static void warn_floors(struct config_reader *reader, const yaml_node_t *root,
 		else
 			continue;
 		config_remedy(reader->report,
-			      "a table of the NICs of the entry in line %u has %u slots", nic->line,
-			      size);
+			      "a table of the NICs of the entry %s%s%u has %u slots",
+			      nic->file == group->file ? "in line " : nic->file,
+			      nic->file == group->file ? "" : ":", nic->line, size);
 	}
 }
 

@@ -19,29 +19,34 @@ static const char *const link_down_words[] = {
 	NULL,
 };
 
-static void prepare_nic(void *entry, unsigned line)
+static void prepare_nic(void *entry, const char *file, unsigned line)
 {
 	struct config_nic *nic = entry;
 
-	*nic = (struct config_nic){.line = line};
+	*nic = (struct config_nic){.file = file, .line = line};
 }
 
-static void prepare_rule(void *entry, unsigned line)
+static void prepare_rule(void *entry, const char *file, unsigned line)
 {
 	struct config_rule *rule = entry;
 
 	*rule = (struct config_rule){
 		.match = {.mark_mask = UINT32_MAX},
 		.weight = 1,
+		.file = file,
 		.line = line,
 	};
 }
 
-static void prepare_group(void *entry, unsigned line)
+static void prepare_group(void *entry, const char *file, unsigned line)
 {
 	struct config_group *group = entry;
 
-	*group = (struct config_group){.match = {.mark_mask = UINT32_MAX}, .line = line};
+	*group = (struct config_group){
+		.match = {.mark_mask = UINT32_MAX},
+		.file = file,
+		.line = line,
+	};
 }
 
 static const struct config_list nic_list = {
@@ -50,6 +55,7 @@ static const struct config_list nic_list = {
 	.entries_max = CONFIG_NICS_MAX,
 	.count_offset = offsetof(struct config, n_nics) - offsetof(struct config, nics),
 	.prepare = prepare_nic,
+	.identity = "match",
 };
 
 static const struct config_list rule_list = {
@@ -66,6 +72,7 @@ static const struct config_list group_list = {
 	.entries_max = CONFIG_GROUPS_MAX,
 	.count_offset = offsetof(struct config, n_groups) - offsetof(struct config, groups),
 	.prepare = prepare_group,
+	.identity = "name",
 };
 
 static void read_version(struct config_reader *reader, const struct config_key *key,

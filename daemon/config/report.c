@@ -14,15 +14,28 @@
 #define WINDOW_LEAD 40
 #define TAB_COLUMNS 8
 
-void config_report_init(struct config_report *report, const char *path, char *text, size_t size)
+void config_report_begin(struct config_report *report, const char *path, char *text, size_t size)
 {
-	*report = (struct config_report){.text = text, .size = size};
-	(void)text_neutralise(report->path, sizeof(report->path), path, strlen(path));
+	struct config_file *file;
+
+	if (report->n_files < CONFIG_FILES_MAX)
+		report->n_files++;
+	file = &report->files[report->n_files - 1];
+	free(file->text);
+	file->text = text;
+	file->size = size;
+	(void)text_neutralise(file->path, sizeof(file->path), path, strlen(path));
+}
+
+const struct config_file *config_report_file(const struct config_report *report)
+{
+	return &report->files[report->n_files - 1];
 }
 
 void config_report_done(struct config_report *report)
 {
-	free(report->text);
+	for (size_t i = 0; i < report->n_files; i++)
+		free(report->files[i].text);
 }
 
 static struct config_diagnostic *add(struct config_report *report, const struct config_place *place,
@@ -35,6 +48,8 @@ static struct config_diagnostic *add(struct config_report *report, const struct 
 		*diagnostic = (struct config_diagnostic){.placed = place, .warning = warning};
 		if (place)
 			diagnostic->place = *place;
+		else
+			diagnostic->place.file = report->n_files - 1;
 	}
 	report->last = diagnostic;
 	return diagnostic;
@@ -80,15 +95,15 @@ void config_remedy(struct config_report *report, const char *format, ...)
 }
 
 /* Returns the line without its end. False behind the end of the text, where some errors are. */
-static bool find_line(const struct config_report *report, size_t number, const char **ret_line,
+static bool find_line(const struct config_file *file, size_t number, const char **ret_line,
 		      size_t *ret_length)
 {
-	const char *line = report->text;
-	const char *end = report->text + report->size;
-	const char *stop;
+	const char *line = file->text;
+	const char *end, *stop;
 
 	if (!line)
 		return false;
+	end = line + file->size;
 	for (; number > 0; number--) {
 		line = memchr(line, '\n', (size_t)(end - line));
 		if (!line)
@@ -173,7 +188,7 @@ static void print_window(FILE *out, const char *line, size_t length, size_t from
 	}
 }
 
-static void print_source(FILE *out, const struct config_report *report,
+static void print_source(FILE *out, const struct config_file *file,
 			 const struct config_place *place)
 {
 	const char *line;
@@ -183,7 +198,7 @@ static void print_source(FILE *out, const struct config_report *report,
 	size_t stop;
 	size_t from = 0;
 
-	if (!find_line(report, place->line, &line, &length))
+	if (!find_line(file, place->line, &line, &length))
 		return;
 	total = columns_of(line, length, SIZE_MAX);
 	start = columns_of(line, length, place->column);
@@ -204,14 +219,15 @@ static void print_source(FILE *out, const struct config_report *report,
 void config_diagnostic_print(const struct config_report *report,
 			     const struct config_diagnostic *diagnostic, FILE *out)
 {
+	const struct config_file *file = &report->files[diagnostic->place.file];
 	const char *kind = diagnostic->warning ? "warning" : "error";
 
 	if (diagnostic->placed) {
-		(void)fprintf(out, "%s:%zu:%zu: %s: %s\n", report->path, diagnostic->place.line + 1,
+		(void)fprintf(out, "%s:%zu:%zu: %s: %s\n", file->path, diagnostic->place.line + 1,
 			      diagnostic->place.column + 1, kind, diagnostic->text);
-		print_source(out, report, &diagnostic->place);
+		print_source(out, file, &diagnostic->place);
 	} else {
-		(void)fprintf(out, "%s: %s: %s\n", report->path, kind, diagnostic->text);
+		(void)fprintf(out, "%s: %s: %s\n", file->path, kind, diagnostic->text);
 	}
 	if (diagnostic->remedy[0] != '\0')
 		(void)fprintf(out, "      = help: %s\n", diagnostic->remedy);
@@ -219,6 +235,8 @@ void config_diagnostic_print(const struct config_report *report,
 
 static bool before(const struct config_diagnostic *a, const struct config_diagnostic *b)
 {
+	if (a->place.file != b->place.file)
+		return a->place.file < b->place.file;
 	if (a->place.line != b->place.line)
 		return a->place.line < b->place.line;
 	return a->place.column < b->place.column;
@@ -252,7 +270,7 @@ void config_report_print(const struct config_report *report, FILE *out)
 	for (size_t i = 0; i < report->n_diagnostics; i++)
 		config_diagnostic_print(report, &report->diagnostics[i], out);
 	if (omitted > 0)
-		(void)fprintf(out, "%s: and %zu more\n", report->path, omitted);
+		(void)fprintf(out, "%s: and %zu more\n", report->files[0].path, omitted);
 }
 
 int config_report_text(const struct config_report *report, char **ret_text)

@@ -5,10 +5,13 @@
 
 #include "config-report.h"
 
-/* Takes the text, which may be NULL. `size`: its bytes. */
-void config_report_init(struct config_report *report, const char *path, char *text, size_t size);
+/* Begins the next file. Takes the text, which may be NULL. `size`: its bytes. If there are
+ * CONFIG_FILES_MAX files already, it replaces the last. */
+void config_report_begin(struct config_report *report, const char *path, char *text, size_t size);
+/* The file that was begun last. */
+const struct config_file *config_report_file(const struct config_report *report);
 
-/* `place` NULL: about the whole file. */
+/* `place` NULL: about the whole file that was begun last. */
 void config_error(struct config_report *report, const struct config_place *place,
 		  const char *format, ...) _printf_(3, 4);
 void config_warning(struct config_report *report, const struct config_place *place,
@@ -16,5 +19,5 @@ void config_warning(struct config_report *report, const struct config_place *pla
 /* Adds to the last error or warning what to do about it. */
 void config_remedy(struct config_report *report, const char *format, ...) _printf_(2, 3);
 
-/* After the file is read: sorts the diagnostics by their place in the file. */
+/* After all is read: sorts the diagnostics by file and place. */
 void config_report_sort(struct config_report *report);

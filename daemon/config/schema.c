@@ -15,15 +15,6 @@
 /* Longer than any key. Longer words are not compared with keys. */
 #define WORD_MAX 32
 
-struct config_place config_place(const yaml_node_t *node)
-{
-	/* The end of a block mapping or list is the beginning of the next token, so it is not
-	 * used. */
-	if (node->type != YAML_SCALAR_NODE)
-		return config_place_of(&node->start_mark, NULL);
-	return config_place_of(&node->start_mark, &node->end_mark);
-}
-
 const char *config_quote(const char *text, char buffer[CONFIG_QUOTE_MAX])
 {
 	return text_neutralise(buffer, CONFIG_QUOTE_MAX, text, strlen(text));
@@ -243,7 +234,7 @@ static void read_entry(struct config_reader *reader, const struct config_key *ke
 	struct config_place place = config_place(node);
 
 	if (key->list->prepare)
-		key->list->prepare(entry, (unsigned)node->start_mark.line + 1);
+		key->list->prepare(entry, reader->files[place.file], (unsigned)place.line + 1);
 	if (node->type == YAML_MAPPING_NODE &&
 	    node->data.mapping.pairs.start < node->data.mapping.pairs.top) {
 		config_read_section(reader, key->list->section, node, entry);

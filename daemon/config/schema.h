@@ -14,7 +14,8 @@
 struct config_reader {
 	yaml_document_t *document;
 	struct config_report *report;
-	int error; /* -ENOMEM, or 0 */
+	char *const *files; /* paths, of the configuration */
+	int error;          /* -ENOMEM, or 0 */
 };
 
 struct config_key;
@@ -46,7 +47,11 @@ struct config_list {
 	size_t entry_size;
 	size_t entries_max;
 	size_t count_offset; /* of the size_t member, from the pointer */
-	void (*prepare)(void *entry, unsigned line);
+	/* `file` belongs to the configuration. */
+	void (*prepare)(void *entry, const char *file, unsigned line);
+	/* The key whose value names an entry. If the lists of two files have an entry with the same
+	 * one, the second changes the first. NULL: all entries are different. */
+	const char *identity;
 };
 
 /* Reads `mapping` into `structure`. Reports all errors of the mapping. */
@@ -80,7 +85,6 @@ const yaml_node_t *config_find(struct config_reader *reader, const yaml_node_t *
  * returns NULL. */
 const char *config_scalar(struct config_reader *reader, const struct config_key *key,
 			  const yaml_node_t *node, const char *takes);
-struct config_place config_place(const yaml_node_t *node);
 /* Reports "'key' takes TAKES, not 'the value'". */
 void config_wrong(struct config_reader *reader, const struct config_key *key,
 		  const yaml_node_t *node, const char *takes);

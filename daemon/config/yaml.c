@@ -20,13 +20,23 @@
 /* Real files have more than ten bytes of text per node. */
 #define NODES_MAX (CONFIG_SIZE_MAX / 10)
 
-struct config_place config_place_of(const yaml_mark_t *start, const yaml_mark_t *end)
+struct config_place config_place(const yaml_node_t *node)
 {
-	struct config_place place = {start->line, start->column, 1};
+	const yaml_mark_t *start = &node->start_mark, *end = &node->end_mark;
+	struct config_place place = {start->index, start->line, start->column, 1};
 
-	if (end && end->line == start->line && end->column > start->column)
+	/* The end of a block mapping or list is the beginning of the next token, so it is not
+	 * used. */
+	if (node->type == YAML_SCALAR_NODE && end->line == start->line &&
+	    end->column > start->column)
 		place.length = end->column - start->column;
 	return place;
+}
+
+/* Of the file that is read. */
+static struct config_place place_of(const struct config_report *report, const yaml_mark_t *mark)
+{
+	return (struct config_place){report->n_files - 1, mark->line, mark->column, 1};
 }
 
 /* What this character is, if the file must not contain it here, or NULL. */
@@ -54,7 +64,7 @@ static const char *refused_character(uint32_t code, bool line_start, uint32_t ne
 /* Reports the first character that is not allowed. Others are probably of the same kind. */
 static int check_characters(struct config_report *report, const char *text, size_t size)
 {
-	struct config_place place = {0, 0, 1};
+	struct config_place place = {report->n_files - 1, 0, 0, 1};
 
 	for (size_t at = 0; at < size;) {
 		uint32_t code = 0;
@@ -78,7 +88,7 @@ static int check_characters(struct config_report *report, const char *text, size
 		at += length;
 		place.column++;
 		if (code == '\n')
-			place = (struct config_place){place.line + 1, 0, 1};
+			place = (struct config_place){place.file, place.line + 1, 0, 1};
 	}
 	return 0;
 }
@@ -153,6 +163,7 @@ static bool is_tab(const char *text, size_t size, const yaml_mark_t *mark)
 
 static int report_syntax(struct config_report *report, const yaml_parser_t *parser)
 {
+	const struct config_file *file = config_report_file(report);
 	const char *problem = parser->problem ? parser->problem : "not YAML";
 	const struct translation *better = translate(problem);
 	const yaml_mark_t *mark = &parser->problem_mark;
@@ -162,8 +173,8 @@ static int report_syntax(struct config_report *report, const yaml_parser_t *pars
 		return -ENOMEM;
 	if (better && better->at_context && parser->context)
 		mark = &parser->context_mark;
-	place = config_place_of(mark, NULL);
-	if (is_tab(report->text, report->size, mark)) {
+	place = place_of(report, mark);
+	if (is_tab(file->text, file->size, mark)) {
 		config_error(report, &place, "a tab in the indentation");
 		config_remedy(report, "YAML is indented with spaces, never with tabs");
 		return -EBADMSG;
@@ -190,7 +201,7 @@ struct structure {
 static void refuse(struct structure *structure, const yaml_event_t *event, const char *what,
 		   const char *remedy)
 {
-	struct config_place place = config_place_of(&event->start_mark, NULL);
+	struct config_place place = place_of(structure->report, &event->start_mark);
 
 	config_error(structure->report, &place, "%s", what);
 	config_remedy(structure->report, "%s", remedy);
@@ -269,6 +280,7 @@ static int start_parser(yaml_parser_t *parser, const char *text, size_t size)
 static int check_events(struct config_report *report, yaml_parser_t *parser)
 {
 	struct structure structure = {.report = report};
+	size_t errors = report->n_errors; /* of other files */
 	bool more = true;
 
 	while (more) {
@@ -279,7 +291,7 @@ static int check_events(struct config_report *report, yaml_parser_t *parser)
 		more = event.type != YAML_STREAM_END_EVENT && check_event(&structure, &event);
 		yaml_event_delete(&event);
 	}
-	return report->n_errors > 0 ? -EBADMSG : 0;
+	return report->n_errors > errors ? -EBADMSG : 0;
 }
 
 static int check_structure(struct config_report *report, const char *text, size_t size)
@@ -295,6 +307,14 @@ static int check_structure(struct config_report *report, const char *text, size_
 	return r;
 }
 
+/* A mark of libyaml has the offset in the text, which is not needed. The number of the file is,
+ * since a document is merged from several. */
+static void mark_file(yaml_document_t *document, size_t file)
+{
+	for (yaml_node_t *node = document->nodes.start; node < document->nodes.top; node++)
+		node->start_mark.index = file;
+}
+
 static int load_document(struct config_report *report, const char *text, size_t size,
 			 yaml_document_t *ret_document)
 {
@@ -306,13 +326,16 @@ static int load_document(struct config_report *report, const char *text, size_t 
 		return r;
 	if (!yaml_parser_load(&parser, ret_document))
 		r = report_syntax(report, &parser);
+	else
+		mark_file(ret_document, report->n_files - 1);
 	yaml_parser_delete(&parser);
 	return r;
 }
 
-int config_yaml_load(struct config_report *report, const char *text, size_t size,
-		     yaml_document_t *ret_document)
+int config_yaml_load(struct config_report *report, yaml_document_t *ret_document)
 {
+	const char *text = config_report_file(report)->text;
+	size_t size = config_report_file(report)->size;
 	int r;
 
 	if (size > CONFIG_SIZE_MAX) {

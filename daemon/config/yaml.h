@@ -12,10 +12,11 @@
 #define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
 
 /*
- * Returns 0, -EBADMSG with the errors in `report`, or -ENOMEM. The caller deletes the document with
- * yaml_document_delete(). It has no root if the file contains only comments.
+ * Reads the file that the report began last. Returns 0, -EBADMSG with the errors in `report`, or
+ * -ENOMEM. The caller deletes the document with yaml_document_delete(). It has no root if the file
+ * contains only comments.
  */
-int config_yaml_load(struct config_report *report, const char *text, size_t size,
-		     yaml_document_t *ret_document);
+int config_yaml_load(struct config_report *report, yaml_document_t *ret_document);
 
-struct config_place config_place_of(const yaml_mark_t *start, const yaml_mark_t *end);
+/* Of a node of such a document, or of one that is merged from several. */
+struct config_place config_place(const yaml_node_t *node);

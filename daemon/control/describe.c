@@ -14,6 +14,19 @@ int describe_merge(json_t *object, json_t *part)
 	return part ? json_object_update_new(object, part) : -1;
 }
 
+json_t *describe_files(const struct manager *m)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < m->config->n_files; i++) {
+		if (json_array_append_new(files, json_string(m->config->files[i])) == 0)
+			continue;
+		json_decref(files);
+		return NULL;
+	}
+	return files;
+}
+
 struct policy_sa_view describe_view(struct manager *m, const struct sa *sa)
 {
 	struct policy_sa_view view = {.other = POLICY_NONE, .moves_in = (double)INFINITY};
@@ -120,8 +133,8 @@ void describe_row(struct manager *m, const struct sa *sa, struct sa_row *row)
 	row->software_driver = software_driver(m->software, sa->shape, manager_now(m));
 	row->rule[0] = '\0';
 	if (sa->candidate.rule)
-		(void)snprintf(row->rule, sizeof(row->rule), "%s:%u",
-			       m->config->path ? m->config->path : "", sa->candidate.rule->line);
+		(void)snprintf(row->rule, sizeof(row->rule), "%s:%u", sa->candidate.rule->file,
+			       sa->candidate.rule->line);
 }
 
 static const char *protocol_name(const struct sa *sa)

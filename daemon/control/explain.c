@@ -87,7 +87,6 @@ static void say_rate(struct manager *m, json_t *sentences, const struct policy_s
 static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	static const char *const offloads[] = {"auto", "always", "never"};
-
 	const struct config_rule *rule = sa->candidate.rule;
 	char rate[UNITS_TEXT_MAX], least[sizeof(", minimum rate ") + UNITS_TEXT_MAX] = "";
 
@@ -100,10 +99,10 @@ static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 			       units_format_rate(rule->min_rate, rate));
 	if (rule->offload == CONFIG_OFFLOAD_AUTO)
 		say(sentences, "The rule at %s:%u matches it: offload auto, weight %g%s.",
-		    m->config->path ? m->config->path : "", rule->line, rule->weight, least);
+		    rule->file, rule->line, rule->weight, least);
 	else
-		say(sentences, "The rule at %s:%u matches it: offload %s.",
-		    m->config->path ? m->config->path : "", rule->line, offloads[rule->offload]);
+		say(sentences, "The rule at %s:%u matches it: offload %s.", rule->file, rule->line,
+		    offloads[rule->offload]);
 }
 
 static void say_order(struct manager *m, json_t *sentences, const struct sa *sa)
@@ -134,7 +133,7 @@ static void say_group(struct manager *m, json_t *sentences, const struct sa *sa)
 		snprintf(ceiling, sizeof(ceiling), "ceiling %u", group->ceiling);
 	if (group)
 		say(sentences, "It belongs to the group '%s' at %s:%u: floor %u, %s.", group->name,
-		    m->config->path ? m->config->path : "", group->line, group->floor, ceiling);
+		    group->file, group->line, group->floor, ceiling);
 	else if (m->config->n_groups > 0)
 		say(sentences, "It belongs to no group.");
 }
@@ -163,9 +162,9 @@ static void say_candidate(struct manager *m, json_t *sentences, const struct sa 
 	if (sa->candidate.candidacy == CANDIDACY_NIC_VLAN && below)
 		say(sentences, "%s is a VLAN of %s.", name, below->name);
 	if (n && n->config)
-		say(sentences, "The NIC entry at %s:%u: allow %s, trusted %s.",
-		    m->config->path ? m->config->path : "", n->config->line,
-		    n->config->allow ? "true" : "false", n->config->trusted ? "true" : "false");
+		say(sentences, "The NIC entry at %s:%u: allow %s, trusted %s.", n->config->file,
+		    n->config->line, n->config->allow ? "true" : "false",
+		    n->config->trusted ? "true" : "false");
 }
 
 static void say_slots(json_t *sentences, const struct prospects *p)

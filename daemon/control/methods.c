@@ -2,6 +2,7 @@
 /* The table of methods, and the methods that change something. */
 #include "control/methods.h"
 
+#include "control/describe.h"
 #include "manager/manager.h"
 
 #include <errno.h>
@@ -64,14 +65,16 @@ static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
 	(void)parameters;
 	if (r < 0 && r != -ENOMEM) {
 		*ret_error = "InvalidConfiguration";
-		*ret_reply = json_pack("{s:s, s:s}", "path", m->environment.config_path, "messages",
-				       messages ? messages : strerror(-r));
+		*ret_reply = json_pack("{s:s, s:s}", "path",
+				       config_source_name(&m->environment.config_source),
+				       "messages", messages ? messages : strerror(-r));
 		return *ret_reply ? 0 : -ENOMEM;
 	}
 	if (r < 0)
 		return r;
-	*ret_reply = json_pack("{s:s, s:s*}", "path", m->environment.config_path, "warnings",
-			       messages && messages[0] ? messages : NULL);
+	*ret_reply = json_pack(
+		"{s:s, s:o, s:s*}", "path", config_source_name(&m->environment.config_source),
+		"files", describe_files(m), "warnings", messages && messages[0] ? messages : NULL);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

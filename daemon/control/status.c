@@ -57,8 +57,9 @@ static json_t *device_of(struct manager *m, const struct placement_nic *n)
 /* The permissions of the NIC by the configuration. */
 static json_t *permission_of(const struct placement_nic *n)
 {
-	return json_pack("{s:b, s:b, s:o, s:s*}", "allowed", n->config && n->config->allow,
-			 "trusted", n->config && n->config->trusted, "line",
+	return json_pack("{s:b, s:b, s:s*, s:o, s:s*}", "allowed", n->config && n->config->allow,
+			 "trusted", n->config && n->config->trusted, "file",
+			 n->config ? n->config->file : NULL, "line",
 			 n->config ? json_integer(n->config->line) : json_null(), "reason",
 			 n->candidacy == CANDIDACY_OK ? NULL : candidacy_name(n->candidacy));
 }
@@ -129,14 +130,14 @@ static json_t *mechanism_of(const struct manager *m)
 
 static json_t *daemon_of(const struct manager *m)
 {
-	return json_pack("{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
-			 "mode", m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe",
-			 "mechanism", mechanism_of(m), "interval", m->config->interval,
-			 "dumpInterval",
-			 sampling_spacing(&m->sampling, m->sas, m->config->interval), "uptime",
-			 manager_now(m) - m->started_at, "configuration",
-			 m->config->path ? json_string(m->config->path) : json_null(), "fips",
-			 m->environment.fips);
+	return json_pack(
+		"{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
+		"mode", m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "mechanism",
+		mechanism_of(m), "interval", m->config->interval, "dumpInterval",
+		sampling_spacing(&m->sampling, m->sas, m->config->interval), "uptime",
+		manager_now(m) - m->started_at, "configuration",
+		m->config->n_files > 0 ? json_string(m->config->files[0]) : json_null(),
+		"configurationFiles", describe_files(m), "fips", m->environment.fips);
 }
 
 static json_t *health_of(const struct manager *m)

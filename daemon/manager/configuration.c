@@ -50,7 +50,6 @@ void manager_apply_config(struct manager *m, struct config *config)
 	struct sa *sa;
 
 	m->config = (config_free(m->config), config);
-	reporter_set_config_path(m->reporter, config->path);
 	shadows_set_mode(m->shadows, config->on_link_down);
 	/* NICs and SAs point to entries of the old configuration, which is freed. */
 	nics_set_config(m->nics, config);
@@ -71,13 +70,14 @@ int manager_reload(struct manager *m, char **ret_messages)
 	_cleanup_free_ char *messages = NULL;
 	int r, printed;
 
-	r = config_load(m->environment.config_path, &report, &config);
+	r = config_load_source(&m->environment.config_source, &report, &config);
 	printed = config_report_text(&report, &messages);
 	if (printed < 0)
 		return printed;
 	if (r >= 0)
 		manager_apply_config(m, TAKE_PTR(config));
-	report_reload(m->reporter, m->environment.config_path, m->config, r, messages);
+	report_reload(m->reporter, config_source_name(&m->environment.config_source), m->config, r,
+		      messages);
 	if (ret_messages)
 		*ret_messages = TAKE_PTR(messages);
 	return r;

@@ -320,7 +320,6 @@ int manager_new(const struct manager_environment *environment, struct config *co
 	r = build(m);
 	if (r < 0)
 		return r;
-	reporter_set_config_path(m->reporter, config->path);
 	m->started_at = manager_now(m);
 	*ret_manager = TAKE_PTR(m);
 	return 0;

@@ -48,12 +48,12 @@ struct manager_environment {
 	/* Owned by the manager too. The caller sets it between manager_new() and manager_start(),
 	 * since its callbacks need the manager. */
 	struct network *network;
-	struct journal *journal;     /* not owned */
-	struct ownership *ownership; /* not owned */
-	struct rescue *rescue;       /* not owned, may be NULL */
-	const char *config_path;     /* read again by a reload */
-	const char *orders_path;     /* NULL: a restart forgets all orders */
-	const char *crypto_path;     /* CRYPTO_TABLE_PATH; NULL: no software driver is known */
+	struct journal *journal;            /* not owned */
+	struct ownership *ownership;        /* not owned */
+	struct rescue *rescue;              /* not owned, may be NULL */
+	struct config_source config_source; /* read again by a reload */
+	const char *orders_path;            /* NULL: a restart forgets all orders */
+	const char *crypto_path; /* CRYPTO_TABLE_PATH; NULL: no software driver is known */
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */

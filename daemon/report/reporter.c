@@ -15,7 +15,6 @@
 struct reporter {
 	const struct clock *clock;
 	struct journal *journal;
-	const char *config_path;
 	size_t n_actions; /* since the start */
 	struct action actions[ACTIONS_REMEMBERED];
 };
@@ -36,11 +35,6 @@ struct reporter *reporter_free(struct reporter *reporter)
 {
 	free(reporter);
 	return NULL;
-}
-
-void reporter_set_config_path(struct reporter *reporter, const char *path)
-{
-	reporter->config_path = path;
 }
 
 const struct action *reporter_action(const struct reporter *reporter, size_t back)
@@ -68,9 +62,8 @@ static void fill_fields(struct reporter *reporter, struct journal_event *event,
 	event->destination =
 		sa_address_format(d->id.family, &d->id.destination, fields->destination);
 	event->direction = sa_direction_name(d->direction);
-	if (rule && reporter->config_path) {
-		snprintf(fields->rule, sizeof(fields->rule), "%s:%u", reporter->config_path,
-			 rule->line);
+	if (rule) {
+		snprintf(fields->rule, sizeof(fields->rule), "%s:%u", rule->file, rule->line);
 		event->rule = fields->rule;
 	}
 }
@@ -435,6 +428,7 @@ void report_reload(struct reporter *reporter, const char *path, const struct con
 		.priority = warned ? LOG_WARNING : 0,
 		.error = result < 0 ? result : 0,
 	};
+	char name[CONFIG_NAME_SIZE];
 
 	if (result < 0)
 		journal_event(reporter->journal, &event,
@@ -442,9 +436,9 @@ void report_reload(struct reporter *reporter, const char *path, const struct con
 			      messages);
 	else
 		journal_event(reporter->journal, &event,
-			      "Loaded %s: %zu NIC entries, %zu rules, %zu groups%s%s", path,
-			      config->n_nics, config->n_rules, config->n_groups, warned ? "\n" : "",
-			      warned ? messages : "");
+			      "Loaded %s: %zu NIC entries, %zu rules, %zu groups%s%s",
+			      config_name(config, name), config->n_nics, config->n_rules,
+			      config->n_groups, warned ? "\n" : "", warned ? messages : "");
 }
 
 void report_paused(struct reporter *reporter, bool paused)

@@ -35,8 +35,6 @@ int reporter_new(const struct clock *clock, struct journal *journal,
 		 struct reporter **ret_reporter);
 struct reporter *reporter_free(struct reporter *reporter); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct reporter *, reporter_free);
-/* The file of the configuration, may be NULL. Not copied: must be valid until it is set again. */
-void reporter_set_config_path(struct reporter *reporter, const char *path);
 
 /* `back` 0: the last action. NULL: there is none, or it was overwritten. */
 const struct action *reporter_action(const struct reporter *reporter, size_t back);

@@ -356,7 +356,7 @@ static void start(struct world *world, struct kernel *kernel, size_t n_nics, sd_
 				   "trusted: true, capacity: 1024}]\n";
 	struct manager_environment environment = {.event_timer_default = 10,
 						  .kernel_release = "6.12.1",
-						  .config_path = "/nonexistent"};
+						  .config_source.path = "/nonexistent"};
 	struct config *config;
 	double begun, cpu;
 

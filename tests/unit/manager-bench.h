@@ -85,7 +85,7 @@ static void start_manager(struct bench *b, const char *text)
 {
 	struct manager_environment environment = {.event_timer_default = 10,
 						  .kernel_release = "6.18.1",
-						  .config_path = "/nonexistent",
+						  .config_source.path = "/nonexistent",
 						  .orders_path = b->orders_path,
 						  .crypto_path = b->crypto_path};
 	struct config *config;

@@ -70,7 +70,7 @@ static void test_default(void **state)
 		assert_true(config->retry_refused == 60);
 		assert_int_equal(config->n_nics, 0);
 		assert_int_equal(config->n_rules, 0);
-		assert_string_equal(config->path, "f.conf");
+		assert_string_equal(config->files[0], "f.conf");
 	}
 }
 
@@ -565,7 +565,7 @@ static void test_report(void **state)
 	assert_int_equal(
 		config_parse("f\033.conf", bad_text, strlen(bad_text), &bad_report, &config),
 		-EBADMSG);
-	assert_string_equal(bad_report.path, "f?.conf");
+	assert_string_equal(bad_report.files[0].path, "f?.conf");
 	assert_int_equal(bad_report.n_errors, 2);
 	assert_int_equal(bad_report.n_warnings, 0);
 	diagnosed(&bad_report, 0, 0, 10, false, "'interval' takes a time with its unit, not 'x'");

@@ -63,7 +63,7 @@ static void write_configuration(struct bench *b)
 		    "  - {match: {reqid: 1}, offload: always}\n",
 		    file);
 	assert_int_equal(fclose(file), 0);
-	b->manager->environment.config_path = config_path;
+	b->manager->environment.config_source.path = config_path;
 }
 
 /* An SA in the only slot, with all that an SA can have, another one that competes for it, and a

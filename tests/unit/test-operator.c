@@ -703,6 +703,47 @@ static void test_planned_move_is_of_one_sa(void **state)
 	close_bench(&b);
 }
 
+/* A reload reads the drop-ins too, and the status names all files. */
+static void test_reload_reads_drop_ins(void **state)
+{
+	const char *const files[] = {"/etc/espoffloadd.conf", "/etc/espoffloadd.conf.d/a.conf"};
+	_cleanup_free_ char *messages = NULL;
+	char path[2][128], directory[2][128];
+	json_t *status;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	snprintf(directory[0], sizeof(directory[0]), "%s/etc", b.directory);
+	snprintf(directory[1], sizeof(directory[1]), "%s/etc/espoffloadd.conf.d", b.directory);
+	for (unsigned i = 0; i < 2; i++) {
+		FILE *file;
+
+		assert_int_equal(mkdir(directory[i], 0700), 0);
+		snprintf(path[i], sizeof(path[i]), "%s%s", b.directory, files[i]);
+		file = fopen(path[i], "we");
+		assert_non_null(file);
+		(void)fprintf(file, "interval: %us\n", i + 2);
+		assert_int_equal(fclose(file), 0);
+	}
+	b.manager->environment.config_source = (struct config_source){.root = b.directory};
+	assert_int_equal(manager_reload(b.manager, &messages), 0);
+	assert_string_equal(messages, "");
+	assert_true(b.manager->config->interval == 3);
+	status = get_status(&b);
+	assert_string_equal(json_string_value(json_object_get(status, "configuration")), path[0]);
+	for (unsigned i = 0; i < 2; i++)
+		assert_string_equal(json_string_value(json_array_get(
+					    json_object_get(status, "configurationFiles"), i)),
+				    path[i]);
+	json_decref(status);
+	for (unsigned i = 2; i-- > 0;) {
+		(void)unlink(path[i]);
+		(void)rmdir(directory[i]);
+	}
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -724,6 +765,7 @@ int main(void)
 		cmocka_unit_test(test_hands_off_what_is_planned),
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_planned_move_is_of_one_sa),
+		cmocka_unit_test(test_reload_reads_drop_ins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

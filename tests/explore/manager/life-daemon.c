@@ -230,7 +230,7 @@ void life_start(struct life *life)
 		.arena = life->explorer->arena,
 		.journal = life->explorer->journal,
 		.rescue = life->explorer->rescue,
-		.config_path = "/nonexistent",
+		.config_source.path = "/nonexistent",
 		.event_timer_default = fake_kernel_config(life->fake)->aevent_etime,
 		.kernel_release = "6.12.1",
 	};
