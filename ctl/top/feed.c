@@ -40,8 +40,6 @@ double top_feed_timeout(const struct top_feed *feed, const struct top_model *mod
 
 static json_t *explain_parameters(const struct top_model *model)
 {
-	if (!model->selected.spi)
-		return NULL;
 	return json_pack("{s:s, s:s}", "spi", model->selected.spi, "dst", model->selected.dst);
 }
 
@@ -76,6 +74,9 @@ static int call(struct top_feed *feed, enum top_feed_phase phase, const char *me
 static int ask_for_explanation(struct top_feed *feed, const struct top_model *model, double now)
 {
 	feed->explain = false;
+	feed->phase = TOP_FEED_RESTING;
+	if (!model->selected.spi) /* its row is not there yet */
+		return 0;
 	return call(feed, TOP_FEED_EXPLAIN, CONTROL_INTERFACE ".Explain", explain_parameters(model),
 		    now);
 }
@@ -84,7 +85,7 @@ static int ask_for_rows(struct top_feed *feed, struct top_model *model, const st
 			double now)
 {
 	/* The header may have got another height. */
-	top_model_scroll(model, top_table_rows(model, ui->height));
+	top_model_scroll(model, top_table_rows(model, ui, ui->height));
 	feed->scrolled = !top_model_is_current(model);
 	return call(feed, TOP_FEED_SAS, CONTROL_INTERFACE ".ListSAs", top_model_ask(model), now);
 }
@@ -104,7 +105,7 @@ static int handle_explanation(struct top_feed *feed, struct top_ui *ui,
 			      const struct varlink_reply *reply)
 {
 	feed->phase = TOP_FEED_RESTING;
-	if (ui->pane != TOP_PANE_EXPLAIN)
+	if (!top_ui_wants_explanation(ui))
 		return 0;
 	json_decref(ui->explain);
 	ui->explain = reply->error ? NULL : json_incref(reply->parameters);
@@ -159,7 +160,7 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 			return r;
 	}
 	ui->message[0] = '\0';
-	if (ui->pane == TOP_PANE_EXPLAIN)
+	if (top_ui_wants_explanation(ui))
 		return ask_for_explanation(feed, model, now);
 	feed->phase = TOP_FEED_RESTING;
 	return 0;

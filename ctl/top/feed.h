@@ -3,8 +3,8 @@
  * The data for live `top`: asks the daemon repeatedly without waiting for replies, so that keys
  * work at all times. It connects again if the daemon was restarted.
  *
- * One call is made at a time: GetStatus, then ListSAs, then Explain while its pane is open. When
- * the user scrolls, sorts or filters, ListSAs is called at once.
+ * One call is made at a time: GetStatus, then ListSAs, then Explain while its pane or the graph is
+ * open. When the user scrolls, sorts or filters, ListSAs is called at once.
  */
 #pragma once
 

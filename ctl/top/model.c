@@ -211,8 +211,7 @@ static void find_selection(struct top_model *model)
 		model->cursor = model->total ? model->total - 1 : 0;
 }
 
-/* The row at the cursor, or NULL. */
-static const struct top_row *row_at_cursor(const struct top_model *model)
+const struct top_row *top_model_row_at_cursor(const struct top_model *model)
 {
 	return model->cursor >= model->place && model->cursor - model->place < model->n_rows
 		       ? &model->rows[model->cursor - model->place]
@@ -221,7 +220,7 @@ static const struct top_row *row_at_cursor(const struct top_model *model)
 
 static void select_at_cursor(struct top_model *model)
 {
-	const struct top_row *row = row_at_cursor(model);
+	const struct top_row *row = top_model_row_at_cursor(model);
 
 	model->select = !row;
 	if (row)

@@ -95,6 +95,8 @@ const char *top_sort_name(enum top_sort sort);
 const char *top_only_name(enum top_only only);
 bool top_page_has_filter(const struct top_page *page);
 
+/* The row at the cursor, or NULL. */
+const struct top_row *top_model_row_at_cursor(const struct top_model *model);
 /* Moves the selection by rows. */
 void top_model_move(struct top_model *model, long rows);
 /* Scrolls so that the selection is among `size` rows. */

@@ -9,6 +9,7 @@
 static const char *const help_keys[] = {
 	"Up Down PgUp PgDn Home End: select an SA; the selection follows the SA",
 	"e Enter     explain the selected SA",
+	"g           graph of the selected SA's rate in the last minute, with its moves",
 	"s S F6      sort by the next or the previous field",
 	"r           reverse the order",
 	"/ F3 F4     show only SAs with TEXT in any field, while it is typed",

@@ -134,8 +134,8 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
 				 filter_text(&model->page, filter), model->total);
 	(void)snprintf(keys, sizeof(keys),
-		       "q quit  h help  e explain  c columns  / n d w filter  s by %s%s  p freeze  "
-		       "r reverse  +- %gs",
+		       "q quit  h help  s by %s%s  e explain  g graph  c columns  / n d w filter  "
+		       "p freeze  r reverse  +- %gs",
 		       top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "",
 		       ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
@@ -144,9 +144,10 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 			       frame_columns(position), FRAME_PLAIN, position);
 }
 
-size_t top_table_rows(const struct top_model *model, int height)
+size_t top_table_rows(const struct top_model *model, const struct top_ui *ui, int height)
 {
-	int rows = height - top_header_height(model, nic_lines(height)) - 2;
+	int lines = height - top_header_height(model, nic_lines(height)) - 1;
+	int rows = lines - (ui->graph ? top_graph_height(lines) : 0) - 1;
 
 	return rows > 0 ? (size_t)rows : 0;
 }
@@ -170,9 +171,13 @@ int top_render(struct top_model *model, struct top_ui *ui, int width, int height
 	} else if (ui->pane == TOP_PANE_EXPLAIN) {
 		top_draw_explain(frame, row, height - row - 1, ui);
 	} else {
-		ui->page = top_table_rows(model, height);
+		int lines = height - row - 1;
+		int graph = ui->graph ? top_graph_height(lines) : 0;
+
+		ui->page = top_table_rows(model, ui, height);
 		top_model_scroll(model, ui->page);
-		draw_sas(frame, row, height - row - 1, model, ui);
+		draw_sas(frame, row, lines - graph, model, ui);
+		top_draw_graph(frame, row + lines - graph, graph, model, ui);
 	}
 	frame_clear(frame, height - 1, 0, 1, width);
 	draw_footer(frame, height - 1, model, ui);

@@ -14,6 +14,11 @@ void top_ui_done(struct top_ui *ui)
 	ui->explain = NULL;
 }
 
+bool top_ui_wants_explanation(const struct top_ui *ui)
+{
+	return ui->pane == TOP_PANE_EXPLAIN || (ui->pane == TOP_PANE_TABLE && ui->graph);
+}
+
 static void close_pane(struct top_ui *ui)
 {
 	top_ui_done(ui);
@@ -215,6 +220,14 @@ static void move_key(struct top_ui *ui, struct top_model *model, int key)
 	}
 }
 
+static enum top_request toggle_graph(struct top_ui *ui, struct top_model *model)
+{
+	ui->graph = !ui->graph;
+	if (ui->graph)
+		top_model_move(model, 0); /* the row at the cursor becomes the selection */
+	return ui->graph ? TOP_REQUEST_EXPLAIN : TOP_REQUEST_NONE;
+}
+
 static enum top_request open_explain(struct top_ui *ui, struct top_model *model)
 {
 	top_model_move(model, 0); /* the row at the cursor becomes the selection */
@@ -286,6 +299,8 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 	case 'c':
 		ui->pane = TOP_PANE_COLUMNS;
 		break;
+	case 'g':
+		return toggle_graph(ui, model);
 	case 'p':
 	case ' ':
 		ui->frozen = !ui->frozen;
@@ -320,6 +335,7 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 		break;
 	default:
 		move_key(ui, model, key);
+		return ui->graph ? TOP_REQUEST_EXPLAIN : TOP_REQUEST_NONE;
 	}
 	return TOP_REQUEST_NONE;
 }

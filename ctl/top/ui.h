@@ -50,6 +50,7 @@ enum top_key {
 
 struct top_ui {
 	enum top_pane pane;
+	bool graph;        /* of the selected SA, below the table */
 	bool frozen;       /* new data is shown only where the user scrolls, sorts or filters */
 	bool batch;        /* no keys, no selection: plain frames */
 	double delay;      /* seconds between frames */
@@ -74,4 +75,6 @@ struct top_ui {
 #define TOP_DELAY_MAX 60.0
 
 void top_ui_done(struct top_ui *ui);
+/* Whether an explanation of the selected SA is shown, or its moves. */
+bool top_ui_wants_explanation(const struct top_ui *ui);
 enum top_request top_ui_key(struct top_ui *ui, struct top_model *model, int key);

@@ -59,7 +59,7 @@ static void *make_frame(void *userdata)
 
 	if (!b->again)
 		ask(b, "io.espoffload.GetStatus", NULL, 0);
-	top_model_scroll(&b->model, top_table_rows(&b->model, HEIGHT));
+	top_model_scroll(&b->model, top_table_rows(&b->model, &b->ui, HEIGHT));
 	ask(b, "io.espoffload.ListSAs", top_model_ask(&b->model), 0);
 	service_need(top_render(&b->model, &b->ui, 160, HEIGHT, false, &frame) >= 0, "frame");
 	b->cpu = measure_thread_cpu() - begun;

@@ -417,6 +417,25 @@ static void test_view_keys(void **state)
 	assert_true(top_model_is_current(&model));
 }
 
+/* While the graph is open, the moves of each SA that is selected are asked for. */
+static void test_graph_keys(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+	struct top_ui ui = {.delay = 1, .page = 4};
+
+	feed(&model, fixture_sas, FIXTURE_SAS, 0);
+	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_DOWN), TOP_REQUEST_NONE);
+	assert_false(top_ui_wants_explanation(&ui));
+	assert_int_equal(top_ui_key(&ui, &model, 'g'), TOP_REQUEST_EXPLAIN);
+	assert_true(top_ui_wants_explanation(&ui));
+	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_DOWN), TOP_REQUEST_EXPLAIN);
+	assert_string_equal(model.selected.spi, "0xc0ffee03");
+	press(&ui, &model, "h");
+	assert_false(top_ui_wants_explanation(&ui));
+	press(&ui, &model, "qg");
+	assert_false(top_ui_wants_explanation(&ui));
+}
+
 static void test_function_keys(void **state)
 {
 	_cleanup_(top_model_done) struct top_model model = {};
@@ -483,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_sparkline),
 		cmocka_unit_test(test_filter_keys),
 		cmocka_unit_test(test_view_keys),
+		cmocka_unit_test(test_graph_keys),
 		cmocka_unit_test(test_function_keys),
 		cmocka_unit_test(test_command_keys),
 	};

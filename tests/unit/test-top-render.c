@@ -93,7 +93,7 @@ static void test_80x24(void **state)
 		"",
 		"",
 		"",
-		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -131,8 +131,8 @@ static void test_120x16(void **state)
 		"▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁    - -    idle",
 		"",
 		"",
-		"filter: 192.0.2.1 (6) q quit  h help  e explain  c columns  / n d w filter  s by "
-		"rate  p freeze  r reverse  +- 0.… 1-6/7",
+		"filter: 192.0.2.1 (6) q quit  h help  s by rate  e explain  g graph  c columns  "
+		"/ n d w filter  p freeze  r rever… 1-6/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -182,7 +182,7 @@ static void test_pages(void **state)
 		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
 		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
-		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-5/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-5/7",
 	};
 	static const char *const last[] = {
 		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
@@ -191,12 +191,12 @@ static void test_pages(void **state)
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
 		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
 		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
-		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 3-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 3-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	struct top_ui ui = {.delay = 1};
 
-	assert_int_equal(top_table_rows(&model, 12), 5);
+	assert_int_equal(top_table_rows(&model, &ui, 12), 5);
 	serve_page(&model, 0, 5);
 	assert_table(&model, &ui, first);
 	assert_int_equal(ui.height, 12);
@@ -250,7 +250,7 @@ static void test_views(void **state)
 		"",
 		"",
 		"",
-		"filter: nic eth0, direction out, 198.51. (1) q quit  h help  e explain  c… 1-1/7",
+		"filter: nic eth0, direction out, 198.51. (1) q quit  h help  s by rate  e… 1-1/7",
 	};
 	static const char *const none[] = {
 		"PLACE     DIR SPI      PEER                 RATE LAST MINUTE RANK REASON",
@@ -286,6 +286,7 @@ static void test_help(void **state)
 		"Help (q or Esc: back)",
 		" Up Down PgUp PgDn Home End: select an SA; the selection follows the SA",
 		" e Enter     explain the selected SA",
+		" g           graph of the selected SA's rate in the last minute, with its moves",
 		" s S F6      sort by the next or the previous field",
 		" r           reverse the order",
 		" / F3 F4     show only SAs with TEXT in any field, while it is typed",
@@ -305,8 +306,7 @@ static void test_help(void **state)
 		" x refused    in software: the driver refused it; explain shows its message",
 		" + foreign    offloaded by another program: counted, never moved",
 		" # hands-off  never moved; explain shows why",
-		"",
-		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze~ 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter ~ 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -343,7 +343,7 @@ static void test_columns(void **state)
 		"",
 		"",
 		"",
-		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-7/7",
 	};
 	static const char *const table[] = {
 		"PLACE     DIR SPI        PEER            SOURCE               RATE RANK IN PLACE",
@@ -352,7 +352,7 @@ static void test_columns(void **state)
 		"◐ moving  out 0xc0ffee03 2001:db…3::10:3 2001:d…:1::1   328 Mbit/s    3     12 s",
 		"◇ foreign out 0x00000104 203.0.113.254   192.0.2.1     72.0 Mbit/s    4     12 s",
 		"✗ refused out 0x00000105 198.51.100.5    192.0.2.1     20.0 Mbit/s    5     12 s",
-		"q quit  h help  e explain  c columns  / n d w filter  s by rate  p freeze… 1-5/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-5/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -392,7 +392,7 @@ static void test_columns_on_a_small_screen(void **state)
 		" [ ] mark         its mark and the mask",
 		" [ ] rule         the rule for it: file and line",
 		" [ ] reason       why it is where it is",
-		"q quit  h help  e explain  c columns  / n d w filter ~ 1-3/7",
+		"q quit  h help  s by rate  e explain  g graph  c colu~ 1-3/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -417,6 +417,97 @@ static void test_column_names(void **state)
 		assert_int_equal(sa_columns_parse(sa_column_name(i), &set), 0);
 		assert_int_equal(set, SA_COLUMN_BIT(i));
 	}
+}
+
+/* The reply to Explain for one SA, with moves of these ages and names. */
+static json_t *explanation(const struct fixture_sa *sa)
+{
+	static const struct {
+		double seconds_ago;
+		const char *action;
+	} actions[] = {{0.4, "promoted"}, {20.5, "refused"}, {40, "evicted"}, {61, "promoted"}};
+	json_t *history = json_array();
+
+	for (size_t i = 0; i < ELEMENTSOF(actions); i++)
+		(void)json_array_append_new(
+			history, json_pack("{s:f, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "secondsAgo",
+					   actions[i].seconds_ago, "action", actions[i].action,
+					   "spi", "0x1", "src", "192.0.2.1", "dst", "192.0.2.2",
+					   "direction", "out", "reason", "hotter", "text", ""));
+	return json_pack("{s:[{s:o, s:o}]}", "sas", "sa", fixture_sa(sa), "history", history);
+}
+
+/* The newest sample and a move of this moment are at the right; older moves than the graph are not
+ * in it. */
+static void test_graph(void **state)
+{
+	static const char *const golden[] = {
+		"espoffloadd enforce · re-add · every 1.0 s · up 2 h 5 min",
+		"traffic  5.7 Gbit/s   █████████████████████████████░░ 93.9 % in NICs, 3 of 7 SAs",
+		"eth0     ██▓░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 2 ours, 1 foreign of 33    5.3 Gbit/s",
+		"eth1     in  ░░░░░░░░░░░░░░░ 0/1024   out ▓░░░░░░░░░░░░░░ 0+3/1024   not trusted",
+		"moves    41 promoted, 12 evicted, 1 refused, 0 failed",
+		"last     3.2 s ago: promoted 0x00000101 to eth0: it displaces a colder SA",
+		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
+		"● nic     out 00000101 198.51.100.1      3.8 Gbit/s ▁▂▃▄▅▆▇█    1 resident",
+		"● nic     in  00000102 198.51.100.1      1.4 Gbit/s ▁▂▃▄▅▆▇█    2 resident",
+		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
+		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
+		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
+		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
+		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
+		"",
+		"Rate of 0x00000102 in (g: back)           ▲ into a NIC, ▼ out of it, ! not moved",
+		"  1.4 Gbit/s                       │                     │         ▁▂▂▃▃▄▄▅▆▆▇██",
+		"                                   │                  ▁▂▂▃▄▄▅▅▆▆▇███████████████",
+		"                                   │    ▁▁▁▂▃▃▄▅▆▆▇█████████████████████████████",
+		"                           ▁▁▂▃▃▄▄▅▅▆▇▇█████████████████████████████████████████",
+		"     0 bit/s ▁▁▁▂▃▃▄▅▅▆▆▇▇██████████████████████████████████████████████████████",
+		"       moves                       ▼                     !                     ▲",
+		"             1 min ago                                                       now",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-7/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	_cleanup_(top_ui_done) struct top_ui ui = {.delay = 1};
+
+	(void)top_ui_key(&ui, &model, TOP_KEY_DOWN);
+	assert_int_equal(top_ui_key(&ui, &model, 'g'), TOP_REQUEST_EXPLAIN);
+	ui.explain = explanation(&fixture_sas[1]);
+	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_int_equal(top_table_rows(&model, &ui, 24), ui.page);
+}
+
+/* The explanation is still that of another SA: its moves are not drawn. There is room for the row
+ * of the selected SA. */
+static void test_graph_on_a_small_screen(void **state)
+{
+	static const char *const golden[] = {
+		"espoffloadd enforce - re-add - every 1.0 s - up 2~",
+		"traffic  5.7 Gbit/s    93.9 % in NICs, 3 of 7 SAs",
+		"eth0     #+.................. 2+1/33    5.3 Gbit/s",
+		"moves    41 promoted, 12 evicted, 1 refused, 0 fa~",
+		"last     3.2 s ago: promoted 0x00000101 to eth0: ~",
+		"PLACE     DIR SPI        PEER                 RATE",
+		"* nic     out 0x00000101 198.51.100.1   3.8 Gbit/s",
+		"Rate of 0x00000101 out (g: back)",
+		"  3.8 Gbit/s                          ......::::##",
+		"                         .......::::##############",
+		"     0 bit/s _.....:::::##########################",
+		"       moves",
+		"             1 min ago                         now",
+		"q quit  h help  s by rate  e explain  g gra~ 1-1/7",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	_cleanup_(top_ui_done) struct top_ui ui = {.delay = 1, .graph = true};
+
+	top_model_move(&model, 0);
+	ui.explain = explanation(&fixture_sas[1]);
+	assert_int_equal(top_render(&model, &ui, 50, 14, true, &frame), 0);
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_int_equal(top_table_rows(&model, &ui, 14), 1);
 }
 
 static void test_ascii_batch(void **state)
@@ -486,7 +577,9 @@ static void test_all_sizes(void **state)
 		for (int height = 1; height < 40; height += 3) {
 			for (int pane = TOP_PANE_TABLE; pane <= TOP_PANE_COLUMNS; pane++) {
 				_cleanup_(frame_freep) struct frame *frame = NULL;
-				struct top_ui ui = {.delay = 1, .pane = (enum top_pane)pane};
+				struct top_ui ui = {.delay = 1,
+						    .pane = (enum top_pane)pane,
+						    .graph = height % 2};
 
 				assert_int_equal(
 					top_render(&model, &ui, width, height, false, &frame), 0);
@@ -545,6 +638,8 @@ int main(void)
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_columns_on_a_small_screen),
 		cmocka_unit_test(test_column_names),
+		cmocka_unit_test(test_graph),
+		cmocka_unit_test(test_graph_on_a_small_screen),
 		cmocka_unit_test(test_ascii_batch),
 		cmocka_unit_test(test_troubles),
 		cmocka_unit_test(test_all_sizes),
