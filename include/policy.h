@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include "cleanup.h"
 #include "hash.h"
 
 #include <stdbool.h>
@@ -184,6 +185,13 @@ struct policy_parameters policy_parameters_default(void);
 
 int policy_new(const struct policy_parameters *parameters, struct policy **ret_policy);
 struct policy *policy_free(struct policy *policy); /* accepts NULL, returns NULL */
+DEFINE_CLEANUP(struct policy *, policy_free);
+
+/* A copy with the same handles, to try what would happen: nothing that is done with it has an
+ * effect on the original. It takes time and memory for all SAs. -ENOMEM. */
+int policy_copy(const struct policy *policy, struct policy **ret_copy);
+/* Of a copy: samples at `now` that leave every rate as it is. */
+void policy_extrapolate(struct policy *policy, double now);
 
 int policy_table_add(struct policy *policy, const struct policy_table_config *config,
 		     policy_table *ret_table);

@@ -578,6 +578,35 @@ static void test_every_allocation_may_fail(void **state)
 	assert_true(fail > 80);
 }
 
+/* With comparisons, groups, and heat of an SA that is gone. */
+static void test_a_copy_may_fail(void **state)
+{
+	const struct policy_group_config group = {.ceiling = 3};
+	unsigned before, fail = 1;
+	struct world world;
+	bool failed;
+
+	world_open(&world, &table_default);
+	assert_int_equal(policy_set_groups(world.policy, &group, 1, world.now), 0);
+	for (int i = 0; i < 4; i++)
+		world_add(&world, (i + 1) * MB, false);
+	world_run(&world, 4);
+	policy_sa_remove(world.policy, world.sas[0], world.now);
+	before = live;
+	do {
+		struct policy *copy = NULL;
+
+		failing_in = fail++;
+		(void)policy_copy(world.policy, &copy);
+		failed = failing_in == 0;
+		policy_free(copy);
+		assert_int_equal(live, before);
+	} while (failed);
+	failing_in = 0;
+	assert_true(fail > 15);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +642,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_idle_resident_without_memory, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_copy_may_fail, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

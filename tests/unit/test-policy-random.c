@@ -500,6 +500,30 @@ static void check_views(struct model *model)
 	}
 }
 
+/* Only the twin is spared this: a trial that had an effect on the policy, or a copy that is not
+ * like the original, would make their plans differ. */
+static void model_try(struct model *model)
+{
+	const struct policy_move *moves;
+	struct policy *copy;
+
+	assert_int_equal(policy_copy(model->policy, &copy), 0);
+	if (random_chance(&model->random, 0.5)) {
+		policy_free(model->policy);
+		model->policy = copy;
+		return;
+	}
+	for (int turn = 0; turn < 3; turn++) {
+		double now = model->now + turn;
+		size_t n = policy_plan(copy, now, &moves);
+
+		for (size_t i = 0; i < n; i++)
+			policy_report(copy, moves[i].sa, POLICY_PRETENDED, now);
+		policy_extrapolate(copy, now + 0.5);
+	}
+	policy_free(copy);
+}
+
 static void model_tick(struct model *model)
 {
 	static const double intervals[] = {1, 1, 1, 1, 0.5, 2, 0, 10};
@@ -520,6 +544,8 @@ static void model_tick(struct model *model)
 	if (random_chance(&model->random, 0.02))
 		model_resize_table(model);
 	model_observe(model, dt);
+	if (random_chance(&model->random, 0.1))
+		model_try(model);
 	n_moves = policy_plan(model->policy, model->now, &moves);
 	n_twin_moves = policy_plan(model->twin, model->now, &twin_moves);
 	check_same_plan(moves, n_moves, twin_moves, n_twin_moves);
