@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "control-interface.h"
+#include "page.h"
 #include "varlink-client.h"
 
 #include <errno.h>
@@ -321,6 +322,20 @@ int ctl_check_output(void)
 		return CTL_FAILURE;
 	}
 	return CTL_OK;
+}
+
+int ctl_print_page(const struct ctl *ctl, const json_t *document,
+		   int (*layout)(const json_t *document, int width, bool ascii,
+				 struct frame **ret_frame))
+{
+	int width = ctl->width > 0 && ctl->width < PAGE_WIDTH ? ctl->width : PAGE_WIDTH;
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	int r = layout(document, width, ctl->ascii, &frame);
+
+	if (r < 0)
+		return r;
+	frame_write(frame, ctl->color, stdout);
+	return 0;
 }
 
 int ctl_show(const struct ctl *ctl, const json_t *document,

@@ -14,6 +14,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct frame;
+
 enum ctl_exit {
 	CTL_OK = 0,
 	CTL_FAILURE = 1,
@@ -73,6 +75,10 @@ int ctl_tell_failure(const struct ctl *ctl, int error);
  * written. */
 int ctl_show(const struct ctl *ctl, const json_t *document,
 	     int (*text)(const struct ctl *ctl, const json_t *document));
+/* For `text` above: prints the frame that `layout` makes for the width of the terminal. */
+int ctl_print_page(const struct ctl *ctl, const json_t *document,
+		   int (*layout)(const json_t *document, int width, bool ascii,
+				 struct frame **ret_frame));
 /* The same for what was printed by other means. */
 int ctl_check_output(void);
 /* Of json_dumps(), as the user wants it. */
@@ -93,6 +99,7 @@ extern const struct option top_options[];
 #define TOP_SHORT_OPTIONS "bn:d:s:r"
 extern const struct option metrics_options[];
 extern const struct option check_config_options[];
+extern const struct option plan_options[];
 extern const struct option history_options[];
 extern const struct option sa_order_options[];
 extern const struct option record_options[];
@@ -105,6 +112,7 @@ int verb_list(const struct ctl *ctl, int argc, char **argv);
 int verb_top(const struct ctl *ctl, int argc, char **argv);
 int verb_metrics(const struct ctl *ctl, int argc, char **argv);
 int verb_explain(const struct ctl *ctl, int argc, char **argv);
+int verb_plan(const struct ctl *ctl, int argc, char **argv);
 int verb_history(const struct ctl *ctl, int argc, char **argv);
 int verb_record(const struct ctl *ctl, int argc, char **argv);
 int verb_pause(const struct ctl *ctl, int argc, char **argv);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The same code runs twice: first without a frame, to measure the height, then with a frame of that
- * height.
- */
 #include "explain-text.h"
 
+#include "page.h"
 #include "units.h"
 #include "views.h"
 
@@ -13,38 +10,6 @@
 
 #define HISTORY_INDENT 16
 #define DETAIL_NAME_MAX 32
-
-struct page {
-	struct frame *frame; /* NULL while measuring */
-	int width;
-	int row;
-};
-
-/* Writes wrapped text from `column` on. The next text begins in the row after it. */
-static void add_text(struct page *page, int column, uint32_t style, const char *text)
-{
-	int width = page->width - column > 8 ? page->width - column : 8;
-
-	do {
-		size_t length = frame_line_length(text, width);
-		_cleanup_free_ char *line = strndup(text, length);
-
-		if (page->frame && line)
-			(void)frame_text(page->frame, page->row, column, width, style, line);
-		page->row++;
-		text += length;
-		while (*text == ' ' || *text == '\n')
-			text++;
-	} while (*text);
-}
-
-/* Writes a name at the left, and text from `indent` on. */
-static void add_named(struct page *page, int indent, const char *name, const char *text)
-{
-	if (page->frame)
-		(void)frame_text(page->frame, page->row, 2, indent - 3, FRAME_DIM, name);
-	add_text(page, indent, FRAME_PLAIN, text);
-}
 
 static void add_title(struct page *page, const struct sa_view *sa)
 {
@@ -85,8 +50,8 @@ static void add_details(struct page *page, const json_t *details)
 	if (json_array_size(details) > 0)
 		page->row++;
 	json_array_foreach(details, i, detail)
-		add_named(page, indent + 4, json_text_or(detail, "name", ""),
-			  json_text_or(detail, "value", ""));
+		page_named(page, indent + 4, json_text_or(detail, "name", ""),
+			   json_text_or(detail, "value", ""));
 }
 
 static void add_history(struct page *page, const json_t *history)
@@ -96,7 +61,7 @@ static void add_history(struct page *page, const json_t *history)
 
 	if (json_array_size(history) > 0) {
 		page->row++;
-		add_text(page, 0, FRAME_BOLD, "History");
+		page_text(page, 0, FRAME_BOLD, "History");
 	}
 	json_array_foreach(history, i, entry) {
 		struct action_view action;
@@ -107,16 +72,16 @@ static void add_history(struct page *page, const json_t *history)
 			continue;
 		(void)snprintf(ago, sizeof(ago), "%s ago",
 			       units_format_time(action.seconds_ago, time));
-		add_named(page, HISTORY_INDENT, ago, action.text[0] ? action.text : action.action);
+		page_named(page, HISTORY_INDENT, ago, action.text[0] ? action.text : action.action);
 	}
 }
 
-static int add_sas(struct page *page, const json_t *sas)
+static int add_sas(struct page *page, const void *data)
 {
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(sas, i, entry) {
+	json_array_foreach((const json_t *)data, i, entry) {
 		const json_t *sentence;
 		struct sa_view sa;
 		size_t j;
@@ -128,8 +93,8 @@ static int add_sas(struct page *page, const json_t *sas)
 			page->row++;
 		add_title(page, &sa);
 		json_array_foreach(json_object_get(entry, "sentences"), j, sentence)
-			add_text(page, 2, FRAME_PLAIN,
-				 json_is_string(sentence) ? json_string_value(sentence) : "?");
+			page_text(page, 2, FRAME_PLAIN,
+				  json_is_string(sentence) ? json_string_value(sentence) : "?");
 		add_details(page, json_object_get(entry, "details"));
 		add_history(page, json_object_get(entry, "history"));
 	}
@@ -139,20 +104,6 @@ static int add_sas(struct page *page, const json_t *sas)
 int explain_layout(const json_t *reply, int width, bool ascii, struct frame **ret_frame)
 {
 	const json_t *sas = json_object_get(reply, "sas");
-	struct page page = {.width = width};
-	_cleanup_(frame_freep) struct frame *frame = NULL;
-	int r;
 
-	if (!json_is_array(sas))
-		return -EBADMSG;
-	r = add_sas(&page, sas);
-	if (r < 0)
-		return r;
-	r = frame_new(width, page.row > 0 ? page.row : 1, ascii, &frame);
-	if (r < 0)
-		return r;
-	page = (struct page){.frame = frame, .width = width};
-	(void)add_sas(&page, sas);
-	*ret_frame = TAKE_PTR(frame);
-	return 0;
+	return json_is_array(sas) ? page_make(add_sas, sas, width, ascii, ret_frame) : -EBADMSG;
 }

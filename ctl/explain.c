@@ -9,19 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Longer lines of text are hard to read. */
-#define PROSE_WIDTH 100
-
 static int print_text(const struct ctl *ctl, const json_t *reply)
 {
-	int width = ctl->width > 0 && ctl->width < PROSE_WIDTH ? ctl->width : PROSE_WIDTH;
-	_cleanup_(frame_freep) struct frame *frame = NULL;
-	int r = explain_layout(reply, width, ctl->ascii, &frame);
-
-	if (r < 0)
-		return r;
-	frame_write(frame, ctl->color, stdout);
-	return 0;
+	return ctl_print_page(ctl, reply, explain_layout);
 }
 
 int verb_explain(const struct ctl *ctl, int argc, char **argv)

@@ -28,6 +28,8 @@ static const struct verb verbs[] = {
 	{"top", "[-b] [-n N] [-d SECONDS] [--sort FIELD] [--nic NIC] [...]", "The SAs, live",
 	 verb_top, top_options, TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},
+	{"plan", "[--turns N]", "The next moves, and what keeps the best SA outside out", verb_plan,
+	 plan_options},
 	{"metrics", "[--residents] [--http]", "OpenMetrics text, for Prometheus", verb_metrics,
 	 metrics_options},
 	{"history", "[SPI|PEER] [--since TIME] [-n N]", "The last moves and why, from the journal",

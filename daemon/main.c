@@ -375,6 +375,7 @@ static void stop(struct daemon *d)
 {
 	control_free(d->control);
 	snapshots_release(&d->methods.snapshots);
+	plans_release(&d->methods.plans);
 	manager_free(d->manager);
 	if (d->ownership)
 		(void)ownership_save_if_changed(d->ownership);

@@ -220,6 +220,24 @@ class World:
             "history": self.actions(),
         } for sa in found]}
 
+    def plan(self, parameters):
+        """The first SA outside would displace the last one inside."""
+        sas = self.sas()
+        inside = [sa for sa in sas if sa["state"] == "settled" and sa["nic"]]
+        outside = [sa for sa in sas if sa["state"] == "settled" and not sa["nic"] and sa["bytesPerSecond"] > 0]
+
+        def move(action, sa, other, text):
+            return {**{key: sa[key] for key in ("spi", "src", "dst", "direction", "bytesPerSecond")},
+                    "secondsFromNow": 2.0, "action": action, "nic": "eth0", "reason": "hotter", "text": text,
+                    "otherSpi": other["spi"], "otherBytesPerSecond": other["bytesPerSecond"],
+                    "gainBytes": 12e6, "costBytes": 2e6}
+
+        moves = [move("evict", inside[-1], outside[0], "it made room for a hotter SA"),
+                 move("promote", outside[0], inside[-1], "it is hotter than the coldest SA in the NIC")]
+        return {"mode": "enforce", "paused": self.paused, "interval": 1.0, "turns": parameters.get("turns") or 10,
+                "moves": moves if parameters.get("turns") != 1 else [],
+                "outsiders": [{"sa": outside[1], "sentences": ["Why: it is colder."], "numbers": {}}]}
+
     def change(self, paused):
         if self.arguments.deny:
             raise Error("io.espoffload.PermissionDenied", message="only root may do that")
@@ -281,6 +299,7 @@ class World:
             "io.espoffload.GetStatus": self.get_status,
             "io.espoffload.ListSAs": self.list_sas,
             "io.espoffload.Explain": self.explain,
+            "io.espoffload.Plan": self.plan,
             "io.espoffload.Pause": lambda parameters: self.change(True),
             "io.espoffload.Evacuate": self.evacuate,
             "io.espoffload.Resume": self.resume,

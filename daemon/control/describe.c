@@ -92,7 +92,7 @@ static json_t *history_of(struct manager *m, const struct sa *sa)
 	return history;
 }
 
-static json_t *identity_of(const struct sa_description *d)
+json_t *describe_identity(const struct sa_description *d)
 {
 	char source[SA_ADDRESS_TEXT_SIZE], destination[SA_ADDRESS_TEXT_SIZE];
 
@@ -234,7 +234,7 @@ json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool hi
 json_t *describe_action(struct manager *m, const struct action *action)
 {
 	char text[sizeof(action->text)];
-	json_t *object = identity_of(&action->sa);
+	json_t *object = describe_identity(&action->sa);
 	int r = describe_merge(
 		object,
 		json_pack("{s:f, s:s, s:o, s:s, s:s}", "secondsAgo", manager_now(m) - action->time,

@@ -45,6 +45,7 @@ json_t *describe_files(const struct manager *m);
 /* All NULL without memory. */
 json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bool history);
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history);
+json_t *describe_identity(const struct sa_description *d); /* spi, src, dst, direction */
 json_t *describe_action(struct manager *m, const struct action *action);
 
 /* Adds the members of `part`, whose reference it takes. Returns 0, or -1 if one of them is NULL or

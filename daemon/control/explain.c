@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Explain: why an SA is where it is, in sentences and in numbers. */
-#include "control/describe.h"
+#include "control/explain.h"
 #include "control/methods.h"
-#include "control/prospects.h"
 #include "units.h"
 
 #include <errno.h>
@@ -324,8 +323,7 @@ static json_t *finite_or_null(double value)
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* The numbers behind the sentences, NULL without memory. */
-static json_t *numbers_of(struct manager *m, const struct prospects *p)
+json_t *explain_numbers(struct manager *m, const struct prospects *p)
 {
 	const struct policy_sa_view *view = &p->view;
 	json_t *boundary = json_null(), *slots = json_null();
@@ -347,6 +345,18 @@ static json_t *numbers_of(struct manager *m, const struct prospects *p)
 			 slots, "gainBytes", view->gain, "neededBytes", view->needed, "costBytes",
 			 view->cost, "movesIn", finite_or_null(p->moves_in), "probation",
 			 p->probation, "change", p->change);
+}
+
+json_t *explain_obstacles(struct manager *m, const struct sa *sa, const struct prospects *p)
+{
+	json_t *sentences = json_array();
+
+	say_why(m, sentences, sa, p);
+	say_boundary(sentences, p);
+	say_worth(sentences, p);
+	say_times(sentences, p);
+	say(sentences, "%s", p->change);
+	return sentences;
 }
 
 static json_t *sentences_of(struct manager *m, const struct sa *sa, const struct prospects *p,
@@ -384,7 +394,7 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 	add_numbers(m, details, sa, &prospects.view);
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "sa", describe_sa(m, sa, rank, true),
 			 "sentences", sentences_of(m, sa, &prospects, rank, history), "numbers",
-			 numbers_of(m, &prospects), "details", details, "history", history);
+			 explain_numbers(m, &prospects), "details", details, "history", history);
 }
 
 /* The hottest first. NULL without memory. */

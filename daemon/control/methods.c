@@ -103,6 +103,7 @@ static const struct control_parameter explain_parameters[] = {
 	{"dst", CONTROL_TEXT},
 	{},
 };
+static const struct control_parameter plan_parameters[] = {{"turns", CONTROL_COUNT}, {}};
 static const struct control_parameter nic_or_all[] = {{"nic", CONTROL_TEXT}, {}};
 static const struct control_parameter one_nic[] = {{"nic", CONTROL_TEXT, .required = true}, {}};
 
@@ -121,6 +122,7 @@ const struct control_method methods_table[] = {
 	{"GetStatus", .call = method_get_status},
 	{"ListSAs", .list = &list_of_sas, .parameters = list_parameters},
 	{"Explain", .call = method_explain, .parameters = explain_parameters},
+	{"Plan", .call = method_plan, .parameters = plan_parameters},
 	{"Pause", .call = method_pause, .changes = true},
 	{"Resume", .call = method_resume, .changes = true, .parameters = nic_or_all},
 	{"Evacuate", .call = method_evacuate, .changes = true, .parameters = one_nic},

@@ -5,10 +5,18 @@
 #include "control/control.h"
 #include "control/snapshot.h"
 
+/* The last reply to Plan. */
+struct plans {
+	json_t *newest;      /* NULL: none */
+	double reused_until; /* s, monotonic */
+};
+void plans_release(struct plans *plans);
+
 /* The userdata of the methods. All that is not named below is zero. */
 struct methods {
 	struct manager *manager;
 	struct snapshots snapshots;
+	struct plans plans;
 };
 
 /* For control_new(). */
@@ -22,6 +30,7 @@ void methods_refused(const char *method, const struct ucred *peer, void *userdat
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error);
 extern const struct control_list list_of_sas;
+int method_plan(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_pin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_unpin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);

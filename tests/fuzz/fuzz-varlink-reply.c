@@ -2,6 +2,7 @@
 /* Any bytes as an answer on the control socket: they are parsed, used as each of the replies, and
  * displayed. */
 #include "explain-text.h"
+#include "plan-text.h"
 #include "top/render.h"
 #include "varlink-client.h"
 
@@ -26,6 +27,7 @@ static void draw(json_t *reply, int width, int height)
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	_cleanup_(frame_freep) struct frame *plain = NULL;
 	_cleanup_(frame_freep) struct frame *text = NULL;
+	_cleanup_(frame_freep) struct frame *plan = NULL;
 	struct top_ui ui = {.delay = 1};
 	struct top_ui batch = {.delay = 1, .batch = true};
 
@@ -37,6 +39,7 @@ static void draw(json_t *reply, int width, int height)
 	(void)top_render(&model, &ui, width, height, width % 2, &frame);
 	(void)top_render_batch(&model, &batch, width, 0, false, &plain);
 	(void)explain_layout(reply, width, false, &text);
+	(void)plan_layout(reply, width, true, &plan);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

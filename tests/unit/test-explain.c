@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sentences of `explain`, word by word, for the typical places of an SA. */
-#include "manager-bench.h"
-
-#include <math.h>
-
-#define NIC_OF_TWO                                                 \
-	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n" \
-	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 2}]\n"
+#include "full-nic.h"
 
 static json_t *explained(struct bench *b, const char *spi)
 {
-	struct methods methods = {.manager = b->manager};
-	json_t *parameters = json_pack("{s:s}", "spi", spi), *reply = NULL, *entry;
-	const char *error = NULL;
+	json_t *reply = ask_method(b, method_explain, json_pack("{s:s}", "spi", spi));
+	json_t *entry = json_incref(json_array_get(json_object_get(reply, "sas"), 0));
 
-	assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
-	assert_null(error);
-	entry = json_incref(json_array_get(json_object_get(reply, "sas"), 0));
 	json_decref(reply);
-	json_decref(parameters);
 	return entry;
 }
 
@@ -34,30 +23,6 @@ static void check(struct bench *b, const char *spi, const char *expected)
 					 json_string_value(sentence));
 	assert_string_equal(text, expected);
 	json_decref(entry);
-}
-
-/* Each sends its number of packets every 20 ms. */
-static void run(struct bench *b, double seconds, struct fake_belief *const *beliefs,
-		const unsigned *packets, size_t n)
-{
-	for (double end = b->now + seconds; b->now < end - 1e-9;) {
-		for (size_t i = 0; i < n; i++)
-			if (packets[i] > 0)
-				(void)fake_kernel_send(b->fake, beliefs[i], packets[i], 1000);
-		pass(b, 0.02);
-	}
-}
-
-/* Three SAs, of which two are in the NIC. */
-static void open_full(struct bench *b, struct fake_belief **beliefs, const char *text)
-{
-	static const unsigned packets[] = {50, 40, 10};
-
-	open_bench_with(b, text);
-	for (unsigned i = 0; i < 3; i++)
-		beliefs[i] = add(b, (struct fake_sa_spec){
-					    .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
-	run(b, 20, beliefs, packets, 3);
 }
 
 static void test_in_nic(void **state)

@@ -30,6 +30,8 @@ static const struct {
 	{"ListSAs", "{\"sort\": \"age\"}", "InvalidValue"},
 	{"Explain", "{\"spi\": \"0x1001\"}"},
 	{"Explain", "{\"spi\": \"0x9\"}", "NoSuchSA"},
+	{"Plan", "{\"turns\": 600}"},
+	{"Plan", "{\"turns\": 1}"},
 	{"Pause", "{}", "PermissionDenied", .denied = true},
 	{"Pause", "{}"},
 	{"Evacuate", "{\"nic\": \"eth0\"}"},
@@ -66,8 +68,8 @@ static void write_configuration(struct bench *b)
 	b->manager->environment.config_source.path = config_path;
 }
 
-/* An SA in the only slot, with all that an SA can have, another one that competes for it, and a
- * condition. */
+/* An SA in the only slot, with all that an SA can have, another one that is going to displace it,
+ * and a condition. */
 static void open_world(struct bench *b)
 {
 	const struct fake_sa_spec spec = {
@@ -81,7 +83,7 @@ static void open_world(struct bench *b)
 	outsider = add(b, (struct fake_sa_spec){.spi = 0x2000, .peer = 11});
 	for (unsigned i = 0; i < 100; i++) {
 		(void)fake_kernel_send(b->fake, resident, 50, 1000);
-		(void)fake_kernel_send(b->fake, outsider, 10, 1000);
+		(void)fake_kernel_send(b->fake, outsider, 120, 1000);
 		pass(b, 0.02);
 	}
 	manager_network_callbacks.failed(-ENOBUFS, b->manager);
@@ -154,6 +156,7 @@ static json_t *call(struct bench *b, size_t i, bool more)
 	control_stream_free(stream);
 	control_request_done(&request);
 	snapshots_release(&methods.snapshots);
+	plans_release(&methods.plans);
 	replies = take_replies(&output);
 	control_output_clear(&output);
 	return replies;

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The dry run: what it says comes true, and it has no effect. */
+#include "full-nic.h"
+#include "plan-text.h"
+
+#include <stdlib.h>
+
+static json_t *planned(struct bench *b, int turns)
+{
+	return ask_method(b, method_plan, json_pack("{s:i}", "turns", turns));
+}
+
+static void check_text(struct bench *b, const char *expected)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	json_t *reply = planned(b, 10);
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_int_equal(plan_layout(reply, 80, true, &frame), 0);
+	frame_write(frame, false, file);
+	(void)fclose(file);
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(reply);
+}
+
+static const json_t *move_of(const json_t *plan, size_t i)
+{
+	return json_array_get(json_object_get(plan, "moves"), i);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	assert_non_null(text);
+	return text;
+}
+
+/* The third SA is hotter than one in the NIC, and displaces it when the gain pays. */
+static const unsigned rising[] = {50, 40, 46};
+
+/* Until a plan foretells moves. The caller frees it. */
+static json_t *run_until_moves(struct bench *b, struct fake_belief *const *beliefs)
+{
+	json_t *plan = planned(b, 10);
+
+	assert_int_equal(json_array_size(json_object_get(plan, "moves")), 0);
+	while (json_array_size(json_object_get(plan, "moves")) == 0) {
+		run(b, 0.1, beliefs, rising, 3);
+		assert_true(b->now < 1200);
+		json_decref(plan);
+		plan = planned(b, 10);
+	}
+	return plan;
+}
+
+static void test_comes_true(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+	json_t *plan;
+	double at;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	plan = run_until_moves(&b, beliefs);
+	assert_int_equal(json_array_size(json_object_get(plan, "moves")), 2);
+	assert_string_equal(text_of(move_of(plan, 0), "action"), "evict");
+	assert_string_equal(text_of(move_of(plan, 0), "spi"), "0x00001002");
+	assert_string_equal(text_of(move_of(plan, 0), "reason"), "colder");
+	assert_string_equal(text_of(move_of(plan, 0), "nic"), "eth0");
+	assert_string_equal(text_of(move_of(plan, 1), "action"), "promote");
+	assert_string_equal(text_of(move_of(plan, 1), "spi"), "0x00001003");
+	assert_string_equal(text_of(move_of(plan, 1), "otherSpi"), "0x00001002");
+	at = b.now + json_number_value(json_object_get(move_of(plan, 1), "secondsFromNow"));
+	json_decref(plan);
+	assert_int_equal(fake_kernel_view(b.fake, beliefs[2]).ifindex, 0);
+	while (fake_kernel_view(b.fake, beliefs[2]).ifindex == 0) {
+		run(&b, 0.1, beliefs, rising, 3);
+		assert_true(b.now < at + 0.25);
+	}
+	assert_int_equal(fake_kernel_view(b.fake, beliefs[1]).ifindex, 0);
+	assert_true(b.now > at - 0.15);
+	close_bench(&b);
+}
+
+/* Two worlds live alike, and only in one of them plans are asked for. */
+static void test_no_effect(void **state)
+{
+	static const unsigned packets[][3] = {{50, 40, 42}, {5, 40, 42}, {50, 0, 45}, {20, 90, 60}};
+	struct fake_belief *beliefs[2][3];
+	struct bench worlds[2];
+
+	(void)state;
+	for (size_t w = 0; w < 2; w++)
+		open_full(&worlds[w], beliefs[w], NIC_OF_TWO);
+	for (size_t turn = 0; turn < 300; turn++) {
+		for (size_t w = 0; w < 2; w++)
+			run(&worlds[w], 0.1, beliefs[w], packets[turn / 75], 3);
+		json_decref(planned(&worlds[1], 20));
+		for (size_t i = 0; i < 3; i++) {
+			struct policy_sa_view views[2];
+
+			for (size_t w = 0; w < 2; w++)
+				views[w] = describe_view(worlds[w].manager,
+							 entry(&worlds[w], beliefs[w][i]));
+			assert_memory_equal(&views[0], &views[1], sizeof(views[0]));
+		}
+		assert_int_equal(worlds[0].manager->promoted, worlds[1].manager->promoted);
+	}
+	assert_true(worlds[0].manager->evicted > 1);
+	for (size_t w = 0; w < 2; w++)
+		close_bench(&worlds[w]);
+}
+
+/* Each time that the clock is read, a millisecond has passed. */
+static double slow_clock(void *userdata)
+{
+	return ((struct bench *)userdata)->now += 1e-3;
+}
+
+/* However many ask, plans are made in a small part of the time only. */
+static void test_not_made_too_often(void **state)
+{
+	struct methods methods = {};
+	struct fake_belief *beliefs[3];
+	json_t *replies[3] = {};
+	const char *error = NULL;
+	struct bench b;
+	double took;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	methods.manager = b.manager;
+	b.manager->environment.clock.monotonic = slow_clock;
+	took = b.now;
+	assert_int_equal(method_plan(NULL, &methods, &replies[0], &error), 0);
+	took = b.now - took;
+	assert_int_equal(method_plan(NULL, &methods, &replies[1], &error), 0);
+	assert_ptr_equal(replies[0], replies[1]);
+	b.now += 20 * took;
+	assert_int_equal(method_plan(NULL, &methods, &replies[2], &error), 0);
+	assert_ptr_not_equal(replies[0], replies[2]);
+	for (size_t i = 0; i < 3; i++)
+		json_decref(replies[i]);
+	plans_release(&methods.plans);
+	b.manager->environment.clock.monotonic = bench_monotonic;
+	close_bench(&b);
+}
+
+static void test_text(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	check_text(
+		&b,
+		"No move in the next 10 turns of 100 ms, if all rates stay as they are.\n"
+		"\n"
+		"The best SAs outside, and what keeps them out:\n"
+		"\n"
+		"  0x00001003 (10.0.255.255 -> 10.0.0.13, out) for eth0: 4.0 Mbit/s, number 3\n"
+		"    Why: it is colder than every SA it could displace (not-hot-enough).\n"
+		"    Its boundary is 16.0 Mbit/s: above that, it is worth more than the coldest\n"
+		"    SA that it may displace, 0x00001002 (16.0 Mbit/s). With the least that is\n"
+		"    expected of it, it is 12.0 Mbit/s below.\n"
+		"    It moves when it carries more than an SA that it may displace and that pays\n"
+		"    for the moves, or when a slot becomes free.\n");
+	json_decref(run_until_moves(&b, beliefs));
+	check_text(
+		&b,
+		"Moves in the next 10 turns of 100 ms, if all rates stay as they are:\n"
+		"  in 900 ms     evict 0x00001002 (10.0.255.255 -> 10.0.0.12, out) out of eth0:\n"
+		"                it made room for a hotter SA\n"
+		"                16.0 Mbit/s against 18.4 Mbit/s of 0x00001003, to win 16.8 MB\n"
+		"                for 2.1 MB\n"
+		"  in 900 ms     promote 0x00001003 (10.0.255.255 -> 10.0.0.13, out) into eth0:\n"
+		"                it is hotter than the coldest SA in the NIC\n"
+		"                18.4 Mbit/s against 16.0 Mbit/s of 0x00001002, to win 16.8 MB\n"
+		"                for 2.1 MB\n");
+	manager_set_paused(b.manager, true);
+	check_text(
+		&b,
+		"The daemon is paused: SAs only leave NICs that may not hold them.\n"
+		"No move in the next 10 turns of 100 ms, if all rates stay as they are.\n"
+		"\n"
+		"The best SAs outside, and what keeps them out:\n"
+		"\n"
+		"  0x00001003 (10.0.255.255 -> 10.0.0.13, out) for eth0: 18.4 Mbit/s, number 2\n"
+		"    Why: it is hotter than the coldest SA in the NIC, but not by enough to pay\n"
+		"    for the move (gain-too-small).\n"
+		"    Its boundary is 16.0 Mbit/s: above that, it is worth more than the coldest\n"
+		"    SA that it may displace, 0x00001002 (16.0 Mbit/s). With the least that is\n"
+		"    expected of it, it is 2.4 Mbit/s above.\n"
+		"    A swap of the two would win 16.5 MB; it costs 2.1 MB and pays from 16.8 MB\n"
+		"    on.\n"
+		"    Nothing is promoted before 'espoffloadctl resume'.\n");
+	close_bench(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_comes_true),
+		cmocka_unit_test(test_no_effect),
+		cmocka_unit_test(test_not_made_too_often),
+		cmocka_unit_test(test_text),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
