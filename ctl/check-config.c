@@ -2,6 +2,7 @@
 /* `check-config [FILE]`: checks the configuration as the daemon does, without the daemon. */
 #include "config.h"
 #include "ctl.h"
+#include "effective-text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -93,6 +94,10 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	(void)ctl;
 	print_all(json_object_get(document, "errors"));
 	print_all(json_object_get(document, "warnings"));
+	if (json_object_get(document, "effective")) {
+		effective_text_print(json_object_get(document, "effective"));
+		return 0;
+	}
 	if (json_is_true(json_object_get(document, "valid"))) {
 		json_int_t nics = json_integer_value(json_object_get(document, "nics"));
 		json_int_t rules = json_integer_value(json_object_get(document, "rules"));
@@ -110,22 +115,26 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 }
 
 const struct option check_config_options[] = {
+	{"effective", no_argument, NULL, 'E'},
 	{"root", required_argument, NULL, 'R'},
 	{},
 };
 
-static int parse_options(int argc, char **argv, struct config_source *source)
+static int parse_options(int argc, char **argv, struct config_source *source, bool *effective)
 {
 	int option;
 
-	optind = 1;
+	optind = 0;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", check_config_options, NULL)) >= 0) {
 		if (option == '?')
 			return ctl_usage("check-config: unknown option '%s'", argv[optind - 1]);
 		if (option == ':')
 			return ctl_usage("check-config: %s needs a value", argv[optind - 1]);
-		source->root = optarg;
+		if (option == 'E')
+			*effective = true;
+		else
+			source->root = optarg;
 	}
 	if (argc - optind > 1)
 		return ctl_usage("check-config: one file at a time");
@@ -140,16 +149,23 @@ int verb_check_config(const struct ctl *ctl, int argc, char **argv)
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_(config_report_done) struct config_report report = {0};
 	struct config_source source = {};
+	json_t *effective = NULL;
+	bool show_effective = false;
 	json_t *document;
 	int result;
 	int r;
 
-	r = parse_options(argc, argv, &source);
+	r = parse_options(argc, argv, &source, &show_effective);
 	if (r != CTL_OK)
 		return r;
-	result = config_load_source(&source, &report, &config);
+	result = config_load_effective(&source, &report, &config,
+				       show_effective ? &effective : NULL);
 	document =
 		describe(source.path ? source.path : report.files[0].path, result, &report, config);
+	if (effective && json_object_set_new(document, "effective", effective) < 0) {
+		json_decref(document);
+		document = NULL;
+	}
 	if (!document) {
 		ctl_error("the path or the diagnostics of '%s' are not UTF-8",
 			  config_source_name(&source));

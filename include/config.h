@@ -146,6 +146,11 @@ const char *config_name(const struct config *config, char buffer[CONFIG_NAME_SIZ
  */
 int config_load_source(const struct config_source *source, struct config_report *ret_report,
 		       struct config **ret_config);
+/* The same, and where each value comes from: config/effective.h. `ret_effective` is NULL after an
+ * error. */
+struct json_t;
+int config_load_effective(const struct config_source *source, struct config_report *ret_report,
+			  struct config **ret_config, struct json_t **ret_effective);
 int config_load(const char *path, struct config_report *ret_report, struct config **ret_config);
 int config_parse(const char *path, const char *text, size_t size, struct config_report *ret_report,
 		 struct config **ret_config);

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "config/contradictions.h"
+#include "config/effective.h"
 #include "config/files.h"
 #include "config/keys.h"
 #include "config/match.h"
@@ -133,9 +134,18 @@ static void warn(struct config_reader *reader, const yaml_node_t *root, const st
 	config_warn_contradictions(reader, root, config);
 }
 
+static int describe(struct config_reader *reader, const yaml_node_t *root,
+		    const struct config *config, json_t **ret_effective)
+{
+	if (!ret_effective)
+		return 0;
+	*ret_effective = config_effective(reader, root, config);
+	return *ret_effective ? 0 : -ENOMEM;
+}
+
 /* `alone`: one file of several, whose warnings would be about a part of the configuration. */
 static int read_document(struct config_report *report, yaml_document_t *document, bool alone,
-			 struct config *config)
+			 struct config *config, json_t **ret_effective)
 {
 	struct config_reader reader = {
 		.document = document,
@@ -147,7 +157,7 @@ static int read_document(struct config_report *report, yaml_document_t *document
 
 	/* Only comments, or only "---". */
 	if (!root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0))
-		return 0;
+		return describe(&reader, root, config, ret_effective);
 	if (root->type != YAML_MAPPING_NODE) {
 		place = config_place(root);
 		config_error(report, &place, "the file must be a mapping");
@@ -164,7 +174,7 @@ static int read_document(struct config_report *report, yaml_document_t *document
 		return -EBADMSG;
 	if (!alone)
 		warn(&reader, root, config);
-	return 0;
+	return describe(&reader, root, config, ret_effective);
 }
 
 static int new_config(char *const *paths, size_t n, struct config **ret_config)
@@ -188,14 +198,15 @@ static int new_config(char *const *paths, size_t n, struct config **ret_config)
 }
 
 static int build(struct config_report *report, char *const *paths, size_t n_paths,
-		 yaml_document_t *document, bool alone, struct config **ret_config)
+		 yaml_document_t *document, bool alone, struct config **ret_config,
+		 json_t **ret_effective)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	int r;
 
 	r = new_config(paths, n_paths, &config);
 	if (r >= 0)
-		r = read_document(report, document, alone, config);
+		r = read_document(report, document, alone, config, ret_effective);
 	if (r >= 0)
 		*ret_config = TAKE_PTR(config);
 	return r;
@@ -208,8 +219,9 @@ struct loading {
 	size_t n_paths;
 	yaml_document_t documents[CONFIG_FILES_MAX];
 	size_t n_documents;
-	size_t size; /* of all files so far */
-	int error;   /* the first */
+	size_t size;        /* of all files so far */
+	int error;          /* the first */
+	json_t **effective; /* NULL: not needed */
 };
 
 static void loading_done(struct loading *loading)
@@ -225,7 +237,8 @@ static int check_alone(struct loading *loading, yaml_document_t *document)
 
 	if (loading->n_paths == 1)
 		return 0;
-	return build(loading->report, loading->paths, loading->n_paths, document, true, &config);
+	return build(loading->report, loading->paths, loading->n_paths, document, true, &config,
+		     NULL);
 }
 
 static void note_error(struct loading *loading, int error)
@@ -277,7 +290,7 @@ static int build_merged(struct loading *loading, struct config **ret_config)
 	r = merge_all(loading, &merged);
 	if (r >= 0)
 		r = build(loading->report, loading->paths, loading->n_paths, &merged, false,
-			  ret_config);
+			  ret_config, loading->effective);
 	yaml_document_delete(&merged);
 	return r;
 }
@@ -285,8 +298,9 @@ static int build_merged(struct loading *loading, struct config **ret_config)
 static int end(struct loading *loading, struct config **ret_config)
 {
 	if (loading->error == 0 && loading->n_documents == 1)
-		note_error(loading, build(loading->report, loading->paths, loading->n_paths,
-					  &loading->documents[0], false, ret_config));
+		note_error(loading,
+			   build(loading->report, loading->paths, loading->n_paths,
+				 &loading->documents[0], false, ret_config, loading->effective));
 	else if (loading->error == 0)
 		note_error(loading, build_merged(loading, ret_config));
 	config_report_sort(loading->report);
@@ -326,12 +340,13 @@ static void add_file(struct loading *loading)
 }
 
 static int load_files(char *const *paths, size_t n, struct config_report *report,
-		      struct config **ret_config)
+		      struct config **ret_config, json_t **ret_effective)
 {
 	_cleanup_(loading_done) struct loading loading = {
 		.report = report,
 		.paths = paths,
 		.n_paths = n,
+		.effective = ret_effective,
 	};
 
 	if (n == 0) /* all are hidden */
@@ -339,14 +354,6 @@ static int load_files(char *const *paths, size_t n, struct config_report *report
 	for (size_t i = 0; i < n; i++)
 		add_file(&loading);
 	return end(&loading, ret_config);
-}
-
-int config_load(const char *path, struct config_report *ret_report, struct config **ret_config)
-{
-	char *const paths[] = {(char *)path};
-
-	*ret_report = (struct config_report){};
-	return load_files(paths, 1, ret_report, ret_config);
 }
 
 int config_parse(const char *path, const char *text, size_t size, struct config_report *ret_report,
@@ -396,19 +403,33 @@ static int refuse_files(const struct config_files *files, int error, struct conf
 	return cannot_read(report, files->failed ? files->failed : CONFIG_PATH_DEFAULT, error);
 }
 
-int config_load_source(const struct config_source *source, struct config_report *ret_report,
-		       struct config **ret_config)
+int config_load_effective(const struct config_source *source, struct config_report *ret_report,
+			  struct config **ret_config, json_t **ret_effective)
 {
 	_cleanup_(config_files_done) struct config_files files = {};
+	char *const paths[] = {(char *)source->path};
 	int r;
 
-	if (source->path)
-		return config_load(source->path, ret_report, ret_config);
 	*ret_report = (struct config_report){};
+	if (source->path)
+		return load_files(paths, 1, ret_report, ret_config, ret_effective);
 	r = config_files_find(source->root ? source->root : "", &files);
 	if (r < 0)
 		return refuse_files(&files, r, ret_report);
-	r = load_files(files.paths, files.n, ret_report, ret_config);
+	r = load_files(files.paths, files.n, ret_report, ret_config, ret_effective);
 	/* A link to nothing, for example: not the same as no configuration. */
 	return r == -ENOENT ? -EBADMSG : r;
+}
+
+int config_load_source(const struct config_source *source, struct config_report *ret_report,
+		       struct config **ret_config)
+{
+	return config_load_effective(source, ret_report, ret_config, NULL);
+}
+
+int config_load(const char *path, struct config_report *ret_report, struct config **ret_config)
+{
+	const struct config_source source = {.path = path};
+
+	return config_load_source(&source, ret_report, ret_config);
 }

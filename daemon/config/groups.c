@@ -65,7 +65,7 @@ static void check_group(struct config_reader *reader, const yaml_node_t *mapping
 static const struct config_key group_keys[] = {
 	{"name", config_read_label, MEMBER(name)},
 	{"match", config_read_mapping, MEMBER(match), .section = &config_section_group_match},
-	{"floor", config_read_uint32, MEMBER(floor), 0, CONFIG_CAPACITY_MAX},
+	{"floor", config_read_uint32, MEMBER(floor), 0, CONFIG_CAPACITY_MAX, .default_text = "0"},
 	{"ceiling", config_read_uint32, MEMBER(ceiling), 1, CONFIG_CAPACITY_MAX},
 };
 

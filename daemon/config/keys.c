@@ -90,13 +90,16 @@ static void read_version(struct config_reader *reader, const struct config_key *
 #define MEMBER(name) offsetof(struct config, name)
 
 static const struct config_key file_keys[] = {
-	{"version", read_version},
-	{"mode", config_read_word, MEMBER(mode), .words = mode_words},
-	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60},
-	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000},
+	{"version", read_version, .minimum = 1, .maximum = 1, .default_text = "1"},
+	{"mode", config_read_word, MEMBER(mode), .words = mode_words, .default_text = "observe"},
+	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60,
+	 .default_text = "1s"},
+	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000,
+	 .default_text = "4"},
 	{"moves-burst", config_read_double, MEMBER(moves_burst), 1, CONFIG_MOVES_BURST_MAX},
-	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600},
-	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words},
+	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600, .default_text = "60s"},
+	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words,
+	 .default_text = "restore"},
 	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},
 	{"rules", config_read_list, MEMBER(rules), .list = &rule_list},
 	{"groups", config_read_list, MEMBER(groups), .list = &group_list},

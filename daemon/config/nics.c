@@ -71,9 +71,9 @@ static const struct config_section match_section = {
 
 static const struct config_key nic_keys[] = {
 	{"match", config_read_mapping, 0, .section = &match_section},
-	{"allow", config_read_bool, MEMBER(allow)},
-	{"trusted", config_read_bool, MEMBER(trusted)},
-	{"fips", config_read_bool, MEMBER(fips)},
+	{"allow", config_read_bool, MEMBER(allow), .default_text = "false"},
+	{"trusted", config_read_bool, MEMBER(trusted), .default_text = "false"},
+	{"fips", config_read_bool, MEMBER(fips), .default_text = "false"},
 	{"capacity", read_capacity, MEMBER(capacity), 0, CONFIG_CAPACITY_MAX},
 	{"max-rate", config_read_rate, MEMBER(max_rate), MAX_RATE_MIN, CONFIG_RATE_MAX},
 };

@@ -39,9 +39,10 @@ static void check_rule(struct config_reader *reader, const yaml_node_t *mapping,
 
 static const struct config_key rule_keys[] = {
 	{"match", config_read_mapping, MEMBER(match), .section = &config_section_rule_match},
-	{"offload", config_read_word, MEMBER(offload), .words = offload_words},
-	{"weight", config_read_double, MEMBER(weight), 0.001, 1000},
-	{"min-rate", config_read_rate, MEMBER(min_rate), 0, CONFIG_RATE_MAX},
+	{"offload", config_read_word, MEMBER(offload), .words = offload_words,
+	 .default_text = "auto"},
+	{"weight", config_read_double, MEMBER(weight), 0.001, 1000, .default_text = "1"},
+	{"min-rate", config_read_rate, MEMBER(min_rate), 0, CONFIG_RATE_MAX, .default_text = "0"},
 	{"nic", config_read_interface, MEMBER(nic)},
 	{"leave-software-driver", config_read_crypto_pattern, MEMBER(leave_software_driver)},
 };

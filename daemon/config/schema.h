@@ -32,6 +32,7 @@ struct config_key {
 		*words; /* of config_read_word(), NULL-terminated; the value is the index */
 	const struct config_section *section; /* of config_read_mapping() */
 	const struct config_list *list;       /* of config_read_list() */
+	const char *default_text; /* as in a file; NULL: none, or it depends on other keys */
 };
 
 struct config_section {
