@@ -133,11 +133,11 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 	if (top_page_has_filter(&model->page))
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
 				 filter_text(&model->page, filter), model->total);
-	(void)snprintf(keys, sizeof(keys),
-		       "q quit  h help  s by %s%s  e explain  g graph  c columns  / n d w filter  "
-		       "p freeze  r reverse  +- %gs",
-		       top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "",
-		       ui->delay);
+	(void)snprintf(
+		keys, sizeof(keys),
+		"q quit  h help  s by %s%s  e explain  g graph  c columns  / n d w o filter  "
+		"p freeze  r reverse  +- %gs",
+		top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "", ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
 			 keys);
 	(void)frame_text_right(frame, row, frame->width - frame_columns(position),

@@ -277,6 +277,19 @@ static void next_placement(struct top_model *model)
 	next_of(model->page.only[TOP_ONLY_PLACEMENT], placements, ELEMENTSOF(placements));
 }
 
+/* Only the SAs of the selected SA's peer, or again those of all. */
+static void toggle_peer(struct top_model *model)
+{
+	const struct top_row *row = top_model_row_at_cursor(model);
+	char *peer = model->page.only[TOP_ONLY_PEER];
+
+	if (peer[0])
+		peer[0] = '\0';
+	else if (row)
+		(void)snprintf(peer, TOP_FILTER_MAX, "%s",
+			       strcmp(row->sa.direction, "in") == 0 ? row->sa.src : row->sa.dst);
+}
+
 static void clear_filters(struct top_page *page)
 {
 	page->filter[0] = '\0';
@@ -319,6 +332,9 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 		break;
 	case 'w':
 		next_placement(model);
+		break;
+	case 'o':
+		toggle_peer(model);
 		break;
 	case 's':
 		model->page.sort = (model->page.sort + 1) % _TOP_SORT_MAX;

@@ -394,6 +394,7 @@ static void test_view_keys(void **state)
 	assert_false(top_page_has_filter(&model.page));
 	assert_int_equal(top_model_set_status(&model, status), 0);
 	json_decref(status);
+	top_model_scroll(&model, FIXTURE_SAS);
 	serve(&model, fixture_sas, FIXTURE_SAS);
 	for (size_t i = 0; i < ELEMENTSOF(nics); i++) {
 		press(&ui, &model, "n");
@@ -411,7 +412,13 @@ static void test_view_keys(void **state)
 	strcpy(model.page.only[TOP_ONLY_NIC], "gone");
 	press(&ui, &model, "n");
 	assert_string_equal(model.page.only[TOP_ONLY_NIC], "");
-	strcpy(model.page.only[TOP_ONLY_PEER], "10.0.0.0/8");
+	press(&ui, &model, "o"); /* of an outbound SA, then of an inbound one */
+	assert_string_equal(model.page.only[TOP_ONLY_PEER], "198.51.100.1");
+	press(&ui, &model, "o");
+	assert_string_equal(model.page.only[TOP_ONLY_PEER], "");
+	top_model_move(&model, 1);
+	press(&ui, &model, "o");
+	assert_string_equal(model.page.only[TOP_ONLY_PEER], "198.51.100.1");
 	(void)top_ui_key(&ui, &model, TOP_KEY_ESCAPE);
 	assert_false(top_page_has_filter(&model.page));
 	assert_true(top_model_is_current(&model));

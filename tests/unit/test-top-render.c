@@ -93,7 +93,7 @@ static void test_80x24(void **state)
 		"",
 		"",
 		"",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -132,7 +132,7 @@ static void test_120x16(void **state)
 		"",
 		"",
 		"filter: 192.0.2.1 (6) q quit  h help  s by rate  e explain  g graph  c columns  "
-		"/ n d w filter  p freeze  r rever… 1-6/7",
+		"/ n d w o filter  p freeze  r rev… 1-6/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -182,7 +182,7 @@ static void test_pages(void **state)
 		"◐ moving  out c0ffee03 2001:db…3::10:3   328 Mbit/s ▁▂▃▄▅▆▇█    3 hotter",
 		"◇ foreign out 00000104 203.0.113.254    72.0 Mbit/s ▁▂▃▄▅▆▇█    4 foreign",
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-5/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-5/7",
 	};
 	static const char *const last[] = {
 		"PLACE     DIR SPI      PEER                    RATE MINUTE   RANK REASON",
@@ -191,7 +191,7 @@ static void test_pages(void **state)
 		"✗ refused out 00000105 198.51.100.5     20.0 Mbit/s ▁▂▃▄▅▆▇█    5 refused",
 		"■ h-off   out 00000106 198.51.100.6      8.0 kbit/s ▁▂▃▄▅▆▇█    6 unknown-attri…",
 		"○ sw      out 00000107 198.51.100.7         0 bit/s ▁▁▁▁▁▁▁▁    - idle",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 3-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 3-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	struct top_ui ui = {.delay = 1};
@@ -290,8 +290,8 @@ static void test_help(void **state)
 		" s S F6      sort by the next or the previous field",
 		" r           reverse the order",
 		" / F3 F4     show only SAs with TEXT in any field, while it is typed",
-		" n           show only SAs in the next NIC, then in all",
-		" d           show only inbound, outbound, or all SAs",
+		" n  d        show only SAs in the next NIC; only inbound or outbound ones",
+		" o           show only SAs of the selected SA's peer, or of all peers",
 		" w           show only SAs where: in NICs, software, moving, refused, ...",
 		" Esc         show all SAs",
 		" c F2        choose the columns",
@@ -306,7 +306,7 @@ static void test_help(void **state)
 		" x refused    in software: the driver refused it; explain shows its message",
 		" + foreign    offloaded by another program: counted, never moved",
 		" # hands-off  never moved; explain shows why",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter ~ 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte~ 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -343,7 +343,7 @@ static void test_columns(void **state)
 		"",
 		"",
 		"",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-7/7",
 	};
 	static const char *const table[] = {
 		"PLACE     DIR SPI        PEER            SOURCE               RATE RANK IN PLACE",
@@ -352,7 +352,7 @@ static void test_columns(void **state)
 		"◐ moving  out 0xc0ffee03 2001:db…3::10:3 2001:d…:1::1   328 Mbit/s    3     12 s",
 		"◇ foreign out 0x00000104 203.0.113.254   192.0.2.1     72.0 Mbit/s    4     12 s",
 		"✗ refused out 0x00000105 198.51.100.5    192.0.2.1     20.0 Mbit/s    5     12 s",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-5/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-5/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
@@ -465,7 +465,7 @@ static void test_graph(void **state)
 		"     0 bit/s ▁▁▁▂▃▃▄▅▅▆▆▇▇██████████████████████████████████████████████████████",
 		"       moves                       ▼                     !                     ▲",
 		"             1 min ago                                                       now",
-		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w filter … 1-7/7",
+		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
