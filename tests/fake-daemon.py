@@ -213,12 +213,21 @@ class World:
                 "Its rate of the last half minute puts it at rank %s of %d; the %d slots of eth0 that "
                 "are not taken by others go to the hottest SAs." %
                 (sa["rank"], self.arguments.sas, CAPACITY - FOREIGN)],
+            "numbers": self.numbers(),
             "details": [{"name": "rate", "value": "%.0f B/s" % sa["bytesPerSecond"]},
                         {"name": "confidence band", "value": "12.1 to 14.9 Mbit/s"},
                         {"name": "threshold", "value": "18.3 Mbit/s"},
                         {"name": "rule", "value": "none: offload auto"}],
             "history": self.actions(),
         } for sa in found]}
+
+    def numbers(self):
+        return {
+            "sas": self.arguments.sas, "leastBytesPerSecond": 1.5e6, "mostBytesPerSecond": 1.9e6,
+            "boundary": {"bytesPerSecond": 2.3e6, "otherSpi": "0x00000102", "otherBytesPerSecond": 2.2e6},
+            "slots": {"nic": "eth0", "capacity": CAPACITY, "used": CAPACITY - FOREIGN, "reserve": 0},
+            "gainBytes": 0.0, "neededBytes": 4e6, "costBytes": 4e6, "movesIn": None, "probation": 0.0,
+            "change": "It moves when it carries more."}
 
     def plan(self, parameters):
         """The first SA outside would displace the last one inside."""
@@ -236,7 +245,7 @@ class World:
                  move("promote", outside[0], inside[-1], "it is hotter than the coldest SA in the NIC")]
         return {"mode": "enforce", "paused": self.paused, "interval": 1.0, "turns": parameters.get("turns") or 10,
                 "moves": moves if parameters.get("turns") != 1 else [],
-                "outsiders": [{"sa": outside[1], "sentences": ["Why: it is colder."], "numbers": {}}]}
+                "outsiders": [{"sa": outside[1], "sentences": ["Why: it is colder."], "numbers": self.numbers()}]}
 
     def change(self, paused):
         if self.arguments.deny:

@@ -237,12 +237,31 @@ static void test_since(void **state)
 		assert_int_equal(since_parse(wrong[i], NOW, &time), -EINVAL);
 }
 
+/* The JSON Schema lists the members of an entry, no more and no fewer. */
+static void test_schema(void **state)
+{
+	json_t *schema = json_load_file(HISTORY_SCHEMA, 0, NULL);
+	json_t *entry = read_entry(promoted, NULL), *value;
+	const json_t *properties = json_object_get(
+		json_object_get(json_object_get(schema, "$defs"), "Entry"), "properties");
+	const char *name;
+
+	(void)state;
+	assert_non_null(properties);
+	json_object_foreach(entry, name, value)
+		if (!json_object_get(properties, name))
+			fail_msg("describe %s in tools/schemas and run it", name);
+	assert_int_equal(json_object_size(properties), json_object_size(entry));
+	json_decref(entry);
+	json_decref(schema);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entry),   cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_since),
+		cmocka_unit_test(test_since),   cmocka_unit_test(test_schema),
 	};
 
 	(void)setenv("TZ", "UTC", 1);
