@@ -54,7 +54,7 @@ static const struct verb verbs[] = {
 	 verb_doctor},
 	{"version", "", "The versions of espoffloadctl and of the espoffloadd that runs",
 	 verb_version},
-	{"help", "", "This text", verb_help},
+	{"help", "[VERB]", "This text, or what a verb does and its options", verb_help},
 };
 
 static void print_usage(void)
@@ -75,7 +75,7 @@ static void print_usage(void)
 		"  --socket PATH              Default: " CONTROL_SOCKET_DEFAULT "\n"
 		"  --color=auto|always|never  Default: on terminals, unless NO_COLOR is set\n"
 		"  --ascii                    No characters outside of ASCII\n"
-		"  -h, --help                 This text\n"
+		"  -h, --help                 This text; after a verb: that of the verb\n"
 		"  --version                  The version\n"
 		"\n"
 		"Exit status: 0 success, 1 failure, 2 wrong usage, 3 espoffloadd not reachable,\n"
@@ -91,15 +91,6 @@ static void print_usage(void)
 		"  espoffloadctl ban 198.51.100.1 --for 2h\n"
 		"  espoffloadctl check-config ./espoffloadd.conf && espoffloadctl reload\n"
 		"  espoffloadctl top --json -n 60 > minute.ndjson");
-}
-
-static int verb_help(const struct ctl *ctl, int argc, char **argv)
-{
-	(void)ctl;
-	(void)argc;
-	(void)argv;
-	print_usage();
-	return CTL_OK;
 }
 
 /* The global options of the command line. */
@@ -143,6 +134,48 @@ static const struct verb *find_verb(const char *name)
 		if (strcmp(name, verbs[i].name) == 0)
 			return &verbs[i];
 	return NULL;
+}
+
+/* The options are those that getopt_long() gets, so none is missing. */
+static void print_verb(const struct verb *verb)
+{
+	(void)printf("espoffloadctl %s%s%s\n\n%s.\n", verb->name, verb->arguments[0] ? " " : "",
+		     verb->arguments, verb->summary);
+	if (verb->options)
+		(void)puts("\nOptions:");
+	for (size_t i = 0; verb->options && verb->options[i].name; i++) {
+		const struct option *option = &verb->options[i];
+		bool is_short = verb->short_options && option->val > 0 &&
+				strchr(verb->short_options, option->val);
+
+		(void)printf("  %c%c%s--%s%s\n", is_short ? '-' : ' ', is_short ? option->val : ' ',
+			     is_short ? ", " : "  ", option->name,
+			     option->has_arg == required_argument   ? " VALUE"
+			     : option->has_arg == optional_argument ? "[=VALUE]"
+								    : "");
+	}
+	(void)puts("\nOptions of all verbs: espoffloadctl --help. More: man 8 espoffloadctl");
+}
+
+static int print_help(const char *name)
+{
+	const struct verb *verb = name ? find_verb(name) : NULL;
+
+	if (name && !verb)
+		return ctl_usage("unknown verb '%s'", name);
+	if (verb)
+		print_verb(verb);
+	else
+		print_usage();
+	return CTL_OK;
+}
+
+static int verb_help(const struct ctl *ctl, int argc, char **argv)
+{
+	(void)ctl;
+	if (argc > 2)
+		return ctl_usage("help: unexpected argument '%s'", argv[2]);
+	return print_help(argv[1]);
 }
 
 /* Appends `options` to `joined`. */
@@ -297,10 +330,8 @@ int main(int argc, char **argv)
 		r = make_ctl(&arguments, &ctl);
 	if (r != CTL_OK)
 		return r;
-	if (arguments.help) {
-		print_usage();
-		return CTL_OK;
-	}
+	if (arguments.help)
+		return print_help(arguments.argc > 0 ? arguments.argv[0] : NULL);
 	if (arguments.version) {
 		(void)puts("espoffloadctl " ESPOFFLOAD_VERSION);
 		return CTL_OK;
