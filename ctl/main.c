@@ -46,7 +46,7 @@ static const struct verb verbs[] = {
 	{"reload", "", "Read the configuration again", verb_reload},
 	{"check-config", "[FILE | --root DIRECTORY] [--effective]",
 	 "Check a configuration, without the daemon", verb_check_config, check_config_options},
-	{"record", "FILE [--for TIME] [--interval TIME]",
+	{"record", "FILE [--for TIME] [--interval TIME] [--direction in|out]",
 	 "Write what the SAs carry as a trace for simulate", verb_record, record_options},
 	{"simulate", "--trace FILE.csv --capacity SLOTS[,SLOTS...]|--sweep [--bound] [...]",
 	 "What the policy would do with a recorded trace", verb_simulate, simulate_options},

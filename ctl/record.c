@@ -24,9 +24,10 @@
 
 struct recorder {
 	const struct ctl *ctl;
-	const char *path; /* "-": standard output */
-	double interval;  /* s, 0: that of the daemon */
-	double seconds;   /* INFINITY: until a signal */
+	const char *path;      /* "-": standard output */
+	const char *direction; /* NULL: both */
+	double interval;       /* s, 0: that of the daemon */
+	double seconds;        /* INFINITY: until a signal */
 	int fd;
 	struct record_trace *trace;
 	FILE *rows; /* of the sample, in `text` */
@@ -36,6 +37,7 @@ struct recorder {
 const struct option record_options[] = {
 	{"for", required_argument, NULL, 'f'},
 	{"interval", required_argument, NULL, 'i'},
+	{"direction", required_argument, NULL, 'd'},
 	{},
 };
 
@@ -64,6 +66,12 @@ static int parse_arguments(int argc, char **argv, struct recorder *recorder)
 		case 'i':
 			r = parse_time("interval", optarg, INTERVAL_MIN, INTERVAL_MAX,
 				       &recorder->interval);
+			break;
+		case 'd':
+			recorder->direction = optarg;
+			if (strcmp(optarg, "in") != 0 && strcmp(optarg, "out") != 0)
+				return ctl_usage("record: --direction is in or out, not '%s'",
+						 optarg);
 			break;
 		case ':':
 			return ctl_usage("record: %s needs a value", argv[optind - 1]);
@@ -144,7 +152,8 @@ static int take_sample(struct recorder *recorder, double time)
 		return CTL_FAILURE;
 	}
 	record_trace_begin(recorder->trace, time);
-	r = ctl_call_more(recorder->ctl, CONTROL_INTERFACE ".ListSAs", NULL, handle, recorder);
+	r = ctl_call_more(recorder->ctl, CONTROL_INTERFACE ".ListSAs",
+			  json_pack("{s:s*}", "direction", recorder->direction), handle, recorder);
 	written = fclose(recorder->rows);
 	recorder->rows = NULL;
 	if (written != 0) {

@@ -50,6 +50,13 @@ struct policy_table_config {
 	double max_rate;          /* bytes/s of the table above which no SA is promoted; 0: none */
 };
 
+/* What the daemon assumes of a table, and the simulator with it. The slots to keep free; */
+uint32_t policy_assumed_reserve(uint32_t capacity);
+/* the cost of one move, for `rate` bytes/s of the `n` SAs that compete in the table; */
+double policy_assumed_migration_bytes(uint32_t capacity, double rate, size_t n);
+/* and beside it this many seconds of the SA's own rate. */
+#define POLICY_ASSUMED_MIGRATION_SECONDS 0.25
+
 struct policy_sa_config {
 	policy_table table; /* POLICY_NONE: never a candidate, but its rate is measured */
 	double weight;      /* multiplies the rate in comparisons; 1e-9 to 1e9, normally 1 */

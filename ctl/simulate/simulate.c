@@ -12,9 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-/* The default costs of a move (docs/policy.md). */
-#define MIGRATION_BYTES (4.0 * 1024 * 1024)
-#define MIGRATION_SECONDS 0.25
 #define BOUND_ROUNDS 200
 #define CAPACITY_MAX 1000000
 #define CAPACITIES_MAX 64
@@ -36,8 +33,7 @@ struct arguments {
 	double moves_per_second;
 	double moves_burst;
 	double dump_every;
-	struct policy_group_config group; /* of all SAs */
-	bool grouped;
+	const struct config *rules; /* those of the configuration, with its groups */
 	bool sweep;
 	bool bound;
 	bool per_sa;
@@ -246,15 +242,13 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 	return check_arguments(arguments);
 }
 
-/* Applies the configuration, except options of the command line. An SA of a trace has no addresses,
- * so no rule matches it, and only a group without conditions does. */
-static int apply_config(struct arguments *arguments)
+/* Applies the configuration, except options of the command line. */
+static int apply_config(struct arguments *arguments, struct config **ret_config)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_(config_report_done) struct config_report report = {0};
 	int r = arguments->config ? config_load(arguments->config, &report, &config)
 				  : config_new_default(&config);
-	const struct config_group *group;
 
 	config_report_print(&report, stderr);
 	if (r < 0)
@@ -265,13 +259,8 @@ static int apply_config(struct arguments *arguments)
 		arguments->interval = arguments->config ? config->interval : 0;
 	if (arguments->moves_burst < 0 && arguments->config)
 		arguments->moves_burst = config->moves_burst;
-	group = config_match_group(config, NULL);
-	arguments->grouped = group;
-	if (group)
-		arguments->group = (struct policy_group_config){
-			.floor = group->floor,
-			.ceiling = group->ceiling,
-		};
+	arguments->rules = config;
+	*ret_config = TAKE_PTR(config);
 	return CTL_OK;
 }
 
@@ -287,7 +276,8 @@ static struct sim_options make_options(const struct arguments *arguments, uint32
 {
 	return (struct sim_options){
 		.capacity = capacity,
-		.reserve = (uint32_t)arguments->reserve,
+		.reserve = arguments->reserve < 0 ? policy_assumed_reserve(capacity)
+						  : (uint32_t)arguments->reserve,
 		.migration_bytes = arguments->migration_bytes,
 		.migration_seconds = arguments->migration_seconds,
 		.moves_per_second = arguments->moves_per_second,
@@ -383,40 +373,65 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	return 0;
 }
 
-struct recorder {
-	FILE *file;
-	char *const *names;
+/* What the callbacks of a run need. */
+struct run {
+	FILE *moves;
+	const struct simulate_trace *trace;
+	const struct config *config;
 };
 
 static void record_move(void *userdata, double time, uint32_t sa, bool promote)
 {
-	const struct recorder *recorder = userdata;
+	const struct run *run = userdata;
 
-	(void)fprintf(recorder->file, "%.10g,%s,%s\n", time, recorder->names[sa],
+	(void)fprintf(run->moves, "%.10g,%s,%s\n", time, run->trace->names[sa],
 		      promote ? "promote" : "evict");
 }
 
-static void join_group(void *userdata, uint32_t sa, struct policy_sa_config *config)
+/* As the daemon. No rule matches an SA without addresses, and only a group without conditions. */
+static void configure_sa(void *userdata, uint32_t sa, struct policy_sa_config *config)
 {
-	(void)userdata;
-	(void)sa;
-	config->group = 1;
+	const struct run *run = userdata;
+	const struct sa_description *description = simulate_trace_description(run->trace, sa);
+	const struct config_group *group = config_match_group(run->config, description);
+	const struct config_rule *rule =
+		description ? config_match_rule(run->config, description) : NULL;
+
+	if (rule) {
+		config->weight = rule->weight;
+		config->min_rate = rule->min_rate;
+		config->pinned = rule->offload == CONFIG_OFFLOAD_ALWAYS;
+		config->banned = rule->offload == CONFIG_OFFLOAD_NEVER;
+	}
+	config->group = group ? 1 + (uint32_t)(group - run->config->groups) : 0;
 }
 
-static int run(const struct setup *setup, struct sim_result *ret_result)
+static void set_groups(const struct config *config,
+		       struct policy_group_config groups[POLICY_GROUPS_MAX])
+{
+	for (size_t i = 0; i < config->n_groups; i++)
+		groups[i] = (struct policy_group_config){
+			.floor = config->groups[i].floor,
+			.ceiling = config->groups[i].ceiling,
+		};
+}
+
+static int run_policy(const struct setup *setup, struct sim_result *ret_result)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	const struct arguments *arguments = setup->arguments;
-	struct recorder recorder = {.names = setup->trace->names};
+	struct policy_group_config groups[POLICY_GROUPS_MAX];
+	struct run run = {.trace = setup->trace, .config = arguments->rules};
 	struct sim_options options = setup->options;
 	int r;
 
-	options.configure = arguments->grouped ? join_group : NULL;
-	options.groups = &arguments->group;
-	options.n_groups = arguments->grouped;
-	options.userdata = &recorder;
+	set_groups(arguments->rules, groups);
+	options.configure = configure_sa;
+	options.groups = groups;
+	options.n_groups = arguments->rules->n_groups;
+	options.userdata = &run;
 	if (arguments->moves) {
-		file = recorder.file = fopen(arguments->moves, "we");
+		file = run.moves = fopen(arguments->moves, "we");
 		if (!file) {
 			ctl_error("cannot write '%s': %m", arguments->moves);
 			return CTL_FAILURE;
@@ -457,7 +472,7 @@ static int run_policies(const struct arguments *arguments, const struct simulate
 		_cleanup_(sim_result_done) struct sim_result result = {};
 
 		setup.policy = arguments->policies[i];
-		r = run(&setup, &result);
+		r = run_policy(&setup, &result);
 		if (r != CTL_OK)
 			return r;
 		if (json_array_append_new(rows, describe(&setup, &result,
@@ -531,17 +546,19 @@ int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 {
 	struct arguments arguments = {
 		.interval = -1,
-		.migration_bytes = MIGRATION_BYTES,
-		.migration_seconds = MIGRATION_SECONDS,
+		.reserve = -1,
+		.migration_bytes = -1,
+		.migration_seconds = POLICY_ASSUMED_MIGRATION_SECONDS,
 		.moves_per_second = -1,
 		.moves_burst = -1,
 		.dump_every = 1,
 	};
 	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
+	_cleanup_(config_freep) struct config *config = NULL;
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r == CTL_OK)
-		r = apply_config(&arguments);
+		r = apply_config(&arguments, &config);
 	if (r != CTL_OK)
 		return r;
 	r = simulate_trace_load(arguments.trace, arguments.interval, stderr, &trace);

@@ -8,6 +8,12 @@
  *   event    optional: new, gone (it ends with the interval), or nothing
  *   lineage  optional: SAs with the same one are rekeys of each other
  *
+ * These describe the SA in its first row, for the rules of a configuration, and are all optional:
+ *
+ *   src, dst            addresses; without two of them the SA has no description
+ *   direction           in, out
+ *   reqid, if_id, mark  numbers; VALUE/MASK
+ *
  * Other columns are ignored (also packets, since SAs are ranked by bytes). The whole file is read
  * and split in place. All rows are kept until the end, because the interval may have to be found
  * first. Then they are assigned to ticks of that interval.
@@ -18,6 +24,7 @@
 #include "hash.h"
 #include "text.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -40,9 +47,25 @@
  * tick belongs to it. */
 #define TICK_TOLERANCE 1e-6
 
-enum column { COLUMN_TIME, COLUMN_SA, COLUMN_BYTES, COLUMN_EVENT, COLUMN_LINEAGE, _COLUMN_MAX };
+enum column {
+	COLUMN_TIME,
+	COLUMN_SA,
+	COLUMN_BYTES,
+	COLUMN_EVENT,
+	COLUMN_LINEAGE,
+	COLUMN_SOURCE,
+	COLUMN_DESTINATION,
+	COLUMN_DIRECTION,
+	COLUMN_REQID,
+	COLUMN_IF_ID,
+	COLUMN_MARK,
+	_COLUMN_MAX,
+};
 
-static const char *const column_names[] = {"time", "sa", "bytes", "event", "lineage"};
+static const char *const column_names[_COLUMN_MAX] = {
+	"time", "sa",        "bytes", "event", "lineage", "src",
+	"dst",  "direction", "reqid", "if_id", "mark",
+};
 
 enum event { EVENT_NONE, EVENT_NEW, EVENT_GONE };
 
@@ -53,6 +76,7 @@ struct row {
 	uint32_t lineage; /* name of the lineage, UINT32_MAX: none */
 	uint32_t event;
 	uint32_t line;
+	uint32_t description; /* 1 + index, 0: none */
 };
 
 struct name {
@@ -79,6 +103,9 @@ struct reader {
 	struct row *rows;
 	size_t n_rows;
 	size_t allocated;
+	struct sa_description *descriptions;
+	size_t n_descriptions;
+	size_t allocated_descriptions;
 	double step;  /* smallest seen, 0: none */
 	double bytes; /* of all rows */
 };
@@ -98,6 +125,7 @@ static void reader_done(struct reader *reader)
 	names_done(&reader->names);
 	names_done(&reader->lineages);
 	free(reader->rows);
+	free(reader->descriptions);
 }
 
 /* Reports an error. It may quote the file, so control characters are replaced. */
@@ -287,6 +315,87 @@ static bool check_row(struct reader *reader, uint32_t line, char *const values[_
 	return false;
 }
 
+static bool read_address(const char *text, uint16_t *ret_family, struct sa_address *ret_address)
+{
+	*ret_family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	return inet_pton(*ret_family, text, ret_address->bytes) == 1;
+}
+
+/* Moves *text behind the number. 0: there is none. */
+static uint32_t read_u32(const char **text)
+{
+	unsigned long value;
+	char *end;
+
+	if (**text < '0' || **text > '9')
+		return 0;
+	errno = 0;
+	value = strtoul(*text, &end, 0);
+	*text = end;
+	return errno || value > UINT32_MAX ? 0 : (uint32_t)value;
+}
+
+static uint32_t read_whole(const char *text)
+{
+	uint32_t value = read_u32(&text);
+
+	return *text ? 0 : value;
+}
+
+static void read_mark(const char *text, struct sa_id *id)
+{
+	if (!*text)
+		return;
+	id->mark_value = read_u32(&text);
+	id->mark_mask = *text == '/' ? read_whole(text + 1) : UINT32_MAX;
+}
+
+/* False: the row has no addresses, or not two of one family. */
+static bool read_description(char *const values[_COLUMN_MAX], struct sa_description *ret_sa)
+{
+	struct sa_description sa = {};
+	uint16_t family;
+
+	if (!read_address(values[COLUMN_SOURCE], &family, &sa.source) ||
+	    !read_address(values[COLUMN_DESTINATION], &sa.id.family, &sa.id.destination) ||
+	    family != sa.id.family)
+		return false;
+	if (strcmp(values[COLUMN_DIRECTION], "in") == 0)
+		sa.direction = SA_DIRECTION_IN;
+	else if (strcmp(values[COLUMN_DIRECTION], "out") == 0)
+		sa.direction = SA_DIRECTION_OUT;
+	sa.reqid = read_whole(values[COLUMN_REQID]);
+	sa.if_id = read_whole(values[COLUMN_IF_ID]);
+	read_mark(values[COLUMN_MARK], &sa.id);
+	*ret_sa = sa;
+	return true;
+}
+
+static int keep_description(struct reader *reader, char *const values[_COLUMN_MAX],
+			    uint32_t *ret_description)
+{
+	struct sa_description sa;
+
+	if (!read_description(values, &sa))
+		return 0;
+	if (reader->n_descriptions == UINT32_MAX - 1)
+		return -E2BIG;
+	if (reader->n_descriptions == reader->allocated_descriptions) {
+		size_t allocated =
+			reader->allocated_descriptions ? 2 * reader->allocated_descriptions : 256;
+		struct sa_description *more =
+			reallocarray(reader->descriptions, allocated, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		reader->descriptions = more;
+		reader->allocated_descriptions = allocated;
+	}
+	reader->descriptions[reader->n_descriptions++] = sa;
+	*ret_description = (uint32_t)reader->n_descriptions;
+	return 0;
+}
+
 static int keep_row(struct reader *reader, const struct row *row)
 {
 	if (reader->n_rows > 0) {
@@ -312,8 +421,7 @@ static int keep_row(struct reader *reader, const struct row *row)
 static int read_row(struct reader *reader, uint32_t line, char *text)
 {
 	static char nothing[] = "";
-	char *fields[COLUMNS_MAX],
-		*values[_COLUMN_MAX] = {nothing, nothing, nothing, nothing, nothing};
+	char *fields[COLUMNS_MAX], *values[_COLUMN_MAX];
 	struct row row = {.lineage = UINT32_MAX, .line = line};
 	size_t n_names = reader->names.table.n;
 	unsigned n = split(text, fields);
@@ -323,6 +431,8 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 		complain(reader, line, "%u fields, but the header has %u", n, reader->n_columns);
 		return 0;
 	}
+	for (int c = 0; c < _COLUMN_MAX; c++)
+		values[c] = nothing;
 	for (unsigned i = 0; i < n; i++)
 		if (reader->columns[i] >= 0)
 			values[reader->columns[i]] = fields[i];
@@ -334,6 +444,8 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 			 values[COLUMN_SA]);
 	if (r >= 0 && *values[COLUMN_LINEAGE])
 		r = names_get(&reader->lineages, values[COLUMN_LINEAGE], &row.lineage);
+	if (r >= 0)
+		r = keep_description(reader, values, &row.description);
 	return r < 0 ? r : keep_row(reader, &row);
 }
 
@@ -375,7 +487,7 @@ static int deal_new_sa(struct dealer *dealer, const struct row *row)
 {
 	struct sim_trace *trace = dealer->made->trace;
 	uint32_t *old = &dealer->sas[row->name], *known = NULL;
-	uint32_t lineage, sa;
+	uint32_t lineage, sa, *described;
 	int r;
 
 	if (row->lineage != UINT32_MAX)
@@ -399,8 +511,13 @@ static int deal_new_sa(struct dealer *dealer, const struct row *row)
 			return -ENOMEM;
 		memset(names + sa, 0, (allocated - sa) * sizeof(*names));
 		dealer->made->names = names;
+		described = reallocarray(dealer->made->described, allocated, sizeof(*described));
+		if (!described)
+			return -ENOMEM;
+		dealer->made->described = described;
 		dealer->allocated_names = allocated;
 	}
+	dealer->made->described[sa] = row->description;
 	dealer->made->names[sa] = strdup(dealer->reader->names.all[row->name]->string);
 	*old = sa + 1;
 	dealer->ended[row->name] = false;
@@ -502,6 +619,7 @@ int simulate_trace_parse(const char *path, char *text, double interval, FILE *er
 		r = make_trace(&reader, interval, made);
 	if (r < 0)
 		return r;
+	made->descriptions = TAKE_PTR(reader.descriptions);
 	if (reader.n_errors > ERRORS_MAX)
 		(void)fprintf(errors, "%s: further errors are not shown\n", path);
 	if (reader.n_errors > 0)
@@ -547,6 +665,14 @@ int simulate_trace_load(const char *path, double interval, FILE *errors,
 	return r < 0 ? r : simulate_trace_parse(path, text, interval, errors, ret_trace);
 }
 
+const struct sa_description *simulate_trace_description(const struct simulate_trace *trace,
+							uint32_t sa)
+{
+	uint32_t description = trace->described[sa];
+
+	return description > 0 ? &trace->descriptions[description - 1] : NULL;
+}
+
 struct simulate_trace *simulate_trace_free(struct simulate_trace *trace)
 {
 	if (!trace)
@@ -554,6 +680,8 @@ struct simulate_trace *simulate_trace_free(struct simulate_trace *trace)
 	for (uint32_t i = 0; trace->names && i < trace->trace->n_sas; i++)
 		free(trace->names[i]);
 	free(trace->names);
+	free(trace->described);
+	free(trace->descriptions);
 	sim_trace_free(trace->trace);
 	free(trace);
 	return NULL;

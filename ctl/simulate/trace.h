@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cleanup.h"
+#include "sa.h"
 #include "sim/trace.h"
 
 #include <stdio.h>
@@ -12,8 +13,15 @@
 struct simulate_trace {
 	struct sim_trace *trace;
 	char **names; /* by SA; several SAs, one after the other, may share one */
+	uint32_t
+		*described; /* by SA: 1 + index of its description, 0: the trace has no addresses */
+	struct sa_description *descriptions;
 	size_t n_rows;
 };
+
+/* NULL: the trace has no addresses of the SA. */
+const struct sa_description *simulate_trace_description(const struct simulate_trace *trace,
+							uint32_t sa);
 
 struct simulate_trace *simulate_trace_free(struct simulate_trace *trace); /* accepts NULL */
 DEFINE_CLEANUP(struct simulate_trace *, simulate_trace_free);

@@ -15,17 +15,6 @@
 /* Assumed if neither the configuration nor the driver's entry has a size. A smaller size is learned
  * from ENOSPC. */
 #define CAPACITY_ASSUMED 1024
-/* Cost of a move, until it is measured per driver: docs/policy.md. With a fixed number of bytes a
- * gateway with little traffic would never move an SA. So the cost is at most the bytes that an
- * average SA in the NIC carries in a fraction of a second. On a gateway with 5 GB/s in 128 slots
- * both are 4 MiB. */
-#define MIGRATION_BYTES_MAX (4.0 * 1024.0 * 1024.0)
-#define MIGRATION_BYTES_SECONDS 0.15
-#define MIGRATION_SECONDS 0.25
-/* Slots kept free for the overlap of a rekey, at most one in RESERVE_SHARE of the table. */
-#define RESERVE_SLOTS 4
-#define RESERVE_SHARE 64
-
 /* Most egress devices of SAs that are remembered. */
 #define EGRESS_MAX 64
 
@@ -222,29 +211,18 @@ static uint32_t subtract(uint32_t a, uint32_t b)
 	return a > b ? a - b : 0;
 }
 
-/* `rate`: bytes/s of the `n` SAs that compete in the table. */
-static double migration_bytes(uint32_t capacity, double rate, size_t n)
-{
-	double slots = n < capacity ? (double)n : (double)capacity;
-	double bytes = slots > 0 ? rate / slots * MIGRATION_BYTES_SECONDS : 0;
-
-	return bytes < MIGRATION_BYTES_MAX ? bytes : MIGRATION_BYTES_MAX;
-}
-
 static struct policy_table_config table_config(struct nics *nics, const struct placement_nic *nic,
 					       uint32_t capacity, double rate, size_t n)
 {
-	uint32_t reserve = capacity / RESERVE_SHARE;
-
 	return (struct policy_table_config){
 		.capacity = capacity,
-		.reserve = reserve < RESERVE_SLOTS ? reserve : RESERVE_SLOTS,
+		.reserve = policy_assumed_reserve(capacity),
 		.budget = (uint32_t)nic->ifindex,
 		.vacate = nic->vacate,
 		.moves_per_second = nics->config->moves_per_second,
 		.moves_burst = nics->config->moves_burst,
-		.migration_bytes = migration_bytes(capacity, rate, n),
-		.migration_seconds = MIGRATION_SECONDS,
+		.migration_bytes = policy_assumed_migration_bytes(capacity, rate, n),
+		.migration_seconds = POLICY_ASSUMED_MIGRATION_SECONDS,
 		.max_rate = nic->config ? nic->config->max_rate : 0,
 	};
 }

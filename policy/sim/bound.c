@@ -51,6 +51,7 @@ struct dual {
 	uint32_t n_lives;
 	struct life *lives;
 	float *bytes;
+	double *costs; /* sim_migration_bytes() */
 	double *price;
 	double *best_price;
 	double *direction;
@@ -66,6 +67,7 @@ static void dual_done(struct dual *dual)
 {
 	free(dual->lives);
 	free(dual->bytes);
+	free(dual->costs);
 	free(dual->price);
 	free(dual->best_price);
 	free(dual->direction);
@@ -152,6 +154,8 @@ static int dual_init(struct dual *dual, const struct sim_trace *trace,
 	if (!dual->price || !dual->best_price || !dual->direction || !dual->demand ||
 	    !dual->choices || dual_load_lives(dual, trace) < 0)
 		return -ENOMEM;
+	if (sim_migration_bytes(trace, options, &dual->costs) < 0)
+		return -ENOMEM;
 	return dual_first_prices(dual, trace);
 }
 
@@ -160,14 +164,14 @@ static int dual_init(struct dual *dual, const struct sim_trace *trace,
 static double life_value(struct dual *dual, const struct life *life)
 {
 	const double *price = dual->price + life->born;
-	double base = dual->options->migration_bytes + dual->move_price;
+	const double *costs = dual->costs + life->born;
 	double tau = dual->options->migration_seconds / dual->interval;
 	double out = 0, in = -INFINITY;
 	bool resident;
 
 	for (uint32_t t = 0; t < life->n; t++) {
 		double bytes = life->bytes[t];
-		double cost = base + tau * bytes;
+		double cost = costs[t] + dual->move_price + tau * bytes;
 		double leave = in - cost, enter = out - cost;
 		bool left = leave > out, stayed = in >= enter;
 
@@ -260,7 +264,7 @@ static void dual_descend(struct dual *dual, double limit, unsigned rounds)
 static void dual_price_moves(struct dual *dual, double limit, unsigned rounds,
 			     struct sim_bound *bound)
 {
-	double low = 0, high = 0, price = fmax(1, dual->options->migration_bytes);
+	double low = 0, high = 0, price = fmax(1, dual->costs[0]);
 
 	for (unsigned i = 0; i < PRICE_STEPS; i++) {
 		dual->move_price = price;

@@ -6,14 +6,16 @@
 #include "sim/peers.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct espoffload {
 	struct policy *policy;
 	policy_table table;
-	policy_sa *handles; /* by SA of the trace */
-	uint32_t *names;    /* by handle */
-	uint64_t *counters; /* by SA of the trace */
+	struct policy_table_config config; /* of the table */
+	policy_sa *handles;                /* by SA of the trace */
+	uint32_t *names;                   /* by handle */
+	uint64_t *counters;                /* by SA of the trace */
 };
 
 void sim_espoffload_stop(void *state)
@@ -39,7 +41,7 @@ int sim_espoffload_start(const struct sim *sim, void **ret_state)
 		.reserve = options->reserve,
 		.moves_per_second = options->moves_per_second,
 		.moves_burst = options->moves_burst,
-		.migration_bytes = options->migration_bytes,
+		.migration_bytes = fmax(0, options->migration_bytes),
 		.migration_seconds = options->migration_seconds,
 	};
 	struct espoffload *self = calloc(1, sizeof(*self));
@@ -62,6 +64,7 @@ int sim_espoffload_start(const struct sim *sim, void **ret_state)
 		sim_espoffload_stop(self);
 		return r;
 	}
+	self->config = config;
 	*ret_state = self;
 	return 0;
 }
@@ -83,6 +86,25 @@ static int espoffload_add(struct espoffload *self, const struct sim *sim, uint32
 	/* The SA was made in the tick that has ended, with counters of zero. */
 	policy_sa_observe(self->policy, self->handles[sa], 0, 0, now);
 	return 0;
+}
+
+/* As the daemon after each dump: from the rates of all SAs that carry something. */
+static int espoffload_assume(struct espoffload *self, const struct sim *sim)
+{
+	double rate = 0;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < sim->n_living; i++) {
+		struct policy_rate r = policy_sa_rate(self->policy, self->handles[sim->living[i]]);
+
+		if (!r.known || r.mean <= 0)
+			continue;
+		rate += r.mean;
+		n++;
+	}
+	self->config.migration_bytes =
+		policy_assumed_migration_bytes(self->config.capacity, rate, n);
+	return policy_table_configure(self->policy, self->table, &self->config);
 }
 
 int sim_espoffload_decide(struct sim *sim, void *state)
@@ -110,6 +132,8 @@ int sim_espoffload_decide(struct sim *sim, void *state)
 	/* After the births: a successor finds its predecessor, as it does in the daemon. */
 	for (uint32_t i = 0; i < sim->n_died; i++)
 		policy_sa_remove(self->policy, self->handles[sim->died[i]], sim->now);
+	if (is_dump && sim->options->migration_bytes < 0 && espoffload_assume(self, sim) < 0)
+		return -EINVAL;
 	n_moves = policy_plan(self->policy, sim->now, &moves);
 	for (size_t i = 0; i < n_moves; i++) {
 		bool done =

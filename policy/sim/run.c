@@ -12,12 +12,38 @@
 static void sim_done(struct sim *sim)
 {
 	free(sim->bytes);
+	free(sim->costs);
 	free(sim->alive);
 	free(sim->resident);
 	free(sim->living);
 	free(sim->moved);
 	free(sim->rekeyed);
 	free(sim->newest);
+}
+
+static double assumed_migration_bytes(const struct sim_trace *trace,
+				      const struct sim_options *options, uint32_t tick)
+{
+	double bytes = 0;
+
+	for (size_t r = trace->tick_rows[tick]; r < trace->tick_rows[tick + 1]; r++)
+		bytes += trace->rows[r].bytes;
+	return policy_assumed_migration_bytes(options->capacity, bytes / trace->interval,
+					      trace->tick_rows[tick + 1] - trace->tick_rows[tick]);
+}
+
+int sim_migration_bytes(const struct sim_trace *trace, const struct sim_options *options,
+			double **ret_bytes)
+{
+	double *bytes = calloc((size_t)trace->n_ticks + 1, sizeof(*bytes));
+
+	if (!bytes)
+		return -ENOMEM;
+	for (uint32_t t = 0; t < trace->n_ticks; t++)
+		bytes[t] = options->migration_bytes < 0 ? assumed_migration_bytes(trace, options, t)
+							: options->migration_bytes;
+	*ret_bytes = bytes;
+	return 0;
 }
 
 static int sim_init(struct sim *sim)
@@ -37,7 +63,7 @@ static int sim_init(struct sim *sim)
 	if (!sim->bytes || !sim->alive || !sim->resident || !sim->living || !sim->moved ||
 	    !sim->rekeyed || !sim->newest || !sim->result->sas)
 		return -ENOMEM;
-	return 0;
+	return sim_migration_bytes(sim->trace, sim->options, &sim->costs);
 }
 
 /* Adds the SAs of this tick. */
@@ -99,9 +125,9 @@ static void sim_account(struct sim *sim)
 		}
 	}
 	for (uint32_t i = 0; i < sim->n_moved; i++)
-		result->cost += sim->options->migration_bytes + sim->options->migration_seconds *
-									sim->bytes[sim->moved[i]] /
-									trace->interval;
+		result->cost += sim->costs[sim->tick] + sim->options->migration_seconds *
+								sim->bytes[sim->moved[i]] /
+								trace->interval;
 	sim->n_moved = 0;
 	for (uint32_t i = 0; i < sim->n_living; i++)
 		result->sas[sim->living[i]].ticks_resident += sim->resident[sim->living[i]];

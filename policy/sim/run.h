@@ -18,12 +18,13 @@ struct sim_options {
 	/* All SAs are sampled once in this many ticks, and in the other ticks only those that
 	 * matter (policy_sa_matters()). 0 and 1: all in each tick. Only for the daemon's policy. */
 	uint32_t dump_every;
-	double migration_bytes;
+	double migration_bytes; /* negative: as the daemon assumes, from the traffic of each tick */
 	double migration_seconds;
 	double moves_per_second;
 	double moves_burst;
 	const struct policy_parameters *parameters; /* of the daemon's policy; NULL: the default */
-	/* Configures an SA: weight, pins, groups; NULL: all SAs are equal. `table` is not used. */
+	/* Configures an SA: weight, pins, groups; NULL: all SAs are equal. `table` is not used, and
+	 * the peers know neither. */
 	void (*configure)(void *userdata, uint32_t sa, struct policy_sa_config *config);
 	const struct policy_group_config *groups;
 	size_t n_groups;
@@ -66,6 +67,7 @@ struct sim {
 	uint32_t tick;
 	double now;    /* end of the tick */
 	double *bytes; /* of each SA in the tick */
+	double *costs; /* of each tick: sim_migration_bytes() */
 	bool *alive;
 	bool *resident;
 	uint32_t *living; /* the SAs that exist, in the order of their birth */
@@ -104,6 +106,11 @@ bool sim_swap_paid(struct sim *sim, uint32_t in, uint32_t out);
 /* All policies, the daemon's first; ends with a NULL name. */
 extern const struct sim_policy sim_policies[];
 const struct sim_policy *sim_policy_find(const char *name);
+
+/* The part of a move's cost that does not depend on the SA, for a move that is in effect from each
+ * tick on. The caller frees the array. -ENOMEM. */
+int sim_migration_bytes(const struct sim_trace *trace, const struct sim_options *options,
+			double **ret_bytes);
 
 int sim_run(const struct sim_trace *trace, const struct sim_policy *policy,
 	    const struct sim_options *options, struct sim_result *ret_result);

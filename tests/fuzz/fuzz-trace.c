@@ -21,6 +21,16 @@ static void check(bool holds)
 		abort();
 }
 
+static void check_descriptions(const struct simulate_trace *trace)
+{
+	for (uint32_t i = 0; i < trace->trace->n_sas; i++) {
+		const struct sa_description *sa = simulate_trace_description(trace, i);
+
+		check(!sa || sa->id.family == AF_INET || sa->id.family == AF_INET6);
+		check(!sa || sa->direction <= SA_DIRECTION_OUT);
+	}
+}
+
 static void check_trace(const struct sim_trace *trace)
 {
 	size_t last = 0;
@@ -52,9 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	r = simulate_trace_parse("fuzz", text, INTERVAL, out, &trace);
 	check(fclose(out) == 0);
-	if (r < 0)
+	if (r < 0) {
 		check(r == -EBADMSG && !trace && length > 0);
-	else
-		check_trace(trace->trace);
+		return 0;
+	}
+	check_trace(trace->trace);
+	check_descriptions(trace);
 	return 0;
 }

@@ -25,7 +25,8 @@
 #define EXACT_SETS (1 << EXACT_SAS)
 
 /* The optimum, by trying every set of residents in every tick. */
-static double exact_optimum(double bytes[EXACT_TICKS][EXACT_SAS], const struct sim_options *options)
+static double exact_optimum(double bytes[EXACT_TICKS][EXACT_SAS], const struct sim_options *options,
+			    const double *costs)
 {
 	double best[EXACT_SETS], before[EXACT_SETS], optimum = 0;
 
@@ -46,7 +47,7 @@ static double exact_optimum(double bytes[EXACT_TICKS][EXACT_SAS], const struct s
 
 				for (int i = 0; i < EXACT_SAS; i++)
 					if ((set ^ from) >> i & 1)
-						cost += options->migration_bytes +
+						cost += costs[t] +
 							options->migration_seconds * bytes[t][i];
 				best[set] = fmax(best[set], before[from] + value - cost);
 			}
@@ -59,13 +60,15 @@ static double exact_optimum(double bytes[EXACT_TICKS][EXACT_SAS], const struct s
 
 static void test_bound_meets_the_exact_optimum(void **state)
 {
-	for (uint64_t seed = 1; seed <= 20; seed++) {
+	/* From 21 on with the cost that the daemon assumes, which changes with the traffic. */
+	for (uint64_t seed = 1; seed <= 25; seed++) {
 		struct random random = {.state = seed};
 		struct sim_options options = {.capacity = EXACT_SLOTS,
-					      .migration_bytes = 50 * (double)(seed % 5),
+					      .migration_bytes =
+						      seed > 20 ? -1 : 50 * (double)(seed % 5),
 					      .migration_seconds = 0.1 * (double)(seed % 3),
 					      .moves_burst = 1e9};
-		double bytes[EXACT_TICKS][EXACT_SAS], level[EXACT_SAS] = {}, exact;
+		double bytes[EXACT_TICKS][EXACT_SAS], level[EXACT_SAS] = {}, exact, *costs;
 		struct sim_trace *trace;
 		struct sim_bound bound;
 
@@ -85,7 +88,9 @@ static void test_bound_meets_the_exact_optimum(void **state)
 		}
 		trace->n_lineages = EXACT_SAS;
 		assert_int_equal(sim_trace_finish(trace), 0);
-		exact = exact_optimum(bytes, &options);
+		assert_int_equal(sim_migration_bytes(trace, &options, &costs), 0);
+		exact = exact_optimum(bytes, &options, costs);
+		free(costs);
 		assert_int_equal(sim_bound(trace, &options, 400, &bound), 0);
 		assert_true(bound.net >= exact * (1 - 1e-9));
 		assert_true(bound.net <= exact * 1.002);
@@ -297,6 +302,103 @@ static const struct family *family_find(const char *name)
 	return family;
 }
 
+/* Three SAs of one rate each, for which two slots are. */
+static struct sim_trace *steady_trace(void)
+{
+	static const double bytes[] = {1e6, 2e6, 3e6};
+	struct sim_trace *trace;
+	uint32_t sa;
+
+	assert_int_equal(sim_trace_new(0, 2, &trace), 0);
+	for (unsigned t = 0; t < 100; t++) {
+		assert_int_equal(sim_trace_next_tick(trace), 0);
+		for (unsigned i = 0; i < ELEMENTSOF(bytes); i++) {
+			if (t == 0)
+				assert_int_equal(
+					sim_trace_add_sa(trace, sim_trace_new_lineage(trace), &sa),
+					0);
+			assert_int_equal(sim_trace_add_row(trace, i, bytes[i]), 0);
+		}
+	}
+	assert_int_equal(sim_trace_finish(trace), 0);
+	return trace;
+}
+
+/* The cost that the daemon assumes: 0.15 s of an average SA in the NIC, at most 4 MiB. */
+static void test_assumed_cost(void **state)
+{
+	struct sim_options options = {
+		.capacity = 2, .migration_bytes = -1, .moves_per_second = 1, .moves_burst = 4};
+	struct sim_trace *trace = steady_trace();
+	struct sim_result assumed, told;
+	struct sim_bound bound_assumed, bound_told;
+	double *costs;
+
+	(void)state;
+	assert_int_equal(policy_assumed_reserve(63), 0);
+	assert_int_equal(policy_assumed_reserve(64), 1);
+	assert_int_equal(policy_assumed_reserve(4096), 4);
+	assert_true(policy_assumed_migration_bytes(0, 5e9, 4) <= 0);
+	assert_true(policy_assumed_migration_bytes(128, 5e9, 1024) >= 4.0 * 1024 * 1024);
+	assert_true(fabs(policy_assumed_migration_bytes(128, 100, 10) - 1.5) < 1e-9);
+	/* 3 MB/s, of which two SAs are in the NIC. */
+	assert_int_equal(sim_migration_bytes(trace, &options, &costs), 0);
+	for (unsigned t = 0; t < 100; t++)
+		assert_true(fabs(costs[t] - 225e3) < 1e-3);
+	free(costs);
+	for (unsigned p = 0; p < 2; p++) {
+		options.migration_bytes = -1;
+		assert_int_equal(sim_run(trace, &sim_policies[p], &options, &assumed), 0);
+		assert_int_equal(sim_bound(trace, &options, 50, &bound_assumed), 0);
+		options.migration_bytes = 225e3;
+		assert_int_equal(sim_run(trace, &sim_policies[p], &options, &told), 0);
+		assert_int_equal(sim_bound(trace, &options, 50, &bound_told), 0);
+		assert_true(assumed.cost > 0 || p > 0);
+		assert_true(fabs(assumed.cost - told.cost) < 1);
+		assert_true(fabs(assumed.net - told.net) < 1);
+		assert_true(fabs(bound_assumed.net - bound_told.net) < 1);
+		assert_int_equal(assumed.promotions, told.promotions);
+		sim_result_done(&assumed);
+		sim_result_done(&told);
+	}
+	sim_trace_free(trace);
+}
+
+/* The policy of the daemon assumes the same cost: with traffic that the limit of 4 MiB does not
+ * reach, a larger one would lead to other moves. */
+static void test_policy_assumes_the_cost(void **state)
+{
+	struct family_size size = {
+		.n_sas = 64, .capacity = 8, .n_ticks = 600, .interval = 1, .total = 1e6};
+	struct sim_options options = {.capacity = 8, .moves_per_second = 100, .moves_burst = 100};
+	static const double factors[] = {-1, 1, 2};
+	uint64_t promotions[ELEMENTSOF(factors)];
+	struct sim_trace *trace;
+	double *costs, mean = 0;
+
+	(void)state;
+	assert_int_equal(family_generate(family_find("zipf-1.0"), &size, 1, &trace), 0);
+	options.migration_bytes = -1;
+	assert_int_equal(sim_migration_bytes(trace, &options, &costs), 0);
+	for (unsigned t = 0; t < size.n_ticks; t++)
+		mean += costs[t] / size.n_ticks;
+	free(costs);
+	for (unsigned i = 0; i < ELEMENTSOF(factors); i++) {
+		struct sim_result result;
+
+		options.migration_bytes = factors[i] * (i > 0 ? mean : 1);
+		assert_int_equal(sim_run(trace, sim_policies, &options, &result), 0);
+		promotions[i] = result.promotions;
+		print_message("%g: %llu promotions\n", factors[i],
+			      (unsigned long long)promotions[i]);
+		sim_result_done(&result);
+	}
+	/* Nearer to the mean of its own cost than to twice that. */
+	assert_true(promotions[1] > promotions[2]);
+	assert_true(2 * promotions[0] > promotions[1] + promotions[2]);
+	sim_trace_free(trace);
+}
+
 static double net_of(const struct sim_trace *trace, const struct sim_policy *policy,
 		     const struct sim_options *options, uint64_t *ret_lost_rekeys)
 {
@@ -359,6 +461,8 @@ int main(void)
 		cmocka_unit_test(test_same_seed_same_moves),
 		cmocka_unit_test(test_an_sa_that_ends_is_not_moved),
 		cmocka_unit_test(test_the_slot_of_an_sa_that_ends),
+		cmocka_unit_test(test_assumed_cost),
+		cmocka_unit_test(test_policy_assumes_the_cost),
 		cmocka_unit_test(test_a_small_table),
 	};
 

@@ -133,9 +133,72 @@ static void test_bad_rows_are_told(void **state)
 		   "t.csv:3: the rows up to here add up to more than 2^62 bytes\n");
 }
 
+/* The first row of an SA describes it. */
+static void test_descriptions(void **state)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace =
+		parse_good("time,sa,bytes,event,src,dst,direction,reqid,if_id,mark,mode\n"
+			   "1,a,5,,192.0.2.1,198.51.100.1,out,7,4294967295,0x1/0xff,tunnel\n"
+			   "1,b,5,,2001:db8::1,2001:db8::2,in,,,,\n"
+			   "2,a,5,,,,,,,,\n"
+			   "2,c,5,,,,,,,,\n"
+			   "3,c,5,,192.0.2.1,198.51.100.1,out,7,,,\n"
+			   "3,a,0,gone,,,,,,,\n"
+			   "4,a,5,new,192.0.2.3,198.51.100.3,,8x,99999999999,5,\n",
+			   0);
+	const struct sa_description *sa;
+
+	assert_int_equal(trace->trace->n_sas, 4);
+	sa = simulate_trace_description(trace, 0);
+	assert_non_null(sa);
+	assert_int_equal(sa->id.family, AF_INET);
+	assert_memory_equal(sa->source.bytes, "\xc0\x00\x02\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_memory_equal(sa->id.destination.bytes, "\xc6\x33\x64\x01", 4);
+	assert_int_equal(sa->direction, SA_DIRECTION_OUT);
+	assert_int_equal(sa->reqid, 7);
+	assert_int_equal(sa->if_id, UINT32_MAX);
+	assert_int_equal(sa->id.mark_value, 1);
+	assert_int_equal(sa->id.mark_mask, 0xff);
+	sa = simulate_trace_description(trace, 1);
+	assert_non_null(sa);
+	assert_int_equal(sa->id.family, AF_INET6);
+	assert_int_equal(sa->direction, SA_DIRECTION_IN);
+	assert_int_equal(sa->id.mark_mask, 0);
+	assert_null(simulate_trace_description(trace, 2));
+	sa = simulate_trace_description(trace, 3);
+	assert_non_null(sa);
+	assert_int_equal(sa->source.bytes[3], 3);
+	assert_int_equal(sa->direction, SA_DIRECTION_UNKNOWN);
+	assert_int_equal(sa->reqid, 0);
+	assert_int_equal(sa->if_id, 0);
+	assert_int_equal(sa->id.mark_mask, UINT32_MAX);
+}
+
+/* Columns of these names with something else are no error, as before there were such columns. */
+static void test_no_description(void **state)
+{
+	static const char *const pairs[] = {"a,b",
+					    "192.0.2.1,",
+					    ",192.0.2.1",
+					    "192.0.2.1,::1",
+					    "192.0.2.1/32,192.0.2.2",
+					    "1.2.3,1.2.3.4"};
+
+	for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
+		_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
+		char csv[128];
+
+		(void)snprintf(csv, sizeof(csv), "time,sa,bytes,src,dst\n1,a,5,%s\n", pairs[i]);
+		trace = parse_good(csv, 0);
+		assert_null(simulate_trace_description(trace, 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_descriptions),
+		cmocka_unit_test(test_no_description),
 		cmocka_unit_test(test_columns_in_any_order),
 		cmocka_unit_test(test_gaps_and_longer_intervals),
 		cmocka_unit_test(test_lives_and_lineages),
