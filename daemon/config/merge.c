@@ -139,8 +139,9 @@ static bool same(yaml_document_t *a_document, const yaml_node_t *a, yaml_documen
 		const yaml_node_pair_t *other = find_pair(
 			b_document, b, text_of(yaml_document_get_node(a_document, pair->key)));
 
-		if (!other || strcmp(text_of(yaml_document_get_node(a_document, pair->value)),
-				     text_of(yaml_document_get_node(b_document, other->value))))
+		if (!other ||
+		    strcmp(text_of(yaml_document_get_node(a_document, pair->value)),
+			   text_of(yaml_document_get_node(b_document, other->value))) != 0)
 			return false;
 	}
 	return true;
