@@ -26,6 +26,7 @@ static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa
 	refusals_add(nics_refusals(m->nics), ifindex, sa->shape, m->config->retry_refused,
 		     move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP),
 		     manager_now(m));
+	m->reconfigure = true; /* the other SAs of this shape */
 }
 
 static void set_refusal(struct sa *sa, const struct move *move)
@@ -160,7 +161,9 @@ static bool is_still_allowed(struct manager *m, const struct sa *sa,
 	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 
 	if (sa->candidate.candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
-	    sa->candidate.offload == CONFIG_OFFLOAD_NEVER)
+	    sa->candidate.offload == CONFIG_OFFLOAD_NEVER ||
+	    refusals_hold(nics_refusals(m->nics), sa->candidate.ifindex, sa->shape, manager_now(m),
+			  NULL))
 		return false;
 	return planned->table == (sa->description.direction == SA_DIRECTION_IN ? n->in : n->out);
 }

@@ -73,6 +73,38 @@ static void test_refused(void **state)
 	close_bench(&b);
 }
 
+/* The driver refuses one SA. The others of its shape are known already, and a plan may have them.
+ */
+static void test_refused_shape(void **state)
+{
+	struct fake_belief *beliefs[3];
+	struct fake_nic *nic;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, quick_retry);
+	nic = fake_kernel_nic(b.fake, NIC);
+	nic->fail_error = -EINVAL;
+	nic->fail_adds = 1;
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	for (unsigned i = 0; i < 25; i++)
+		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
+			work(&b, 0.1, beliefs[j]);
+	assert_int_equal(b.manager->refused, 1);
+	assert_int_equal(b.manager->promoted, 0);
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		assert_int_equal(entry(&b, beliefs[i])->candidate.candidacy,
+				 CANDIDACY_REFUSED_SHAPE);
+	for (unsigned i = 0; i < 25; i++)
+		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
+			work(&b, 0.1, beliefs[j]);
+	assert_int_equal(b.manager->refused, 1);
+	assert_int_equal(b.manager->promoted, ELEMENTSOF(beliefs));
+	close_bench(&b);
+}
+
 /* A temporary error is not a refusal of the shape. */
 static void check_error(int error, bool shape_is_refused)
 {
@@ -508,6 +540,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_shape),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_refused_shapes),
