@@ -112,6 +112,7 @@ int verb_list(const struct ctl *ctl, int argc, char **argv);
 int verb_top(const struct ctl *ctl, int argc, char **argv);
 int verb_metrics(const struct ctl *ctl, int argc, char **argv);
 int verb_explain(const struct ctl *ctl, int argc, char **argv);
+int verb_show(const struct ctl *ctl, int argc, char **argv);
 int verb_plan(const struct ctl *ctl, int argc, char **argv);
 int verb_history(const struct ctl *ctl, int argc, char **argv);
 int verb_record(const struct ctl *ctl, int argc, char **argv);

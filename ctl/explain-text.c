@@ -11,7 +11,7 @@
 #define HISTORY_INDENT 16
 #define DETAIL_NAME_MAX 32
 
-static void add_title(struct page *page, const struct sa_view *sa)
+void explain_add_title(struct page *page, const struct sa_view *sa)
 {
 	char text[512];
 	int column = 0;
@@ -33,7 +33,7 @@ static void add_title(struct page *page, const struct sa_view *sa)
 	page->row++;
 }
 
-static void add_details(struct page *page, const json_t *details)
+void explain_add_details(struct page *page, const json_t *details)
 {
 	const json_t *detail;
 	size_t i;
@@ -47,14 +47,12 @@ static void add_details(struct page *page, const json_t *details)
 	}
 	if (indent > DETAIL_NAME_MAX)
 		indent = DETAIL_NAME_MAX;
-	if (json_array_size(details) > 0)
-		page->row++;
 	json_array_foreach(details, i, detail)
 		page_named(page, indent + 4, json_text_or(detail, "name", ""),
 			   json_text_or(detail, "value", ""));
 }
 
-static void add_history(struct page *page, const json_t *history)
+void explain_add_history(struct page *page, const json_t *history)
 {
 	const json_t *entry;
 	size_t i;
@@ -91,12 +89,14 @@ static int add_sas(struct page *page, const void *data)
 			return r;
 		if (i > 0)
 			page->row++;
-		add_title(page, &sa);
+		explain_add_title(page, &sa);
 		json_array_foreach(json_object_get(entry, "sentences"), j, sentence)
 			page_text(page, 2, FRAME_PLAIN,
 				  json_is_string(sentence) ? json_string_value(sentence) : "?");
-		add_details(page, json_object_get(entry, "details"));
-		add_history(page, json_object_get(entry, "history"));
+		if (json_array_size(json_object_get(entry, "details")) > 0)
+			page->row++;
+		explain_add_details(page, json_object_get(entry, "details"));
+		explain_add_history(page, json_object_get(entry, "history"));
 	}
 	return 0;
 }

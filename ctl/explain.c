@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `explain SPI [DST]`: why an SA is where it is. */
+/*
+ * `explain SPI [DST]`: why an SA is where it is. `show SPI [DST]`: what is known of it. Both print
+ * the same reply.
+ */
 #include "control-interface.h"
 #include "ctl.h"
 #include "explain-text.h"
+#include "show-text.h"
 #include "spi.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
-static int print_text(const struct ctl *ctl, const json_t *reply)
+static int print_sentences(const struct ctl *ctl, const json_t *reply)
 {
 	return ctl_print_page(ctl, reply, explain_layout);
 }
 
-int verb_explain(const struct ctl *ctl, int argc, char **argv)
+static int print_facts(const struct ctl *ctl, const json_t *reply)
+{
+	return ctl_print_page(ctl, reply, show_layout);
+}
+
+static int ask(const struct ctl *ctl, int argc, char **argv,
+	       int (*print)(const struct ctl *ctl, const json_t *reply))
 {
 	json_t *reply = NULL;
 	json_t *parameters;
@@ -23,19 +33,30 @@ int verb_explain(const struct ctl *ctl, int argc, char **argv)
 	int r;
 
 	if (argc < 2 || argc > 3)
-		return ctl_usage("explain: an SPI is needed, and may be followed by a destination");
+		return ctl_usage("%s: an SPI is needed, and may be followed by a destination",
+				 argv[0]);
 	if (spi_parse(argv[1], &value) < 0)
-		return ctl_usage("explain: '%s' is not an SPI: up to 8 hexadecimal digits, as in "
+		return ctl_usage("%s: '%s' is not an SPI: up to 8 hexadecimal digits, as in "
 				 "0x00000101",
-				 argv[1]);
+				 argv[0], argv[1]);
 	(void)snprintf(spi, sizeof(spi), "0x%08x", value);
 	parameters = json_pack("{s:s, s:s*}", "spi", spi, "dst", argc > 2 ? argv[2] : NULL);
 	if (!parameters)
-		return ctl_usage("explain: the destination is not UTF-8");
+		return ctl_usage("%s: the destination is not UTF-8", argv[0]);
 	r = ctl_call(ctl, CONTROL_INTERFACE ".Explain", parameters, &reply);
 	if (r != CTL_OK)
 		return r;
-	r = ctl_show(ctl, reply, print_text);
+	r = ctl_show(ctl, reply, print);
 	json_decref(reply);
 	return r;
+}
+
+int verb_explain(const struct ctl *ctl, int argc, char **argv)
+{
+	return ask(ctl, argc, argv, print_sentences);
+}
+
+int verb_show(const struct ctl *ctl, int argc, char **argv)
+{
+	return ask(ctl, argc, argv, print_facts);
 }

@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
 	{"top", "[-b] [-n N] [-d SECONDS] [--sort FIELD] [--nic NIC] [...]", "The SAs, live",
 	 verb_top, top_options, TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},
+	{"show", "SPI [DST]", "All that is known of an SA", verb_show},
 	{"plan", "[--turns N]", "The next moves, and what keeps the best SA outside out", verb_plan,
 	 plan_options},
 	{"metrics", "[--residents] [--http]", "OpenMetrics text, for Prometheus", verb_metrics,
