@@ -41,7 +41,8 @@ static void drop_policy(struct manager *m)
 	sampling_forget(&m->sampling, m->sas);
 	TAILQ_FOREACH(sa, &m->sas->all, list)
 		sa->handle = POLICY_NONE;
-	memset(m->sas->by_handle, 0, m->sas->n_by_handle * sizeof(*m->sas->by_handle));
+	if (m->sas->by_handle)
+		memset(m->sas->by_handle, 0, m->sas->n_by_handle * sizeof(*m->sas->by_handle));
 }
 
 void manager_apply_config(struct manager *m, struct config *config)
