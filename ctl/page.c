@@ -30,7 +30,7 @@ void page_named(struct page *page, int indent, const char *name, const char *tex
 int page_make(int (*write)(struct page *page, const void *data), const void *data, int width,
 	      bool ascii, struct frame **ret_frame)
 {
-	struct page page = {.width = width};
+	struct page page = {.width = width, .ascii = ascii};
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	int r = write(&page, data);
 
@@ -39,7 +39,7 @@ int page_make(int (*write)(struct page *page, const void *data), const void *dat
 	r = frame_new(width, page.row > 0 ? page.row : 1, ascii, &frame);
 	if (r < 0)
 		return r;
-	page = (struct page){.frame = frame, .width = width};
+	page = (struct page){.frame = frame, .width = width, .ascii = ascii};
 	(void)write(&page, data);
 	*ret_frame = TAKE_PTR(frame);
 	return 0;

@@ -7,6 +7,8 @@
 
 #include "frame.h"
 
+#include <stdbool.h>
+
 /* Longer lines of text are hard to read. */
 #define PAGE_WIDTH 100
 
@@ -14,6 +16,7 @@ struct page {
 	struct frame *frame; /* NULL while measuring */
 	int width;
 	int row;
+	bool ascii; /* also while measuring: texts of both passes are the same */
 };
 
 /* Writes wrapped text from `column` on. The next text begins in the row after it. */

@@ -12,7 +12,7 @@
 
 static const char *arrow(const struct page *page)
 {
-	return page->frame && page->frame->ascii ? "->" : "\u2192";
+	return page->ascii ? "->" : "\u2192";
 }
 
 static char *format_bytes(const json_t *object, const char *name, char text[UNITS_TEXT_MAX])

@@ -203,13 +203,34 @@ static void test_text(void **state)
 	close_bench(&b);
 }
 
+/* Whatever wraps: the frame has the last line in both character sets. */
+static void test_last_line(void **state)
+{
+	json_t *reply =
+		json_pack("{s:[], s:[{s:{s:s, s:s, s:s, s:s, s:s}, s:[s]}]}", "moves", "outsiders",
+			  "sa", "spi", "0x00000101", "src", "192.0.2.1", "dst", "198.51.100.1",
+			  "direction", "out", "candidateNic", "eth0", "sentences", "End.");
+
+	(void)state;
+	assert_non_null(reply);
+	for (int width = 30; width <= 100; width++)
+		for (int ascii = 0; ascii <= 1; ascii++) {
+			_cleanup_(frame_freep) struct frame *frame = NULL;
+			size_t last;
+
+			assert_int_equal(plan_layout(reply, width, ascii, &frame), 0);
+			last = (size_t)(frame->height - 1) * (size_t)width;
+			assert_int_equal(frame->cells[last + 4].character, 'E');
+		}
+	json_decref(reply);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_comes_true),
-		cmocka_unit_test(test_no_effect),
-		cmocka_unit_test(test_not_made_too_often),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_comes_true),         cmocka_unit_test(test_no_effect),
+		cmocka_unit_test(test_not_made_too_often), cmocka_unit_test(test_text),
+		cmocka_unit_test(test_last_line),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
