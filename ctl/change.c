@@ -3,26 +3,12 @@
 #include "control-interface.h"
 #include "ctl.h"
 
-/* Takes the parameters, which may be NULL. */
-static int change_with(const struct ctl *ctl, const char *method, json_t *parameters,
-		       int (*text)(const struct ctl *ctl, const json_t *reply))
-{
-	json_t *reply = NULL;
-	int r = ctl_call(ctl, method, parameters, &reply);
-
-	if (r != CTL_OK)
-		return r;
-	r = ctl_show(ctl, reply, text);
-	json_decref(reply);
-	return r;
-}
-
 static int change(const struct ctl *ctl, int argc, char **argv, const char *method,
 		  int (*text)(const struct ctl *ctl, const json_t *reply))
 {
 	if (!ctl_no_arguments(argc, argv))
 		return CTL_USAGE;
-	return change_with(ctl, method, NULL, text);
+	return ctl_call_and_show(ctl, method, NULL, text);
 }
 
 static int print_paused(const struct ctl *ctl, const json_t *reply)
@@ -66,8 +52,9 @@ int verb_resume(const struct ctl *ctl, int argc, char **argv)
 {
 	if (argc > 2)
 		return ctl_usage("resume: one NIC, or none for all");
-	return change_with(ctl, CONTROL_INTERFACE ".Resume",
-			   argc == 2 ? json_pack("{s:s}", "nic", argv[1]) : NULL, print_resumed);
+	return ctl_call_and_show(ctl, CONTROL_INTERFACE ".Resume",
+				 argc == 2 ? json_pack("{s:s}", "nic", argv[1]) : NULL,
+				 print_resumed);
 }
 
 int verb_reload(const struct ctl *ctl, int argc, char **argv)

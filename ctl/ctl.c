@@ -351,3 +351,16 @@ int ctl_show(const struct ctl *ctl, const json_t *document,
 	}
 	return ctl_check_output();
 }
+
+int ctl_call_and_show(const struct ctl *ctl, const char *method, json_t *parameters,
+		      int (*text)(const struct ctl *ctl, const json_t *reply))
+{
+	json_t *reply = NULL;
+	int r = ctl_call(ctl, method, parameters, &reply);
+
+	if (r != CTL_OK)
+		return r;
+	r = ctl_show(ctl, reply, text);
+	json_decref(reply);
+	return r;
+}

@@ -75,6 +75,9 @@ int ctl_tell_failure(const struct ctl *ctl, int error);
  * written. */
 int ctl_show(const struct ctl *ctl, const json_t *document,
 	     int (*text)(const struct ctl *ctl, const json_t *document));
+/* Both in one: calls a method of the daemon and prints its reply. Takes `parameters`. */
+int ctl_call_and_show(const struct ctl *ctl, const char *method, json_t *parameters,
+		      int (*text)(const struct ctl *ctl, const json_t *reply));
 /* For `text` above: prints the frame that `layout` makes for the width of the terminal. */
 int ctl_print_page(const struct ctl *ctl, const json_t *document,
 		   int (*layout)(const json_t *document, int width, bool ascii,

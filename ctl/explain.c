@@ -26,11 +26,9 @@ static int print_facts(const struct ctl *ctl, const json_t *reply)
 static int ask(const struct ctl *ctl, int argc, char **argv,
 	       int (*print)(const struct ctl *ctl, const json_t *reply))
 {
-	json_t *reply = NULL;
 	json_t *parameters;
 	char spi[16];
 	uint32_t value;
-	int r;
 
 	if (argc < 2 || argc > 3)
 		return ctl_usage("%s: an SPI is needed, and may be followed by a destination",
@@ -43,12 +41,7 @@ static int ask(const struct ctl *ctl, int argc, char **argv,
 	parameters = json_pack("{s:s, s:s*}", "spi", spi, "dst", argc > 2 ? argv[2] : NULL);
 	if (!parameters)
 		return ctl_usage("%s: the destination is not UTF-8", argv[0]);
-	r = ctl_call(ctl, CONTROL_INTERFACE ".Explain", parameters, &reply);
-	if (r != CTL_OK)
-		return r;
-	r = ctl_show(ctl, reply, print);
-	json_decref(reply);
-	return r;
+	return ctl_call_and_show(ctl, CONTROL_INTERFACE ".Explain", parameters, print);
 }
 
 int verb_explain(const struct ctl *ctl, int argc, char **argv)

@@ -27,31 +27,28 @@ static int parse_options(int argc, char **argv, long *ret_turns)
 {
 	int option;
 
-	optind = 1;
-	while ((option = getopt_long(argc, argv, "-:", plan_options, NULL)) >= 0) {
+	optind = 0;
+	while ((option = getopt_long(argc, argv, ":", plan_options, NULL)) >= 0) {
 		if (option == ':')
 			return ctl_usage("plan: %s needs a value", argv[optind - 1]);
 		if (option != OPTION_TURNS)
-			return ctl_usage("plan: unexpected argument '%s'", argv[optind - 1]);
+			return ctl_usage("plan: unknown option %s", argv[optind - 1]);
 		if (ctl_parse_number(optarg, 1, TURNS_MAX, ret_turns) < 0)
 			return ctl_usage("plan: --turns is 1 to %d, not '%s'", TURNS_MAX, optarg);
 	}
+	if (optind < argc)
+		return ctl_usage("plan: unexpected argument '%s'", argv[optind]);
 	return CTL_OK;
 }
 
 int verb_plan(const struct ctl *ctl, int argc, char **argv)
 {
-	json_t *reply = NULL;
 	long turns = 0;
 	int r = parse_options(argc, argv, &turns);
 
 	if (r != CTL_OK)
 		return r;
-	r = ctl_call(ctl, CONTROL_INTERFACE ".Plan",
-		     json_pack("{s:o*}", "turns", turns > 0 ? json_integer(turns) : NULL), &reply);
-	if (r != CTL_OK)
-		return r;
-	r = ctl_show(ctl, reply, print_text);
-	json_decref(reply);
-	return r;
+	return ctl_call_and_show(
+		ctl, CONTROL_INTERFACE ".Plan",
+		json_pack("{s:o*}", "turns", turns > 0 ? json_integer(turns) : NULL), print_text);
 }

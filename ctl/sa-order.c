@@ -12,8 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The daemon takes whole seconds. */
-#define SECONDS_MAX 31536000.0
+#define SECONDS_MAX 31536000.0 /* 365d */
 
 const struct option sa_order_options[] = {
 	{"for", required_argument, NULL, 'f'},
@@ -80,19 +79,6 @@ static int make_target(const char *verb, int n, char **argv, json_t **ret_parame
 	return CTL_OK;
 }
 
-static int call(const struct ctl *ctl, const char *method, json_t *parameters,
-		int (*text)(const struct ctl *ctl, const json_t *reply))
-{
-	json_t *reply = NULL;
-	int r = ctl_call(ctl, method, parameters, &reply);
-
-	if (r != CTL_OK)
-		return r;
-	r = ctl_show(ctl, reply, text);
-	json_decref(reply);
-	return r;
-}
-
 static int print_given(const struct ctl *ctl, const json_t *reply)
 {
 	const json_t *orders = json_object_get(reply, "orders");
@@ -139,12 +125,12 @@ static int give(const struct ctl *ctl, int argc, char **argv, const char *method
 		r = make_target(request.verb, argc - optind, argv + optind, &parameters);
 	if (r != CTL_OK)
 		return r;
-	if (request.seconds > 0)
+	if (request.seconds > 0) /* the daemon takes whole seconds */
 		(void)json_object_set_new(parameters, "seconds",
 					  json_integer((json_int_t)ceil(request.seconds)));
 	if (request.persist)
 		(void)json_object_set_new(parameters, "persist", json_true());
-	return call(ctl, method, parameters, print_given);
+	return ctl_call_and_show(ctl, method, parameters, print_given);
 }
 
 static int end(const struct ctl *ctl, int argc, char **argv, const char *method)
@@ -154,7 +140,7 @@ static int end(const struct ctl *ctl, int argc, char **argv, const char *method)
 
 	if (argc > 1)
 		r = make_target(argv[0], argc - 1, argv + 1, &parameters);
-	return r == CTL_OK ? call(ctl, method, parameters, print_ended) : r;
+	return r == CTL_OK ? ctl_call_and_show(ctl, method, parameters, print_ended) : r;
 }
 
 int verb_pin(const struct ctl *ctl, int argc, char **argv)

@@ -226,7 +226,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	int option, r;
 
-	optind = 1;
+	optind = 0;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", simulate_options, NULL)) >= 0) {
 		if (option == '?')
