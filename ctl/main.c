@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <locale.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -146,7 +147,7 @@ static void print_verb(const struct verb *verb)
 		(void)puts("\nOptions:");
 	for (size_t i = 0; verb->options && verb->options[i].name; i++) {
 		const struct option *option = &verb->options[i];
-		bool is_short = verb->short_options && option->val > 0 &&
+		bool is_short = verb->short_options && option->val > 0 && option->val <= CHAR_MAX &&
 				strchr(verb->short_options, option->val);
 
 		(void)printf("  %c%c%s--%s%s\n", is_short ? '-' : ' ', is_short ? option->val : ' ',
