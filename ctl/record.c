@@ -48,7 +48,7 @@ static int parse_time(const char *name, const char *text, double least, double m
 	    *ret_seconds <= most)
 		return CTL_OK;
 	return ctl_usage(
-		"record: --%s '%s' is not a time from %gs to %gs: a number and ms, s, min, "
+		"record: --%s '%s' is not a time from %.10gs to %.10gs: a number and ms, s, min, "
 		"h or d, as in 2h",
 		name, text, least, most);
 }

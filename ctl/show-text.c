@@ -25,7 +25,7 @@ __attribute__((format(printf, 3, 4))) static void add(struct page *page, const c
 static void add_if(struct page *page, const char *name, const char *value)
 {
 	if (value && value[0])
-		add(page, name, "%s", value);
+		page_named(page, INDENT, name, value);
 }
 
 static void add_group(struct page *page, const char *name)

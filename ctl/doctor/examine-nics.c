@@ -221,8 +221,8 @@ static bool examine_nic(struct report *report, const struct nic_fact *nic, bool 
 	return false;
 }
 
-/* The devices without offload, for whom nothing else was said. */
-static void list_others(const struct facts *facts, char *text, size_t size)
+/* All except lo. */
+static void list_devices(const struct facts *facts, char *text, size_t size)
 {
 	size_t n = 0;
 
@@ -247,7 +247,7 @@ void examine_nics(struct report *report)
 		usable |= examine_nic(report, &facts->nics[i], &can);
 	if (usable)
 		return;
-	list_others(facts, devices, sizeof(devices));
+	list_devices(facts, devices, sizeof(devices));
 	(void)snprintf(why, sizeof(why), "The devices here are: %s.",
 		       devices[0] ? devices : "none but lo");
 	report_add(report, &(struct finding){
