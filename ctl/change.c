@@ -50,11 +50,16 @@ int verb_pause(const struct ctl *ctl, int argc, char **argv)
 
 int verb_resume(const struct ctl *ctl, int argc, char **argv)
 {
+	json_t *parameters = NULL; /* all NICs */
+
 	if (argc > 2)
 		return ctl_usage("resume: one NIC, or none for all");
-	return ctl_call_and_show(ctl, CONTROL_INTERFACE ".Resume",
-				 argc == 2 ? json_pack("{s:s}", "nic", argv[1]) : NULL,
-				 print_resumed);
+	if (argc == 2) {
+		parameters = json_pack("{s:s}", "nic", argv[1]);
+		if (!parameters)
+			return ctl_usage("resume: the name of the NIC is not UTF-8");
+	}
+	return ctl_call_and_show(ctl, CONTROL_INTERFACE ".Resume", parameters, print_resumed);
 }
 
 int verb_reload(const struct ctl *ctl, int argc, char **argv)
