@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "doctor/doctor-text.h"
 
-#include "frame.h"
+#include "page.h"
 #include "views.h"
 
 #include <string.h>
 
 #define TEXT_COLUMN 9
 #define FIX_COLUMN (TEXT_COLUMN + 3)
-
-struct printer {
-	struct frame *frame;
-	bool color;
-	FILE *file;
-};
 
 static uint32_t style_of(const char *severity)
 {
@@ -33,47 +27,33 @@ static uint32_t style_of(const char *severity)
 	return FRAME_PLAIN;
 }
 
-static void end_line(struct printer *printer)
+static void add_label(struct page *page, uint32_t style, const char *label)
 {
-	frame_write(printer->frame, printer->color, printer->file);
-	frame_clear(printer->frame, 0, 0, 1, printer->frame->width);
+	if (page->frame)
+		(void)frame_text(page->frame, page->row, 0, TEXT_COLUMN - 1, style, label);
 }
 
-/* Prints wrapped text. What is in the frame already is at the left of its first line. */
-static void print_wrapped(struct printer *printer, int column, uint32_t style, const char *text)
-{
-	int width = printer->frame->width - column;
-
-	while (*text) {
-		size_t length = frame_line_length(text, width);
-		_cleanup_free_ char *line = strndup(text, length);
-
-		(void)frame_text(printer->frame, 0, column, width, style, line ? line : "");
-		end_line(printer);
-		text += length;
-		while (*text == ' ' || *text == '\n')
-			text++;
-	}
-}
-
-static void print_finding(struct printer *printer, const json_t *finding)
+static void add_finding(struct page *page, const json_t *finding)
 {
 	const char *severity = json_text_or(finding, "severity", "?");
 	const char *why = json_text_or(finding, "why", "");
 	const char *fix = json_text_or(finding, "fix", "");
 	bool ok = strcmp(severity, "ok") == 0;
 
-	(void)frame_text(printer->frame, 0, 0, TEXT_COLUMN - 1, style_of(severity), severity);
-	print_wrapped(printer, TEXT_COLUMN, ok ? FRAME_PLAIN : FRAME_BOLD,
-		      json_text_or(finding, "what", "?"));
-	print_wrapped(printer, TEXT_COLUMN, FRAME_DIM, why);
-	if (fix[0])
-		(void)frame_text(printer->frame, 0, TEXT_COLUMN, 2, FRAME_PLAIN,
-				 printer->frame->ascii ? "->" : "\u2192");
-	print_wrapped(printer, FIX_COLUMN, FRAME_PLAIN, fix);
+	add_label(page, style_of(severity), severity);
+	page_text(page, TEXT_COLUMN, ok ? FRAME_PLAIN : FRAME_BOLD,
+		  json_text_or(finding, "what", "?"));
+	if (why[0])
+		page_text(page, TEXT_COLUMN, FRAME_DIM, why);
+	if (!fix[0])
+		return;
+	if (page->frame)
+		(void)frame_text(page->frame, page->row, TEXT_COLUMN, 2, FRAME_PLAIN,
+				 page->ascii ? "->" : "\u2192");
+	page_text(page, FIX_COLUMN, FRAME_PLAIN, fix);
 }
 
-static void print_unseen(struct printer *printer, const json_t *unseen)
+static void add_unseen(struct page *page, const json_t *unseen)
 {
 	const json_t *one;
 	size_t i;
@@ -83,8 +63,8 @@ static void print_unseen(struct printer *printer, const json_t *unseen)
 
 		(void)snprintf(text, sizeof(text), "%s: %s", json_text_or(one, "what", "?"),
 			       json_text_or(one, "why", "?"));
-		(void)frame_text(printer->frame, 0, 0, TEXT_COLUMN - 1, FRAME_DIM, "unseen");
-		print_wrapped(printer, TEXT_COLUMN, FRAME_PLAIN, text);
+		add_label(page, FRAME_DIM, "unseen");
+		page_text(page, TEXT_COLUMN, FRAME_PLAIN, text);
 	}
 }
 
@@ -98,7 +78,7 @@ static size_t count(const json_t *findings, const char *severity)
 	return n;
 }
 
-static void print_verdict(struct printer *printer, const json_t *document)
+static void add_verdict(struct page *page, const json_t *document)
 {
 	const json_t *findings = json_object_get(document, "findings");
 	bool works = json_is_true(json_object_get(document, "works"));
@@ -114,24 +94,23 @@ static void print_verdict(struct printer *printer, const json_t *document)
 				    : "Offload can work here",
 		       problems, problems == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s",
 		       seen);
-	end_line(printer);
-	print_wrapped(printer, 0, FRAME_BOLD | (works ? FRAME_GREEN : FRAME_RED), text);
+	page->row++;
+	page_text(page, 0, FRAME_BOLD | (works ? FRAME_GREEN : FRAME_RED), text);
 }
 
-int doctor_print(const json_t *document, int width, bool ascii, bool color, FILE *file)
+static int write_report(struct page *page, const void *data)
 {
-	_cleanup_(frame_freep) struct frame *frame = NULL;
-	struct printer printer = {.color = color, .file = file};
-	const json_t *finding;
+	const json_t *document = data, *finding;
 	size_t i;
-	int r = frame_new(width, 1, ascii, &frame);
 
-	if (r < 0)
-		return r;
-	printer.frame = frame;
 	json_array_foreach(json_object_get(document, "findings"), i, finding)
-		print_finding(&printer, finding);
-	print_unseen(&printer, json_object_get(document, "unseen"));
-	print_verdict(&printer, document);
+		add_finding(page, finding);
+	add_unseen(page, json_object_get(document, "unseen"));
+	add_verdict(page, document);
 	return 0;
+}
+
+int doctor_layout(const json_t *document, int width, bool ascii, struct frame **ret_frame)
+{
+	return page_make(write_report, document, width, ascii, ret_frame);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <jansson.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include "frame.h"
 
-/* Prints the document of doctor_examine() in at most `width` columns. -ENOMEM. */
-int doctor_print(const json_t *document, int width, bool ascii, bool color, FILE *file);
+#include <jansson.h>
+
+/* As explain_layout() of explain-text.h, of the document of doctor_examine(). */
+int doctor_layout(const json_t *document, int width, bool ascii, struct frame **ret_frame);

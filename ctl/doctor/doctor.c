@@ -9,10 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* Longer lines of text are hard to read; shorter ones are cut. */
-#define PROSE_WIDTH 100
-#define PROSE_WIDTH_MIN 40
-
 static int add_sas(json_t *reply, bool last, void *userdata)
 {
 	(void)last;
@@ -44,10 +40,7 @@ static int ask(const struct ctl *ctl, struct facts *facts)
 
 static int print_text(const struct ctl *ctl, const json_t *document)
 {
-	int width = ctl->width > 0 && ctl->width < PROSE_WIDTH ? ctl->width : PROSE_WIDTH;
-
-	return doctor_print(document, width > PROSE_WIDTH_MIN ? width : PROSE_WIDTH_MIN, ctl->ascii,
-			    ctl->color, stdout);
+	return ctl_print_page(ctl, document, doctor_layout);
 }
 
 static int examine(const struct ctl *ctl, struct facts *facts, json_t **ret_document)

@@ -65,13 +65,15 @@ static char *read_text(const char *name)
 
 static void assert_golden(const char *name, const json_t *document)
 {
+	_cleanup_(frame_freep) struct frame *frame = NULL;
 	_cleanup_free_ char *expected = read_text(name);
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(doctor_print(document, 100, true, false, out), 0);
+	assert_int_equal(doctor_layout(document, 100, true, &frame), 0);
+	frame_write(frame, false, out);
 	assert_int_equal(fclose(out), 0);
 	if (strcmp(text, expected) != 0)
 		(void)fprintf(stderr, "%s.txt should be:\n%s", name, text);
