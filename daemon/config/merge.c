@@ -43,16 +43,16 @@ static int copy(const struct merge *merge, int id);
 
 static int copy_sequence(const struct merge *merge, const yaml_node_t *node)
 {
-	int new = yaml_document_add_sequence(merge->target, NULL, node->data.sequence.style);
+	int made = yaml_document_add_sequence(merge->target, NULL, node->data.sequence.style);
 
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
-	     new &&item < node->data.sequence.items.top; item++) {
+	     made && item < node->data.sequence.items.top; item++) {
 		int entry = copy(merge, *item);
 
-		if (!entry || !yaml_document_append_sequence_item(merge->target, new, entry))
+		if (!entry || !yaml_document_append_sequence_item(merge->target, made, entry))
 			return 0;
 	}
-	return new ? placed(merge, new, node) : 0;
+	return made ? placed(merge, made, node) : 0;
 }
 
 static int append_pair(const struct merge *merge, int mapping, const yaml_node_pair_t *pair)
@@ -67,28 +67,28 @@ static int append_pair(const struct merge *merge, int mapping, const yaml_node_p
 
 static int copy_mapping(const struct merge *merge, const yaml_node_t *node)
 {
-	int new = yaml_document_add_mapping(merge->target, NULL, node->data.mapping.style);
+	int made = yaml_document_add_mapping(merge->target, NULL, node->data.mapping.style);
 
 	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     new &&pair < node->data.mapping.pairs.top; pair++)
-		if (append_pair(merge, new, pair) < 0)
+	     made && pair < node->data.mapping.pairs.top; pair++)
+		if (append_pair(merge, made, pair) < 0)
 			return 0;
-	return new ? placed(merge, new, node) : 0;
+	return made ? placed(merge, made, node) : 0;
 }
 
 /* The depth is limited by config_yaml_load(). */
 static int copy(const struct merge *merge, int id)
 {
 	const yaml_node_t *node = in_source(merge, id);
-	int new;
+	int made;
 
 	if (node->type == YAML_SEQUENCE_NODE)
 		return copy_sequence(merge, node);
 	if (node->type == YAML_MAPPING_NODE)
 		return copy_mapping(merge, node);
-	new = yaml_document_add_scalar(merge->target, NULL, node->data.scalar.value,
-				       (int)node->data.scalar.length, node->data.scalar.style);
-	return new ? placed(merge, new, node) : 0;
+	made = yaml_document_add_scalar(merge->target, NULL, node->data.scalar.value,
+					(int)node->data.scalar.length, node->data.scalar.style);
+	return made ? placed(merge, made, node) : 0;
 }
 
 static yaml_node_pair_t *find_pair(yaml_document_t *document, const yaml_node_t *mapping,
@@ -172,6 +172,19 @@ static int find_entry(const struct merge *merge, const struct config_list *list,
 	return 0;
 }
 
+/* Whether an entry before this one in the list of the source has the same identity. As within a
+ * file, the first one decides. */
+static bool is_repeated(const struct merge *merge, const struct config_list *list,
+			const yaml_node_t *sequence, const yaml_node_item_t *entry)
+{
+	for (const yaml_node_item_t *item = sequence->data.sequence.items.start; item < entry;
+	     item++)
+		if (same(merge->source, identity(merge->source, list, *item), merge->source,
+			 identity(merge->source, list, *entry)))
+			return true;
+	return false;
+}
+
 static int change_entry(const struct merge *merge, int old, int entry)
 {
 	const yaml_node_t *node = in_source(merge, entry);
@@ -187,20 +200,21 @@ static int change_entry(const struct merge *merge, int old, int entry)
 static int join_lists(const struct merge *merge, const struct config_list *list, int old,
 		      const yaml_node_t *node)
 {
-	int new = yaml_document_add_sequence(merge->target, NULL, YAML_BLOCK_SEQUENCE_STYLE);
+	int made = yaml_document_add_sequence(merge->target, NULL, YAML_BLOCK_SEQUENCE_STYLE);
 
-	if (!new || !placed(merge, new, node))
+	if (!made || !placed(merge, made, node))
 		return 0;
 	for (const yaml_node_item_t *item = node->data.sequence.items.start;
 	     item < node->data.sequence.items.top; item++) {
 		int entry = find_entry(merge, list, old, *item);
 
-		if (entry && change_entry(merge, entry, *item) < 0)
+		if (entry && !is_repeated(merge, list, node, item) &&
+		    change_entry(merge, entry, *item) < 0)
 			return 0;
 		if (entry)
 			continue;
 		entry = copy(merge, *item);
-		if (!entry || !yaml_document_append_sequence_item(merge->target, new, entry))
+		if (!entry || !yaml_document_append_sequence_item(merge->target, made, entry))
 			return 0;
 	}
 	for (size_t i = 0;; i++) {
@@ -208,8 +222,8 @@ static int join_lists(const struct merge *merge, const struct config_list *list,
 		const yaml_node_item_t *items = before->data.sequence.items.start;
 
 		if (items + i == before->data.sequence.items.top)
-			return new;
-		if (!yaml_document_append_sequence_item(merge->target, new, items[i]))
+			return made;
+		if (!yaml_document_append_sequence_item(merge->target, made, items[i]))
 			return 0;
 	}
 }

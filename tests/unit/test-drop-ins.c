@@ -279,6 +279,28 @@ static void test_nics(void **state)
 	close_tree(&tree);
 }
 
+/* Within a file the first entry decides, also over an earlier file. */
+static void test_nic_twice(void **state)
+{
+	struct tree tree;
+	const struct config_nic *nics;
+
+	(void)state;
+	open_tree(&tree);
+	put(&tree, "/etc/espoffloadd.conf",
+	    "nics:\n"
+	    "  - match: {name: eth0}\n    allow: true\n    trusted: true\n");
+	put(&tree, "/etc/espoffloadd.conf.d/10-a.conf",
+	    "nics:\n"
+	    "  - match: {name: eth0}\n    allow: false\n"
+	    "  - match: {name: eth0}\n    allow: true\n    fips: true\n");
+	load_well(&tree);
+	nics = tree.config->nics;
+	assert_int_equal(tree.config->n_nics, 1);
+	assert_true(!nics[0].allow && nics[0].trusted && !nics[0].fips);
+	close_tree(&tree);
+}
+
 static void test_groups(void **state)
 {
 	struct tree tree;
@@ -452,9 +474,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_names), cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_main_file),      cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_nics),           cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_errors),         cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_not_readable),   cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_nics),           cmocka_unit_test(test_nic_twice),
+		cmocka_unit_test(test_groups),         cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_warnings),       cmocka_unit_test(test_not_readable),
+		cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
