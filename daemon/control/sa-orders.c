@@ -241,13 +241,6 @@ static bool was_given_for(const struct sa_order *order, const struct target *tar
 		       target->dst) == 0);
 }
 
-static bool has_prefix(const struct sa_order *order, const struct config_prefix *prefix)
-{
-	return order->peer.set && order->peer.family == prefix->family &&
-	       order->peer.length == prefix->length &&
-	       config_match_prefix(prefix, order->peer.family, &order->peer.address);
-}
-
 static bool is_meant(const struct sa_order *order, void *userdata)
 {
 	const struct ending *ending = userdata;
@@ -255,7 +248,7 @@ static bool is_meant(const struct sa_order *order, void *userdata)
 	if (order->ban != ending->ban)
 		return false;
 	if (ending->target->peer)
-		return has_prefix(order, &ending->target->prefix);
+		return sa_order_has_prefix(order, &ending->target->prefix);
 	if (!ending->target->spi)
 		return true;
 	if (order->peer.set)

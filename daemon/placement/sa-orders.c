@@ -62,14 +62,19 @@ bool sa_order_concerns(const struct sa_order *order, const struct sa_description
 	return memcmp(&order->lineage, &lineage, sizeof(lineage)) == 0;
 }
 
+bool sa_order_has_prefix(const struct sa_order *order, const struct config_prefix *prefix)
+{
+	return order->peer.set && order->peer.length == prefix->length &&
+	       config_match_prefix(prefix, order->peer.family, &order->peer.address);
+}
+
 static bool have_same_target(const struct sa_order *a, const struct sa_order *b)
 {
 	if (a->peer.set != b->peer.set)
 		return false;
 	if (!a->peer.set)
 		return memcmp(&a->lineage, &b->lineage, sizeof(a->lineage)) == 0;
-	return a->peer.family == b->peer.family && a->peer.length == b->peer.length &&
-	       memcmp(&a->peer.address, &b->peer.address, sizeof(a->peer.address)) == 0;
+	return sa_order_has_prefix(a, &b->peer);
 }
 
 static void erase(struct sa_orders *orders, size_t i)

@@ -178,6 +178,24 @@ static void test_orders_on_sas(void **state)
 	assert_null(orders_find(again, &sa));
 }
 
+/* The bits behind the length do not count. */
+static void test_same_prefix(void **state)
+{
+	_cleanup_(orders_freep) struct orders *orders = open_orders();
+	static const char *const prefixes[] = {"198.51.100.0/24", "198.51.100.7/24",
+					       "198.51.101.0/24", "198.51.100.0/23"};
+	static const size_t n[] = {1, 1, 2, 3};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(prefixes); i++) {
+		const struct sa_order order = peer_order(prefixes[i], i != 0, true);
+
+		assert_int_equal(sa_orders_add(orders_on_sas(orders), &order), 0);
+		assert_int_equal(orders_on_sas(orders)->n, n[i]);
+	}
+	assert_true(orders_on_sas(orders)->entries[0].ban);
+}
+
 static void test_names(void **state)
 {
 	static const char *const bad[] = {"",    ".",   "..",   "a b",
@@ -272,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_written_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_orders_on_sas, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_same_prefix, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_readable, set_up, tear_down),
