@@ -116,7 +116,7 @@ static void say_order(struct manager *m, json_t *sentences, const struct sa *sa)
 	(void)sa_order_format(order, target);
 	if (order->until > 0)
 		say(sentences, "An order of the operator %s, above any rule: %s, for %s more.",
-		    what, target, units_format_time(order->until - manager_now(m), left));
+		    what, target, units_format_time(fmax(0, order->until - manager_now(m)), left));
 	else
 		say(sentences,
 		    "An order of the operator %s, above any rule: %s, until it is ended.", what,
@@ -300,7 +300,6 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 		detail(details, "software driver", "%s", driver);
 	detail(details, "bytes", "%llu", (unsigned long long)sa->bytes);
 	detail(details, "packets", "%llu", (unsigned long long)sa->packets);
-	(void)m;
 }
 
 static json_t *actions_of(struct manager *m, const struct sa *sa)
