@@ -65,7 +65,7 @@ static void usage(FILE *out)
 		     "                      and its drop-ins)\n"
 		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
 		     "     --placed=PATH    SAs that it offloaded (" OWNERSHIP_PATH ")\n"
-		     "     --orders=PATH    pause and evacuations (" ORDERS_PATH ")\n"
+		     "     --orders=PATH    orders of the operator (" ORDERS_PATH ")\n"
 		     "  -d --debug          enable debug logging\n"
 		     "  -h --help\n"
 		     "     --version\n\n"

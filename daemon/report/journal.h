@@ -110,7 +110,7 @@ void journal_flush(struct journal *journal);
 
 /* The parts that do no I/O, for the tests. */
 
-/* s. In two of them, and so in any one, at most twice the burst is reported. */
+/* s. In any time as long, at most twice the burst is reported. */
 #define JOURNAL_WINDOW 30
 
 #define JOURNAL_FIELDS_MAX 22
