@@ -26,7 +26,7 @@ static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa
 	refusals_add(nics_refusals(m->nics), ifindex, sa->shape, m->config->retry_refused,
 		     move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP),
 		     manager_now(m));
-	m->reconfigure = true; /* the other SAs of this shape */
+	manager_reconfigure_soon(m, 0); /* the other SAs of this shape */
 }
 
 static void set_refusal(struct sa *sa, const struct move *move)
