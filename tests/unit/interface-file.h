@@ -236,7 +236,10 @@ static bool interface_has_kind(const char *kind, const json_t *value)
 	       (strcmp(kind, "float") == 0 && json_is_number(value)) ||
 	       ((strcmp(kind, "string") == 0 || strcmp(kind, "enum") == 0) &&
 		json_is_string(value)) ||
-	       (strcmp(kind, "array") == 0 && json_is_array(value)) || json_is_object(value);
+	       (strcmp(kind, "array") == 0 && json_is_array(value)) ||
+	       ((strcmp(kind, "object") == 0 || strcmp(kind, "map") == 0 ||
+		 strcmp(kind, "struct") == 0) &&
+		json_is_object(value));
 }
 
 static void interface_check_value(struct interface_check *check, const json_t *type,
