@@ -431,6 +431,11 @@ static void test_graph_keys(void **state)
 	struct top_ui ui = {.delay = 1, .page = 4};
 
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
+	/* The row at the cursor becomes the selection. */
+	assert_null(model.selected.spi);
+	assert_int_equal(top_ui_key(&ui, &model, 'g'), TOP_REQUEST_EXPLAIN);
+	assert_string_equal(model.selected.spi, "0x00000101");
+	assert_int_equal(top_ui_key(&ui, &model, 'g'), TOP_REQUEST_NONE);
 	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_DOWN), TOP_REQUEST_NONE);
 	assert_false(top_ui_wants_explanation(&ui));
 	assert_int_equal(top_ui_key(&ui, &model, 'g'), TOP_REQUEST_EXPLAIN);
@@ -452,6 +457,14 @@ static void test_function_keys(void **state)
 	assert_int_equal(ui.pane, TOP_PANE_HELP);
 	(void)top_ui_key(&ui, &model, TOP_KEY_F1);
 	assert_int_equal(ui.pane, TOP_PANE_TABLE);
+	(void)top_ui_key(&ui, &model, TOP_KEY_F2);
+	assert_int_equal(ui.pane, TOP_PANE_COLUMNS);
+	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_F10), TOP_REQUEST_NONE); /* back */
+	assert_int_equal(ui.pane, TOP_PANE_TABLE);
+	(void)top_ui_key(&ui, &model, TOP_KEY_F3);
+	assert_true(ui.editing);
+	(void)top_ui_key(&ui, &model, TOP_KEY_ESCAPE);
+	assert_false(ui.editing);
 	(void)top_ui_key(&ui, &model, TOP_KEY_F6);
 	assert_int_equal(model.page.sort, TOP_SORT_RANK);
 	press(&ui, &model, "SS");
