@@ -127,7 +127,7 @@ static void test_not_made_too_often(void **state)
 {
 	struct methods methods = {};
 	struct fake_belief *beliefs[3];
-	json_t *replies[3] = {};
+	json_t *replies[4] = {};
 	const char *error = NULL;
 	struct bench b;
 	double took;
@@ -141,10 +141,13 @@ static void test_not_made_too_often(void **state)
 	took = b.now - took;
 	assert_int_equal(method_plan(NULL, &methods, &replies[1], &error), 0);
 	assert_ptr_equal(replies[0], replies[1]);
-	b.now += 20 * took;
+	b.now += 15 * took;
 	assert_int_equal(method_plan(NULL, &methods, &replies[2], &error), 0);
-	assert_ptr_not_equal(replies[0], replies[2]);
-	for (size_t i = 0; i < 3; i++)
+	assert_ptr_equal(replies[0], replies[2]);
+	b.now += 5 * took;
+	assert_int_equal(method_plan(NULL, &methods, &replies[3], &error), 0);
+	assert_ptr_not_equal(replies[0], replies[3]);
+	for (size_t i = 0; i < ELEMENTSOF(replies); i++)
 		json_decref(replies[i]);
 	plans_release(&methods.plans);
 	b.manager->environment.clock.monotonic = bench_monotonic;
