@@ -709,6 +709,7 @@ static void test_reload_reads_drop_ins(void **state)
 	const char *const files[] = {"/etc/espoffloadd.conf", "/etc/espoffloadd.conf.d/a.conf"};
 	_cleanup_free_ char *messages = NULL;
 	char path[2][128], directory[2][128];
+	const json_t *named;
 	json_t *status;
 	struct bench b;
 
@@ -732,10 +733,10 @@ static void test_reload_reads_drop_ins(void **state)
 	assert_true(b.manager->config->interval == 3);
 	status = get_status(&b);
 	assert_string_equal(json_string_value(json_object_get(status, "configuration")), path[0]);
+	named = json_object_get(status, "configurationFiles");
+	assert_int_equal(json_array_size(named), 2);
 	for (unsigned i = 0; i < 2; i++)
-		assert_string_equal(json_string_value(json_array_get(
-					    json_object_get(status, "configurationFiles"), i)),
-				    path[i]);
+		assert_string_equal(json_string_value(json_array_get(named, i)), path[i]);
 	json_decref(status);
 	for (unsigned i = 2; i-- > 0;) {
 		(void)unlink(path[i]);
