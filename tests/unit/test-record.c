@@ -74,7 +74,7 @@ static void end(struct recording *recording)
 	record_trace_end(recording->trace, recording->out);
 }
 
-/* The rows since the last call, or since the header. */
+/* All rows after the header. */
 static void expect(struct recording *recording, const char *expected)
 {
 	assert_int_equal(fflush(recording->out), 0);
