@@ -49,6 +49,16 @@ static void assert_frame(const struct frame *frame, const char *const *lines, si
 	}
 }
 
+/* Draws the screen, and compares it with the lines. */
+static void assert_screen(struct top_model *model, struct top_ui *ui, int width, int height,
+			  bool ascii, const char *const *lines, size_t n_lines)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+
+	assert_int_equal(top_render(model, ui, width, height, ascii, &frame), 0);
+	assert_frame(frame, lines, n_lines);
+}
+
 /* The reply to the filter 192.0.2.1: the SAs with this address. */
 static void set_filter(struct top_model *model)
 {
@@ -96,11 +106,9 @@ static void test_80x24(void **state)
 		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.delay = 1};
 
-	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 80, 24, false, golden, ELEMENTSOF(golden));
 }
 
 static void test_120x16(void **state)
@@ -135,12 +143,10 @@ static void test_120x16(void **state)
 		"/ n d w o filter  p freeze  r rev… 1-6/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.delay = 0.5, .frozen = true};
 
 	set_filter(&model);
-	assert_int_equal(top_render(&model, &ui, 120, 16, false, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 120, 16, false, golden, ELEMENTSOF(golden));
 }
 
 static const char *const header_80x12[] = {
@@ -155,12 +161,10 @@ static const char *const header_80x12[] = {
 static void assert_table(struct top_model *model, struct top_ui *ui, const char *const lines[7])
 {
 	const char *all[12];
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 
 	memcpy(all, header_80x12, sizeof(header_80x12));
 	memcpy(all + ELEMENTSOF(header_80x12), lines, 7 * sizeof(lines[0]));
-	assert_int_equal(top_render(model, ui, 80, 12, false, &frame), 0);
-	assert_frame(frame, all, ELEMENTSOF(all));
+	assert_screen(model, ui, 80, 12, false, all, ELEMENTSOF(all));
 }
 
 static void serve_page(struct top_model *model, size_t first, size_t size)
@@ -309,11 +313,9 @@ static void test_help(void **state)
 		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte~ 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.delay = 1, .pane = TOP_PANE_HELP};
 
-	assert_int_equal(top_render(&model, &ui, 80, 24, true, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 80, 24, true, golden, ELEMENTSOF(golden));
 }
 
 /* The usual columns become the beginning of a choice; what does not fit says so. */
@@ -360,7 +362,6 @@ static void test_columns(void **state)
 
 	(void)top_ui_key(&ui, &model, 'c');
 	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
-	frame = frame_free(frame);
 	(void)top_ui_key(&ui, &model, ' '); /* the place is always shown */
 	assert_int_equal(ui.columns, 0);
 	ui.column = SA_COLUMN_REASON;
@@ -373,8 +374,7 @@ static void test_columns(void **state)
 	(void)top_ui_key(&ui, &model, ' ');
 	(void)top_ui_key(&ui, &model, TOP_KEY_UP);
 	(void)top_ui_key(&ui, &model, ' ');
-	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 80, 24, false, golden, ELEMENTSOF(golden));
 	(void)top_ui_key(&ui, &model, 'q');
 	assert_table(&model, &ui, table);
 	(void)top_ui_key(&ui, &model, 'c');
@@ -395,12 +395,10 @@ static void test_columns_on_a_small_screen(void **state)
 		"q quit  h help  s by rate  e explain  g graph  c colu~ 1-3/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.delay = 1, .pane = TOP_PANE_COLUMNS};
 
 	(void)top_ui_key(&ui, &model, TOP_KEY_END);
-	assert_int_equal(top_render(&model, &ui, 60, 5, true, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 60, 5, true, golden, ELEMENTSOF(golden));
 }
 
 static void test_column_names(void **state)
@@ -468,14 +466,12 @@ static void test_graph(void **state)
 		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte… 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	_cleanup_(top_ui_done) struct top_ui ui = {.delay = 1};
 
 	(void)top_ui_key(&ui, &model, TOP_KEY_DOWN);
 	assert_int_equal(top_ui_key(&ui, &model, 'g'), TOP_REQUEST_EXPLAIN);
 	ui.explain = explanation(&fixture_sas[1]);
-	assert_int_equal(top_render(&model, &ui, 80, 24, false, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 80, 24, false, golden, ELEMENTSOF(golden));
 	assert_int_equal(top_table_rows(&model, &ui, 24), ui.page);
 }
 
@@ -500,13 +496,11 @@ static void test_graph_on_a_small_screen(void **state)
 		"q quit  h help  s by rate  e explain  g gra~ 1-1/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	_cleanup_(top_ui_done) struct top_ui ui = {.delay = 1, .graph = true};
 
 	top_model_move(&model, 0);
 	ui.explain = explanation(&fixture_sas[1]);
-	assert_int_equal(top_render(&model, &ui, 50, 14, true, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 50, 14, true, golden, ELEMENTSOF(golden));
 	assert_int_equal(top_table_rows(&model, &ui, 14), 1);
 }
 
@@ -558,14 +552,12 @@ static void test_troubles(void **state)
 		" connection to espoffloadd lost: reconnecting",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
-	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.delay = 1, .message = "connection to espoffloadd lost: reconnecting"};
 
 	model.status.paused = true;
 	model.status.degraded = "events were lost";
 	model.status.n_nics = 0;
-	assert_int_equal(top_render(&model, &ui, 80, 12, false, &frame), 0);
-	assert_frame(frame, golden, ELEMENTSOF(golden));
+	assert_screen(&model, &ui, 80, 12, false, golden, ELEMENTSOF(golden));
 }
 
 /* With any size, drawing stays inside the frame: the sanitizers check that. */
