@@ -25,52 +25,55 @@ static void check(struct bench *b, const char *spi, const char *expected)
 	json_decref(entry);
 }
 
-static void test_in_nic(void **state)
+/* Two of three SAs fill the NIC, and nothing else happens. */
+static void check_full(const char *configuration, const char *spi, const char *expected)
 {
 	struct fake_belief *beliefs[3];
 	struct bench b;
 
-	(void)state;
-	open_full(&b, beliefs, NIC_OF_TWO);
-	check(&b, "0x1001",
-	      "It is in the NIC eth0, for at least 20 s.\n"
-	      "Why: it is hot enough to stay (resident).\n"
-	      "It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
-	      "No rule matches it: it is offloaded by its rate.\n"
-	      "It competes for a slot of eth0.\n"
-	      "The NIC entry at test:4: allow true, trusted true.\n"
-	      "eth0 has 2 slots, 2 in use.\n"
-	      "Its boundary is 4.0 Mbit/s: below that, the best SA outside, 0x00001003 (4.0 "
-	      "Mbit/s), is worth more. With the most that is expected of it, it is 16.0 Mbit/s "
-	      "above.\n"
-	      "20 s ago it was promoted to eth0: a slot is free (20.0 Mbit/s).\n"
-	      "It leaves when an SA outside is hotter by enough to pay for the moves, or when it "
-	      "may not be in the NIC any more.\n");
+	open_full(&b, beliefs, configuration);
+	check(&b, spi, expected);
 	close_bench(&b);
+}
+
+static void test_in_nic(void **state)
+{
+	(void)state;
+	check_full(
+		NIC_OF_TWO, "0x1001",
+		"It is in the NIC eth0, for at least 20 s.\n"
+		"Why: it is hot enough to stay (resident).\n"
+		"It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+		"No rule matches it: it is offloaded by its rate.\n"
+		"It competes for a slot of eth0.\n"
+		"The NIC entry at test:4: allow true, trusted true.\n"
+		"eth0 has 2 slots, 2 in use.\n"
+		"Its boundary is 4.0 Mbit/s: below that, the best SA outside, 0x00001003 (4.0 "
+		"Mbit/s), is worth more. With the most that is expected of it, it is 16.0 Mbit/s "
+		"above.\n"
+		"20 s ago it was promoted to eth0: a slot is free (20.0 Mbit/s).\n"
+		"It leaves when an SA outside is hotter by enough to pay for the moves, or when it "
+		"may not be in the NIC any more.\n");
 }
 
 /* Its NIC is full. */
 static void test_below_boundary(void **state)
 {
-	struct fake_belief *beliefs[3];
-	struct bench b;
-
 	(void)state;
-	open_full(&b, beliefs, NIC_OF_TWO);
-	check(&b, "0x1003",
-	      "It is in software, for at least 20 s.\n"
-	      "Why: it is colder than every SA it could displace (not-hot-enough).\n"
-	      "It carries 4.0 Mbit/s, and is number 3 of 3 SAs by rate.\n"
-	      "No rule matches it: it is offloaded by its rate.\n"
-	      "It competes for a slot of eth0.\n"
-	      "The NIC entry at test:4: allow true, trusted true.\n"
-	      "eth0 has 2 slots, 2 in use.\n"
-	      "Its boundary is 16.0 Mbit/s: above that, it is worth more than the coldest SA that "
-	      "it may displace, 0x00001002 (16.0 Mbit/s). With the least that is expected of it, "
-	      "it is 12.0 Mbit/s below.\n"
-	      "It moves when it carries more than an SA that it may displace and that pays for the "
-	      "moves, or when a slot becomes free.\n");
-	close_bench(&b);
+	check_full(
+		NIC_OF_TWO, "0x1003",
+		"It is in software, for at least 20 s.\n"
+		"Why: it is colder than every SA it could displace (not-hot-enough).\n"
+		"It carries 4.0 Mbit/s, and is number 3 of 3 SAs by rate.\n"
+		"No rule matches it: it is offloaded by its rate.\n"
+		"It competes for a slot of eth0.\n"
+		"The NIC entry at test:4: allow true, trusted true.\n"
+		"eth0 has 2 slots, 2 in use.\n"
+		"Its boundary is 16.0 Mbit/s: above that, it is worth more than the coldest SA "
+		"that it may displace, 0x00001002 (16.0 Mbit/s). With the least that is expected "
+		"of it, it is 12.0 Mbit/s below.\n"
+		"It moves when it carries more than an SA that it may displace and that pays for "
+		"the moves, or when a slot becomes free.\n");
 }
 
 /* It is hotter than one in the NIC, but not by enough yet. */
@@ -104,39 +107,30 @@ static void test_above_boundary(void **state)
 
 static void test_excluded_by_rule(void **state)
 {
-	struct fake_belief *beliefs[3];
-	struct bench b;
-
 	(void)state;
-	open_full(&b, beliefs, NIC_OF_TWO "rules: [{match: {reqid: 2}, offload: never}]\n");
-	check(&b, "0x1002",
-	      "It is in software, for at least 20 s.\n"
-	      "Why: a rule keeps it in software (banned).\n"
-	      "It carries 16.0 Mbit/s, and is number 2 of 3 SAs by rate.\n"
-	      "The rule at test:5 matches it: offload never.\n"
-	      "Its packets leave by eth0.\n"
-	      "The NIC entry at test:4: allow true, trusted true.\n"
-	      "It may move when its rule no longer says 'offload: never'.\n");
-	close_bench(&b);
+	check_full(NIC_OF_TWO "rules: [{match: {reqid: 2}, offload: never}]\n", "0x1002",
+		   "It is in software, for at least 20 s.\n"
+		   "Why: a rule keeps it in software (banned).\n"
+		   "It carries 16.0 Mbit/s, and is number 2 of 3 SAs by rate.\n"
+		   "The rule at test:5 matches it: offload never.\n"
+		   "Its packets leave by eth0.\n"
+		   "The NIC entry at test:4: allow true, trusted true.\n"
+		   "It may move when its rule no longer says 'offload: never'.\n");
 }
 
 static void test_excluded_nic(void **state)
 {
-	struct fake_belief *beliefs[3];
-	struct bench b;
-
 	(void)state;
-	open_full(&b, beliefs, "mode: enforce\nnics: [{match: {name: eth0}, allow: true}]\n");
-	check(&b, "0x1001",
-	      "It is in software, for at least 20 s.\n"
-	      "Why: this NIC is not trusted with keys (nic-not-trusted).\n"
-	      "It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
-	      "In the next seconds 19.9 Mbit/s to 20.1 Mbit/s are expected of it.\n"
-	      "No rule matches it: it is offloaded by its rate.\n"
-	      "It cannot go to eth0: this NIC is not trusted with keys.\n"
-	      "The NIC entry at test:2: allow true, trusted false.\n"
-	      "It may move when the configuration trusts the NIC with keys (trusted: true).\n");
-	close_bench(&b);
+	check_full(
+		"mode: enforce\nnics: [{match: {name: eth0}, allow: true}]\n", "0x1001",
+		"It is in software, for at least 20 s.\n"
+		"Why: this NIC is not trusted with keys (nic-not-trusted).\n"
+		"It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+		"In the next seconds 19.9 Mbit/s to 20.1 Mbit/s are expected of it.\n"
+		"No rule matches it: it is offloaded by its rate.\n"
+		"It cannot go to eth0: this NIC is not trusted with keys.\n"
+		"The NIC entry at test:2: allow true, trusted false.\n"
+		"It may move when the configuration trusts the NIC with keys (trusted: true).\n");
 }
 
 static void test_hands_off(void **state)
@@ -272,28 +266,24 @@ static void test_on_probation(void **state)
 
 static void test_observed(void **state)
 {
-	struct fake_belief *beliefs[3];
-	struct bench b;
-
 	(void)state;
-	open_full(&b, beliefs,
-		  "interval: 100ms\nnics: [{match: {name: eth0}, allow: true, "
-		  "trusted: true, capacity: 2}]\n");
-	check(&b, "0x1001",
-	      "It is in software, for at least 20 s.\n"
-	      "Why: the daemon only observes. In the NIC, it is hot enough to stay (resident).\n"
-	      "It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
-	      "No rule matches it: it is offloaded by its rate.\n"
-	      "It competes for a slot of eth0.\n"
-	      "The NIC entry at test:2: allow true, trusted true.\n"
-	      "eth0 has 2 slots, 2 in use.\n"
-	      "Its boundary is 4.0 Mbit/s: below that, the best SA outside, 0x00001003 (4.0 "
-	      "Mbit/s), is worth more. With the most that is expected of it, it is 16.0 Mbit/s "
-	      "above.\n"
-	      "20 s ago it would have been promoted to eth0: a slot is free (20.0 Mbit/s).\n"
-	      "The daemon only observes; it would offload it.\n"
-	      "The daemon moves SAs only with 'mode: enforce'.\n");
-	close_bench(&b);
+	check_full(
+		"interval: 100ms\nnics: [{match: {name: eth0}, allow: true, "
+		"trusted: true, capacity: 2}]\n",
+		"0x1001",
+		"It is in software, for at least 20 s.\n"
+		"Why: the daemon only observes. In the NIC, it is hot enough to stay (resident).\n"
+		"It carries 20.0 Mbit/s, and is number 1 of 3 SAs by rate.\n"
+		"No rule matches it: it is offloaded by its rate.\n"
+		"It competes for a slot of eth0.\n"
+		"The NIC entry at test:2: allow true, trusted true.\n"
+		"eth0 has 2 slots, 2 in use.\n"
+		"Its boundary is 4.0 Mbit/s: below that, the best SA outside, 0x00001003 (4.0 "
+		"Mbit/s), is worth more. With the most that is expected of it, it is 16.0 Mbit/s "
+		"above.\n"
+		"20 s ago it would have been promoted to eth0: a slot is free (20.0 Mbit/s).\n"
+		"The daemon only observes; it would offload it.\n"
+		"The daemon moves SAs only with 'mode: enforce'.\n");
 }
 
 int main(void)
