@@ -20,6 +20,16 @@ static bool is_refused(struct bench *b, struct fake_belief *belief, const char *
 			     manager_now(b->manager), ret_text);
 }
 
+/* The driver refuses the next SAs with this error. */
+static struct fake_nic *refuse(struct bench *b, int error, unsigned n)
+{
+	struct fake_nic *nic = fake_kernel_nic(b->fake, NIC);
+
+	nic->fail_error = error;
+	nic->fail_adds = n;
+	return nic;
+}
+
 /* The driver's error text, and the time until the next attempt, which doubles. */
 static void test_refused(void **state)
 {
@@ -30,9 +40,7 @@ static void test_refused(void **state)
 
 	(void)state;
 	open_bench_with(&b, quick_retry);
-	nic = fake_kernel_nic(b.fake, NIC);
-	nic->fail_error = -EINVAL;
-	nic->fail_adds = 1000;
+	nic = refuse(&b, -EINVAL, 1000);
 	nic->fail_text = "not this one";
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	work(&b, 1.0, belief);
@@ -73,33 +81,34 @@ static void test_refused(void **state)
 	close_bench(&b);
 }
 
+/* Each carries something for 25 times 100 ms. */
+static void work_in_turn(struct bench *b, struct fake_belief *const *beliefs, size_t n)
+{
+	for (unsigned i = 0; i < 25; i++)
+		for (size_t j = 0; j < n; j++)
+			work(b, 0.1, beliefs[j]);
+}
+
 /* The driver refuses one SA. The others of its shape are known already, and a plan may have them.
  */
 static void test_refused_shape(void **state)
 {
 	struct fake_belief *beliefs[3];
-	struct fake_nic *nic;
 	struct bench b;
 
 	(void)state;
 	open_bench_with(&b, quick_retry);
-	nic = fake_kernel_nic(b.fake, NIC);
-	nic->fail_error = -EINVAL;
-	nic->fail_adds = 1;
+	(void)refuse(&b, -EINVAL, 1);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		beliefs[i] = add(&b, (struct fake_sa_spec){
 					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
-	for (unsigned i = 0; i < 25; i++)
-		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
-			work(&b, 0.1, beliefs[j]);
+	work_in_turn(&b, beliefs, ELEMENTSOF(beliefs));
 	assert_int_equal(b.manager->refused, 1);
 	assert_int_equal(b.manager->promoted, 0);
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		assert_int_equal(entry(&b, beliefs[i])->candidate.candidacy,
 				 CANDIDACY_REFUSED_SHAPE);
-	for (unsigned i = 0; i < 25; i++)
-		for (unsigned j = 0; j < ELEMENTSOF(beliefs); j++)
-			work(&b, 0.1, beliefs[j]);
+	work_in_turn(&b, beliefs, ELEMENTSOF(beliefs));
 	assert_int_equal(b.manager->refused, 1);
 	assert_int_equal(b.manager->promoted, ELEMENTSOF(beliefs));
 	close_bench(&b);
@@ -113,9 +122,7 @@ static void check_error(int error, bool shape_is_refused)
 	struct bench b;
 
 	open_bench_with(&b, quick_retry);
-	nic = fake_kernel_nic(b.fake, NIC);
-	nic->fail_error = error;
-	nic->fail_adds = 1;
+	nic = refuse(&b, error, 1);
 	nic->fail_text = "";
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	for (unsigned i = 0; b.manager->refused == 0; i++) {
@@ -218,7 +225,6 @@ static double offer(struct bench *b, struct fake_belief *belief, uint64_t refuse
 static void check_waits(const char *retry, const double *waits, size_t n)
 {
 	struct fake_belief *belief;
-	struct fake_nic *nic;
 	char text[512];
 	struct bench b;
 
@@ -228,9 +234,7 @@ static void check_waits(const char *retry, const double *waits, size_t n)
 		 "rules: [{offload: always}]\n",
 		 retry);
 	open_bench_with(&b, text);
-	nic = fake_kernel_nic(b.fake, NIC);
-	nic->fail_error = -EINVAL;
-	nic->fail_adds = 1000;
+	(void)refuse(&b, -EINVAL, 1000);
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	for (size_t i = 0; i < n; i++) {
 		double at = offer(&b, belief, i + 1), end = at + waits[i];
@@ -286,9 +290,7 @@ static void test_refused_shapes(void **state)
 		struct fake_nic *nic;
 
 		open_bench_with(&b, quick_retry);
-		nic = fake_kernel_nic(b.fake, NIC);
-		nic->fail_error = -EINVAL;
-		nic->fail_adds = 3;
+		nic = refuse(&b, -EINVAL, 3);
 		for (unsigned i = 0; i < 3; i++) {
 			specs[i].spi = 0x1001 + i;
 			specs[i].reqid = 1 + i;
