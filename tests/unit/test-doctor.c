@@ -10,13 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
+
+#include "remove-tree.h"
 
 #define NIC(NAME, DRIVER, ...)                                                             \
 	{                                                                                  \
@@ -247,14 +248,6 @@ static bool was_unseen(const struct facts *facts, const char *what)
 	return false;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
 /* Another user's files, and folders in which nothing is found. */
 static void test_unreadable(void **state)
 {
@@ -277,7 +270,7 @@ static void test_unreadable(void **state)
 	assert_true(was_unseen(facts, "/etc/swanctl/swanctl.conf"));
 	assert_true(was_unseen(facts, "/etc/swanctl/conf.d"));
 	assert_int_equal(facts->n_unseen, 2);
-	assert_int_equal(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	remove_tree(root);
 	free(facts);
 }
 

@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,8 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
+
+#include "remove-tree.h"
 
 /* A root directory with files of a configuration. */
 struct tree {
@@ -74,18 +75,10 @@ static void open_tree(struct tree *tree)
 	assert_non_null(mkdtemp(tree->root));
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
 static void close_tree(struct tree *tree)
 {
 	config_free(tree->config);
-	assert_int_equal(nftw(tree->root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	remove_tree(tree->root);
 }
 
 /* Replaces the root in the messages by nothing, so that tests can compare them. */
