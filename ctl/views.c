@@ -209,7 +209,7 @@ char *order_view_text(const struct order_view *order, bool ascii, char buffer[OR
 		       ends ? "for " : "until 'espoffloadctl un",
 		       ends ? units_format_time(order->seconds_left, time) : order->kind,
 		       ends ? "" : "'",
-		       order->persist ? ", also after a restart" : " or a restart");
+		       order->persist ? ", also after a restart" : " or until a restart");
 	return buffer;
 }
 

@@ -22,7 +22,7 @@ static const struct {
 					   "or room); none is moved into one"},
 	[HEALTH_POLICY] = {"policy", "out of memory for the rules in force"},
 	[HEALTH_ORDERS] = {"orders", "cannot write the orders of the operator; a restart forgets "
-				     "pause and evacuations"},
+				     "pause, evacuations, pins and bans"},
 	[HEALTH_ORDERS_LOST] = {"orders-lost", "the orders of the operator could not be read; "
 					       "paused until 'espoffloadctl resume'"},
 };
