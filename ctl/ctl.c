@@ -3,10 +3,12 @@
 
 #include "control-interface.h"
 #include "page.h"
+#include "units.h"
 #include "varlink-client.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,6 +183,17 @@ static int report_no_order(const json_t *parameters)
 	return CTL_FAILURE;
 }
 
+static int report_on_trial(const json_t *parameters)
+{
+	const json_t *left = json_object_get(parameters, "secondsLeft");
+	char text[UNITS_TEXT_MAX];
+
+	ctl_error("a configuration is on trial, for another %s: keep it with 'espoffloadctl reload "
+		  "--confirm', or wait until the one before is back, then reload",
+		  units_format_time(json_is_number(left) ? json_number_value(left) : NAN, text));
+	return CTL_FAILURE;
+}
+
 static int report_error_reply(const struct ctl *ctl, const char *name, const json_t *parameters)
 {
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchNic") == 0) {
@@ -211,6 +224,13 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 			  member(parameters, "path"));
 		ctl_print_lines(member(parameters, "messages"));
 		return CTL_INVALID_CONFIG;
+	}
+	if (strcmp(name, CONTROL_INTERFACE ".OnTrial") == 0)
+		return report_on_trial(parameters);
+	if (strcmp(name, CONTROL_INTERFACE ".NotOnTrial") == 0) {
+		ctl_error("no configuration is on trial; 'journalctl -u espoffloadd' shows what "
+			  "became of the last one");
+		return CTL_FAILURE;
 	}
 	if (strcmp(name, CONTROL_INTERFACE ".PermissionDenied") == 0) {
 		tell_text("permission denied, try again as root (sudo): ",

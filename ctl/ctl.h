@@ -105,6 +105,7 @@ extern const struct option check_config_options[];
 extern const struct option plan_options[];
 extern const struct option history_options[];
 extern const struct option sa_order_options[];
+extern const struct option reload_options[];
 extern const struct option record_options[];
 #define HISTORY_SHORT_OPTIONS "n:D:"
 extern const struct option simulate_options[];

@@ -43,6 +43,7 @@ static void end(struct line *line)
 static void print_daemon(struct line *line, const struct status_view *status)
 {
 	char more[32];
+	char trial[TRIAL_TEXT_MAX];
 	char buffer[UNITS_TEXT_MAX];
 
 	begin(line, "espoffloadd");
@@ -100,6 +101,12 @@ static void print_daemon(struct line *line, const struct status_view *status)
 		add(line, FRAME_PLAIN, units_format_time(status->dump_interval, buffer));
 	}
 	end(line);
+	if (status->on_trial) {
+		begin(line, "trial");
+		add(line, FRAME_YELLOW | FRAME_BOLD, "configuration ");
+		add(line, FRAME_YELLOW | FRAME_BOLD, trial_view_text(&status->trial, trial));
+		end(line);
+	}
 }
 
 static void print_traffic(struct line *line, const struct status_view *status)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 const char *json_text_or(const json_t *object, const char *key, const char *fallback)
 {
@@ -236,6 +237,34 @@ static void read_evacuated(const json_t *names, struct status_view *view)
 	}
 }
 
+int trial_view_read(const json_t *object, struct trial_view *ret_view)
+{
+	struct trial_view view = {
+		.until = json_whole_or(object, "until", -1),
+		.seconds_left = json_real_or(object, "secondsLeft", NAN),
+	};
+
+	if (view.until < 0 || !(view.seconds_left >= 0))
+		return -EBADMSG;
+	*ret_view = view;
+	return 0;
+}
+
+char *trial_view_text(const struct trial_view *trial, char buffer[TRIAL_TEXT_MAX])
+{
+	time_t until = (time_t)trial->until;
+	char left[UNITS_TEXT_MAX], clock[16] = "?";
+	struct tm local;
+
+	if (localtime_r(&until, &local))
+		(void)strftime(clock, sizeof(clock), "%H:%M:%S", &local);
+	(void)snprintf(buffer, TRIAL_TEXT_MAX,
+		       "on trial until %s (%s left): the one before comes back then, unless "
+		       "'espoffloadctl reload --confirm' keeps this one",
+		       clock, units_format_time(trial->seconds_left, left));
+	return buffer;
+}
+
 static void read_orders(const json_t *orders, struct status_view *view)
 {
 	for (size_t i = 0; i < json_array_size(orders) && view->n_orders < STATUS_ORDERS_MAX; i++)
@@ -276,6 +305,7 @@ int status_view_read(const json_t *reply, struct status_view *ret_view)
 	view.has_action = action_view_read(json_object_get(reply, "lastAction"), &view.action) >= 0;
 	read_evacuated(json_object_get(reply, "evacuated"), &view);
 	read_orders(json_object_get(reply, "orders"), &view);
+	view.on_trial = trial_view_read(json_object_get(reply, "trial"), &view.trial) >= 0;
 	r = read_nics(json_object_get(reply, "nics"), &view);
 	if (r < 0)
 		return r;

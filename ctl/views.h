@@ -97,6 +97,12 @@ struct order_view {
 	bool persist;
 };
 
+/* Of the configuration in force. */
+struct trial_view {
+	int64_t until; /* s since 1970 */
+	double seconds_left;
+};
+
 #define STATUS_NICS_MAX 64
 #define STATUS_ORDERS_MAX 128
 
@@ -107,6 +113,8 @@ struct status_view {
 	const char *mechanism;
 	const char *configuration; /* or NULL */
 	size_t n_files;            /* of the configuration */
+	bool on_trial;
+	struct trial_view trial;
 	bool paused;
 	bool fips;
 	const char *evacuated[STATUS_NICS_MAX];
@@ -144,10 +152,15 @@ int sa_views_read(const json_t *reply, struct sa_view **ret_views, size_t *ret_n
 int status_view_read(const json_t *reply, struct status_view *ret_view);
 int action_view_read(const json_t *object, struct action_view *ret_view);
 int order_view_read(const json_t *object, struct order_view *ret_view);
+int trial_view_read(const json_t *object, struct trial_view *ret_view);
 
 /* "198.51.100.1, for 2 h, also over a restart". Returns `buffer`. */
 #define ORDER_TEXT_MAX 256
 char *order_view_text(const struct order_view *order, bool ascii, char buffer[ORDER_TEXT_MAX]);
+
+/* "on trial until 12:34:56 (58 s left): ...", in local time. Returns `buffer`. */
+#define TRIAL_TEXT_MAX 192
+char *trial_view_text(const struct trial_view *trial, char buffer[TRIAL_TEXT_MAX]);
 
 /* "nic", "sw", "moving", ...; color and attributes (frame.h); glyph, or an ASCII character
  * instead. */

@@ -151,7 +151,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source;
 	if (info->ssi_signo == SIGHUP) {
 		(void)sd_notify(0, "RELOADING=1");
-		(void)manager_reload(d->manager, NULL);
+		(void)manager_reload(d->manager, 0, NULL);
 		(void)sd_notify(0, "READY=1");
 	} else if (d->stopping) {
 		return sd_event_exit(d->event, 0); /* second signal: stop at once */
@@ -171,10 +171,12 @@ static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
 
 	for (size_t i = 0; i < nics_count(m->nics); i++)
 		used += nics_at(m->nics, i)->used_in + nics_at(m->nics, i)->used_out;
-	(void)sd_notifyf(0, "STATUS=%s%s: %llu of %zu SAs in NICs, %llu moves",
+	(void)sd_notifyf(0, "STATUS=%s%s%s: %llu of %zu SAs in NICs, %llu moves",
 			 m->config->mode == CONFIG_MODE_ENFORCE ? "Enforcing" : "Observing",
-			 orders_are_paused(m->orders) ? " (paused)" : "", (unsigned long long)used,
-			 m->sas->n, (unsigned long long)(m->promoted + m->evicted));
+			 orders_are_paused(m->orders) ? " (paused)" : "",
+			 manager_is_on_trial(m) ? " (configuration on trial)" : "",
+			 (unsigned long long)used, m->sas->n,
+			 (unsigned long long)(m->promoted + m->evicted));
 	journal_flush(d->journal);
 	(void)sd_event_source_set_time(source, usec + 10 * UINT64_C(1000000));
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

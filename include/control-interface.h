@@ -18,5 +18,9 @@
 #define CONTROL_REQUEST_MAX (64ul * 1024)
 #define CONTROL_REPLY_MAX (256ul * 1024 * 1024)
 
+/* Seconds for which a configuration can be on trial. */
+#define CONTROL_TRIAL_SECONDS_MIN 5
+#define CONTROL_TRIAL_SECONDS_MAX 3600
+
 /* Samples of an SA's rate that the daemon keeps for the sparkline of `top`, one per second. */
 #define CONTROL_HISTORY_SAMPLES 60

@@ -37,6 +37,7 @@ class World:
         self.start = time.monotonic()
         self.paused = False
         self.orders = []
+        self.trial = None
         self.evacuated = []
         self.lock = threading.Lock()
 
@@ -145,7 +146,7 @@ class World:
             "evacuated": self.evacuated, "orders": self.orders,
             "conditions": [{"name": "trouble", "text": self.arguments.degraded}] if self.arguments.degraded else [],
             "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0, "dumpInterval": self.arguments.dump_interval,
-            "uptime": self.now() - 1000, "configuration": FILES[0], "configurationFiles": FILES, "fips": False,
+            "uptime": self.now() - 1000, "configuration": FILES[0], "configurationFiles": FILES, "trial": self.trial, "fips": False,
             "sas": len(sas), "offloaded": sum(1 for sa in sas if sa["placement"] == "nic"),
             "bytesPerSecond": sum(sa["bytesPerSecond"] for sa in sas),
             "offloadedBytesPerSecond":
@@ -301,6 +302,17 @@ class World:
         if self.arguments.bad_config:
             raise Error("io.espoffload.InvalidConfiguration", path="/etc/espoffloadd.conf",
                         messages="\n/etc/espoffloadd.conf:3:1: unknown key 'mod'\n    mod: enforce\n    ^")
+        if self.trial:
+            raise Error("io.espoffload.OnTrial", secondsLeft=self.trial["secondsLeft"])
+        if parameters.get("trySeconds") and not self.arguments.old:
+            self.trial = {"until": 86399, "secondsLeft": parameters["trySeconds"]}
+        return {"path": "/etc/espoffloadd.conf", "files": FILES, "trial": self.trial}
+
+    def confirm(self, parameters):
+        self.change(None)
+        if not self.trial:
+            raise Error("io.espoffload.NotOnTrial")
+        self.trial = None
         return {"path": "/etc/espoffloadd.conf", "files": FILES}
 
     def call(self, method, parameters):
@@ -317,6 +329,7 @@ class World:
             "io.espoffload.Ban": lambda parameters: self.give("ban", parameters),
             "io.espoffload.Unban": lambda parameters: self.end("ban", parameters),
             "io.espoffload.Reload": self.reload,
+            "io.espoffload.ConfirmReload": self.confirm,
         }
         if method not in methods:
             raise Error("org.varlink.service.MethodNotFound", method=method)
@@ -393,6 +406,7 @@ def main():
     parser.add_argument("--nic", default="eth0", help="the name of the first NIC in the status")
     parser.add_argument("--deny", action="store_true", help="deny every change")
     parser.add_argument("--bad-config", action="store_true", help="reload finds errors")
+    parser.add_argument("--old", action="store_true", help="know no trials")
     parser.add_argument("--garbled", choices=sorted(GARBLED) + ["silent"], help="answer with garbage")
     arguments = parser.parse_args()
     if os.path.exists(arguments.socket):

@@ -74,8 +74,16 @@ struct control_method {
 	const struct control_list *list; /* instead of `call` */
 };
 
-/* For methods: returns the error InvalidParameter for `parameter`. Returns 0 or -ENOMEM. */
+/* For methods: return the error InvalidParameter for `parameter`, or InvalidValue. Return 0 or
+ * -ENOMEM. */
 int control_refuse_parameter(const char *parameter, json_t **ret_reply, const char **ret_error);
+int control_refuse_value(const char *parameter, const char *value, const char *expected,
+			 json_t **ret_reply, const char **ret_error);
+/* Reads a parameter of the type CONTROL_COUNT. *ret_value 0: it is missing. Not from `least` to
+ * `most`: returns as control_refuse_value(). */
+int control_read_count(const json_t *parameters, const char *name, json_int_t least,
+		       json_int_t most, json_int_t *ret_value, json_t **ret_reply,
+		       const char **ret_error);
 
 /*
  * Listens at `path`, or at the socket that the service manager passed. The table is not copied.

@@ -14,6 +14,14 @@ int describe_merge(json_t *object, json_t *part)
 	return part ? json_object_update_new(object, part) : -1;
 }
 
+json_t *describe_trial(const struct manager *m)
+{
+	if (!manager_is_on_trial(m))
+		return json_null();
+	return json_pack("{s:I, s:f}", "until", (json_int_t)m->trial.until, "secondsLeft",
+			 manager_trial_left(m));
+}
+
 json_t *describe_files(const struct manager *m)
 {
 	json_t *files = json_array();

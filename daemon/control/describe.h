@@ -42,6 +42,9 @@ bool sa_row_matches(const struct sa_row *row, const char *filter);
 /* The files of the configuration in force. NULL without memory. */
 json_t *describe_files(const struct manager *m);
 
+/* The trial of the configuration in force; null: none. NULL without memory. */
+json_t *describe_trial(const struct manager *m);
+
 /* All NULL without memory. */
 json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bool history);
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history);

@@ -55,29 +55,6 @@ static int method_evacuate(json_t *parameters, void *userdata, json_t **ret_repl
 	return r;
 }
 
-static int method_reload(json_t *parameters, void *userdata, json_t **ret_reply,
-			 const char **ret_error)
-{
-	struct manager *m = manager_of(userdata);
-	_cleanup_free_ char *messages = NULL;
-	int r = manager_reload(m, &messages);
-
-	(void)parameters;
-	if (r < 0 && r != -ENOMEM) {
-		*ret_error = "InvalidConfiguration";
-		*ret_reply = json_pack("{s:s, s:s}", "path",
-				       config_source_name(&m->environment.config_source),
-				       "messages", messages ? messages : strerror(-r));
-		return *ret_reply ? 0 : -ENOMEM;
-	}
-	if (r < 0)
-		return r;
-	*ret_reply = json_pack(
-		"{s:s, s:o, s:s*}", "path", config_source_name(&m->environment.config_source),
-		"files", describe_files(m), "warnings", messages && messages[0] ? messages : NULL);
-	return *ret_reply ? 0 : -ENOMEM;
-}
-
 void methods_refused(const char *method, const struct ucred *peer, void *userdata)
 {
 	report_denied(manager_of(userdata)->reporter, method, peer->uid, peer->pid);
@@ -105,6 +82,7 @@ static const struct control_parameter explain_parameters[] = {
 };
 static const struct control_parameter plan_parameters[] = {{"turns", CONTROL_COUNT}, {}};
 static const struct control_parameter nic_or_all[] = {{"nic", CONTROL_TEXT}, {}};
+static const struct control_parameter reload_parameters[] = {{"trySeconds", CONTROL_COUNT}, {}};
 static const struct control_parameter one_nic[] = {{"nic", CONTROL_TEXT, .required = true}, {}};
 
 static const struct control_parameter order_parameters[] = {
@@ -130,6 +108,7 @@ const struct control_method methods_table[] = {
 	{"Unpin", .call = method_unpin, .changes = true, .parameters = ended_parameters},
 	{"Ban", .call = method_ban, .changes = true, .parameters = order_parameters},
 	{"Unban", .call = method_unban, .changes = true, .parameters = ended_parameters},
-	{"Reload", .call = method_reload, .changes = true},
+	{"Reload", .call = method_reload, .changes = true, .parameters = reload_parameters},
+	{"ConfirmReload", .call = method_confirm_reload, .changes = true},
 };
 const size_t methods_count = ELEMENTSOF(methods_table);

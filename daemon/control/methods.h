@@ -35,4 +35,7 @@ int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const
 int method_pin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_unpin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_ban(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+int method_reload(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
+int method_confirm_reload(json_t *parameters, void *userdata, json_t **ret_reply,
+			  const char **ret_error);
 int method_unban(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);

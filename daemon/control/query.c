@@ -12,15 +12,6 @@
 static const char *const placements[] = {"nic",     "software", "moving",
 					 "refused", "foreign",  "hands-off"};
 
-static int refuse(const char *parameter, const char *value, const char *expected,
-		  json_t **ret_reply, const char **ret_error)
-{
-	*ret_error = "InvalidValue";
-	*ret_reply = json_pack("{s:s, s:s, s:s}", "parameter", parameter, "value", value,
-			       "expected", expected);
-	return *ret_reply ? 0 : -ENOMEM;
-}
-
 /* Appends a word to a list of words, as far as there is room. */
 static void add_word(char *list, const char *word)
 {
@@ -55,7 +46,9 @@ static int read_sort(const struct reading *reading)
 		}
 		add_word(expected, snapshot_sort_name(i));
 	}
-	return value ? refuse("sort", value, expected, reading->ret_reply, reading->ret_error) : 0;
+	return value ? control_refuse_value("sort", value, expected, reading->ret_reply,
+					    reading->ret_error)
+		     : 0;
 }
 
 static int read_placement(const struct reading *reading)
@@ -70,7 +63,8 @@ static int read_placement(const struct reading *reading)
 		}
 		add_word(expected, placements[i]);
 	}
-	return value ? refuse("placement", value, expected, reading->ret_reply, reading->ret_error)
+	return value ? control_refuse_value("placement", value, expected, reading->ret_reply,
+					    reading->ret_error)
 		     : 0;
 }
 
@@ -85,8 +79,8 @@ static int read_direction(const struct reading *reading)
 	else if (strcmp(value, "out") == 0)
 		reading->query->direction = SA_DIRECTION_OUT;
 	else
-		return refuse("direction", value, "in, out", reading->ret_reply,
-			      reading->ret_error);
+		return control_refuse_value("direction", value, "in, out", reading->ret_reply,
+					    reading->ret_error);
 	return 0;
 }
 
@@ -105,7 +99,9 @@ static int read_nic(const struct reading *reading)
 		}
 		add_word(expected, nic->name);
 	}
-	return value ? refuse("nic", value, expected, reading->ret_reply, reading->ret_error) : 0;
+	return value ? control_refuse_value("nic", value, expected, reading->ret_reply,
+					    reading->ret_error)
+		     : 0;
 }
 
 static int read_peer(const struct reading *reading)
@@ -114,8 +110,9 @@ static int read_peer(const struct reading *reading)
 
 	if (!value || config_parse_prefix(value, &reading->query->peer) >= 0)
 		return 0;
-	return refuse("peer", value, "an address or a prefix, as 192.0.2.0/24 or 2001:db8::1",
-		      reading->ret_reply, reading->ret_error);
+	return control_refuse_value("peer", value,
+				    "an address or a prefix, as 192.0.2.0/24 or 2001:db8::1",
+				    reading->ret_reply, reading->ret_error);
 }
 
 static int read_text(const struct reading *reading)

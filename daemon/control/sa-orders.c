@@ -17,15 +17,6 @@ struct target {
 	struct config_prefix prefix;
 };
 
-static int refuse_value(const char *parameter, const char *value, const char *expected,
-			json_t **ret_reply, const char **ret_error)
-{
-	*ret_error = "InvalidValue";
-	*ret_reply = json_pack("{s:s, s:s, s:s}", "parameter", parameter, "value", value,
-			       "expected", expected);
-	return *ret_reply ? 0 : -ENOMEM;
-}
-
 /* Returns 0 with *ret_error for a bad value. */
 static int read_target(const json_t *parameters, struct target *ret_target, json_t **ret_reply,
 		       const char **ret_error)
@@ -43,7 +34,8 @@ static int read_target(const json_t *parameters, struct target *ret_target, json
 	if (target.peer && target.spi)
 		return control_refuse_parameter("peer", ret_reply, ret_error);
 	if (target.peer && config_parse_prefix(target.peer, &target.prefix) < 0)
-		return refuse_value("peer", target.peer, EXPECTED_PEER, ret_reply, ret_error);
+		return control_refuse_value("peer", target.peer, EXPECTED_PEER, ret_reply,
+					    ret_error);
 	*ret_target = target;
 	return 0;
 }
@@ -158,22 +150,6 @@ static int answer_failure(int error, const struct target *target, json_t **ret_r
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
-/* s, 0: no end. Returns 0 with *ret_error for a bad value. */
-static int read_seconds(const json_t *parameters, json_int_t *ret_seconds, json_t **ret_reply,
-			const char **ret_error)
-{
-	const json_t *seconds = json_object_get(parameters, "seconds");
-	json_int_t value = json_integer_value(seconds);
-	char text[32], expected[32];
-
-	*ret_seconds = value;
-	if (!json_is_integer(seconds) || (value > 0 && value <= SA_ORDER_SECONDS_MAX))
-		return 0;
-	(void)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, value);
-	(void)snprintf(expected, sizeof(expected), "1 to %u", SA_ORDER_SECONDS_MAX);
-	return refuse_value("seconds", text, expected, ret_reply, ret_error);
-}
-
 static int give_order(struct manager *m, bool ban, const json_t *parameters, json_t **ret_reply,
 		      const char **ret_error)
 {
@@ -190,7 +166,8 @@ static int give_order(struct manager *m, bool ban, const json_t *parameters, jso
 		return r;
 	if (!target.spi && !target.peer)
 		return control_refuse_parameter("spi", ret_reply, ret_error);
-	r = read_seconds(parameters, &seconds, ret_reply, ret_error);
+	r = control_read_count(parameters, "seconds", 1, SA_ORDER_SECONDS_MAX, &seconds, ret_reply,
+			       ret_error);
 	if (r < 0 || *ret_error)
 		return r;
 	if (seconds > 0)

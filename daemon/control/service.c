@@ -84,6 +84,32 @@ int control_refuse_parameter(const char *parameter, json_t **ret_reply, const ch
 	return 0;
 }
 
+int control_refuse_value(const char *parameter, const char *value, const char *expected,
+			 json_t **ret_reply, const char **ret_error)
+{
+	*ret_error = "InvalidValue";
+	*ret_reply = json_pack("{s:s, s:s, s:s}", "parameter", parameter, "value", value,
+			       "expected", expected);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+int control_read_count(const json_t *parameters, const char *name, json_int_t least,
+		       json_int_t most, json_int_t *ret_value, json_t **ret_reply,
+		       const char **ret_error)
+{
+	const json_t *count = json_object_get(parameters, name);
+	json_int_t value = json_integer_value(count);
+	char text[32], expected[64];
+
+	*ret_value = value;
+	if (!json_is_integer(count) || (value >= least && value <= most))
+		return 0;
+	(void)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, value);
+	(void)snprintf(expected, sizeof(expected),
+		       "%" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT, least, most);
+	return control_refuse_value(name, text, expected, ret_reply, ret_error);
+}
+
 static int get_info(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
 {
 	json_t *reply;

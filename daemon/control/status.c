@@ -131,13 +131,14 @@ static json_t *mechanism_of(const struct manager *m)
 static json_t *daemon_of(const struct manager *m)
 {
 	return json_pack(
-		"{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
+		"{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
 		"mode", m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "mechanism",
 		mechanism_of(m), "interval", m->config->interval, "dumpInterval",
 		sampling_spacing(&m->sampling, m->sas, m->config->interval), "uptime",
 		manager_now(m) - m->started_at, "configuration",
 		m->config->n_files > 0 ? json_string(m->config->files[0]) : json_null(),
-		"configurationFiles", describe_files(m), "fips", m->environment.fips);
+		"configurationFiles", describe_files(m), "trial", describe_trial(m), "fips",
+		m->environment.fips);
 }
 
 static json_t *health_of(const struct manager *m)

@@ -181,6 +181,11 @@ static void run_stop(void *userdata)
 	manager_stop_if_settled(userdata);
 }
 
+static void run_trial(void *userdata)
+{
+	manager_end_trial(userdata);
+}
+
 /* Moves are idle work, so changes are read before moves are made. */
 static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_LOST] = {.run = run_lost},
@@ -192,6 +197,7 @@ static const struct schedule_work work[_MANAGER_WORK_MAX] = {
 	[MANAGER_RESTORE] = {.run = run_restore},
 	[MANAGER_MOVES] = {.run = run_moves, .idle = true},
 	[MANAGER_STOP] = {.run = run_stop},
+	[MANAGER_TRIAL] = {.run = run_trial},
 };
 
 int manager_attach(struct manager *m, sd_event *event)
@@ -401,6 +407,7 @@ struct manager *manager_free(struct manager *m)
 	network_free(m->environment.network);
 	kernel_free(m->environment.kernel);
 	config_free(m->config);
+	config_free(m->trial.before);
 	free(m);
 	return NULL;
 }

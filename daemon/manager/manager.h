@@ -41,6 +41,14 @@ struct stop {
 	double at_last; /* s, monotonic: stops then, even if SAs are owed */
 };
 
+/* A configuration that is in force for some time only, unless it is confirmed. */
+struct trial {
+	struct config *before; /* comes back when the time is over; NULL: nothing is on trial */
+	double seconds;        /* that it takes */
+	double ends_at;        /* s, monotonic */
+	uint64_t until;        /* the same in seconds since 1970, for the operator */
+};
+
 struct manager_environment {
 	struct clock clock;
 	struct secret_arena *arena;
@@ -63,6 +71,7 @@ struct manager {
 	struct manager_environment environment;
 	struct network *network;
 	struct config *config;
+	struct trial trial; /* of `config` */
 	struct policy *policy;
 	struct migrator *migrator;
 	struct executor *executor;
@@ -121,6 +130,7 @@ enum manager_work {
 	MANAGER_RESTORE, /* try to put back owed SAs */
 	MANAGER_MOVES,   /* make queued moves */
 	MANAGER_STOP,    /* stop when no SA is owed */
+	MANAGER_TRIAL,   /* the configuration was not confirmed */
 	_MANAGER_WORK_MAX,
 };
 
@@ -197,7 +207,13 @@ extern const struct nic_watch_callbacks manager_network_callbacks;
 /* configuration.c */
 int manager_new_policy(struct manager *m);
 void manager_apply_config(struct manager *m, struct config *config); /* takes the configuration */
-int manager_reload(struct manager *m, char **ret_messages);
+/* `seconds`: the time that the configuration is on trial; 0: it is in force for good. -EBUSY: one
+ * is on trial already. After an error nothing has changed. */
+int manager_reload(struct manager *m, double seconds, char **ret_messages);
+int manager_confirm(struct manager *m);    /* ends the trial. -ENOENT: nothing is on trial */
+void manager_end_trial(struct manager *m); /* MANAGER_TRIAL: the configuration before comes back */
+bool manager_is_on_trial(const struct manager *m);
+double manager_trial_left(const struct manager *m); /* s */
 
 /* manager.c */
 void manager_tick(struct manager *m);

@@ -419,26 +419,77 @@ void report_nic_usable(struct reporter *reporter, const char *nic)
 	journal_event(reporter->journal, &event, "NIC %s is up and has ESP offload", nic);
 }
 
-void report_reload(struct reporter *reporter, const char *path, const struct config *config,
-		   int result, const char *messages)
+static void report_loaded(struct reporter *reporter, const struct config *config,
+			  const char *messages, double trial)
 {
-	bool warned = result >= 0 && messages && messages[0];
+	bool warned = messages && messages[0];
 	struct journal_event event = {
-		.kind = result < 0 ? JOURNAL_CONFIGURATION_REJECTED : JOURNAL_CONFIGURATION_LOADED,
+		.kind = trial > 0 ? JOURNAL_CONFIGURATION_ON_TRIAL : JOURNAL_CONFIGURATION_LOADED,
 		.priority = warned ? LOG_WARNING : 0,
-		.error = result < 0 ? result : 0,
 	};
-	char name[CONFIG_NAME_SIZE];
+	char name[CONFIG_NAME_SIZE], time[UNITS_TEXT_MAX], until[160] = "";
+
+	if (trial > 0)
+		(void)snprintf(until, sizeof(until),
+			       ", on trial: the configuration before comes back in %s, unless "
+			       "'espoffloadctl reload --confirm' keeps this one",
+			       units_format_time(trial, time));
+	journal_event(reporter->journal, &event,
+		      "Loaded %s: %zu NIC entries, %zu rules, %zu groups%s%s%s",
+		      config_name(config, name), config->n_nics, config->n_rules, config->n_groups,
+		      until, warned ? "\n" : "", warned ? messages : "");
+}
+
+void report_reload(struct reporter *reporter, const char *path, const struct config *config,
+		   int result, const char *messages, double trial)
+{
+	struct journal_event event = {.kind = JOURNAL_CONFIGURATION_REJECTED, .error = result};
 
 	if (result < 0)
 		journal_event(reporter->journal, &event,
 			      "%s was not loaded, the rules before it stay in force:\n%s", path,
 			      messages);
 	else
-		journal_event(reporter->journal, &event,
-			      "Loaded %s: %zu NIC entries, %zu rules, %zu groups%s%s",
-			      config_name(config, name), config->n_nics, config->n_rules,
-			      config->n_groups, warned ? "\n" : "", warned ? messages : "");
+		report_loaded(reporter, config, messages, trial);
+}
+
+void report_reload_refused(struct reporter *reporter, const char *path, double left)
+{
+	struct journal_event event = {
+		.kind = JOURNAL_CONFIGURATION_ON_TRIAL,
+		.priority = LOG_WARNING,
+		.error = -EBUSY,
+	};
+	char time[UNITS_TEXT_MAX];
+
+	journal_event(
+		reporter->journal, &event,
+		"%s was not read: a configuration is on trial for another %s. Confirm it with "
+		"'espoffloadctl reload --confirm', or wait, then reload",
+		path, units_format_time(left, time));
+}
+
+void report_confirmed(struct reporter *reporter, const struct config *config)
+{
+	struct journal_event event = {.kind = JOURNAL_CONFIGURATION_LOADED};
+	char name[CONFIG_NAME_SIZE];
+
+	journal_event(reporter->journal, &event,
+		      "The configuration of %s is confirmed and stays in force",
+		      config_name(config, name));
+}
+
+void report_reverted(struct reporter *reporter, const struct config *tried, double seconds)
+{
+	struct journal_event event = {.kind = JOURNAL_CONFIGURATION_REVERTED};
+	char time[UNITS_TEXT_MAX], name[CONFIG_NAME_SIZE];
+
+	journal_event(
+		reporter->journal, &event,
+		"The configuration of %s was not confirmed within %s: the one before is in "
+		"force again. The files still have the one that was tried, and the next start "
+		"or reload uses them: put the old ones back, or try again",
+		config_name(tried, name), units_format_time(seconds, time));
 }
 
 void report_paused(struct reporter *reporter, bool paused)

@@ -65,9 +65,14 @@ void report_capacity(struct reporter *reporter, const char *nic, uint32_t capaci
 void report_distrusted(struct reporter *reporter, const char *nic, double seconds);
 void report_policies_lost(struct reporter *reporter, const char *nic, size_t n);
 
-/* `config`: the configuration in force after the reload. */
+/* `config`: the configuration in force after the reload. `trial`: s that it is on trial, or 0. */
 void report_reload(struct reporter *reporter, const char *path, const struct config *config,
-		   int result, const char *messages);
+		   int result, const char *messages, double trial);
+/* `left`: s until the end of the trial that prevents the reload. */
+void report_reload_refused(struct reporter *reporter, const char *path, double left);
+void report_confirmed(struct reporter *reporter, const struct config *config);
+/* `seconds`: those in which `tried` was not confirmed. */
+void report_reverted(struct reporter *reporter, const struct config *tried, double seconds);
 void report_paused(struct reporter *reporter, bool paused);
 void report_still_paused(struct reporter *reporter);
 void report_evacuated(struct reporter *reporter, const char *nic, bool evacuated);

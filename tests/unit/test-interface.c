@@ -48,6 +48,12 @@ static const struct {
 	{"Ban", "{\"peer\": \"192.0.2.1\"}", "TooManyOrders"}, /* there are many now */
 	{"Unban", "{}"},
 	{"Reload", "{}"},
+	{"Reload", "{\"trySeconds\": 60}"},
+	{"GetStatus", "{}"},
+	{"Reload", "{}", "OnTrial"},
+	{"ConfirmReload", "{}", "PermissionDenied", .denied = true},
+	{"ConfirmReload", "{}"},
+	{"ConfirmReload", "{}", "NotOnTrial"},
 	{"Reload", "{}", "InvalidConfiguration"}, /* there is no file any more */
 };
 

@@ -728,7 +728,7 @@ static void test_reload_reads_drop_ins(void **state)
 		assert_int_equal(fclose(file), 0);
 	}
 	b.manager->environment.config_source = (struct config_source){.root = b.directory};
-	assert_int_equal(manager_reload(b.manager, &messages), 0);
+	assert_int_equal(manager_reload(b.manager, 0, &messages), 0);
 	assert_string_equal(messages, "");
 	assert_true(b.manager->config->interval == 3);
 	status = get_status(&b);
