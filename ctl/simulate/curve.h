@@ -18,6 +18,10 @@ int curve_print(const struct ctl *ctl, const struct curve *curve);
 /* Writes an SVG picture without scripts or references. Returns a negative errno. */
 int curve_write_svg(const struct curve *curve, const char *path);
 
+/* " of NIC", or nothing: `buffer`. */
+#define CURVE_NIC_SIZE 80
+const char *curve_of_nic(const json_t *row, char *buffer, size_t size);
+
 /* Shared by both: the document of a run, and its numbers. */
 const json_t *curve_row(const struct curve *curve, size_t capacity, size_t policy);
 size_t curve_n_capacities(const struct curve *curve);

@@ -6,6 +6,7 @@
 #include "sim/bound.h"
 #include "sim/run.h"
 #include "simulate/curve.h"
+#include "simulate/selection.h"
 #include "simulate/trace.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 struct arguments {
 	const char *trace;
 	const char *config;
+	const char *nic; /* NULL: all SAs compete for one table */
 	const char *moves;
 	const char *svg;
 	const struct sim_policy *policies[POLICIES_MAX];
@@ -42,6 +44,7 @@ struct arguments {
 enum long_option {
 	OPTION_TRACE = 256,
 	OPTION_CONFIG,
+	OPTION_NIC,
 	OPTION_MOVES,
 	OPTION_POLICY,
 	OPTION_INTERVAL,
@@ -61,6 +64,7 @@ enum long_option {
 const struct option simulate_options[] = {
 	{"trace", required_argument, NULL, OPTION_TRACE},
 	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"nic", required_argument, NULL, OPTION_NIC},
 	{"moves", required_argument, NULL, OPTION_MOVES},
 	{"policy", required_argument, NULL, OPTION_POLICY},
 	{"interval", required_argument, NULL, OPTION_INTERVAL},
@@ -174,6 +178,9 @@ static int parse_option(struct arguments *arguments, int option)
 		return CTL_OK;
 	case OPTION_CONFIG:
 		arguments->config = optarg;
+		return CTL_OK;
+	case OPTION_NIC:
+		arguments->nic = optarg;
 		return CTL_OK;
 	case OPTION_MOVES:
 		arguments->moves = optarg;
@@ -319,6 +326,8 @@ static json_t *describe(const struct setup *setup, const struct sim_result *resu
 		(json_int_t)result->promotions, "evictions", (json_int_t)result->evictions,
 		"movesPerHour", result->moves_per_hour);
 
+	if (document && setup->arguments->nic)
+		(void)json_object_set_new(document, "nic", json_string(setup->arguments->nic));
 	if (document && bound)
 		(void)json_object_set_new(
 			document, "bound",
@@ -345,13 +354,14 @@ static void print_share(const char *label, const json_t *document, const char *k
 static int print_text(const struct ctl *ctl, const json_t *document)
 {
 	const json_t *bound = json_object_get(document, "bound"), *sa;
+	char nic[CURVE_NIC_SIZE];
 	size_t i;
 
 	(void)ctl;
-	(void)printf("%s: %.0f SAs, %.0f s in steps of %g s, %.0f slots, policy %s\n",
+	(void)printf("%s: %.0f SAs%s, %.0f s in steps of %g s, %.0f slots, policy %s\n",
 		     json_string_value(json_object_get(document, "trace")), number(document, "sas"),
-		     number(document, "seconds"), number(document, "intervalSeconds"),
-		     number(document, "capacity"),
+		     curve_of_nic(document, nic, sizeof(nic)), number(document, "seconds"),
+		     number(document, "intervalSeconds"), number(document, "capacity"),
 		     json_string_value(json_object_get(document, "policy")));
 	print_share("offered", document, "offeredBytes");
 	print_share("offloaded", document, "offloadedBytes");
@@ -542,6 +552,33 @@ static int run_all(const struct ctl *ctl, struct arguments *arguments,
 	return r;
 }
 
+static int load_trace(const struct arguments *arguments, struct simulate_trace **ret_trace)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
+	_cleanup_(selection_freep) struct selection *selection = NULL;
+	struct simulate_selection of_trace;
+	int r = selection_new(arguments->rules, arguments->nic, &selection);
+
+	if (r >= 0) {
+		of_trace = selection_of_trace(selection);
+		r = simulate_trace_load(arguments->trace, arguments->interval, &of_trace, stderr,
+					&trace);
+	}
+	if (r < 0) {
+		if (r != -EBADMSG)
+			ctl_error("cannot read '%s': %s", arguments->trace, strerror(-r));
+		return CTL_FAILURE;
+	}
+	selection_report(selection, stderr);
+	if (trace->trace->n_sas == 0) {
+		ctl_error("simulate: no SA of the trace competes for the table of '%s'",
+			  arguments->nic);
+		return CTL_FAILURE;
+	}
+	*ret_trace = TAKE_PTR(trace);
+	return CTL_OK;
+}
+
 int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 {
 	struct arguments arguments = {
@@ -559,13 +596,7 @@ int verb_simulate(const struct ctl *ctl, int argc, char **argv)
 
 	if (r == CTL_OK)
 		r = apply_config(&arguments, &config);
-	if (r != CTL_OK)
-		return r;
-	r = simulate_trace_load(arguments.trace, arguments.interval, stderr, &trace);
-	if (r < 0) {
-		if (r != -EBADMSG)
-			ctl_error("cannot read '%s': %s", arguments.trace, strerror(-r));
-		return CTL_FAILURE;
-	}
-	return run_all(ctl, &arguments, trace);
+	if (r == CTL_OK)
+		r = load_trace(&arguments, &trace);
+	return r == CTL_OK ? run_all(ctl, &arguments, trace) : r;
 }

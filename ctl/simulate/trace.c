@@ -13,6 +13,7 @@
  *   src, dst            addresses; without two of them the SA has no description
  *   direction           in, out
  *   reqid, if_id, mark  numbers; VALUE/MASK
+ *   nic                 for whose table it competes, unless a rule says otherwise
  *
  * Other columns are ignored (also packets, since SAs are ranked by bytes). The whole file is read
  * and split in place. All rows are kept until the end, because the interval may have to be found
@@ -59,12 +60,13 @@ enum column {
 	COLUMN_REQID,
 	COLUMN_IF_ID,
 	COLUMN_MARK,
+	COLUMN_NIC,
 	_COLUMN_MAX,
 };
 
 static const char *const column_names[_COLUMN_MAX] = {
 	"time", "sa",        "bytes", "event", "lineage", "src",
-	"dst",  "direction", "reqid", "if_id", "mark",
+	"dst",  "direction", "reqid", "if_id", "mark",    "nic",
 };
 
 enum event { EVENT_NONE, EVENT_NEW, EVENT_GONE };
@@ -77,6 +79,7 @@ struct row {
 	uint32_t event;
 	uint32_t line;
 	uint32_t description; /* 1 + index, 0: none */
+	uint32_t nic;         /* name of the NIC, UINT32_MAX: none */
 };
 
 struct name {
@@ -100,6 +103,7 @@ struct reader {
 	unsigned n_columns;
 	struct names names;
 	struct names lineages;
+	struct names nics;
 	struct row *rows;
 	size_t n_rows;
 	size_t allocated;
@@ -124,6 +128,7 @@ static void reader_done(struct reader *reader)
 {
 	names_done(&reader->names);
 	names_done(&reader->lineages);
+	names_done(&reader->nics);
 	free(reader->rows);
 	free(reader->descriptions);
 }
@@ -422,7 +427,7 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 {
 	static char nothing[] = "";
 	char *fields[COLUMNS_MAX], *values[_COLUMN_MAX];
-	struct row row = {.lineage = UINT32_MAX, .line = line};
+	struct row row = {.lineage = UINT32_MAX, .nic = UINT32_MAX, .line = line};
 	size_t n_names = reader->names.table.n;
 	unsigned n = split(text, fields);
 	int r;
@@ -444,6 +449,8 @@ static int read_row(struct reader *reader, uint32_t line, char *text)
 			 values[COLUMN_SA]);
 	if (r >= 0 && *values[COLUMN_LINEAGE])
 		r = names_get(&reader->lineages, values[COLUMN_LINEAGE], &row.lineage);
+	if (r >= 0 && *values[COLUMN_NIC])
+		r = names_get(&reader->nics, values[COLUMN_NIC], &row.nic);
 	if (r >= 0)
 		r = keep_description(reader, values, &row.description);
 	return r < 0 ? r : keep_row(reader, &row);
@@ -466,11 +473,14 @@ static int read_rows(struct reader *reader, char *text)
 	return 0;
 }
 
+#define LEFT_OUT UINT32_MAX
+
 /* Assigns rows to the ticks of a trace. */
 struct dealer {
 	struct reader *reader;
+	const struct simulate_selection *selection;
 	struct simulate_trace *made;
-	uint32_t *sas;      /* present SA + 1, by name; 0: none yet */
+	uint32_t *sas;      /* present SA + 1, by name; 0: none yet, or LEFT_OUT */
 	uint32_t *lineages; /* of the trace + 1, by name of the lineage */
 	bool *ended;        /* by name: only a row with `new` may follow */
 	size_t allocated_names;
@@ -494,7 +504,7 @@ static int deal_new_sa(struct dealer *dealer, const struct row *row)
 		known = &dealer->lineages[row->lineage];
 	if (known && *known)
 		lineage = *known - 1;
-	else if (!known && *old)
+	else if (!known && *old && *old != LEFT_OUT)
 		lineage = trace->sas[*old - 1].lineage;
 	else
 		lineage = sim_trace_new_lineage(trace);
@@ -524,6 +534,37 @@ static int deal_new_sa(struct dealer *dealer, const struct row *row)
 	return dealer->made->names[sa] ? 0 : -ENOMEM;
 }
 
+static bool is_selected(const struct dealer *dealer, const struct row *row)
+{
+	const struct simulate_selection *selection = dealer->selection;
+	const struct reader *reader = dealer->reader;
+
+	return !selection ||
+	       selection->select(selection->userdata,
+				 row->description ? &reader->descriptions[row->description - 1]
+						  : NULL,
+				 row->nic < UINT32_MAX ? reader->nics.all[row->nic]->string : NULL);
+}
+
+static int begin_sa(struct dealer *dealer, const struct row *row)
+{
+	if (is_selected(dealer, row))
+		return deal_new_sa(dealer, row);
+	dealer->sas[row->name] = LEFT_OUT;
+	dealer->ended[row->name] = false;
+	return 0;
+}
+
+static int add_row(struct dealer *dealer, const struct row *row)
+{
+	uint32_t sa = dealer->sas[row->name] - 1;
+	int r = sim_trace_add_row(dealer->made->trace, sa, row->bytes);
+
+	if (r >= 0 && row->event == EVENT_GONE)
+		sim_trace_end_sa(dealer->made->trace, sa);
+	return r;
+}
+
 static int deal_row(struct dealer *dealer, const struct row *row)
 {
 	const char *name = dealer->reader->names.all[row->name]->string;
@@ -540,13 +581,10 @@ static int deal_row(struct dealer *dealer, const struct row *row)
 		return 0;
 	}
 	if (!living)
-		r = deal_new_sa(dealer, row);
-	if (r >= 0)
-		r = sim_trace_add_row(dealer->made->trace, dealer->sas[row->name] - 1, row->bytes);
-	if (r >= 0 && row->event == EVENT_GONE) {
-		sim_trace_end_sa(dealer->made->trace, dealer->sas[row->name] - 1);
-		dealer->ended[row->name] = true;
-	}
+		r = begin_sa(dealer, row);
+	if (r >= 0 && dealer->sas[row->name] != LEFT_OUT)
+		r = add_row(dealer, row);
+	dealer->ended[row->name] = row->event == EVENT_GONE;
 	return r;
 }
 
@@ -568,9 +606,11 @@ static int deal_rows(struct dealer *dealer, double interval)
 	return r < 0 ? r : sim_trace_finish(trace);
 }
 
-static int make_trace(struct reader *reader, double interval, struct simulate_trace *made)
+static int make_trace(struct reader *reader, double interval,
+		      const struct simulate_selection *selection, struct simulate_trace *made)
 {
-	_cleanup_(dealer_done) struct dealer dealer = {.reader = reader, .made = made};
+	_cleanup_(dealer_done) struct dealer dealer = {
+		.reader = reader, .selection = selection, .made = made};
 	const struct row *last = &reader->rows[reader->n_rows - 1];
 	double start = reader->rows[0].time, ticks;
 	int r;
@@ -603,7 +643,8 @@ static int make_trace(struct reader *reader, double interval, struct simulate_tr
 	return deal_rows(&dealer, interval);
 }
 
-int simulate_trace_parse(const char *path, char *text, double interval, FILE *errors,
+int simulate_trace_parse(const char *path, char *text, double interval,
+			 const struct simulate_selection *selection, FILE *errors,
 			 struct simulate_trace **ret_trace)
 {
 	_cleanup_(reader_done) struct reader reader = {.path = path, .errors = errors};
@@ -616,7 +657,7 @@ int simulate_trace_parse(const char *path, char *text, double interval, FILE *er
 	r = made ? read_rows(&reader, text) : -ENOMEM;
 
 	if (r >= 0 && reader.n_errors == 0)
-		r = make_trace(&reader, interval, made);
+		r = make_trace(&reader, interval, selection, made);
 	if (r < 0)
 		return r;
 	made->descriptions = TAKE_PTR(reader.descriptions);
@@ -656,13 +697,14 @@ static int read_file(const char *path, char **ret_text)
 	return 0;
 }
 
-int simulate_trace_load(const char *path, double interval, FILE *errors,
+int simulate_trace_load(const char *path, double interval,
+			const struct simulate_selection *selection, FILE *errors,
 			struct simulate_trace **ret_trace)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = read_file(path, &text);
 
-	return r < 0 ? r : simulate_trace_parse(path, text, interval, errors, ret_trace);
+	return r < 0 ? r : simulate_trace_parse(path, text, interval, selection, errors, ret_trace);
 }
 
 const struct sa_description *simulate_trace_description(const struct simulate_trace *trace,

@@ -203,7 +203,8 @@ static void test_simulate_reads_it(void **state)
 		end(&recording);
 	}
 	assert_int_equal(fflush(recording.out), 0);
-	assert_int_equal(simulate_trace_parse("recorded", recording.text, 0, stderr, &trace), 0);
+	assert_int_equal(simulate_trace_parse("recorded", recording.text, 0, NULL, stderr, &trace),
+			 0);
 	assert_int_equal(trace->trace->n_sas, 3);
 	assert_int_equal(trace->trace->n_lineages, 1);
 	assert_int_equal(trace->trace->n_ticks, 9);

@@ -18,7 +18,7 @@ static struct simulate_trace *parse_good(const char *csv, double interval)
 	struct simulate_trace *trace = NULL;
 
 	assert_non_null(text);
-	assert_int_equal(simulate_trace_parse("t.csv", text, interval, stderr, &trace), 0);
+	assert_int_equal(simulate_trace_parse("t.csv", text, interval, NULL, stderr, &trace), 0);
 	return trace;
 }
 
@@ -31,7 +31,7 @@ static void assert_bad(const char *csv, const char *expected)
 
 	assert_non_null(text);
 	assert_non_null(out);
-	assert_int_equal(simulate_trace_parse("t.csv", text, 0, out, &trace), -EBADMSG);
+	assert_int_equal(simulate_trace_parse("t.csv", text, 0, NULL, out, &trace), -EBADMSG);
 	(void)fclose(out);
 	assert_null(trace);
 	assert_string_equal(errors, expected);
@@ -194,11 +194,63 @@ static void test_no_description(void **state)
 	}
 }
 
+struct choice {
+	const char *nic;
+	size_t n_described;
+};
+
+static bool is_of_nic(void *userdata, const struct sa_description *sa, const char *nic)
+{
+	struct choice *choice = userdata;
+
+	choice->n_described += sa != NULL;
+	return nic && strcmp(nic, choice->nic) == 0;
+}
+
+/* An SA that is not selected has neither rows nor an end, and its successor has a lineage of its
+ * own. The errors of its rows are reported. */
+static void test_selection(void **state)
+{
+	_cleanup_(simulate_trace_freep) struct simulate_trace *trace = NULL;
+	struct choice choice = {.nic = "eth0"};
+	const struct simulate_selection selection = {.select = is_of_nic, .userdata = &choice};
+	char csv[] = "time,sa,bytes,event,src,dst,nic\n"
+		     "1,a,1,,192.0.2.1,198.51.100.1,eth0\n"
+		     "1,b,2,,192.0.2.1,198.51.100.1,eth1\n"
+		     "1,c,4,,,,\n"
+		     "2,a,8,,,,eth1\n"
+		     "2,b,16,,,,eth0\n"
+		     "3,b,32,gone,,,\n"
+		     "4,b,64,new,192.0.2.1,198.51.100.1,eth0\n";
+	_cleanup_fclose_ FILE *out = fopen("/dev/null", "we");
+	char again[] = "time,sa,bytes,event,nic\n1,b,2,,eth1\n2,b,2,new,eth0\n";
+	char unnamed[] = "time,sa,bytes\n1,b,2\n";
+
+	assert_int_equal(simulate_trace_parse("t.csv", csv, 0, &selection, stderr, &trace), 0);
+	assert_non_null(out);
+	assert_int_equal(choice.n_described, 3);
+	assert_int_equal(trace->trace->n_sas, 2);
+	assert_int_equal(trace->trace->n_ticks, 4);
+	assert_string_equal(trace->names[0], "a");
+	assert_string_equal(trace->names[1], "b");
+	assert_true(bytes_at(trace, 0, "a") == 1 && bytes_at(trace, 1, "a") == 8);
+	assert_true(bytes_at(trace, 3, "b") == 64);
+	assert_int_equal(trace->trace->sas[1].born, 3);
+	assert_int_not_equal(trace->trace->sas[0].lineage, trace->trace->sas[1].lineage);
+	trace = simulate_trace_free(trace);
+	assert_int_equal(simulate_trace_parse("t.csv", again, 0, &selection, out, &trace),
+			 -EBADMSG);
+	choice.nic = "eth7";
+	assert_int_equal(simulate_trace_parse("t.csv", unnamed, 0, &selection, stderr, &trace), 0);
+	assert_int_equal(trace->trace->n_sas, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_descriptions),
 		cmocka_unit_test(test_no_description),
+		cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_columns_in_any_order),
 		cmocka_unit_test(test_gaps_and_longer_intervals),
 		cmocka_unit_test(test_lives_and_lineages),
