@@ -156,6 +156,42 @@ static void examine_traps(struct report *report, const struct nic_fact *nic, con
 	}
 }
 
+/* Whether xfrm_state_update() calls xdo_dev_state_delete for the state that it discards: a commit
+ * of 7.0, which two longterm series have. */
+static bool removes_updates(const char *release)
+{
+	unsigned long number[3] = {};
+
+	(void)kernel_release_parse(release, number, 3);
+	if (number[0] == 6 && number[1] == 1)
+		return number[2] >= 170;
+	if (number[0] == 6 && number[1] == 12)
+		return number[2] >= 85;
+	return number[0] >= 7;
+}
+
+/* Drivers that free a slot late free it by another call, which the kernel makes. */
+static void examine_leak(struct report *report, const struct nic_fact *nic,
+			 const struct nic_driver *driver)
+{
+	char what[FINDING_TEXT_SIZE];
+
+	if (!driver || driver->frees_late || !report->facts->upstream[0] ||
+	    removes_updates(report->facts->upstream))
+		return;
+	(void)snprintf(what, sizeof(what),
+		       "Each update of an SA that is in %s can lose a slot (Linux %s).", nic->name,
+		       report->facts->upstream);
+	add(report, SEVERITY_NOTE, nic, what,
+	    "The kernel gives the driver what an UPDSA with an offload asks for as one more SA, "
+	    "and "
+	    "does not remove it. The slot stays taken until the driver is loaded again. 'ip xfrm "
+	    "state update' with 'offload' does this; the UPDSA by which IKE daemons install a new "
+	    "inbound SA does not.",
+	    "Install Linux 6.1.170, 6.12.85, 7.0 or later. Until then, update no SA that is in the "
+	    "NIC.");
+}
+
 /* A NIC whose offload is on. Returns whether it can be used. */
 static bool examine_on(struct report *report, const struct nic_fact *nic)
 {
@@ -187,6 +223,7 @@ static bool examine_on(struct report *report, const struct nic_fact *nic)
 	add(report, SEVERITY_OK, nic, what, NULL, NULL);
 	examine_driver(report, nic, name);
 	examine_traps(report, nic, name);
+	examine_leak(report, nic, driver);
 	return true;
 }
 

@@ -116,6 +116,7 @@ struct unseen_fact {
 
 struct facts {
 	char release[65];                 /* uname -r */
+	char upstream[65];                /* the release of kernel.org that it is, if known */
 	char config_path[FACT_PATH_SIZE]; /* of the kernel's options; "": not found */
 	enum option_state options[_OPTION_MAX];
 	struct module_fact modules[_MODULE_MAX];

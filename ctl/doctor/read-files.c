@@ -288,6 +288,23 @@ static void read_crypto(struct facts *facts, const char *root)
 	crypto_table_done(&table);
 }
 
+/* Debian's releases are like 6.1.0-50-amd64. The version, which is uname -v, has the patch level:
+ * "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-05-03)". */
+static void read_upstream(struct facts *facts, const char *root)
+{
+	static const char word[] = " Debian ";
+	char line[LINE_SIZE] = "";
+	const char *debian;
+
+	(void)read_line(root, "/proc/sys/kernel/version", line, sizeof(line));
+	debian = strstr(line, word);
+	if (debian)
+		(void)text_neutralise(facts->upstream, sizeof(facts->upstream),
+				      debian + strlen(word), strcspn(debian + strlen(word), " -"));
+	else
+		(void)snprintf(facts->upstream, sizeof(facts->upstream), "%s", facts->release);
+}
+
 void facts_read_files(struct facts *facts, const char *root)
 {
 	char line[LINE_SIZE] = "";
@@ -296,6 +313,7 @@ void facts_read_files(struct facts *facts, const char *root)
 	if (r < 0)
 		facts_unseen(facts, "release of the kernel", strerror(-r));
 	(void)text_neutralise(facts->release, sizeof(facts->release), line, strlen(line));
+	read_upstream(facts, root);
 	find_options(facts, root);
 	find_modules(facts, root);
 	read_lockdown(facts, root);

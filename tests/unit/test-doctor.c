@@ -141,6 +141,42 @@ static void test_bond(void **state)
 	check_machine("bond", nics, ELEMENTSOF(nics), false);
 }
 
+/* Updates lose slots of drivers that free them when the kernel deletes an SA. */
+static void test_leak(void **state)
+{
+	static const struct nic_fact nics[] = {
+		NIC("eth0", "nfp", .esp_offload = true),
+		NIC("eth1", "mlx5_core", .esp_offload = true),
+		NIC("eth2", "ixgbe", .esp_offload_changeable = true),
+	};
+
+	check_machine("leak", nics, ELEMENTSOF(nics), true);
+}
+
+static bool leaks(const char *upstream)
+{
+	static const struct nic_fact nic = NIC("eth0", "nfp", .esp_offload = true);
+	struct facts facts = {.nics = {nic}, .n_nics = 1, .nics_known = true};
+	json_auto_t *document = NULL;
+	const json_t *finding;
+	bool found = false;
+	size_t i;
+
+	(void)snprintf(facts.upstream, sizeof(facts.upstream), "%s", upstream);
+	document = examine(&facts);
+	json_array_foreach(json_object_get(document, "findings"), i, finding)
+		found |= strstr(json_string_value(json_object_get(finding, "what")),
+				"lose a slot") != NULL;
+	return found;
+}
+
+static void test_releases_that_leak(void **state)
+{
+	assert_true(leaks("6.1.169") && leaks("6.12.84") && leaks("6.6.150") && leaks("6.19.3"));
+	assert_false(leaks("6.1.170") || leaks("6.12.85") || leaks("7.0.0-rc1") || leaks("7.3.4"));
+	assert_false(leaks(""));
+}
+
 /* Nearly nothing can be seen. */
 static void test_container(void **state)
 {
@@ -309,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gateway),    cmocka_unit_test(test_libreswan),
 		cmocka_unit_test(test_hardened),   cmocka_unit_test(test_bond),
+		cmocka_unit_test(test_leak),       cmocka_unit_test(test_releases_that_leak),
 		cmocka_unit_test(test_container),  cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_fips),       cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_here),
