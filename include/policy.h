@@ -65,6 +65,14 @@ struct policy_sa_config {
 	bool banned;        /* never promoted, and evicted if resident */
 	bool immovable;     /* resident or not, it is not moved (hands off) */
 	uint32_t group;     /* 1 + index of policy_set_groups(), 0: none */
+	uint32_t cpu_cost;  /* 1 + index of policy_set_cpu_costs(), 0: ranked by bytes */
+};
+
+/* What an algorithm costs in software, in any unit of CPU time that all algorithms share. Zeroed:
+ * not known. */
+struct policy_cpu_cost {
+	double per_byte;
+	double per_packet;
 };
 
 /* The slots of a group in each table: at least `floor` while it has enough SAs with traffic, at
@@ -151,8 +159,10 @@ struct policy_sa_view {
 	double gain;      /* of the best swap with it, weighted bytes */
 	double needed;    /* the gain above which this swap pays */
 	double cost;
-	double trust;    /* 0 to 1, halved by every speculative move that did not pay */
-	double retry_in; /* seconds until a refused SA is tried again, else 0 */
+	double cpu_weight;       /* factor by its CPU cost, see policy_set_cpu_costs() */
+	double packets_per_byte; /* of its present level, 0: not known */
+	double trust;            /* 0 to 1, halved by every speculative move that did not pay */
+	double retry_in;         /* seconds until a refused SA is tried again, else 0 */
 	double moves_in; /* seconds until it may be moved if all rates stay as they are; 0: at the
 			    next plan; INFINITY: not before something else changes */
 };
@@ -217,6 +227,19 @@ void policy_table_get(const struct policy *policy, policy_table table,
 int policy_set_groups(struct policy *policy, const struct policy_group_config *groups,
 		      size_t n_groups, double now);
 
+/* Replaces the costs of algorithms, at most POLICY_CPU_COSTS_MAX (-E2BIG). An SA with a cost is
+ * ranked by the CPU time that it takes in software: its weight is multiplied by the cost of a byte
+ * in packets of its size, relative to that of the cheapest algorithm in packets of
+ * POLICY_CPU_COST_PACKET bytes. The factor is limited to POLICY_CPU_WEIGHT_MAX and its inverse.
+ * Where a cost is not known, that of the cheapest algorithm is assumed. If none is known, the
+ * factor is 1. -EINVAL: a cost is negative or not finite, or per_byte is 0 and per_packet is not.
+ */
+#define POLICY_CPU_COSTS_MAX 64
+#define POLICY_CPU_COST_PACKET 1424.0
+#define POLICY_CPU_WEIGHT_MAX 64.0
+int policy_set_cpu_costs(struct policy *policy, const struct policy_cpu_cost *costs, size_t n_costs,
+			 double now);
+
 /* The lineage is the part of an SA's description that a rekey does not change (addresses, reqid,
  * mark, if_id, direction, mode, CPU, label), as 1 to 64 opaque bytes. The new SA inherits the rates
  * of the newest SA of the same lineage, or of one that was removed in the last minute. `resident`:
@@ -251,9 +274,10 @@ struct policy_verdict {
 bool policy_sa_take_verdict(struct policy *policy, policy_sa sa,
 			    struct policy_verdict *ret_verdict);
 
-/* A sample of the counters, which the kernel counts from the time when the SA was made. If a
- * counter decreased, the rate is unknown. Returns false for an SA that stays idle: it takes little
- * time, its rate stays zero, and it has no verdict. */
+/* A sample of the counters, which the kernel counts from the time when the SA was made. Packets
+ * matter for the CPU cost, see policy_set_cpu_costs(). If a counter decreased, the rate is unknown.
+ * Returns false for an SA that stays idle: it takes little time, its rate stays zero, and it has no
+ * verdict. */
 bool policy_sa_observe(struct policy *policy, policy_sa sa, uint64_t bytes, uint64_t packets,
 		       double now);
 
@@ -274,8 +298,9 @@ bool policy_sa_matters(const struct policy *policy, policy_sa sa);
 /* Rates in bytes/s, unweighted. */
 struct policy_rate {
 	bool known;
-	double mean; /* smoothed, of the present level */
-	double last; /* sample */
+	double mean;       /* smoothed, of the present level */
+	double last;       /* sample */
+	double cpu_weight; /* factor by its CPU cost, see policy_set_cpu_costs() */
 };
 /* The rates of policy_sa_get(), without its costs. All zero for an unknown handle. */
 struct policy_rate policy_sa_rate(const struct policy *policy, policy_sa sa);

@@ -195,7 +195,7 @@ static void blame(struct policy *policy, struct sa *sa)
 	struct table *table = &policy->tables[sa->heat->comparison->table];
 
 	/* The bytes that it carried since its return pay for doubts only, not for a promotion. */
-	table->ledger += sa->config.weight * sa->heat->accrued;
+	table->ledger += sa_weight(sa) * sa->heat->accrued;
 	sa->heat->accrued = 0;
 	sa->heat->born = policy->now;
 	table->doubts += 2;

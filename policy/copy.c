@@ -133,11 +133,15 @@ void policy_extrapolate(struct policy *policy, double now)
 {
 	for (uint32_t i = 0; i < policy->n_sas; i++) {
 		const struct sa *sa = &policy->sas[i];
-		double dt = policy_clock_peek(policy, now) - sa->sampled;
+		double dt = policy_clock_peek(policy, now) - sa->sampled, carried;
 
-		if (sa->used && sa->heat && sa->known && sa->heat->rate.mean > 0 && dt > 0)
-			policy_sa_observe(policy, i,
-					  sa->bytes + (uint64_t)(sa->heat->rate.mean * dt),
-					  sa->packets + 1, now);
+		if (!sa->used || !sa->heat || !sa->known || sa->heat->rate.mean <= 0 || dt <= 0)
+			continue;
+		carried = sa->heat->rate.mean * dt;
+		policy_sa_observe(
+			policy, i, sa->bytes + (uint64_t)carried,
+			sa->packets +
+				(uint64_t)ceil(carried * (double)sa->heat->rate.packets_per_byte),
+			now);
 	}
 }

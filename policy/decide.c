@@ -83,8 +83,8 @@ static void plan_promotion(struct policy *policy, struct table *table, struct sa
 		victim->partner = policy_sa_handle(policy, sa);
 		table->paired++;
 	}
-	table->ledger += fmax(0, sa->config.weight * sa_heat(sa)->accrued -
-					 policy->parameters.payback * cost);
+	table->ledger +=
+		fmax(0, sa_weight(sa) * sa_heat(sa)->accrued - policy->parameters.payback * cost);
 	plan_move(policy, sa, POLICY_PROMOTE, reason, victim, gain, cost);
 	spend(policy, table, 1);
 }

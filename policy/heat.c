@@ -13,6 +13,7 @@ const struct heat policy_cold = {
 	.predecessor = POLICY_NONE,
 	.rate = {.count = 1},
 	.trust = 1,
+	.cpu_weight = 1,
 };
 
 static bool is_newer(const struct policy *policy, const struct heat *a, const struct heat *b)

@@ -43,6 +43,7 @@ struct heat {
 	double quit;      /* time when a successor took over, 0: never */
 	struct comparison *comparison; /* NULL: none */
 	uint32_t refusals;             /* in a row */
+	float cpu_weight; /* factor by the CPU cost, since it was queued last; 1: none */
 	/* Of an SA that was removed. */
 	bool was_resident;
 	policy_table was_in;

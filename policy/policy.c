@@ -375,6 +375,20 @@ int policy_set_groups(struct policy *policy, const struct policy_group_config *g
 	return 0;
 }
 
+int policy_set_cpu_costs(struct policy *policy, const struct policy_cpu_cost *costs, size_t n_costs,
+			 double now)
+{
+	int r = policy_cpu_costs_relate(policy, costs, n_costs);
+
+	if (r < 0)
+		return r;
+	policy_clock(policy, now);
+	for (uint32_t i = 0; i < policy->n_sas; i++)
+		if (policy->sas[i].used)
+			policy_requeue(policy, &policy->sas[i]);
+	return 0;
+}
+
 static void decide_tables(struct policy *policy, bool late)
 {
 	for (uint32_t i = 0; i < policy->n_tables; i++)

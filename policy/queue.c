@@ -157,10 +157,13 @@ static void queue_leave(struct policy *policy, struct sa *sa)
 
 void policy_requeue(struct policy *policy, struct sa *sa)
 {
-	double key = 0;
-	enum queue queue = queue_of(policy, sa, &key);
 	policy_sa id = policy_sa_handle(policy, sa);
+	enum queue queue;
+	double key = 0;
 
+	if (sa->heat)
+		sa->heat->cpu_weight = (float)policy_cpu_weight(policy, sa);
+	queue = queue_of(policy, sa, &key);
 	if (queue != QUEUE_NONE && queue == sa->queue) {
 		policy_heap_update(policy, heap_of(policy, sa, queue), id, key);
 		return;

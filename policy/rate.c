@@ -32,6 +32,9 @@
 #define FIRST_DEVIATION_SHARE 0.5
 /* Least gain of the deviation, so that it follows when traffic becomes steadier. */
 #define DEVIATION_GAIN_MIN 0.02
+/* Smaller packets do not exist: an IP header has 20 bytes. Such samples occur where sequence
+ * numbers are counted, and some were skipped. */
+#define PACKET_BYTES_MIN 20.0
 
 static bool rate_jumps(struct rate *rate, const struct policy_parameters *parameters, double x,
 		       double dt)
@@ -72,8 +75,23 @@ static double gain_of(uint32_t count, double settled)
 	return fmax(1 / (count + 1.0), settled);
 }
 
+/* The packets of the level are averaged in the same way as its bytes. After a sample without a
+ * plausible number of packets, or without traffic, the packets have the size that they had. */
+static void update_packets(struct rate *rate, double gain, double x, double packets)
+{
+	double before = (1 - gain) * rate->mean * (double)rate->packets_per_byte;
+	double bytes = (1 - gain) * rate->mean + gain * x;
+
+	if (packets <= 0 || packets * PACKET_BYTES_MIN > x)
+		return;
+	if (rate->packets_per_byte <= 0)
+		rate->packets_per_byte = (float)(packets / x);
+	else
+		rate->packets_per_byte = (float)((before + gain * packets) / bytes);
+}
+
 bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters,
-			const struct pace *pace, double x)
+			const struct pace *pace, double x, double packets)
 {
 	double gain = gain_of(rate->count, pace->level);
 	bool jump = rate_jumps(rate, parameters, x, pace->dt);
@@ -83,6 +101,7 @@ bool policy_rate_update(struct rate *rate, const struct policy_parameters *param
 		rate->n_slow++;
 	rate->last = x;
 	rate->age = jump ? pace->dt : rate->age + pace->dt;
+	update_packets(rate, jump ? 1 : gain, x, packets);
 	if (jump) {
 		rate->mean = x;
 		rate->deviation = fmax(rate->deviation / 2, RESTART_DEVIATION_SHARE * x);

@@ -34,7 +34,8 @@ struct rate {
 	double low_for; /* s for which samples have been low enough for a drop */
 	uint32_t count; /* samples in the mean since it was restarted */
 	uint32_t n_slow;
-	uint32_t n_low; /* samples in low_for */
+	uint32_t n_low;         /* samples in low_for */
+	float packets_per_byte; /* of the present level; 0: not known */
 	struct trial trial;
 };
 
@@ -48,10 +49,11 @@ struct pace {
 
 void policy_pace(struct pace *pace, const struct policy_parameters *parameters, double dt);
 
-/* Adds a sample: `x` bytes/s over the last pace->dt > 0 seconds. Returns true when the sample
- * begins a new level. Does not update the forecast: see policy_forecast(). */
+/* Adds a sample: `x` bytes/s over the last pace->dt > 0 seconds, in `packets` packets/s (0: not
+ * known). Returns true when the sample begins a new level. Does not update the forecast: see
+ * policy_forecast(). */
 bool policy_rate_update(struct rate *rate, const struct policy_parameters *parameters,
-			const struct pace *pace, double x);
+			const struct pace *pace, double x, double packets);
 /* The weight of the samples in the mean of the level; older ones count less. */
 double policy_rate_weight(const struct rate *rate, const struct pace *pace);
 /* The deviation of the mean of the level: that of one sample, scaled. */

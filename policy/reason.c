@@ -78,7 +78,7 @@ static void show_other(const struct policy *policy, const struct sa *sa, const s
 		       double price, struct policy_sa_view *view)
 {
 	view->other = policy_sa_handle(policy, other);
-	view->boundary = price / sa->config.weight;
+	view->boundary = price / sa_weight(sa);
 }
 
 /* Puts the best swap that is possible for an outsider into the view. Returns its reason. */
@@ -232,7 +232,11 @@ struct policy_rate policy_sa_rate(const struct policy *policy, policy_sa handle)
 		return (struct policy_rate){};
 	sa = &policy->sas[handle];
 	return (struct policy_rate){
-		.known = sa->known, .mean = sa_heat(sa)->rate.mean, .last = sa_heat(sa)->rate.last};
+		.known = sa->known,
+		.mean = sa_heat(sa)->rate.mean,
+		.last = sa_heat(sa)->rate.last,
+		.cpu_weight = sa_heat(sa)->cpu_weight,
+	};
 }
 
 void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
@@ -253,6 +257,8 @@ void policy_sa_get(const struct policy *policy, policy_sa handle, double now,
 		.rate_low = sa_heat(sa)->rate.low,
 		.rate_high = sa_heat(sa)->rate.high,
 		.last_rate = sa_heat(sa)->rate.last,
+		.cpu_weight = sa_heat(sa)->cpu_weight,
+		.packets_per_byte = sa_heat(sa)->rate.packets_per_byte,
 		.trust = sa_heat(sa)->trust,
 		.other = POLICY_NONE,
 		.moves_in = INFINITY,

@@ -36,6 +36,8 @@ static struct sa_config sa_config_of(const struct policy_sa_config *config)
 		.min_rate = config->min_rate,
 		.table = config->table,
 		.group = config->group <= POLICY_GROUPS_MAX ? (uint8_t)config->group : 0,
+		.cpu_cost =
+			config->cpu_cost <= POLICY_CPU_COSTS_MAX ? (uint8_t)config->cpu_cost : 0,
 		.pinned = config->pinned,
 		.banned = config->banned,
 		.immovable = config->immovable,
@@ -273,14 +275,15 @@ static void sa_earn(struct sa *sa, double x, double dt)
 
 	if (!sa->resident || sa->placed == POLICY_NONE || heat->debt <= 0)
 		return;
-	heat->earned += (sa->config.weight * x - heat->victim) * dt;
+	heat->earned += (sa_weight(sa) * x - heat->victim) * dt;
 	if (heat->earned < heat->debt)
 		return;
 	heat->debt = 0;
 	heat->trust = fmin(1, 2 * heat->trust);
 }
 
-static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
+/* `x` bytes/s in `packets` packets/s. */
+static void sa_sample(struct policy *policy, struct sa *sa, double x, double packets, double dt)
 {
 	struct table *table = policy_table_of(policy, sa);
 	struct heat *heat = sa->heat;
@@ -289,14 +292,15 @@ static void sa_sample(struct policy *policy, struct sa *sa, double x, double dt)
 	if (!sa->resident)
 		heat->accrued += x * dt;
 	policy_pace(&policy->pace, &policy->parameters, dt);
-	if (policy_rate_update(&heat->rate, &policy->parameters, &policy->pace, x)) {
+	if (policy_rate_update(&heat->rate, &policy->parameters, &policy->pace, x,
+			       sa->config.cpu_cost > 0 ? packets : 0)) {
 		heat->born = policy->now - dt;
 		heat->accrued = sa->resident ? 0 : x * dt;
 	}
 	policy_forecast(table ? &table->persistence : &policy->persistence, &heat->rate,
 			&policy->parameters, &policy->pace, x,
 			table ? table->outlook : policy->parameters.outlook,
-			table ? table->price / sa->config.weight : 0);
+			table ? table->price / sa_weight(sa) : 0);
 	sa_earn(sa, x, dt);
 	sa->known = true;
 	if (sa->placed != POLICY_NONE && sa->pending != PENDING_EVICT)
@@ -372,7 +376,8 @@ static void sa_observe(struct policy *policy, struct sa *sa, uint64_t bytes, uin
 		return;
 	}
 	if (sa->heat)
-		sa_sample(policy, sa, (double)carried / dt, dt);
+		sa_sample(policy, sa, (double)carried / dt, (double)(packets - sa->packets) / dt,
+			  dt);
 	else
 		sa_sample_idle(policy, sa);
 	sa_baseline(policy, sa, bytes, packets);

@@ -8,7 +8,8 @@
  * few heaps.
  *
  * Rates and ledgers are kept unweighted, in bytes, and are multiplied by the SA's weight where SAs
- * are compared. Times are seconds on the policy's own monotonic clock, see policy_clock().
+ * are compared (sa_weight()). Times are seconds on the policy's own monotonic clock, see
+ * policy_clock().
  */
 #pragma once
 
@@ -60,7 +61,8 @@ struct sa_config {
 	double weight;
 	double min_rate;
 	policy_table table;
-	uint8_t group; /* 0 also if there can be no such group */
+	uint8_t group;    /* 0 also if there can be no such group */
+	uint8_t cpu_cost; /* 0 also if there can be no such cost */
 	bool pinned : 1;
 	bool banned : 1;
 	bool immovable : 1;
@@ -155,6 +157,9 @@ struct policy {
 	struct bucket *buckets;             /* n_tables of them */
 	struct policy_group_config *groups; /* [0] is unused: SAs without a group have no bounds */
 	uint32_t n_groups;
+	/* Relative to the reference; all are known, if any. */
+	struct policy_cpu_cost cpu_costs[POLICY_CPU_COSTS_MAX];
+	uint32_t n_cpu_costs;      /* 0: all SAs are ranked by bytes */
 	struct policy_move *moves; /* room for all SAs: each can be planned once */
 	size_t n_moves;
 	struct lineages lineages;
@@ -208,30 +213,44 @@ static inline void sa_restart_ledger(struct sa *sa, double now)
 	sa->heat->accrued = 0;
 }
 
+/* A byte of this SA counts so many times. */
+static inline double sa_weight(const struct sa *sa)
+{
+	return sa->config.weight * (double)sa_heat(sa)->cpu_weight;
+}
+
 static inline double sa_low(const struct sa *sa)
 {
-	return sa->config.weight * sa_heat(sa)->rate.low;
+	return sa_weight(sa) * sa_heat(sa)->rate.low;
 }
 
 static inline double sa_high(const struct sa *sa)
 {
-	return sa->config.weight * sa_heat(sa)->rate.high;
+	return sa_weight(sa) * sa_heat(sa)->rate.high;
 }
 
 static inline double sa_expected(const struct sa *sa)
 {
-	return sa->config.weight * sa_heat(sa)->rate.expected;
+	return sa_weight(sa) * sa_heat(sa)->rate.expected;
 }
 
 static inline double sa_mean(const struct sa *sa)
 {
-	return sa->config.weight * sa_heat(sa)->rate.mean;
+	return sa_weight(sa) * sa_heat(sa)->rate.mean;
 }
 
 /* Makes the caller's clock monotonic: a time that is a little late counts as now (events have their
  * time before they are delivered), after a jump back no time has passed, and NaN counts as now. */
 double policy_clock(struct policy *policy, double now);
 double policy_clock_peek(const struct policy *policy, double now);
+
+/* cpu-cost.c */
+/* Stores the costs, relative to the cheapest; returns as policy_set_cpu_costs(). The weights of SAs
+ * are still the old ones. */
+int policy_cpu_costs_relate(struct policy *policy, const struct policy_cpu_cost *costs,
+			    size_t n_costs);
+/* The factor of the SA's weight, by its CPU cost. */
+double policy_cpu_weight(const struct policy *policy, const struct sa *sa);
 
 /* back-off.c */
 /* Seconds to wait after `times` failures in a row; doubles. */
@@ -248,7 +267,8 @@ bool policy_sa_is_superseded(const struct sa *sa);
 bool policy_sa_is_doubted(const struct sa *sa);
 bool policy_sa_is_candidate(const struct sa *sa);
 double policy_sa_ready_at(const struct policy *policy, const struct sa *sa);
-/* Puts the SA into the queue that its state determines, after its rates or times changed. */
+/* Updates the SA's weight, and puts it into the queue that its state determines, after its rates or
+ * times changed. */
 void policy_requeue(struct policy *policy, struct sa *sa);
 /* Take the SA out of the queues and sums of its table, and put it back: called before and after
  * every change of its residence, pending move, table, group or flags. */

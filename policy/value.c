@@ -72,7 +72,7 @@ bool policy_sa_matters(const struct policy *policy, policy_sa handle)
 	if (sa->successor || sa_comparison_stage(sa) != COMPARISON_NONE)
 		return true;
 	return policy_sa_is_candidate(sa) &&
-	       sa->config.weight * fmax(sa_heat(sa)->rate.mean, sa_heat(sa)->rate.last) >=
+	       sa_weight(sa) * fmax(sa_heat(sa)->rate.mean, sa_heat(sa)->rate.last) >=
 		       MATTERS_SHARE * table->price;
 }
 
@@ -122,7 +122,7 @@ double policy_gain(const struct policy *policy, const struct table *table, const
 	const struct policy_parameters *parameters = &policy->parameters;
 	double advantage = sa_low(sa) - price;
 	double age = policy->now - sa_heat(sa)->born;
-	double forgone = sa->config.weight * sa_heat(sa)->accrued - price * age;
+	double forgone = sa_weight(sa) * sa_heat(sa)->accrued - price * age;
 	double gain = fmin(advantage * fmin(age, parameters->age_max), forgone);
 	double payback = parameters->payback;
 
@@ -139,7 +139,7 @@ double policy_pays_in(const struct policy *policy, const struct sa *sa, double p
 {
 	double advantage = sa_low(sa) - price, growth = sa_mean(sa) - price;
 	double age = policy->now - sa_heat(sa)->born;
-	double forgone = sa->config.weight * sa_heat(sa)->accrued - price * age;
+	double forgone = sa_weight(sa) * sa_heat(sa)->accrued - price * age;
 
 	if (advantage <= 0 || growth <= 0 || needed > advantage * policy->parameters.age_max)
 		return INFINITY;

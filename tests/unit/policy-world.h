@@ -30,6 +30,7 @@ struct world {
 	uint64_t bytes[64];
 	double rates[64];
 	double in_nic[64]; /* share of its rate that the SA carries in the NIC, 1 at first */
+	double packet[64]; /* bytes of a packet, 1000 at first */
 	bool frozen[64];   /* the counter is not read */
 	const struct policy_move *moves;
 	size_t n_moves;
@@ -57,6 +58,7 @@ static inline size_t world_add_lineage(struct world *world, double rate, bool re
 
 	world->rates[i] = rate;
 	world->in_nic[i] = 1;
+	world->packet[i] = 1000;
 	assert_int_equal(policy_sa_add(world->policy, &world->config, lineage, strlen(lineage),
 				       resident, world->now, &world->sas[i]),
 			 0);
@@ -89,7 +91,8 @@ static inline void world_observe(struct world *world)
 	for (size_t i = 0; i < world->n; i++)
 		if (!world->frozen[i])
 			policy_sa_observe(world->policy, world->sas[i], world->bytes[i],
-					  world->bytes[i] / 1000, world->now);
+					  (uint64_t)((double)world->bytes[i] / world->packet[i]),
+					  world->now);
 }
 
 static inline void world_report(struct world *world, enum policy_outcome outcome)

@@ -27,6 +27,7 @@
 #define N_TABLES 3
 #define N_BUDGETS 3
 #define N_GROUPS 2
+#define N_CPU_COSTS 3
 #define N_LINEAGES 60
 #define IDLE_EVERY 12 /* one of so many SAs never carries anything */
 
@@ -214,6 +215,20 @@ static void model_resize_table(struct model *model)
 	assert_int_equal(policy_table_configure(model->twin, table->handle, &table->config), 0);
 }
 
+/* The unit is another one each time, and so is the order of the algorithms. */
+static void model_set_cpu_costs(struct model *model)
+{
+	struct policy_cpu_cost costs[N_CPU_COSTS];
+
+	for (size_t i = 0; i < N_CPU_COSTS; i++)
+		costs[i] = (struct policy_cpu_cost){
+			.per_byte = 0.01 + 10 * random_unit(&model->random),
+			.per_packet = 1000 * random_unit(&model->random),
+		};
+	assert_int_equal(policy_set_cpu_costs(model->policy, costs, N_CPU_COSTS, model->now), 0);
+	assert_int_equal(policy_set_cpu_costs(model->twin, costs, N_CPU_COSTS, model->now), 0);
+}
+
 static struct policy_sa_config random_sa_config(struct model *model)
 {
 	struct random *random = &model->random;
@@ -227,6 +242,7 @@ static struct policy_sa_config random_sa_config(struct model *model)
 		.banned = random_chance(random, 0.05),
 		.immovable = random_chance(random, 0.05),
 		.group = random_below(random, N_GROUPS + 2),
+		.cpu_cost = random_below(random, N_CPU_COSTS + 2),
 	};
 }
 
@@ -319,6 +335,7 @@ static void model_observe(struct model *model, double dt)
 {
 	for (size_t i = 0; i < N_SAS; i++) {
 		struct model_sa *sa = &model->sas[i];
+		uint64_t packets;
 
 		if (!sa->used)
 			continue;
@@ -327,9 +344,10 @@ static void model_observe(struct model *model, double dt)
 				(uint64_t)(sa->rate * dt * (0.5 + random_unit(&model->random)));
 		if (random_chance(&model->random, 0.002))
 			sa->bytes = 0;
-		if (!policy_sa_observe(model->policy, sa->handle, sa->bytes, 0, model->now))
+		packets = sa->bytes / (40 + 30 * i);
+		if (!policy_sa_observe(model->policy, sa->handle, sa->bytes, packets, model->now))
 			check_idle(model, sa->handle);
-		(void)policy_sa_observe(model->twin, sa->handle, sa->bytes, 0, model->now);
+		(void)policy_sa_observe(model->twin, sa->handle, sa->bytes, packets, model->now);
 	}
 }
 
@@ -543,6 +561,8 @@ static void model_tick(struct model *model)
 		model_add_table(model);
 	if (random_chance(&model->random, 0.02))
 		model_resize_table(model);
+	if (random_chance(&model->random, 0.05))
+		model_set_cpu_costs(model);
 	model_observe(model, dt);
 	if (random_chance(&model->random, 0.1))
 		model_try(model);
