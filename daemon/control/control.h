@@ -52,7 +52,7 @@ struct control_list {
 		     const char **ret_error);
 	/* Appends the rows of a slice. 1: there are more; 0: these were the last. */
 	int (*next)(void *list, json_t *rows);
-	/* The other members of the reply, as far as they are known; an object with at least one. */
+	/* The other members of the reply, as far as they are known; an object. */
 	json_t *(*rest)(void *list);
 	void (*free)(void *list);
 };

@@ -257,7 +257,7 @@ json_t *describe_action(struct manager *m, const struct action *action)
 	return NULL;
 }
 
-static bool has_destination(const struct sa_id *id, const char *dst)
+bool describe_has_destination(const struct sa_id *id, const char *dst)
 {
 	char text[SA_ADDRESS_TEXT_SIZE];
 
@@ -288,7 +288,8 @@ int describe_find(struct manager *m, uint32_t spi, const char *dst, struct sa **
 
 		HASH_TABLE_FOREACH_EQUAL(sa, &m->sas->by_spi, spi_hash(&m->sas->seed, &id), by_spi)
 			if (sa->description.id.spi == spi &&
-			    has_destination(&sa->description.id, dst) && add_sa(&sas, &n, sa) < 0)
+			    describe_has_destination(&sa->description.id, dst) &&
+			    add_sa(&sas, &n, sa) < 0)
 				return -ENOMEM;
 	}
 	*ret_sas = TAKE_PTR(sas);

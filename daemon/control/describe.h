@@ -58,5 +58,7 @@ int describe_merge(json_t *object, json_t *part);
 /* The SAs with this SPI, and destination if one is given. The caller frees the array. -ENOMEM. */
 int describe_find(struct manager *m, uint32_t spi, const char *dst, struct sa ***ret_sas,
 		  size_t *ret_n);
+/* NULL: any. */
+bool describe_has_destination(const struct sa_id *id, const char *dst);
 /* Decimal, octal or hexadecimal with 0x. -EINVAL. */
 int describe_parse_spi(const char *text, uint32_t *ret_spi);

@@ -2,6 +2,7 @@
 /* Explain: why an SA is where it is, in sentences and in numbers. */
 #include "control/explain.h"
 #include "control/methods.h"
+#include "control/slice.h"
 #include "units.h"
 
 #include <errno.h>
@@ -396,49 +397,147 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 			 explain_numbers(m, &prospects), "details", details, "history", history);
 }
 
-/* The hottest first. NULL without memory. */
-static json_t *explain_all(struct manager *m, uint32_t spi, const char *dst)
-{
-	_cleanup_free_ struct sa **sas = NULL;
-	_cleanup_free_ size_t *ranks = NULL;
-	json_t *array;
-	size_t n;
+/* ---- Explain: a list, since the ranks need a pass over all SAs ---- */
 
-	if (describe_find(m, spi, dst, &sas, &n) < 0)
-		return NULL;
-	ranks = calloc(n ? n : 1, sizeof(*ranks));
-	array = ranks ? json_array() : NULL;
-	if (!array)
-		return NULL;
-	if (n > 0)
-		snapshot_rank(m, sas, n, ranks);
-	for (size_t i = 0; i < n; i++) {
-		manager_look_up(m, sas[i]);
-		json_array_append_new(array, explain_one(m, sas[i], ranks[i]));
-	}
-	return array;
+#define COST_RANKED 20
+#define COST_EXPLAINED 50000
+
+struct explanations {
+	struct manager *m;
+	struct snapshot *snapshot;
+	char dst[SA_ADDRESS_TEXT_SIZE]; /* "": any */
+	struct snapshot_rank *ranks;    /* all SAs with the SPI */
+	size_t n, shown;
+	uint32_t next; /* row to compare them with */
+	bool ranked;
+};
+
+static void explanations_free(void *data)
+{
+	struct explanations *list = data;
+
+	snapshot_unref(list->snapshot);
+	free(list->ranks);
+	free(list);
 }
 
-int method_explain(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
+static void explanations_freep(struct explanations **list)
 {
-	struct methods *methods = userdata;
+	if (*list)
+		explanations_free(*list);
+}
+
+/* -ENOENT: there is none. */
+static int find_all(struct explanations *list, uint32_t spi, const char *dst)
+{
+	_cleanup_free_ struct sa **sas = NULL;
+	size_t n;
+
+	if (describe_find(list->m, spi, dst, &sas, &n) < 0)
+		return -ENOMEM;
+	if (n == 0)
+		return -ENOENT;
+	free(TAKE_PTR(sas));
+	if (describe_find(list->m, spi, NULL, &sas, &list->n) < 0)
+		return -ENOMEM;
+	list->ranks = calloc(list->n, sizeof(*list->ranks));
+	if (!list->ranks)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n; i++)
+		list->ranks[i].id = sas[i]->description.id;
+	return 0;
+}
+
+static int explanations_begin(json_t *parameters, void *userdata, void **ret_list,
+			      json_t **ret_reply, const char **ret_error)
+{
+	_cleanup_(explanations_freep) struct explanations *list = calloc(1, sizeof(*list));
 	const char *spi_text = json_string_value(json_object_get(parameters, "spi"));
 	const char *dst = json_string_value(json_object_get(parameters, "dst"));
+	struct methods *methods = userdata;
 	uint32_t spi;
-	json_t *sas;
+	int r;
 
+	if (!list)
+		return -ENOMEM;
 	if (describe_parse_spi(spi_text, &spi) < 0)
 		return control_refuse_parameter("spi", ret_reply, ret_error);
-
-	sas = explain_all(methods->manager, spi, dst);
-	if (!sas)
-		return -ENOMEM;
-	if (json_array_size(sas) == 0) {
-		json_decref(sas);
+	list->m = methods->manager;
+	r = find_all(list, spi, dst);
+	if (r == -ENOENT) {
 		*ret_error = "NoSuchSA";
 		*ret_reply = json_pack("{s:s}", "spi", spi_text);
 		return *ret_reply ? 0 : -ENOMEM;
 	}
-	*ret_reply = json_pack("{s:o}", "sas", sas);
-	return *ret_reply ? 0 : -ENOMEM;
+	if (r == 0)
+		r = snapshots_get(&methods->snapshots, list->m, &list->snapshot);
+	if (r < 0)
+		return r;
+	/* A destination that an SA has is no longer than this. */
+	(void)snprintf(list->dst, sizeof(list->dst), "%s", dst ? dst : "");
+	*ret_list = TAKE_PTR(list);
+	return 0;
 }
+
+/* Returns the cost; 0: the ranks are known; -ENOMEM. */
+static ssize_t rank_some(struct explanations *list)
+{
+	ssize_t n = snapshot_add_rows(list->snapshot);
+
+	if (n != 0)
+		return n < 0 ? n : n * COST_ROW;
+	if (list->next == 0)
+		snapshot_rank_begin(list->m, list->ranks, list->n);
+	n = (ssize_t)snapshot_rank_rows(list->snapshot, list->ranks, list->n, &list->next);
+	if (n == 0)
+		snapshot_rank_end(list->ranks, list->n);
+	return n * COST_RANKED;
+}
+
+/* Of the next SA, the hottest first. It may have ended meanwhile. */
+static int explain_next(struct explanations *list, json_t *rows)
+{
+	const struct snapshot_rank *rank = &list->ranks[list->shown++];
+	struct sa *sa = sa_table_find(list->m->sas, &rank->id);
+
+	if (!sa || !describe_has_destination(&rank->id, list->dst[0] ? list->dst : NULL))
+		return 0;
+	manager_look_up(list->m, sa);
+	return json_array_append_new(rows, explain_one(list->m, sa, rank->rank)) < 0 ? -ENOMEM : 0;
+}
+
+static int explanations_next(void *data, json_t *rows)
+{
+	struct explanations *list = data;
+
+	for (ssize_t left = SLICE; left > 0 && list->shown < list->n;) {
+		ssize_t cost = list->ranked ? 0 : rank_some(list);
+		int r = 0;
+
+		if (cost < 0)
+			return (int)cost;
+		list->ranked = cost == 0;
+		if (list->ranked) {
+			r = explain_next(list, rows);
+			cost = COST_EXPLAINED;
+		}
+		if (r < 0)
+			return r;
+		left -= cost;
+	}
+	return list->shown < list->n;
+}
+
+static json_t *explanations_rest(void *data)
+{
+	(void)data;
+	return json_object();
+}
+
+const struct control_list list_of_explanations = {
+	.member = "sas",
+	.begin = explanations_begin,
+	.next = explanations_next,
+	.rest = explanations_rest,
+	.free = explanations_free,
+};

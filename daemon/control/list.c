@@ -7,18 +7,13 @@
 #include "control/describe.h"
 #include "control/methods.h"
 #include "control/query.h"
+#include "control/slice.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
-/* Roughly ns. A slice holds the loop about so long; the first division of the order of very many
- * SAs takes longer. */
-#define SLICE 100000
-#define COST_ROW 100 /* of the snapshot */
 #define COST_PLACE 250
-#define COST_SORT 10
-#define COST_FILTER 500
 #define COST_DESCRIBED 3000
 
 /* At most so many are sorted by themselves. */
@@ -41,13 +36,6 @@ struct list {
 	uint32_t followed_row;
 	uint32_t before_followed; /* SAs that match and come before it, without `reverse` */
 };
-
-static uint64_t count_or(const json_t *parameters, const char *name, uint64_t fallback)
-{
-	const json_t *value = json_object_get(parameters, name);
-
-	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : fallback;
-}
 
 static void list_free(void *data)
 {
@@ -143,7 +131,7 @@ static ssize_t check_filter(struct list *list, json_t *rows)
 		count(list, row);
 	else if (list->follow && row == list->followed_row)
 		list->follow = false;
-	return list->query.text || list->query.placement ? COST_FILTER : COST_ROW;
+	return query_is_costly(&list->query) ? COST_FILTER : COST_ROW;
 }
 
 /* Changes the offset as little as possible. */
@@ -273,7 +261,8 @@ static int list_begin(json_t *parameters, void *userdata, void **ret_list, json_
 
 	if (!list)
 		return -ENOMEM;
-	r = query_read(methods->manager, parameters, &list->query, ret_reply, ret_error);
+	r = query_read(methods->manager, parameters, snapshot_sort_names, _SNAPSHOT_SORT_MAX,
+		       &list->query, ret_reply, ret_error);
 	if (r < 0 || *ret_error)
 		return r;
 	if (query_has_filter(&list->query)) {
@@ -286,8 +275,8 @@ static int list_begin(json_t *parameters, void *userdata, void **ret_list, json_
 		return r;
 	list->m = methods->manager;
 	list->history = json_is_true(json_object_get(parameters, "history"));
-	list->offset = count_or(parameters, "offset", 0);
-	list->limit = count_or(parameters, "limit", UINT64_MAX);
+	list->offset = query_count(parameters, "offset", 0);
+	list->limit = query_count(parameters, "limit", UINT64_MAX);
 	read_followed(parameters, list);
 	*ret_list = TAKE_PTR(list);
 	return 0;

@@ -99,7 +99,7 @@ static const struct control_parameter ended_parameters[] = {
 const struct control_method methods_table[] = {
 	{"GetStatus", .call = method_get_status},
 	{"ListSAs", .list = &list_of_sas, .parameters = list_parameters},
-	{"Explain", .call = method_explain, .parameters = explain_parameters},
+	{"Explain", .list = &list_of_explanations, .parameters = explain_parameters},
 	{"Plan", .call = method_plan, .parameters = plan_parameters},
 	{"Pause", .call = method_pause, .changes = true},
 	{"Resume", .call = method_resume, .changes = true, .parameters = nic_or_all},

@@ -110,13 +110,14 @@ static void find_outsiders(struct manager *m, const struct policy *copy, struct 
 	}
 }
 
-static json_t *outsider_object(struct manager *m, const struct sa *sa, size_t rank)
+static json_t *outsider_object(struct manager *m, const struct snapshot_rank *rank)
 {
+	const struct sa *sa = sa_table_find(m->sas, &rank->id);
 	struct prospects prospects;
 
 	prospects_of(m, sa, &prospects);
-	return json_pack("{s:o, s:o, s:o}", "sa", describe_sa(m, sa, rank, false), "sentences",
-			 explain_obstacles(m, sa, &prospects), "numbers",
+	return json_pack("{s:o, s:o, s:o}", "sa", describe_sa(m, sa, rank->rank, false),
+			 "sentences", explain_obstacles(m, sa, &prospects), "numbers",
 			 explain_numbers(m, &prospects));
 }
 
@@ -125,9 +126,8 @@ static json_t *outsiders_of(struct manager *m, const struct policy *copy)
 {
 	size_t n = 2 * nics_count(m->nics), n_found = 0;
 	_cleanup_free_ struct outsider *best = calloc(n + 1, sizeof(*best));
-	_cleanup_free_ struct sa **sas = calloc(n + 1, sizeof(struct sa *));
-	_cleanup_free_ size_t *ranks = calloc(n + 1, sizeof(*ranks));
-	json_t *outsiders = best && sas && ranks ? json_array() : NULL;
+	_cleanup_free_ struct snapshot_rank *ranks = calloc(n + 1, sizeof(*ranks));
+	json_t *outsiders = best && ranks ? json_array() : NULL;
 	int r = 0;
 
 	if (!outsiders)
@@ -135,11 +135,11 @@ static json_t *outsiders_of(struct manager *m, const struct policy *copy)
 	find_outsiders(m, copy, best);
 	for (size_t i = 0; i < n; i++)
 		if (best[i].sa)
-			sas[n_found++] = best[i].sa;
+			ranks[n_found++].id = best[i].sa->description.id;
 	if (n_found > 0)
-		snapshot_rank(m, sas, n_found, ranks);
+		snapshot_rank_now(m, ranks, n_found);
 	for (size_t i = 0; i < n_found; i++)
-		r |= json_array_append_new(outsiders, outsider_object(m, sas[i], ranks[i]));
+		r |= json_array_append_new(outsiders, outsider_object(m, &ranks[i]));
 	if (r == 0)
 		return outsiders;
 	json_decref(outsiders);

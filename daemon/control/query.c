@@ -29,6 +29,8 @@ static const char *text_of(const json_t *parameters, const char *name)
 struct reading {
 	struct manager *m;
 	const json_t *parameters;
+	const char *const *sorts;
+	size_t n_sorts;
 	struct query *query;
 	json_t **ret_reply;
 	const char **ret_error;
@@ -39,12 +41,12 @@ static int read_sort(const struct reading *reading)
 	const char *value = text_of(reading->parameters, "sort");
 	char expected[EXPECTED_MAX] = "";
 
-	for (enum snapshot_sort i = 0; i < _SNAPSHOT_SORT_MAX && value; i++) {
-		if (strcmp(value, snapshot_sort_name(i)) == 0) {
+	for (unsigned i = 0; i < reading->n_sorts && value; i++) {
+		if (strcmp(value, reading->sorts[i]) == 0) {
 			reading->query->sort = i;
 			return 0;
 		}
-		add_word(expected, snapshot_sort_name(i));
+		add_word(expected, reading->sorts[i]);
 	}
 	return value ? control_refuse_value("sort", value, expected, reading->ret_reply,
 					    reading->ret_error)
@@ -125,8 +127,8 @@ static int read_text(const struct reading *reading)
 	return reading->query->text ? 0 : -ENOMEM;
 }
 
-int query_read(struct manager *m, const json_t *parameters, struct query *ret_query,
-	       json_t **ret_reply, const char **ret_error)
+int query_read(struct manager *m, const json_t *parameters, const char *const *sorts,
+	       size_t n_sorts, struct query *ret_query, json_t **ret_reply, const char **ret_error)
 {
 	static int (*const readers[])(const struct reading *reading) = {
 		read_sort, read_placement, read_direction, read_nic, read_peer, read_text,
@@ -134,7 +136,7 @@ int query_read(struct manager *m, const json_t *parameters, struct query *ret_qu
 	_cleanup_(query_done) struct query query = {
 		.reverse = json_is_true(json_object_get(parameters, "reverse")),
 	};
-	struct reading reading = {m, parameters, &query, ret_reply, ret_error};
+	struct reading reading = {m, parameters, sorts, n_sorts, &query, ret_reply, ret_error};
 
 	for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
 		int r = readers[i](&reading);
@@ -151,6 +153,18 @@ void query_done(struct query *query)
 {
 	free(query->text);
 	query->text = NULL;
+}
+
+uint64_t query_count(const json_t *parameters, const char *name, uint64_t fallback)
+{
+	const json_t *value = json_object_get(parameters, name);
+
+	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : fallback;
+}
+
+bool query_is_costly(const struct query *query)
+{
+	return query->text || query->placement;
 }
 
 bool query_has_filter(const struct query *query)

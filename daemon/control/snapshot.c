@@ -103,22 +103,17 @@ static int compare(uint32_t a, uint32_t b, const void *userdata)
 	return snapshot_compare(sorting->snapshot, sorting->sort, a, b);
 }
 
-const char *snapshot_sort_name(enum snapshot_sort sort)
-{
-	static const char *const names[_SNAPSHOT_SORT_MAX] = {
-		[SNAPSHOT_SORT_RATE] = "rate",
-		[SNAPSHOT_SORT_RANK] = "rank",
-		[SNAPSHOT_SORT_PLACEMENT] = "placement",
-		[SNAPSHOT_SORT_DIRECTION] = "direction",
-		[SNAPSHOT_SORT_SPI] = "spi",
-		[SNAPSHOT_SORT_PEER] = "peer",
-		[SNAPSHOT_SORT_SOURCE] = "source",
-		[SNAPSHOT_SORT_DESTINATION] = "destination",
-		[SNAPSHOT_SORT_NIC] = "nic",
-	};
-
-	return names[sort];
-}
+const char *const snapshot_sort_names[_SNAPSHOT_SORT_MAX] = {
+	[SNAPSHOT_SORT_RATE] = "rate",
+	[SNAPSHOT_SORT_RANK] = "rank",
+	[SNAPSHOT_SORT_PLACEMENT] = "placement",
+	[SNAPSHOT_SORT_DIRECTION] = "direction",
+	[SNAPSHOT_SORT_SPI] = "spi",
+	[SNAPSHOT_SORT_PEER] = "peer",
+	[SNAPSHOT_SORT_SOURCE] = "source",
+	[SNAPSHOT_SORT_DESTINATION] = "destination",
+	[SNAPSHOT_SORT_NIC] = "nic",
+};
 
 static void add_bytes(struct snapshot *snapshot, size_t bytes)
 {
@@ -252,56 +247,81 @@ const struct snapshot_row *snapshot_row(const struct snapshot *snapshot, uint32_
 	return &snapshot->rows[row];
 }
 
-/* Whether one SA, of this rate, comes before another. */
-static bool is_hotter(struct manager *m, const struct sa *a, double rate_a, const struct sa *b)
-{
-	double rate_b = rate_of(m, b);
+/* ---- Ranks of some SAs ---- */
 
-	if (rate_a != rate_b)
-		return rate_a > rate_b;
-	return compare_identity(&a->description.id, &b->description.id) < 0;
+static int compare_ranks(const void *a, const void *b)
+{
+	const struct snapshot_rank *rank_a = a, *rank_b = b;
+	int order = compare_numbers(rank_b->rate, rank_a->rate);
+
+	return order ? order : compare_identity(&rank_a->id, &rank_b->id);
 }
 
-static int compare_sas(const void *a, const void *b, void *userdata)
+void snapshot_rank_begin(struct manager *m, struct snapshot_rank *ranks, size_t n)
 {
-	struct sa *const *sa_a = a, *const *sa_b = b;
+	for (size_t i = 0; i < n; i++) {
+		const struct sa *sa = sa_table_find(m->sas, &ranks[i].id);
 
-	if (*sa_a == *sa_b)
-		return 0;
-	return is_hotter(userdata, *sa_a, rate_of(userdata, *sa_a), *sa_b) ? -1 : 1;
+		ranks[i].rate = sa ? rate_of(m, sa) : -1;
+		ranks[i].rank = 0;
+	}
+	qsort(ranks, n, sizeof(*ranks), compare_ranks);
 }
 
-/* The first of the sorted SAs that comes after this one. */
-static size_t find_after(struct manager *m, struct sa *const *sas, size_t n, const struct sa *sa)
+/* Counts an SA for the first of those that come after it. */
+static void count_for_next(struct snapshot_rank *ranks, size_t n, const struct snapshot_rank *sa)
 {
-	double rate = rate_of(m, sa);
-	size_t low = 0;
+	size_t low = 0, end = n;
 
-	while (low < n) {
-		size_t middle = low + (n - low) / 2;
+	while (low < end) {
+		size_t middle = low + (end - low) / 2;
 
-		if (is_hotter(m, sa, rate, sas[middle]))
-			n = middle;
+		if (compare_ranks(sa, &ranks[middle]) < 0)
+			end = middle;
 		else
 			low = middle + 1;
 	}
-	return low;
+	if (low < n)
+		ranks[low].rank++;
 }
 
-void snapshot_rank(struct manager *m, struct sa **sas, size_t n, size_t *ret_ranks)
+static void sum_ranks(struct snapshot_rank *ranks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ranks[i].rank += i == 0 ? 1 : ranks[i - 1].rank;
+}
+
+size_t snapshot_rank_rows(const struct snapshot *snapshot, struct snapshot_rank *ranks, size_t n,
+			  uint32_t *next)
+{
+	uint32_t before = *next;
+
+	while (*next < snapshot->n && *next < before + ROWS_AT_ONCE) {
+		const struct snapshot_row *row = &snapshot->rows[(*next)++];
+
+		/* The rates of these may have changed since. */
+		if (row->id.spi != ranks[0].id.spi)
+			count_for_next(ranks, n, &(struct snapshot_rank){row->id, row->rate, 0});
+	}
+	return *next - before;
+}
+
+void snapshot_rank_end(struct snapshot_rank *ranks, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		ranks[i].rank++;
+	sum_ranks(ranks, n);
+}
+
+void snapshot_rank_now(struct manager *m, struct snapshot_rank *ranks, size_t n)
 {
 	const struct sa *sa;
 
-	qsort_r(sas, n, sizeof(struct sa *), compare_sas, m);
-	memset(ret_ranks, 0, n * sizeof(*ret_ranks));
-	TAILQ_FOREACH(sa, &m->sas->all, list) {
-		size_t after = find_after(m, sas, n, sa);
-
-		if (after < n)
-			ret_ranks[after]++;
-	}
-	for (size_t i = 0; i < n; i++)
-		ret_ranks[i] += i == 0 ? 1 : ret_ranks[i - 1];
+	snapshot_rank_begin(m, ranks, n);
+	TAILQ_FOREACH(sa, &m->sas->all, list)
+		count_for_next(ranks, n,
+			       &(struct snapshot_rank){sa->description.id, rate_of(m, sa), 0});
+	sum_ranks(ranks, n);
 }
 
 /* ---- Sharing ---- */

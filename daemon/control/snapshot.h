@@ -40,7 +40,7 @@ enum snapshot_sort {
 	SNAPSHOT_SORT_NIC,
 	_SNAPSHOT_SORT_MAX,
 };
-const char *snapshot_sort_name(enum snapshot_sort sort);
+extern const char *const snapshot_sort_names[_SNAPSHOT_SORT_MAX];
 
 struct snapshot;
 
@@ -83,6 +83,18 @@ static inline const struct sa_address *snapshot_row_peer(const struct snapshot_r
 	return row->direction == SA_DIRECTION_IN ? &row->source : &row->id.destination;
 }
 
-/* Sorts some SAs by rate, and returns the rank of each among all SAs, from 1 on. Needs no snapshot:
- * it is one pass over all SAs. */
-void snapshot_rank(struct manager *m, struct sa **sas, size_t n, size_t *ret_ranks);
+/* The rank of an SA among all by rate, from 1 on. */
+struct snapshot_rank {
+	struct sa_id id;
+	double rate;
+	size_t rank;
+};
+/* Ranks some SAs, which are all that have their SPI; only the identities are set. The first sorts
+ * them by their rates of now. The second is called until it returns 0: the row *next is the next to
+ * be compared with. */
+void snapshot_rank_begin(struct manager *m, struct snapshot_rank *ranks, size_t n);
+size_t snapshot_rank_rows(const struct snapshot *snapshot, struct snapshot_rank *ranks, size_t n,
+			  uint32_t *next);
+void snapshot_rank_end(struct snapshot_rank *ranks, size_t n);
+/* The same for any SAs, without a snapshot, in one pass over all. */
+void snapshot_rank_now(struct manager *m, struct snapshot_rank *ranks, size_t n);

@@ -70,9 +70,10 @@ static int add_rows(struct control_stream *stream, struct control_output *output
 static int close_reply(struct control_stream *stream, struct control_output *output, bool last)
 {
 	json_auto_t *rest = stream->list->rest(stream->data);
-	int r = rest ? control_reply_text(output, "],") : -ENOMEM;
+	bool alone = json_object_size(rest) == 0;
+	int r = rest ? control_reply_text(output, alone ? "]" : "],") : -ENOMEM;
 
-	if (r >= 0)
+	if (r >= 0 && !alone)
 		r = control_output_json(output, rest, true);
 	if (r >= 0)
 		r = control_reply_text(output, last ? "}" : "},\"continues\":true");

@@ -8,8 +8,9 @@
  *   SPI        the same sorted by SPI
  *   end        the last page
  *   filter     a text that 256 or fewer SAs have
- *   list       `espoffloadctl list --json` of all SAs: the time until it ends, in us per SA.
- *              Compare with `ip -s xfrm state` (sampling --larval).
+ *   explain    Explain of the selected SA, right after its frame, as with the graph; and the
+ * longest turn of the daemon's event loop meanwhile list       `espoffloadctl list --json` of all
+ * SAs: the time until it ends, in us per SA. Compare with `ip -s xfrm state` (sampling --larval).
  */
 #include "measure.h"
 #include "service.h"
@@ -32,11 +33,25 @@ struct bench {
 	struct top_ui ui;
 	double daemon[FRAMES], top[FRAMES]; /* s of CPU */
 	bool again;
+	bool explain; /* only that */
+	double turn;  /* the longest, s */
 	atomic_bool done;
 	double cpu; /* of the client's thread, for one frame */
 	struct varlink_client *client;
 	const char *ctl; /* path */
 };
+
+static void explain(struct bench *b)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	json_t *parameters =
+		json_pack("{s:s, s:s}", "spi", b->model.selected.spi, "dst", b->model.selected.dst);
+
+	service_need(varlink_client_call(b->client, "io.espoffload.Explain", parameters, 60,
+					 &reply) >= 0 &&
+			     json_array_size(json_object_get(reply.parameters, "sas")) == 1,
+		     "Explain");
+}
 
 static void ask(struct bench *b, const char *method, json_t *parameters, double now)
 {
@@ -51,35 +66,63 @@ static void ask(struct bench *b, const char *method, json_t *parameters, double 
 		     "reply");
 }
 
-static void *make_frame(void *userdata)
+static void make_frame(struct bench *b)
 {
 	_cleanup_(frame_freep) struct frame *frame = NULL;
-	struct bench *b = userdata;
-	double begun = measure_thread_cpu();
 
 	if (!b->again)
 		ask(b, "io.espoffload.GetStatus", NULL, 0);
 	top_model_scroll(&b->model, top_table_rows(&b->model, &b->ui, HEIGHT));
 	ask(b, "io.espoffload.ListSAs", top_model_ask(&b->model), 0);
 	service_need(top_render(&b->model, &b->ui, 160, HEIGHT, false, &frame) >= 0, "frame");
+}
+
+static void *be_top(void *userdata)
+{
+	struct bench *b = userdata;
+	double begun = measure_thread_cpu();
+
+	if (b->explain)
+		explain(b);
+	else
+		make_frame(b);
 	b->cpu = measure_thread_cpu() - begun;
 	b->done = true;
 	return NULL;
 }
 
+static void serve(struct bench *b)
+{
+	pthread_t client;
+
+	b->done = false;
+	service_need(pthread_create(&client, NULL, be_top, b) == 0, "thread");
+	while (!b->done) {
+		double begun;
+
+		if (!service_wait(&b->service, 1000))
+			continue;
+		begun = measure_thread_cpu();
+		service_dispatch(&b->service);
+		b->turn = fmax(b->turn, measure_thread_cpu() - begun);
+	}
+	(void)pthread_join(client, NULL);
+}
+
 static void serve_frame(struct bench *b, size_t i)
 {
-	double begun = measure_thread_cpu();
-	pthread_t client;
+	double begun;
 
 	if (!b->again)
 		snapshots_release(&b->service.methods.snapshots);
-	b->done = false;
-	service_need(pthread_create(&client, NULL, make_frame, b) == 0, "thread");
-	while (!b->done)
-		if (service_wait(&b->service, 1000))
-			service_dispatch(&b->service);
-	(void)pthread_join(client, NULL);
+	if (b->explain) {
+		b->explain = false;
+		serve(b);
+		b->explain = true;
+		b->turn = 0;
+	}
+	begun = measure_thread_cpu();
+	serve(b);
 	b->daemon[i] = measure_thread_cpu() - begun;
 	b->top[i] = b->cpu;
 }
@@ -157,7 +200,11 @@ static void run(uint32_t n, const char *ctl)
 	top_model_move(&b->model, -(long)n);
 	(void)snprintf(b->model.page.filter, sizeof(b->model.page.filter), "10.1.3.");
 	measure(b, "filter");
-	(void)printf(" (ms of the daemon + of top)");
+	b->model.page.filter[0] = '\0';
+	top_model_move(&b->model, 0);
+	b->explain = true;
+	measure(b, "explain");
+	(void)printf(", turn %.2f (ms of the daemon + of top)", b->turn * 1e3);
 	measure_list(b);
 	varlink_client_free(b->client);
 	top_model_done(&b->model);

@@ -64,6 +64,7 @@ struct fixture {
 	size_t rows;          /* of the reply to List */
 	size_t row_size;      /* bytes of each, of lists that begin; 0: a number */
 	size_t empty;         /* number of slices without rows before the others */
+	bool alone;           /* the rows are the only member of the reply to List */
 	size_t fails_at;      /* this slice cannot be made; 0: all can */
 	unsigned lists;       /* number of existing lists */
 	size_t slices;        /* number of slices made, of all lists */
@@ -163,7 +164,10 @@ static inline int rows_next(void *list, json_t *array)
 
 static inline json_t *rows_rest(void *list)
 {
-	return json_pack("{s:I}", "total", (json_int_t)((const struct rows *)list)->next);
+	const struct rows *rows = list;
+
+	return rows->fixture->alone ? json_object()
+				    : json_pack("{s:I}", "total", (json_int_t)rows->next);
 }
 
 static inline void rows_free(void *list)

@@ -405,3 +405,41 @@ static inline void check_reason(struct bench *b, const struct fake_belief *belie
 			 sa->residence.foreign ? NIC : 0);
 	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);
 }
+
+/* The whole reply to a method that answers with a list. Takes `parameters`. */
+static inline json_t *ask_list(struct bench *b, const struct control_list *of, json_t *parameters,
+			       size_t *ret_slices)
+{
+	struct methods methods = {.manager = b->manager};
+	json_t *reply = NULL, *rows = json_array(), *rest;
+	const char *error = NULL;
+	void *list = NULL;
+	size_t slices = 0;
+	int more;
+
+	assert_int_equal(of->begin(parameters, &methods, &list, &reply, &error), 0);
+	assert_null(error);
+	do
+		more = of->next(list, rows);
+	while (slices++, more > 0);
+	assert_int_equal(more, 0);
+	rest = of->rest(list);
+	assert_int_equal(json_object_set_new(rest, of->member, rows), 0);
+	of->free(list);
+	snapshots_release(&methods.snapshots);
+	assert_int_equal(methods.snapshots.bytes, 0);
+	json_decref(parameters);
+	if (ret_slices)
+		*ret_slices = slices;
+	return rest;
+}
+
+/* The explanations of the SAs with this SPI. */
+static inline json_t *ask_explain(struct bench *b, const char *spi)
+{
+	json_t *reply = ask_list(b, &list_of_explanations, json_pack("{s:s}", "spi", spi), NULL);
+	json_t *sas = json_incref(json_object_get(reply, "sas"));
+
+	json_decref(reply);
+	return sas;
+}

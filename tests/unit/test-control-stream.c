@@ -54,6 +54,23 @@ static void test_empty_slices(void **state)
 	close(fd);
 }
 
+static void test_rows_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	fixture->alone = true;
+	fixture->rows = 3;
+	ask(fd, LIST);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1,2]}}");
+	ask(fd, LIST_MORE);
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[0,1]},\"continues\":true}");
+	expect(fixture, fd, "{\"parameters\":{\"rows\":[2]}}");
+	close(fd);
+}
+
 static void test_oneway(void **state)
 {
 	struct fixture *fixture = *state;
@@ -341,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_replies),
 		TEST(test_empty_slices),
+		TEST(test_rows_alone),
 		TEST(test_oneway),
 		TEST(test_errors),
 		TEST(test_others_go_first),

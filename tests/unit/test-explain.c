@@ -4,10 +4,10 @@
 
 static json_t *explained(struct bench *b, const char *spi)
 {
-	json_t *reply = ask_method(b, method_explain, json_pack("{s:s}", "spi", spi));
-	json_t *entry = json_incref(json_array_get(json_object_get(reply, "sas"), 0));
+	json_t *sas = ask_explain(b, spi);
+	json_t *entry = json_incref(json_array_get(sas, 0));
 
-	json_decref(reply);
+	json_decref(sas);
 	return entry;
 }
 

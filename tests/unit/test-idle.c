@@ -152,10 +152,7 @@ static void test_successor_is_late(void **state)
 /* Who asks for one SA is told by which NIC it leaves. */
 static void test_explained(void **state)
 {
-	struct methods methods = {};
 	struct fake_belief *belief;
-	json_t *parameters, *reply = NULL;
-	const char *error = NULL;
 	struct bench b;
 
 	(void)state;
@@ -165,13 +162,9 @@ static void test_explained(void **state)
 	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	work(&b, 0.5, NULL);
 	check_idle(&b, belief);
-	methods.manager = b.manager;
-	parameters = json_pack("{s:s}", "spi", "0x1001");
-	assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
+	json_decref(ask_explain(&b, "0x1001"));
 	assert_int_equal(entry(&b, belief)->candidate.ifindex, NIC);
 	check_reason(&b, belief, "nic-no-offload");
-	json_decref(reply);
-	json_decref(parameters);
 	close_bench(&b);
 }
 

@@ -569,7 +569,6 @@ static void test_unknown_rate(void **state)
 /* Explain counts the rank. */
 static void test_rank_of_one(void **state)
 {
-	const char *error = NULL;
 	struct bench b;
 	size_t total;
 	json_t *all;
@@ -578,18 +577,11 @@ static void test_rank_of_one(void **state)
 	open_mixed(&b);
 	all = list(&b, "{}", &total);
 	for (size_t i = 0; i < SAS + 40; i += i < BUSY ? 1 : 23) {
-		json_t *parameters = json_pack("{s:s}", "spi", text_of(all, i, "spi")), *reply;
+		json_t *sas = ask_explain(&b, text_of(all, i, "spi"));
+		const json_t *sa = json_object_get(json_array_get(sas, 0), "sa");
 
-		assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
-		assert_null(error);
-		assert_int_equal(
-			json_integer_value(json_object_get(
-				json_object_get(json_array_get(json_object_get(reply, "sas"), 0),
-						"sa"),
-				"rank")),
-			i + 1);
-		json_decref(reply);
-		json_decref(parameters);
+		assert_int_equal(json_integer_value(json_object_get(sa, "rank")), i + 1);
+		json_decref(sas);
 	}
 	json_decref(all);
 	close_bench(&b);
@@ -598,8 +590,7 @@ static void test_rank_of_one(void **state)
 /* Several SAs with one SPI: the hottest first. */
 static void test_rank_of_several(void **state)
 {
-	json_t *parameters = json_pack("{s:s}", "spi", "4097"), *reply, *sas, *all;
-	const char *error = NULL;
+	json_t *sas, *all, *one;
 	struct bench b;
 	size_t total;
 
@@ -620,8 +611,7 @@ static void test_rank_of_several(void **state)
 		pass(&b, 1);
 	}
 	all = list(&b, "{\"filter\": \"0x00001001\"}", &total);
-	assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
-	sas = json_object_get(reply, "sas");
+	sas = ask_explain(&b, "4097");
 	assert_int_equal(json_array_size(sas), 6);
 	for (size_t i = 0; i < 6; i++) {
 		const json_t *sa = json_object_get(json_array_get(sas, i), "sa");
@@ -631,9 +621,14 @@ static void test_rank_of_several(void **state)
 		assert_string_equal(json_string_value(json_object_get(sa, "dst")),
 				    text_of(all, i, "dst"));
 	}
+	one = ask_list(&b, &list_of_explanations,
+		       json_pack("{s:s, s:s}", "spi", "4097", "dst", text_of(all, 4, "dst")), NULL);
+	assert_int_equal(json_array_size(json_object_get(one, "sas")), 1);
+	assert_true(
+		json_equal(json_array_get(json_object_get(one, "sas"), 0), json_array_get(sas, 4)));
+	json_decref(one);
 	json_decref(all);
-	json_decref(reply);
-	json_decref(parameters);
+	json_decref(sas);
 	close_bench(&b);
 }
 

@@ -207,19 +207,14 @@ static unsigned count_in_nic(struct bench *b, struct fake_belief *const *beliefs
 
 static bool explains(struct bench *b, const char *spi, const char *sentence)
 {
-	struct methods methods = {.manager = b->manager};
-	json_t *parameters = json_pack("{s:s}", "spi", spi), *reply = NULL, *said;
-	const char *error = NULL;
+	json_t *sas = ask_explain(b, spi);
+	const json_t *said = json_object_get(json_array_get(sas, 0), "sentences");
 	bool found = false;
 	size_t i;
 
-	assert_int_equal(method_explain(parameters, &methods, &reply, &error), 0);
-	assert_null(error);
-	said = json_object_get(json_array_get(json_object_get(reply, "sas"), 0), "sentences");
 	for (i = 0; i < json_array_size(said); i++)
 		found = found || strcmp(json_string_value(json_array_get(said, i)), sentence) == 0;
-	json_decref(reply);
-	json_decref(parameters);
+	json_decref(sas);
 	return found;
 }
 
