@@ -75,6 +75,19 @@ static const struct control_parameter list_parameters[] = {
 	{"history", CONTROL_FLAG},
 	{},
 };
+static const struct control_parameter peers_parameters[] = {
+	{"limit", CONTROL_COUNT},
+	{"offset", CONTROL_COUNT},
+	{"sort", CONTROL_TEXT},
+	{"reverse", CONTROL_FLAG},
+	{"nic", CONTROL_TEXT},
+	{"placement", CONTROL_TEXT},
+	{"peer", CONTROL_TEXT},
+	{"direction", CONTROL_TEXT},
+	{"filter", CONTROL_TEXT},
+	{"followPeer", CONTROL_TEXT},
+	{},
+};
 static const struct control_parameter explain_parameters[] = {
 	{"spi", CONTROL_TEXT, .required = true},
 	{"dst", CONTROL_TEXT},
@@ -99,6 +112,7 @@ static const struct control_parameter ended_parameters[] = {
 const struct control_method methods_table[] = {
 	{"GetStatus", .call = method_get_status},
 	{"ListSAs", .list = &list_of_sas, .parameters = list_parameters},
+	{"ListPeers", .list = &list_of_peers, .parameters = peers_parameters},
 	{"Explain", .list = &list_of_explanations, .parameters = explain_parameters},
 	{"Plan", .call = method_plan, .parameters = plan_parameters},
 	{"Pause", .call = method_pause, .changes = true},

@@ -30,6 +30,7 @@ void methods_refused(const char *method, const struct ucred *peer, void *userdat
 int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error);
 extern const struct control_list list_of_sas;
+extern const struct control_list list_of_peers;
 extern const struct control_list list_of_explanations;
 int method_plan(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_pin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);

@@ -34,6 +34,7 @@ struct bench {
 	double daemon[FRAMES], top[FRAMES]; /* s of CPU */
 	bool again;
 	bool explain; /* only that */
+	bool peers;   /* only that */
 	double turn;  /* the longest, s */
 	atomic_bool done;
 	double cpu; /* of the client's thread, for one frame */
@@ -51,6 +52,17 @@ static void explain(struct bench *b)
 					 &reply) >= 0 &&
 			     json_array_size(json_object_get(reply.parameters, "sas")) == 1,
 		     "Explain");
+}
+
+static void list_peers(struct bench *b)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+	json_t *parameters = json_pack("{s:i}", "limit", HEIGHT - 7);
+
+	service_need(varlink_client_call(b->client, "io.espoffload.ListPeers", parameters, 60,
+					 &reply) >= 0 &&
+			     json_array_size(json_object_get(reply.parameters, "peers")) > 0,
+		     "ListPeers");
 }
 
 static void ask(struct bench *b, const char *method, json_t *parameters, double now)
@@ -84,6 +96,8 @@ static void *be_top(void *userdata)
 
 	if (b->explain)
 		explain(b);
+	else if (b->peers)
+		list_peers(b);
 	else
 		make_frame(b);
 	b->cpu = measure_thread_cpu() - begun;
@@ -202,6 +216,11 @@ static void run(uint32_t n, const char *ctl)
 	measure(b, "filter");
 	b->model.page.filter[0] = '\0';
 	top_model_move(&b->model, 0);
+	b->peers = true;
+	b->turn = 0;
+	measure(b, "peers");
+	b->peers = false;
+	(void)printf(", turn %.2f", b->turn * 1e3);
 	b->explain = true;
 	measure(b, "explain");
 	(void)printf(", turn %.2f (ms of the daemon + of top)", b->turn * 1e3);

@@ -28,6 +28,8 @@ static const struct {
 	{"GetStatus", "{}"},
 	{"ListSAs", "{\"history\": true}"},
 	{"ListSAs", "{\"sort\": \"age\"}", "InvalidValue"},
+	{"ListPeers", "{}"},
+	{"ListPeers", "{\"limit\": 1025}", "InvalidValue"},
 	{"Explain", "{\"spi\": \"0x1001\"}"},
 	{"Explain", "{\"spi\": \"0x9\"}", "NoSuchSA"},
 	{"Plan", "{\"turns\": 600}"},
