@@ -36,6 +36,13 @@ enum config_offload {
 	CONFIG_OFFLOAD_NEVER,
 };
 
+/* What happens after a driver has refused an SA. In each case it stays in software for now. */
+enum config_reject {
+	CONFIG_REJECT_SOFTWARE, /* and is not offered to that NIC again: the default */
+	CONFIG_REJECT_RETRY,    /* and is offered again, after a time that doubles */
+	CONFIG_REJECT_ALARM,    /* as software, and the daemon is degraded for as long */
+};
+
 struct config_capacity {
 	bool set;    /* false: by driver, or learned */
 	bool shared; /* `in` is for both directions, `out` is unused */
@@ -89,6 +96,7 @@ struct config_rule {
 	/* SAs stay in software if a driver that matches this pattern does their cryptography there;
 	 * NULL: by none. */
 	char *leave_software_driver;
+	enum config_reject on_reject;
 	const char *file;
 	unsigned line;
 };
@@ -108,7 +116,7 @@ struct config {
 	double interval;         /* s between samples, 0.1 to 60 */
 	double moves_per_second; /* per NIC */
 	double moves_burst;      /* per NIC: moves that may be made without a pause */
-	double retry_refused;    /* s until a refused SA is tried again; doubles */
+	double retry_refused;    /* s until an SA is tried again, where it is; doubles */
 	enum config_link_down on_link_down;
 	struct config_nic *nics;
 	size_t n_nics;

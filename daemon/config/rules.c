@@ -12,6 +12,13 @@ static const char *const offload_words[] = {
 	NULL,
 };
 
+static const char *const reject_words[] = {
+	[CONFIG_REJECT_SOFTWARE] = "software",
+	[CONFIG_REJECT_RETRY] = "retry",
+	[CONFIG_REJECT_ALARM] = "alarm",
+	NULL,
+};
+
 /* The key does nothing for SAs that are not chosen by their rate. */
 static void refuse_key(struct config_reader *reader, const yaml_node_t *mapping, const char *key,
 		       enum config_offload offload)
@@ -29,6 +36,9 @@ static void check_rule(struct config_reader *reader, const yaml_node_t *mapping,
 
 	if (rule->offload == CONFIG_OFFLOAD_AUTO)
 		return;
+	/* No driver is asked. */
+	if (rule->offload == CONFIG_OFFLOAD_NEVER && rule->on_reject != CONFIG_REJECT_SOFTWARE)
+		refuse_key(reader, mapping, "on-reject", rule->offload);
 	if (rule->min_rate > 0)
 		refuse_key(reader, mapping, "min-rate", rule->offload);
 	if (rule->leave_software_driver)
@@ -45,6 +55,8 @@ static const struct config_key rule_keys[] = {
 	{"min-rate", config_read_rate, MEMBER(min_rate), 0, CONFIG_RATE_MAX, .default_text = "0"},
 	{"nic", config_read_interface, MEMBER(nic)},
 	{"leave-software-driver", config_read_crypto_pattern, MEMBER(leave_software_driver)},
+	{"on-reject", config_read_word, MEMBER(on_reject), .words = reject_words,
+	 .default_text = "software"},
 };
 
 const struct config_section config_section_rule = {

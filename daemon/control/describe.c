@@ -73,8 +73,7 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 				   view->reason == POLICY_REASON_REFUSED)) {
 		explain_refused(e, sa->refusal);
 	} else if (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE) {
-		(void)refusals_hold(nics_refusals(m->nics), sa->candidate.ifindex, sa->shape,
-				    manager_now(m), &refusal);
+		(void)nics_have_refused(m->nics, sa, &refusal);
 		if (refusal)
 			explain_refused(e, refusal);
 	} else if (sa->candidate.offload == CONFIG_OFFLOAD_NEVER) {

@@ -87,6 +87,7 @@ static void say_rate(struct manager *m, json_t *sentences, const struct policy_s
 static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	static const char *const offloads[] = {"auto", "always", "never"};
+	static const char *const rejects[] = {"", ", on-reject retry", ", on-reject alarm"};
 	const struct config_rule *rule = sa->candidate.rule;
 	char rate[UNITS_TEXT_MAX], least[sizeof(", minimum rate ") + UNITS_TEXT_MAX] = "";
 
@@ -98,11 +99,11 @@ static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 		(void)snprintf(least, sizeof(least), ", minimum rate %s",
 			       units_format_rate(rule->min_rate, rate));
 	if (rule->offload == CONFIG_OFFLOAD_AUTO)
-		say(sentences, "The rule at %s:%u matches it: offload auto, weight %g%s.",
-		    rule->file, rule->line, rule->weight, least);
+		say(sentences, "The rule at %s:%u matches it: offload auto, weight %g%s%s.",
+		    rule->file, rule->line, rule->weight, least, rejects[rule->on_reject]);
 	else
-		say(sentences, "The rule at %s:%u matches it: offload %s.", rule->file, rule->line,
-		    offloads[rule->offload]);
+		say(sentences, "The rule at %s:%u matches it: offload %s%s.", rule->file,
+		    rule->line, offloads[rule->offload], rejects[rule->on_reject]);
 }
 
 static void say_order(struct manager *m, json_t *sentences, const struct sa *sa)

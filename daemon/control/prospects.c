@@ -9,6 +9,9 @@
 #define LEAVES "Nothing has to change: it leaves the NIC."
 #define AT_NEXT_TURN "Nothing has to change: it moves at the next turn."
 #define WAIT_OVER "It may move when its wait is over."
+#define NIC_CHANGED                                                                              \
+	"It is offered to the NIC again after 'espoffloadctl reload', or when the NIC has been " \
+	"down and up."
 
 static const char *const of_hands_off[] = {
 	[HANDS_OFF_NOT_ESP] = STAYS,
@@ -149,12 +152,19 @@ static double wait_for_nic(struct manager *m, const struct sa *sa, double own)
 	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 	double now = manager_now(m);
 
-	if (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE)
+	if (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE &&
+	    sa_on_reject(sa) == CONFIG_REJECT_RETRY)
 		return fmax(own, refusals_wait(nics_refusals(m->nics), sa->candidate.ifindex,
 					       sa->shape, now));
 	if (sa->candidate.candidacy == CANDIDACY_NIC_DISTRUSTED && n)
 		return fmax(0, n->trust.lost_until - now);
 	return (double)INFINITY;
+}
+
+/* Of an SA whose shape the NIC refused. */
+static const char *change_of_refused(const struct sa *sa)
+{
+	return sa_on_reject(sa) == CONFIG_REJECT_RETRY ? WAIT_OVER : NIC_CHANGED;
 }
 
 static bool is_banned(const struct sa *sa)
@@ -175,7 +185,9 @@ static void find_change(struct manager *m, const struct sa *sa, struct prospects
 				    ? "It may move when the order that bans it has ended."
 				    : of_outsider[POLICY_REASON_BANNED];
 	} else if (sa->candidate.candidacy != CANDIDACY_OK && sa->residence.ifindex == 0) {
-		p->change = of_candidacy[sa->candidate.candidacy];
+		p->change = sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE
+				    ? change_of_refused(sa)
+				    : of_candidacy[sa->candidate.candidacy];
 		p->moves_in = wait_for_nic(m, sa, p->view.retry_in);
 	} else if (mode) {
 		p->change = mode;

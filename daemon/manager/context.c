@@ -67,6 +67,15 @@ void manager_resync_soon(struct manager *m)
 	manager_tick_soon(m);
 }
 
+void manager_set_alarm(struct manager *m, struct sa *sa, bool alarms)
+{
+	if (sa->candidate.alarms == alarms)
+		return;
+	sa->candidate.alarms = alarms;
+	m->n_alarms += alarms ? 1 : -(size_t)1;
+	manager_set_health(m, HEALTH_REFUSED, m->n_alarms > 0);
+}
+
 void manager_configure_sa(struct manager *m, struct sa *sa)
 {
 	const struct competition competition = {
@@ -80,6 +89,9 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 	};
 
 	competition_configure(&competition, sa, manager_now(m));
+	manager_set_alarm(m, sa,
+			  sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE &&
+				  sa_on_reject(sa) == CONFIG_REJECT_ALARM);
 }
 
 void manager_look_up(struct manager *m, struct sa *sa)

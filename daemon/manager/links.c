@@ -35,6 +35,8 @@ static void on_link(const struct nic *before, const struct nic *after, void *use
 	if (!matters)
 		return;
 	report_link(m, before, after);
+	/* It may accept what it refused before. */
+	refusals_remove_nic(nics_refusals(m->nics), before ? before->ifindex : after->ifindex);
 	m->nics_changed = true;
 	if (before && is_lost(before, after) && nics_get(m->nics, before->ifindex)) {
 		executor_cancel(m->executor);

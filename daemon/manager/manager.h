@@ -101,6 +101,7 @@ struct manager {
 	double history_at;
 	double started_at;
 
+	size_t n_alarms; /* SAs that a NIC refused and whose rule says 'on-reject: alarm' */
 	uint64_t promoted, evicted, refused, failed;
 	uint64_t resyncs;          /* full dumps because events were lost */
 	uint64_t network_overruns; /* of the events of links, addresses and routes */
@@ -140,6 +141,8 @@ void manager_set_health(struct manager *m, enum health_condition condition, bool
 void manager_update_nics(struct manager *m);
 /* Configures the SA in the policy: table, rule, hands off. */
 void manager_configure_sa(struct manager *m, struct sa *sa);
+/* Counts the SA in manager.n_alarms, or no longer. */
+void manager_set_alarm(struct manager *m, struct sa *sa, bool alarms);
 /* The SA carries something, or somebody asks for it: finds its NIC even if there are very many
  * SAs. */
 void manager_look_up(struct manager *m, struct sa *sa);

@@ -16,17 +16,19 @@
 #define MOVES_TURN_SECONDS 0.02
 
 /* The refusal depends on the shape if the error is EINVAL or EOPNOTSUPP, or if the kernel left the
- * SA in software without an error. Other errors (ENOSPC, ENOMEM, EBUSY) are temporary. */
-static void remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
+ * SA in software without an error. Other errors (ENOSPC, ENOMEM, EBUSY) are temporary. Returns
+ * whether the shape is remembered. */
+static bool remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
 			     const struct move *move)
 {
 	if (move->result != MOVE_RESULT_SILENT && move->error != -EINVAL &&
 	    move->error != -EOPNOTSUPP)
-		return;
-	refusals_add(nics_refusals(m->nics), ifindex, sa->shape, m->config->retry_refused,
-		     move->text[0] ? move->text : strerror(move->error ? -move->error : EOPNOTSUPP),
-		     manager_now(m));
+		return false;
 	manager_reconfigure_soon(m, 0); /* the other SAs of this shape */
+	return refusals_add(nics_refusals(m->nics), ifindex, sa->shape, m->config->retry_refused,
+			    move->text[0] ? move->text
+					  : strerror(move->error ? -move->error : EOPNOTSUPP),
+			    manager_now(m));
 }
 
 static void set_refusal(struct sa *sa, const struct move *move)
@@ -63,8 +65,13 @@ static void report_learned_capacity(struct manager *m, policy_table table)
 	report_capacity(m->reporter, nics_of_table(m->nics, table)->name, view.capacity);
 }
 
-static enum policy_outcome outcome_of_refusal(struct manager *m, const struct move *move)
+/* The policy makes an SA wait that is to be offered again. One whose shape is held is not offered
+ * before the configuration or the NIC has changed, and then without a further wait. */
+static enum policy_outcome outcome_of_refusal(struct manager *m, const struct sa *sa,
+					      const struct move *move, bool remembered)
 {
+	if (remembered && sa_on_reject(sa) != CONFIG_REJECT_RETRY)
+		return POLICY_FAILED;
 	if (move->error != -ENOSPC)
 		return POLICY_REFUSED;
 	/* SAs that left the NIC may still have their slots. */
@@ -76,14 +83,14 @@ static enum policy_outcome outcome_of_refusal(struct manager *m, const struct mo
 static void handle_refusal(struct manager *m, struct sa *sa, const struct policy_move *planned,
 			   const struct move *move)
 {
-	enum policy_outcome outcome = outcome_of_refusal(m, move);
+	bool remembered = remember_refusal(m, move->target.ifindex, sa, move);
+	enum policy_outcome outcome = outcome_of_refusal(m, sa, move, remembered);
 
 	m->refused++;
 	set_refusal(sa, move);
 	report(m, sa, outcome);
 	if (outcome == POLICY_NO_SPACE)
 		report_learned_capacity(m, planned->table);
-	remember_refusal(m, move->target.ifindex, sa, move);
 }
 
 static void handle_outcome(struct manager *m, struct sa *sa, const struct policy_move *planned,
@@ -96,7 +103,9 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 		*(promote ? &m->promoted : &m->evicted) += 1;
 		if (promote) {
 			clear_refusal(sa);
-			refusals_remove(nics_refusals(m->nics), move->target.ifindex, sa->shape);
+			if (refusals_remove(nics_refusals(m->nics), move->target.ifindex,
+					    sa->shape))
+				manager_reconfigure_soon(m, 0); /* the other SAs of this shape */
 		}
 		report(m, sa, POLICY_DONE);
 		break;
@@ -161,9 +170,7 @@ static bool is_still_allowed(struct manager *m, const struct sa *sa,
 	const struct placement_nic *n = nics_get(m->nics, sa->candidate.ifindex);
 
 	if (sa->candidate.candidacy != CANDIDACY_OK || sa->hands_off != HANDS_OFF_NONE || !n ||
-	    sa->candidate.offload == CONFIG_OFFLOAD_NEVER ||
-	    refusals_hold(nics_refusals(m->nics), sa->candidate.ifindex, sa->shape, manager_now(m),
-			  NULL))
+	    sa->candidate.offload == CONFIG_OFFLOAD_NEVER || nics_have_refused(m->nics, sa, NULL))
 		return false;
 	return planned->table == (sa->description.direction == SA_DIRECTION_IN ? n->in : n->out);
 }

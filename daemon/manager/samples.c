@@ -178,6 +178,7 @@ static void vanishes(struct sa *sa, void *userdata)
 	}
 	if (sa->residence.ifindex != 0)
 		late_note_left(m->nics, sa->residence.ifindex, manager_now(m));
+	manager_set_alarm(m, sa, false);
 	m->nics_changed = true;
 }
 

@@ -85,6 +85,12 @@ struct refusals *nics_refusals(struct nics *nics)
 	return nics->refusals;
 }
 
+bool nics_have_refused(const struct nics *nics, const struct sa *sa, const char **ret_text)
+{
+	return refusals_hold(nics->refusals, sa->candidate.ifindex, sa->shape,
+			     sa_on_reject(sa) == CONFIG_REJECT_RETRY, now_of(nics), ret_text);
+}
+
 size_t nics_count(const struct nics *nics)
 {
 	return nics->n;
@@ -472,8 +478,7 @@ void nics_resolve(struct nics *nics, struct sa *sa, policy_table *ret_table)
 	table = sa->description.direction == SA_DIRECTION_IN ? n->in : n->out;
 	if (table == POLICY_NONE)
 		sa->candidate.candidacy = CANDIDACY_NIC_DIRECTION;
-	else if (sa->residence.ifindex == 0 && refusals_hold(nics->refusals, sa->candidate.ifindex,
-							     sa->shape, now_of(nics), NULL))
+	else if (sa->residence.ifindex == 0 && nics_have_refused(nics, sa, NULL))
 		sa->candidate.candidacy = CANDIDACY_REFUSED_SHAPE;
 	else if (peer_moves_knows(nics->parameters.peer_moves, &sa->description, now_of(nics)))
 		sa->candidate.candidacy = CANDIDACY_PEER_MOVES;

@@ -71,6 +71,9 @@ struct placement_nic *nics_at(struct nics *nics, size_t i);
 struct placement_nic *nics_get(struct nics *nics, int ifindex);             /* NULL: none */
 struct placement_nic *nics_of_table(struct nics *nics, policy_table table); /* NULL: none */
 struct refusals *nics_refusals(struct nics *nics);
+/* Whether the candidate of the SA is a NIC that refused its shape, and that is not offered it now.
+ * `ret_text` as of refusals_hold(). */
+bool nics_have_refused(const struct nics *nics, const struct sa *sa, const char **ret_text);
 
 /* Reads the devices of the network, counts the SAs in NICs, and configures the tables. */
 void nics_update(struct nics *nics, const struct sa_table *sas);

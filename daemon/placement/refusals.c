@@ -66,7 +66,7 @@ static struct refusal *add(struct refusals *refusals, int ifindex, const struct 
 	return &grown[refusals->n++];
 }
 
-void refusals_add(struct refusals *refusals, int ifindex, const struct sa_shape *shape, double wait,
+bool refusals_add(struct refusals *refusals, int ifindex, const struct sa_shape *shape, double wait,
 		  const char *text, double now)
 {
 	struct refusal *refusal = find(refusals, ifindex, shape);
@@ -74,21 +74,34 @@ void refusals_add(struct refusals *refusals, int ifindex, const struct sa_shape 
 	if (!refusal)
 		refusal = add(refusals, ifindex, shape);
 	if (!refusal)
-		return;
+		return false;
 	refusal->wait = refusal->wait > 0 ? 2 * refusal->wait : wait;
 	if (refusal->wait > REFUSAL_WAIT_MAX)
 		refusal->wait = REFUSAL_WAIT_MAX;
 	refusal->until = now + refusal->wait;
 	refusal->over = false;
 	snprintf(refusal->text, sizeof(refusal->text), "%s", text);
+	return true;
 }
 
-void refusals_remove(struct refusals *refusals, int ifindex, const struct sa_shape *shape)
+bool refusals_remove(struct refusals *refusals, int ifindex, const struct sa_shape *shape)
 {
 	struct refusal *refusal = find(refusals, ifindex, shape);
 
-	if (refusal)
-		*refusal = refusals->entries[--refusals->n];
+	if (!refusal)
+		return false;
+	*refusal = refusals->entries[--refusals->n];
+	return true;
+}
+
+void refusals_remove_nic(struct refusals *refusals, int ifindex)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < refusals->n; i++)
+		if (refusals->entries[i].ifindex != ifindex)
+			refusals->entries[kept++] = refusals->entries[i];
+	refusals->n = kept;
 }
 
 void refusals_clear(struct refusals *refusals)
@@ -97,11 +110,11 @@ void refusals_clear(struct refusals *refusals)
 }
 
 bool refusals_hold(const struct refusals *refusals, int ifindex, const struct sa_shape *shape,
-		   double now, const char **ret_text)
+		   bool retry, double now, const char **ret_text)
 {
 	const struct refusal *refusal = find(refusals, ifindex, shape);
 
-	if (!refusal || now >= refusal->until)
+	if (!refusal || (retry && now >= refusal->until))
 		return false;
 	if (ret_text)
 		*ret_text = refusal->text;

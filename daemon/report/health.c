@@ -25,6 +25,8 @@ static const struct {
 				     "pause, evacuations, pins and bans"},
 	[HEALTH_ORDERS_LOST] = {"orders-lost", "the orders of the operator could not be read; "
 					       "paused until 'espoffloadctl resume'"},
+	[HEALTH_REFUSED] = {"refused", "a NIC refused SAs of rules with 'on-reject: alarm'; they "
+				       "work in software"},
 };
 
 int health_new(struct health **ret_health)

@@ -19,6 +19,7 @@ enum health_condition {
 	HEALTH_POLICY,      /* no memory for the policy of the configuration */
 	HEALTH_ORDERS,      /* the file of the orders cannot be written */
 	HEALTH_ORDERS_LOST, /* it could not be read at the start: paused until 'resume' */
+	HEALTH_REFUSED,     /* a NIC refused SAs whose rule says 'on-reject: alarm' */
 	_HEALTH_CONDITION_MAX,
 };
 

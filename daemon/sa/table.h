@@ -61,6 +61,7 @@ struct sa_candidate {
 	bool wanted; /* the NIC is looked up even if the SA is idle and one of very many */
 	enum config_offload offload : 8; /* of the order or the rule that decides */
 	bool ordered;                    /* by an order of the operator */
+	bool alarms;                     /* counted in manager.n_alarms */
 };
 
 /* Where it is: set by the tracker. */
@@ -128,6 +129,12 @@ struct sa_table {
 	size_t n_shapes;
 	struct holders holders;
 };
+
+/* By its rule. */
+static inline enum config_reject sa_on_reject(const struct sa *sa)
+{
+	return sa->candidate.rule ? sa->candidate.rule->on_reject : CONFIG_REJECT_SOFTWARE;
+}
 
 /* Whether this daemon put the SA into the NIC that holds it. */
 static inline bool sa_is_resident(const struct sa *sa)

@@ -334,6 +334,11 @@ static void test_contradictions(void **state)
 	    "    1 | rules: [{offload: always, leave-software-driver: qat*}]\n"
 	    "      |                                                  ^~~~\n"
 	    "      = help: remove 'leave-software-driver', or write 'offload: auto'\n");
+	bad("rules: [{offload: never, on-reject: retry}]\n",
+	    "f.conf:1:37: error: 'on-reject' has no effect with 'offload: never'\n"
+	    "    1 | rules: [{offload: never, on-reject: retry}]\n"
+	    "      |                                     ^~~~~\n"
+	    "      = help: remove 'on-reject', or write 'offload: auto'\n");
 }
 
 static void test_warnings(void **state)

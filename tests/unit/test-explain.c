@@ -197,27 +197,65 @@ static void test_in_hold(void **state)
 }
 
 /* The second one is of the same shape, and is not offered. */
-static void test_refused(void **state)
+static void open_refused(struct bench *b, const char *text)
 {
 	static const unsigned packets[] = {50, 40};
 	struct fake_sa_spec spec = {.spi = 0x1001, .peer = 10, .icv_bits = 96};
 	struct fake_belief *beliefs[2];
+
+	open_bench_with(b, text);
+	fake_kernel_nic(b->fake, NIC)->icv_128_only = true;
+	beliefs[0] = add(b, spec);
+	run(b, 20, beliefs, packets, 1);
+	spec.spi = 0x1002;
+	spec.peer = 11;
+	beliefs[1] = add(b, spec);
+	run(b, 1, beliefs, packets, 2);
+}
+
+static void test_refused(void **state)
+{
 	struct bench b;
 
 	(void)state;
-	open_bench_with(&b, NIC_OF_TWO);
-	fake_kernel_nic(b.fake, NIC)->icv_128_only = true;
-	beliefs[0] = add(&b, spec);
-	run(&b, 20, beliefs, packets, 1);
-	spec.spi = 0x1002;
-	spec.peer = 11;
-	beliefs[1] = add(&b, spec);
-	run(&b, 1, beliefs, packets, 2);
+	open_refused(&b, NIC_OF_TWO);
+	check(&b, "0x1002",
+	      "It is in software, for at least 1.0 s.\n"
+	      "Why: the driver refused it: \"Unsupported ICV length\" (refused).\n"
+	      "It carries 16.0 Mbit/s, and is number 2 of 2 SAs by rate.\n"
+	      "In the next seconds 15.7 Mbit/s to 16.3 Mbit/s are expected of it.\n"
+	      "No rule matches it: it is offloaded by its rate.\n"
+	      "It cannot go to eth0: the NIC refused an SA of the same kind.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "It is offered to the NIC again after 'espoffloadctl reload', or when the NIC has "
+	      "been down and up.\n");
+	close_bench(&b);
+	open_refused(&b, NIC_OF_TWO "rules: [{on-reject: alarm}]\n");
 	check(&b, "0x1001",
 	      "It is in software, for at least 21 s.\n"
 	      "Why: the driver refused it: \"Unsupported ICV length\" (refused).\n"
 	      "It carries 20.0 Mbit/s, and is number 1 of 2 SAs by rate.\n"
-	      "No rule matches it: it is offloaded by its rate.\n"
+	      "The rule at test:5 matches it: offload auto, weight 1, on-reject alarm.\n"
+	      "It cannot go to eth0: the NIC refused an SA of the same kind.\n"
+	      "The NIC entry at test:4: allow true, trusted true.\n"
+	      "21 s ago it was offered to eth0: the NIC did not accept it, it stays in software: "
+	      "Unsupported ICV length.\n"
+	      "It is offered to the NIC again after 'espoffloadctl reload', or when the NIC has "
+	      "been down and up.\n");
+	close_bench(&b);
+}
+
+static void test_refused_for_a_time(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_refused(&b, NIC_OF_TWO "rules: [{on-reject: retry}]\n");
+	check(&b, "0x1001",
+	      "It is in software, for at least 21 s.\n"
+	      "Why: the driver refused it: \"Unsupported ICV length\" (refused).\n"
+	      "It carries 20.0 Mbit/s, and is number 1 of 2 SAs by rate.\n"
+	      "The rule at test:5 matches it: offload auto, weight 1, on-reject retry.\n"
 	      "It cannot go to eth0: the NIC refused an SA of the same kind.\n"
 	      "The NIC entry at test:4: allow true, trusted true.\n"
 	      "If nothing changes, it may move in 39 s.\n"
@@ -229,7 +267,7 @@ static void test_refused(void **state)
 	      "Why: the driver refused it: \"Unsupported ICV length\" (refused).\n"
 	      "It carries 16.0 Mbit/s, and is number 2 of 2 SAs by rate.\n"
 	      "In the next seconds 15.7 Mbit/s to 16.3 Mbit/s are expected of it.\n"
-	      "No rule matches it: it is offloaded by its rate.\n"
+	      "The rule at test:5 matches it: offload auto, weight 1, on-reject retry.\n"
 	      "It cannot go to eth0: the NIC refused an SA of the same kind.\n"
 	      "The NIC entry at test:4: allow true, trusted true.\n"
 	      "If nothing changes, it may move in 39 s.\n"
@@ -289,11 +327,17 @@ static void test_observed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_nic),         cmocka_unit_test(test_below_boundary),
-		cmocka_unit_test(test_above_boundary), cmocka_unit_test(test_excluded_by_rule),
-		cmocka_unit_test(test_excluded_nic),   cmocka_unit_test(test_hands_off),
-		cmocka_unit_test(test_in_hold),        cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_on_probation),   cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_in_nic),
+		cmocka_unit_test(test_below_boundary),
+		cmocka_unit_test(test_above_boundary),
+		cmocka_unit_test(test_excluded_by_rule),
+		cmocka_unit_test(test_excluded_nic),
+		cmocka_unit_test(test_hands_off),
+		cmocka_unit_test(test_in_hold),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_for_a_time),
+		cmocka_unit_test(test_on_probation),
+		cmocka_unit_test(test_observed),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);

@@ -614,7 +614,8 @@ static void test_trust_is_lost(void **state)
 	close_bench(&b);
 }
 
-/* A refused SA is tried again after retry-refused, even if nothing else happens. */
+/* With 'on-reject: retry' a refused SA is tried again after retry-refused, even if nothing else
+ * happens. */
 static void test_refused_is_tried_again(void **state)
 {
 	struct fake_belief *belief;
@@ -623,6 +624,9 @@ static void test_refused_is_tried_again(void **state)
 
 	(void)state;
 	open_bench(&b);
+	apply(&b, "mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"
+		  "nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n"
+		  "rules: [{on-reject: retry}]\n");
 	nic = fake_kernel_nic(b.fake, NIC);
 	nic->fail_adds = 1;
 	nic->fail_error = -EINVAL;

@@ -12,12 +12,13 @@ static const char *const quick_retry = "mode: enforce\n"
 				       "  - match: {name: eth0}\n"
 				       "    allow: true\n"
 				       "    trusted: true\n"
-				       "    capacity: 4\n";
+				       "    capacity: 4\n"
+				       "rules: [{on-reject: retry}]\n";
 
 static bool is_refused(struct bench *b, struct fake_belief *belief, const char **ret_text)
 {
-	return refusals_hold(nics_refusals(b->manager->nics), NIC, entry(b, belief)->shape,
-			     manager_now(b->manager), ret_text);
+	assert_int_equal(entry(b, belief)->candidate.ifindex, NIC);
+	return nics_have_refused(b->manager->nics, entry(b, belief), ret_text);
 }
 
 /* The driver refuses the next SAs with this error. */
@@ -57,7 +58,7 @@ static void test_refused(void **state)
 	pass(&b, 0.3);
 	assert_false(is_refused(&b, other, NULL));
 	assert_false(refusals_hold(nics_refusals(b.manager->nics), NIC + 1,
-				   entry(&b, belief)->shape, manager_now(b.manager), NULL));
+				   entry(&b, belief)->shape, false, manager_now(b.manager), NULL));
 	assert_int_equal(fake_ike_delete(b.fake, other), 0);
 
 	/* After 10, 20 and 40 seconds. */
@@ -111,6 +112,152 @@ static void test_refused_shape(void **state)
 	work_in_turn(&b, beliefs, ELEMENTSOF(beliefs));
 	assert_int_equal(b.manager->refused, 1);
 	assert_int_equal(b.manager->promoted, ELEMENTSOF(beliefs));
+	close_bench(&b);
+}
+
+/* Whether the driver was asked once more, and refused. */
+static void check_asked(struct bench *b, struct fake_belief *belief, unsigned *refused, bool asked)
+{
+	*refused += asked;
+	work(b, 7.0, belief);
+	assert_int_equal(b->manager->refused, *refused);
+	assert_int_equal(entry(b, belief)->candidate.candidacy, CANDIDACY_REFUSED_SHAPE);
+}
+
+/* By default the driver is not asked again, neither after hours nor for the SA's successor, until
+ * the configuration is loaded again or the NIC changes. Then it is asked at once, and once. */
+static void test_refused_for_good(void **state)
+{
+	struct fake_belief *belief, *successor;
+	struct fake_nic *nic;
+	unsigned refused = 0;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	nic = refuse(&b, -EINVAL, 1000);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	check_asked(&b, belief, &refused, true);
+	b.now += 5 * 3600.0;
+	check_asked(&b, belief, &refused, false);
+	assert_int_equal(fake_ike_rekey(b.fake, belief, 0x2001, &successor), 0);
+	check_asked(&b, successor, &refused, false);
+	assert_int_equal(fake_ike_delete(b.fake, belief), 0);
+
+	apply(&b, rules);
+	check_asked(&b, successor, &refused, true);
+	tell_link(&b, false);
+	tell_link(&b, true);
+	check_asked(&b, successor, &refused, true);
+	/* A change of another NIC does not count. */
+	add_other_nic(&b);
+	tell_link_of(&b, &b.nics[1], false);
+	check_asked(&b, successor, &refused, false);
+	b.now += 5 * 3600.0;
+	check_asked(&b, successor, &refused, false);
+
+	nic->fail_adds = 0;
+	apply(&b, rules);
+	work(&b, 7.0, successor);
+	assert_int_equal(fake_kernel_view(b.fake, successor).ifindex, NIC);
+	assert_null(entry(&b, successor)->refusal);
+	close_bench(&b);
+}
+
+/* Each SA is treated by its own rule: the second one is offered again, and shows that the NIC takes
+ * the shape by now. */
+static void test_refused_by_rule(void **state)
+{
+	struct fake_belief *beliefs[2];
+	struct bench b;
+
+	(void)state;
+	open_bench_with(
+		&b, "mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\nretry-refused: 10s\n"
+		    "nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n"
+		    "rules: [{match: {reqid: 2}, on-reject: retry}]\n");
+	(void)refuse(&b, -EINVAL, 2);
+	for (unsigned i = 0; i < 2; i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	work_in_turn(&b, beliefs, 1);
+	work_in_turn(&b, beliefs, 2);
+	assert_int_equal(b.manager->refused, 1);
+	b.now += 8;
+	work_in_turn(&b, beliefs, 2);
+	assert_int_equal(b.manager->refused, 2);
+	assert_int_equal(b.manager->promoted, 0);
+	assert_true(is_refused(&b, beliefs[0], NULL));
+	assert_true(is_refused(&b, beliefs[1], NULL));
+	b.now += 20;
+	assert_true(is_refused(&b, beliefs[0], NULL));
+	assert_false(is_refused(&b, beliefs[1], NULL));
+	work(&b, 7.0, beliefs[1]);
+	work(&b, 7.0, beliefs[0]);
+	assert_int_equal(b.manager->refused, 2);
+	assert_int_equal(b.manager->promoted, 2);
+	close_bench(&b);
+}
+
+#define ALARM                                                                      \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
+	"rules: [{match: {reqid: 1}, on-reject: alarm}, {match: {reqid: 3}, on-reject: retry}]\n"
+
+static bool is_alarmed(const struct bench *b)
+{
+	assert_int_equal(health_holds(b->manager->health, HEALTH_REFUSED),
+			 b->manager->n_alarms > 0);
+	return b->manager->n_alarms > 0;
+}
+
+/* The daemon is degraded as long as there is a refused SA of such a rule. */
+static void test_alarm(void **state)
+{
+	struct fake_belief *others[2], *beliefs[2];
+	struct fake_nic *nic;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, ALARM);
+	nic = refuse(&b, -EINVAL, 1000);
+	for (unsigned i = 0; i < 2; i++)
+		others[i] = add(&b, (struct fake_sa_spec){
+					    .spi = 0x1001 + i, .peer = 10 + i, .reqid = 2 + i});
+	work_in_turn(&b, others, 2);
+	assert_int_equal(b.manager->refused, 1);
+	assert_false(is_alarmed(&b));
+
+	/* The NIC is known to refuse them. */
+	for (unsigned i = 0; i < 2; i++)
+		beliefs[i] = add(
+			&b, (struct fake_sa_spec){.spi = 0x2001 + i, .peer = 20 + i, .reqid = 1});
+	work_in_turn(&b, beliefs, 2);
+	assert_int_equal(b.manager->refused, 1);
+	assert_int_equal(b.manager->n_alarms, 2);
+	assert_true(is_alarmed(&b));
+	assert_int_equal(told(&b, "Degraded: a NIC refused SAs of rules with 'on-reject: alarm'"),
+			 1);
+	assert_int_equal(fake_ike_delete(b.fake, beliefs[0]), 0);
+	pass(&b, 1.0);
+	assert_int_equal(b.manager->n_alarms, 1);
+	assert_true(is_alarmed(&b));
+	assert_int_equal(fake_ike_delete(b.fake, beliefs[1]), 0);
+	pass(&b, 1.0);
+	assert_false(is_alarmed(&b));
+	assert_int_equal(told(&b, "No longer degraded: a NIC refused"), 1);
+
+	/* The first of its shape, after a reload. */
+	apply(&b, ALARM);
+	beliefs[0] = add(&b, (struct fake_sa_spec){.spi = 0x3001, .peer = 20, .reqid = 1});
+	work_in_turn(&b, beliefs, 1);
+	assert_true(is_alarmed(&b));
+	nic->fail_adds = 0;
+	tell_link(&b, false);
+	tell_link(&b, true);
+	work(&b, 7.0, beliefs[0]);
+	assert_int_equal(fake_kernel_view(b.fake, beliefs[0]).ifindex, NIC);
+	assert_false(is_alarmed(&b));
 	close_bench(&b);
 }
 
@@ -231,7 +378,7 @@ static void check_waits(const char *retry, const double *waits, size_t n)
 	snprintf(text, sizeof(text),
 		 "mode: enforce\ninterval: 60s\nmoves-per-second: 1000\nretry-refused: %s\n"
 		 "nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n"
-		 "rules: [{offload: always}]\n",
+		 "rules: [{offload: always, on-reject: retry}]\n",
 		 retry);
 	open_bench_with(&b, text);
 	(void)refuse(&b, -EINVAL, 1000);
@@ -269,9 +416,9 @@ static void check_forgotten(struct bench *b, struct fake_belief *belief)
 	struct refusals *refusals = nics_refusals(b->manager->nics);
 	const struct sa_shape *shape = entry(b, belief)->shape;
 
-	refusals_add(refusals, NIC, shape, 1.0, "", b->now);
-	assert_true(refusals_hold(refusals, NIC, shape, b->now + 0.9, NULL));
-	assert_false(refusals_hold(refusals, NIC, shape, b->now + 1.0, NULL));
+	assert_true(refusals_add(refusals, NIC, shape, 1.0, "", b->now));
+	assert_true(refusals_hold(refusals, NIC, shape, true, b->now + 0.9, NULL));
+	assert_false(refusals_hold(refusals, NIC, shape, true, b->now + 1.0, NULL));
 	refusals_remove(refusals, NIC, shape);
 }
 
@@ -543,6 +690,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_shape),
+		cmocka_unit_test(test_refused_for_good),
+		cmocka_unit_test(test_refused_by_rule),
+		cmocka_unit_test(test_alarm),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_refused_shapes),

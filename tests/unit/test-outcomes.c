@@ -58,6 +58,7 @@ struct scenario {
 	int refusal;
 	const char *refusal_text; /* NULL: that of the error */
 	double retry;             /* s, the wait of the policy after a refusal */
+	enum config_reject on_reject;
 	enum hands_off hands_off;
 	enum candidacy candidacy;
 	bool stays; /* when the cause is gone, the SA is not in the wanted place */
@@ -214,11 +215,22 @@ static void clear_up(struct bench *b, struct fake_belief *belief)
 	work(b, 70.0, fake_belief_alive(belief) ? belief : NULL);
 }
 
+#define ON_REJECT(what)                                                            \
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"                 \
+	"nics: [{match: {name: eth0}, allow: true, trusted: true, capacity: 4}]\n" \
+	"rules: [{on-reject: " what "}]\n"
+
 /* Events are read from the socket right before the move, as in the event loop. */
 static void open_stage(struct stage *stage, struct bench *b, const struct scenario *scenario)
 {
+	static const char *const configurations[] = {
+		[CONFIG_REJECT_SOFTWARE] = ON_REJECT("software"),
+		[CONFIG_REJECT_RETRY] = ON_REJECT("retry"),
+		[CONFIG_REJECT_ALARM] = ON_REJECT("alarm"),
+	};
+
 	*stage = (struct stage){.bench = b, .scenario = scenario, .done = !scenario->happens};
-	open_bench(b);
+	open_bench_with(b, configurations[scenario->on_reject]);
 	manager_set_paused(b->manager, true);
 	stage->belief = add(b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
 	work(b, 0.5, stage->belief);
@@ -285,9 +297,11 @@ static void check_refusal(struct manager *m, const struct sa *sa, const struct s
 	const char *expected = s->refusal_text ? s->refusal_text : strerror(-s->refusal);
 	const char *text;
 
-	assert_int_equal(
-		refusals_hold(nics_refusals(m->nics), NIC, sa->shape, manager_now(m), &text),
-		s->candidacy == CANDIDACY_REFUSED_SHAPE);
+	assert_int_equal(nics_have_refused(m->nics, sa, &text),
+			 s->candidacy == CANDIDACY_REFUSED_SHAPE);
+	assert_int_equal(health_holds(m->health, HEALTH_REFUSED),
+			 s->candidacy == CANDIDACY_REFUSED_SHAPE &&
+				 s->on_reject == CONFIG_REJECT_ALARM);
 	if (s->candidacy == CANDIDACY_REFUSED_SHAPE)
 		assert_string_equal(text, expected);
 	if (strcmp(s->reason, "silent-software") != 0)
@@ -421,6 +435,24 @@ static void test_promotions(void **state)
 		 .refused = 1,
 		 .refusal = -EINVAL,
 		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .stays = true},
+		{.happens = nic_refuses,
+		 .what = "refused",
+		 .reason = "refused",
+		 .text = "Invalid argument",
+		 .refused = 1,
+		 .refusal = -EINVAL,
+		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .on_reject = CONFIG_REJECT_ALARM,
+		 .stays = true},
+		{.happens = nic_refuses,
+		 .what = "refused",
+		 .reason = "refused",
+		 .text = "Invalid argument",
+		 .refused = 1,
+		 .refusal = -EINVAL,
+		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .on_reject = CONFIG_REJECT_RETRY,
 		 .retry = 60},
 		{.happens = nic_refuses_without_memory,
 		 .what = "refused",
@@ -445,6 +477,7 @@ static void test_promotions(void **state)
 		 .refusal = -EOPNOTSUPP,
 		 .refusal_text = "?",
 		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .on_reject = CONFIG_REJECT_RETRY,
 		 .retry = 60},
 		{.happens = nic_is_full,
 		 .what = "refused",
@@ -458,7 +491,15 @@ static void test_promotions(void **state)
 		 .refused = 1,
 		 .refusal = -EOPNOTSUPP,
 		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .on_reject = CONFIG_REJECT_RETRY,
 		 .retry = 60},
+		{.happens = nic_is_silent,
+		 .what = "refused",
+		 .reason = "silent-software",
+		 .refused = 1,
+		 .refusal = -EOPNOTSUPP,
+		 .candidacy = CANDIDACY_REFUSED_SHAPE,
+		 .stays = true},
 		{.happens = nic_lies,
 		 .what = "refused",
 		 .reason = "wrong-device",
@@ -1142,7 +1183,8 @@ static void test_many_refusals(void **state)
 	assert_int_equal(b.manager->refused, ELEMENTSOF(beliefs));
 	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
 		n += refusals_hold(nics_refusals(b.manager->nics), NIC,
-				   entry(&b, beliefs[i])->shape, manager_now(b.manager), NULL);
+				   entry(&b, beliefs[i])->shape, false, manager_now(b.manager),
+				   NULL);
 	assert_int_equal(n, 256);
 	close_bench(&b);
 }

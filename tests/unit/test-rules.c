@@ -111,13 +111,14 @@ static void test_first_wins(void **state)
 		     "  - {match: {src: 192.0.2.0/24, reqid: 1}, offload: never}\n"
 		     "  - {match: {src: 192.0.2.0/24}, offload: always, weight: 3}\n"
 		     "  - {offload: auto, min-rate: 1Mbit/s, nic: eth1, leave-software-driver: "
-		     "\"pcrypt*\"}\n");
+		     "\"pcrypt*\", on-reject: alarm}\n");
 	struct sa_description description = sa("192.0.2.1", "192.0.2.2");
 	const struct config_rule *rule;
 
 	rule = config_match_rule(config, &description);
 	assert_int_equal(rule->offload, CONFIG_OFFLOAD_ALWAYS);
 	assert_true(rule->weight == 3);
+	assert_int_equal(rule->on_reject, CONFIG_REJECT_SOFTWARE);
 	description.reqid = 1;
 	assert_int_equal(config_match_rule(config, &description)->offload, CONFIG_OFFLOAD_NEVER);
 	description = sa("198.51.100.1", "192.0.2.2");
@@ -125,6 +126,7 @@ static void test_first_wins(void **state)
 	assert_true(rule->min_rate == 125000);
 	assert_string_equal(rule->nic, "eth1");
 	assert_string_equal(rule->leave_software_driver, "pcrypt*");
+	assert_int_equal(rule->on_reject, CONFIG_REJECT_ALARM);
 }
 
 static unsigned nic_line(const struct config *config, const char *name, const char *driver,
