@@ -2,6 +2,7 @@
 /* `list`: the SAs, in the order and with the filters that the daemon offers. */
 #include "control-interface.h"
 #include "ctl.h"
+#include "peer-listing.h"
 #include "sa-listing.h"
 
 #include <errno.h>
@@ -78,7 +79,34 @@ static int end_json(struct printer *printer, const json_t *reply)
 	return 0;
 }
 
-/* ---- Text ---- */
+/* ---- Text: peers ---- */
+
+static int print_peers(const struct ctl *ctl, const json_t *reply)
+{
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	_cleanup_free_ struct peer_view *peers = NULL;
+	int width = ctl->terminal ? ctl->width : 0, row = 0, r;
+	struct sums_view all, others;
+	struct peer_listing table;
+	size_t n;
+
+	r = peer_views_read(reply, &peers, &n, &all, &others);
+	if (r >= 0)
+		r = frame_new(width > 0 ? width : UNLIMITED_WIDTH, (int)n + 2, ctl->ascii, &frame);
+	if (r < 0)
+		return r;
+	table = peer_listing_layout(peers, n, &all, width, false);
+	peer_table_draw_head(&table, frame, row++, -1);
+	for (size_t i = 0; i < n; i++)
+		peer_table_draw_row(&table, frame, row++, &peers[i], false);
+	if (others.peers > 0)
+		peer_table_draw_others(&table, frame, row++, &others);
+	frame->height = row;
+	frame_write(frame, ctl->color, stdout);
+	return 0;
+}
+
+/* ---- Text: SAs ---- */
 
 static int begin_table(struct printer *printer, const struct sa_view *const *rows, size_t n,
 		       bool complete)
@@ -210,14 +238,20 @@ static int close_output(FILE *file)
 }
 
 const struct option list_options[] = {
-	{"limit", required_argument, NULL, 'l'},  {"offset", required_argument, NULL, 'o'},
-	{"sort", required_argument, NULL, 't'},   {"reverse", no_argument, NULL, 'r'},
-	{"nic", required_argument, NULL, 't'},    {"placement", required_argument, NULL, 't'},
-	{"peer", required_argument, NULL, 't'},   {"direction", required_argument, NULL, 't'},
-	{"filter", required_argument, NULL, 't'}, {},
+	{"limit", required_argument, NULL, 'l'},
+	{"offset", required_argument, NULL, 'o'},
+	{"sort", required_argument, NULL, 't'},
+	{"reverse", no_argument, NULL, 'r'},
+	{"nic", required_argument, NULL, 't'},
+	{"placement", required_argument, NULL, 't'},
+	{"peer", required_argument, NULL, 't'},
+	{"direction", required_argument, NULL, 't'},
+	{"filter", required_argument, NULL, 't'},
+	{"group", required_argument, NULL, 'g'},
+	{},
 };
 
-static int parse_options(int argc, char **argv, json_t *parameters)
+static int parse_options(int argc, char **argv, json_t *parameters, bool *ret_group)
 {
 	long number;
 	int option, index;
@@ -238,6 +272,11 @@ static int parse_options(int argc, char **argv, json_t *parameters)
 			break;
 		case 'r':
 			(void)json_object_set_new(parameters, "reverse", json_true());
+			break;
+		case 'g':
+			if (strcmp(optarg, "peer") != 0)
+				return ctl_usage("list: --group is peer, not '%s'", optarg);
+			*ret_group = true;
 			break;
 		case 't': /* the daemon checks the value */
 			if (json_object_set_new(parameters, list_options[index].name,
@@ -261,12 +300,16 @@ int verb_list(const struct ctl *ctl, int argc, char **argv)
 {
 	struct printer printer = {.ctl = ctl};
 	json_t *parameters = json_object();
-	int r = parse_options(argc, argv, parameters);
+	bool group = false;
+	int r = parse_options(argc, argv, parameters, &group);
 
 	if (r != CTL_OK) {
 		json_decref(parameters);
 		return r;
 	}
+	if (group)
+		return ctl_call_and_show(ctl, CONTROL_INTERFACE ".ListPeers", parameters,
+					 print_peers);
 	printer.rows = json_array();
 	printer.out = open_output();
 	r = ctl_call_more(ctl, CONTROL_INTERFACE ".ListSAs", parameters, print_reply, &printer);

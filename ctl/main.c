@@ -25,7 +25,7 @@ static int verb_help(const struct ctl *ctl, int argc, char **argv);
 static const struct verb verbs[] = {
 	{"status", "", "What espoffloadd does, its NICs and its moves", verb_status},
 	{"list", "[--sort FIELD] [--nic NIC] [--placement WORD] [--peer ADDRESS] [...]",
-	 "The SAs, hottest first or by a field", verb_list, list_options},
+	 "The SAs, hottest first or by a field, or sums (--group peer)", verb_list, list_options},
 	{"top", "[-b] [-n N] [-d SECONDS] [--sort FIELD] [--nic NIC] [...]", "The SAs, live",
 	 verb_top, top_options, TOP_SHORT_OPTIONS},
 	{"explain", "SPI [DST]", "Why an SA is where it is", verb_explain},

@@ -122,6 +122,63 @@ int sa_views_read(const json_t *reply, struct sa_view **ret_views, size_t *ret_n
 	return 0;
 }
 
+static struct sums_view read_sums(const json_t *object)
+{
+	return (struct sums_view){
+		.peers = json_whole_or(object, "peers", 1),
+		.sas = json_whole_or(object, "sas", 0),
+		.offloaded = json_whole_or(object, "offloaded", 0),
+		.rate = json_real_or(object, "bytesPerSecond", NAN),
+		.offloaded_rate = json_real_or(object, "offloadedBytesPerSecond", NAN),
+	};
+}
+
+static int read_peer(const json_t *object, struct peer_view *ret_view)
+{
+	const json_t *nics = json_object_get(object, "nics");
+	struct peer_view view = {
+		.peer = json_text_or(object, "peer", NULL),
+		.sums = read_sums(object),
+	};
+
+	if (!view.peer)
+		return -EBADMSG;
+	for (size_t i = 0; i < json_array_size(nics) && view.n_nics < PEER_NICS_MAX; i++) {
+		const char *name = json_string_value(json_array_get(nics, i));
+
+		if (name)
+			view.nics[view.n_nics++] = name;
+	}
+	*ret_view = view;
+	return 0;
+}
+
+int peer_views_read(const json_t *reply, struct peer_view **ret_views, size_t *ret_n_views,
+		    struct sums_view *ret_all, struct sums_view *ret_others)
+{
+	const json_t *peers = json_object_get(reply, "peers");
+	_cleanup_free_ struct peer_view *views = NULL;
+	size_t n = json_array_size(peers);
+
+	if (!json_is_array(peers) || !json_is_object(json_object_get(reply, "sums")) ||
+	    !json_is_object(json_object_get(reply, "others")))
+		return -EBADMSG;
+	views = calloc(n ? n : 1, sizeof(*views));
+	if (!views)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = read_peer(json_array_get(peers, i), &views[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_all = read_sums(json_object_get(reply, "sums"));
+	*ret_others = read_sums(json_object_get(reply, "others"));
+	*ret_views = TAKE_PTR(views);
+	*ret_n_views = n;
+	return 0;
+}
+
 static struct capacity_view read_capacity(const json_t *object)
 {
 	struct capacity_view view = {

@@ -75,6 +75,24 @@ struct nic_view {
 	double rate;
 };
 
+/* Of several SAs. */
+struct sums_view {
+	int64_t peers;
+	int64_t sas;
+	int64_t offloaded;
+	double rate;
+	double offloaded_rate;
+};
+
+#define PEER_NICS_MAX 8
+
+struct peer_view {
+	const char *peer;
+	struct sums_view sums;
+	const char *nics[PEER_NICS_MAX];
+	size_t n_nics;
+};
+
 struct action_view {
 	double seconds_ago;
 	const char *action;
@@ -149,6 +167,9 @@ int64_t json_whole_or(const json_t *object, const char *key, int64_t fallback);
  * the caller frees the array. */
 int sa_view_read(const json_t *object, struct sa_view *ret_view);
 int sa_views_read(const json_t *reply, struct sa_view **ret_views, size_t *ret_n_views);
+/* Of a reply of ListPeers: the same. The sums of all peers, and of those that are not shown. */
+int peer_views_read(const json_t *reply, struct peer_view **ret_views, size_t *ret_n_views,
+		    struct sums_view *ret_all, struct sums_view *ret_others);
 int status_view_read(const json_t *reply, struct status_view *ret_view);
 int action_view_read(const json_t *object, struct action_view *ret_view);
 int order_view_read(const json_t *object, struct order_view *ret_view);

@@ -19,6 +19,7 @@ SAMPLES = 60
 CAPACITY = 33
 FILES = ["/etc/espoffloadd.conf", "/etc/espoffloadd.conf.d/10-site.conf"]
 FOREIGN = 2
+PEERS_MAX = 1024
 VERSION = "0.1.0-fake"
 
 
@@ -172,6 +173,43 @@ class World:
             offset = min(max(offset, followed[0] - limit + 1), followed[0])
         return {"sas": sas[offset:offset + limit], "total": total, "offset": offset}
 
+    @staticmethod
+    def sums(sas):
+        offloaded = [sa for sa in sas if sa["placement"] == "nic"]
+        return {"sas": len(sas), "offloaded": len(offloaded),
+                "bytesPerSecond": float(sum(sa["bytesPerSecond"] for sa in sas)),
+                "offloadedBytesPerSecond": float(sum(sa["bytesPerSecond"] for sa in offloaded))}
+
+    PEER_SORTS = {"rate": "bytesPerSecond", "sas": "sas", "offloaded": "offloaded", "peer": "peer"}
+
+    def list_peers(self, parameters):
+        sort = parameters.get("sort") or "rate"
+        if sort not in self.PEER_SORTS:
+            raise Error("io.espoffload.InvalidValue", parameter="sort", value=sort, expected=", ".join(self.PEER_SORTS))
+        limit = PEERS_MAX if parameters.get("limit") is None else parameters["limit"]
+        if limit > PEERS_MAX:
+            raise Error("io.espoffload.InvalidValue", parameter="limit", value=str(limit), expected=f"0 to {PEERS_MAX}")
+        sas = [sa for sa in self.sas() if self.matches(sa, parameters)]
+        by_peer = {}
+        for sa in sas:
+            by_peer.setdefault(sa["src"] if sa["direction"] == "in" else sa["dst"], []).append(sa)
+        peers = [{"peer": peer, **self.sums(its), "nics": sorted({sa["nic"] for sa in its} - {None})}
+                 for peer, its in by_peer.items()]
+        peers.sort(key=lambda peer: (-peer["bytesPerSecond"], peer["peer"]))
+        peers.sort(key=lambda peer: peer[self.PEER_SORTS[sort]], reverse=sort != "peer")
+        if parameters.get("reverse") is True:
+            peers.reverse()
+        offset = parameters.get("offset") or 0
+        followed = [place for place, peer in enumerate(peers) if peer["peer"] == parameters.get("followPeer")]
+        if followed and limit > 0:
+            offset = min(max(offset, followed[0] - limit + 1), followed[0])
+        shown = peers[offset:offset + limit]
+        names = {peer["peer"] for peer in shown}
+        others = [sa for peer, its in by_peer.items() if peer not in names for sa in its]
+        return {"peers": shown, "total": len(peers), "offset": offset,
+                "sums": {"peers": len(peers), **self.sums(sas)},
+                "others": {"peers": len(peers) - len(shown), **self.sums(others)}}
+
     SORTS = {
         "rate": lambda sa: 0,
         "rank": lambda sa: 0,
@@ -319,6 +357,7 @@ class World:
         methods = {
             "io.espoffload.GetStatus": self.get_status,
             "io.espoffload.ListSAs": self.list_sas,
+            "io.espoffload.ListPeers": self.list_peers,
             "io.espoffload.Explain": self.explain,
             "io.espoffload.Plan": self.plan,
             "io.espoffload.Pause": lambda parameters: self.change(True),

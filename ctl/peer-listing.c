@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "peer-listing.h"
+
+#include "units.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#define MARK_WIDTH 2
+#define NICS_TEXT_MAX 160
+
+struct column {
+	const char *title;
+	int least;
+	int most;
+	int priority; /* 0: always shown; then smaller numbers first */
+	bool right;
+};
+
+static const struct column columns[_PEER_COLUMN_MAX] = {
+	[PEER_COLUMN_PEER] = {"PEER", 20, 39, 0, false},
+	[PEER_COLUMN_SAS] = {"SAS", 6, 9, 0, true},
+	[PEER_COLUMN_OFFLOADED] = {"IN NICS", 11, 11, 2, true},
+	[PEER_COLUMN_RATE] = {"RATE", 12, 12, 1, true},
+	[PEER_COLUMN_SHARE] = {"SHARE", 7, 7, 3, true},
+	[PEER_COLUMN_IN_NICS] = {"BY NICS", 7, 7, 4, true},
+	[PEER_COLUMN_NICS] = {"NIC", 8, 80, 5, false},
+};
+
+/* "12.3 %", or "-" of nothing. */
+static const char *percentage(double part, double whole, char buffer[UNITS_TEXT_MAX])
+{
+	if (!(part >= 0) || !(whole > 0))
+		return "-";
+	(void)snprintf(buffer, UNITS_TEXT_MAX, "%.1f %%", 100 * fmin(part / whole, 1));
+	return buffer;
+}
+
+static const char *count_text(int64_t count, char buffer[UNITS_TEXT_MAX])
+{
+	(void)snprintf(buffer, UNITS_TEXT_MAX, "%" PRId64, count);
+	return buffer;
+}
+
+static const char *nics_text(const struct peer_view *peer, char buffer[NICS_TEXT_MAX])
+{
+	size_t n = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < peer->n_nics && n < NICS_TEXT_MAX; i++)
+		n += (size_t)snprintf(buffer + n, NICS_TEXT_MAX - n, "%s%s", i ? " " : "",
+				      peer->nics[i]);
+	return buffer[0] ? buffer : "-";
+}
+
+static const char *sums_text(const struct peer_listing *table, enum peer_column column,
+			     const struct sums_view *sums, char buffer[UNITS_TEXT_MAX])
+{
+	switch (column) {
+	case PEER_COLUMN_SAS:
+		return count_text(sums->sas, buffer);
+	case PEER_COLUMN_OFFLOADED:
+		return count_text(sums->offloaded, buffer);
+	case PEER_COLUMN_RATE:
+		return units_format_rate(sums->rate, buffer);
+	case PEER_COLUMN_SHARE:
+		return percentage(sums->rate, table->all, buffer);
+	case PEER_COLUMN_IN_NICS:
+		return percentage(sums->offloaded_rate, sums->rate, buffer);
+	case PEER_COLUMN_PEER:
+	case PEER_COLUMN_NICS:
+	case _PEER_COLUMN_MAX:
+		break;
+	}
+	return "";
+}
+
+static int table_width(const struct peer_listing *table)
+{
+	int width = -1;
+
+	for (int i = 0; i < _PEER_COLUMN_MAX; i++)
+		if (table->width[i] > 0)
+			width += table->width[i] + 1;
+	return width;
+}
+
+/* Widens a column to `wanted`, as far as there is width left and it may be so wide. */
+static void widen(struct peer_listing *table, enum peer_column column, int wanted, int width)
+{
+	int left = width - table_width(table);
+	int most = wanted < columns[column].most ? wanted : columns[column].most;
+	int more = most - table->width[column];
+
+	if (table->width[column] > 0 && left > 0 && more > 0)
+		table->width[column] += more < left ? more : left;
+}
+
+struct peer_listing peer_listing_layout(const struct peer_view *peers, size_t n,
+					const struct sums_view *all, int width, bool folds)
+{
+	struct peer_listing table = {.all = all->rate, .folds = folds};
+	int available = width > 0 ? width : INT_MAX / 2;
+	int mark = folds ? MARK_WIDTH : 0;
+
+	for (int priority = 0; priority <= 5; priority++) {
+		for (enum peer_column i = 0; i < _PEER_COLUMN_MAX; i++) {
+			if (columns[i].priority != priority)
+				continue;
+			table.width[i] = columns[i].least;
+			if (priority > 0 && table_width(&table) > available)
+				table.width[i] = 0;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		char nics[NICS_TEXT_MAX], buffer[UNITS_TEXT_MAX];
+
+		widen(&table, PEER_COLUMN_PEER, frame_columns(peers[i].peer) + mark, available);
+		widen(&table, PEER_COLUMN_SAS, frame_columns(count_text(peers[i].sums.sas, buffer)),
+		      available);
+		widen(&table, PEER_COLUMN_NICS, frame_columns(nics_text(&peers[i], nics)),
+		      available);
+	}
+	return table;
+}
+
+static void draw_text(const struct peer_listing *table, struct frame *frame, int row, int x,
+		      enum peer_column column, uint32_t style, const char *text)
+{
+	int width = table->width[column];
+
+	if (columns[column].right)
+		(void)frame_text_right(frame, row, x, width, style, text);
+	else
+		(void)frame_text(frame, row, x, width, style, text);
+}
+
+void peer_table_draw_head(const struct peer_listing *table, struct frame *frame, int row,
+			  int marked)
+{
+	int x = 0;
+
+	for (enum peer_column i = 0; i < _PEER_COLUMN_MAX; i++) {
+		if (table->width[i] == 0)
+			continue;
+		draw_text(table, frame, row, x, i,
+			  FRAME_BOLD | ((int)i == marked ? FRAME_UNDERLINE : 0), columns[i].title);
+		x += table->width[i] + 1;
+	}
+}
+
+static void draw_sums(const struct peer_listing *table, struct frame *frame, int row,
+		      const struct sums_view *sums, const char *nics, uint32_t style)
+{
+	int x = table->width[PEER_COLUMN_PEER] + 1;
+
+	for (enum peer_column i = PEER_COLUMN_PEER + 1; i < _PEER_COLUMN_MAX; i++) {
+		char buffer[UNITS_TEXT_MAX];
+
+		if (table->width[i] == 0)
+			continue;
+		draw_text(table, frame, row, x, i, style,
+			  i == PEER_COLUMN_NICS ? nics : sums_text(table, i, sums, buffer));
+		x += table->width[i] + 1;
+	}
+}
+
+void peer_table_draw_row(const struct peer_listing *table, struct frame *frame, int row,
+			 const struct peer_view *peer, bool unfolded)
+{
+	uint32_t mark = frame->ascii ? (unfolded ? '-' : '+') : unfolded ? 0x25be : 0x25b8;
+	int indent = table->folds ? MARK_WIDTH : 0;
+	char nics[NICS_TEXT_MAX];
+
+	if (table->folds)
+		frame_put(frame, row, 0, FRAME_BOLD, mark);
+	(void)frame_text_middle(frame, row, indent, table->width[PEER_COLUMN_PEER] - indent,
+				FRAME_PLAIN, peer->peer);
+	draw_sums(table, frame, row, &peer->sums, nics_text(peer, nics), FRAME_PLAIN);
+}
+
+void peer_table_draw_others(const struct peer_listing *table, struct frame *frame, int row,
+			    const struct sums_view *others)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%*s%" PRId64 " others", table->folds ? MARK_WIDTH : 0,
+		       "", others->peers);
+	(void)frame_text(frame, row, 0, table->width[PEER_COLUMN_PEER], FRAME_DIM, text);
+	draw_sums(table, frame, row, others, "", FRAME_DIM);
+}
+
+void peer_table_draw_sa(const struct peer_listing *table, struct frame *frame, int row,
+			const struct sa_view *sa)
+{
+	const char *texts[_PEER_COLUMN_MAX] = {};
+	char rate[UNITS_TEXT_MAX], share[UNITS_TEXT_MAX], name[64];
+	int x = 0;
+
+	(void)snprintf(name, sizeof(name), "    %-3s %s", sa->direction, sa->spi);
+	texts[PEER_COLUMN_PEER] = name;
+	texts[PEER_COLUMN_RATE] = units_format_rate(sa->rate, rate);
+	texts[PEER_COLUMN_SHARE] = percentage(sa->rate, table->all, share);
+	texts[PEER_COLUMN_NICS] = sa->nic ? sa->nic : sa->reason;
+	for (enum peer_column i = 0; i < _PEER_COLUMN_MAX; i++) {
+		if (table->width[i] > 0 && texts[i])
+			draw_text(table, frame, row, x, i, FRAME_PLAIN, texts[i]);
+		if (table->width[i] > 0 && i == PEER_COLUMN_OFFLOADED) {
+			uint32_t style = sa_place_style(sa->place);
+
+			frame_put(frame, row, x, style, sa_place_glyph(sa->place, frame->ascii));
+			(void)frame_text(frame, row, x + 2, table->width[i] - 2, style,
+					 sa_place_word(sa->place));
+		}
+		x += table->width[i] > 0 ? table->width[i] + 1 : 0;
+	}
+}
+
+int peer_listing_column_at(const struct peer_listing *table, int x)
+{
+	int begin = 0;
+
+	for (int i = 0; i < _PEER_COLUMN_MAX; i++) {
+		if (table->width[i] == 0)
+			continue;
+		if (x >= begin && x < begin + table->width[i])
+			return i;
+		begin += table->width[i] + 1;
+	}
+	return -1;
+}
