@@ -242,6 +242,7 @@ static void say_attempt(json_t *sentences, const json_t *history)
 		{"evicted", "it was evicted from"},
 		{"refused", "it was offered to"},
 		{"failed", "a move failed at"},
+		{"gone", "a move ended at"},
 		{"hands-off", "a move was not begun at"},
 		{"would-promote", "it would have been promoted to"},
 		{"would-evict", "it would have been evicted from"},

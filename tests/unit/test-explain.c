@@ -56,6 +56,31 @@ static void test_in_nic(void **state)
 		"may not be in the NIC any more.\n");
 }
 
+/* The kernel did not have it any more, and the IKE daemon made it again. */
+static void test_move_of_no_sa(void **state)
+{
+	static const struct policy_move planned = {.action = POLICY_PROMOTE, .other = POLICY_NONE};
+	static const struct move move = {.result = MOVE_RESULT_GONE};
+	struct fake_belief *beliefs[3];
+	struct bench b;
+	json_t *explanation;
+	const json_t *sentence;
+	bool found = false;
+	size_t i;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	report_move(b.manager->reporter, "eth0", entry(&b, beliefs[2]), &planned, &move);
+	explanation = explained(&b, "0x1003");
+	json_array_foreach(json_object_get(explanation, "sentences"), i, sentence)
+		found |= strstr(json_string_value(sentence),
+				"ago a move ended at eth0: the kernel does not have it any more") !=
+			 NULL;
+	assert_true(found);
+	json_decref(explanation);
+	close_bench(&b);
+}
+
 /* Its NIC is full. */
 static void test_below_boundary(void **state)
 {
@@ -327,17 +352,12 @@ static void test_observed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_nic),
-		cmocka_unit_test(test_below_boundary),
-		cmocka_unit_test(test_above_boundary),
-		cmocka_unit_test(test_excluded_by_rule),
-		cmocka_unit_test(test_excluded_nic),
-		cmocka_unit_test(test_hands_off),
-		cmocka_unit_test(test_in_hold),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_for_a_time),
-		cmocka_unit_test(test_on_probation),
-		cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_in_nic),           cmocka_unit_test(test_move_of_no_sa),
+		cmocka_unit_test(test_below_boundary),   cmocka_unit_test(test_above_boundary),
+		cmocka_unit_test(test_excluded_by_rule), cmocka_unit_test(test_excluded_nic),
+		cmocka_unit_test(test_hands_off),        cmocka_unit_test(test_in_hold),
+		cmocka_unit_test(test_refused),          cmocka_unit_test(test_refused_for_a_time),
+		cmocka_unit_test(test_on_probation),     cmocka_unit_test(test_observed),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
