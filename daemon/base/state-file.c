@@ -60,7 +60,7 @@ bool state_file_read_number(const char **text, char end, uint64_t max, uint64_t 
 			digit = (unsigned)(*p - 'a') + 10;
 		else
 			return false;
-		if (value > (max - digit) / base)
+		if (digit > max || value > (max - digit) / base)
 			return false;
 		value = value * base + digit;
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/state-file.h"
 #include "cleanup.h"
 #include "units.h"
 
@@ -181,13 +182,31 @@ static void test_locale(void **state)
 	(void)setlocale(LC_ALL, "C");
 }
 
+static bool reads_number(const char *text, uint64_t max, uint64_t expected)
+{
+	uint64_t value = 0;
+
+	return state_file_read_number(&text, '\n', max, &value) && value == expected;
+}
+
+/* Also with a limit below the base. */
+static void test_numbers_of_state_files(void **state)
+{
+	(void)state;
+	assert_true(reads_number("0\n", 0, 0) && reads_number("0x9\n", 9, 9));
+	assert_true(reads_number("18446744073709551615\n", UINT64_MAX, UINT64_MAX));
+	assert_false(reads_number("2\n", 1, 2) || reads_number("9\n", 3, 9));
+	assert_false(reads_number("0xf\n", 9, 15) || reads_number("10\n", 9, 10));
+	assert_false(reads_number("18446744073709551616\n", UINT64_MAX, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rates),        cmocka_unit_test(test_times),
 		cmocka_unit_test(test_numbers),      cmocka_unit_test(test_format_rate),
 		cmocka_unit_test(test_format_bytes), cmocka_unit_test(test_format_time),
-		cmocka_unit_test(test_locale),
+		cmocka_unit_test(test_locale),       cmocka_unit_test(test_numbers_of_state_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
