@@ -245,9 +245,8 @@ static void read_followed(const json_t *parameters, struct list *list)
 	const char *destination = json_string_value(json_object_get(parameters, "followDst"));
 	struct sa_id *id = &list->followed;
 
-	if (!spi || !destination)
+	if (!spi || !destination || describe_parse_spi(spi, &id->spi) < 0)
 		return;
-	id->spi = (uint32_t)strtoul(spi, NULL, 0);
 	id->family = strchr(destination, ':') ? AF_INET6 : AF_INET;
 	list->follow = inet_pton(id->family, destination, id->destination.bytes) == 1;
 }

@@ -814,6 +814,26 @@ static void test_follow(void **state)
 	close_bench(&b);
 }
 
+/* Text behind the number of an SA names no SA. */
+static void test_follow_no_number(void **state)
+{
+	_cleanup_free_ char *part = NULL;
+	json_t *all;
+	struct bench b;
+	size_t total;
+
+	(void)state;
+	open_with_sas(&b);
+	all = list(&b, "{\"limit\": 300}", &total);
+	part = format(
+		"{\"limit\": 10, \"offset\": 2, \"followSpi\": \"%s \", \"followDst\": \"%s\"}",
+		text_of(all, 50, "spi"), text_of(all, 50, "dst"));
+	json_decref(list(&b, part, &total));
+	assert_int_equal(offset_of_rows, 2);
+	json_decref(all);
+	close_bench(&b);
+}
+
 /* More than are sorted by themselves: the order of all SAs is walked. */
 static void test_many_that_match(void **state)
 {
@@ -871,6 +891,7 @@ int main(void)
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_follow),
+		cmocka_unit_test(test_follow_no_number),
 		cmocka_unit_test(test_many_that_match),
 	};
 
