@@ -90,6 +90,7 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 {
 	const char *path = json_string_value(json_object_get(document, "path"));
 	size_t n_files = json_array_size(json_object_get(document, "files"));
+	char more[CTL_MORE_SIZE];
 
 	(void)ctl;
 	print_all(json_object_get(document, "errors"));
@@ -103,10 +104,8 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 		json_int_t rules = json_integer_value(json_object_get(document, "rules"));
 		json_int_t groups = json_integer_value(json_object_get(document, "groups"));
 
-		(void)fputs(path, stdout);
-		if (n_files > 1)
-			(void)printf(" and %zu more", n_files - 1);
-		(void)printf(": ok (mode %s, %lld nic%s, %lld rule%s, %lld group%s)\n",
+		(void)printf("%s%s: ok (mode %s, %lld nic%s, %lld rule%s, %lld group%s)\n", path,
+			     ctl_more_files(n_files, more),
 			     json_string_value(json_object_get(document, "mode")), (long long)nics,
 			     plural(nics), (long long)rules, plural(rules), (long long)groups,
 			     plural(groups));

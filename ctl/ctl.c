@@ -145,6 +145,14 @@ void ctl_print_lines(const char *text)
 		(void)fputc('\n', stderr);
 }
 
+const char *ctl_more_files(size_t n_files, char buffer[CTL_MORE_SIZE])
+{
+	buffer[0] = '\0';
+	if (n_files > 1)
+		(void)snprintf(buffer, CTL_MORE_SIZE, " and %zu more", n_files - 1);
+	return buffer;
+}
+
 static void tell_text(const char *prefix, const char *text)
 {
 	(void)fprintf(stderr, "espoffloadctl: %s", prefix);

@@ -47,6 +47,9 @@ struct ctl {
 /* Prints text of the daemon to stderr, without control characters, and with exactly one newline at
  * the end. */
 void ctl_print_lines(const char *text);
+/* " and 2 more" behind the name of the first file, or nothing: `buffer`. */
+#define CTL_MORE_SIZE 40
+const char *ctl_more_files(size_t n_files, char buffer[CTL_MORE_SIZE]);
 /* Writes "espoffloadctl: TEXT" to stderr. */
 void ctl_error(const char *format, ...) _printf_(1, 2);
 

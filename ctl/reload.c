@@ -58,11 +58,10 @@ static int parse_options(int argc, char **argv, struct reload_request *request)
 static void print_configuration(const char *what, const json_t *reply)
 {
 	const char *path = json_text_or(reply, "path", "");
-	size_t n_files = json_array_size(json_object_get(reply, "files"));
+	char more[CTL_MORE_SIZE];
 
-	(void)printf("%s %s", what, path[0] ? path : "the built-in configuration");
-	if (n_files > 1)
-		(void)printf(" and %zu more", n_files - 1);
+	(void)printf("%s %s%s", what, path[0] ? path : "the built-in configuration",
+		     ctl_more_files(json_array_size(json_object_get(reply, "files")), more));
 }
 
 static int print_reloaded(const struct ctl *ctl, const json_t *reply)

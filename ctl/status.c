@@ -42,7 +42,7 @@ static void end(struct line *line)
 
 static void print_daemon(struct line *line, const struct status_view *status)
 {
-	char more[32];
+	char more[CTL_MORE_SIZE];
 	char trial[TRIAL_TEXT_MAX];
 	char buffer[UNITS_TEXT_MAX];
 
@@ -90,10 +90,7 @@ static void print_daemon(struct line *line, const struct status_view *status)
 	begin(line, "configuration");
 	add(line, FRAME_PLAIN,
 	    status->configuration ? status->configuration : "built in (no file)");
-	if (status->n_files > 1) {
-		(void)snprintf(more, sizeof(more), " and %zu more", status->n_files - 1);
-		add(line, FRAME_PLAIN, more);
-	}
+	add(line, FRAME_PLAIN, ctl_more_files(status->n_files, more));
 	add(line, FRAME_PLAIN, ", sampled every ");
 	add(line, FRAME_PLAIN, units_format_time(status->interval, buffer));
 	if (status->dump_interval > status->interval) {
