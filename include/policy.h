@@ -121,6 +121,8 @@ enum policy_reason {
 /* Stable kebab-case name ("free-slot"), and a text for users. */
 const char *policy_reason_name(enum policy_reason reason);
 const char *policy_reason_text(enum policy_reason reason);
+/* It keeps an SA in software and does not end by itself: a rule says so, or the driver. */
+bool policy_reason_is_lasting(enum policy_reason reason);
 
 struct policy_move {
 	policy_sa sa;

@@ -12,9 +12,10 @@
 static const struct {
 	const char *name;
 	const char *text;
+	bool lasting;
 } reasons[] = {
 	[POLICY_REASON_NO_TABLE] = {"no-table", "there is no NIC table it may use"},
-	[POLICY_REASON_BANNED] = {"banned", "a rule keeps it in software"},
+	[POLICY_REASON_BANNED] = {"banned", "a rule keeps it in software", true},
 	[POLICY_REASON_PINNED] = {"pinned", "a rule keeps it in the NIC"},
 	[POLICY_REASON_IMMOVABLE] = {"immovable", "it is not touched"},
 	[POLICY_REASON_IDLE] = {"idle", "it carries nothing"},
@@ -32,7 +33,8 @@ static const struct {
 	[POLICY_REASON_MOVES_SPENT] = {"moves-spent",
 				       "it is worth a move, but the budget of moves is spent"},
 	[POLICY_REASON_DWELLING] = {"dwelling", "it was moved a moment ago"},
-	[POLICY_REASON_REFUSED] = {"refused", "the driver refused it, it waits before another try"},
+	[POLICY_REASON_REFUSED] = {"refused", "the driver refused it, it waits before another try",
+				   true},
 	[POLICY_REASON_SUCCESSOR] = {"successor", "it took over from an SA that was in the NIC"},
 	[POLICY_REASON_NO_LONGER_ALLOWED] = {"no-longer-allowed",
 					     "it is in a NIC it may not use any more"},
@@ -61,6 +63,11 @@ const char *policy_reason_name(enum policy_reason reason)
 const char *policy_reason_text(enum policy_reason reason)
 {
 	return reason < _POLICY_REASON_MAX ? reasons[reason].text : "unknown";
+}
+
+bool policy_reason_is_lasting(enum policy_reason reason)
+{
+	return reason < _POLICY_REASON_MAX && reasons[reason].lasting;
 }
 
 static double tokens_in(const struct policy *policy, const struct table *table, bool swap)

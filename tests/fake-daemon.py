@@ -107,7 +107,8 @@ class World:
                 "ifId": None, "mark": None, "placement": placement, "nic": nic,
                 "candidateNic": "eth0", "bytesPerSecond": rate, "bytes": int(rate * 100),
                 "packets": int(rate / 14), "rank": rank if rate else None, "state": state,
-                "reason": reason, "text": text, "secondsInPlace": t % 8, "rule": None,
+                "reason": reason, "text": text,
+                "lasting": reason in ("refused", "unknown-attribute"), "secondsInPlace": t % 8, "rule": None,
                 "algorithm": "rfc4106(gcm(aes))",
             }
             if history:

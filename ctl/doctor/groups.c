@@ -7,47 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* Reasons that do not end by themselves, of espoffloadctl(8), REASONS. */
-static const char *const lasting[] = {
-	"banned",
-	"software-driver",
-	"no-route",
-	"no-nic",
-	"vrf-unclear",
-	"nic-vlan",
-	"nic-no-offload",
-	"nic-bond",
-	"nic-direction",
-	"nic-no-table",
-	"nic-not-allowed",
-	"nic-not-trusted",
-	"nic-fips",
-	"refused",
-	"refused-shape",
-	"packet-mode",
-	"packet-partner",
-	"not-esp",
-	"mode",
-	"tfc-padding",
-	"wildcard",
-	"too-large",
-	"unknown-attribute",
-	"redacted-key",
-	"event-thresholds",
-	"direction-unknown",
-	"shared-spi",
-	"optional-template",
-	"driver",
-};
-
-static bool is_lasting(const char *reason)
-{
-	for (size_t i = 0; i < ELEMENTSOF(lasting); i++)
-		if (strcmp(lasting[i], reason) == 0)
-			return true;
-	return false;
-}
-
 static json_t *find_group(const json_t *groups, const char *reason)
 {
 	json_t *group;
@@ -64,7 +23,7 @@ static int count(json_t *groups, const json_t *sa)
 	const char *reason = json_text_or(sa, "reason", "");
 	json_t *group;
 
-	if (!is_lasting(reason))
+	if (!json_is_true(json_object_get(sa, "lasting")))
 		return 0;
 	group = find_group(groups, reason);
 	if (group)

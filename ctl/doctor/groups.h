@@ -5,6 +5,6 @@
 #include <jansson.h>
 
 /* Adds the SAs of a reply of ListSAs to `groups`: an array of {reason, text, sas, example}, of
- * which the text and the SPI are those of the first SA. SAs that wait for a slot, or are in one,
- * are not counted. -EBADMSG, -ENOMEM. */
+ * which the text and the SPI are those of the first SA. Only SAs whose reason is `lasting` are
+ * counted, not those that wait for a slot or are in one. -EBADMSG, -ENOMEM. */
 int groups_add(json_t *groups, const json_t *reply);

@@ -48,6 +48,7 @@ static void explain_refused(struct explanation *e, const char *text)
 {
 	e->state = "refused";
 	e->reason = "refused";
+	e->lasting = true;
 	e->text = text_neutralise(e->buffer, sizeof(e->buffer), text, strlen(text));
 }
 
@@ -59,12 +60,14 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 	e->state = view->pending ? "moving" : "settled";
 	e->reason = policy_reason_name(view->reason);
 	e->text = sa_reason_text(sa, view->reason);
+	e->lasting = policy_reason_is_lasting(view->reason);
 	e->buffer[0] = '\0';
 
 	if (sa->residence.foreign || sa->hands_off != HANDS_OFF_NONE) {
 		e->state = sa->residence.foreign ? "foreign" : "hands-off";
 		e->reason = hands_off_name(sa->hands_off);
 		e->text = hands_off_text(sa->hands_off);
+		e->lasting = hands_off_is_lasting(sa->hands_off);
 		if (sa->hands_off == HANDS_OFF_DRIVER)
 			(void)nics_check_driver(m->nics, sa, &e->text);
 	} else if (sa->residence.ifindex != 0) {
@@ -80,9 +83,11 @@ void describe_place(struct manager *m, const struct sa *sa, const struct policy_
 		/* The rule or order decides, not the NIC. */
 		e->reason = policy_reason_name(POLICY_REASON_BANNED);
 		e->text = sa_reason_text(sa, POLICY_REASON_BANNED);
+		e->lasting = true;
 	} else if (sa->candidate.candidacy != CANDIDACY_OK) {
 		e->reason = candidacy_name(sa->candidate.candidacy);
 		e->text = candidacy_text(sa->candidate.candidacy);
+		e->lasting = candidacy_is_lasting(sa->candidate.candidacy);
 	}
 }
 
@@ -215,7 +220,7 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o*, s:s*, s:s, s:s?, s:s?, s:f, s:I, s:I, "
-		"s:I, s:o, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o*}",
+		"s:I, s:o, s:s, s:s, s:s, s:b, s:s?, s:s?, s:s?, s:s?, s:o*}",
 		"spi", row->spi, "src", row->source, "dst", row->destination, "direction",
 		sa_direction_name(d->direction), "protocol", protocol_name(sa), "mode", row->mode,
 		"reqid", (json_int_t)d->reqid, "ifId", d->if_id ? json_integer(d->if_id) : NULL,
@@ -225,9 +230,10 @@ json_t *sa_row_json(struct manager *m, const struct sa_row *row, size_t rank, bo
 		(json_int_t)sa->packets, "rank", (json_int_t)rank, "bytesPerSecond",
 		row->view.rate_known ? json_real(round(row->view.rate)) : json_null(), "state",
 		row->explanation.state, "reason", row->explanation.reason, "text",
-		row->explanation.text, "rule", or_null(row->rule), "softwareDriver",
-		row->software_driver, "order", order_name(sa), "algorithm",
-		algorithm_name(sa, algorithm), "history", history ? history_of(m, sa) : NULL);
+		row->explanation.text, "lasting", (int)row->explanation.lasting, "rule",
+		or_null(row->rule), "softwareDriver", row->software_driver, "order", order_name(sa),
+		"algorithm", algorithm_name(sa, algorithm), "history",
+		history ? history_of(m, sa) : NULL);
 }
 
 json_t *describe_sa(struct manager *m, const struct sa *sa, size_t rank, bool history)

@@ -12,6 +12,7 @@ struct explanation {
 	const char *state; /* "settled", "moving", "foreign", "hands-off", "refused" */
 	const char *reason;
 	const char *text;
+	bool lasting; /* it keeps the SA in software, and does not end by itself */
 	char buffer[256];
 };
 void describe_place(struct manager *m, const struct sa *sa, const struct policy_sa_view *view,

@@ -16,44 +16,59 @@
 struct reason {
 	const char *name;
 	const char *text;
+	bool lasting; /* it does not end by itself */
 };
 
 static const struct reason reasons[_HANDS_OFF_MAX] = {
 	[HANDS_OFF_NONE] = {"none", "nothing prevents moving it"},
-	[HANDS_OFF_NOT_ESP] = {"not-esp", "only ESP can be offloaded"},
+	[HANDS_OFF_NOT_ESP] = {"not-esp", "only ESP can be offloaded", true},
 	[HANDS_OFF_LARVAL] = {"larval", "the IKE daemon has not completed it yet"},
 	[HANDS_OFF_UNKNOWN_ATTRIBUTE] = {"unknown-attribute",
 					 "the kernel shows an attribute that this version does not "
 					 "know, or not in this size; re-adding the SA could lose "
-					 "it"},
-	[HANDS_OFF_REDACTED_KEY] = {"redacted-key", "the kernel hides its key (lockdown); "
-						    "re-adding it would install a zero key"},
-	[HANDS_OFF_PACKET_MODE] = {"packet-mode", "it is in packet offload: its sequence numbers "
-						  "are in the NIC and cannot be carried over"},
-	[HANDS_OFF_MODE] = {"mode", "its mode keeps state in the kernel that a move would lose"},
-	[HANDS_OFF_TFC] = {"tfc-padding", "TFC padding cannot be offloaded"},
-	[HANDS_OFF_SELECTOR] = {"wildcard", "a wildcard SA without an SPI cannot be named"},
-	[HANDS_OFF_TOO_LARGE] = {"too-large", "it has more attributes than a move can carry"},
+					 "it",
+					 true},
+	[HANDS_OFF_REDACTED_KEY] = {"redacted-key",
+				    "the kernel hides its key (lockdown); "
+				    "re-adding it would install a zero key",
+				    true},
+	[HANDS_OFF_PACKET_MODE] = {"packet-mode",
+				   "it is in packet offload: its sequence numbers "
+				   "are in the NIC and cannot be carried over",
+				   true},
+	[HANDS_OFF_MODE] = {"mode", "its mode keeps state in the kernel that a move would lose",
+			    true},
+	[HANDS_OFF_TFC] = {"tfc-padding", "TFC padding cannot be offloaded", true},
+	[HANDS_OFF_SELECTOR] = {"wildcard", "a wildcard SA without an SPI cannot be named", true},
+	[HANDS_OFF_TOO_LARGE] = {"too-large", "it has more attributes than a move can carry", true},
 	[HANDS_OFF_FOREIGN] = {"foreign", "somebody else offloaded it; it is counted, not moved"},
 	[HANDS_OFF_DIRECTION_UNKNOWN] = {"direction-unknown",
 					 "neither the kernel nor the local addresses tell whether "
-					 "it is inbound or outbound"},
-	[HANDS_OFF_SHARED_SPI] = {"shared-spi", "another SA has the same SPI and protocol: the "
-						"kernel could confuse the two"},
+					 "it is inbound or outbound",
+					 true},
+	[HANDS_OFF_SHARED_SPI] = {"shared-spi",
+				  "another SA has the same SPI and protocol: the "
+				  "kernel could confuse the two",
+				  true},
 	[HANDS_OFF_PACKET_PARTNER] = {"packet-partner",
 				      "an SA between the same addresses and with the same reqid is "
 				      "in packet offload: when this SA moves, the kernel may not "
-				      "find the other one any more"},
+				      "find the other one any more",
+				      true},
 	[HANDS_OFF_SOFT_EXPIRED] = {"soft-expired", "it reached a soft limit: the IKE daemon is "
 						    "about to replace it"},
 	[HANDS_OFF_NEAR_LIMIT] = {"near-limit", "it is close to the end of its life"},
 	[HANDS_OFF_SEQUENCE_SPACE] = {"sequence-space", "its sequence numbers are nearly used up"},
 	[HANDS_OFF_OPTIONAL_TEMPLATE] = {"optional-template",
 					 "an outbound policy makes its protection optional: during "
-					 "a move packets would leave in clear text"},
-	[HANDS_OFF_THRESHOLDS] = {"event-thresholds", "it has its own thresholds for replay "
-						      "events, which a move could not restore"},
-	[HANDS_OFF_DRIVER] = {"driver", "the NIC's driver would accept it and handle it wrongly"},
+					 "a move packets would leave in clear text",
+					 true},
+	[HANDS_OFF_THRESHOLDS] = {"event-thresholds",
+				  "it has its own thresholds for replay "
+				  "events, which a move could not restore",
+				  true},
+	[HANDS_OFF_DRIVER] = {"driver", "the NIC's driver would accept it and handle it wrongly",
+			      true},
 };
 
 const char *hands_off_name(enum hands_off reason)
@@ -64,6 +79,11 @@ const char *hands_off_name(enum hands_off reason)
 const char *hands_off_text(enum hands_off reason)
 {
 	return reasons[reason].text;
+}
+
+bool hands_off_is_lasting(enum hands_off reason)
+{
+	return reasons[reason].lasting;
 }
 
 const char *sa_address_format(uint16_t family, const struct sa_address *address,

@@ -38,6 +38,7 @@ enum hands_off {
 
 const char *hands_off_name(enum hands_off reason); /* "packet-mode" */
 const char *hands_off_text(enum hands_off reason); /* a sentence */
+bool hands_off_is_lasting(enum hands_off reason);  /* as candidacy_is_lasting() */
 
 struct sa_facts {
 	struct sa_description description; /* direction as the kernel shows it, or unknown */

@@ -9,42 +9,56 @@
 struct text {
 	const char *name;
 	const char *text;
+	bool lasting; /* see candidacy_is_lasting() */
 };
 
 static const struct text candidacies[_CANDIDACY_MAX] = {
 	[CANDIDACY_OK] = {"candidate", "it competes for a slot"},
 	[CANDIDACY_IDLE] = {"idle", "it carries nothing; there are very many SAs, so its NIC is "
 				    "looked up when it carries something"},
-	[CANDIDACY_NO_ROUTE] = {"no-route", "there is no route that its packets would take"},
+	[CANDIDACY_NO_ROUTE] = {"no-route", "there is no route that its packets would take", true},
 	[CANDIDACY_VRF_UNCLEAR] = {"vrf-unclear",
 				   "its local address is in more than one VRF, so the device it "
-				   "leaves by is not known; a rule with nic: can name it"},
-	[CANDIDACY_NO_NIC] = {"no-nic", "the device that it is bound to is not here"},
+				   "leaves by is not known; a rule with nic: can name it",
+				   true},
+	[CANDIDACY_NO_NIC] = {"no-nic", "the device that it is bound to is not here", true},
 	[CANDIDACY_NIC_DOWN] = {"nic-down", "the NIC is down"},
-	[CANDIDACY_NIC_NO_OFFLOAD] = {"nic-no-offload", "the device it leaves by has no ESP "
-							"offload, or it is switched off (ethtool "
-							"-k: esp-hw-offload)"},
-	[CANDIDACY_NIC_VLAN] = {"nic-vlan", "it leaves by a VLAN, and Linux gives a NIC only the "
-					    "ESP packets that leave by the NIC itself"},
-	[CANDIDACY_NIC_NOT_ALLOWED] = {"nic-not-allowed", "no entry under nics: allows this NIC"},
-	[CANDIDACY_NIC_NOT_TRUSTED] = {"nic-not-trusted", "this NIC is not trusted with keys"},
-	[CANDIDACY_NIC_FIPS] = {"nic-fips", "the machine is in FIPS mode and the NIC is not marked "
-					    "as inside the boundary (fips: true)"},
-	[CANDIDACY_NIC_BOND] = {"nic-bond", "offload to a bond corrupts memory on this kernel"},
-	[CANDIDACY_NIC_DIRECTION] = {"nic-direction", "the NIC has no slots for this direction"},
+	[CANDIDACY_NIC_NO_OFFLOAD] = {"nic-no-offload",
+				      "the device it leaves by has no ESP "
+				      "offload, or it is switched off (ethtool "
+				      "-k: esp-hw-offload)",
+				      true},
+	[CANDIDACY_NIC_VLAN] = {"nic-vlan",
+				"it leaves by a VLAN, and Linux gives a NIC only the "
+				"ESP packets that leave by the NIC itself",
+				true},
+	[CANDIDACY_NIC_NOT_ALLOWED] = {"nic-not-allowed", "no entry under nics: allows this NIC",
+				       true},
+	[CANDIDACY_NIC_NOT_TRUSTED] = {"nic-not-trusted", "this NIC is not trusted with keys",
+				       true},
+	[CANDIDACY_NIC_FIPS] = {"nic-fips",
+				"the machine is in FIPS mode and the NIC is not marked "
+				"as inside the boundary (fips: true)",
+				true},
+	[CANDIDACY_NIC_BOND] = {"nic-bond", "offload to a bond corrupts memory on this kernel",
+				true},
+	[CANDIDACY_NIC_DIRECTION] = {"nic-direction", "the NIC has no slots for this direction",
+				     true},
 	[CANDIDACY_NIC_EVACUATED] = {"nic-evacuated", "the NIC is kept empty until 'resume'"},
 	[CANDIDACY_NIC_DISTRUSTED] = {"nic-distrusted",
 				      "the NIC failed SAs that were put there; it is left alone "
 				      "for a while"},
-	[CANDIDACY_NIC_NO_TABLE] = {"nic-no-table", "the NIC has no table of SAs to ration"},
-	[CANDIDACY_REFUSED_SHAPE] = {"refused-shape", "the NIC refused an SA of the same kind"},
+	[CANDIDACY_NIC_NO_TABLE] = {"nic-no-table", "the NIC has no table of SAs to ration", true},
+	[CANDIDACY_REFUSED_SHAPE] = {"refused-shape", "the NIC refused an SA of the same kind",
+				     true},
 	[CANDIDACY_PEER_MOVES] = {"peer-moves",
 				  "its tunnel changed addresses in the last 24 hours: the IKE "
 				  "daemon then asks the new NIC to take it, and the tunnel is "
 				  "lost if that refuses"},
 	[CANDIDACY_SOFTWARE_DRIVER] = {"software-driver",
 				       "its rule leaves SAs with this software driver in software "
-				       "(leave-software-driver)"},
+				       "(leave-software-driver)",
+				       true},
 };
 
 const char *sa_direction_name(enum sa_direction direction)
@@ -68,6 +82,11 @@ const char *candidacy_name(enum candidacy candidacy)
 const char *candidacy_text(enum candidacy candidacy)
 {
 	return candidacies[candidacy].text;
+}
+
+bool candidacy_is_lasting(enum candidacy candidacy)
+{
+	return candidacies[candidacy].lasting;
 }
 
 const char *sa_reason_text(const struct sa *sa, enum policy_reason reason)

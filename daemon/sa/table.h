@@ -45,6 +45,9 @@ enum candidacy {
 const char *sa_direction_name(enum sa_direction direction); /* "in", "out", "unknown" */
 const char *candidacy_name(enum candidacy candidacy);
 const char *candidacy_text(enum candidacy candidacy);
+/* It does not end by itself, but only when somebody changes the configuration, the machine or the
+ * SA. */
+bool candidacy_is_lasting(enum candidacy candidacy);
 
 /* The probation after a promotion: placement/probation.h. */
 struct sa_probation {

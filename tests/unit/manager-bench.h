@@ -390,6 +390,18 @@ static inline void tell_event(struct bench *b, struct fake_belief *belief, uint1
 	nlmsg_free(message);
 }
 
+/* Of the reasons that the tests below check. */
+static inline bool ends_by_itself(const char *reason)
+{
+	static const char *const names[] = {"idle",       "rate-ceiling", "sequence-space",
+					    "near-limit", "soft-expired", "foreign"};
+
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		if (strcmp(reason, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static inline void check_reason(struct bench *b, const struct fake_belief *belief,
 				const char *reason)
 {
@@ -401,6 +413,7 @@ static inline void check_reason(struct bench *b, const struct fake_belief *belie
 	policy_sa_get(b->manager->policy, sa->handle, manager_now(b->manager), &view);
 	describe_place(b->manager, sa, &view, &e);
 	assert_string_equal(e.reason, reason);
+	assert_int_equal(e.lasting, !ends_by_itself(reason));
 	assert_int_equal(fake_kernel_view(b->fake, belief).ifindex,
 			 sa->residence.foreign ? NIC : 0);
 	assert_int_equal(b->manager->promoted + b->manager->evicted, 0);

@@ -206,20 +206,21 @@ static json_t *parse(const char *text)
 	" \"used\": {\"shared\": false, \"in\": 2, \"out\": 0},"                                   \
 	" \"foreign\": {\"shared\": false, \"in\": 2, \"out\": 0}, \"bytesPerSecond\": 0.0}]}"
 
-static json_t *sa_object(const char *spi, const char *reason, const char *text)
+static json_t *sa_object(const char *spi, const char *reason, const char *text, bool lasting)
 {
-	return json_pack("{s:s, s:s, s:s}", "spi", spi, "reason", reason, "text", text);
+	return json_pack("{s:s, s:s, s:s, s:b}", "spi", spi, "reason", reason, "text", text,
+			 "lasting", (int)lasting);
 }
 
 /* What the daemon says, and the SAs that stay out, by reason. */
 static void test_daemon(void **state)
 {
 	struct facts *facts = read_machine("gateway", gateway_nics, ELEMENTSOF(gateway_nics));
-	json_auto_t *reply =
-		json_pack("{s:[o, o, o, o]}", "sas", sa_object("0x00000101", "idle", "no"),
-			  sa_object("0x00000102", "tfc-padding", "TFC padding cannot be offloaded"),
-			  sa_object("0x00000103", "nic-vlan", "it leaves by a VLAN"),
-			  sa_object("0x00000104", "tfc-padding", "another"));
+	json_auto_t *reply = json_pack(
+		"{s:[o, o, o, o]}", "sas", sa_object("0x00000101", "idle", "no", false),
+		sa_object("0x00000102", "tfc-padding", "TFC padding cannot be offloaded", true),
+		sa_object("0x00000103", "nic-vlan", "it leaves by a VLAN", true),
+		sa_object("0x00000104", "tfc-padding", "another", true));
 	json_auto_t *document = NULL;
 
 	facts->groups = json_array();
