@@ -5,10 +5,14 @@
 #include "control/control.h"
 #include "control/snapshot.h"
 
-/* The last reply to Plan. */
+/* The last replies to Plan, of different numbers of turns. */
+#define PLANS_KEPT 3
 struct plans {
-	json_t *newest;      /* NULL: none */
-	double reused_until; /* s, monotonic */
+	struct plan {
+		json_t *reply; /* NULL: none */
+		size_t turns;
+		double reused_until; /* s, monotonic */
+	} kept[PLANS_KEPT];
 };
 void plans_release(struct plans *plans);
 

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <math.h>
 
-/* The reply is sent again for this many times the time that it took to make, so that plans take a
- * small part of the time, however many ask. */
+/* A reply is sent again for this many times the time that it took to make. So plans take at most
+ * PLANS_KEPT parts in this many of the time, however many ask. */
 #define REUSED 20.0
 #define TURNS_DEFAULT 10u
 #define TURNS_MAX 600u
@@ -173,27 +173,59 @@ static json_t *make_plan(struct manager *m, size_t turns)
 			 (json_int_t)turns, "moves", moves, "outsiders", outsiders_of(m, copy));
 }
 
+static void plan_release(struct plan *plan)
+{
+	json_decref(plan->reply);
+	*plan = (struct plan){};
+}
+
 void plans_release(struct plans *plans)
 {
-	json_decref(plans->newest);
-	*plans = (struct plans){};
+	for (size_t i = 0; i < PLANS_KEPT; i++)
+		plan_release(&plans->kept[i]);
+}
+
+static size_t distance(size_t a, size_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The reply for this number of turns, or room for it. If others have all the room, it is the one of
+ * the nearest number: its `turns` says which. */
+static struct plan *choose_plan(struct plans *plans, size_t turns, double now)
+{
+	struct plan *nearest = &plans->kept[0], *room = NULL;
+
+	for (size_t i = 0; i < PLANS_KEPT; i++) {
+		struct plan *plan = &plans->kept[i];
+
+		if (now >= plan->reused_until)
+			plan_release(plan);
+		if (!plan->reply)
+			room = plan;
+		else if (!nearest->reply ||
+			 distance(plan->turns, turns) < distance(nearest->turns, turns))
+			nearest = plan;
+	}
+	return room && (!nearest->reply || nearest->turns != turns) ? room : nearest;
 }
 
 int method_plan(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error)
 {
 	struct methods *methods = userdata;
 	struct manager *m = methods->manager;
-	struct plans *plans = &methods->plans;
 	double begun = manager_now(m);
+	size_t turns = turns_of(m, parameters);
+	struct plan *plan = choose_plan(&methods->plans, turns, begun);
 
 	(void)ret_error;
-	if (begun >= plans->reused_until) {
-		plans_release(plans);
-		plans->newest = make_plan(m, turns_of(m, parameters));
-		if (!plans->newest)
+	if (!plan->reply) {
+		plan->reply = make_plan(m, turns);
+		if (!plan->reply)
 			return -ENOMEM;
-		plans->reused_until = manager_now(m) + REUSED * (manager_now(m) - begun);
+		plan->turns = turns;
+		plan->reused_until = manager_now(m) + REUSED * (manager_now(m) - begun);
 	}
-	*ret_reply = json_incref(plans->newest);
+	*ret_reply = json_incref(plan->reply);
 	return 0;
 }

@@ -154,6 +154,52 @@ static void test_not_made_too_often(void **state)
 	close_bench(&b);
 }
 
+static const json_t *plan_again(struct methods *methods, int turns)
+{
+	json_auto_t *parameters = json_pack("{s:i}", "turns", turns);
+	const char *error = NULL;
+	json_t *reply = NULL;
+
+	assert_int_equal(method_plan(parameters, methods, &reply, &error), 0);
+	json_decref(reply); /* `methods` has it, too */
+	return reply;
+}
+
+static json_int_t turns_of(const json_t *plan)
+{
+	return json_integer_value(json_object_get(plan, "turns"));
+}
+
+/* Each number of turns has a plan of its own, and only a few are made at a time. */
+static void test_other_turns(void **state)
+{
+	struct methods methods = {};
+	struct fake_belief *beliefs[3];
+	const json_t *ten, *one, *forty;
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	methods.manager = b.manager;
+	b.manager->environment.clock.monotonic = slow_clock;
+	ten = plan_again(&methods, 10);
+	one = plan_again(&methods, 1);
+	forty = plan_again(&methods, 40);
+	assert_int_equal(turns_of(ten), 10);
+	assert_int_equal(turns_of(one), 1);
+	assert_int_equal(turns_of(forty), 40);
+	assert_ptr_equal(plan_again(&methods, 10), ten);
+	assert_ptr_equal(plan_again(&methods, 1), one);
+	assert_ptr_equal(plan_again(&methods, 40), forty);
+	assert_ptr_equal(plan_again(&methods, 30), forty);
+	assert_ptr_equal(plan_again(&methods, 3), one);
+	b.now += 10;
+	assert_int_equal(turns_of(plan_again(&methods, 30)), 30);
+	plans_release(&methods.plans);
+	b.manager->environment.clock.monotonic = bench_monotonic;
+	close_bench(&b);
+}
+
 static void test_text(void **state)
 {
 	struct fake_belief *beliefs[3];
@@ -231,8 +277,11 @@ static void test_last_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_comes_true),         cmocka_unit_test(test_no_effect),
-		cmocka_unit_test(test_not_made_too_often), cmocka_unit_test(test_text),
+		cmocka_unit_test(test_comes_true),
+		cmocka_unit_test(test_no_effect),
+		cmocka_unit_test(test_not_made_too_often),
+		cmocka_unit_test(test_other_turns),
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_last_line),
 	};
 
