@@ -162,17 +162,25 @@ static void check_match(struct config_reader *reader, const yaml_node_t *mapping
 				      "networks behind them");
 }
 
+/* It accepts some texts that inet_pton() refuses, but no number. */
+#define PREFIX_SYNTAX "([0-9]+([.][0-9]+){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)(/[0-9]{1,3})?"
+#define NUMBER_SYNTAX "(0|[1-9][0-9]*|0x[0-9a-fA-F]+)"
+
 static const char *const direction_words[] = {"in", "out", NULL};
 
 #define MEMBER(name) offsetof(struct config_match, name)
 
 static const struct config_key match_keys[] = {
-	{"src", read_prefix, MEMBER(source)},
-	{"dst", read_prefix, MEMBER(destination)},
-	{"reqid", read_number, MEMBER(reqid), 0, UINT32_MAX},
-	{"if_id", read_number, MEMBER(if_id), 0, UINT32_MAX},
-	{"mark", read_mark, 0},
-	{"direction", read_direction, MEMBER(direction), .words = direction_words},
+	{"src", read_prefix, MEMBER(source), .syntax = PREFIX_SYNTAX,
+	 .about = "The SA's own source address, or a prefix of it"},
+	{"dst", read_prefix, MEMBER(destination), .syntax = PREFIX_SYNTAX,
+	 .about = "The SA's own destination address, or a prefix of it"},
+	{"reqid", read_number, MEMBER(reqid), 0, UINT32_MAX, .about = "The SA's reqid"},
+	{"if_id", read_number, MEMBER(if_id), 0, UINT32_MAX, .about = "The SA's if_id"},
+	{"mark", read_mark, 0, .syntax = NUMBER_SYNTAX "(/" NUMBER_SYNTAX ")?",
+	 .about = "A mark, or a mark and a mask: the SA's mark is masked before it is compared"},
+	{"direction", read_direction, MEMBER(direction), .words = direction_words,
+	 .about = "in for SAs that decrypt, out for SAs that encrypt; without it both"},
 };
 
 const struct config_section config_section_rule_match = {

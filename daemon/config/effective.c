@@ -11,7 +11,7 @@ static json_t *section(struct config_reader *reader, const struct config_section
 
 /* Booleans and numbers have their types, all others are text. The bounds tell that a key with a
  * reader of its own takes whole numbers. */
-static json_t *typed(const struct config_key *key, const char *text)
+json_t *config_typed(const struct config_key *key, const char *text)
 {
 	bool has_unit = key->read == config_read_time || key->read == config_read_rate;
 	uint32_t whole;
@@ -30,30 +30,6 @@ static json_t *with_origin(json_t *value, const char *file, size_t line)
 {
 	return json_pack("{s:o, s:o}", "value", value, "origin",
 			 file ? json_sprintf("%s:%zu", file, line) : json_string("default"));
-}
-
-/* A value that may be a number or a mapping (`capacity`) has no table of its own here. */
-static json_t *untabled(struct config_reader *reader, const struct config_key *key,
-			const yaml_node_t *mapping)
-{
-	const struct config_key whole = {.maximum = key->maximum};
-	json_t *object = json_object();
-
-	for (const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
-	     pair < mapping->data.mapping.pairs.top; pair++) {
-		const yaml_node_t *name = yaml_document_get_node(reader->document, pair->key);
-		const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
-		struct config_place place = config_place(value);
-
-		if (json_object_set_new(
-			    object, (const char *)name->data.scalar.value,
-			    with_origin(typed(&whole, (const char *)value->data.scalar.value),
-					reader->files[place.file], place.line + 1)) == 0)
-			continue;
-		json_decref(object);
-		return NULL;
-	}
-	return object;
 }
 
 static json_t *list(struct config_reader *reader, const struct config_list *table,
@@ -82,11 +58,9 @@ static json_t *value_of(struct config_reader *reader, const struct config_key *k
 
 	if (key->list)
 		return list(reader, key->list, node);
-	if (key->section)
-		return section(reader, key->section, node);
 	if (node->type == YAML_MAPPING_NODE)
-		return untabled(reader, key, node);
-	return with_origin(typed(key, (const char *)node->data.scalar.value),
+		return section(reader, key->section, node);
+	return with_origin(config_typed(key, (const char *)node->data.scalar.value),
 			   reader->files[place.file], place.line + 1);
 }
 
@@ -106,7 +80,7 @@ static json_t *section(struct config_reader *reader, const struct config_section
 		else if (key->list)
 			value = json_array();
 		else if (key->default_text)
-			value = with_origin(typed(key, key->default_text), NULL, 0);
+			value = with_origin(config_typed(key, key->default_text), NULL, 0);
 		else
 			continue;
 		if (json_object_set_new(object, key->name, value) == 0)

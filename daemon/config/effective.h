@@ -7,6 +7,9 @@
 
 #include <jansson.h>
 
+/* The value of a key as it is in JSON. `text` is valid. */
+json_t *config_typed(const struct config_key *key, const char *text);
+
 /* Objects and arrays as in a file. A value is {"value": ..., "origin": "FILE:LINE" or "default"};
  * keys that are absent and have no default are left out. `document` is free of errors, and `config`
  * was read from it. NULL without memory. */

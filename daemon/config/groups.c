@@ -45,12 +45,8 @@ void config_check_groups(struct config_reader *reader, const yaml_node_t *mappin
 static void check_group(struct config_reader *reader, const yaml_node_t *mapping, void *structure)
 {
 	const struct config_group *group = structure;
-	struct config_place place = config_place(mapping);
+	struct config_place place;
 
-	if (!config_find(reader, mapping, "name")) {
-		config_error(reader->report, &place, "an entry of 'groups' has no 'name'");
-		config_remedy(reader->report, "give it one: 'espoffloadctl explain' shows it");
-	}
 	if (group->ceiling == 0 || group->floor <= group->ceiling)
 		return;
 	place = config_place(config_find(reader, mapping, "floor"));
@@ -63,10 +59,18 @@ static void check_group(struct config_reader *reader, const yaml_node_t *mapping
 /* A ceiling of 0 is refused. It would keep the group in software, and a rule with `offload: never`
  * does that. */
 static const struct config_key group_keys[] = {
-	{"name", config_read_label, MEMBER(name)},
-	{"match", config_read_mapping, MEMBER(match), .section = &config_section_group_match},
-	{"floor", config_read_uint32, MEMBER(floor), 0, CONFIG_CAPACITY_MAX, .default_text = "0"},
-	{"ceiling", config_read_uint32, MEMBER(ceiling), 1, CONFIG_CAPACITY_MAX},
+	{"name", config_read_label, MEMBER(name),
+	 .required = "give it one: 'espoffloadctl explain' shows it",
+	 .about = "The name that 'espoffloadctl explain' shows, different for each group"},
+	{"match", config_read_mapping, MEMBER(match), .section = &config_section_group_match,
+	 .about = "The conditions on an SA, all of which must hold; without them every SA matches"},
+	{"floor", config_read_uint32, MEMBER(floor), 0, CONFIG_CAPACITY_MAX, .default_text = "0",
+	 .about =
+		 "The least number of slots of each table, while so many of its SAs carry traffic"},
+	{"ceiling", config_read_uint32, MEMBER(ceiling), 1, CONFIG_CAPACITY_MAX,
+	 .about =
+		 "The largest number of slots of each table, even when others are free; without it "
+		 "there is no limit"},
 };
 
 const struct config_section config_section_group = {

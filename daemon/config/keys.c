@@ -90,19 +90,33 @@ static void read_version(struct config_reader *reader, const struct config_key *
 #define MEMBER(name) offsetof(struct config, name)
 
 static const struct config_key file_keys[] = {
-	{"version", read_version, .minimum = 1, .maximum = 1, .default_text = "1"},
-	{"mode", config_read_word, MEMBER(mode), .words = mode_words, .default_text = "observe"},
+	{"version", read_version, .minimum = 1, .maximum = 1, .default_text = "1", .syntax = "1",
+	 .about = "The version of the format"},
+	{"mode", config_read_word, MEMBER(mode), .words = mode_words, .default_text = "observe",
+	 .about = "Only decide and report (observe), or also move SAs (enforce)"},
 	{"interval", config_read_time, MEMBER(interval), .minimum = 0.1, .maximum = 60,
-	 .default_text = "1s"},
+	 .default_text = "1s", .about = "The time between two samples of the SAs' byte counters"},
 	{"moves-per-second", config_read_double, MEMBER(moves_per_second), 0.1, 1000,
-	 .default_text = "4"},
-	{"moves-burst", config_read_double, MEMBER(moves_burst), 1, CONFIG_MOVES_BURST_MAX},
-	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600, .default_text = "60s"},
+	 .default_text = "4",
+	 .about = "How many SAs may be moved into and out of one NIC per second"},
+	{"moves-burst", config_read_double, MEMBER(moves_burst), 1, CONFIG_MOVES_BURST_MAX,
+	 .about = "How many moves may be made at once after a time without moves; by default "
+		  "moves-per-second, rounded up"},
+	{"retry-refused", config_read_time, MEMBER(retry_refused), 1, 3600, .default_text = "60s",
+	 .about = "The time after which an SA that the driver refused is tried again; it doubles "
+		  "with every refusal"},
 	{"on-link-down", config_read_word, MEMBER(on_link_down), .words = link_down_words,
-	 .default_text = "restore"},
-	{"nics", config_read_list, MEMBER(nics), .list = &nic_list},
-	{"rules", config_read_list, MEMBER(rules), .list = &rule_list},
-	{"groups", config_read_list, MEMBER(groups), .list = &group_list},
+	 .default_text = "restore",
+	 .about =
+		 "Which of the SAs that the kernel deletes with the link of their NIC are put back "
+		 "into software: both directions, outbound ones, or none"},
+	{"nics", config_read_list, MEMBER(nics), .list = &nic_list,
+	 .about = "Which NICs may hold SAs and get keys; the first entry that matches decides"},
+	{"rules", config_read_list, MEMBER(rules), .list = &rule_list,
+	 .about = "How SAs are treated; the first entry that matches decides"},
+	{"groups", config_read_list, MEMBER(groups), .list = &group_list,
+	 .about = "SAs that together have a least and a largest number of slots; an SA belongs to "
+		  "the first that matches"},
 };
 
 const struct config_section config_section_file = {

@@ -4,6 +4,14 @@
 
 #include "config/schema.h"
 
+#include <stdbool.h>
+
+/* Of one of these readers: whether it accepts the text, and a regular expression of ECMAScript for
+ * its characters and their number. False and NULL: `read` is none of them. */
+bool config_name_is_valid(config_read read, const char *text);
+#define CONFIG_SYNTAX_MAX 256
+char *config_name_syntax(config_read read, char buffer[CONFIG_SYNTAX_MAX]);
+
 /* An interface name that the kernel accepts. */
 void config_read_interface(struct config_reader *reader, const struct config_key *key,
 			   const yaml_node_t *node, void *member);

@@ -10,32 +10,19 @@
 
 #define MEMBER(name) offsetof(struct config_capacity, name)
 
+#define CAPACITY_REMEDY "give both 'in' and 'out', or one number if they share slots"
+
 static const struct config_key capacity_keys[] = {
-	{"in", config_read_uint32, MEMBER(in), 0, CONFIG_CAPACITY_MAX},
-	{"out", config_read_uint32, MEMBER(out), 0, CONFIG_CAPACITY_MAX},
+	{"in", config_read_uint32, MEMBER(in), 0, CONFIG_CAPACITY_MAX, .required = CAPACITY_REMEDY,
+	 .about = "The slots of inbound SAs"},
+	{"out", config_read_uint32, MEMBER(out), 0, CONFIG_CAPACITY_MAX,
+	 .required = CAPACITY_REMEDY, .about = "The slots of outbound SAs"},
 };
-
-static void check_capacity(struct config_reader *reader, const yaml_node_t *mapping,
-			   void *structure)
-{
-	const char *const names[] = {"in", "out"};
-	struct config_place place = config_place(mapping);
-
-	(void)structure; /* a missing number cannot be distinguished from 0 there */
-	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-		if (config_find(reader, mapping, names[i]))
-			continue;
-		config_error(reader->report, &place, "'capacity' has no '%s'", names[i]);
-		config_remedy(reader->report, "give both 'in' and 'out', or one number if they "
-					      "share slots");
-	}
-}
 
 static const struct config_section capacity_section = {
 	.name = "'capacity'",
 	.keys = capacity_keys,
 	.n_keys = ELEMENTSOF(capacity_keys),
-	.check = check_capacity,
 };
 
 /* Reads N (slots that both directions share), or {in: N, out: N}. */
@@ -46,7 +33,7 @@ static void read_capacity(struct config_reader *reader, const struct config_key 
 
 	capacity->set = true;
 	if (node->type == YAML_MAPPING_NODE) {
-		config_read_section(reader, &capacity_section, node, capacity);
+		config_read_section(reader, key->section, node, capacity);
 		return;
 	}
 	capacity->shared = true;
@@ -57,10 +44,14 @@ static void read_capacity(struct config_reader *reader, const struct config_key 
 #define MEMBER(name) offsetof(struct config_nic, name)
 
 static const struct config_key match_keys[] = {
-	{"name", config_read_name_pattern, MEMBER(name)},
-	{"driver", config_read_driver, MEMBER(driver)},
-	{"pci", config_read_pci_pattern, MEMBER(pci)},
-	{"mac", config_read_mac_pattern, MEMBER(mac)},
+	{"name", config_read_name_pattern, MEMBER(name),
+	 .about = "A pattern for the interface's name"},
+	{"driver", config_read_driver, MEMBER(driver),
+	 .about = "The exact name of the driver, as 'ethtool -i' shows it"},
+	{"pci", config_read_pci_pattern, MEMBER(pci),
+	 .about = "A pattern for the PCI address, like 0000:3b:00.*"},
+	{"mac", config_read_mac_pattern, MEMBER(mac),
+	 .about = "A pattern for the MAC address, like 02:00:5e:*"},
 };
 
 static const struct config_section match_section = {
@@ -70,12 +61,22 @@ static const struct config_section match_section = {
 };
 
 static const struct config_key nic_keys[] = {
-	{"match", config_read_mapping, 0, .section = &match_section},
-	{"allow", config_read_bool, MEMBER(allow), .default_text = "false"},
-	{"trusted", config_read_bool, MEMBER(trusted), .default_text = "false"},
-	{"fips", config_read_bool, MEMBER(fips), .default_text = "false"},
-	{"capacity", read_capacity, MEMBER(capacity), 0, CONFIG_CAPACITY_MAX},
-	{"max-rate", config_read_rate, MEMBER(max_rate), MAX_RATE_MIN, CONFIG_RATE_MAX},
+	{"match", config_read_mapping, 0, .section = &match_section,
+	 .about =
+		 "The conditions on a NIC, all of which must hold; without them every NIC matches"},
+	{"allow", config_read_bool, MEMBER(allow), .default_text = "false",
+	 .about = "Whether SAs may be moved into the NIC"},
+	{"trusted", config_read_bool, MEMBER(trusted), .default_text = "false",
+	 .about = "Whether the NIC may be given keys"},
+	{"fips", config_read_bool, MEMBER(fips), .default_text = "false",
+	 .about = "Whether the NIC is inside the FIPS 140 boundary; in FIPS mode no other is used"},
+	{"capacity", read_capacity, MEMBER(capacity), 0, CONFIG_CAPACITY_MAX,
+	 .section = &capacity_section,
+	 .about = "How many SAs the NIC's table holds: one number if both directions share slots, "
+		  "else 'in' and 'out'; without it the number is that of the driver, or learned"},
+	{"max-rate", config_read_rate, MEMBER(max_rate), MAX_RATE_MIN, CONFIG_RATE_MAX,
+	 .about = "No SA is moved into the NIC's table if its SAs would then carry more than this; "
+		  "without it there is no limit"},
 };
 
 const struct config_section config_section_nic = {

@@ -48,15 +48,26 @@ static void check_rule(struct config_reader *reader, const yaml_node_t *mapping,
 #define MEMBER(name) offsetof(struct config_rule, name)
 
 static const struct config_key rule_keys[] = {
-	{"match", config_read_mapping, MEMBER(match), .section = &config_section_rule_match},
+	{"match", config_read_mapping, MEMBER(match), .section = &config_section_rule_match,
+	 .about = "The conditions on an SA, all of which must hold; without them every SA matches"},
 	{"offload", config_read_word, MEMBER(offload), .words = offload_words,
-	 .default_text = "auto"},
-	{"weight", config_read_double, MEMBER(weight), 0.001, 1000, .default_text = "1"},
-	{"min-rate", config_read_rate, MEMBER(min_rate), 0, CONFIG_RATE_MAX, .default_text = "0"},
-	{"nic", config_read_interface, MEMBER(nic)},
-	{"leave-software-driver", config_read_crypto_pattern, MEMBER(leave_software_driver)},
+	 .default_text = "auto",
+	 .about =
+		 "By its rate, before all others at any rate, or never: then it stays in software"},
+	{"weight", config_read_double, MEMBER(weight), 0.001, 1000, .default_text = "1",
+	 .about = "The rate is multiplied by this when SAs are compared"},
+	{"min-rate", config_read_rate, MEMBER(min_rate), 0, CONFIG_RATE_MAX, .default_text = "0",
+	 .about = "Below this rate the SA stays in software even when slots are free"},
+	{"nic", config_read_interface, MEMBER(nic),
+	 .about = "The interface whose table is used, instead of that of the route to the peer"},
+	{"leave-software-driver", config_read_crypto_pattern, MEMBER(leave_software_driver),
+	 .about = "SAs stay in software whose cryptography such a driver does there: a pattern for "
+		  "the drivers in /proc/crypto, like pcrypt*"},
 	{"on-reject", config_read_word, MEMBER(on_reject), .words = reject_words,
-	 .default_text = "software"},
+	 .default_text = "software",
+	 .about = "After the driver refused an SA: do not ask it again, ask later (retry), or do "
+		  "not "
+		  "ask again and degrade the service (alarm)"},
 };
 
 const struct config_section config_section_rule = {

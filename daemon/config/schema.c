@@ -151,6 +151,21 @@ static bool known_length(const yaml_node_t *node)
 	       strlen(scalar_text(node)) == node->data.scalar.length;
 }
 
+static void check_required(struct config_reader *reader, const struct config_section *section,
+			   const yaml_node_t *mapping, const yaml_node_t *const *seen)
+{
+	struct config_place place = config_place(mapping);
+
+	for (size_t i = 0; i < section->n_keys; i++) {
+		const struct config_key *key = &section->keys[i];
+
+		if (!key->required || seen[i])
+			continue;
+		config_error(reader->report, &place, "%s has no '%s'", section->name, key->name);
+		config_remedy(reader->report, "%s", key->required);
+	}
+}
+
 void config_read_section(struct config_reader *reader, const struct config_section *section,
 			 const yaml_node_t *mapping, void *structure)
 {
@@ -181,6 +196,7 @@ void config_read_section(struct config_reader *reader, const struct config_secti
 			read_pair(reader, &section->keys[i], name, value, structure);
 		}
 	}
+	check_required(reader, section, mapping, seen);
 	if (section->check)
 		section->check(reader, mapping, structure);
 }

@@ -2,7 +2,8 @@
 /*
  * Mappings are described by tables: each key has a name, a function that reads its value, the
  * member that is set, and the parameters of that function (bounds, words, another table). A new key
- * is a new line in a table.
+ * is a new line in a table. The JSON Schema for editors is made from the same tables
+ * (editor-schema.h).
  */
 #pragma once
 
@@ -30,9 +31,13 @@ struct config_key {
 	double maximum;
 	const char *const
 		*words; /* of config_read_word(), NULL-terminated; the value is the index */
-	const struct config_section *section; /* of config_read_mapping() */
+	const struct config_section *section; /* if the value is a mapping */
 	const struct config_list *list;       /* of config_read_list() */
 	const char *default_text; /* as in a file; NULL: none, or it depends on other keys */
+	const char *required;     /* what to do if it is missing; NULL: it may be */
+	const char *about;        /* half a sentence, for editors */
+	/* An extended regular expression for texts, for editors. NULL: by the reader. */
+	const char *syntax;
 };
 
 struct config_section {

@@ -6,9 +6,11 @@ Stricter than the standard: a member that the schema does not describe is an err
 
 import json
 import pathlib
+import re
 
 SCHEMAS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "schema"
-KEYWORDS = {"$schema", "title", "description", "type", "properties", "required", "items", "anyOf", "$ref", "$defs"}
+KEYWORDS = {"$schema", "title", "description", "type", "properties", "required", "items", "anyOf", "$ref", "$defs", "default",
+            "additionalProperties", "minProperties", "maxItems", "enum", "minimum", "maximum", "pattern"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
          "null": type(None)}
 
@@ -36,6 +38,23 @@ def check_any(schemas, value, root, path):
     raise Invalid("; ".join(errors))
 
 
+def is_number(value):
+    return has_type("number", value)
+
+
+def check_limits(schema, value, path):
+    if "enum" in schema and not any(type(value) is type(word) and value == word for word in schema["enum"]):
+        raise Invalid(f"{path} is {value!r}, not one of {schema['enum']}")
+    if is_number(value) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        raise Invalid(f"{path} is {value!r}, out of range")
+    if isinstance(value, str) and not re.search(schema.get("pattern", ""), value, re.ASCII):
+        raise Invalid(f"{path} is {value!r}, which does not match {schema['pattern']}")
+    if isinstance(value, list) and len(value) > schema.get("maxItems", len(value)):
+        raise Invalid(f"{path} is too long")
+    if isinstance(value, dict) and len(value) < schema.get("minProperties", 0):
+        raise Invalid(f"{path} is empty")
+
+
 def check(schema, value, root=None, path="$"):
     root = root or schema
     if not set(schema) <= KEYWORDS:
@@ -48,11 +67,12 @@ def check(schema, value, root=None, path="$"):
     types = types if isinstance(types, list) else [types]
     if types and not any(has_type(name, value) for name in types):
         raise Invalid(f"{path} is {value!r}, not {' or '.join(types)}")
+    check_limits(schema, value, path)
     if isinstance(value, list):
         for i, element in enumerate(value):
             check(schema.get("items", {}), element, root, f"{path}[{i}]")
     if isinstance(value, dict) and "properties" in schema:
-        for name in schema["required"]:
+        for name in schema.get("required", []):
             if name not in value:
                 raise Invalid(f"{path} has no {name}")
         for name, member in value.items():
