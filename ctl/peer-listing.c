@@ -22,7 +22,7 @@ struct column {
 static const struct column columns[_PEER_COLUMN_MAX] = {
 	[PEER_COLUMN_PEER] = {"PEER", 20, 39, 0, false},
 	[PEER_COLUMN_SAS] = {"SAS", 6, 9, 0, true},
-	[PEER_COLUMN_OFFLOADED] = {"IN NICS", 11, 11, 2, true},
+	[PEER_COLUMN_OFFLOADED] = {"IN NICS", 9, 9, 2, true},
 	[PEER_COLUMN_RATE] = {"RATE", 12, 12, 1, true},
 	[PEER_COLUMN_SHARE] = {"SHARE", 7, 7, 3, true},
 	[PEER_COLUMN_IN_NICS] = {"BY NICS", 7, 7, 4, true},
@@ -208,11 +208,13 @@ void peer_table_draw_sa(const struct peer_listing *table, struct frame *frame, i
 		if (table->width[i] > 0 && texts[i])
 			draw_text(table, frame, row, x, i, FRAME_PLAIN, texts[i]);
 		if (table->width[i] > 0 && i == PEER_COLUMN_OFFLOADED) {
+			const char *word = sa_place_word(sa->place);
 			uint32_t style = sa_place_style(sa->place);
 
+			if (frame_columns(word) > table->width[i] - 2)
+				word = "h-off";
 			frame_put(frame, row, x, style, sa_place_glyph(sa->place, frame->ascii));
-			(void)frame_text(frame, row, x + 2, table->width[i] - 2, style,
-					 sa_place_word(sa->place));
+			(void)frame_text(frame, row, x + 2, table->width[i] - 2, style, word);
 		}
 		x += table->width[i] > 0 ? table->width[i] + 1 : 0;
 	}

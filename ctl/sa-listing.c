@@ -93,11 +93,6 @@ int sa_columns_parse(const char *text, uint32_t *ret_set)
 	return set ? 0 : -EINVAL;
 }
 
-static bool is_inbound(const struct sa_view *sa)
-{
-	return strcmp(sa->direction, "in") == 0;
-}
-
 static const char *number_text(int64_t number, int64_t least, char buffer[UNITS_TEXT_MAX])
 {
 	if (number < least)
@@ -123,7 +118,7 @@ static const char *cell_text(const struct sa_listing *table, enum sa_column colu
 	case SA_COLUMN_SPI:
 		return sa->spi;
 	case SA_COLUMN_PEER:
-		return is_inbound(sa) ? sa->src : sa->dst;
+		return sa_view_peer(sa);
 	case SA_COLUMN_SRC:
 		return sa->src;
 	case SA_COLUMN_DST:

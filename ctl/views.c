@@ -399,6 +399,11 @@ uint32_t sa_place_glyph(enum sa_place place, bool ascii)
 	return ascii ? (uint32_t)places[place].ascii : places[place].glyph;
 }
 
+const char *sa_view_peer(const struct sa_view *sa)
+{
+	return strcmp(sa->direction, "in") == 0 ? sa->src : sa->dst;
+}
+
 int sa_view_compare_identity(const struct sa_view *a, const struct sa_view *b)
 {
 	int order = strcmp(a->spi, b->spi);

@@ -189,6 +189,9 @@ const char *sa_place_word(enum sa_place place);
 uint32_t sa_place_style(enum sa_place place);
 uint32_t sa_place_glyph(enum sa_place place, bool ascii);
 
+/* The address of the remote end. */
+const char *sa_view_peer(const struct sa_view *sa);
+
 /* Orders SAs by their identity: SPI, destination, mark, protocol. */
 int sa_view_compare_identity(const struct sa_view *a, const struct sa_view *b);
 /* Whether one can be the rekeyed successor of the other. */

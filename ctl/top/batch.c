@@ -14,7 +14,7 @@
 
 /* Gets both replies for one frame. */
 static int fetch(const struct ctl *ctl, const struct top_options *options, struct top_model *model,
-		 json_t **ret_status, json_t **ret_sas)
+		 json_t **ret_status, json_t **ret_rows)
 {
 	json_t *status = NULL;
 	int r = ctl_call(ctl, CONTROL_INTERFACE ".GetStatus", NULL, &status);
@@ -22,7 +22,11 @@ static int fetch(const struct ctl *ctl, const struct top_options *options, struc
 	if (r != CTL_OK)
 		return r;
 	model->page.size = options->rows ? (size_t)options->rows : BATCH_ROWS;
-	r = ctl_call(ctl, CONTROL_INTERFACE ".ListSAs", top_model_ask(model), ret_sas);
+	model->page.peers_max = model->page.size < BATCH_ROWS ? model->page.size : BATCH_ROWS;
+	r = ctl_call(ctl,
+		     model->page.peers ? CONTROL_INTERFACE ".ListPeers"
+				       : CONTROL_INTERFACE ".ListSAs",
+		     top_model_ask(model), ret_rows);
 	if (r == CTL_OK)
 		*ret_status = status;
 	else
@@ -30,11 +34,14 @@ static int fetch(const struct ctl *ctl, const struct top_options *options, struc
 	return r;
 }
 
-static int print_json(const struct ctl *ctl, json_t *status, json_t *sas)
+static int print_json(const struct ctl *ctl, const struct top_model *model, json_t *status,
+		      json_t *rows)
 {
 	struct ctl line = *ctl;
+	bool peers = model->asked.peers;
 	json_t *frame = json_pack("{s:f, s:O, s:O}", "time", clock_seconds(CLOCK_REALTIME),
-				  "status", status, "sas", json_object_get(sas, "sas"));
+				  "status", status, peers ? "peers" : "sas",
+				  peers ? rows : json_object_get(rows, "sas"));
 
 	if (!frame)
 		return -EBADMSG;
@@ -45,7 +52,7 @@ static int print_json(const struct ctl *ctl, json_t *status, json_t *sas)
 }
 
 static int print_frame(const struct ctl *ctl, const struct top_options *options,
-		       struct top_model *model, json_t *status, json_t *sas)
+		       struct top_model *model, json_t *status, json_t *rows)
 {
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct top_ui ui = {.batch = true,
@@ -56,7 +63,8 @@ static int print_frame(const struct ctl *ctl, const struct top_options *options,
 	int r = top_model_set_status(model, status);
 
 	if (r >= 0)
-		r = top_model_set_sas(model, sas, ui.now);
+		r = model->asked.peers ? top_model_set_peers(model, rows, NULL, ui.now)
+				       : top_model_set_sas(model, rows, ui.now);
 	if (r >= 0)
 		r = top_render_batch(model, &ui, width, (size_t)options->rows, ctl->ascii, &frame);
 	if (r < 0)
@@ -69,19 +77,19 @@ static int run_once(const struct ctl *ctl, const struct top_options *options,
 		    struct top_model *model, bool first)
 {
 	json_t *status = NULL;
-	json_t *sas = NULL;
-	int r = fetch(ctl, options, model, &status, &sas);
+	json_t *rows = NULL;
+	int r = fetch(ctl, options, model, &status, &rows);
 
 	if (r != CTL_OK)
 		return r;
 	if (!first && ctl->json == CTL_JSON_OFF)
 		(void)putchar('\n');
 	if (ctl->json != CTL_JSON_OFF)
-		r = print_json(ctl, status, sas);
+		r = print_json(ctl, model, status, rows);
 	else
-		r = print_frame(ctl, options, model, status, sas);
+		r = print_frame(ctl, options, model, status, rows);
 	json_decref(status);
-	json_decref(sas);
+	json_decref(rows);
 	return r < 0 ? ctl_tell_failure(ctl, r) : CTL_OK;
 }
 

@@ -14,6 +14,8 @@
 void top_feed_done(struct top_feed *feed)
 {
 	feed->client = varlink_client_free(feed->client);
+	json_decref(feed->peers);
+	feed->peers = NULL;
 }
 
 int top_feed_fd(const struct top_feed *feed, short *ret_events)
@@ -51,7 +53,7 @@ static bool disconnect(struct top_feed *feed, struct top_ui *ui, int error, doub
 			   : error == -EACCES    ? "no permission to connect to espoffloadd"
 						 : "connection to espoffloadd lost";
 
-	feed->client = varlink_client_free(feed->client);
+	top_feed_done(feed);
 	feed->phase = TOP_FEED_RESTING;
 	feed->due = now + RECONNECT_DELAY;
 	(void)snprintf(ui->message, sizeof(ui->message), "%s (%s): reconnecting", what,
@@ -87,6 +89,9 @@ static int ask_for_rows(struct top_feed *feed, struct top_model *model, const st
 	/* The header may have got another height. */
 	top_model_scroll(model, top_table_rows(model, ui, ui->height));
 	feed->scrolled = !top_model_is_current(model);
+	if (model->page.peers)
+		return call(feed, TOP_FEED_PEERS, CONTROL_INTERFACE ".ListPeers",
+			    top_model_ask(model), now);
 	return call(feed, TOP_FEED_SAS, CONTROL_INTERFACE ".ListSAs", top_model_ask(model), now);
 }
 
@@ -122,7 +127,8 @@ static int handle_explanation(struct top_feed *feed, struct top_ui *ui,
 static int handle_invalid_filter(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
 				 const struct varlink_reply *reply, double now)
 {
-	json_auto_t *none = json_pack("{s:[], s:i}", "sas", "total", 0);
+	json_auto_t *none = json_pack("{s:[], s:i, s:[], s:{}, s:{s:i}}", "sas", "total", 0,
+				      "peers", "sums", "others", "peers", 0);
 	const json_t *parameters = reply->parameters;
 
 	(void)snprintf(ui->message, sizeof(ui->message), "%s is %s, not '%s'",
@@ -130,7 +136,43 @@ static int handle_invalid_filter(struct top_feed *feed, struct top_model *model,
 		       json_text_or(parameters, "expected", "another value"),
 		       json_text_or(parameters, "value", ""));
 	feed->phase = TOP_FEED_RESTING;
-	return none ? top_model_set_sas(model, none, now) : -ENOMEM;
+	json_decref(feed->peers);
+	feed->peers = NULL;
+	if (!none)
+		return -ENOMEM;
+	return model->asked.peers ? top_model_set_peers(model, none, NULL, now)
+				  : top_model_set_sas(model, none, now);
+}
+
+/* The rows are complete: gives them to the model. */
+static int handle_rows(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
+		       json_t *peers, json_t *sas, double now)
+{
+	int r = 0;
+
+	if (!ui->frozen || feed->scrolled)
+		r = peers ? top_model_set_peers(model, peers, sas, now)
+			  : top_model_set_sas(model, sas, now);
+	json_decref(feed->peers);
+	feed->peers = NULL;
+	if (r < 0)
+		return r;
+	ui->message[0] = '\0';
+	if (top_ui_wants_explanation(ui))
+		return ask_for_explanation(feed, model, now);
+	feed->phase = TOP_FEED_RESTING;
+	return 0;
+}
+
+static int handle_peers(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
+			json_t *reply, double now)
+{
+	json_t *parameters = top_model_ask_unfolded(model);
+
+	if (!parameters)
+		return handle_rows(feed, model, ui, reply, NULL, now);
+	feed->peers = json_incref(reply);
+	return call(feed, TOP_FEED_SAS, CONTROL_INTERFACE ".ListSAs", parameters, now);
 }
 
 static int handle_reply(struct top_feed *feed, struct top_model *model, struct top_ui *ui,
@@ -140,7 +182,7 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 
 	if (feed->phase == TOP_FEED_EXPLAIN)
 		return handle_explanation(feed, ui, reply);
-	if (reply->error && feed->phase == TOP_FEED_SAS &&
+	if (reply->error && feed->phase != TOP_FEED_STATUS &&
 	    strcmp(reply->error, CONTROL_INTERFACE ".InvalidValue") == 0)
 		return handle_invalid_filter(feed, model, ui, reply, now);
 	if (reply->error)
@@ -154,16 +196,9 @@ static int handle_reply(struct top_feed *feed, struct top_model *model, struct t
 			return r;
 		return ask_for_rows(feed, model, ui, now);
 	}
-	if (!ui->frozen || feed->scrolled) {
-		r = top_model_set_sas(model, reply->parameters, now);
-		if (r < 0)
-			return r;
-	}
-	ui->message[0] = '\0';
-	if (top_ui_wants_explanation(ui))
-		return ask_for_explanation(feed, model, now);
-	feed->phase = TOP_FEED_RESTING;
-	return 0;
+	if (feed->phase == TOP_FEED_PEERS)
+		return handle_peers(feed, model, ui, reply->parameters, now);
+	return handle_rows(feed, model, ui, feed->peers, reply->parameters, now);
 }
 
 /* Starts the call that is due. */
@@ -204,9 +239,11 @@ bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui 
 		return false;
 	r = varlink_client_process(feed->client, &reply);
 	if (r > 0) {
-		/* A new status is shown together with its SAs. */
-		news = feed->phase != TOP_FEED_STATUS;
+		enum top_feed_phase phase = feed->phase;
+
 		r = handle_reply(feed, model, ui, &reply, now);
+		/* A new status is shown together with its SAs, a peer with its own. */
+		news = phase != TOP_FEED_STATUS && feed->phase != TOP_FEED_SAS;
 	} else if (r == 0 && feed->phase != TOP_FEED_RESTING && now >= feed->deadline) {
 		r = -ETIMEDOUT;
 	}

@@ -3,8 +3,9 @@
  * The data for live `top`: asks the daemon repeatedly without waiting for replies, so that keys
  * work at all times. It connects again if the daemon was restarted.
  *
- * One call is made at a time: GetStatus, then ListSAs, then Explain while its pane or the graph is
- * open. When the user scrolls, sorts or filters, ListSAs is called at once.
+ * One call is made at a time: GetStatus, then ListSAs (or ListPeers, and ListSAs for the peer that
+ * is unfolded), then Explain while its pane or the graph is open. When the user scrolls, sorts or
+ * filters, the rows are asked for at once.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 enum top_feed_phase {
 	TOP_FEED_RESTING, /* until `due` */
 	TOP_FEED_STATUS,
+	TOP_FEED_PEERS,
 	TOP_FEED_SAS,
 	TOP_FEED_EXPLAIN,
 };
@@ -23,6 +25,7 @@ struct top_feed {
 	const struct ctl *ctl;
 	struct varlink_client *client; /* NULL: not connected */
 	enum top_feed_phase phase;
+	json_t *peers;   /* reply, while the SAs of the unfolded one are asked for; NULL: none */
 	double due;      /* time of the next round or attempt to connect */
 	double deadline; /* of the reply */
 	bool explain;    /* the user waits for an explanation */

@@ -176,7 +176,7 @@ static void draw_title(struct frame *frame, int row, const struct sa_view *sa)
 void top_draw_graph(struct frame *frame, int row, int height, const struct top_model *model,
 		    const struct top_ui *ui)
 {
-	const struct top_row *selected = top_model_row_at_cursor(model);
+	const struct sa_view *selected = top_model_sa_at_cursor(model);
 	struct plot plot = {
 		.frame = frame,
 		.row = row + 1,
@@ -189,11 +189,11 @@ void top_draw_graph(struct frame *frame, int row, int height, const struct top_m
 	if (height < 1)
 		return;
 	frame_clear(frame, row, 0, height, frame->width);
-	draw_title(frame, row, selected ? &selected->sa : NULL);
+	draw_title(frame, row, selected);
 	if (!selected || plot.height < 1 || plot.width < 1)
 		return;
-	draw_bars(&plot, &selected->sa);
-	draw_scale(&plot, &selected->sa);
-	draw_moves(&plot, ui, &selected->sa);
+	draw_bars(&plot, selected);
+	draw_scale(&plot, selected);
+	draw_moves(&plot, ui, selected);
 	draw_axis(&plot);
 }

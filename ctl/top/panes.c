@@ -8,7 +8,8 @@
 
 static const char *const help_keys[] = {
 	"Up Down PgUp PgDn Home End: select an SA; the selection follows the SA",
-	"e Enter     explain the selected SA",
+	"e Enter     explain the selected SA; Enter at a peer: show or hide its SAs",
+	"t F5        sums by peer, or again SAs",
 	"g           graph of the selected SA's rate in the last minute, with its moves",
 	"s S F6      sort by the next or the previous field",
 	"r           reverse the order",
@@ -18,10 +19,8 @@ static const char *const help_keys[] = {
 	"w           show only SAs where: in NICs, software, moving, refused, ...",
 	"Esc         show all SAs",
 	"c F2        choose the columns",
-	"p Space     freeze the display",
-	"+ -         longer or shorter delay between frames",
-	"h ? F1      this help",
-	"q F10       back, quit",
+	"p Space + - freeze the display; longer or shorter delay between frames",
+	"h ? F1  q   this help; back, quit",
 };
 
 static const char *const place_help[_SA_PLACE_MAX] = {

@@ -4,6 +4,8 @@
 #include "sa-listing.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 
 /* Lines for NICs at this height, so that the table has most of the screen. */
 static int nic_lines(int height)
@@ -62,12 +64,83 @@ static const char *filter_text(const struct top_page *page, char buffer[FILTER_T
 	return buffer;
 }
 
+/* Why there are no rows. */
+static void draw_nothing(struct frame *frame, int row, const struct top_model *model)
+{
+	char filter[FILTER_TEXT_MAX];
+
+	if (top_page_has_filter(&model->asked))
+		(void)frame_printf(frame, row, 0, FRAME_DIM, "no SA matches the filter: %s",
+				   filter_text(&model->asked, filter));
+	else
+		(void)frame_printf(frame, row, 0, FRAME_DIM, "the kernel has no SA");
+}
+
+static int peer_sort_column(const struct top_model *model, const struct peer_listing *table)
+{
+	static const enum peer_column columns[_TOP_PEER_SORT_MAX] = {
+		[TOP_PEER_SORT_RATE] = PEER_COLUMN_RATE,
+		[TOP_PEER_SORT_SAS] = PEER_COLUMN_SAS,
+		[TOP_PEER_SORT_OFFLOADED] = PEER_COLUMN_OFFLOADED,
+		[TOP_PEER_SORT_PEER] = PEER_COLUMN_PEER,
+	};
+	enum peer_column column = columns[model->asked.peer_sort];
+
+	return table->width[column] > 0 ? (int)column : -1;
+}
+
+static void draw_peer_row(const struct peer_listing *table, struct frame *frame, int y,
+			  const struct top_model *model, const struct top_row *row)
+{
+	switch (row->kind) {
+	case TOP_ROW_PEER:
+		peer_table_draw_row(table, frame, y, row->peer,
+				    strcmp(row->peer->peer, model->asked.unfolded) == 0);
+		break;
+	case TOP_ROW_SA:
+		peer_table_draw_sa(table, frame, y, &row->sa);
+		break;
+	case TOP_ROW_MORE:
+		(void)frame_printf(frame, y, 4, FRAME_DIM, "and %" PRId64 " more: o shows all",
+				   row->more);
+		break;
+	case TOP_ROW_OTHERS:
+		peer_table_draw_others(table, frame, y, &model->others);
+		break;
+	}
+}
+
+/* All rows are there; those from the first of the page on are shown. */
+static void draw_peers(struct frame *frame, int row, int height, const struct top_model *model,
+		       struct top_ui *ui)
+{
+	size_t first = ui->batch ? 0 : model->page.first;
+	struct peer_listing table;
+
+	if (height < 2)
+		return;
+	table = peer_listing_layout(model->peers, model->n_peers, &model->all, frame->width,
+				    !ui->batch);
+	peer_table_draw_head(&table, frame, row, peer_sort_column(model, &table));
+	frame_add_style(frame, row, 0, frame->width, ui->batch ? 0 : FRAME_REVERSE);
+	for (size_t i = first; i < model->n_rows && i - first < (size_t)height - 1; i++) {
+		int y = row + 1 + (int)(i - first);
+
+		draw_peer_row(&table, frame, y, model, &model->rows[i]);
+		if (ui->now - model->rows[i].changed < TOP_HIGHLIGHT)
+			frame_add_style(frame, y, 0, frame->width, FRAME_BOLD);
+		if (!ui->batch && i == model->cursor)
+			frame_add_style(frame, y, 0, frame->width, FRAME_REVERSE);
+	}
+	if (model->n_rows == 0)
+		draw_nothing(frame, row + 1, model);
+}
+
 static void draw_sas(struct frame *frame, int row, int height, const struct top_model *model,
 		     struct top_ui *ui)
 {
 	size_t n = model->n_rows;
 	struct sa_listing table;
-	char filter[FILTER_TEXT_MAX];
 
 	if (height < 2)
 		return;
@@ -83,19 +156,32 @@ static void draw_sas(struct frame *frame, int row, int height, const struct top_
 		if (!ui->batch && model->place + i == model->cursor)
 			frame_add_style(frame, row, 0, frame->width, FRAME_REVERSE);
 	}
-	if (model->sas_reply && model->total == 0 && top_page_has_filter(&model->asked))
-		(void)frame_printf(frame, row, 0, FRAME_DIM, "no SA matches the filter: %s",
-				   filter_text(&model->asked, filter));
-	else if (model->sas_reply && model->total == 0)
-		(void)frame_printf(frame, row, 0, FRAME_DIM, "the kernel has no SA");
+	if (model->has_rows && model->total == 0)
+		draw_nothing(frame, row, model);
+}
+
+static void draw_table(struct frame *frame, int row, int height, const struct top_model *model,
+		       struct top_ui *ui)
+{
+	if (model->peers_reply)
+		draw_peers(frame, row, height, model, ui);
+	else
+		draw_sas(frame, row, height, model, ui);
+}
+
+/* SAs that match, whatever the rows are. */
+static size_t count_matching(const struct top_model *model)
+{
+	return model->peers_reply ? (size_t)model->all.sas : model->total;
 }
 
 /* The SAs with and without the filter. */
 static size_t count_all(const struct top_model *model)
 {
 	size_t all = model->status.sas > 0 ? (size_t)model->status.sas : 0;
+	size_t matching = count_matching(model);
 
-	return top_page_has_filter(&model->asked) && all > model->total ? all : model->total;
+	return top_page_has_filter(&model->asked) && all > matching ? all : matching;
 }
 
 static void draw_filter_line(struct frame *frame, int row, const struct top_model *model,
@@ -107,7 +193,7 @@ static void draw_filter_line(struct frame *frame, int row, const struct top_mode
 	frame_add_style(frame, row, x + (int)ui->edit_cursor, 1, FRAME_REVERSE);
 	x = frame_columns(model->page.filter) + x + 2;
 	(void)frame_printf(frame, row, x, FRAME_DIM, "%zu of %zu; Enter: keep, Esc: cancel",
-			   model->total, count_all(model));
+			   count_matching(model), count_all(model));
 }
 
 static void draw_footer(struct frame *frame, int row, const struct top_model *model,
@@ -128,16 +214,22 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 				   ui->message);
 		return;
 	}
-	(void)snprintf(position, sizeof(position), " %zu-%zu/%zu", n ? model->place + 1 : 0,
-		       n ? model->place + n : 0, count_all(model));
+	if (model->peers_reply)
+		(void)snprintf(position, sizeof(position), " %" PRId64 " peers", model->all.peers);
+	else
+		(void)snprintf(position, sizeof(position), " %zu-%zu/%zu", n ? model->place + 1 : 0,
+			       n ? model->place + n : 0, count_all(model));
 	if (top_page_has_filter(&model->page))
 		x = frame_printf(frame, row, x, FRAME_YELLOW | FRAME_BOLD, "filter: %s (%zu) ",
-				 filter_text(&model->page, filter), model->total);
+				 filter_text(&model->page, filter), count_matching(model));
 	(void)snprintf(
-		keys, sizeof(keys),
-		"q quit  h help  s by %s%s  e explain  g graph  c columns  / n d w o filter  "
-		"p freeze  r reverse  +- %gs",
-		top_sort_name(model->page.sort), model->page.reverse ? "(rev)" : "", ui->delay);
+		keys, sizeof(keys), "q quit  h help  s by %s%s  %s  p freeze  r reverse  +- %gs",
+		model->page.peers ? top_peer_sort_name(model->page.peer_sort)
+				  : top_sort_name(model->page.sort),
+		model->page.reverse ? "(rev)" : "",
+		model->page.peers ? "Enter unfold  t SAs  / n d w o filter"
+				  : "e explain  g graph  c columns  / n d w o filter  t peers",
+		ui->delay);
 	(void)frame_text(frame, row, x, frame->width - x - frame_columns(position), FRAME_DIM,
 			 keys);
 	(void)frame_text_right(frame, row, frame->width - frame_columns(position),
@@ -176,7 +268,7 @@ int top_render(struct top_model *model, struct top_ui *ui, int width, int height
 
 		ui->page = top_table_rows(model, ui, height);
 		top_model_scroll(model, ui->page);
-		draw_sas(frame, row, lines - graph, model, ui);
+		draw_table(frame, row, lines - graph, model, ui);
 		top_draw_graph(frame, row + lines - graph, graph, model, ui);
 	}
 	frame_clear(frame, height - 1, 0, 1, width);
@@ -199,7 +291,7 @@ int top_render_batch(struct top_model *model, struct top_ui *ui, int width, size
 	if (r < 0)
 		return r;
 	row = top_draw_header(frame, 0, model, ui, STATUS_NICS_MAX);
-	draw_sas(frame, row, table, model, ui);
+	draw_table(frame, row, table, model, ui);
 	*ret_frame = TAKE_PTR(frame);
 	return 0;
 }

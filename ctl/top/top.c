@@ -22,11 +22,25 @@ static int parse_delay(const char *text, double *ret_delay)
 	return CTL_OK;
 }
 
-static int parse_sort(const char *text, enum top_sort *ret_sort)
+static int parse_peer_sort(const char *text, struct top_page *page)
 {
+	for (enum top_peer_sort i = 0; i < _TOP_PEER_SORT_MAX; i++) {
+		if (strcasecmp(text, top_peer_sort_name(i)) == 0) {
+			page->peer_sort = i;
+			return CTL_OK;
+		}
+	}
+	return ctl_usage("top: with --group peer, --sort is rate, sas, offloaded or peer, not '%s'",
+			 text);
+}
+
+static int parse_sort(const char *text, struct top_page *page)
+{
+	if (page->peers)
+		return parse_peer_sort(text, page);
 	for (enum top_sort i = 0; i < _TOP_SORT_MAX; i++) {
 		if (strcasecmp(text, top_sort_name(i)) == 0) {
-			*ret_sort = i;
+			page->sort = i;
 			return CTL_OK;
 		}
 	}
@@ -69,7 +83,7 @@ static int parse_columns(const char *text, uint32_t *ret_columns)
 /* Option values of the filters by one field, beyond all letters. */
 #define OPTION_ONLY 256
 
-static int parse_option(int option, char **argv, struct top_options *options)
+static int parse_option(int option, char **argv, struct top_options *options, const char **ret_sort)
 {
 	enum top_only only = (enum top_only)(option - OPTION_ONLY);
 
@@ -90,10 +104,16 @@ static int parse_option(int option, char **argv, struct top_options *options)
 		return parse_count("--rows", optarg, TOP_ROWS_MAX, &options->rows);
 	case 'c':
 		return parse_columns(optarg, &options->columns);
+	case 'g':
+		if (strcmp(optarg, "peer") != 0)
+			return ctl_usage("top: --group is peer, not '%s'", optarg);
+		options->page.peers = true;
+		return CTL_OK;
 	case 'd':
 		return parse_delay(optarg, &options->delay);
 	case 's':
-		return parse_sort(optarg, &options->page.sort);
+		*ret_sort = optarg;
+		return CTL_OK;
 	case ':':
 		return ctl_usage("top: %s needs a value", argv[optind - 1]);
 	default:
@@ -114,21 +134,26 @@ const struct option top_options[] = {
 	{"direction", required_argument, NULL, OPTION_ONLY + TOP_ONLY_DIRECTION},
 	{"placement", required_argument, NULL, OPTION_ONLY + TOP_ONLY_PLACEMENT},
 	{"peer", required_argument, NULL, OPTION_ONLY + TOP_ONLY_PEER},
+	{"group", required_argument, NULL, 'g'},
 	{},
 };
 
 static int parse_options(int argc, char **argv, struct top_options *ret_options)
 {
 	struct top_options options = {.delay = 1};
-	int option;
+	const char *sort = NULL;
+	int option, r;
 
 	optind = 0;
 	while ((option = getopt_long(argc, argv, ":" TOP_SHORT_OPTIONS, top_options, NULL)) >= 0) {
-		int r = parse_option(option, argv, &options);
-
+		r = parse_option(option, argv, &options, &sort);
 		if (r != CTL_OK)
 			return r;
 	}
+	/* Its values depend on what the rows are. */
+	r = sort ? parse_sort(sort, &options.page) : CTL_OK;
+	if (r != CTL_OK)
+		return r;
 	if (optind < argc)
 		return ctl_usage("top: unexpected argument '%s' (to search: --filter %s)",
 				 argv[optind], argv[optind]);

@@ -277,7 +277,7 @@ static void next_placement(struct top_model *model)
 	next_of(model->page.only[TOP_ONLY_PLACEMENT], placements, ELEMENTSOF(placements));
 }
 
-/* Only the SAs of the selected SA's peer, or again those of all. */
+/* Only the SAs of the selected peer or of the SA's, or again those of all. */
 static void toggle_peer(struct top_model *model)
 {
 	const struct top_row *row = top_model_row_at_cursor(model);
@@ -285,9 +285,36 @@ static void toggle_peer(struct top_model *model)
 
 	if (peer[0])
 		peer[0] = '\0';
-	else if (row)
-		(void)snprintf(peer, TOP_FILTER_MAX, "%s",
-			       strcmp(row->sa.direction, "in") == 0 ? row->sa.src : row->sa.dst);
+	else if (row && row->peer)
+		(void)snprintf(peer, TOP_FILTER_MAX, "%s", row->peer->peer);
+	else if (row && row->kind == TOP_ROW_SA)
+		(void)snprintf(peer, TOP_FILTER_MAX, "%s", sa_view_peer(&row->sa));
+	if (peer[0] && model->page.peers)
+		top_model_toggle_peers(model);
+}
+
+/* Shows the SAs of the peer at the cursor, or hides them again. Returns whether there is one. */
+static bool unfold(struct top_model *model)
+{
+	const struct top_row *row = top_model_row_at_cursor(model);
+	char *unfolded = model->page.unfolded;
+
+	if (!row || row->kind != TOP_ROW_PEER)
+		return false;
+	top_model_move(model, 0); /* the peer becomes the selection */
+	if (strcmp(unfolded, row->peer->peer) == 0)
+		unfolded[0] = '\0';
+	else
+		(void)snprintf(unfolded, TOP_FILTER_MAX, "%s", row->peer->peer);
+	return true;
+}
+
+static void next_sort(struct top_page *page, unsigned step)
+{
+	if (page->peers)
+		page->peer_sort = (page->peer_sort + step) % _TOP_PEER_SORT_MAX;
+	else
+		page->sort = (page->sort + step) % _TOP_SORT_MAX;
 }
 
 static void clear_filters(struct top_page *page)
@@ -302,15 +329,22 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 	case 'q':
 	case 'Q':
 		return TOP_REQUEST_QUIT;
-	case 'e':
 	case TOP_KEY_ENTER:
+		if (unfold(model))
+			break;
+		return open_explain(ui, model);
+	case 'e':
 		return open_explain(ui, model);
 	case '?':
 	case 'h':
 		ui->pane = TOP_PANE_HELP;
 		break;
 	case 'c':
-		ui->pane = TOP_PANE_COLUMNS;
+		if (!model->page.peers) /* those of peers are fixed */
+			ui->pane = TOP_PANE_COLUMNS;
+		break;
+	case 't':
+		top_model_toggle_peers(model);
 		break;
 	case 'g':
 		return toggle_graph(ui, model);
@@ -337,10 +371,11 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 		toggle_peer(model);
 		break;
 	case 's':
-		model->page.sort = (model->page.sort + 1) % _TOP_SORT_MAX;
+		next_sort(&model->page, 1);
 		break;
 	case 'S':
-		model->page.sort = (model->page.sort + _TOP_SORT_MAX - 1) % _TOP_SORT_MAX;
+		next_sort(&model->page,
+			  model->page.peers ? _TOP_PEER_SORT_MAX - 1 : _TOP_SORT_MAX - 1);
 		break;
 	case 'r':
 		model->page.reverse = !model->page.reverse;
@@ -367,6 +402,8 @@ static int letter_of(int key)
 	case TOP_KEY_F3:
 	case TOP_KEY_F4:
 		return '/';
+	case TOP_KEY_F5:
+		return 't';
 	case TOP_KEY_F6:
 		return 's';
 	case TOP_KEY_F10:

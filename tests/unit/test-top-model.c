@@ -290,6 +290,130 @@ static void test_scroll_beyond_the_page(void **state)
 	assert_true(top_model_is_current(&model));
 }
 
+/* Answers the question for peers, and that for the SAs of the unfolded one. */
+static void serve_peers(struct top_model *model, const struct fixture_sa *sas, size_t n)
+{
+	json_t *peers = fixture_peers(), *rows = NULL, *asked;
+
+	json_decref(top_model_ask(model));
+	asked = top_model_ask_unfolded(model);
+	if (asked)
+		rows = fixture_list(sas, n);
+	assert_int_equal(top_model_set_peers(model, peers, rows, 0), 0);
+	json_decref(asked);
+	json_decref(rows);
+	json_decref(peers);
+}
+
+/* "P" for a peer, "S" for an SA, "O" for the others. */
+static void assert_kinds(const struct top_model *model, const char *kinds)
+{
+	char text[64] = "";
+
+	for (size_t i = 0; i < model->n_rows; i++)
+		text[i] = "SPMO"[model->rows[i].kind];
+	assert_string_equal(text, kinds);
+}
+
+static void test_peer_questions(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+	struct top_ui ui = {};
+	json_t *parameters;
+	char *text;
+
+	top_model_scroll(&model, 3);
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	(void)top_ui_key(&ui, &model, 't');
+	assert_false(top_model_is_current(&model));
+	assert_asks(&model, "{\"limit\":256,\"reverse\":false,\"sort\":\"rate\"}");
+	assert_null(top_model_ask_unfolded(&model));
+	serve_peers(&model, NULL, 0);
+	assert_true(top_model_is_current(&model));
+	/* All rows are there: to scroll asks nothing. */
+	top_model_move(&model, 3);
+	top_model_scroll(&model, 1);
+	assert_int_equal(model.page.first, 3);
+	assert_true(top_model_is_current(&model));
+	(void)top_ui_key(&ui, &model, TOP_KEY_HOME);
+	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
+	assert_false(top_model_is_current(&model));
+	strcpy(model.page.only[TOP_ONLY_PEER], "198.51.100.0/24");
+	strcpy(model.page.only[TOP_ONLY_DIRECTION], "out");
+	(void)top_ui_key(&ui, &model, 'S');
+	model.page.reverse = true;
+	assert_asks(&model, "{\"direction\":\"out\",\"limit\":256,\"peer\":\"198.51.100.0/24\","
+			    "\"reverse\":true,\"sort\":\"peer\"}");
+	parameters = top_model_ask_unfolded(&model);
+	text = json_dumps(parameters, JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(text,
+			    "{\"direction\":\"out\",\"history\":true,\"limit\":64,\"offset\":0,"
+			    "\"peer\":\"198.51.100.1\",\"reverse\":false,\"sort\":\"rate\"}");
+	free(text);
+	json_decref(parameters);
+	(void)top_ui_key(&ui, &model, 's');
+	assert_false(top_model_is_current(&model));
+	assert_int_equal(model.page.peer_sort, TOP_PEER_SORT_RATE);
+}
+
+/* The selection follows the peer, or the SA below it. */
+static void test_select_peers(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = {};
+	struct fixture_sa sas[2] = {fixture_sas[0], fixture_sas[1]};
+	struct top_ui ui = {};
+
+	top_model_scroll(&model, 10);
+	serve(&model, fixture_sas, FIXTURE_SAS);
+	top_model_move(&model, 2);
+	(void)top_ui_key(&ui, &model, 't');
+	serve_peers(&model, NULL, 0);
+	assert_kinds(&model, "PPPO");
+	assert_int_equal(model.cursor, 1);
+	assert_string_equal(model.selected_peer, "2001:db8:ffff:3::10:3");
+	assert_null(top_model_sa_at_cursor(&model));
+	/* Its SAs are shown, then those of another one instead. */
+	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_ENTER), TOP_REQUEST_NONE);
+	serve_peers(&model, sas, 1);
+	assert_kinds(&model, "PPSPO");
+	assert_int_equal(model.cursor, 1);
+	top_model_move(&model, -1);
+	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
+	serve_peers(&model, sas, 2);
+	assert_kinds(&model, "PSSPPO");
+	top_model_move(&model, 2);
+	assert_string_equal(model.selected.spi, "0x00000102");
+	assert_null(model.selected_peer);
+	sas[0] = fixture_sas[1]; /* they change places */
+	sas[1] = fixture_sas[0];
+	serve_peers(&model, sas, 2);
+	assert_int_equal(model.cursor, 1);
+	assert_int_equal(top_ui_key(&ui, &model, TOP_KEY_ENTER), TOP_REQUEST_EXPLAIN);
+	(void)top_ui_key(&ui, &model, 'q');
+	sas[0].spi = 0x999; /* rekeyed */
+	serve_peers(&model, sas, 2);
+	assert_string_equal(model.selected.spi, "0x00000999");
+	/* At the peer Enter hides them again; there is nothing to be explained. */
+	top_model_move(&model, -1);
+	assert_int_equal(top_ui_key(&ui, &model, 'e'), TOP_REQUEST_NONE);
+	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
+	serve_peers(&model, sas, 2);
+	assert_kinds(&model, "PPPO");
+	top_model_move(&model, 3);
+	assert_null(model.selected.spi);
+	assert_null(model.selected_peer);
+	(void)top_ui_key(&ui, &model, 'c');
+	assert_int_equal(ui.pane, TOP_PANE_TABLE);
+	/* Only this peer, with all its SAs. */
+	top_model_move(&model, -2);
+	(void)top_ui_key(&ui, &model, 'o');
+	assert_false(model.page.peers);
+	assert_string_equal(model.page.only[TOP_ONLY_PEER], "2001:db8:ffff:3::10:3");
+	serve(&model, fixture_sas + 2, 1);
+	assert_kinds(&model, "S");
+	assert_null(model.peers_reply);
+}
+
 static void test_bad_reply_changes_nothing(void **state)
 {
 	_cleanup_(top_model_done) struct top_model model = {};
@@ -298,6 +422,8 @@ static void test_bad_reply_changes_nothing(void **state)
 		"{\"sas\": 1}",
 		"{\"sas\": [1]}",
 		"{\"sas\": [{\"spi\": \"0x1\"}]}",
+		"{\"peers\": []}",
+		"{\"peers\": [{}], \"sums\": {}, \"others\": {}}",
 	};
 
 	feed(&model, fixture_sas, FIXTURE_SAS, 0);
@@ -305,6 +431,7 @@ static void test_bad_reply_changes_nothing(void **state)
 		json_t *reply = json_loads(bad[i], 0, NULL);
 
 		assert_int_equal(top_model_set_sas(&model, reply, 1), -EBADMSG);
+		assert_int_equal(top_model_set_peers(&model, reply, NULL, 1), -EBADMSG);
 		assert_int_equal(top_model_set_status(&model, reply), -EBADMSG);
 		json_decref(reply);
 	}
@@ -518,6 +645,8 @@ int main(void)
 		cmocka_unit_test(test_changes_are_seen),
 		cmocka_unit_test(test_scroll),
 		cmocka_unit_test(test_scroll_beyond_the_page),
+		cmocka_unit_test(test_peer_questions),
+		cmocka_unit_test(test_select_peers),
 		cmocka_unit_test(test_bad_reply_changes_nothing),
 		cmocka_unit_test(test_sparkline),
 		cmocka_unit_test(test_filter_keys),

@@ -140,7 +140,7 @@ static void test_120x16(void **state)
 		"",
 		"",
 		"filter: 192.0.2.1 (6) q quit  h help  s by rate  e explain  g graph  c columns  "
-		"/ n d w o filter  p freeze  r rev… 1-6/7",
+		"/ n d w o filter  t peers  p free… 1-6/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	struct top_ui ui = {.delay = 0.5, .frozen = true};
@@ -283,13 +283,107 @@ static void test_views(void **state)
 	assert_table(&model, &ui, none);
 }
 
+/* Answers as the daemon does while a peer is unfolded, or none. */
+static void serve_peers(struct top_model *model, size_t n_sas)
+{
+	json_t *peers = fixture_peers(), *sas = fixture_list(fixture_sas, n_sas), *asked;
+
+	json_decref(top_model_ask(model));
+	asked = top_model_ask_unfolded(model);
+	assert_int_equal(top_model_set_peers(model, peers, asked ? sas : NULL, 0), 0);
+	json_decref(asked);
+	json_decref(peers);
+	json_decref(sas);
+}
+
+/* A row for each peer and one for all others; the SAs of one peer follow it. */
+static void test_peers(void **state)
+{
+	static const char *const folded[] = {
+		"PEER                       SAS   IN NICS         RATE   SHARE BY NICS NIC",
+		"▸ 198.51.100.1               2         2   5.2 Gbit/s  93.6 % 100.0 % eth0 eth1",
+		"▸ 2001:db8:ffff:3::10:3  12345         1   328 Mbit/s   5.9 %  24.4 % eth0",
+		"▸ 198.51.100.7               1         0      0 bit/s   0.0 %       - -",
+		"  1000 others             1002         1  32.0 Mbit/s   0.6 %  25.0 %",
+		"",
+		"q quit  h help  s by rate  Enter unfold  t SAs  / n d w o filter  p … 1003 peers",
+	};
+	static const char *const unfolded[] = {
+		"PEER                       SAS   IN NICS         RATE   SHARE BY NICS NIC",
+		"▾ 198.51.100.1               2         2   5.2 Gbit/s  93.6 % 100.0 % eth0 eth1",
+		"    out 0x00000101             ● nic       3.8 Gbit/s  67.9 %         eth0",
+		"    in  0x00000102             ● nic       1.4 Gbit/s  25.7 %         eth0",
+		"▸ 2001:db8:ffff:3::10:3  12345         1   328 Mbit/s   5.9 %  24.4 % eth0",
+		"▸ 198.51.100.7               1         0      0 bit/s   0.0 %       - -",
+		"q quit  h help  s by rate  Enter unfold  t SAs  / n d w o filter  p … 1003 peers",
+	};
+	static const char *const scrolled[] = {
+		"PEER                       SAS   IN NICS         RATE   SHARE BY NICS NIC",
+		"    out 0x00000101             ● nic       3.8 Gbit/s  67.9 %         eth0",
+		"    in  0x00000102             ● nic       1.4 Gbit/s  25.7 %         eth0",
+		"▸ 2001:db8:ffff:3::10:3  12345         1   328 Mbit/s   5.9 %  24.4 % eth0",
+		"▸ 198.51.100.7               1         0      0 bit/s   0.0 %       - -",
+		"  1000 others             1002         1  32.0 Mbit/s   0.6 %  25.0 %",
+		"filter: nic eth1 (13350) q quit  h help  s by offloaded  Enter unfol… 1003 peers",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	struct top_ui ui = {.delay = 1};
+
+	(void)top_ui_key(&ui, &model, 't');
+	serve_peers(&model, 0);
+	assert_table(&model, &ui, folded);
+	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
+	serve_peers(&model, 2);
+	assert_table(&model, &ui, unfolded);
+	(void)top_ui_key(&ui, &model, TOP_KEY_END);
+	(void)top_ui_key(&ui, &model, 's');
+	(void)top_ui_key(&ui, &model, 's');
+	(void)top_ui_key(&ui, &model, 'n');
+	assert_table(&model, &ui, scrolled);
+}
+
+/* More SAs than are shown, and none that matches; without colour and without Unicode. */
+static void test_peers_plain(void **state)
+{
+	static const char *const golden[] = {
+		"PEER                       SAS   IN NICS         RATE   SHARE",
+		"+ 198.51.100.1               2         2   5.2 Gbit/s  93.6 %",
+		"- 2001:db8:ffff:3::10:3  12345         1   328 Mbit/s   5.9 %",
+		"    out 0x00000101             * nic       3.8 Gbit/s  67.9 %",
+	};
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct fixture_sa many[TOP_UNFOLDED];
+	json_t *peers = fixture_peers(), *sas;
+	struct top_ui ui = {.delay = 1};
+
+	for (size_t i = 0; i < TOP_UNFOLDED; i++)
+		many[i] = fixture_sas[0];
+	sas = fixture_list(many, TOP_UNFOLDED);
+	model.page.peers = true;
+	(void)snprintf(model.page.unfolded, TOP_FILTER_MAX, "2001:db8:ffff:3::10:3");
+	json_decref(top_model_ask(&model));
+	assert_int_equal(top_model_set_peers(&model, peers, sas, 0), 0);
+	assert_int_equal(top_render(&model, &ui, 62, 12, true, &frame), 0);
+	/* The table alone. */
+	memmove(frame->cells, frame->cells + 5 * 62, sizeof(frame->cells[0]) * 4 * 62);
+	frame->height = 4;
+	assert_frame(frame, golden, ELEMENTSOF(golden));
+	frame = frame_free(frame);
+	assert_int_equal(model.rows[2 + TOP_UNFOLDED].kind, TOP_ROW_MORE);
+	assert_int_equal(model.rows[2 + TOP_UNFOLDED].more, 12345 - TOP_UNFOLDED);
+	json_decref(sas);
+	json_decref(peers);
+}
+
 /* The whole help fits the smallest usual screen. */
 static void test_help(void **state)
 {
 	static const char *const golden[] = {
 		"Help (q or Esc: back)",
 		" Up Down PgUp PgDn Home End: select an SA; the selection follows the SA",
-		" e Enter     explain the selected SA",
+		" e Enter     explain the selected SA; Enter at a peer: show or hide its SAs",
+		" t F5        sums by peer, or again SAs",
 		" g           graph of the selected SA's rate in the last minute, with its moves",
 		" s S F6      sort by the next or the previous field",
 		" r           reverse the order",
@@ -299,10 +393,8 @@ static void test_help(void **state)
 		" w           show only SAs where: in NICs, software, moving, refused, ...",
 		" Esc         show all SAs",
 		" c F2        choose the columns",
-		" p Space     freeze the display",
-		" + -         longer or shorter delay between frames",
-		" h ? F1      this help",
-		" q F10       back, quit",
+		" p Space + - freeze the display; longer or shorter delay between frames",
+		" h ? F1  q   this help; back, quit",
 		"",
 		" * nic        in the NIC's table: the NIC does its ESP",
 		" > moving     on its way into the NIC or out of it",
@@ -310,6 +402,7 @@ static void test_help(void **state)
 		" x refused    in software: the driver refused it; explain shows its message",
 		" + foreign    offloaded by another program: counted, never moved",
 		" # hands-off  never moved; explain shows why",
+		"",
 		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte~ 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
@@ -626,6 +719,8 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_peers_plain),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_columns_on_a_small_screen),

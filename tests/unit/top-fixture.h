@@ -79,6 +79,30 @@ static inline json_t *fixture_page(const struct fixture_sa *sas, size_t n, size_
 	return reply;
 }
 
+/* The SAs of these peers are those above, and some that nobody asks for. */
+static inline json_t *fixture_peers(void)
+{
+	json_t *reply = json_loads(
+		"{\"peers\": ["
+		"  {\"peer\": \"198.51.100.1\", \"sas\": 2, \"offloaded\": 2,"
+		"   \"bytesPerSecond\": 655e6, \"offloadedBytesPerSecond\": 655e6,"
+		"   \"nics\": [\"eth0\", \"eth1\"]},"
+		"  {\"peer\": \"2001:db8:ffff:3::10:3\", \"sas\": 12345, \"offloaded\": 1,"
+		"   \"bytesPerSecond\": 41e6, \"offloadedBytesPerSecond\": 10e6,"
+		"   \"nics\": [\"eth0\"]},"
+		"  {\"peer\": \"198.51.100.7\", \"sas\": 1, \"offloaded\": 0,"
+		"   \"bytesPerSecond\": 0, \"offloadedBytesPerSecond\": 0, \"nics\": []}],"
+		" \"total\": 1003, \"offset\": 0,"
+		" \"sums\": {\"peers\": 1003, \"sas\": 13350, \"offloaded\": 4,"
+		"  \"bytesPerSecond\": 700e6, \"offloadedBytesPerSecond\": 666e6},"
+		" \"others\": {\"peers\": 1000, \"sas\": 1002, \"offloaded\": 1,"
+		"  \"bytesPerSecond\": 4e6, \"offloadedBytesPerSecond\": 1e6}}",
+		0, NULL);
+
+	assert(reply);
+	return reply;
+}
+
 static inline json_t *fixture_status(void)
 {
 	json_t *status = json_loads(
