@@ -79,6 +79,20 @@ static int make_target(const char *verb, int n, char **argv, json_t **ret_parame
 	return CTL_OK;
 }
 
+/* The order holds nevertheless: what is in the way can end. */
+static void print_obstacles(const json_t *obstacles)
+{
+	for (size_t i = 0; i < json_array_size(obstacles); i++) {
+		const json_t *obstacle = json_array_get(obstacles, i);
+		int64_t n = json_whole_or(obstacle, "sas", 0);
+
+		(void)printf("%" PRId64 " SA%s where %s for now: %s (%s).\n", n,
+			     n == 1 ? " stays" : "s stay", n == 1 ? "it is" : "they are",
+			     json_text_or(obstacle, "text", "?"),
+			     json_text_or(obstacle, "reason", "?"));
+	}
+}
+
 static int print_given(const struct ctl *ctl, const json_t *reply)
 {
 	const json_t *orders = json_object_get(reply, "orders");
@@ -98,6 +112,7 @@ static int print_given(const struct ctl *ctl, const json_t *reply)
 		(void)printf("%" PRId64 " SA%s concerned; 'espoffloadctl explain SPI' tells what "
 			     "becomes of each.\n",
 			     n, n == 1 ? " is" : "s are");
+	print_obstacles(json_object_get(reply, "obstacles"));
 	if (json_is_true(json_object_get(reply, "paused")))
 		(void)puts("espoffloadd is paused: nothing is moved before 'espoffloadctl "
 			   "resume'.");

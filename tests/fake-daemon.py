@@ -324,7 +324,8 @@ class World:
             target.update(src=found[0]["src"], dst=found[0]["dst"])
         order = {"kind": kind, "secondsLeft": parameters.get("seconds"), "persist": parameters.get("persist") is True, **target}
         self.orders.append(order)
-        return {"orders": [order], "sas": len(found), "paused": self.paused}
+        obstacles = [{"reason": sa["reason"], "text": sa["text"], "sas": 1} for sa in found if sa["lasting"] and kind == "pin"]
+        return {"orders": [order], "sas": len(found), "obstacles": obstacles, "paused": self.paused}
 
     def end(self, kind, parameters):
         """Unpin or Unban."""

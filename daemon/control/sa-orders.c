@@ -110,7 +110,20 @@ static int give(struct giving *giving)
 		       : 0;
 }
 
-/* SAs with different destinations can have the same SPI. -ENOENT: no SA has it. */
+static bool is_room_for(struct giving *giving, struct sa *const *sas, size_t n)
+{
+	const struct sa_orders *orders = orders_on_sas(giving->m->orders);
+	size_t n_new = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sa_order_set_sa(&giving->order, &sas[i]->description);
+		n_new += !sa_orders_have_target(orders, &giving->order);
+	}
+	return n_new <= SA_ORDERS_MAX - orders->n;
+}
+
+/* SAs with different destinations can have the same SPI: all get an order, or none. -ENOENT: no SA
+ * has it. */
 static int give_by_spi(struct giving *giving, const struct target *target)
 {
 	_cleanup_free_ struct sa **sas = NULL;
@@ -119,6 +132,8 @@ static int give_by_spi(struct giving *giving, const struct target *target)
 
 	if (r >= 0 && n == 0)
 		r = -ENOENT;
+	if (r >= 0 && !is_room_for(giving, sas, n))
+		r = -ENOSPC;
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		sa_order_set_sa(&giving->order, &sas[i]->description);
 		r = give(giving);
@@ -132,6 +147,65 @@ static int give_to_target(struct giving *giving, const struct target *target)
 		return give_by_spi(giving, target);
 	giving->order.peer = target->prefix;
 	return give(giving);
+}
+
+/* ---- What stands against an order ---- */
+
+static bool was_given(const struct giving *giving, const struct sa *sa)
+{
+	const struct sa_orders *orders = orders_on_sas(giving->m->orders);
+
+	for (size_t i = orders->n - json_array_size(giving->orders); i < orders->n; i++)
+		if (sa_order_concerns(&orders->entries[i], &sa->description))
+			return true;
+	return false;
+}
+
+/* Whether the SA is not where the order wants it, and will not be moved there. */
+static bool is_hindered(const struct giving *giving, const struct sa *sa, struct explanation *place)
+{
+	struct policy_sa_view view;
+
+	if ((sa->residence.ifindex != 0) != giving->order.ban || !was_given(giving, sa))
+		return false;
+	view = describe_view(giving->m, sa);
+	describe_place(giving->m, sa, &view, place);
+	return sa->residence.foreign || sa->hands_off != HANDS_OFF_NONE ||
+	       (!giving->order.ban && (place->lasting || sa->candidate.candidacy != CANDIDACY_OK));
+}
+
+static int add_obstacle(json_t *obstacles, const struct explanation *place)
+{
+	json_t *obstacle;
+	size_t i;
+
+	json_array_foreach(obstacles, i, obstacle) {
+		json_t *sas = json_object_get(obstacle, "sas");
+
+		if (strcmp(json_string_value(json_object_get(obstacle, "reason")), place->reason) ==
+		    0)
+			return json_integer_set(sas, json_integer_value(sas) + 1);
+	}
+	return json_array_append_new(obstacles,
+				     json_pack("{s:s, s:s, s:i}", "reason", place->reason, "text",
+					       place->text, "sas", 1));
+}
+
+/* By reason, with the text of the first SA. NULL without memory. */
+static json_t *obstacles_of(const struct giving *giving)
+{
+	json_t *obstacles = json_array();
+	struct explanation place;
+	const struct sa *sa;
+	int r = obstacles ? 0 : -1;
+
+	TAILQ_FOREACH(sa, &giving->m->sas->all, list)
+		if (r == 0 && is_hindered(giving, sa, &place))
+			r = add_obstacle(obstacles, &place);
+	if (r == 0)
+		return obstacles;
+	json_decref(obstacles);
+	return NULL;
 }
 
 /* Makes a Varlink error of what giving an order may return. */
@@ -180,9 +254,9 @@ static int give_order(struct manager *m, bool ban, const json_t *parameters, jso
 		json_decref(giving.orders);
 		return answer_failure(r, &target, ret_reply, ret_error);
 	}
-	*ret_reply =
-		json_pack("{s:o, s:I, s:b}", "orders", giving.orders, "sas",
-			  (json_int_t)giving.n_sas, "paused", (int)orders_are_paused(m->orders));
+	*ret_reply = json_pack("{s:o, s:I, s:o, s:b}", "orders", giving.orders, "sas",
+			       (json_int_t)giving.n_sas, "obstacles", obstacles_of(&giving),
+			       "paused", (int)orders_are_paused(m->orders));
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

@@ -93,6 +93,11 @@ static size_t find_target(const struct sa_orders *orders, const struct sa_order 
 	return i;
 }
 
+bool sa_orders_have_target(const struct sa_orders *orders, const struct sa_order *order)
+{
+	return find_target(orders, order) < orders->n;
+}
+
 int sa_orders_add(struct sa_orders *orders, const struct sa_order *order)
 {
 	size_t same = find_target(orders, order);

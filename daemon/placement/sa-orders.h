@@ -48,6 +48,8 @@ bool sa_order_concerns(const struct sa_order *order, const struct sa_description
 /* Whether this prefix is its target: 192.0.2.1/24 is the same as 192.0.2.0/24. */
 bool sa_order_has_prefix(const struct sa_order *order, const struct config_prefix *prefix);
 
+/* Whether there is one with the same target. */
+bool sa_orders_have_target(const struct sa_orders *orders, const struct sa_order *order);
 /* Adds an order; it replaces one with the same target. -ENOSPC: too many, -ENOMEM. */
 int sa_orders_add(struct sa_orders *orders, const struct sa_order *order);
 /* The one that holds for the SA: the newest. NULL: none. */

@@ -377,6 +377,89 @@ static void test_errors(void **state)
 	close_bench(&b);
 }
 
+static size_t n_obstacles(const char *reason, json_int_t sas)
+{
+	const json_t *obstacles = json_object_get(last_reply, "obstacles");
+	const json_t *first = json_array_get(obstacles, 0);
+
+	assert_true(json_is_array(obstacles));
+	if (first) {
+		assert_string_equal(text_of(first, "reason"), reason);
+		assert_int_equal(json_integer_value(json_object_get(first, "sas")), sas);
+	}
+	return json_array_size(obstacles);
+}
+
+/* What keeps an SA from where the order wants it is in the reply. */
+static void test_obstacles(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b,
+		     (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1, .encap = true});
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1002, .peer = 11, .reqid = 2, .encap = true});
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1003, .peer = 12, .reqid = 3});
+	work(&b, 0.5, belief);
+	assert_null(call(&b, "Pin", of_spi("0x1001")));
+	assert_int_equal(n_obstacles("driver", 1), 1);
+	assert_null(call(&b, "Pin", of_spi("0x1003")));
+	assert_int_equal(n_obstacles("", 0), 0);
+	assert_null(call(&b, "Pin", of_peer("0.0.0.0/0")));
+	assert_int_equal(n_obstacles("driver", 2), 1);
+	assert_null(call(&b, "Ban", of_peer("0.0.0.0/0")));
+	assert_int_equal(n_obstacles("", 0), 0);
+	close_bench(&b);
+}
+
+/* An SA that another program offloaded stays in the NIC. */
+static void test_obstacle_of_a_ban(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b,
+		     (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1, .ifindex = NIC});
+	work(&b, 0.5, belief);
+	assert_null(call(&b, "Ban", of_spi("0x1001")));
+	assert_int_equal(n_obstacles("foreign", 1), 1);
+	assert_null(call(&b, "Pin", of_spi("0x1001")));
+	assert_int_equal(n_obstacles("", 0), 0);
+	close_bench(&b);
+}
+
+/* Two SAs have the SPI, and there is room for one order. */
+static void test_all_or_none(void **state)
+{
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 11, .reqid = 2});
+	work(&b, 0.5, belief);
+	for (unsigned i = 0; i < SA_ORDERS_MAX - 1; i++) {
+		char peer[32];
+
+		(void)snprintf(peer, sizeof(peer), "198.51.100.%u", i);
+		assert_null(call(&b, "Ban", of_peer(peer)));
+	}
+	assert_string_equal(call(&b, "Pin", of_spi("0x1001")), "TooManyOrders");
+	assert_int_equal(n_orders(&b), SA_ORDERS_MAX - 1);
+	assert_null(call(&b, "Unban", of_peer("198.51.100.0")));
+	assert_null(call(&b, "Pin", of_spi("0x1001")));
+	assert_int_equal(n_orders(&b), SA_ORDERS_MAX);
+	/* They replace those that there are. */
+	assert_null(call(&b, "Ban", of_spi("0x1001")));
+	assert_int_equal(n_orders(&b), SA_ORDERS_MAX);
+	close_bench(&b);
+}
+
 static void test_number_is_bounded(void **state)
 {
 	struct bench b;
@@ -463,6 +546,9 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_number_is_bounded),
+		cmocka_unit_test(test_obstacles),
+		cmocka_unit_test(test_obstacle_of_a_ban),
+		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_ban_of_what_is_planned),
 		cmocka_unit_test(test_pause),
 	};
