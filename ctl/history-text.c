@@ -43,6 +43,7 @@ struct table {
 	bool ascii;
 	int width[_COLUMN_MAX];
 	int reason; /* its column; 0: on the next line */
+	json_int_t suppressed;
 };
 
 /* An entry, and the storage its cells point into. */
@@ -204,6 +205,7 @@ static void print_row(struct table *table, const json_t *entry, bool color, FILE
 	struct row row;
 
 	read_row(entry, table->ascii, &row);
+	table->suppressed += row.suppressed;
 	draw_cells(table, &row, FRAME_PLAIN);
 	if (table->reason == 0)
 		write_line(table, color, file);
@@ -222,6 +224,19 @@ static void print_head(struct table *table, bool color, FILE *file)
 		(void)frame_text(table->frame, 0, table->reason, REASON_WIDTH, FRAME_BOLD,
 				 row.reason);
 	write_line(table, color, file);
+}
+
+/* A list that is not complete must not look as if it were. */
+static void print_missing(const struct table *table, FILE *file)
+{
+	bool one = table->suppressed == 1;
+
+	if (table->suppressed > 0)
+		(void)fprintf(
+			file,
+			"%lld more event%s, of any SA, %s not in the journal and so missing here: "
+			"it takes a limited number of a kind and NIC in a short time.\n",
+			(long long)table->suppressed, one ? "" : "s", one ? "is" : "are");
 }
 
 int history_print(const json_t *document, int width, bool ascii, bool color, FILE *file)
@@ -244,5 +259,6 @@ int history_print(const json_t *document, int width, bool ascii, bool color, FIL
 		print_head(&table, color, file);
 	json_array_foreach(entries, i, entry)
 		print_row(&table, entry, color, file);
+	print_missing(&table, file);
 	return 0;
 }
