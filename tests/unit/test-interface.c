@@ -39,6 +39,8 @@ static const struct {
 	{"Evacuate", "{\"nic\": \"eth0\"}"},
 	{"Evacuate", "{\"nic\": \"eth9\"}", "NoSuchNic"},
 	{"GetStatus", "{}"},
+	{"Pin", "{\"spi\": \"0x2000\"}"}, /* to a NIC that is evacuated */
+	{"Unpin", "{\"spi\": \"0x2000\"}"},
 	{"Resume", "{\"nic\": \"eth1\"}", "NotEvacuated"},
 	{"Resume", "{}"},
 	{"Pin", "{\"spi\": \"0x1001\", \"seconds\": 60}"},
