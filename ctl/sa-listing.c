@@ -403,3 +403,17 @@ void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int 
 		x += table->width[i] + 1;
 	}
 }
+
+int sa_listing_column_at(const struct sa_listing *table, int x)
+{
+	int begin = 0;
+
+	for (int i = 0; i < _SA_COLUMN_MAX; i++) {
+		if (table->width[i] == 0)
+			continue;
+		if (x >= begin && x < begin + table->width[i])
+			return i;
+		begin += table->width[i] + 1;
+	}
+	return -1;
+}

@@ -60,6 +60,8 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 struct sa_listing sa_listing_widest(void);
 /* `marked` is underlined: the column the rows are sorted by, or -1. */
 void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked);
+/* The column at `x`, or -1. */
+int sa_listing_column_at(const struct sa_listing *table, int x);
 void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int row,
 		       const struct sa_view *sa);
 

@@ -44,10 +44,14 @@ static void draw(struct live *live)
 
 static void handle_keys(struct live *live)
 {
-	int key;
+	int key, row, column;
 
-	while (!live->quit && (key = top_screen_key(live->screen)) >= 0) {
-		switch (top_ui_key(&live->ui, &live->model, key)) {
+	while (!live->quit && (key = top_screen_key(live->screen, &row, &column)) >= 0) {
+		enum top_request request =
+			key == TOP_KEY_CLICK ? top_ui_click(&live->ui, &live->model, row, column)
+					     : top_ui_key(&live->ui, &live->model, key);
+
+		switch (request) {
 		case TOP_REQUEST_NONE:
 			break;
 		case TOP_REQUEST_EXPLAIN:
@@ -58,6 +62,7 @@ static void handle_keys(struct live *live)
 			break;
 		}
 	}
+	top_screen_set_mouse(live->screen, live->ui.mouse);
 }
 
 static void handle_signals(struct live *live)
@@ -115,6 +120,7 @@ static int open_signals(void)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGWINCH);
 	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGQUIT);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -129,7 +135,9 @@ int top_run_live(const struct ctl *ctl, const struct top_options *options)
 	struct live live = {
 		.ctl = ctl,
 		.model = top_model_make(&options->page),
-		.ui = {.delay = options->delay, .columns = options->columns},
+		.ui = {.delay = options->delay,
+		       .columns = options->columns,
+		       .mouse = options->mouse},
 		.feed = {.ctl = ctl, .due = monotonic_now()},
 	};
 	int r;
@@ -148,6 +156,7 @@ int top_run_live(const struct ctl *ctl, const struct top_options *options)
 		ctl_error("cannot receive signals: %s", strerror(errno));
 		return CTL_FAILURE;
 	}
+	top_screen_set_mouse(screen, options->mouse);
 	live.screen = screen;
 	live.signals = signals;
 	run(&live);

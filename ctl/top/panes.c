@@ -19,6 +19,7 @@ static const char *const help_keys[] = {
 	"w           show only SAs where: in NICs, software, moving, refused, ...",
 	"Esc         show all SAs",
 	"c F2        choose the columns",
+	"m           mouse: click a row or a column's title, turn the wheel",
 	"p Space + - freeze the display; longer or shorter delay between frames",
 	"h ? F1  q   this help; back, quit",
 };

@@ -15,14 +15,7 @@ static int nic_lines(int height)
 
 static int sort_column(const struct top_model *model, const struct sa_listing *table)
 {
-	static const enum sa_column columns[_TOP_SORT_MAX] = {
-		[TOP_SORT_RATE] = SA_COLUMN_RATE,   [TOP_SORT_RANK] = SA_COLUMN_RANK,
-		[TOP_SORT_PLACE] = SA_COLUMN_PLACE, [TOP_SORT_DIRECTION] = SA_COLUMN_DIRECTION,
-		[TOP_SORT_SPI] = SA_COLUMN_SPI,     [TOP_SORT_PEER] = SA_COLUMN_PEER,
-		[TOP_SORT_SRC] = SA_COLUMN_SRC,     [TOP_SORT_DST] = SA_COLUMN_DST,
-		[TOP_SORT_NIC] = SA_COLUMN_NIC,
-	};
-	enum sa_column column = columns[model->page.sort];
+	enum sa_column column = top_sort_column(model->page.sort);
 
 	return table->width[column] > 0 ? (int)column : -1;
 }
@@ -78,13 +71,7 @@ static void draw_nothing(struct frame *frame, int row, const struct top_model *m
 
 static int peer_sort_column(const struct top_model *model, const struct peer_listing *table)
 {
-	static const enum peer_column columns[_TOP_PEER_SORT_MAX] = {
-		[TOP_PEER_SORT_RATE] = PEER_COLUMN_RATE,
-		[TOP_PEER_SORT_SAS] = PEER_COLUMN_SAS,
-		[TOP_PEER_SORT_OFFLOADED] = PEER_COLUMN_OFFLOADED,
-		[TOP_PEER_SORT_PEER] = PEER_COLUMN_PEER,
-	};
-	enum peer_column column = columns[model->asked.peer_sort];
+	enum peer_column column = top_peer_sort_column(model->asked.peer_sort);
 
 	return table->width[column] > 0 ? (int)column : -1;
 }
@@ -134,6 +121,14 @@ static void draw_peers(struct frame *frame, int row, int height, const struct to
 	}
 	if (model->n_rows == 0)
 		draw_nothing(frame, row + 1, model);
+	ui->table = (struct top_table){
+		.head = row,
+		.first = first,
+		.n = model->n_rows - first < (size_t)height - 1 ? model->n_rows - first
+								: (size_t)height - 1,
+		.peers = true,
+		.peers_listing = table,
+	};
 }
 
 static void draw_sas(struct frame *frame, int row, int height, const struct top_model *model,
@@ -147,6 +142,8 @@ static void draw_sas(struct frame *frame, int row, int height, const struct top_
 	if (n > (size_t)height - 1)
 		n = (size_t)height - 1;
 	table = lay_out(model, ui, frame->width, n);
+	ui->table = (struct top_table){
+		.head = row, .first = model->place, .n = n, .sas_listing = table};
 	sa_table_draw_head(&table, frame, row, sort_column(model, &table));
 	frame_add_style(frame, row++, 0, frame->width, ui->batch ? 0 : FRAME_REVERSE);
 	for (size_t i = 0; i < n; i++, row++) {

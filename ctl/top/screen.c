@@ -15,6 +15,7 @@
 struct top_screen {
 	SCREEN *terminal;
 	bool color;
+	bool mouse;
 };
 
 int top_screen_open(bool color, struct top_screen **ret_screen)
@@ -34,6 +35,7 @@ int top_screen_open(bool color, struct top_screen **ret_screen)
 	(void)nonl();
 	(void)keypad(stdscr, TRUE);
 	(void)nodelay(stdscr, TRUE);
+	(void)mouseinterval(0); /* a press is reported at once, not a click after its release */
 	(void)curs_set(0);
 	screen->color = color && has_colors();
 	if (screen->color) {
@@ -137,7 +139,31 @@ static int translate(wint_t key)
 	}
 }
 
-int top_screen_key(struct top_screen *screen)
+/* What the terminal describes is used: SGR coordinates (mode 1006) where it has them. endwin()
+ * switches it off. */
+void top_screen_set_mouse(struct top_screen *screen, bool on)
+{
+	if (screen->mouse != on)
+		(void)mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
+	screen->mouse = on;
+}
+
+static int translate_mouse(int *ret_row, int *ret_column)
+{
+	MEVENT event;
+
+	if (getmouse(&event) != OK)
+		return 0;
+	if (event.bstate & BUTTON4_PRESSED)
+		return TOP_KEY_WHEEL_UP;
+	if (event.bstate & BUTTON5_PRESSED)
+		return TOP_KEY_WHEEL_DOWN;
+	*ret_row = event.y;
+	*ret_column = event.x;
+	return event.bstate & BUTTON1_PRESSED ? TOP_KEY_CLICK : 0;
+}
+
+int top_screen_key(struct top_screen *screen, int *ret_row, int *ret_column)
 {
 	wint_t key;
 	int r = get_wch(&key);
@@ -145,6 +171,8 @@ int top_screen_key(struct top_screen *screen)
 	(void)screen;
 	if (r == ERR)
 		return -1;
+	if (r == KEY_CODE_YES && key == KEY_MOUSE)
+		return translate_mouse(ret_row, ret_column);
 	if (r == KEY_CODE_YES)
 		return translate(key);
 	switch (key) {

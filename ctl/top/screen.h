@@ -19,5 +19,8 @@ void top_screen_size(const struct top_screen *screen, int *ret_width, int *ret_h
 /* Called after the terminal changed its size. */
 void top_screen_resize(struct top_screen *screen);
 void top_screen_show(struct top_screen *screen, const struct frame *frame);
-/* The next key as a character or an enum top_key; -1: none; 0: an unused key. Does not wait. */
-int top_screen_key(struct top_screen *screen);
+/* The next key as a character or an enum top_key; -1: none; 0: an unused key. Does not wait. Of
+ * TOP_KEY_CLICK also the cell. */
+int top_screen_key(struct top_screen *screen, int *ret_row, int *ret_column);
+/* Whether the terminal reports clicks and the wheel. It cannot select text then. */
+void top_screen_set_mouse(struct top_screen *screen, bool on);

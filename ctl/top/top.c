@@ -96,6 +96,9 @@ static int parse_option(int option, char **argv, struct top_options *options, co
 	case 'r':
 		options->page.reverse = true;
 		return CTL_OK;
+	case 'm':
+		options->mouse = true;
+		return CTL_OK;
 	case 'f':
 		return parse_filter("filter", optarg, options->page.filter);
 	case 'n':
@@ -130,6 +133,7 @@ const struct option top_options[] = {
 	{"reverse", no_argument, NULL, 'r'},
 	{"filter", required_argument, NULL, 'f'},
 	{"columns", required_argument, NULL, 'c'},
+	{"mouse", no_argument, NULL, 'm'},
 	{"nic", required_argument, NULL, OPTION_ONLY + TOP_ONLY_NIC},
 	{"direction", required_argument, NULL, OPTION_ONLY + TOP_ONLY_DIRECTION},
 	{"placement", required_argument, NULL, OPTION_ONLY + TOP_ONLY_PLACEMENT},

@@ -12,6 +12,7 @@ struct top_options {
 	long rows;       /* of a plain frame, 0: all */
 	struct top_page page;
 	uint32_t columns; /* 0: the usual ones */
+	bool mouse;
 };
 
 /* Both return an exit status. */

@@ -8,6 +8,9 @@
 #include <limits.h>
 #include <string.h>
 
+/* Of one step of the wheel. */
+#define WHEEL_ROWS 3
+
 void top_ui_done(struct top_ui *ui)
 {
 	json_decref(ui->explain);
@@ -158,6 +161,12 @@ static enum top_request pane_key(struct top_ui *ui, int key)
 	case ' ':
 		ui->scroll += page;
 		break;
+	case TOP_KEY_WHEEL_UP:
+		ui->scroll = ui->scroll > WHEEL_ROWS ? ui->scroll - WHEEL_ROWS : 0;
+		break;
+	case TOP_KEY_WHEEL_DOWN:
+		ui->scroll += WHEEL_ROWS;
+		break;
 	case TOP_KEY_HOME:
 		ui->scroll = 0;
 		break;
@@ -204,6 +213,12 @@ static void move_key(struct top_ui *ui, struct top_model *model, int key)
 	case TOP_KEY_DOWN:
 	case 'j':
 		top_model_move(model, 1);
+		break;
+	case TOP_KEY_WHEEL_UP:
+		top_model_move(model, -WHEEL_ROWS);
+		break;
+	case TOP_KEY_WHEEL_DOWN:
+		top_model_move(model, WHEEL_ROWS);
 		break;
 	case TOP_KEY_PAGE_UP:
 		top_model_move(model, -page);
@@ -346,6 +361,9 @@ static enum top_request table_key(struct top_ui *ui, struct top_model *model, in
 	case 't':
 		top_model_toggle_peers(model);
 		break;
+	case 'm':
+		ui->mouse = !ui->mouse;
+		break;
 	case 'g':
 		return toggle_graph(ui, model);
 	case 'p':
@@ -421,4 +439,69 @@ enum top_request top_ui_key(struct top_ui *ui, struct top_model *model, int key)
 	}
 	key = letter_of(key);
 	return ui->pane == TOP_PANE_TABLE ? table_key(ui, model, key) : pane_key(ui, key);
+}
+
+/* ---- The mouse ---- */
+
+enum sa_column top_sort_column(enum top_sort sort)
+{
+	static const enum sa_column columns[_TOP_SORT_MAX] = {
+		[TOP_SORT_RATE] = SA_COLUMN_RATE,   [TOP_SORT_RANK] = SA_COLUMN_RANK,
+		[TOP_SORT_PLACE] = SA_COLUMN_PLACE, [TOP_SORT_DIRECTION] = SA_COLUMN_DIRECTION,
+		[TOP_SORT_SPI] = SA_COLUMN_SPI,     [TOP_SORT_PEER] = SA_COLUMN_PEER,
+		[TOP_SORT_SRC] = SA_COLUMN_SRC,     [TOP_SORT_DST] = SA_COLUMN_DST,
+		[TOP_SORT_NIC] = SA_COLUMN_NIC,
+	};
+
+	return columns[sort];
+}
+
+enum peer_column top_peer_sort_column(enum top_peer_sort sort)
+{
+	static const enum peer_column columns[_TOP_PEER_SORT_MAX] = {
+		[TOP_PEER_SORT_RATE] = PEER_COLUMN_RATE,
+		[TOP_PEER_SORT_SAS] = PEER_COLUMN_SAS,
+		[TOP_PEER_SORT_OFFLOADED] = PEER_COLUMN_OFFLOADED,
+		[TOP_PEER_SORT_PEER] = PEER_COLUMN_PEER,
+	};
+
+	return columns[sort];
+}
+
+/* The title of the column by which the rows are sorted reverses the order. */
+static void sort_by_title(const struct top_ui *ui, struct top_page *page, int x)
+{
+	int column = ui->table.peers ? peer_listing_column_at(&ui->table.peers_listing, x)
+				     : sa_listing_column_at(&ui->table.sas_listing, x);
+
+	for (enum top_peer_sort i = 0; i < _TOP_PEER_SORT_MAX && ui->table.peers; i++) {
+		if ((int)top_peer_sort_column(i) == column) {
+			page->reverse = page->peer_sort == i && !page->reverse;
+			page->peer_sort = i;
+		}
+	}
+	for (enum top_sort i = 0; i < _TOP_SORT_MAX && !ui->table.peers; i++) {
+		if ((int)top_sort_column(i) == column) {
+			page->reverse = page->sort == i && !page->reverse;
+			page->sort = i;
+		}
+	}
+}
+
+enum top_request top_ui_click(struct top_ui *ui, struct top_model *model, int row, int column)
+{
+	const struct top_table *table = &ui->table;
+	long line = (long)row - table->head - 1;
+
+	/* What is asked for may be another table. */
+	if (ui->pane != TOP_PANE_TABLE || ui->editing || table->peers != model->page.peers)
+		return TOP_REQUEST_NONE;
+	if (line == -1)
+		sort_by_title(ui, &model->page, column);
+	if (line < 0 || line >= (long)table->n)
+		return TOP_REQUEST_NONE;
+	top_model_move(model, (long)table->first + line - (long)model->cursor);
+	if (table->peers && column == 0)
+		(void)unfold(model);
+	return ui->graph ? TOP_REQUEST_EXPLAIN : TOP_REQUEST_NONE;
 }

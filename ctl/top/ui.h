@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "peer-listing.h"
+#include "sa-listing.h"
 #include "top/model.h"
 
 #include <jansson.h>
@@ -46,6 +48,18 @@ enum top_key {
 	TOP_KEY_F8,
 	TOP_KEY_F9,
 	TOP_KEY_F10,
+	TOP_KEY_WHEEL_UP,
+	TOP_KEY_WHEEL_DOWN,
+	TOP_KEY_CLICK, /* for top_ui_click() */
+};
+
+/* Where the table was in the last frame. */
+struct top_table {
+	int head;        /* line of the titles */
+	size_t first, n; /* the rows below: the place of the first, and their number */
+	bool peers;      /* what the rows are, and the columns: */
+	struct sa_listing sas_listing;
+	struct peer_listing peers_listing;
 };
 
 struct top_ui {
@@ -67,8 +81,12 @@ struct top_ui {
 	uint32_t shown;         /* columns of the last frame */
 	size_t column;          /* at the cursor of the list of columns */
 	size_t scroll;          /* of the pane */
-	size_t page;            /* rows of the table or the pane, set by the renderer */
-	int height;             /* of the last frame */
+	bool mouse;             /* the terminal is to report it */
+
+	/* Set by the renderer: */
+	size_t page; /* rows of the table or the pane */
+	int height;  /* of the last frame */
+	struct top_table table;
 };
 
 #define TOP_DELAY_MIN 0.1
@@ -78,3 +96,9 @@ void top_ui_done(struct top_ui *ui);
 /* Whether an explanation of the selected SA is shown, or its moves. */
 bool top_ui_wants_explanation(const struct top_ui *ui);
 enum top_request top_ui_key(struct top_ui *ui, struct top_model *model, int key);
+/* A click into a cell of the last frame: selects a row, or sorts by a column. */
+enum top_request top_ui_click(struct top_ui *ui, struct top_model *model, int row, int column);
+
+/* The column by which the rows are sorted. */
+enum sa_column top_sort_column(enum top_sort sort);
+enum peer_column top_peer_sort_column(enum top_peer_sort sort);

@@ -342,7 +342,76 @@ static void test_peers(void **state)
 	assert_table(&model, &ui, scrolled);
 }
 
-/* More SAs than are shown, and none that matches; without colour and without Unicode. */
+/* A click selects the row, and a title sorts by its column, twice in reverse. */
+static void test_click(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1};
+	enum { HEAD = 5, PEER = 24, RATE = 45, MINUTE = 54 };
+
+	serve_page(&model, 0, 5);
+	assert_int_equal(top_render(&model, &ui, 80, 12, false, &frame), 0);
+	frame = frame_free(frame);
+	(void)top_ui_click(&ui, &model, HEAD + 2, RATE);
+	assert_string_equal(model.selected.spi, "0x00000102");
+	(void)top_ui_key(&ui, &model, TOP_KEY_WHEEL_DOWN);
+	assert_string_equal(model.selected.spi, "0x00000105");
+	(void)top_ui_key(&ui, &model, TOP_KEY_WHEEL_UP);
+	assert_string_equal(model.selected.spi, "0x00000102");
+	(void)top_ui_click(&ui, &model, HEAD - 1, RATE);
+	(void)top_ui_click(&ui, &model, HEAD + 6, RATE); /* the last line */
+	(void)top_ui_click(&ui, &model, HEAD, MINUTE);   /* nothing to sort by */
+	assert_string_equal(model.selected.spi, "0x00000102");
+	assert_int_equal(model.page.sort, TOP_SORT_RATE);
+	assert_false(model.page.reverse);
+	(void)top_ui_click(&ui, &model, HEAD, PEER);
+	assert_int_equal(model.page.sort, TOP_SORT_PEER);
+	assert_false(model.page.reverse);
+	(void)top_ui_click(&ui, &model, HEAD, PEER + 3);
+	assert_true(model.page.reverse);
+	(void)top_ui_click(&ui, &model, HEAD, RATE);
+	assert_int_equal(model.page.sort, TOP_SORT_RATE);
+	assert_false(model.page.reverse);
+	/* Not behind a pane. */
+	ui.pane = TOP_PANE_HELP;
+	(void)top_ui_click(&ui, &model, HEAD + 1, RATE);
+	assert_string_equal(model.selected.spi, "0x00000102");
+	(void)top_ui_key(&ui, &model, TOP_KEY_WHEEL_DOWN);
+	assert_int_equal(ui.scroll, 3);
+}
+
+/* The mark of a peer shows its SAs; below the page nothing is clicked. */
+static void test_click_peers(void **state)
+{
+	_cleanup_(top_model_done) struct top_model model = make_model();
+	_cleanup_(frame_freep) struct frame *frame = NULL;
+	struct top_ui ui = {.delay = 1};
+	enum { HEAD = 5, SAS = 28 };
+
+	model.page.peers = true;
+	(void)top_ui_click(&ui, &model, HEAD + 1, 0); /* the frame has no peers yet */
+	assert_string_equal(model.page.unfolded, "");
+	serve_peers(&model, 0);
+	assert_int_equal(top_render(&model, &ui, 80, 9, false, &frame), 0);
+	frame = frame_free(frame);
+	(void)top_ui_click(&ui, &model, HEAD + 2, 10);
+	assert_string_equal(model.selected_peer, "2001:db8:ffff:3::10:3");
+	assert_string_equal(model.page.unfolded, "");
+	(void)top_ui_click(&ui, &model, HEAD + 3, 0); /* the footer */
+	assert_string_equal(model.selected_peer, "2001:db8:ffff:3::10:3");
+	(void)top_ui_click(&ui, &model, HEAD + 1, 0);
+	assert_string_equal(model.page.unfolded, "198.51.100.1");
+	(void)top_ui_click(&ui, &model, HEAD, SAS);
+	assert_int_equal(model.page.peer_sort, TOP_PEER_SORT_SAS);
+	/* The page has been scrolled. */
+	(void)top_ui_key(&ui, &model, TOP_KEY_END);
+	assert_int_equal(top_render(&model, &ui, 80, 9, false, &frame), 0);
+	(void)top_ui_click(&ui, &model, HEAD + 1, 10);
+	assert_string_equal(model.selected_peer, "198.51.100.7");
+}
+
+/* More SAs than are shown, on a narrow screen without Unicode. */
 static void test_peers_plain(void **state)
 {
 	static const char *const golden[] = {
@@ -393,6 +462,7 @@ static void test_help(void **state)
 		" w           show only SAs where: in NICs, software, moving, refused, ...",
 		" Esc         show all SAs",
 		" c F2        choose the columns",
+		" m           mouse: click a row or a column's title, turn the wheel",
 		" p Space + - freeze the display; longer or shorter delay between frames",
 		" h ? F1  q   this help; back, quit",
 		"",
@@ -402,7 +472,6 @@ static void test_help(void **state)
 		" x refused    in software: the driver refused it; explain shows its message",
 		" + foreign    offloaded by another program: counted, never moved",
 		" # hands-off  never moved; explain shows why",
-		"",
 		"q quit  h help  s by rate  e explain  g graph  c columns  / n d w o filte~ 1-7/7",
 	};
 	_cleanup_(top_model_done) struct top_model model = make_model();
@@ -721,6 +790,8 @@ int main(void)
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_peers_plain),
+		cmocka_unit_test(test_click),
+		cmocka_unit_test(test_click_peers),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_columns_on_a_small_screen),
