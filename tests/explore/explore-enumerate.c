@@ -41,7 +41,7 @@ static bool faults_of(const struct each_fault *each, enum fake_fault_kind kind, 
 	struct explore_scenario s = each->scenario;
 	struct explore_outcome o;
 
-	for (unsigned message = 0; message < STEPS_MAX; message++) {
+	for (unsigned message = 0; message < STEPS_MAX; message += each->explore->stride) {
 		for (size_t i = 0; i < n_errors; i++) {
 			s.fault = (struct fake_fault){.kind = kind,
 						      .occurrence = message,
@@ -86,7 +86,7 @@ static bool all_events(struct explore *explore, const struct explore_scenario *s
 	struct explore_outcome o;
 
 	for (s.first.event = EVENT_DELETE; s.first.event < EVENT_KILL; s.first.event++)
-		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
+		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step += explore->stride) {
 			if (!run(explore, &s, &o))
 				return false;
 			if (!o.first_happened)
@@ -149,7 +149,7 @@ static bool all_kills(struct explore *explore, const struct explore_scenario *sc
 	struct explore_outcome o;
 
 	s.first.event = EVENT_KILL;
-	for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
+	for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step += explore->stride) {
 		for (s.before_recovery = EVENT_NONE; s.before_recovery < EVENT_KILL;
 		     s.before_recovery++) {
 			if (!run(explore, &s, &o))

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore [--quick | --all] [--first] [--report] [--world=TEXT] [--event=NAME] [--second=NAME]:
- * runs all scenarios, prints their number and their results, then runs each mutation until it is
- * noticed. Fails if a scenario fails or a mutation is not noticed. --first stops at the first
- * scenario that fails, without the mutations: for tools/mutate and sanitizers. --world runs the
- * worlds whose name contains TEXT. --event and --second run the pairs of these events, with the
- * names that --report prints. All three leave out the mutations.
+ * explore [--quick | --all] [--sample] [--first] [--report] [--world=TEXT] [--event=NAME]
+ * [--second=NAME]: runs all scenarios, prints their number and their results, then runs each
+ * mutation until it is noticed. Fails if a scenario fails or a mutation is not noticed. --first
+ * stops at the first scenario that fails, without the mutations: for tools/mutate and sanitizers.
+ * --sample tries every fourth step only: for sanitizers. --world runs the worlds whose name
+ * contains TEXT. --event and --second run the pairs of these events, with the names that --report
+ * prints. All three leave out the mutations.
  */
 #include "explore.h"
 
@@ -72,7 +73,8 @@ static bool try_mutation(const struct explore *explore, const struct explore_mut
 				  .rescue = explore->rescue,
 				  .filter = mutation->filter,
 				  .broken_wait = mutation->broken_wait,
-				  .limit = 1};
+				  .limit = 1,
+				  .stride = 1};
 
 	explore_all(&mutated, mutation->pairs ? TYPICAL_PAIRS : NO_PAIRS);
 	(void)printf("mutation '%s': %s after %lu scenarios\n", mutation->name,
@@ -111,7 +113,7 @@ int main(int argc, char **argv)
 {
 	_cleanup_(secret_arena_freep) struct secret_arena *arena = NULL;
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
-	struct explore explore = {};
+	struct explore explore = {.stride = 1};
 	const struct explore_mutation *mutations;
 	enum thoroughness thoroughness = TYPICAL_PAIRS;
 	unsigned unnoticed = 0;
@@ -122,6 +124,8 @@ int main(int argc, char **argv)
 			thoroughness = NO_PAIRS;
 		} else if (strcmp(argv[i], "--all") == 0) {
 			thoroughness = ALL_PAIRS;
+		} else if (strcmp(argv[i], "--sample") == 0) {
+			explore.stride = 4;
 		} else if (strcmp(argv[i], "--first") == 0) {
 			explore.limit = 1;
 		} else if (strcmp(argv[i], "--report") == 0) {
@@ -130,10 +134,9 @@ int main(int argc, char **argv)
 			explore.report = stdout;
 			explore.excused = true;
 		} else if (!parse_selection(argv[i], &explore.selection)) {
-			(void)fprintf(
-				stderr,
-				"usage: explore [--quick | --all] [--first] [--report | --excused] "
-				"[--world=TEXT] [--event=NAME] [--second=NAME]\n");
+			(void)fprintf(stderr, "usage: explore [--quick | --all] [--sample] "
+					      "[--first] [--report | --excused] "
+					      "[--world=TEXT] [--event=NAME] [--second=NAME]\n");
 			return 2;
 		}
 	}

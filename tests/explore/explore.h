@@ -171,6 +171,7 @@ struct explore {
 	unsigned long results[MOVE_RESULT_LOST + 1];
 	unsigned long kills;
 	unsigned long limit; /* stop after so many wrong scenarios; 0: never */
+	unsigned stride;     /* between the steps that are tried; 1: all */
 };
 
 /* explore-run.c */

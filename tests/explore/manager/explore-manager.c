@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * explore-manager [--quick | --all | --pairs] [--report | --trace] [--causes] [--first] [--world=N]
- * [--life=...]: runs all lives, prints their number and their results. Fails if one fails. --first
- * stops at the first that fails; --trace also prints the messages that the daemon sent in it.
- * --causes counts the failed lives by scenario and violation. --life repeats one, with the numbers
- * that --report printed.
+ * explore-manager [--quick | --all | --pairs] [--sample] [--report | --trace] [--causes] [--first]
+ * [--world=N] [--life=...]: runs all lives, prints their number and their results. Fails if one
+ * fails. --first stops at the first that fails; --trace also prints the messages that the daemon
+ * sent in it. --sample tries single events at every fourth step only: for sanitizers. --causes
+ * counts the failed lives by scenario and violation. --life repeats one, with the numbers that
+ * --report printed.
  */
 #include "life.h"
 #include "report/journal.h"
@@ -107,6 +108,8 @@ static int parse(int argc, char **argv, struct life_explorer *explorer, struct o
 			explorer->trace = true;
 		} else if (strcmp(argv[i], "--causes") == 0) {
 			explorer->count_causes = true;
+		} else if (strcmp(argv[i], "--sample") == 0) {
+			explorer->stride = 4;
 		} else if (strcmp(argv[i], "--first") == 0) {
 			explorer->limit = 1;
 		} else if (strncmp(argv[i], "--world=", 8) == 0) {
@@ -116,8 +119,8 @@ static int parse(int argc, char **argv, struct life_explorer *explorer, struct o
 		} else {
 			(void)fprintf(
 				stderr,
-				"usage: explore-manager [--quick | --all | --pairs] [--report "
-				"| --trace] [--causes] [--first] [--world=N] "
+				"usage: explore-manager [--quick | --all | --pairs] [--sample] "
+				"[--report | --trace] [--causes] [--first] [--world=N] "
 				"[--life=...]\n");
 			return -1;
 		}
@@ -137,7 +140,7 @@ int main(int argc, char **argv)
 	_cleanup_(secret_arena_freep) struct secret_arena *arena = NULL;
 	_cleanup_(rescue_closep) struct rescue *rescue = NULL;
 	static const struct clock clock = {.monotonic = no_time};
-	struct life_explorer explorer = {};
+	struct life_explorer explorer = {.stride = 1};
 	char directory[] = "/dev/shm/explore-manager-XXXXXX"; /* faster than a disk */
 	struct options options = {.thoroughness = LIFE_USUAL, .world = -1};
 	int r;

@@ -21,7 +21,7 @@ static bool all_events(struct life_explorer *explorer, const struct life_scenari
 	struct life_outcome o;
 
 	for (s.first.event = LIFE_NOTHING + 1; s.first.event < _LIFE_EVENT_MAX; s.first.event++)
-		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step++) {
+		for (s.first.step = 0; s.first.step < STEPS_MAX; s.first.step += explorer->stride) {
 			if (!run(explorer, &s, &o))
 				return false;
 			if (!o.first_happened)

@@ -160,6 +160,7 @@ struct life_explorer {
 	bool trace;          /* ... and the messages of lives that fail */
 	bool tell_all;       /* ... and of those that do not */
 	unsigned long limit; /* stop after so many wrong scenarios; 0: never */
+	unsigned stride;     /* between the steps that all_events() tries; 1: all */
 	unsigned long scenarios, wrong;
 	unsigned long limits[_LIFE_LIMIT_MAX];
 	unsigned long events[_LIFE_EVENT_MAX], faults;
