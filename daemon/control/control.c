@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Connections. A client is in one of five states, and update() decides which:
+ * Connections. A client is in one of six states, and update() decides which:
  *
  *   reading   waits for a request; nothing is read from it in other states
  *   queued    has a complete request, which is answered in the next turn of the event loop
@@ -8,10 +8,11 @@
  *             root only, and a change does not wait
  *   writing   has not yet read the reply to its last request, or the last slice of it
  *   streaming has read all slices of its list so far: the next one is made when no other work waits
+ *   following has read all slices, and its list has no more until control_wake()
  *
  * So a client that does not read occupies at most one reply (of a list: one slice) and one buffer
- * of requests. One timer closes the connection of a client that is idle or reads too slowly. When a
- * client closes its connection, its request is dropped.
+ * of requests. One timer closes the connection of a client that is idle or reads too slowly; one
+ * that follows may wait for ever. When a client closes its connection, its request is dropped.
  */
 #include "control/control.h"
 #include "control/output.h"
@@ -59,6 +60,7 @@ struct client {
 	bool end_of_input;    /* the client has shut down its sending side, but may still read */
 	bool waiting;
 	bool streaming;
+	bool following;
 	struct control_output output;
 	struct control_stream *stream; /* makes what is missing of the reply; NULL: nothing is */
 	uint64_t patience_usec;        /* left for the client to read its reply */
@@ -177,18 +179,22 @@ static void consume_request(struct client *client, size_t size)
  * reading single bytes does not extend it. */
 static int set_deadline(struct client *client)
 {
+	bool waits_for_daemon = client->following && client->output.pending == 0;
 	uint64_t usec = client->output.pending > 0 ? client->patience_usec
 						   : client->control->settings.idle_usec;
 	int r = sd_event_source_set_time_relative(client->deadline, usec);
 
 	if (r >= 0)
-		r = sd_event_source_set_enabled(client->deadline, SD_EVENT_ONESHOT);
+		r = sd_event_source_set_enabled(client->deadline,
+						waits_for_daemon ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 	return r;
 }
 
 /* There is output that the client has not read yet. */
 static int begin_writing(struct client *client)
 {
+	if (client->stream && control_stream_follows(client->stream))
+		client->patience_usec = client->control->settings.idle_usec;
 	client->patience_usec += client->output.pending * USEC_PER_SEC /
 				 client->control->settings.reply_bytes_per_second;
 	(void)sd_event_now(client->control->event, CLOCK_MONOTONIC, &client->written_at);
@@ -233,7 +239,8 @@ static void update(struct client *client)
 		watch(client, EPOLLOUT);
 	} else if (client->stream) {
 		watch(client, 0);
-		queue_slice(client);
+		if (!client->following)
+			queue_slice(client);
 	} else if (find_request(client, &size)) {
 		/* A client may ask for something and hang up at once. */
 		(void)sd_event_source_set_enabled(client->io, SD_EVENT_OFF);
@@ -345,10 +352,11 @@ static int make_slice(struct client *client)
 
 	if (r < 0)
 		return r;
-	if (r == 0)
+	client->following = r == CONTROL_STREAM_WAITS;
+	if (r == CONTROL_STREAM_ENDED)
 		set_stream(client, NULL);
 	if (client->output.pending == 0)
-		return 0;
+		return client->following ? set_deadline(client) : 0;
 	r = begin_writing(client);
 	return r < 0 ? r : write_output(client);
 }
@@ -550,10 +558,39 @@ int control_new(sd_event *event, const char *path, const struct control_method *
 				ret_control);
 }
 
+void control_wake(struct control *control)
+{
+	struct client *client;
+
+	LIST_FOREACH(client, &control->clients, next) {
+		if (client->following && client->output.pending == 0)
+			queue_slice(client);
+		client->following = false;
+	}
+}
+
+/* What a client that follows has not got yet, as far as its socket accepts it at once. */
+static void end_following(struct client *client)
+{
+	int r = CONTROL_STREAM_MORE;
+
+	control_stream_end(client->stream);
+	while (r == CONTROL_STREAM_MORE && client->output.pending == 0) {
+		r = control_stream_next(client->stream, &client->output);
+		if (r >= 0 && client->output.pending > 0)
+			(void)control_output_send(&client->output, client->fd);
+	}
+}
+
 struct control *control_free(struct control *control)
 {
+	struct client *client;
+
 	if (!control)
 		return NULL;
+	LIST_FOREACH(client, &control->clients, next)
+		if (client->stream && control_stream_follows(client->stream))
+			end_following(client);
 	while (!LIST_EMPTY(&control->clients))
 		client_free(LIST_FIRST(&control->clients));
 	sd_event_source_disable_unref(control->slice);

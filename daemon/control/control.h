@@ -43,14 +43,21 @@ struct control_parameter {
 /*
  * Makes a reply that is a list, in slices: the next slice is made when the client has read the one
  * before, and the event loop has no other work. A list belongs to one call.
+ *
+ * A list that `follows` what happens has no end. A call without `more` gets the error ExpectedMore.
+ * The first reply comes at once, also without rows, so that the client knows from when on it
+ * misses nothing; the last one when the daemon ends.
  */
 struct control_list {
 	const char *member; /* of the reply: the array of rows */
+	bool follows;
+	size_t json_flags; /* of json_dumps(), beside those of all lists */
 	/* As `call` of struct control_method, whose reply is only that of an error. Keeps
 	 * `parameters` if need be. */
 	int (*begin)(json_t *parameters, void *userdata, void **ret_list, json_t **ret_reply,
 		     const char **ret_error);
-	/* Appends the rows of a slice. 1: there are more; 0: these were the last. */
+	/* Appends the rows of a slice. 1: there are more; 0: these were the last, or, of a list
+	 * that follows, the last until control_wake(). */
 	int (*next)(void *list, json_t *rows);
 	/* The other members of the reply, as far as they are known; an object. */
 	json_t *(*rest)(void *list);
@@ -96,6 +103,9 @@ int control_new(sd_event *event, const char *path, const struct control_method *
 struct control *control_free(struct control *control);
 DEFINE_CLEANUP(struct control *, control_free);
 
+/* Lists that follow what happens may have new rows. */
+void control_wake(struct control *control);
+
 /* The limits. control_new() uses control_settings_default; tests use smaller ones. */
 struct control_settings {
 	unsigned clients_max;          /* connections; more are closed at once */
@@ -104,7 +114,8 @@ struct control_settings {
 	uint64_t idle_usec;            /* longest time without a request */
 	/* A reply must have been read after reply_usec, plus the time it takes at
 	 * reply_bytes_per_second; else the client is cut off. The time that the daemon needs to
-	 * make the slices of a list does not count. */
+	 * make the slices of a list does not count. Of a list that follows, each slice must have
+	 * been read after idle_usec. */
 	uint64_t reply_usec;
 	uint64_t reply_bytes_per_second;
 	/* Bytes of replies that clients have not read yet. Those of root and those of all other

@@ -13,9 +13,10 @@
 /* Chunks per call: more than a socket accepts by default (net.core.wmem_default). */
 #define SEND_CHUNKS 4
 
-/* Significant digits of a number that is not an integer. These are rates and seconds. jansson's
- * default of 17 would double the size of a list with history. */
+/* Significant digits of a number that is not an integer, unless others are wanted. These are rates
+ * and seconds. jansson's default of 17 would double the size of a list with history. */
 #define REAL_DIGITS 9
+#define JSON_REAL_DIGITS_MAX 31 /* of jansson */
 
 struct control_chunk {
 	TAILQ_ENTRY(control_chunk) next;
@@ -99,12 +100,13 @@ static int dump_part(const char *text, size_t size, void *userdata)
 	return dump->error < 0 ? -1 : 0;
 }
 
-int control_output_json(struct control_output *output, const json_t *value, bool embedded)
+int control_output_json(struct control_output *output, const json_t *value, size_t flags)
 {
 	struct dump dump = {.output = output};
-	size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS);
 
-	if (json_dump_callback(value, dump_part, &dump, embedded ? flags | JSON_EMBED : flags) == 0)
+	if (!(flags & JSON_REAL_PRECISION(JSON_REAL_DIGITS_MAX)))
+		flags |= JSON_REAL_PRECISION(REAL_DIGITS);
+	if (json_dump_callback(value, dump_part, &dump, flags | JSON_COMPACT) == 0)
 		return 0;
 	/* Other failures of jansson: no memory, or a value that contains itself. */
 	return dump.error < 0 ? dump.error : -ENOMEM;

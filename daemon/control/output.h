@@ -23,8 +23,9 @@ void control_output_clear(struct control_output *output);
 
 /* Both append. -EMSGSIZE: more than CONTROL_REPLY_MAX would be pending; -ENOMEM. */
 int control_output_append(struct control_output *output, const void *data, size_t size);
-/* `embedded`: what is in the array or object, without its brackets. */
-int control_output_json(struct control_output *output, const json_t *value, bool embedded);
+/* `flags`: of json_dumps(), beside its defaults here. JSON_EMBED: what is in the array or object,
+ * without its brackets. */
+int control_output_json(struct control_output *output, const json_t *value, size_t flags);
 
 /* Sends as much as the socket accepts in one call. 1: all is sent; 0: not yet; a negative errno of
  * sendmsg(2). */

@@ -37,7 +37,7 @@ int control_reply_write(struct control_output *output, const json_t *parameters,
 	if (r >= 0)
 		r = control_reply_text(output, "\"parameters\":");
 	if (r >= 0)
-		r = parameters ? control_output_json(output, parameters, false)
+		r = parameters ? control_output_json(output, parameters, 0)
 			       : control_reply_text(output, "{}");
 	if (r >= 0)
 		r = control_output_append(output, "}", sizeof("}")); /* with the NUL */

@@ -244,6 +244,10 @@ static int call(const struct control_method *method, const struct control_reques
 
 	if (wrong)
 		return control_refuse_parameter(wrong, &answer->reply, &answer->error);
+	if (method->list && method->list->follows && !request->more) {
+		answer->error = SERVICE_INTERFACE ".ExpectedMore";
+		return 0;
+	}
 	if (method->list)
 		return control_stream_new(method, request, userdata, &answer->stream);
 	return method->call(request->parameters, userdata, &answer->reply, &answer->error);

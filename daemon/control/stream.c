@@ -13,6 +13,8 @@ struct control_stream {
 	bool more;
 	bool open; /* a reply is begun and not ended */
 	bool has_rows;
+	bool greeted; /* of a list that follows: the first reply is made */
+	bool ending;  /* of such a list, too */
 };
 
 int control_stream_new(const struct control_method *method, const struct control_request *request,
@@ -41,6 +43,16 @@ struct control_stream *control_stream_free(struct control_stream *stream)
 	return NULL;
 }
 
+bool control_stream_follows(const struct control_stream *stream)
+{
+	return stream->list->follows;
+}
+
+void control_stream_end(struct control_stream *stream)
+{
+	stream->ending = true;
+}
+
 static int open_reply(struct control_stream *stream, struct control_output *output)
 {
 	int r = control_reply_text(output, "{\"parameters\":{\"");
@@ -64,7 +76,7 @@ static int add_rows(struct control_stream *stream, struct control_output *output
 	if (stream->has_rows)
 		r = control_reply_text(output, ",");
 	stream->has_rows = true;
-	return r < 0 ? r : control_output_json(output, rows, true);
+	return r < 0 ? r : control_output_json(output, rows, JSON_EMBED | stream->list->json_flags);
 }
 
 static int close_reply(struct control_stream *stream, struct control_output *output, bool last)
@@ -74,7 +86,7 @@ static int close_reply(struct control_stream *stream, struct control_output *out
 	int r = rest ? control_reply_text(output, alone ? "]" : "],") : -ENOMEM;
 
 	if (r >= 0 && !alone)
-		r = control_output_json(output, rest, true);
+		r = control_output_json(output, rest, JSON_EMBED);
 	if (r >= 0)
 		r = control_reply_text(output, last ? "}" : "},\"continues\":true");
 	if (r >= 0)
@@ -86,11 +98,14 @@ static int close_reply(struct control_stream *stream, struct control_output *out
 static int write_slice(struct control_stream *stream, struct control_output *output,
 		       const json_t *rows, bool last)
 {
+	bool first = stream->list->follows && !stream->greeted;
 	int r = 0;
 
-	/* A reply without rows is sent only as the last one. */
-	if (stream->more && json_array_size(rows) == 0 && !last)
+	/* A reply without rows is sent only as the last one, or as the first one of a list that
+	 * follows. */
+	if (stream->more && json_array_size(rows) == 0 && !last && !first)
 		return 0;
+	stream->greeted = true;
 	if (!stream->open)
 		r = open_reply(stream, output);
 	if (r >= 0)
@@ -115,6 +130,7 @@ static int begin(struct control_stream *stream, struct control_output *output)
 
 int control_stream_next(struct control_stream *stream, struct control_output *output)
 {
+	bool waits = stream->list->follows && !stream->ending;
 	json_auto_t *rows = NULL;
 	int r, more;
 
@@ -128,6 +144,8 @@ int control_stream_next(struct control_stream *stream, struct control_output *ou
 	/* Inside a reply that is begun, no error can be sent: the connection is closed. */
 	if (more < 0)
 		return stream->open ? more : control_reply_errno(output, more);
-	r = write_slice(stream, output, rows, more == 0);
-	return r < 0 ? r : more;
+	r = write_slice(stream, output, rows, more == 0 && !waits);
+	if (r < 0 || more)
+		return r < 0 ? r : CONTROL_STREAM_MORE;
+	return waits ? CONTROL_STREAM_WAITS : CONTROL_STREAM_ENDED;
 }

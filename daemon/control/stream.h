@@ -17,6 +17,16 @@ int control_stream_new(const struct control_method *method, const struct control
 struct control_stream *control_stream_free(struct control_stream *stream); /* returns NULL */
 DEFINE_CLEANUP(struct control_stream *, control_stream_free);
 
-/* Appends a slice. 1: there may be more, and this one may be empty; 0: that was the last. After a
- * failure the connection is of no use. */
+enum control_stream_state {
+	CONTROL_STREAM_ENDED,
+	CONTROL_STREAM_MORE,  /* there may be more, and this slice may be empty */
+	CONTROL_STREAM_WAITS, /* there is no more until control_wake() */
+};
+
+/* Appends a slice. Returns a state. After a failure the connection is of no use. */
 int control_stream_next(struct control_stream *stream, struct control_output *output);
+
+/* Whether its list follows what happens. */
+bool control_stream_follows(const struct control_stream *stream);
+/* It is to end when there is no more, instead of waiting. */
+void control_stream_end(struct control_stream *stream);

@@ -71,6 +71,17 @@ static const struct control_list list_of_rows = {
 	.free = free,
 };
 
+/* The same, of which the last one comes when the daemon ends. */
+static const struct control_list list_of_news = {
+	.member = "events",
+	.follows = true,
+	.json_flags = JSON_REAL_PRECISION(16),
+	.begin = rows_begin,
+	.next = rows_next,
+	.rest = rows_rest,
+	.free = free,
+};
+
 static int no_such_sa(json_t *parameters, void *userdata, json_t **ret_reply,
 		      const char **ret_error)
 {
@@ -102,8 +113,15 @@ static const struct control_parameter list_parameters[] = {
 	{},
 };
 
+static const struct control_parameter monitor_parameters[] = {
+	{"spi", CONTROL_TEXT},
+	{"peer", CONTROL_TEXT},
+	{},
+};
+
 static const struct control_method methods[] = {
 	{.name = "ListSAs", .list = &list_of_rows, .parameters = list_parameters},
+	{.name = "Monitor", .list = &list_of_news, .parameters = monitor_parameters},
 	{.name = "Echo", .call = echo},
 	{.name = "Explain", .call = no_such_sa},
 	{.name = "GetStatus", .call = fail},
@@ -163,7 +181,10 @@ static void check_stream(struct control_stream *stream, bool more, struct contro
 	do {
 		r = control_stream_next(stream, output);
 		check(r >= 0);
-		if (more)
+		check(r != CONTROL_STREAM_WAITS || control_stream_follows(stream));
+		if (r == CONTROL_STREAM_WAITS)
+			control_stream_end(stream);
+		if (more && (output->pending > 0 || !control_stream_follows(stream)))
 			check_reply(output, r > 0);
 	} while (r > 0);
 	if (!more)

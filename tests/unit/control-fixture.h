@@ -184,6 +184,22 @@ static const struct control_list list_of_rows = {
 	.free = rows_free,
 };
 
+static inline json_t *no_rest(void *list)
+{
+	(void)list;
+	return json_object();
+}
+
+/* The same rows, and those that are added later. */
+static const struct control_list list_of_news = {
+	.member = "news",
+	.follows = true,
+	.begin = rows_begin,
+	.next = rows_next,
+	.rest = no_rest,
+	.free = rows_free,
+};
+
 static const struct control_parameter explain_parameters[] = {
 	{"spi", CONTROL_TEXT, .required = true},
 	{"limit", CONTROL_COUNT},
@@ -195,6 +211,7 @@ static const struct control_method methods[] = {
 	{.name = "Echo", .call = echo},
 	{.name = "Explain", .call = explain, .parameters = explain_parameters},
 	{.name = "Fail", .call = no_device},
+	{.name = "Follow", .list = &list_of_news},
 	{.name = "GetLarge", .call = get_large},
 	{.name = "List", .list = &list_of_rows},
 	{.name = "Pause", .changes = true, .call = pause_all},

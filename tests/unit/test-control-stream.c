@@ -353,6 +353,184 @@ static void test_trickling_reader(void **state)
 	close(fd);
 }
 
+/* ---- A list that follows what happens ---- */
+
+#define FOLLOW "{\"method\":\"io.espoffload.Follow\",\"more\":true}"
+
+/* What happens: so many rows more. */
+static void add_rows(struct fixture *fixture, size_t n)
+{
+	fixture->rows += n;
+	control_wake(fixture->control);
+}
+
+static int follow(struct fixture *fixture)
+{
+	int fd = dial(fixture);
+
+	ask(fd, FOLLOW);
+	expect(fixture, fd, "{\"parameters\":{\"news\":[]},\"continues\":true}");
+	return fd;
+}
+
+static void test_follow(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t slices;
+	int fd;
+
+	start(fixture);
+	fd = follow(fixture);
+	/* It is not asked again before something happens. */
+	run(fixture, 5);
+	slices = fixture->slices;
+	run(fixture, 5);
+	assert_int_equal(fixture->slices, slices);
+	add_rows(fixture, 3);
+	expect(fixture, fd, "{\"parameters\":{\"news\":[0,1]},\"continues\":true}");
+	expect(fixture, fd, "{\"parameters\":{\"news\":[2]},\"continues\":true}");
+	/* Of what nothing is to be shown nothing is sent. */
+	control_wake(fixture->control);
+	run(fixture, 5);
+	assert_true(fixture->slices > slices);
+	add_rows(fixture, 1);
+	expect(fixture, fd, "{\"parameters\":{\"news\":[3]},\"continues\":true}");
+	close(fd);
+	run(fixture, 5);
+	assert_int_equal(fixture->lists, 0);
+	control_wake(fixture->control);
+}
+
+static void test_follow_needs_more(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	start(fixture);
+	fd = dial(fixture);
+	ask(fd, "{\"method\":\"io.espoffload.Follow\"}");
+	expect(fixture, fd, "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}");
+	ask(fd, ECHO);
+	expect(fixture, fd, "{\"parameters\":{}}");
+	assert_int_equal(fixture->slices, 0);
+	close(fd);
+}
+
+static void expect_large(struct fixture *fixture, int fd)
+{
+	char *text = receive(fixture, fd);
+
+	assert_non_null(text);
+	assert_true(strlen(text) > LARGE_ROW);
+	free(text);
+}
+
+/* A slice is not made before the client has read the one before, but nothing is forgotten. */
+static void test_follow_while_writing(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t slices;
+	int fd;
+
+	start(fixture);
+	fixture->row_size = LARGE_ROW;
+	fd = follow(fixture);
+	add_rows(fixture, 1);
+	run(fixture, 10);
+	slices = fixture->slices;
+	for (unsigned i = 0; i < 3; i++) {
+		add_rows(fixture, 1);
+		run(fixture, 10);
+	}
+	assert_int_equal(fixture->slices, slices);
+	for (unsigned rows = 0; rows < fixture->rows; rows += rows ? ROWS_PER_SLICE : 1)
+		expect_large(fixture, fd);
+	close(fd);
+}
+
+/* It may wait for ever, but must read what it gets. */
+static void test_follow_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	int follower, idle, slow;
+
+	fixture->settings.idle_usec = 100 * 1000;
+	start(fixture);
+	fixture->row_size = LARGE_ROW;
+	follower = follow(fixture);
+	add_rows(fixture, 1);
+	run(fixture, 10);
+	control_wake(fixture->control); /* while it reads, and then there is nothing */
+	expect_large(fixture, follower);
+	for (unsigned i = 0; i < 2; i++) {
+		idle = dial(fixture);
+		for (unsigned j = 0; j < TURNS_MAX && !is_cut_off(idle); j++)
+			turn(fixture);
+		assert_true(is_cut_off(idle));
+		close(idle);
+		control_wake(fixture->control);
+		run(fixture, 3);
+	}
+	assert_false(is_cut_off(follower));
+	slow = dial(fixture);
+	ask(slow, FOLLOW);
+	for (unsigned i = 0; i < TURNS_MAX && !is_cut_off(slow); i++)
+		turn(fixture);
+	assert_true(is_cut_off(slow));
+	assert_false(is_cut_off(follower));
+	close(slow);
+	close(follower);
+}
+
+/* It may read more slowly than others, since it loses what it does not read in time. */
+static void test_follow_patience(void **state)
+{
+	struct fixture *fixture = *state;
+	int follower, other;
+
+	fixture->settings.reply_usec = 1000;
+	fixture->settings.reply_bytes_per_second = UINT64_C(1) << 40;
+	fixture->large = LARGE_ROW;
+	start(fixture);
+	fixture->row_size = LARGE_ROW;
+	follower = follow(fixture);
+	add_rows(fixture, 1);
+	run(fixture, 10);
+	other = dial(fixture);
+	ask(other, "{\"method\":\"io.espoffload.GetLarge\"}");
+	for (unsigned i = 0; i < TURNS_MAX && !is_cut_off(other); i++)
+		turn(fixture);
+	assert_true(is_cut_off(other));
+	run(fixture, 3);
+	assert_false(is_cut_off(follower));
+	expect_large(fixture, follower);
+	close(other);
+	close(follower);
+}
+
+/* When the daemon ends it gets the rest, and the last reply has an end. */
+static void test_follow_end(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd, busy;
+
+	start(fixture);
+	fixture->row_size = LARGE_ROW;
+	busy = follow(fixture);
+	add_rows(fixture, 1);
+	run(fixture, 10); /* it does not read: the daemon does not wait for it */
+	fixture->row_size = 0;
+	fixture->rows = 0;
+	fd = follow(fixture);
+	add_rows(fixture, 3);
+	fixture->control = control_free(fixture->control);
+	assert_int_equal(fixture->lists, 0);
+	expect(fixture, fd, "{\"parameters\":{\"news\":[0,1]},\"continues\":true}");
+	expect(fixture, fd, "{\"parameters\":{\"news\":[2]}}");
+	expect_hangup(fixture, fd);
+	close(busy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +548,12 @@ int main(void)
 		TEST(test_end),
 		TEST(test_hangup_while_waiting),
 		TEST(test_trickling_reader),
+		TEST(test_follow),
+		TEST(test_follow_needs_more),
+		TEST(test_follow_while_writing),
+		TEST(test_follow_deadline),
+		TEST(test_follow_patience),
+		TEST(test_follow_end),
 	};
 
 	return cmocka_run_group_tests_name("control-stream", tests, NULL, NULL);
