@@ -5,7 +5,7 @@
  * them.
  */
 #include "ctl.h"
-#include "history-entry.h"
+#include "event-filter.h"
 #include "history-text.h"
 #include "since.h"
 
@@ -28,7 +28,7 @@
 #define UNIT_MATCH "_SYSTEMD_UNIT=espoffloadd.service"
 
 struct history_query {
-	struct history_filter filter;
+	struct event_filter filter;
 	const char *directory; /* NULL: the journal of this machine */
 	double since;          /* s since 1970 */
 	size_t limit;          /* entries; 0: the default */
@@ -73,7 +73,7 @@ static int parse_options(int argc, char **argv, struct history_query *query)
 			return ctl_usage("history: unknown option %s", argv[optind - 1]);
 		}
 	}
-	if (optind < argc && history_filter_parse(argv[optind], &query->filter) < 0)
+	if (optind < argc && event_filter_parse(argv[optind], &query->filter) < 0)
 		return ctl_usage("history: '%s' is neither an SPI (0x00000101) nor an address or "
 				 "prefix of a peer",
 				 argv[optind]);
@@ -87,13 +87,13 @@ static int parse_options(int argc, char **argv, struct history_query *query)
 /* ---- Reading. `more`: there may be older entries that match. ---- */
 
 /* The entries of the unit with any of the matches. */
-static int add_matches(sd_journal *journal, const struct history_filter *filter)
+static int add_matches(sd_journal *journal, const struct event_filter *filter)
 {
 	char spi[40];
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && history_match(i); i++) {
-		r = sd_journal_add_match(journal, history_match(i), 0);
+	for (size_t i = 0; r >= 0 && event_history_match(i); i++) {
+		r = sd_journal_add_match(journal, event_history_match(i), 0);
 		if (r >= 0)
 			r = sd_journal_add_match(journal, UNIT_MATCH, 0);
 		if (r >= 0)
@@ -134,7 +134,7 @@ static int read_entry(sd_journal *journal, const struct history_query *query, js
 		return 0; /* damaged */
 	if ((double)time * 1e-6 < query->since)
 		return 1;
-	r = history_entry_read(field_of, journal, (double)time * 1e-6, &query->filter, &object);
+	r = event_entry_read(field_of, journal, (double)time * 1e-6, &query->filter, &object);
 	if (r < 0 || !object)
 		return r;
 	if (json_array_size(entries) == query->limit) {

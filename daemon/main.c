@@ -9,6 +9,7 @@
 #include "control/methods.h"
 #include "manager/manager.h"
 #include "move/rescue.h"
+#include "report/event-log.h"
 #include "report/journal.h"
 #include "sa/ownership.h"
 
@@ -45,6 +46,7 @@ struct daemon {
 	const struct clock *clock;
 	sd_event *event;
 	struct journal *journal;
+	struct event_log *events;
 	struct secret_arena *arena;
 	struct rescue *rescue;
 	struct ownership *ownership;
@@ -235,6 +237,15 @@ static uint64_t realtime_clock(void *userdata)
 	return (uint64_t)time(NULL);
 }
 
+static double precise_clock(void *userdata)
+{
+	struct timespec now;
+
+	(void)userdata;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static int open_ownership(struct daemon *d, const char *path)
 {
 	int r = ownership_new(path, &d->ownership);
@@ -327,6 +338,13 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 	return manager_attach(d->manager, d->event);
 }
 
+static void on_event(void *userdata)
+{
+	struct daemon *d = userdata;
+
+	control_wake(d->control);
+}
+
 static int start(struct daemon *d, const struct arguments *arguments)
 {
 	const struct config_source source = {.path = arguments->config};
@@ -359,7 +377,11 @@ static int start(struct daemon *d, const struct arguments *arguments)
 		d->misconfigured = loaded != -ENOMEM;
 		return loaded;
 	}
+	if ((r = event_log_new(d->journal, d->clock, &d->events)) < 0)
+		return r;
+	event_log_on_event(d->events, on_event, d);
 	d->methods.manager = d->manager;
+	d->methods.events = d->events;
 	settings.refused = methods_refused;
 	r = control_new_with(d->event, arguments->socket, methods_table, methods_count, &d->methods,
 			     &settings, &d->control);
@@ -376,6 +398,7 @@ static int start(struct daemon *d, const struct arguments *arguments)
 static void stop(struct daemon *d)
 {
 	control_free(d->control);
+	event_log_free(d->events);
 	snapshots_release(&d->methods.snapshots);
 	plans_release(&d->methods.plans);
 	manager_free(d->manager);
@@ -434,8 +457,8 @@ int main(int argc, char **argv)
 		.orders = ORDERS_PATH,
 	};
 	_cleanup_(journal_freep) struct journal *journal = NULL;
-	static const struct clock clock = {.monotonic = monotonic_clock,
-					   .realtime = realtime_clock};
+	static const struct clock clock = {
+		.monotonic = monotonic_clock, .realtime = realtime_clock, .precise = precise_clock};
 	struct daemon d = {.clock = &clock};
 	int r = parse_arguments(argc, argv, &arguments);
 

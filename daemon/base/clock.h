@@ -9,6 +9,7 @@
 struct clock {
 	double (*monotonic)(void *userdata);  /* s, CLOCK_MONOTONIC */
 	uint64_t (*realtime)(void *userdata); /* s, CLOCK_REALTIME: the kernel's times of SAs */
+	double (*precise)(void *userdata);    /* s, the same, for users; NULL: in whole seconds */
 	void *userdata;
 };
 
@@ -20,4 +21,9 @@ static inline double clock_monotonic(const struct clock *clock)
 static inline uint64_t clock_realtime(const struct clock *clock)
 {
 	return clock->realtime(clock->userdata);
+}
+
+static inline double clock_precise(const struct clock *clock)
+{
+	return clock->precise ? clock->precise(clock->userdata) : (double)clock_realtime(clock);
 }

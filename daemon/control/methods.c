@@ -93,6 +93,11 @@ static const struct control_parameter explain_parameters[] = {
 	{"dst", CONTROL_TEXT},
 	{},
 };
+static const struct control_parameter monitor_parameters[] = {
+	{"spi", CONTROL_TEXT},
+	{"peer", CONTROL_TEXT},
+	{},
+};
 static const struct control_parameter plan_parameters[] = {{"turns", CONTROL_COUNT}, {}};
 static const struct control_parameter nic_or_all[] = {{"nic", CONTROL_TEXT}, {}};
 static const struct control_parameter reload_parameters[] = {{"trySeconds", CONTROL_COUNT}, {}};
@@ -114,6 +119,7 @@ const struct control_method methods_table[] = {
 	{"ListSAs", .list = &list_of_sas, .parameters = list_parameters},
 	{"ListPeers", .list = &list_of_peers, .parameters = peers_parameters},
 	{"Explain", .list = &list_of_explanations, .parameters = explain_parameters},
+	{"Monitor", .list = &list_of_events, .parameters = monitor_parameters},
 	{"Plan", .call = method_plan, .parameters = plan_parameters},
 	{"Pause", .call = method_pause, .changes = true},
 	{"Resume", .call = method_resume, .changes = true, .parameters = nic_or_all},

@@ -16,9 +16,12 @@ struct plans {
 };
 void plans_release(struct plans *plans);
 
-/* The userdata of the methods. All that is not named below is zero. */
+struct event_log;
+
+/* The userdata of the methods. All that is not named is zero. `events` is not owned. */
 struct methods {
 	struct manager *manager;
+	struct event_log *events;
 	struct snapshots snapshots;
 	struct plans plans;
 };
@@ -36,6 +39,7 @@ int method_get_status(json_t *parameters, void *userdata, json_t **ret_reply,
 extern const struct control_list list_of_sas;
 extern const struct control_list list_of_peers;
 extern const struct control_list list_of_explanations;
+extern const struct control_list list_of_events;
 int method_plan(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_pin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);
 int method_unpin(json_t *parameters, void *userdata, json_t **ret_reply, const char **ret_error);

@@ -77,6 +77,8 @@ struct journal {
 	const struct clock *clock;
 	FILE *output;
 	int max_priority;
+	journal_listener_t listener;
+	void *listener_userdata;
 	struct journal_budget of_all;
 	struct journal_budget budgets[_JOURNAL_KIND_MAX]; /* of events without a NIC */
 	struct nic_budget nic_budgets[NIC_BUDGETS];
@@ -109,6 +111,12 @@ struct journal *journal_free(struct journal *journal)
 {
 	free(journal);
 	return NULL;
+}
+
+void journal_listen(struct journal *journal, journal_listener_t listener, void *userdata)
+{
+	journal->listener = listener;
+	journal->listener_userdata = userdata;
 }
 
 /* The tokens at this time. */
@@ -314,13 +322,22 @@ static void tell(struct journal *journal, const struct journal_event *event, con
 {
 	const struct kind *kind = &kinds[event->kind];
 	int priority = event->priority > 0 ? event->priority : kind->priority;
+	bool listened = journal->listener && kind->message_id;
 	uint64_t suppressed;
+	bool taken;
 
 	if (priority > journal->max_priority)
 		return;
-	if (!take(journal, event, &suppressed))
+	taken = take(journal, event, &suppressed);
+	if (!taken && !listened)
 		return;
 	(void)vsnprintf(journal->message, sizeof(journal->message), format, arguments);
+	if (listened) {
+		journal_compose(&journal->record, event, journal->message, 0);
+		journal->listener(&journal->record, journal->listener_userdata);
+	}
+	if (!taken)
+		return;
 	journal_compose(&journal->record, event, journal->message, suppressed);
 	send_record(journal, priority);
 }

@@ -88,6 +88,7 @@ struct journal_event {
 };
 
 struct journal;
+struct journal_record;
 
 /* Returns stderr if it is a terminal or there is no journal. Otherwise returns NULL: the
  * journal. */
@@ -105,6 +106,11 @@ void journal_event(struct journal *journal, const struct journal_event *event, c
 		   ...) _printf_(3, 4);
 /* The same without fields and MESSAGE_ID. */
 void journal_log(struct journal *journal, int priority, const char *format, ...) _printf_(3, 4);
+
+/* Called with the fields of each event that has a MESSAGE_ID, also of those beyond the budget,
+ * which the journal does not get. NULL: nobody is told. */
+typedef void (*journal_listener_t)(const struct journal_record *record, void *userdata);
+void journal_listen(struct journal *journal, journal_listener_t listener, void *userdata);
 
 /* Reports the numbers of suppressed events where they have ended: where none came for long enough
  * to fill the budget. Call it periodically. */

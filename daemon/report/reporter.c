@@ -580,18 +580,19 @@ void report_sa_order(struct reporter *reporter, const char *target, bool ban,
 		[REPORT_ORDER_ENDED] = "ended",
 		[REPORT_ORDER_EXPIRED] = "over",
 	};
+	static const char *const actions[2][2] = {{"pin", "unpin"}, {"ban", "unban"}};
 	bool ended = what == REPORT_ORDER_ENDED || what == REPORT_ORDER_EXPIRED;
 	struct journal_event event = {
 		.kind = ended ? JOURNAL_SA_ORDER_ENDED : JOURNAL_SA_ORDER,
-		.action = ban ? "ban" : "pin",
+		.action = actions[ban][ended],
 		.reason = what == REPORT_ORDER_EXPIRED ? "expired" : NULL,
 		.text = target,
 	};
 	char time[UNITS_TEXT_MAX];
 
 	if (ended)
-		journal_event(reporter->journal, &event, "The %s of %s is %s", event.action, target,
-			      endings[what]);
+		journal_event(reporter->journal, &event, "The %s of %s is %s", actions[ban][false],
+			      target, endings[what]);
 	else
 		journal_event(reporter->journal, &event, "%s%s %s%s%s",
 			      what == REPORT_ORDER_STILL ? "Still " : "",

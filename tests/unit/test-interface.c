@@ -10,6 +10,7 @@
 #include "control/service.h"
 #include "interface-file.h"
 #include "manager-bench.h"
+#include "report/event-log.h"
 
 /* eth0 has a shared table, eth1 has split ones. */
 static const char *const configuration =
@@ -32,6 +33,8 @@ static const struct {
 	{"ListPeers", "{\"limit\": 1025}", "InvalidValue"},
 	{"Explain", "{\"spi\": \"0x1001\"}"},
 	{"Explain", "{\"spi\": \"0x9\"}", "NoSuchSA"},
+	{"Monitor", "{}"},
+	{"Monitor", "{}", "TooManyMonitors"},
 	{"Plan", "{\"turns\": 600}"},
 	{"Plan", "{\"turns\": 1}"},
 	{"Pause", "{}", "PermissionDenied", .denied = true},
@@ -62,6 +65,9 @@ static const struct {
 };
 
 static char config_path[64];
+static struct event_log *events;
+static struct event_reader *readers[EVENT_READERS_MAX];
+static size_t n_readers;
 
 static void write_configuration(struct bench *b)
 {
@@ -135,9 +141,16 @@ static json_t *take_replies(struct control_output *output)
 	return replies;
 }
 
+/* More events than are kept, so that some are lost. */
+static void make_events(struct bench *b)
+{
+	for (unsigned i = 0; i <= EVENTS_MAX; i++)
+		report_paused(b->manager->reporter, i % 2);
+}
+
 static json_t *call(struct bench *b, size_t i, bool more)
 {
-	struct methods methods = {.manager = b->manager};
+	struct methods methods = {.manager = b->manager, .events = events};
 	const struct control_service service = {
 		.methods = methods_table,
 		.n_methods = methods_count,
@@ -161,8 +174,13 @@ static json_t *call(struct bench *b, size_t i, bool more)
 						&(struct ucred){.uid = calls[i].denied}, &output,
 						&stream),
 			 0);
-	while (stream && control_stream_next(stream, &output) > 0)
-		;
+	while (stream && (r = control_stream_next(stream, &output)) != CONTROL_STREAM_ENDED) {
+		assert_true(r > 0);
+		if (r != CONTROL_STREAM_WAITS)
+			continue;
+		make_events(b);
+		control_stream_end(stream);
+	}
 	control_stream_free(stream);
 	control_request_done(&request);
 	snapshots_release(&methods.snapshots);
@@ -216,12 +234,34 @@ static void make_call(struct bench *b, struct interface_check *check, size_t i, 
 	json_decref(replies);
 }
 
-static bool is_list(const char *method)
+/* The list that the method answers with, or NULL. */
+static const struct control_list *list_of(const char *method)
 {
 	for (size_t i = 0; i < methods_count; i++)
 		if (strcmp(methods_table[i].name, method) == 0)
 			return methods_table[i].list;
-	return false;
+	return NULL;
+}
+
+/* Of a method that needs it. */
+static void check_needs_more(struct bench *b, size_t i)
+{
+	json_auto_t *replies = call(b, i, false);
+	const json_t *error = json_object_get(json_array_get(replies, 0), "error");
+
+	assert_string_equal(json_string_value(error), "org.varlink.service.ExpectedMore");
+}
+
+static void make_calls(struct bench *b, struct interface_check *check, size_t i)
+{
+	const struct control_list *list = list_of(calls[i].method);
+
+	if (list && list->follows)
+		check_needs_more(b, i);
+	else
+		make_call(b, check, i, false);
+	if (list)
+		make_call(b, check, i, true);
 }
 
 /* Each method was called and each error returned: the list above is complete. */
@@ -270,6 +310,13 @@ static void give_orders(struct bench *b)
 	}
 }
 
+/* As many as there may be. */
+static void add_readers(void)
+{
+	while (event_reader_new(events, &readers[n_readers]) == 0)
+		n_readers++;
+}
+
 /* What must be so before the call. */
 static void prepare(struct bench *b, const char *error)
 {
@@ -277,6 +324,8 @@ static void prepare(struct bench *b, const char *error)
 		assert_int_equal(unlink(config_path), 0);
 	if (error && strcmp(error, "TooManyOrders") == 0)
 		give_orders(b);
+	if (error && strcmp(error, "TooManyMonitors") == 0)
+		add_readers();
 }
 
 static void test_replies(void **state)
@@ -287,15 +336,17 @@ static void test_replies(void **state)
 
 	(void)state;
 	open_world(&b);
+	assert_int_equal(event_log_new(b.journal, &b.clock, &events), 0);
 	for (size_t i = 0; i < ELEMENTSOF(calls); i++) {
 		prepare(&b, calls[i].error);
-		make_call(&b, &check, i, false);
-		if (is_list(calls[i].method))
-			make_call(&b, &check, i, true);
+		make_calls(&b, &check, i);
 	}
 	assert_int_equal(told(&b, "Refused Pause of uid 1 (pid 0) on the control socket"), 1);
 	check_calls(interface);
 	check_all_seen(&check);
+	while (n_readers > 0)
+		event_reader_free(readers[--n_readers]);
+	event_log_free(events);
 	close_bench(&b);
 	json_decref(check.seen);
 	json_decref(interface);

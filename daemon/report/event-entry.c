@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "history-entry.h"
-#include "spi.h"
+#include "event-entry.h"
 
 #include "cleanup.h"
 #include "message-id.h"
@@ -12,49 +11,74 @@
 
 /* The daemon writes at most 256 bytes. */
 #define VALUE_MAX 512
-#define SPI_SIZE 11 /* "0x" and 8 digits */
+#define SPI_SIZE 11 /* "0x", 8 digits and a NUL */
 
-/* The kinds of entries that belong to actions on SAs. The action is that of entries without
- * ESPOFFLOAD_ACTION: how many were suppressed, and those of older versions. */
-static const struct {
-	const char *match;
-	const char *action;
-} kinds[] = {
-	{"MESSAGE_ID=" MESSAGE_ID_PROMOTED, "promoted"},
-	{"MESSAGE_ID=" MESSAGE_ID_EVICTED, "evicted"},
-	{"MESSAGE_ID=" MESSAGE_ID_REFUSED, "refused"},
-	{"MESSAGE_ID=" MESSAGE_ID_MOVE_FAILED, "failed"},
-	{"MESSAGE_ID=" MESSAGE_ID_RESTORED, "restored"},
-	{"MESSAGE_ID=" MESSAGE_ID_ADOPTED, "adopted"},
-	{"MESSAGE_ID=" MESSAGE_ID_SLOWED, "compared"},
-	{"MESSAGE_ID=" MESSAGE_ID_NIC_LOST, "nic-lost"},
-	/* Without a MESSAGE_ID, or with one that others have too. */
-	{"ESPOFFLOAD_ACTION=would-promote"},
-	{"ESPOFFLOAD_ACTION=would-evict"},
-	{"ESPOFFLOAD_ACTION=hands-off"},
-	{"ESPOFFLOAD_ACTION=gone"},
-	{"ESPOFFLOAD_ACTION=compared"},
+/* In parentheses: a missing comma is suspected otherwise (clang-tidy). */
+#define ID_MATCH(ID) ("MESSAGE_ID=" ID)
+
+/* The entries that tell where SAs are. Some kinds have no MESSAGE_ID, or one that others have
+ * too. */
+static const char *const history[] = {
+	ID_MATCH(MESSAGE_ID_PROMOTED),     ID_MATCH(MESSAGE_ID_EVICTED),
+	ID_MATCH(MESSAGE_ID_REFUSED),      ID_MATCH(MESSAGE_ID_MOVE_FAILED),
+	ID_MATCH(MESSAGE_ID_RESTORED),     ID_MATCH(MESSAGE_ID_ADOPTED),
+	ID_MATCH(MESSAGE_ID_SLOWED),       ID_MATCH(MESSAGE_ID_NIC_LOST),
+	"ESPOFFLOAD_ACTION=would-promote", "ESPOFFLOAD_ACTION=would-evict",
+	"ESPOFFLOAD_ACTION=hands-off",     "ESPOFFLOAD_ACTION=gone",
+	"ESPOFFLOAD_ACTION=compared",
 };
 
-const char *history_match(size_t i)
+const char *event_history_match(size_t i)
 {
-	return i < ELEMENTSOF(kinds) ? kinds[i].match : NULL;
+	return i < ELEMENTSOF(history) ? history[i] : NULL;
 }
 
-int history_filter_parse(const char *text, struct history_filter *ret_filter)
-{
-	struct history_filter filter = {};
-
-	filter.by_spi = spi_parse(text, &filter.spi) >= 0;
-	if (!filter.by_spi && config_parse_prefix(text, &filter.peer) < 0)
-		return -EINVAL;
-	*ret_filter = filter;
-	return 0;
-}
+/* The action of entries without ESPOFFLOAD_ACTION: how many were suppressed, those of older
+ * versions, and what is not done with an SA. */
+static const struct kind {
+	const char *id;
+	const char *action;
+	bool by_message; /* MESSAGE says more than ESPOFFLOAD_TEXT */
+} kinds[] = {
+	{MESSAGE_ID_PROMOTED, "promoted"},
+	{MESSAGE_ID_EVICTED, "evicted"},
+	{MESSAGE_ID_REFUSED, "refused"},
+	{MESSAGE_ID_MOVE_FAILED, "failed"},
+	{MESSAGE_ID_RESTORED, "restored"},
+	{MESSAGE_ID_ADOPTED, "adopted"},
+	{MESSAGE_ID_SLOWED, "compared"},
+	{MESSAGE_ID_NIC_LOST, "nic-lost"},
+	{MESSAGE_ID_STARTED, "started"},
+	{MESSAGE_ID_STOPPING, "stopping"},
+	{MESSAGE_ID_NIC_USABLE, "nic-usable"},
+	{MESSAGE_ID_CAPACITY_LEARNED, "capacity"},
+	{MESSAGE_ID_RESYNCHRONISED, "resynced"},
+	{MESSAGE_ID_CONFIGURATION_LOADED, "loaded"},
+	{MESSAGE_ID_CONFIGURATION_REJECTED, "not-loaded"},
+	{MESSAGE_ID_CONFIGURATION_ON_TRIAL, "on-trial"},
+	{MESSAGE_ID_CONFIGURATION_REVERTED, "reverted"},
+	{MESSAGE_ID_PAUSED, "paused"},
+	{MESSAGE_ID_RESUMED, "resumed"},
+	{MESSAGE_ID_EVACUATED, "evacuated"},
+	{MESSAGE_ID_SA_ORDER, "order", .by_message = true},
+	{MESSAGE_ID_SA_ORDER_ENDED, "order-ended", .by_message = true},
+	{MESSAGE_ID_ORDERS_LOST, "orders-lost"},
+	{MESSAGE_ID_HANDS_OFF, "hands-off"},
+	{MESSAGE_ID_FOREIGN_OFFLOAD, "foreign"},
+	{MESSAGE_ID_FOREIGN_NIC, "foreign"},
+	{MESSAGE_ID_TRUST_LOST, "trust-lost"},
+	{MESSAGE_ID_POLICIES_LOST, "policies-lost"},
+	{MESSAGE_ID_PLANNED, "planned"},
+	{MESSAGE_ID_GONE, "gone"},
+	{MESSAGE_ID_CLEARED, "compared"},
+	{MESSAGE_ID_RECOVERED, "recovered"},
+	{MESSAGE_ID_DENIED, "denied"},
+	{MESSAGE_ID_DEGRADED, "degraded"},
+};
 
 /* An entry that is read. */
 struct reading {
-	history_field_t field;
+	event_field_t field;
 	void *userdata;
 	json_t *object;
 	char buffer[VALUE_MAX];
@@ -89,24 +113,30 @@ static int add_number(struct reading *reading, const char *key, const char *name
 				   valid ? json_integer(strtoll(text, NULL, 10)) : json_null());
 }
 
-static int add_action(struct reading *reading)
+static const struct kind *kind_of(struct reading *reading)
+{
+	const char *id = text_of(reading, "MESSAGE_ID");
+
+	for (size_t i = 0; id && i < ELEMENTSOF(kinds); i++)
+		if (strcmp(kinds[i].id, id) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static int add_action(struct reading *reading, const struct kind *kind)
 {
 	const char *action = text_of(reading, "ESPOFFLOAD_ACTION");
-	const char *id;
 
-	if (action)
-		return json_object_set_new(reading->object, "action", json_string(action));
-	id = text_of(reading, "MESSAGE_ID");
-	for (size_t i = 0; id && i < ELEMENTSOF(kinds); i++)
-		if (kinds[i].action && strcmp(kinds[i].match + strlen("MESSAGE_ID="), id) == 0)
-			action = kinds[i].action;
-	return json_object_set_new(reading->object, "action", json_string(action ? action : "?"));
+	if (!action)
+		action = kind ? kind->action : "?";
+	return json_object_set_new(reading->object, "action", json_string(action));
 }
 
 /* The reason as a sentence; entries without one have it in their message. */
-static int add_reason(struct reading *reading)
+static int add_reason(struct reading *reading, const struct kind *kind)
 {
-	int r = add_text(reading, "text", "ESPOFFLOAD_TEXT");
+	bool by_message = kind && kind->by_message;
+	int r = add_text(reading, "text", by_message ? "MESSAGE" : "ESPOFFLOAD_TEXT");
 
 	if (r == 0 && json_is_null(json_object_get(reading->object, "text")))
 		r = add_text(reading, "text", "MESSAGE");
@@ -116,9 +146,10 @@ static int add_reason(struct reading *reading)
 static bool has_spi(struct reading *reading, uint32_t wanted)
 {
 	const char *text = text_of(reading, "ESPOFFLOAD_SPI");
-	uint32_t spi;
+	char spi[SPI_SIZE];
 
-	return text && strlen(text) < SPI_SIZE && spi_parse(text, &spi) >= 0 && spi == wanted;
+	(void)snprintf(spi, sizeof(spi), "0x%08x", wanted);
+	return text && strcmp(text, spi) == 0;
 }
 
 static bool has_address(struct reading *reading, const char *name,
@@ -142,7 +173,7 @@ static bool has_peer(struct reading *reading, const struct config_prefix *wanted
 	       (!out && has_address(reading, "ESPOFFLOAD_SRC", wanted));
 }
 
-static bool is_wanted(struct reading *reading, const struct history_filter *filter)
+static bool is_wanted(struct reading *reading, const struct event_filter *filter)
 {
 	return (!filter->by_spi || has_spi(reading, filter->spi)) &&
 	       (!filter->peer.set || has_peer(reading, &filter->peer));
@@ -174,19 +205,20 @@ static int add_fields(struct reading *reading, double time)
 		{"errno", "ERRNO"},
 		{"suppressed", "ESPOFFLOAD_SUPPRESSED"},
 	};
+	const struct kind *kind = kind_of(reading);
 	int r = json_object_set_new(reading->object, "time", json_real(time));
 
 	if (r == 0)
-		r = add_action(reading);
+		r = add_action(reading, kind);
 	for (size_t i = 0; r == 0 && i < ELEMENTSOF(texts); i++)
 		r = add_text(reading, texts[i].key, texts[i].name);
 	for (size_t i = 0; r == 0 && i < ELEMENTSOF(numbers); i++)
 		r = add_number(reading, numbers[i].key, numbers[i].name);
-	return r == 0 ? add_reason(reading) : r;
+	return r == 0 ? add_reason(reading, kind) : r;
 }
 
-int history_entry_read(history_field_t field, void *userdata, double time,
-		       const struct history_filter *filter, json_t **ret_object)
+int event_entry_read(event_field_t field, void *userdata, double time,
+		     const struct event_filter *filter, json_t **ret_object)
 {
 	struct reading reading = {.field = field, .userdata = userdata};
 
