@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -222,6 +223,13 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 			  json_integer_value(json_object_get(parameters, "most")));
 		return CTL_FAILURE;
 	}
+	if (strcmp(name, CONTROL_INTERFACE ".TooManyMonitors") == 0) {
+		ctl_error(
+			"as many programs follow the events as there may be (%" JSON_INTEGER_FORMAT
+			")",
+			json_integer_value(json_object_get(parameters, "most")));
+		return CTL_FAILURE;
+	}
 	if (strcmp(name, CONTROL_INTERFACE ".NoSuchSA") == 0) {
 		tell_text("no SA has this SPI (see 'espoffloadctl list'): ",
 			  member(parameters, "spi"));
@@ -327,6 +335,61 @@ int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
 		r = handle(reply.parameters, !continues, userdata);
 	}
 	return r < 0 ? ctl_tell_failure(ctl, r) : CTL_OK;
+}
+
+/* Waits until there is something to read. Returns whether nobody reads standard output any more. */
+static bool wait_for_event(const struct varlink_client *client)
+{
+	struct pollfd fds[] = {
+		{.fd = varlink_client_fd(client), .events = varlink_client_events(client)},
+		{.fd = STDOUT_FILENO}, /* of a pipe: POLLERR */
+	};
+
+	while (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno == EINTR)
+		continue;
+	return fds[1].revents != 0;
+}
+
+static int follow(const struct ctl *ctl, struct varlink_client *client,
+		  int (*handle)(json_t *reply, void *userdata), void *userdata)
+{
+	bool first = true;
+
+	for (;;) {
+		_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+		int r = first ? varlink_client_wait(client, CTL_TIMEOUT, &reply)
+			      : varlink_client_process(client, &reply);
+
+		if (r < 0)
+			return ctl_tell_failure(ctl, r);
+		if (!reply.parameters && wait_for_event(client))
+			return CTL_OK;
+		if (!reply.parameters)
+			continue;
+		if (reply.error)
+			return report_error_reply(ctl, reply.error, reply.parameters);
+		first = false;
+		r = handle(reply.parameters, userdata);
+		if (r != 0)
+			return r < 0 ? ctl_tell_failure(ctl, r) : CTL_OK;
+		if (!reply.continues) {
+			ctl_error("espoffloadd has stopped");
+			return CTL_UNREACHABLE;
+		}
+	}
+}
+
+int ctl_follow(const struct ctl *ctl, const char *method, json_t *parameters,
+	       int (*handle)(json_t *reply, void *userdata), void *userdata)
+{
+	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
+	int r = varlink_client_connect(ctl->socket, &client);
+
+	if (r < 0)
+		json_decref(parameters);
+	else
+		r = varlink_client_send_more(client, method, parameters);
+	return r < 0 ? ctl_tell_failure(ctl, r) : follow(ctl, client, handle, userdata);
 }
 
 size_t ctl_json_flags(const struct ctl *ctl)

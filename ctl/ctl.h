@@ -70,6 +70,14 @@ int ctl_try_call(const struct ctl *ctl, const char *method, json_t *parameters, 
 int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
 		  int (*handle)(json_t *reply, bool last, void *userdata), void *userdata);
 
+/*
+ * The same for a method that follows what happens, whose replies may come at any time. Returns when
+ * `handle` returns 1, when nobody reads standard output any more (CTL_OK), or when the daemon ends
+ * (CTL_UNREACHABLE).
+ */
+int ctl_follow(const struct ctl *ctl, const char *method, json_t *parameters,
+	       int (*handle)(json_t *reply, void *userdata), void *userdata);
+
 /* Reports why a connection or a call failed (a negative errno of varlink-client.h). Returns the
  * exit status. */
 int ctl_tell_failure(const struct ctl *ctl, int error);
@@ -111,6 +119,8 @@ extern const struct option sa_order_options[];
 extern const struct option reload_options[];
 extern const struct option record_options[];
 #define HISTORY_SHORT_OPTIONS "n:D:"
+extern const struct option monitor_options[];
+#define MONITOR_SHORT_OPTIONS "n:"
 extern const struct option simulate_options[];
 
 /* The verbs. argv[0] is the verb's name; global options are removed. */
@@ -122,6 +132,7 @@ int verb_explain(const struct ctl *ctl, int argc, char **argv);
 int verb_show(const struct ctl *ctl, int argc, char **argv);
 int verb_plan(const struct ctl *ctl, int argc, char **argv);
 int verb_history(const struct ctl *ctl, int argc, char **argv);
+int verb_monitor(const struct ctl *ctl, int argc, char **argv);
 int verb_record(const struct ctl *ctl, int argc, char **argv);
 int verb_pause(const struct ctl *ctl, int argc, char **argv);
 int verb_resume(const struct ctl *ctl, int argc, char **argv);

@@ -30,20 +30,24 @@ enum column {
 
 static const struct {
 	const char *title;
-	int most; /* longer content is cut */
+	int most;  /* longer content is cut */
+	int usual; /* most content fits */
 } columns[_COLUMN_MAX] = {
-	[COLUMN_TIME] = {"TIME", 19}, [COLUMN_ACTION] = {"ACTION", 13},
-	[COLUMN_SPI] = {"SPI", 10},   [COLUMN_DIRECTION] = {"DIR", 3},
-	[COLUMN_PEER] = {"PEER", 39}, [COLUMN_PLACES] = {"MOVE", 28},
-	[COLUMN_RATE] = {"RATE", 12},
+	[COLUMN_TIME] = {"TIME", 19, 19}, [COLUMN_ACTION] = {"ACTION", 13, 8},
+	[COLUMN_SPI] = {"SPI", 10, 10},   [COLUMN_DIRECTION] = {"DIR", 3, 3},
+	[COLUMN_PEER] = {"PEER", 39, 15}, [COLUMN_PLACES] = {"MOVE", 28, 17},
+	[COLUMN_RATE] = {"RATE", 12, 10},
 };
 
-struct table {
+struct history_table {
 	struct frame *frame;
 	bool ascii;
-	int width[_COLUMN_MAX];
-	int reason; /* its column; 0: on the next line */
-	json_int_t suppressed;
+	bool color;
+	FILE *file;
+	int wanted[_COLUMN_MAX]; /* widths, for all entries so far */
+	int width[_COLUMN_MAX];  /* those that the frame has room for */
+	int reason;              /* its column; 0: on the next line */
+	json_int_t suppressed;   /* of all that were printed */
 };
 
 /* An entry, and the storage its cells point into. */
@@ -86,9 +90,10 @@ static uint32_t style_of(const char *action)
 		const char *action;
 		uint32_t style;
 	} styles[] = {
-		{"promoted", FRAME_GREEN}, {"evicted", FRAME_CYAN}, {"refused", FRAME_YELLOW},
-		{"fault", FRAME_RED},      {"failed", FRAME_RED},   {"restored", FRAME_YELLOW},
-		{"nic-lost", FRAME_RED},
+		{"promoted", FRAME_GREEN},    {"evicted", FRAME_CYAN},   {"refused", FRAME_YELLOW},
+		{"fault", FRAME_RED},         {"failed", FRAME_RED},     {"restored", FRAME_YELLOW},
+		{"nic-lost", FRAME_RED},      {"degraded", FRAME_RED},   {"trust-lost", FRAME_RED},
+		{"policies-lost", FRAME_RED}, {"not-loaded", FRAME_RED}, {"lost", FRAME_YELLOW},
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(styles); i++)
@@ -119,7 +124,7 @@ static void read_row(const json_t *entry, bool ascii, struct row *row)
 	row->style = style_of(row->cells[COLUMN_ACTION]);
 }
 
-static int used_width(const struct table *table)
+static int used_width(const struct history_table *table)
 {
 	int used = 0;
 
@@ -130,7 +135,7 @@ static int used_width(const struct table *table)
 }
 
 /* The reason has most of the rates, and an address can be shortened. */
-static int narrow(struct table *table, int used)
+static int narrow(struct history_table *table, int used)
 {
 	int excess = used - table->width[COLUMN_RATE] - 1 - table->frame->width;
 	int peer = table->width[COLUMN_PEER] - (excess > 0 ? excess : 0);
@@ -140,32 +145,32 @@ static int narrow(struct table *table, int used)
 	return used_width(table);
 }
 
-static void lay_out(struct table *table, const json_t *entries)
+/* Makes room for an entry. */
+static void widen(struct history_table *table, const json_t *entry)
 {
-	const json_t *entry;
-	size_t i;
+	struct row row;
+
+	read_row(entry, table->ascii, &row);
+	for (int c = 0; c < _COLUMN_MAX; c++) {
+		int width = frame_columns(row.cells[c]);
+
+		if (width > table->wanted[c])
+			table->wanted[c] = width < columns[c].most ? width : columns[c].most;
+	}
+}
+
+static void lay_out(struct history_table *table)
+{
 	int used;
 
-	for (int c = 0; c < _COLUMN_MAX; c++)
-		table->width[c] = frame_columns(columns[c].title);
-	json_array_foreach(entries, i, entry) {
-		struct row row;
-
-		read_row(entry, table->ascii, &row);
-		for (int c = 0; c < _COLUMN_MAX; c++) {
-			int width = frame_columns(row.cells[c]);
-
-			if (width > table->width[c])
-				table->width[c] = width < columns[c].most ? width : columns[c].most;
-		}
-	}
+	memcpy(table->width, table->wanted, sizeof(table->width));
 	used = used_width(table);
 	if (used > table->frame->width)
 		used = narrow(table, used);
 	table->reason = table->frame->width - used >= REASON_WIDTH ? used : 0;
 }
 
-static void draw_cells(struct table *table, const struct row *row, uint32_t style)
+static void draw_cells(struct history_table *table, const struct row *row, uint32_t style)
 {
 	int column = 0;
 
@@ -183,13 +188,13 @@ static void draw_cells(struct table *table, const struct row *row, uint32_t styl
 	}
 }
 
-static void write_line(struct table *table, bool color, FILE *file)
+static void write_line(struct history_table *table)
 {
-	frame_write(table->frame, color, file);
+	frame_write(table->frame, table->color, table->file);
 	frame_clear(table->frame, 0, 0, 1, table->frame->width);
 }
 
-static void draw_reason(struct table *table, const struct row *row, int column)
+static void draw_reason(struct history_table *table, const struct row *row, int column)
 {
 	int room = table->frame->width - column;
 
@@ -200,7 +205,7 @@ static void draw_reason(struct table *table, const struct row *row, int column)
 				   (long long)row->suppressed);
 }
 
-static void print_row(struct table *table, const json_t *entry, bool color, FILE *file)
+static void print_row(struct history_table *table, const json_t *entry)
 {
 	struct row row;
 
@@ -208,12 +213,12 @@ static void print_row(struct table *table, const json_t *entry, bool color, FILE
 	table->suppressed += row.suppressed;
 	draw_cells(table, &row, FRAME_PLAIN);
 	if (table->reason == 0)
-		write_line(table, color, file);
+		write_line(table);
 	draw_reason(table, &row, table->reason > 0 ? table->reason : REASON_INDENT);
-	write_line(table, color, file);
+	write_line(table);
 }
 
-static void print_head(struct table *table, bool color, FILE *file)
+static void print_head(struct history_table *table)
 {
 	struct row row = {.reason = "REASON"};
 
@@ -223,17 +228,60 @@ static void print_head(struct table *table, bool color, FILE *file)
 	if (table->reason > 0)
 		(void)frame_text(table->frame, 0, table->reason, REASON_WIDTH, FRAME_BOLD,
 				 row.reason);
-	write_line(table, color, file);
+	write_line(table);
+}
+
+int history_table_new(int width, bool ascii, bool color, FILE *file,
+		      struct history_table **ret_table)
+{
+	_cleanup_(history_table_freep) struct history_table *table = calloc(1, sizeof(*table));
+	int r;
+
+	if (!table)
+		return -ENOMEM;
+	r = frame_new(width > 0 ? width : UNLIMITED_WIDTH, 1, ascii, &table->frame);
+	if (r < 0)
+		return r;
+	table->ascii = ascii;
+	table->color = color;
+	table->file = file;
+	for (int c = 0; c < _COLUMN_MAX; c++)
+		table->wanted[c] = frame_columns(columns[c].title);
+	*ret_table = TAKE_PTR(table);
+	return 0;
+}
+
+struct history_table *history_table_free(struct history_table *table)
+{
+	if (table)
+		frame_free(table->frame);
+	free(table);
+	return NULL;
+}
+
+void history_table_begin(struct history_table *table)
+{
+	for (int c = 0; c < _COLUMN_MAX; c++)
+		table->wanted[c] = columns[c].usual;
+	lay_out(table);
+	print_head(table);
+}
+
+void history_table_add(struct history_table *table, const json_t *entry)
+{
+	widen(table, entry);
+	lay_out(table);
+	print_row(table, entry);
 }
 
 /* A list that is not complete must not look as if it were. */
-static void print_missing(const struct table *table, FILE *file)
+static void print_missing(const struct history_table *table)
 {
 	bool one = table->suppressed == 1;
 
 	if (table->suppressed > 0)
 		(void)fprintf(
-			file,
+			table->file,
 			"%lld more event%s, of any SA, %s not in the journal and so missing here: "
 			"it takes a limited number of a kind and NIC in a short time.\n",
 			(long long)table->suppressed, one ? "" : "s", one ? "is" : "are");
@@ -242,23 +290,23 @@ static void print_missing(const struct table *table, FILE *file)
 int history_print(const json_t *document, int width, bool ascii, bool color, FILE *file)
 {
 	const json_t *entries = json_object_get(document, "history");
-	_cleanup_(frame_freep) struct frame *frame = NULL;
-	struct table table = {.ascii = ascii};
+	_cleanup_(history_table_freep) struct history_table *table = NULL;
 	const json_t *entry;
 	size_t i;
 	int r;
 
 	if (!json_is_array(entries))
 		return -EBADMSG;
-	r = frame_new(width > 0 ? width : UNLIMITED_WIDTH, 1, ascii, &frame);
+	r = history_table_new(width, ascii, color, file, &table);
 	if (r < 0)
 		return r;
-	table.frame = frame;
-	lay_out(&table, entries);
-	if (json_array_size(entries) > 0)
-		print_head(&table, color, file);
 	json_array_foreach(entries, i, entry)
-		print_row(&table, entry, color, file);
-	print_missing(&table, file);
+		widen(table, entry);
+	lay_out(table);
+	if (json_array_size(entries) > 0)
+		print_head(table);
+	json_array_foreach(entries, i, entry)
+		print_row(table, entry);
+	print_missing(table);
 	return 0;
 }

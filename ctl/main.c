@@ -36,6 +36,8 @@ static const struct verb verbs[] = {
 	 metrics_options},
 	{"history", "[SPI|PEER] [--since TIME] [-n N]", "The last moves and why, from the journal",
 	 verb_history, history_options, HISTORY_SHORT_OPTIONS},
+	{"monitor", "[SPI|PEER] [-n N]", "What happens, as it happens", verb_monitor,
+	 monitor_options, MONITOR_SHORT_OPTIONS},
 	{"pause", "", "Leave every SA where it is", verb_pause},
 	{"evacuate", "NIC", "Empty a NIC and keep it empty until 'resume NIC'", verb_evacuate},
 	{"resume", "[NIC]", "Move SAs again: into this NIC, or into all", verb_resume},

@@ -21,6 +21,18 @@ FILES = ["/etc/espoffloadd.conf", "/etc/espoffloadd.conf.d/10-site.conf"]
 FOREIGN = 2
 PEERS_MAX = 1024
 VERSION = "0.1.0-fake"
+# Of Monitor.
+EVENTS = [
+    {"time": 1796000000.25, "action": "promoted", "spi": "0x00000101", "src": "192.0.2.1", "dst": "198.51.100.1", "direction": "out",
+     "nic": "eth0", "from": "software", "to": "eth0", "reason": "hotter", "text": "it is hotter (3.0 Mbit/s against 1.0 Mbit/s)",
+     "driverText": None, "rule": None, "bytesPerSecond": 375000, "otherBytesPerSecond": 125000, "errno": None, "suppressed": None},
+    {"time": 1796000001.5, "action": "refused", "spi": "0x00000106", "src": "2001:db8:ffff:3::10:3", "dst": "2001:db8:1::1",
+     "direction": "in", "nic": "eth0", "from": "software", "to": "eth0", "reason": "refused", "text": "no room: \033[31mfull",
+     "driverText": "\033[31mfull", "rule": "/etc/espoffloadd.conf:3", "bytesPerSecond": 1000, "otherBytesPerSecond": None, "errno": 28,
+     "suppressed": None},
+    {"time": 1796000002.0, "action": "lost", "text": "7 events were read too late and are lost", "lost": 7},
+    {"time": 1796000003.0, "action": "paused", "text": "Paused: SAs stay where they are"},
+]
 
 
 class Error(Exception):
@@ -378,6 +390,22 @@ class World:
             return methods[method](parameters)
 
 
+    def monitor(self, request):
+        """The replies to Monitor; the last one comes when the daemon ends."""
+        if request.get("more") is not True:
+            raise Error("org.varlink.service.ExpectedMore")
+        if self.arguments.monitors == 0:
+            raise Error("io.espoffload.TooManyMonitors", most=0)
+        wanted = {name: value for name, value in (request.get("parameters") or {}).items() if value is not None}
+        yield {"parameters": {"events": []}, "continues": True}
+        for event in EVENTS:
+            peer = event.get("src" if event.get("direction") == "in" else "dst")
+            if wanted.get("spi") in (None, event.get("spi")) and wanted.get("peer") in (None, peer):
+                yield {"parameters": {"events": [event]}, "continues": True}
+        if self.arguments.ending:
+            yield {"parameters": {"events": []}}
+
+
 GARBLED = {
     "text": b"hello\0",
     "nothing": b"",
@@ -417,6 +445,10 @@ class Handler(socketserver.StreamRequestHandler):
 
     def answer(self, request):
         try:
+            if request["method"] == "io.espoffload.Monitor":
+                for part in self.server.world.monitor(request):
+                    self.request.sendall(json.dumps(part).encode() + b"\0")
+                return
             reply = {"parameters": self.server.world.call(request["method"],
                                                           request.get("parameters") or {})}
             if request.get("more") is True:
@@ -445,6 +477,8 @@ def main():
     parser.add_argument("--degraded", help="report this trouble")
     parser.add_argument("--dump-interval", type=float, default=1.0, help="seconds between two readings of all SAs")
     parser.add_argument("--nic", default="eth0", help="the name of the first NIC in the status")
+    parser.add_argument("--monitors", type=int, help="0: nobody may follow the events")
+    parser.add_argument("--ending", action="store_true", help="end after the events")
     parser.add_argument("--deny", action="store_true", help="deny every change")
     parser.add_argument("--bad-config", action="store_true", help="reload finds errors")
     parser.add_argument("--old", action="store_true", help="know no trials")
