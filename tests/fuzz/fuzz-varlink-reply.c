@@ -2,6 +2,7 @@
 /* Any bytes as an answer on the control socket: they are parsed, used as each of the replies, and
  * displayed. */
 #include "explain-text.h"
+#include "history-text.h"
 #include "plan-text.h"
 #include "top/render.h"
 #include "varlink-client.h"
@@ -19,6 +20,25 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	return 0;
+}
+
+/* As `monitor` does. */
+static void print_events(const json_t *reply, int width)
+{
+	_cleanup_(history_table_freep) struct history_table *table = NULL;
+	_cleanup_free_ char *text = NULL;
+	const json_t *event;
+	size_t size, i;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return;
+	if (history_table_new(width, width % 2, width % 3, file, &table) >= 0) {
+		history_table_begin(table);
+		json_array_foreach(json_object_get(reply, "events"), i, event)
+			history_table_add(table, event);
+	}
+	(void)fclose(file);
 }
 
 static void draw(json_t *reply, int width, int height)
@@ -49,5 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || varlink_reply_parse((const char *)data + 1, size - 1, &reply) < 0)
 		return 0;
 	draw(reply.parameters, data[0] + 1, data[0] % 50 + 1);
+	print_events(reply.parameters, data[0]);
 	return 0;
 }
