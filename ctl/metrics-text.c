@@ -151,6 +151,59 @@ static void write_counters(FILE *out, const struct status_view *status)
 	write_counter(out, "overruns", "Times that the kernel dropped events.", status->overruns);
 }
 
+/* A counter or gauge with a sample for each ReasonCount. NULL: no such label. */
+static void write_reasons(FILE *out, const char *name, const char *nic, const char *result,
+			  const json_t *counts)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(counts, i, entry) {
+		const char *separator = "{";
+
+		(void)fprintf(out, "espoffload_%s", name);
+		if (nic) {
+			write_label(out, separator, "nic", nic);
+			separator = ",";
+		}
+		if (result)
+			write_label(out, ",", "result", result);
+		write_label(out, separator, "reason", json_text_or(entry, "reason", ""));
+		(void)fputc('}', out);
+		write_count(out, json_whole_or(entry, "count", 0));
+	}
+}
+
+static void write_software(FILE *out, const json_t *status)
+{
+	write_family(out, "software_sas", "gauge", NULL,
+		     "SAs in software by the reason, when all were last read.");
+	write_reasons(out, "software_sas", NULL, NULL, json_object_get(status, "software"));
+}
+
+/* A counter exists from the first move for its reason on: most reasons never occur. */
+static void write_nic_moves(FILE *out, const json_t *status)
+{
+	const json_t *nics = json_object_get(status, "nics"), *nic;
+	size_t i;
+
+	write_family(out, "nic_moves", "counter", NULL,
+		     "Moves into a NIC (promoted) and out of it (evicted) by the reason.");
+	json_array_foreach(nics, i, nic) {
+		const char *name = json_text_or(nic, "name", "");
+
+		write_reasons(out, "nic_moves_total", name, "promoted",
+			      json_object_get(nic, "promoted"));
+		write_reasons(out, "nic_moves_total", name, "evicted",
+			      json_object_get(nic, "evicted"));
+	}
+	write_family(out, "nic_refusals", "counter", NULL,
+		     "SAs that the driver of a NIC refused by the reason.");
+	json_array_foreach(nics, i, nic)
+		write_reasons(out, "nic_refusals_total", json_text_or(nic, "name", ""), NULL,
+			      json_object_get(nic, "refused"));
+}
+
 static bool is_evacuated(const struct status_view *status, const char *nic)
 {
 	for (size_t i = 0; i < status->n_evacuated; i++)
@@ -346,11 +399,13 @@ static int write_status(FILE *out, const json_t *reply)
 	write_daemon(out, &status);
 	r = write_conditions(out, reply);
 	write_traffic(out, &status);
+	write_software(out, reply);
 	write_counters(out, &status);
 	write_nic_info(out, &status);
 	write_nic_flags(out, &status);
 	write_nic_slots(out, &status);
 	write_nic_traffic(out, &status);
+	write_nic_moves(out, reply);
 	return r;
 }
 

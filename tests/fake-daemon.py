@@ -136,12 +136,14 @@ class World:
              "allowed": True, "trusted": True, "file": FILES[0], "line": 12, "reason": None,
              "capacity": {"shared": True, "total": CAPACITY},
              "used": {"shared": True, "total": used},
-             "foreign": {"shared": True, "total": FOREIGN}, "bytesPerSecond": rate},
+             "foreign": {"shared": True, "total": FOREIGN}, "bytesPerSecond": rate,
+             "promoted": [{"reason": "hotter", "count": 20}, {"reason": "free-slot", "count": 11}], "evicted": [],
+             "refused": [{"reason": "unsupported", "count": 1}]},
             {"name": "eth1", "index": 3, "driver": "ixgbe", "up": True, "espOffload": True,
              "allowed": True, "trusted": False, "file": FILES[1], "line": 17, "reason": "not trusted by line 17",
              "capacity": {"shared": False, "in": 1024, "out": 1024},
              "used": {"shared": False, "in": 0, "out": 0},
-             "foreign": {"shared": False, "in": 0, "out": 0}, "bytesPerSecond": 0.0},
+             "foreign": {"shared": False, "in": 0, "out": 0}, "bytesPerSecond": 0.0, "promoted": [], "evicted": [], "refused": []},
         ]
 
     def actions(self):
@@ -165,6 +167,7 @@ class World:
             "bytesPerSecond": sum(sa["bytesPerSecond"] for sa in sas),
             "offloadedBytesPerSecond":
                 sum(sa["bytesPerSecond"] for sa in sas if sa["placement"] == "nic"),
+            "software": [{"reason": "dwelling", "count": len(sas) - sum(1 for sa in sas if sa["placement"] == "nic")}],
             "nics": self.nics(sas),
             "moves": {"promoted": 31 + moves, "evicted": moves, "refused": 1, "failed": 0},
             "resyncs": 0, "overruns": 0, "lastAction": self.actions()[0],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/describe.h"
 
+#include "placement/standing.h"
 #include "sa/spi-hash.h"
 #include "text.h"
 
@@ -44,6 +45,24 @@ struct policy_sa_view describe_view(struct manager *m, const struct sa *sa)
 	return view;
 }
 
+int describe_count(json_t *counts, const char *reason, uint64_t count)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(counts, i, entry) {
+		json_t *before = json_object_get(entry, "count");
+
+		if (strcmp(json_string_value(json_object_get(entry, "reason")), reason) == 0)
+			return json_integer_set(before,
+						json_integer_value(before) + (json_int_t)count);
+	}
+	if (count == 0)
+		return 0;
+	return json_array_append_new(
+		counts, json_pack("{s:s, s:I}", "reason", reason, "count", (json_int_t)count));
+}
+
 static void explain_refused(struct explanation *e, const char *text)
 {
 	e->state = "refused";
@@ -55,39 +74,35 @@ static void explain_refused(struct explanation *e, const char *text)
 void describe_place(struct manager *m, const struct sa *sa, const struct policy_sa_view *view,
 		    struct explanation *e)
 {
-	const char *refusal = NULL;
+	struct standing standing = standing_of(sa, view->reason);
+	const char *refusal = sa->refusal;
 
 	e->state = view->pending ? "moving" : "settled";
-	e->reason = policy_reason_name(view->reason);
-	e->text = sa_reason_text(sa, view->reason);
-	e->lasting = policy_reason_is_lasting(view->reason);
+	e->reason = standing_name(standing);
 	e->buffer[0] = '\0';
-
-	if (sa->residence.foreign || sa->hands_off != HANDS_OFF_NONE) {
+	switch (standing.kind) {
+	case STANDING_HANDS_OFF:
 		e->state = sa->residence.foreign ? "foreign" : "hands-off";
-		e->reason = hands_off_name(sa->hands_off);
-		e->text = hands_off_text(sa->hands_off);
-		e->lasting = hands_off_is_lasting(sa->hands_off);
-		if (sa->hands_off == HANDS_OFF_DRIVER)
+		e->text = hands_off_text(standing.hands_off);
+		e->lasting = hands_off_is_lasting(standing.hands_off);
+		if (standing.hands_off == HANDS_OFF_DRIVER)
 			(void)nics_check_driver(m->nics, sa, &e->text);
-	} else if (sa->residence.ifindex != 0) {
-		return;
-	} else if (sa->refusal && (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE ||
-				   view->reason == POLICY_REASON_REFUSED)) {
-		explain_refused(e, sa->refusal);
-	} else if (sa->candidate.candidacy == CANDIDACY_REFUSED_SHAPE) {
-		(void)nics_have_refused(m->nics, sa, &refusal);
+		break;
+	case STANDING_CANDIDACY:
+		e->text = candidacy_text(standing.candidacy);
+		e->lasting = candidacy_is_lasting(standing.candidacy);
+		break;
+	case STANDING_POLICY:
+		e->text = sa_reason_text(sa, standing.policy);
+		e->lasting = policy_reason_is_lasting(standing.policy);
+		if (standing.policy != POLICY_REASON_REFUSED || sa->residence.ifindex != 0)
+			break;
+		/* Another SA of its shape may have been refused. */
+		if (!refusal)
+			(void)nics_have_refused(m->nics, sa, &refusal);
 		if (refusal)
 			explain_refused(e, refusal);
-	} else if (sa->candidate.offload == CONFIG_OFFLOAD_NEVER) {
-		/* The rule or order decides, not the NIC. */
-		e->reason = policy_reason_name(POLICY_REASON_BANNED);
-		e->text = sa_reason_text(sa, POLICY_REASON_BANNED);
-		e->lasting = true;
-	} else if (sa->candidate.candidacy != CANDIDACY_OK) {
-		e->reason = candidacy_name(sa->candidate.candidacy);
-		e->text = candidacy_text(sa->candidate.candidacy);
-		e->lasting = candidacy_is_lasting(sa->candidate.candidacy);
+		break;
 	}
 }
 

@@ -54,6 +54,9 @@ json_t *describe_action(struct manager *m, const struct action *action);
 
 /* Adds the members of `part`, whose reference it takes. Returns 0, or -1 if one of them is NULL or
  * without memory. */
+/* Adds to an array of ReasonCount; nothing if `count` is 0. An entry of the same name is increased:
+ * names of one enum may be those of another. 0 or -1. */
+int describe_count(json_t *counts, const char *reason, uint64_t count);
 int describe_merge(json_t *object, json_t *part);
 
 /* The SAs with this SPI, and destination if one is given. The caller frees the array. -ENOMEM. */

@@ -64,6 +64,44 @@ static json_t *permission_of(const struct placement_nic *n)
 			 n->candidacy == CANDIDACY_OK ? NULL : candidacy_name(n->candidacy));
 }
 
+static json_t *counts_of_policy(const uint64_t counts[_POLICY_REASON_MAX])
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < _POLICY_REASON_MAX; i++)
+		(void)describe_count(array, policy_reason_name(i), counts[i]);
+	return array;
+}
+
+static json_t *counts_of_refusals(const uint64_t counts[_REFUSAL_CAUSE_MAX])
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < _REFUSAL_CAUSE_MAX; i++)
+		(void)describe_count(array, refusal_cause_name(i), counts[i]);
+	return array;
+}
+
+static json_t *moves_of(const struct nic_moves *moves)
+{
+	return json_pack("{s:o, s:o, s:o}", "promoted", counts_of_policy(moves->promoted),
+			 "evicted", counts_of_policy(moves->evicted), "refused",
+			 counts_of_refusals(moves->refused));
+}
+
+static json_t *software_of(const struct standing_counts *counts)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < _POLICY_REASON_MAX; i++)
+		(void)describe_count(array, policy_reason_name(i), counts->policy[i]);
+	for (unsigned i = 0; i < _CANDIDACY_MAX; i++)
+		(void)describe_count(array, candidacy_name(i), counts->candidacy[i]);
+	for (unsigned i = 1; i < _HANDS_OFF_MAX; i++)
+		(void)describe_count(array, hands_off_name(i), counts->hands_off[i]);
+	return array;
+}
+
 /* NULL without memory. */
 static json_t *nic_object(struct manager *m, const struct placement_nic *n)
 {
@@ -71,6 +109,7 @@ static json_t *nic_object(struct manager *m, const struct placement_nic *n)
 	int r = describe_merge(object, permission_of(n));
 
 	r |= describe_merge(object, slots_of(m, n));
+	r |= describe_merge(object, moves_of(&n->moves));
 	r |= json_object_set_new(object, "bytesPerSecond", json_real(n->load.carried));
 	if (r == 0)
 		return object;
@@ -155,9 +194,10 @@ static json_t *health_of(const struct manager *m)
 
 static json_t *sums_of(struct manager *m)
 {
-	return json_pack("{s:I, s:I, s:f, s:f}", "sas", (json_int_t)m->sas->n, "offloaded",
+	return json_pack("{s:I, s:I, s:f, s:f, s:o}", "sas", (json_int_t)m->sas->n, "offloaded",
 			 (json_int_t)m->sas->holders.n_held, "bytesPerSecond", m->load.sums.all,
-			 "offloadedBytesPerSecond", m->load.sums.offloaded);
+			 "offloadedBytesPerSecond", m->load.sums.offloaded, "software",
+			 software_of(&m->load.sums.software));
 }
 
 static json_t *counters_of(struct manager *m)

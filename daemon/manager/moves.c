@@ -15,14 +15,44 @@
  * about a millisecond. While a group waits for lookups the loop goes on. */
 #define MOVES_TURN_SECONDS 0.02
 
-/* The refusal depends on the shape if the error is EINVAL or EOPNOTSUPP, or if the kernel left the
- * SA in software without an error. Other errors (ENOSPC, ENOMEM, EBUSY) are temporary. Returns
- * whether the shape is remembered. */
-static bool remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
-			     const struct move *move)
+static enum refusal_cause cause_of(const struct move *move)
 {
-	if (move->result != MOVE_RESULT_SILENT && move->error != -EINVAL &&
-	    move->error != -EOPNOTSUPP)
+	if (move->result == MOVE_RESULT_SILENT)
+		return REFUSAL_SILENT;
+	if (move->error == -EINVAL || move->error == -EOPNOTSUPP)
+		return REFUSAL_UNSUPPORTED;
+	if (move->error == -ENOSPC)
+		return REFUSAL_NO_SPACE;
+	return move->result == MOVE_RESULT_ELSEWHERE ? REFUSAL_ELSEWHERE : REFUSAL_TEMPORARY;
+}
+
+static void count_refusal(struct manager *m, int ifindex, enum refusal_cause cause)
+{
+	struct placement_nic *n = nics_get(m->nics, ifindex);
+
+	m->refused++;
+	if (n)
+		n->moves.refused[cause]++;
+}
+
+/* By its NIC and reason, and in the sums. */
+static void count_move(struct manager *m, const struct policy_move *planned,
+		       const struct move *move)
+{
+	bool promote = planned->action == POLICY_PROMOTE;
+	struct placement_nic *n =
+		nics_get(m->nics, promote ? move->target.ifindex : move->expected_ifindex);
+
+	*(promote ? &m->promoted : &m->evicted) += 1;
+	if (n)
+		(promote ? n->moves.promoted : n->moves.evicted)[planned->reason]++;
+}
+
+/* Only an answer about the SA depends on its shape. Returns whether the shape is remembered. */
+static bool remember_refusal(struct manager *m, int ifindex, const struct sa *sa,
+			     const struct move *move, enum refusal_cause cause)
+{
+	if (cause != REFUSAL_SILENT && cause != REFUSAL_UNSUPPORTED)
 		return false;
 	manager_reconfigure_soon(m, 0); /* the other SAs of this shape */
 	return refusals_add(nics_refusals(m->nics), ifindex, sa->shape, m->config->retry_refused,
@@ -68,11 +98,12 @@ static void report_learned_capacity(struct manager *m, policy_table table)
 /* The policy makes an SA wait that is to be offered again. One whose shape is held is not offered
  * before the configuration or the NIC has changed, and then without a further wait. */
 static enum policy_outcome outcome_of_refusal(struct manager *m, const struct sa *sa,
-					      const struct move *move, bool remembered)
+					      const struct move *move, enum refusal_cause cause,
+					      bool remembered)
 {
 	if (remembered && sa_on_reject(sa) != CONFIG_REJECT_RETRY)
 		return POLICY_FAILED;
-	if (move->error != -ENOSPC)
+	if (cause != REFUSAL_NO_SPACE)
 		return POLICY_REFUSED;
 	/* SAs that left the NIC may still have their slots. */
 	if (late_are_slots(m->nics, move->target.ifindex, manager_now(m)))
@@ -83,10 +114,11 @@ static enum policy_outcome outcome_of_refusal(struct manager *m, const struct sa
 static void handle_refusal(struct manager *m, struct sa *sa, const struct policy_move *planned,
 			   const struct move *move)
 {
-	bool remembered = remember_refusal(m, move->target.ifindex, sa, move);
-	enum policy_outcome outcome = outcome_of_refusal(m, sa, move, remembered);
+	enum refusal_cause cause = cause_of(move);
+	bool remembered = remember_refusal(m, move->target.ifindex, sa, move, cause);
+	enum policy_outcome outcome = outcome_of_refusal(m, sa, move, cause, remembered);
 
-	m->refused++;
+	count_refusal(m, move->target.ifindex, cause);
 	set_refusal(sa, move);
 	report(m, sa, outcome);
 	if (outcome == POLICY_NO_SPACE)
@@ -100,7 +132,7 @@ static void handle_outcome(struct manager *m, struct sa *sa, const struct policy
 
 	switch (move->result) {
 	case MOVE_RESULT_DONE:
-		*(promote ? &m->promoted : &m->evicted) += 1;
+		count_move(m, planned, move);
 		if (promote) {
 			clear_refusal(sa);
 			if (refusals_remove(nics_refusals(m->nics), move->target.ifindex,

@@ -130,6 +130,11 @@ static void note_counters(struct manager *m, struct sa *sa, double sampled_at, b
 	note_rate(m, sa, dumped);
 }
 
+static void count_reason(struct manager *m, const struct sa *sa)
+{
+	standing_count(&m->load.gathered.software, m->policy, sa, manager_now(m));
+}
+
 static void sampled(struct sa *sa, const struct sa_facts *facts,
 		    const struct tracker_change *change, void *userdata)
 {
@@ -147,11 +152,14 @@ static void sampled(struct sa *sa, const struct sa_facts *facts,
 		manager_look_up(m, sa);
 	if (sa->handle != POLICY_NONE)
 		note_counters(m, sa, change->sampled_at, change->dumped);
+	if (change->dumped)
+		count_reason(m, sa);
 }
 
 static void unchanged(struct sa *sa, double sampled_at, void *userdata)
 {
 	note_counters(userdata, sa, sampled_at, true);
+	count_reason(userdata, sa);
 }
 
 static void was_read(struct sa *sa, const struct nlmsghdr *message, double asked_at, void *userdata)

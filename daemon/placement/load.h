@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The traffic of SAs, of all and for each NIC. The sums are gathered while a dump shows the SAs,
- * and are valid from the end of that dump to the end of the next.
+ * The traffic of SAs, of all and for each NIC, and how many are in software why. The sums are
+ * gathered while a dump shows the SAs, and are valid from the end of that dump to the end of the
+ * next.
  */
 #pragma once
 
 #include "placement/nics.h"
+#include "placement/standing.h"
 
 /* Sums over SAs whose rate is known, bytes/s. */
 struct load_sums {
 	double all;
 	double offloaded; /* of SAs in NICs */
+	struct standing_counts software;
 };
 
 /* Zeroed: nothing is known yet. */

@@ -23,6 +23,12 @@ struct nic_load {
 	double carried;                       /* of the SAs that it holds */
 };
 
+/* Moves into and out of a NIC, and refusals of its driver, since it was added. */
+struct nic_moves {
+	uint64_t promoted[_POLICY_REASON_MAX], evicted[_POLICY_REASON_MAX];
+	uint64_t refused[_REFUSAL_CAUSE_MAX];
+};
+
 struct placement_nic {
 	int ifindex;
 	char name[IFNAMSIZ];
@@ -37,6 +43,7 @@ struct placement_nic {
 	double foreign_reported_at;         /* s, monotonic; 0: never */
 	struct nic_load load;
 	struct nic_load gathered; /* placement/load.h */
+	struct nic_moves moves;
 	struct trust trust;
 	uint32_t speed;  /* Mbit/s, as last known; 0: unknown */
 	bool frees_late; /* see struct nic_driver */

@@ -24,6 +24,17 @@ struct refusals {
 	size_t n;
 };
 
+const char *refusal_cause_name(enum refusal_cause cause)
+{
+	static const char *const names[_REFUSAL_CAUSE_MAX] = {
+		[REFUSAL_UNSUPPORTED] = "unsupported", [REFUSAL_SILENT] = "silent-software",
+		[REFUSAL_NO_SPACE] = "no-space",       [REFUSAL_TEMPORARY] = "temporary",
+		[REFUSAL_ELSEWHERE] = "wrong-device",
+	};
+
+	return names[cause];
+}
+
 int refusals_new(struct refusals **ret_refusals)
 {
 	struct refusals *refusals = calloc(1, sizeof(*refusals));

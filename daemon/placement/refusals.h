@@ -11,6 +11,17 @@
 
 #include <stdbool.h>
 
+/* What a refusal says. */
+enum refusal_cause {
+	REFUSAL_UNSUPPORTED, /* about the SA: EINVAL, EOPNOTSUPP */
+	REFUSAL_SILENT,      /* the same, without a word: the kernel left the SA in software */
+	REFUSAL_NO_SPACE,
+	REFUSAL_TEMPORARY, /* another error: a lack of the moment */
+	REFUSAL_ELSEWHERE, /* the SA came into another device */
+	_REFUSAL_CAUSE_MAX,
+};
+const char *refusal_cause_name(enum refusal_cause cause); /* kebab-case, static */
+
 struct refusals;
 
 int refusals_new(struct refusals **ret_refusals);

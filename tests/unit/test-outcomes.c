@@ -59,6 +59,7 @@ struct scenario {
 	const char *refusal_text; /* NULL: that of the error */
 	double retry;             /* s, the wait of the policy after a refusal */
 	enum config_reject on_reject;
+	enum refusal_cause cause; /* of a refusal */
 	enum hands_off hands_off;
 	enum candidacy candidacy;
 	bool stays; /* when the cause is gone, the SA is not in the wanted place */
@@ -254,6 +255,24 @@ static const struct action *last_action(const struct manager *m)
 	return reporter_action(m->reporter, 0);
 }
 
+/* The counters of the NIC. */
+static void check_counted(const struct manager *m, const struct scenario *s)
+{
+	const struct nic_moves *moves = &nics_get(m->nics, NIC)->moves;
+	uint64_t promoted = 0, evicted = 0;
+
+	for (unsigned i = 0; i < _POLICY_REASON_MAX; i++) {
+		promoted += moves->promoted[i];
+		evicted += moves->evicted[i];
+	}
+	assert_int_equal(moves->promoted[POLICY_REASON_FREE_SLOT], m->promoted);
+	assert_int_equal(promoted, m->promoted);
+	assert_int_equal(moves->evicted[POLICY_REASON_NO_LONGER_ALLOWED], m->evicted);
+	assert_int_equal(evicted, m->evicted);
+	for (unsigned i = 0; i < _REFUSAL_CAUSE_MAX; i++)
+		assert_int_equal(moves->refused[i], i == s->cause ? m->refused : 0);
+}
+
 static void check_told(const struct manager *m, const struct scenario *s)
 {
 	const struct action *action = last_action(m);
@@ -267,6 +286,7 @@ static void check_told(const struct manager *m, const struct scenario *s)
 	assert_int_equal(m->evicted, s->evicted);
 	assert_int_equal(m->refused, s->refused);
 	assert_int_equal(m->failed, s->failed);
+	check_counted(m, s);
 }
 
 static void check_owed(const struct manager *m, const struct sa_id *id, bool owed)
@@ -461,6 +481,7 @@ static void test_promotions(void **state)
 		 .refusal = -EINVAL,
 		 .retry = 60},
 		{.happens = nic_is_busy,
+		 .cause = REFUSAL_TEMPORARY,
 		 .what = "refused",
 		 .reason = "refused",
 		 .refused = 1,
@@ -480,12 +501,14 @@ static void test_promotions(void **state)
 		 .on_reject = CONFIG_REJECT_RETRY,
 		 .retry = 60},
 		{.happens = nic_is_full,
+		 .cause = REFUSAL_NO_SPACE,
 		 .what = "refused",
 		 .reason = "refused",
 		 .refused = 1,
 		 .refusal = -ENOSPC,
 		 .refusal_text = "No space for SA in Tx table!"},
 		{.happens = nic_is_silent,
+		 .cause = REFUSAL_SILENT,
 		 .what = "refused",
 		 .reason = "silent-software",
 		 .refused = 1,
@@ -494,6 +517,7 @@ static void test_promotions(void **state)
 		 .on_reject = CONFIG_REJECT_RETRY,
 		 .retry = 60},
 		{.happens = nic_is_silent,
+		 .cause = REFUSAL_SILENT,
 		 .what = "refused",
 		 .reason = "silent-software",
 		 .refused = 1,
@@ -501,6 +525,7 @@ static void test_promotions(void **state)
 		 .candidacy = CANDIDACY_REFUSED_SHAPE,
 		 .stays = true},
 		{.happens = nic_lies,
+		 .cause = REFUSAL_ELSEWHERE,
 		 .what = "refused",
 		 .reason = "wrong-device",
 		 .refused = 1,
@@ -511,6 +536,7 @@ static void test_promotions(void **state)
 		 .after = XFRM_MSG_GETAE,
 		 .occurrence = 1,
 		 .happens = packets_are_sent,
+		 .cause = REFUSAL_ELSEWHERE,
 		 .what = "refused",
 		 .reason = "wrong-device",
 		 .refused = 1,

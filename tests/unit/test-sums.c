@@ -5,6 +5,7 @@
  */
 #include "manager-bench.h"
 
+#include "control/describe.h"
 #include "failing.h"
 #include "placement/load.h"
 
@@ -244,14 +245,116 @@ static void test_plan_during_events(void **state)
 	close_bench(&b);
 }
 
+static int64_t count_of(const json_t *counts, const char *reason)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(counts, i, entry)
+		if (strcmp(json_string_value(json_object_get(entry, "reason")), reason) == 0)
+			return json_integer_value(json_object_get(entry, "count"));
+	return 0;
+}
+
+/* The reasons of the SAs in software, as each is shown in a list, and nothing else. */
+static json_t *count_reasons(struct bench *b)
+{
+	json_t *counts = json_array();
+	const struct sa *sa;
+
+	TAILQ_FOREACH(sa, &b->manager->sas->all, list) {
+		struct policy_sa_view view = describe_view(b->manager, sa);
+		struct explanation explanation;
+
+		describe_place(b->manager, sa, &view, &explanation);
+		if (sa->residence.ifindex == 0)
+			assert_int_equal(describe_count(counts, explanation.reason, 1), 0);
+	}
+	return counts;
+}
+
+static json_t *get_status(struct bench *b)
+{
+	struct methods methods = {.manager = b->manager};
+	const char *error = NULL;
+	json_t *status = NULL;
+
+	assert_int_equal(manager_dump(b->manager), 0);
+	assert_int_equal(method_get_status(NULL, &methods, &status, &error), 0);
+	return status;
+}
+
+static void check_reasons(struct bench *b, const char *const *reasons, size_t n)
+{
+	json_t *status = get_status(b), *expected = count_reasons(b);
+	const json_t *counts = json_object_get(status, "software");
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(expected, i, entry) {
+		const char *reason = json_string_value(json_object_get(entry, "reason"));
+
+		if (count_of(counts, reason) != count_of(expected, reason))
+			fail_msg("%s: %d instead of %d", reason, (int)count_of(counts, reason),
+				 (int)count_of(expected, reason));
+	}
+	assert_int_equal(json_array_size(counts), json_array_size(expected));
+	assert_int_equal(json_array_size(counts), n);
+	for (i = 0; i < n; i++)
+		assert_true(count_of(counts, reasons[i]) > 0);
+	json_decref(expected);
+	json_decref(status);
+}
+
+/* SAs in software are counted by their reason, and those of a NIC by the reason of their move. */
+static void test_reasons(void **state)
+{
+	static const char *const reasons[] = {"banned", "refused", "tfc-padding", "idle"};
+	static const char *const few[] = {"banned", "idle"};
+	static const uint32_t padding = 64;
+	struct fake_belief *beliefs[6];
+	struct bench b;
+	json_t *status;
+	const json_t *nic;
+
+	(void)state;
+	open_bench_with(&b, "mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"
+			    "nics: [{match: {name: eth0}, allow: true, trusted: true, "
+			    "capacity: 4}]\n"
+			    "rules: [{match: {reqid: 2}, offload: never}]\n");
+	fake_kernel_nic(b.fake, NIC)->icv_128_only = true;
+	for (unsigned i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){.spi = 0x1001 + i,
+							   .peer = 10 + i,
+							   .reqid = 1 + i,
+							   .icv_bits = i == 2 ? 96 : 128});
+	fake_kernel_plant(b.fake, beliefs[3], XFRMA_TFCPAD, &padding, sizeof(padding));
+	work(&b, 3, beliefs[0]);
+	work(&b, 3, beliefs[2]);
+	check_reasons(&b, reasons, ELEMENTSOF(reasons));
+
+	status = get_status(&b);
+	nic = json_array_get(json_object_get(status, "nics"), 0);
+	assert_int_equal(count_of(json_object_get(nic, "promoted"), "free-slot"), 1);
+	assert_int_equal(json_array_size(json_object_get(nic, "promoted")), 1);
+	assert_int_equal(json_array_size(json_object_get(nic, "evicted")), 0);
+	assert_int_equal(count_of(json_object_get(nic, "refused"), "unsupported"), 1);
+	json_decref(status);
+
+	/* What is gone is not counted. */
+	for (unsigned i = 2; i < 4; i++)
+		assert_int_equal(fake_ike_delete(b.fake, beliefs[i]), 0);
+	pass(&b, 0.3);
+	check_reasons(&b, few, ELEMENTSOF(few));
+	close_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_holders),
-		cmocka_unit_test(test_history),
-		cmocka_unit_test(test_load),
-		cmocka_unit_test(test_foreign_load),
-		cmocka_unit_test(test_plan_during_events),
+		cmocka_unit_test(test_holders),      cmocka_unit_test(test_history),
+		cmocka_unit_test(test_load),         cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_foreign_load), cmocka_unit_test(test_plan_during_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
