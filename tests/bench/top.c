@@ -8,9 +8,11 @@
  *   SPI        the same sorted by SPI
  *   end        the last page
  *   filter     a text that 256 or fewer SAs have
- *   explain    Explain of the selected SA, right after its frame, as with the graph; and the
- * longest turn of the daemon's event loop meanwhile list       `espoffloadctl list --json` of all
- * SAs: the time until it ends, in us per SA. Compare with `ip -s xfrm state` (sampling --larval).
+ *   peers      the same with rows of peers; each SA has one of its own
+ *   explain    Explain of the selected SA, right after its frame, as with the graph
+ *   turn       the longest turn of the daemon's event loop during the frames before it
+ *   list       `espoffloadctl list --json` of all SAs: the time until it ends, in us per SA.
+ *              Compare with `ip -s xfrm state` (sampling --larval).
  */
 #include "measure.h"
 #include "service.h"
@@ -34,7 +36,6 @@ struct bench {
 	double daemon[FRAMES], top[FRAMES]; /* s of CPU */
 	bool again;
 	bool explain; /* only that */
-	bool peers;   /* only that */
 	double turn;  /* the longest, s */
 	atomic_bool done;
 	double cpu; /* of the client's thread, for one frame */
@@ -54,28 +55,22 @@ static void explain(struct bench *b)
 		     "Explain");
 }
 
-static void list_peers(struct bench *b)
-{
-	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
-	json_t *parameters = json_pack("{s:i}", "limit", HEIGHT - 7);
-
-	service_need(varlink_client_call(b->client, "io.espoffload.ListPeers", parameters, 60,
-					 &reply) >= 0 &&
-			     json_array_size(json_object_get(reply.parameters, "peers")) > 0,
-		     "ListPeers");
-}
-
 static void ask(struct bench *b, const char *method, json_t *parameters, double now)
 {
 	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
 	bool status = strstr(method, "Status") != NULL;
+	int r;
 
 	service_need(varlink_client_call(b->client, method, parameters, 60, &reply) >= 0 &&
 			     !reply.error,
 		     method);
-	service_need((status ? top_model_set_status(&b->model, reply.parameters)
-			     : top_model_set_sas(&b->model, reply.parameters, now)) >= 0,
-		     "reply");
+	if (status)
+		r = top_model_set_status(&b->model, reply.parameters);
+	else if (b->model.asked.peers)
+		r = top_model_set_peers(&b->model, reply.parameters, NULL, now);
+	else
+		r = top_model_set_sas(&b->model, reply.parameters, now);
+	service_need(r >= 0, "reply");
 }
 
 static void make_frame(struct bench *b)
@@ -85,7 +80,8 @@ static void make_frame(struct bench *b)
 	if (!b->again)
 		ask(b, "io.espoffload.GetStatus", NULL, 0);
 	top_model_scroll(&b->model, top_table_rows(&b->model, &b->ui, HEIGHT));
-	ask(b, "io.espoffload.ListSAs", top_model_ask(&b->model), 0);
+	ask(b, b->model.page.peers ? "io.espoffload.ListPeers" : "io.espoffload.ListSAs",
+	    top_model_ask(&b->model), 0);
 	service_need(top_render(&b->model, &b->ui, 160, HEIGHT, false, &frame) >= 0, "frame");
 }
 
@@ -96,8 +92,6 @@ static void *be_top(void *userdata)
 
 	if (b->explain)
 		explain(b);
-	else if (b->peers)
-		list_peers(b);
 	else
 		make_frame(b);
 	b->cpu = measure_thread_cpu() - begun;
@@ -215,12 +209,13 @@ static void run(uint32_t n, const char *ctl)
 	(void)snprintf(b->model.page.filter, sizeof(b->model.page.filter), "10.1.3.");
 	measure(b, "filter");
 	b->model.page.filter[0] = '\0';
-	top_model_move(&b->model, 0);
-	b->peers = true;
+	b->model.page.peers = true;
 	b->turn = 0;
 	measure(b, "peers");
-	b->peers = false;
+	b->model.page.peers = false;
 	(void)printf(", turn %.2f", b->turn * 1e3);
+	serve_frame(b, 0);
+	top_model_move(&b->model, 0);
 	b->explain = true;
 	measure(b, "explain");
 	(void)printf(", turn %.2f (ms of the daemon + of top)", b->turn * 1e3);

@@ -340,6 +340,7 @@ static void test_peer_questions(void **state)
 	assert_false(top_model_is_current(&model));
 	strcpy(model.page.only[TOP_ONLY_PEER], "198.51.100.0/24");
 	strcpy(model.page.only[TOP_ONLY_DIRECTION], "out");
+	model.page.sort = TOP_SORT_SPI; /* of SAs without peers */
 	(void)top_ui_key(&ui, &model, 'S');
 	model.page.reverse = true;
 	assert_asks(&model, "{\"direction\":\"out\",\"limit\":256,\"peer\":\"198.51.100.0/24\","

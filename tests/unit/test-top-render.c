@@ -409,6 +409,10 @@ static void test_click_peers(void **state)
 	assert_int_equal(top_render(&model, &ui, 80, 9, false, &frame), 0);
 	(void)top_ui_click(&ui, &model, HEAD + 1, 10);
 	assert_string_equal(model.selected_peer, "198.51.100.7");
+	/* The titles are those of peers still, and the user has asked for SAs. */
+	(void)top_ui_key(&ui, &model, 't');
+	(void)top_ui_click(&ui, &model, HEAD, 0);
+	assert_int_equal(model.page.peer_sort, TOP_PEER_SORT_SAS);
 }
 
 /* More SAs than are shown, on a narrow screen without Unicode. */
