@@ -241,7 +241,7 @@ def case_churn_of_sas():
 @timeout(150)
 def case_reload_and_pause():
     """A bad reload keeps the old rules; a pause stops moves, also after a crash; a NIC that loses its trust is emptied also
-    during a pause"""
+    during a pause; SIGHUP loads nothing while a configuration is on trial"""
     world = World()
     world.start_traffic()
     world.wait_for_traffic()
@@ -271,8 +271,12 @@ def case_reload_and_pause():
     service.ctl("pause")
     continuity = Continuity()
     service.configure(ENFORCE.replace("trusted: true", "trusted: false"))
-    service.ctl("reload")
+    service.ctl("reload", "--try", "10min")
     wait_until(lambda: not xfrm.offloaded("nsim0"), 40, "the NIC that lost its trust to be empty")
+    service.reload(ENFORCE)  # by SIGHUP
+    journal.wait_for("was not read: a configuration is on trial", since)
+    service.ctl("reload", "--confirm")
+    check(service.ctl_json("status")["trial"] is None, "still on trial after it was confirmed")
     continuity.check()
     world.stop_traffic()
 
