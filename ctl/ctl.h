@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cleanup.h"
+#include "ike/ask.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -34,6 +35,7 @@ enum ctl_json {
 
 struct ctl {
 	const char *socket;
+	struct ike_sources ike; /* whom to ask for names of connections */
 	enum ctl_json json;
 	bool terminal; /* stdout is one */
 	bool color;    /* escape sequences may be written to stdout */

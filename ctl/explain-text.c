@@ -16,7 +16,8 @@ void explain_add_title(struct page *page, const struct sa_view *sa)
 	char text[512];
 	int column = 0;
 
-	(void)snprintf(text, sizeof(text), "%s  %s %s %s  %s %s  reqid %lld", sa->spi, sa->src,
+	(void)snprintf(text, sizeof(text), "%s%s%s  %s %s %s  %s %s  reqid %lld", sa->spi,
+		       sa->connection ? "  " : "", sa->connection ? sa->connection : "", sa->src,
 		       page->frame && page->frame->ascii ? "->" : "\u2192", sa->dst, sa->direction,
 		       sa->mode, (long long)sa->reqid);
 	if (page->frame) {

@@ -26,9 +26,12 @@ static int print_facts(const struct ctl *ctl, const json_t *reply)
 static int ask(const struct ctl *ctl, int argc, char **argv,
 	       int (*print)(const struct ctl *ctl, const json_t *reply))
 {
+	_cleanup_(ike_names_freep) struct ike_names *names = NULL;
+	json_auto_t *reply = NULL;
 	json_t *parameters;
 	char spi[16];
 	uint32_t value;
+	int r;
 
 	if (argc < 2 || argc > 3)
 		return ctl_usage("%s: an SPI is needed, and may be followed by a destination",
@@ -41,7 +44,12 @@ static int ask(const struct ctl *ctl, int argc, char **argv,
 	parameters = json_pack("{s:s, s:s*}", "spi", spi, "dst", argc > 2 ? argv[2] : NULL);
 	if (!parameters)
 		return ctl_usage("%s: the destination is not UTF-8", argv[0]);
-	return ctl_call_and_show(ctl, CONTROL_INTERFACE ".Explain", parameters, print);
+	r = ctl_call(ctl, CONTROL_INTERFACE ".Explain", parameters, &reply);
+	if (r != CTL_OK)
+		return r;
+	names = ike_ask(&ctl->ike);
+	ike_names_set_all(names, json_object_get(reply, "sas"), "sa");
+	return ctl_show(ctl, reply, print);
 }
 
 int verb_explain(const struct ctl *ctl, int argc, char **argv)

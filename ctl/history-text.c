@@ -14,6 +14,7 @@
 #define REASON_WIDTH 40
 #define REASON_INDENT 4
 #define PEER_WIDTH 12
+#define CONNECTION_WIDTH 8
 #define TIME_SIZE 32
 #define PLACES_SIZE 48
 
@@ -21,6 +22,7 @@ enum column {
 	COLUMN_TIME,
 	COLUMN_ACTION,
 	COLUMN_SPI,
+	COLUMN_CONNECTION, /* only when there are names */
 	COLUMN_DIRECTION,
 	COLUMN_PEER,
 	COLUMN_PLACES,
@@ -33,10 +35,10 @@ static const struct {
 	int most;  /* longer content is cut */
 	int usual; /* most content fits */
 } columns[_COLUMN_MAX] = {
-	[COLUMN_TIME] = {"TIME", 19, 19}, [COLUMN_ACTION] = {"ACTION", 13, 8},
-	[COLUMN_SPI] = {"SPI", 10, 10},   [COLUMN_DIRECTION] = {"DIR", 3, 3},
-	[COLUMN_PEER] = {"PEER", 39, 15}, [COLUMN_PLACES] = {"MOVE", 28, 17},
-	[COLUMN_RATE] = {"RATE", 12, 10},
+	[COLUMN_TIME] = {"TIME", 19, 19},   [COLUMN_ACTION] = {"ACTION", 13, 8},
+	[COLUMN_SPI] = {"SPI", 10, 10},     [COLUMN_CONNECTION] = {"CONNECTION", 24, 0},
+	[COLUMN_DIRECTION] = {"DIR", 3, 3}, [COLUMN_PEER] = {"PEER", 39, 15},
+	[COLUMN_PLACES] = {"MOVE", 28, 17}, [COLUMN_RATE] = {"RATE", 12, 10},
 };
 
 struct history_table {
@@ -48,6 +50,7 @@ struct history_table {
 	int width[_COLUMN_MAX];  /* those that the frame has room for */
 	int reason;              /* its column; 0: on the next line */
 	json_int_t suppressed;   /* of all that were printed */
+	bool connections;        /* an entry has a name */
 };
 
 /* An entry, and the storage its cells point into. */
@@ -115,6 +118,7 @@ static void read_row(const json_t *entry, bool ascii, struct row *row)
 	row->cells[COLUMN_TIME] = row->time;
 	row->cells[COLUMN_ACTION] = json_text_or(entry, "action", "?");
 	row->cells[COLUMN_SPI] = json_text_or(entry, "spi", "-");
+	row->cells[COLUMN_CONNECTION] = json_text_or(entry, "connection", "");
 	row->cells[COLUMN_DIRECTION] = direction;
 	row->cells[COLUMN_PEER] = json_text_or(entry, in ? "src" : "dst", "-");
 	row->cells[COLUMN_PLACES] = row->places;
@@ -134,14 +138,23 @@ static int used_width(const struct history_table *table)
 	return used;
 }
 
-/* The reason has most of the rates, and an address can be shortened. */
-static int narrow(struct history_table *table, int used)
+static void shorten(struct history_table *table, enum column column, int least)
 {
-	int excess = used - table->width[COLUMN_RATE] - 1 - table->frame->width;
-	int peer = table->width[COLUMN_PEER] - (excess > 0 ? excess : 0);
+	int excess = used_width(table) - table->frame->width;
+	int width = table->width[column] - (excess > 0 ? excess : 0);
 
+	if (table->width[column] > least)
+		table->width[column] = width > least ? width : least;
+}
+
+/* The reason has most of the rates, and an address and a name can be shortened. */
+static int narrow(struct history_table *table)
+{
 	table->width[COLUMN_RATE] = 0;
-	table->width[COLUMN_PEER] = peer > PEER_WIDTH ? peer : PEER_WIDTH;
+	shorten(table, COLUMN_PEER, PEER_WIDTH);
+	shorten(table, COLUMN_CONNECTION, CONNECTION_WIDTH);
+	if (used_width(table) > table->frame->width)
+		table->width[COLUMN_CONNECTION] = 0;
 	return used_width(table);
 }
 
@@ -151,6 +164,7 @@ static void widen(struct history_table *table, const json_t *entry)
 	struct row row;
 
 	read_row(entry, table->ascii, &row);
+	table->connections = table->connections || row.cells[COLUMN_CONNECTION][0];
 	for (int c = 0; c < _COLUMN_MAX; c++) {
 		int width = frame_columns(row.cells[c]);
 
@@ -164,9 +178,12 @@ static void lay_out(struct history_table *table)
 	int used;
 
 	memcpy(table->width, table->wanted, sizeof(table->width));
+	/* Without a name the column has the width of its title. */
+	if (!table->connections)
+		table->width[COLUMN_CONNECTION] = 0;
 	used = used_width(table);
 	if (used > table->frame->width)
-		used = narrow(table, used);
+		used = narrow(table);
 	table->reason = table->frame->width - used >= REASON_WIDTH ? used : 0;
 }
 

@@ -236,6 +236,7 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 
 int verb_history(const struct ctl *ctl, int argc, char **argv)
 {
+	_cleanup_(ike_names_freep) struct ike_names *names = NULL;
 	struct history_query query = {};
 	json_t *document = NULL;
 	sd_journal *journal = NULL;
@@ -251,6 +252,8 @@ int verb_history(const struct ctl *ctl, int argc, char **argv)
 	sd_journal_close(journal);
 	if (r < 0)
 		return tell_failure(r);
+	names = ike_ask(&ctl->ike);
+	ike_names_set_all(names, json_object_get(document, "history"), NULL);
 	r = ctl_show(ctl, document, print_text);
 	json_decref(document);
 	return r;

@@ -19,6 +19,7 @@
 /* Rows are printed as they come. */
 struct printer {
 	const struct ctl *ctl;
+	struct ike_names *names; /* NULL: none */
 	FILE *out;
 	size_t printed; /* rows */
 	bool begun;     /* JSON: the document */
@@ -112,18 +113,16 @@ static int begin_table(struct printer *printer, const struct sa_view *const *row
 		       bool complete)
 {
 	const struct ctl *ctl = printer->ctl;
-	int r = frame_new(ctl->terminal && ctl->width > 0 ? ctl->width : UNLIMITED_WIDTH, 1,
-			  ctl->ascii, &printer->frame);
+	int width = ctl->terminal ? ctl->width : 0;
+	int r = frame_new(width > 0 ? width : UNLIMITED_WIDTH, 1, ctl->ascii, &printer->frame);
+	uint32_t set;
 
 	if (r < 0)
 		return r;
 	/* In a pipe all fields have full length; on a terminal they are fitted to its width. */
-	if (!complete && !(ctl->terminal && ctl->width > 0))
-		printer->table = sa_listing_widest();
-	else
-		printer->table =
-			sa_listing_layout(rows, n, ctl->terminal ? ctl->width : 0,
-					  sa_columns_usual(ctl->terminal ? ctl->width : 0, false));
+	set = sa_columns_usual(rows, n, width, false);
+	printer->table = !complete && width == 0 ? sa_listing_widest(set)
+						 : sa_listing_layout(rows, n, width, set);
 	sa_table_draw_head(&printer->table, printer->frame, 0, -1);
 	frame_write(printer->frame, ctl->color, printer->out);
 	return 0;
@@ -195,6 +194,7 @@ static int print_reply(json_t *reply, bool last, void *userdata)
 
 	if (!json_is_array(json_object_get(reply, "sas")))
 		return -EBADMSG;
+	ike_names_set_all(printer->names, json_object_get(reply, "sas"), NULL);
 	if (printer->ctl->json == CTL_JSON_OFF)
 		return print_table(printer, reply, last);
 	if (!printer->begun)
@@ -310,11 +310,13 @@ int verb_list(const struct ctl *ctl, int argc, char **argv)
 	if (group)
 		return ctl_call_and_show(ctl, CONTROL_INTERFACE ".ListPeers", parameters,
 					 print_peers);
+	printer.names = ike_ask(&ctl->ike);
 	printer.rows = json_array();
 	printer.out = open_output();
 	r = ctl_call_more(ctl, CONTROL_INTERFACE ".ListSAs", parameters, print_reply, &printer);
 	json_decref(printer.rows);
 	frame_free(printer.frame);
+	(void)ike_names_free(printer.names);
 	if (r == CTL_OK)
 		return close_output(printer.out);
 	(void)fflush(printer.out);

@@ -78,6 +78,7 @@ static void print_usage(void)
 		"Options, before or after the verb:\n"
 		"  --json[=pretty|short|off]  JSON: pretty on a terminal, else one line\n"
 		"  --socket PATH              Default: " CONTROL_SOCKET_DEFAULT "\n"
+		"  --ike SOURCE               Names from: auto, off, vici:PATH, pluto:PATH\n"
 		"  --color=auto|always|never  Default: on terminals, unless NO_COLOR is set\n"
 		"  --ascii                    No characters outside of ASCII\n"
 		"  -h, --help                 This text; after a verb: that of the verb\n"
@@ -101,6 +102,7 @@ static void print_usage(void)
 /* The global options of the command line. */
 struct arguments {
 	const char *socket;
+	const char *ike;
 	const char *json; /* "auto" for a bare --json */
 	const char *color;
 	bool ascii;
@@ -112,6 +114,7 @@ struct arguments {
 
 enum {
 	OPTION_SOCKET = 4096, /* beyond the verbs' own */
+	OPTION_IKE,
 	OPTION_JSON,
 	OPTION_COLOR,
 	OPTION_ASCII,
@@ -122,6 +125,7 @@ enum {
 
 static const struct option global_options[] = {
 	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"ike", required_argument, NULL, OPTION_IKE},
 	{"json", optional_argument, NULL, OPTION_JSON},
 	{"color", required_argument, NULL, OPTION_COLOR},
 	{"ascii", no_argument, NULL, OPTION_ASCII},
@@ -201,6 +205,9 @@ static bool handle_global_option(int option, struct arguments *arguments)
 	case OPTION_SOCKET:
 		arguments->socket = optarg;
 		return true;
+	case OPTION_IKE:
+		arguments->ike = optarg;
+		return true;
 	case OPTION_JSON:
 		arguments->json = optarg ? optarg : "auto";
 		return true;
@@ -274,6 +281,13 @@ static int choose_json(const char *text, struct ctl *ctl)
 	return CTL_OK;
 }
 
+static int choose_ike(const char *text, struct ctl *ctl)
+{
+	if (ike_sources_parse(text ? text : "auto", &ctl->ike) < 0)
+		return ctl_usage("--ike is auto, off, vici:PATH or pluto:PATH, not '%s'", text);
+	return CTL_OK;
+}
+
 static int choose_color(const char *text, struct ctl *ctl)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -317,6 +331,8 @@ static int make_ctl(const struct arguments *arguments, struct ctl *ret_ctl)
 
 	if (r == CTL_OK)
 		r = choose_color(arguments->color, &ctl);
+	if (r == CTL_OK)
+		r = choose_ike(arguments->ike, &ctl);
 	if (r == CTL_OK)
 		*ret_ctl = ctl;
 	return r;

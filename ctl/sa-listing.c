@@ -26,6 +26,8 @@ static const struct column columns[_SA_COLUMN_MAX] = {
 	[SA_COLUMN_PLACE] = {"placement", "PLACE", "where the SA is", 9, 11, 0},
 	[SA_COLUMN_DIRECTION] = {"direction", "DIR", "inbound or outbound", 3, 3, 2},
 	[SA_COLUMN_SPI] = {"spi", "SPI", "its SPI", 8, 10, 0},
+	[SA_COLUMN_CONNECTION] = {"connection", "CONNECTION", "its name in the IKE daemon", 10, 40,
+				  7},
 	[SA_COLUMN_PEER] = {"peer", "PEER", "the remote end", 12, 39, 3},
 	[SA_COLUMN_SRC] = {"source", "SOURCE", "the source address", 12, 39, 7},
 	[SA_COLUMN_DST] = {"destination", "DESTINATION", "the destination address", 12, 39, 7},
@@ -117,6 +119,8 @@ static const char *cell_text(const struct sa_listing *table, enum sa_column colu
 		return sa->direction;
 	case SA_COLUMN_SPI:
 		return sa->spi;
+	case SA_COLUMN_CONNECTION:
+		return or_dash(sa->connection);
 	case SA_COLUMN_PEER:
 		return sa_view_peer(sa);
 	case SA_COLUMN_SRC:
@@ -217,7 +221,15 @@ static void widen(struct sa_listing *table, enum sa_column column, int most, int
 		table->width[column] += smaller(left, most - table->width[column]);
 }
 
-uint32_t sa_columns_usual(int width, bool history)
+static bool have_connections(const struct sa_view *const *sas, size_t n_sas)
+{
+	for (size_t i = 0; i < n_sas; i++)
+		if (sas[i]->connection)
+			return true;
+	return false;
+}
+
+uint32_t sa_columns_usual(const struct sa_view *const *sas, size_t n_sas, int width, bool history)
 {
 	bool both = width == 0 || width >= BOTH_ADDRESSES_WIDTH;
 	uint32_t set = SA_COLUMN_BIT(SA_COLUMN_PLACE) | SA_COLUMN_BIT(SA_COLUMN_DIRECTION) |
@@ -225,6 +237,8 @@ uint32_t sa_columns_usual(int width, bool history)
 		       SA_COLUMN_BIT(SA_COLUMN_RANK) | SA_COLUMN_BIT(SA_COLUMN_NIC) |
 		       SA_COLUMN_BIT(SA_COLUMN_REASON);
 
+	if (have_connections(sas, n_sas))
+		set |= SA_COLUMN_BIT(SA_COLUMN_CONNECTION);
 	if (history)
 		set |= SA_COLUMN_BIT(SA_COLUMN_HISTORY);
 	if (both)
@@ -257,10 +271,10 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 				    uint32_t set)
 {
 	static const enum sa_column by_need[] = {
-		SA_COLUMN_RANK,     SA_COLUMN_SPI,     SA_COLUMN_PLACE, SA_COLUMN_NIC,
-		SA_COLUMN_PEER,     SA_COLUMN_SRC,     SA_COLUMN_DST,   SA_COLUMN_CANDIDATE,
-		SA_COLUMN_IN_PLACE, SA_COLUMN_PACKETS, SA_COLUMN_REQID, SA_COLUMN_MODE,
-		SA_COLUMN_MARK,     SA_COLUMN_RULE,
+		SA_COLUMN_RANK,      SA_COLUMN_SPI,      SA_COLUMN_CONNECTION, SA_COLUMN_PLACE,
+		SA_COLUMN_NIC,       SA_COLUMN_PEER,     SA_COLUMN_SRC,        SA_COLUMN_DST,
+		SA_COLUMN_CANDIDATE, SA_COLUMN_IN_PLACE, SA_COLUMN_PACKETS,    SA_COLUMN_REQID,
+		SA_COLUMN_MODE,      SA_COLUMN_MARK,     SA_COLUMN_RULE,
 	};
 	struct sa_listing table = {.sentences = width == 0};
 	int available = width > 0 ? width : INT_MAX / 2;
@@ -283,10 +297,9 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 	return table;
 }
 
-struct sa_listing sa_listing_widest(void)
+struct sa_listing sa_listing_widest(uint32_t set)
 {
 	struct sa_listing table = {.sentences = true};
-	uint32_t set = sa_columns_usual(0, false);
 
 	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++)
 		if (is_wanted(i, set))

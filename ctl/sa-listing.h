@@ -15,7 +15,8 @@ enum sa_column {
 	SA_COLUMN_PLACE,
 	SA_COLUMN_DIRECTION,
 	SA_COLUMN_SPI,
-	SA_COLUMN_PEER, /* the remote end; only when source and destination do not fit */
+	SA_COLUMN_CONNECTION, /* only when there are names */
+	SA_COLUMN_PEER,       /* the remote end; only when source and destination do not fit */
 	SA_COLUMN_SRC,
 	SA_COLUMN_DST,
 	SA_COLUMN_RATE,
@@ -50,14 +51,14 @@ const char *sa_column_help(enum sa_column column);
 bool sa_column_is_always_shown(enum sa_column column);
 /* Parses names with commas between them. -EINVAL. */
 int sa_columns_parse(const char *text, uint32_t *ret_set);
-/* The usual columns at this width. */
-uint32_t sa_columns_usual(int width, bool history);
+/* The usual columns of these rows at this width. */
+uint32_t sa_columns_usual(const struct sa_view *const *sas, size_t n_sas, int width, bool history);
 
 /* Of these columns, those that fit. `width` 0: all at full length. */
 struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
 				    uint32_t set);
-/* For rows that are not known yet: each column as wide as it gets. */
-struct sa_listing sa_listing_widest(void);
+/* For rows that are not known yet: each column of the set as wide as it gets. */
+struct sa_listing sa_listing_widest(uint32_t set);
 /* `marked` is underlined: the column the rows are sorted by, or -1. */
 void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked);
 /* The column at `x`, or -1. */

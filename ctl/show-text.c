@@ -49,6 +49,7 @@ static void add_identity(struct page *page, const json_t *object, const struct s
 {
 	add_group(page, "Identity");
 	add(page, "SPI", "%s", sa->spi);
+	add_if(page, "connection", sa->connection);
 	add(page, "source", "%s", sa->src);
 	add(page, "destination", "%s", sa->dst);
 	add(page, "direction", "%s", sa->direction);

@@ -83,6 +83,7 @@ int sa_view_read(const json_t *object, struct sa_view *ret_view)
 		.reason = json_text_or(object, "reason", ""),
 		.text = json_text_or(object, "text", ""),
 		.rule = json_text_or(object, "rule", NULL),
+		.connection = json_text_or(object, "connection", NULL),
 		.reqid = json_whole_or(object, "reqid", 0),
 		.if_id = json_whole_or(object, "ifId", 0),
 		.rank = json_whole_or(object, "rank", 0),

@@ -39,6 +39,7 @@ struct sa_view {
 	const char *reason;
 	const char *text;
 	const char *rule;
+	const char *connection; /* of the IKE daemon, or NULL */
 	enum sa_place place;
 	int64_t reqid;
 	int64_t if_id;

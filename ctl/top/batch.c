@@ -14,7 +14,7 @@
 
 /* Gets both replies for one frame. */
 static int fetch(const struct ctl *ctl, const struct top_options *options, struct top_model *model,
-		 json_t **ret_status, json_t **ret_rows)
+		 struct ike_watch *ike, json_t **ret_status, json_t **ret_rows)
 {
 	json_t *status = NULL;
 	int r = ctl_call(ctl, CONTROL_INTERFACE ".GetStatus", NULL, &status);
@@ -27,11 +27,14 @@ static int fetch(const struct ctl *ctl, const struct top_options *options, struc
 		     model->page.peers ? CONTROL_INTERFACE ".ListPeers"
 				       : CONTROL_INTERFACE ".ListSAs",
 		     top_model_ask(model), ret_rows);
-	if (r == CTL_OK)
-		*ret_status = status;
-	else
+	if (r != CTL_OK) {
 		json_decref(status);
-	return r;
+		return r;
+	}
+	ike_watch_wait(ike);
+	ike_names_set_all(ike->names, json_object_get(*ret_rows, "sas"), NULL);
+	*ret_status = status;
+	return CTL_OK;
 }
 
 static int print_json(const struct ctl *ctl, const struct top_model *model, json_t *status,
@@ -74,11 +77,11 @@ static int print_frame(const struct ctl *ctl, const struct top_options *options,
 }
 
 static int run_once(const struct ctl *ctl, const struct top_options *options,
-		    struct top_model *model, bool first)
+		    struct top_model *model, struct ike_watch *ike, bool first)
 {
 	json_t *status = NULL;
 	json_t *rows = NULL;
-	int r = fetch(ctl, options, model, &status, &rows);
+	int r = fetch(ctl, options, model, ike, &status, &rows);
 
 	if (r != CTL_OK)
 		return r;
@@ -105,6 +108,7 @@ static void sleep_until(double time)
 int top_run_batch(const struct ctl *ctl, const struct top_options *options)
 {
 	_cleanup_(top_model_done) struct top_model model = top_model_make(&options->page);
+	_cleanup_(ike_watch_done) struct ike_watch ike = {.sources = &ctl->ike};
 	double next = monotonic_now();
 	bool printed = false;
 
@@ -114,7 +118,7 @@ int top_run_batch(const struct ctl *ctl, const struct top_options *options)
 		if (i > 0)
 			sleep_until(next);
 		next += options->delay;
-		r = run_once(ctl, options, &model, !printed);
+		r = run_once(ctl, options, &model, &ike, !printed);
 		/* Continue if the daemon is restarted, but not if it was never reachable. */
 		if (r != CTL_OK && (!printed || r != CTL_UNREACHABLE))
 			return r;

@@ -16,6 +16,7 @@ void top_feed_done(struct top_feed *feed)
 	feed->client = varlink_client_free(feed->client);
 	json_decref(feed->peers);
 	feed->peers = NULL;
+	ike_watch_done(&feed->ike);
 }
 
 int top_feed_fd(const struct top_feed *feed, short *ret_events)
@@ -112,6 +113,7 @@ static int handle_explanation(struct top_feed *feed, struct top_ui *ui,
 	feed->phase = TOP_FEED_RESTING;
 	if (!top_ui_wants_explanation(ui))
 		return 0;
+	ike_names_set_all(feed->ike.names, json_object_get(reply->parameters, "sas"), "sa");
 	json_decref(ui->explain);
 	ui->explain = reply->error ? NULL : json_incref(reply->parameters);
 	if (reply->error)
@@ -150,6 +152,7 @@ static int handle_rows(struct top_feed *feed, struct top_model *model, struct to
 {
 	int r = 0;
 
+	ike_names_set_all(feed->ike.names, json_object_get(sas, "sas"), NULL);
 	if (!ui->frozen || feed->scrolled)
 		r = peers ? top_model_set_peers(model, peers, sas, now)
 			  : top_model_set_sas(model, sas, now);
@@ -233,6 +236,7 @@ bool top_feed_run(struct top_feed *feed, struct top_model *model, struct top_ui 
 	bool news = false;
 	int r = start(feed, model, ui, now);
 
+	ike_watch_run(&feed->ike, now);
 	if (r < 0)
 		return disconnect(feed, ui, r, now);
 	if (!feed->client)

@@ -30,6 +30,7 @@ struct top_feed {
 	double deadline; /* of the reply */
 	bool explain;    /* the user waits for an explanation */
 	bool scrolled;   /* the user waits for other rows */
+	struct ike_watch ike;
 };
 
 void top_feed_done(struct top_feed *feed);

@@ -81,15 +81,17 @@ static void handle_signals(struct live *live)
 static bool wait_for_events(struct live *live, bool *ret_input)
 {
 	double timeout = top_feed_timeout(&live->feed, &live->model, &live->ui, monotonic_now());
-	struct pollfd pollfds[] = {
+	struct pollfd pollfds[3 + IKE_SOURCES_MAX] = {
 		{.fd = STDIN_FILENO, .events = POLLIN},
 		{.fd = live->signals, .events = POLLIN},
 		{.fd = -1},
 	};
+	size_t n;
 
 	pollfds[2].fd = top_feed_fd(&live->feed, &pollfds[2].events);
 	timeout = fmin(timeout, REDRAW_INTERVAL);
-	if (poll(pollfds, ELEMENTSOF(pollfds), (int)ceil(timeout * 1000)) < 0)
+	n = 3 + ike_watch_poll(&live->feed.ike, &pollfds[3]);
+	if (poll(pollfds, n, (int)ceil(timeout * 1000)) < 0)
 		return errno == EINTR;
 	*ret_input = timeout >= REDRAW_INTERVAL || pollfds[0].revents || pollfds[1].revents;
 	if (pollfds[1].revents)
@@ -138,7 +140,7 @@ int top_run_live(const struct ctl *ctl, const struct top_options *options)
 		.ui = {.delay = options->delay,
 		       .columns = options->columns,
 		       .mouse = options->mouse},
-		.feed = {.ctl = ctl, .due = monotonic_now()},
+		.feed = {.ctl = ctl, .due = monotonic_now(), .ike = {.sources = &ctl->ike}},
 	};
 	int r;
 

@@ -24,15 +24,17 @@ static int sort_column(const struct top_model *model, const struct sa_listing *t
 static struct sa_listing lay_out(const struct top_model *model, struct top_ui *ui, int width,
 				 size_t n)
 {
-	uint32_t set = ui->columns ? ui->columns : sa_columns_usual(width, true);
 	struct sa_listing table;
+	uint32_t set;
 
 	_cleanup_free_ const struct sa_view **views =
 		calloc(n ? n : 1, sizeof(const struct sa_view *));
 
 	for (size_t i = 0; views && i < n; i++)
 		views[i] = &model->rows[i].sa;
-	table = sa_listing_layout(views, views ? n : 0, width, set);
+	n = views ? n : 0;
+	set = ui->columns ? ui->columns : sa_columns_usual(views, n, width, true);
+	table = sa_listing_layout(views, n, width, set);
 	ui->shown = 0;
 	for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++)
 		ui->shown |= table.width[i] > 0 ? SA_COLUMN_BIT(i) : 0;

@@ -240,7 +240,7 @@ static void test_since(void **state)
 }
 
 /* The JSON Schema lists the members of an entry, no more and no fewer, beside that of the events
- * that `monitor` lost. */
+ * that `monitor` lost and the name that an IKE daemon tells. */
 static void test_schema(void **state)
 {
 	json_t *schema = json_load_file(HISTORY_SCHEMA, 0, NULL);
@@ -255,7 +255,8 @@ static void test_schema(void **state)
 		if (!json_object_get(properties, name))
 			fail_msg("describe %s in tools/schemas and run it", name);
 	assert_non_null(json_object_get(properties, "lost"));
-	assert_int_equal(json_object_size(properties), json_object_size(entry) + 1);
+	assert_non_null(json_object_get(properties, "connection"));
+	assert_int_equal(json_object_size(properties), json_object_size(entry) + 2);
 	json_decref(entry);
 	json_decref(schema);
 }
