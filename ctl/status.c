@@ -40,6 +40,41 @@ static void end(struct line *line)
 	frame_write(line->frame, line->ctl->color, stdout);
 }
 
+static void print_cost(struct line *line, const struct cpu_cost_view *cost)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "%s, %" PRIi64 " bit, %s: ", cost->algorithm,
+		       cost->key_bits, cost->operation);
+	begin(line, "");
+	add(line, FRAME_PLAIN, text);
+	if (isnan(cost->ns_per_byte)) {
+		add(line, FRAME_YELLOW, cost->reason ? cost->reason : "not measured yet");
+	} else {
+		(void)snprintf(text, sizeof(text), "%.3g ns/byte, %.3g ns/packet",
+			       cost->ns_per_byte, cost->ns_per_packet);
+		add(line, FRAME_PLAIN, text);
+	}
+	end(line);
+}
+
+/* Nothing if SAs are ranked by bytes and should be. */
+static void print_ranking(struct line *line, const struct ranking_view *ranking)
+{
+	if (!ranking->by_cpu)
+		return;
+	begin(line, "ranking");
+	if (ranking->in_force) {
+		add(line, FRAME_PLAIN, "by CPU time in software, of these algorithms");
+	} else {
+		add(line, FRAME_YELLOW, "by bytes, CPU time is not known: ");
+		add(line, FRAME_YELLOW, ranking->reason ? ranking->reason : "not measured yet");
+	}
+	end(line);
+	for (size_t i = 0; i < ranking->n_costs; i++)
+		print_cost(line, &ranking->costs[i]);
+}
+
 static void print_daemon(struct line *line, const struct status_view *status)
 {
 	char more[CTL_MORE_SIZE];
@@ -98,6 +133,7 @@ static void print_daemon(struct line *line, const struct status_view *status)
 		add(line, FRAME_PLAIN, units_format_time(status->dump_interval, buffer));
 	}
 	end(line);
+	print_ranking(line, &status->ranking);
 	if (status->on_trial) {
 		begin(line, "trial");
 		add(line, FRAME_YELLOW | FRAME_BOLD, "configuration ");

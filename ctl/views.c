@@ -330,6 +330,27 @@ static void read_orders(const json_t *orders, struct status_view *view)
 			view->n_orders++;
 }
 
+static void read_ranking(const json_t *ranking, struct ranking_view *view)
+{
+	const json_t *costs = json_object_get(ranking, "algorithms");
+
+	view->by_cpu = strcmp(json_text_or(ranking, "configured", ""), "cpu") == 0;
+	view->in_force = strcmp(json_text_or(ranking, "inForce", ""), "cpu") == 0;
+	view->reason = json_text_or(ranking, "reason", NULL);
+	for (size_t i = 0; i < json_array_size(costs) && i < RANKING_COSTS_MAX; i++) {
+		const json_t *cost = json_array_get(costs, i);
+
+		view->costs[view->n_costs++] = (struct cpu_cost_view){
+			.algorithm = json_text_or(cost, "algorithm", "?"),
+			.operation = json_text_or(cost, "operation", "?"),
+			.key_bits = json_whole_or(cost, "keyBits", 0),
+			.ns_per_byte = json_real_or(cost, "nsPerByte", NAN),
+			.ns_per_packet = json_real_or(cost, "nsPerPacket", NAN),
+			.reason = json_text_or(cost, "reason", NULL),
+		};
+	}
+}
+
 int status_view_read(const json_t *reply, struct status_view *ret_view)
 {
 	const json_t *moves = json_object_get(reply, "moves");
@@ -364,6 +385,7 @@ int status_view_read(const json_t *reply, struct status_view *ret_view)
 	read_evacuated(json_object_get(reply, "evacuated"), &view);
 	read_orders(json_object_get(reply, "orders"), &view);
 	view.on_trial = trial_view_read(json_object_get(reply, "trial"), &view.trial) >= 0;
+	read_ranking(json_object_get(reply, "ranking"), &view.ranking);
 	r = read_nics(json_object_get(reply, "nics"), &view);
 	if (r < 0)
 		return r;

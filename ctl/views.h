@@ -125,6 +125,24 @@ struct trial_view {
 #define STATUS_NICS_MAX 64
 #define STATUS_ORDERS_MAX 128
 
+struct cpu_cost_view {
+	const char *algorithm;
+	const char *operation;
+	int64_t key_bits;
+	double ns_per_byte; /* NAN: not known */
+	double ns_per_packet;
+	const char *reason; /* why not; NULL: not measured yet */
+};
+
+#define RANKING_COSTS_MAX 64
+struct ranking_view {
+	bool by_cpu;        /* configured */
+	bool in_force;      /* the same */
+	const char *reason; /* why it is not in force, or NULL */
+	struct cpu_cost_view costs[RANKING_COSTS_MAX];
+	size_t n_costs;
+};
+
 struct status_view {
 	const char *version;
 	const char *mode;
@@ -134,6 +152,7 @@ struct status_view {
 	size_t n_files;            /* of the configuration */
 	bool on_trial;
 	struct trial_view trial;
+	struct ranking_view ranking;
 	bool paused;
 	bool fips;
 	const char *evacuated[STATUS_NICS_MAX];

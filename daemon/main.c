@@ -3,6 +3,7 @@
  * espoffloadd: makes the manager with the real kernel, network and journal, and runs the event
  * loop. The protection of keys comes first: no core dumps, no tracing, locked memory.
  */
+#include "base/cipher-cost.h"
 #include "base/crypto-table.h"
 #include "base/failed-starts.h"
 #include "control/control.h"
@@ -309,6 +310,7 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		.config_source.path = arguments->config,
 		.orders_path = arguments->orders,
 		.crypto_path = CRYPTO_TABLE_PATH,
+		.measure_cpu_cost = cipher_cost_measure,
 		.event_timer_default = read_sysctl("/proc/sys/net/core/xfrm_aevent_etime"),
 		.fips = read_sysctl("/proc/sys/crypto/fips_enabled") == 1,
 		.kernel_release = d->kernel.release,

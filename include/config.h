@@ -43,6 +43,12 @@ enum config_reject {
 	CONFIG_REJECT_ALARM,    /* as software, and the daemon is degraded for as long */
 };
 
+/* What a slot of a NIC should save most of. */
+enum config_rank_by {
+	CONFIG_RANK_BY_BYTES, /* the default */
+	CONFIG_RANK_BY_CPU,
+};
+
 struct config_capacity {
 	bool set;    /* false: by driver, or learned */
 	bool shared; /* `in` is for both directions, `out` is unused */
@@ -118,6 +124,7 @@ struct config {
 	double moves_burst;      /* per NIC: moves that may be made without a pause */
 	double retry_refused;    /* s until an SA is tried again, where it is; doubles */
 	enum config_link_down on_link_down;
+	enum config_rank_by rank_by;
 	struct config_nic *nics;
 	size_t n_nics;
 	struct config_rule *rules;

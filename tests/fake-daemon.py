@@ -154,6 +154,18 @@ class World:
                  "text": "promoted 0x%08x to eth0: 212 Mbit/s against 18.3 Mbit/s of the coldest "
                          "resident" % (0x101 + 3 * i)} for i in range(4)]
 
+    def ranking(self):
+        by_cpu = self.arguments.rank_by_cpu
+        costs = [("rfc4106(gcm(aes))", "encrypt", 0.4514, 212.3, None), ("rfc4106(gcm(aes))", "decrypt", None, None, None),
+                 ("rfc4309(ccm(aes))", "encrypt", None, None, "its driver works elsewhere")]
+        return {
+            "configured": "cpu" if by_cpu else "bytes", "inForce": "cpu" if by_cpu == "known" else "bytes",
+            "reason": "there are no sockets of AF_ALG" if by_cpu == "unknown" else None,
+            "algorithms": [{"algorithm": name, "keyBits": 160, "icvBits": 128, "operation": operation, "nsPerByte": by_byte,
+                            "nsPerPacket": by_packet, "reason": reason}
+                           for name, operation, by_byte, by_packet, reason in costs if by_cpu == "known"],
+        }
+
     def get_status(self, parameters):
         sas = self.sas()
         moves = int((self.now() - 1000) / 8)
@@ -163,6 +175,7 @@ class World:
             "conditions": [{"name": "trouble", "text": self.arguments.degraded}] if self.arguments.degraded else [],
             "degraded": self.arguments.degraded, "mechanism": "re-add", "interval": 1.0, "dumpInterval": self.arguments.dump_interval,
             "uptime": self.now() - 1000, "configuration": FILES[0], "configurationFiles": FILES, "trial": self.trial, "fips": False,
+            "ranking": self.ranking(),
             "sas": len(sas), "offloaded": sum(1 for sa in sas if sa["placement"] == "nic"),
             "bytesPerSecond": sum(sa["bytesPerSecond"] for sa in sas),
             "offloadedBytesPerSecond":
@@ -479,6 +492,7 @@ def main():
     parser.add_argument("--frozen", action="store_true", help="the time stands still")
     parser.add_argument("--degraded", help="report this trouble")
     parser.add_argument("--dump-interval", type=float, default=1.0, help="seconds between two readings of all SAs")
+    parser.add_argument("--rank-by-cpu", choices=["known", "unknown"], help="rank SAs by CPU time, which is known or not")
     parser.add_argument("--nic", default="eth0", help="the name of the first NIC in the status")
     parser.add_argument("--monitors", type=int, help="0: nobody may follow the events")
     parser.add_argument("--ending", action="store_true", help="end after the events")

@@ -19,6 +19,12 @@ static const char *const link_down_words[] = {
 	NULL,
 };
 
+static const char *const rank_words[] = {
+	[CONFIG_RANK_BY_BYTES] = "bytes",
+	[CONFIG_RANK_BY_CPU] = "cpu",
+	NULL,
+};
+
 static void prepare_nic(void *entry, const char *file, unsigned line)
 {
 	struct config_nic *nic = entry;
@@ -110,6 +116,9 @@ static const struct config_key file_keys[] = {
 	 .about =
 		 "Which of the SAs that the kernel deletes with the link of their NIC are put back "
 		 "into software: both directions, outbound ones, or none"},
+	{"rank-by", config_read_word, MEMBER(rank_by), .words = rank_words, .default_text = "bytes",
+	 .about = "Whether slots go to the SAs with the highest rates, or to those that take most "
+		  "CPU time in software"},
 	{"nics", config_read_list, MEMBER(nics), .list = &nic_list,
 	 .about = "Which NICs may hold SAs and get keys; the first entry that matches decides"},
 	{"rules", config_read_list, MEMBER(rules), .list = &rule_list,

@@ -84,6 +84,48 @@ static void say_rate(struct manager *m, json_t *sentences, const struct policy_s
 		say(sentences, "In the next seconds %s to %s are expected of it.", low, high);
 }
 
+/* The CPU time that it takes in software. Returns false if SAs are not ranked by that, or it is not
+ * known. */
+static bool find_cpu_cost(struct manager *m, const struct sa *sa, struct policy_cpu_cost *ret_cost)
+{
+	struct cpu_costs *costs = manager_cpu_costs(m);
+	uint32_t index = costs ? cpu_costs_find(costs, sa->shape) : 0;
+
+	if (index == 0)
+		return false;
+	*ret_cost = cpu_costs_get(costs, index - 1).cost;
+	return ret_cost->per_byte > 0;
+}
+
+/* Of a core, in per cent. */
+static double cpu_share(const struct policy_sa_view *view, const struct policy_cpu_cost *cost)
+{
+	return 100 * 1e-9 * view->rate *
+	       (cost->per_byte + cost->per_packet * view->packets_per_byte);
+}
+
+static void say_cpu_cost(struct manager *m, json_t *sentences, const struct sa *sa,
+			 const struct policy_sa_view *view)
+{
+	struct policy_cpu_cost cost;
+
+	if (!manager_cpu_costs(m))
+		return;
+	if (!find_cpu_cost(m, sa, &cost))
+		say(sentences,
+		    "SAs are ranked by CPU time, but that of its algorithm is not known: its bytes "
+		    "count %.3g times, as with the cheapest algorithm that is known.",
+		    view->cpu_weight);
+	else if (view->rate_known && view->packets_per_byte > 0)
+		say(sentences,
+		    "SAs are ranked by CPU time: in software it takes about %.2g %% of a core, "
+		    "with packets of %.0f bytes, so its bytes count %.3g times.",
+		    cpu_share(view, &cost), 1 / view->packets_per_byte, view->cpu_weight);
+	else
+		say(sentences, "SAs are ranked by CPU time: its bytes count %.3g times.",
+		    view->cpu_weight);
+}
+
 static void say_rule(struct manager *m, json_t *sentences, const struct sa *sa)
 {
 	static const char *const offloads[] = {"auto", "always", "never"};
@@ -264,6 +306,22 @@ static void say_attempt(json_t *sentences, const json_t *history)
 			    json_string_value(json_object_get(last, "text")));
 }
 
+static void add_cpu_cost(struct manager *m, json_t *details, const struct sa *sa,
+			 const struct policy_sa_view *view)
+{
+	struct policy_cpu_cost cost;
+
+	if (!find_cpu_cost(m, sa, &cost))
+		return;
+	detail(details, "CPU time by byte", "%.3g ns", cost.per_byte);
+	detail(details, "CPU time by packet", "%.3g ns", cost.per_packet);
+	if (view->packets_per_byte > 0) {
+		detail(details, "bytes of a packet", "%.0f", 1 / view->packets_per_byte);
+		detail(details, "share of a core in software", "%.2g %%", cpu_share(view, &cost));
+	}
+	detail(details, "weight by CPU time", "%.3g", view->cpu_weight);
+}
+
 static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 			const struct policy_sa_view *view)
 {
@@ -301,6 +359,7 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 	driver = software_driver(m->software, sa->shape, manager_now(m));
 	if (driver)
 		detail(details, "software driver", "%s", driver);
+	add_cpu_cost(m, details, sa, view);
 	detail(details, "bytes", "%llu", (unsigned long long)sa->bytes);
 	detail(details, "packets", "%llu", (unsigned long long)sa->packets);
 }
@@ -369,6 +428,7 @@ static json_t *sentences_of(struct manager *m, const struct sa *sa, const struct
 	say_place(m, sentences, sa);
 	say_why(m, sentences, sa, p);
 	say_rate(m, sentences, &p->view, rank);
+	say_cpu_cost(m, sentences, sa, &p->view);
 	say_rule(m, sentences, sa);
 	say_order(m, sentences, sa);
 	say_group(m, sentences, sa);

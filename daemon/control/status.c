@@ -167,17 +167,53 @@ static json_t *mechanism_of(const struct manager *m)
 				    : json_sprintf("promote by %s, evict by %s", in, out);
 }
 
+static json_t *cpu_cost_of(const struct cpu_costs_view *view)
+{
+	bool known = view->cost.per_byte > 0;
+
+	return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:s?}", "algorithm", view->cipher->name,
+			 "keyBits", (json_int_t)view->cipher->key_bytes * 8, "icvBits",
+			 (json_int_t)view->cipher->icv_bytes * 8, "operation",
+			 view->cipher->decrypts ? "decrypt" : "encrypt", "nsPerByte",
+			 known ? json_real(view->cost.per_byte) : json_null(), "nsPerPacket",
+			 known ? json_real(view->cost.per_packet) : json_null(), "reason",
+			 view->error < 0 ? cpu_costs_error_text(view->error) : NULL);
+}
+
+/* By what SAs are ranked, and by what they should be. */
+static json_t *ranking_of(const struct manager *m)
+{
+	const struct cpu_costs *costs = manager_cpu_costs(m);
+	json_t *algorithms = json_array();
+	int error = costs ? cpu_costs_error(costs) : 0;
+	bool known = false;
+	size_t n = 0;
+
+	if (costs)
+		(void)cpu_costs_values(costs, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct cpu_costs_view view = cpu_costs_get(costs, i);
+
+		known |= view.cost.per_byte > 0;
+		json_array_append_new(algorithms, cpu_cost_of(&view));
+	}
+	return json_pack("{s:s, s:s, s:s?, s:o}", "configured", costs ? "cpu" : "bytes", "inForce",
+			 known ? "cpu" : "bytes", "reason",
+			 error < 0 ? cpu_costs_error_text(error) : NULL, "algorithms", algorithms);
+}
+
 static json_t *daemon_of(const struct manager *m)
 {
-	return json_pack(
-		"{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:b}", "version", ESPOFFLOAD_VERSION,
-		"mode", m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe", "mechanism",
-		mechanism_of(m), "interval", m->config->interval, "dumpInterval",
-		sampling_spacing(&m->sampling, m->sas, m->config->interval), "uptime",
-		manager_now(m) - m->started_at, "configuration",
-		m->config->n_files > 0 ? json_string(m->config->files[0]) : json_null(),
-		"configurationFiles", describe_files(m), "trial", describe_trial(m), "fips",
-		m->environment.fips);
+	return json_pack("{s:s, s:s, s:o, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:b}", "version",
+			 ESPOFFLOAD_VERSION, "mode",
+			 m->config->mode == CONFIG_MODE_ENFORCE ? "enforce" : "observe",
+			 "mechanism", mechanism_of(m), "interval", m->config->interval,
+			 "dumpInterval",
+			 sampling_spacing(&m->sampling, m->sas, m->config->interval), "uptime",
+			 manager_now(m) - m->started_at, "configuration",
+			 m->config->n_files > 0 ? json_string(m->config->files[0]) : json_null(),
+			 "configurationFiles", describe_files(m), "trial", describe_trial(m),
+			 "ranking", ranking_of(m), "fips", m->environment.fips);
 }
 
 static json_t *health_of(const struct manager *m)

@@ -33,6 +33,8 @@ int manager_new_policy(struct manager *m)
 	if (r >= 0)
 		r = policy_new(&parameters, &m->policy);
 	nics_set_policy(m->nics, m->policy);
+	if (r >= 0)
+		manager_set_cpu_costs(m);
 	return r < 0 ? r : set_groups(m);
 }
 

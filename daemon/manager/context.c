@@ -76,6 +76,20 @@ void manager_set_alarm(struct manager *m, struct sa *sa, bool alarms)
 	manager_set_health(m, HEALTH_REFUSED, m->n_alarms > 0);
 }
 
+struct cpu_costs *manager_cpu_costs(const struct manager *m)
+{
+	return m->config->rank_by == CONFIG_RANK_BY_CPU ? m->cpu_costs : NULL;
+}
+
+void manager_set_cpu_costs(struct manager *m)
+{
+	const struct policy_cpu_cost *values;
+	size_t n;
+
+	values = cpu_costs_values(m->cpu_costs, &n);
+	(void)policy_set_cpu_costs(m->policy, values, n, manager_now(m));
+}
+
 void manager_configure_sa(struct manager *m, struct sa *sa)
 {
 	const struct competition competition = {
@@ -85,6 +99,7 @@ void manager_configure_sa(struct manager *m, struct sa *sa)
 		.orders = m->orders,
 		.sas = m->sas,
 		.software = m->software,
+		.cpu_costs = manager_cpu_costs(m),
 		.few = m->sampling.few,
 	};
 
@@ -130,13 +145,31 @@ void manager_reconfigure_soon(struct manager *m, double delay)
 			       m->reconfigured_at + RECONFIGURE_SPACING * m->reconfigured_for));
 }
 
-/* Without a rule that asks for it, the list of drivers is read only to be shown. */
-static bool software_drivers_changed(struct manager *m)
+static bool rules_need_drivers(const struct manager *m)
 {
 	for (size_t i = 0; i < m->config->n_rules; i++)
 		if (m->config->rules[i].leave_software_driver)
-			return software_has_changed(m->software, manager_now(m));
+			return true;
 	return false;
+}
+
+/* If nothing depends on the drivers, their list is read only to be shown. */
+static void note_software_drivers(struct manager *m)
+{
+	bool rules = rules_need_drivers(m);
+
+	if ((!rules && !manager_cpu_costs(m)) || !software_has_changed(m->software, manager_now(m)))
+		return;
+	m->reconfigure |= rules;
+	cpu_costs_renew(m->cpu_costs);
+}
+
+static void measure_cpu_costs(struct manager *m)
+{
+	if (!manager_cpu_costs(m) || !cpu_costs_run(m->cpu_costs))
+		return;
+	manager_set_cpu_costs(m);
+	report_cpu_costs(m->reporter, m->cpu_costs);
 }
 
 void manager_reconfigure_if_due(struct manager *m)
@@ -150,7 +183,8 @@ void manager_reconfigure_if_due(struct manager *m)
 void manager_expire(struct manager *m)
 {
 	m->reconfigure |= nics_expire(m->nics);
-	m->reconfigure |= software_drivers_changed(m);
+	note_software_drivers(m);
+	measure_cpu_costs(m);
 	m->reconfigure |= peer_moves_expire(tracker_peer_moves(m->tracker), manager_now(m));
 	manager_reconfigure_if_due(m);
 }

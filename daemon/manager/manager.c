@@ -300,6 +300,7 @@ static int build(struct manager *m)
 	if ((r = reporter_new(&m->environment.clock, m->environment.journal, &m->reporter)) < 0 ||
 	    (r = health_new(&m->health)) < 0 || (r = new_tracker(m)) < 0 ||
 	    (r = software_new(m->environment.crypto_path, &m->software)) < 0 ||
+	    (r = cpu_costs_new(m->environment.measure_cpu_cost, &m->cpu_costs)) < 0 ||
 	    (r = orders_new(m->environment.orders_path, &m->orders)) < 0 || (r = new_nics(m)) < 0 ||
 	    (r = manager_new_policy(m)) < 0 || (r = new_migrator(m)) < 0 ||
 	    (r = new_executor(m)) < 0)
@@ -398,6 +399,7 @@ struct manager *manager_free(struct manager *m)
 	executor_free(m->executor);
 	orders_free(m->orders);
 	nics_free(m->nics);
+	cpu_costs_free(m->cpu_costs);
 	software_free(m->software);
 	health_free(m->health);
 	reporter_free(m->reporter);

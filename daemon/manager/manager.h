@@ -23,6 +23,7 @@
 #include "placement/sampling.h"
 #include "policy.h"
 #include "report/reporter.h"
+#include "sa/cpu-costs.h"
 #include "sa/software.h"
 #include "sa/tracker.h"
 #include "xfrm/kernel.h"
@@ -62,6 +63,7 @@ struct manager_environment {
 	struct config_source config_source; /* read again by a reload */
 	const char *orders_path;            /* NULL: a restart forgets all orders */
 	const char *crypto_path; /* CRYPTO_TABLE_PATH; NULL: no software driver is known */
+	cpu_costs_measure measure_cpu_cost; /* NULL: `rank-by: cpu` ranks by bytes */
 	int64_t event_timer_default;
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
@@ -79,6 +81,7 @@ struct manager {
 	struct tracker *tracker;
 	struct sa_table *sas; /* of the tracker */
 	struct software *software;
+	struct cpu_costs *cpu_costs;
 
 	struct nics *nics;
 	struct load load;
@@ -156,6 +159,10 @@ void manager_reconfigure(struct manager *m);
  * would use more than a tenth of the time. */
 void manager_reconfigure_soon(struct manager *m, double delay);
 void manager_reconfigure_if_due(struct manager *m); /* if manager.reconfigure is set */
+/* The costs of algorithms by which SAs are ranked, or NULL: by bytes. */
+struct cpu_costs *manager_cpu_costs(const struct manager *m);
+/* Passes the costs that are known to the policy. */
+void manager_set_cpu_costs(struct manager *m);
 /* Ends what is over: lost trust, refusals, and tunnels that are remembered because their peers
  * moved. */
 void manager_expire(struct manager *m);

@@ -116,12 +116,23 @@ static void note_rate(struct manager *m, struct sa *sa, bool dumped)
 	if (policy_sa_matters(m->policy, sa->handle))
 		sampling_note(&m->sampling, sa);
 	if (dumped && rate.known && rate.mean > 0)
-		load_add(&m->load, m->nics, sa, rate.mean);
+		load_add(&m->load, m->nics, sa, rate.mean, rate.cpu_weight);
+}
+
+/* One that counts each packet on the wire. The kernel's counts a packet that is segmented later as
+ * one, in a NIC, and in software if the kernel segments as late as a NIC would (esp4_offload). So
+ * for outbound SAs the sequence numbers are counted, which are skipped only after a link was down.
+ */
+static uint64_t packets_of(const struct manager *m, const struct sa *sa)
+{
+	bool out = sa->description.direction == SA_DIRECTION_OUT;
+
+	return manager_cpu_costs(m) && out ? sa->output_sequence : sa->packets;
 }
 
 static void note_counters(struct manager *m, struct sa *sa, double sampled_at, bool dumped)
 {
-	if (!policy_sa_observe(m->policy, sa->handle, sa->bytes, sa->packets, sampled_at)) {
+	if (!policy_sa_observe(m->policy, sa->handle, sa->bytes, packets_of(m, sa), sampled_at)) {
 		if (sa->history)
 			sa_history_set(&sa->history, m->samples, 0);
 		return;

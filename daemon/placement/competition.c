@@ -39,6 +39,15 @@ static bool is_left(const struct competition *c, const struct sa *sa, double now
 	return driver && crypto_driver_matches(driver, pattern);
 }
 
+/* Also asks for its driver, so that a change of it is noticed. */
+static uint32_t find_cpu_cost(const struct competition *c, const struct sa *sa, double now)
+{
+	if (!c->cpu_costs)
+		return 0;
+	(void)software_driver(c->software, sa->shape, now);
+	return cpu_costs_find(c->cpu_costs, sa->shape);
+}
+
 static struct policy_sa_config policy_config(const struct competition *c, struct sa *sa, double now)
 {
 	const struct config_group *group = config_match_group(c->config, &sa->description);
@@ -49,6 +58,7 @@ static struct policy_sa_config policy_config(const struct competition *c, struct
 		.pinned = sa->candidate.offload == CONFIG_OFFLOAD_ALWAYS,
 		.banned = sa->candidate.offload == CONFIG_OFFLOAD_NEVER,
 		.group = group ? 1 + (uint32_t)(group - c->config->groups) : 0,
+		.cpu_cost = find_cpu_cost(c, sa, now),
 		.table = POLICY_NONE,
 	};
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "placement/nics.h"
+#include "sa/cpu-costs.h"
 #include "sa/software.h"
 
 /* Nothing of it is owned. */
@@ -13,7 +14,8 @@ struct competition {
 	const struct orders *orders;
 	struct sa_table *sas;
 	struct software *software;
-	size_t few; /* with more SAs, the NICs of idle ones are not looked up */
+	struct cpu_costs *cpu_costs; /* NULL: SAs are ranked by bytes */
+	size_t few;                  /* with more SAs, the NICs of idle ones are not looked up */
 };
 
 /* Finds the SA's order, rule, group and NIC, and configures the SA in the policy: table, weight,

@@ -21,7 +21,7 @@ static void add_competitor(struct nics *nics, const struct sa *sa, double rate)
 	*(in ? &n->gathered.competing_in : &n->gathered.competing_out) += 1;
 }
 
-void load_add(struct load *load, struct nics *nics, const struct sa *sa, double rate)
+void load_add(struct load *load, struct nics *nics, const struct sa *sa, double rate, double weight)
 {
 	struct placement_nic *holder =
 		sa->residence.ifindex ? nics_get(nics, sa->residence.ifindex) : NULL;
@@ -31,7 +31,7 @@ void load_add(struct load *load, struct nics *nics, const struct sa *sa, double 
 		load->gathered.offloaded += rate;
 	if (holder)
 		holder->gathered.carried += rate;
-	add_competitor(nics, sa, rate);
+	add_competitor(nics, sa, weight * rate);
 }
 
 void load_end(struct load *load, struct nics *nics)

@@ -23,7 +23,9 @@ struct load {
 };
 
 void load_begin(struct load *load, struct nics *nics);
-/* Adds an SA that the dump has shown. `rate`: bytes/s, > 0. */
-void load_add(struct load *load, struct nics *nics, const struct sa *sa, double rate);
+/* Adds an SA that the dump has shown. `rate`: bytes/s, > 0. `weight`: of a byte, by its CPU cost,
+ * where the cost of a move is derived from the traffic. */
+void load_add(struct load *load, struct nics *nics, const struct sa *sa, double rate,
+	      double weight);
 /* The dump was complete. */
 void load_end(struct load *load, struct nics *nics);

@@ -291,6 +291,24 @@ void report_capacity(struct reporter *reporter, const char *nic, uint32_t capaci
 		nic, capacity);
 }
 
+void report_cpu_costs(struct reporter *reporter, const struct cpu_costs *costs)
+{
+	int error = cpu_costs_error(costs);
+	size_t n, known = 0;
+
+	(void)cpu_costs_values(costs, &n);
+	for (size_t i = 0; i < n; i++)
+		known += cpu_costs_get(costs, i).cost.per_byte > 0;
+	if (error < 0)
+		journal_log(reporter->journal, LOG_WARNING,
+			    "Ranking SAs by bytes: the CPU time of their algorithms cannot be "
+			    "measured: %s",
+			    cpu_costs_error_text(error));
+	else
+		journal_log(reporter->journal, LOG_INFO,
+			    "Ranking SAs by CPU time: measured %zu of %zu algorithms", known, n);
+}
+
 void report_fault(struct reporter *reporter, const char *nic, const struct sa *sa,
 		  const char *fault)
 {

@@ -11,6 +11,7 @@
 #include "policy.h"
 #include "report/health.h"
 #include "report/journal.h"
+#include "sa/cpu-costs.h"
 #include "sa/table.h"
 
 #include <net/if.h>
@@ -62,6 +63,8 @@ void report_nic_usable(struct reporter *reporter, const char *nic);
 void report_nic_lost(struct reporter *reporter, const char *nic, bool gone); /* false: down */
 void report_foreign(struct reporter *reporter, const char *nic, bool trusted, unsigned n);
 void report_capacity(struct reporter *reporter, const char *nic, uint32_t capacity);
+/* Algorithms were measured. */
+void report_cpu_costs(struct reporter *reporter, const struct cpu_costs *costs);
 void report_distrusted(struct reporter *reporter, const char *nic, double seconds);
 void report_policies_lost(struct reporter *reporter, const char *nic, size_t n);
 

@@ -117,6 +117,7 @@ static struct sa *add_new(struct tracker *tracker, const struct sa_facts *facts)
 	sa->unknown_attribute = facts->unknown_attribute;
 	sa->bytes = facts->bytes;
 	sa->packets = facts->packets;
+	sa->output_sequence = facts->output_sequence;
 	sa->carried_at = facts->packets > 0 ? tracker->sampled_at : 0;
 	sa_table_set_residence(&tracker->sas, sa, facts->offload_ifindex, false);
 	adopted = !tracker_owns(tracker, sa) && tracker_adopt(tracker, sa);
@@ -243,6 +244,7 @@ struct sa *tracker_observe(struct tracker *tracker, const struct sa_facts *told)
 		sa->carried_at = tracker->sampled_at;
 	sa->bytes = facts.bytes;
 	sa->packets = facts.packets;
+	sa->output_sequence = facts.output_sequence;
 	if (facts.offload_ifindex != sa->residence.ifindex)
 		update_residence(tracker, sa, &facts, &change);
 	note_packet_mode(tracker, sa, &facts);

@@ -88,7 +88,8 @@ struct sa {
 	uint32_t digest; /* of the message from which it was read last (sa/digest.h); 0: none */
 	const struct sa_shape *shape; /* shared between SAs, belongs to the table */
 	uint64_t bytes, packets;
-	double carried_at; /* s, monotonic; when a sample last showed new packets */
+	uint64_t output_sequence; /* last used outbound */
+	double carried_at;        /* s, monotonic; when a sample last showed new packets */
 	uint64_t add_time;
 	struct sa_presence presence;
 	struct sa_residence residence;

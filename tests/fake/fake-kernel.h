@@ -53,7 +53,8 @@ struct fake_config {
 	uint32_t aevent_etime;      /* 100 ms, net.core.xfrm_aevent_etime */
 	size_t event_queue;         /* number of messages that fit into a socket's receive buffer */
 	unsigned dump_part;         /* SAs in a part of a dump; 0: all */
-	unsigned broken_wait;       /* number (from 1) of the wait for lookups that does not wait */
+	unsigned segments;    /* outbound packets that count as one, segmented late (GSO); 0: 1 */
+	unsigned broken_wait; /* number (from 1) of the wait for lookups that does not wait */
 };
 
 /* A NIC and its table. The test may change it at any time. */

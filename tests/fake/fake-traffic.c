@@ -123,13 +123,21 @@ static bool check_expire(struct fake_kernel *k, struct fake_sa *sa)
 }
 
 static void count(struct fake_kernel *k, struct fake_sa *sa, struct fake_wire *wire,
-		  unsigned packets, unsigned bytes)
+		  unsigned packets, uint64_t bytes)
 {
-	sa->info.curlft.bytes += (uint64_t)packets * bytes;
+	sa->info.curlft.bytes += bytes;
 	sa->info.curlft.packets += packets;
 	sa->last_used = (uint64_t)k->now;
-	wire->bytes += (uint64_t)packets * bytes;
+	wire->bytes += bytes;
 	wire->packets += packets;
+}
+
+/* xfrm_output() counts a packet before it is segmented if the kernel or the NIC does that late. */
+static unsigned counted(const struct fake_kernel *k, unsigned packets)
+{
+	unsigned segments = k->config.segments ? k->config.segments : 1;
+
+	return (packets + segments - 1) / segments;
 }
 
 static bool has_limits(const struct fake_sa *sa)
@@ -187,7 +195,7 @@ static unsigned send_some(struct fake_kernel *k, const struct fake_sa *like, uns
 		}
 	}
 	count_sent(&owner->wire, first, last);
-	count(k, sa, &owner->wire, n, bytes);
+	count(k, sa, &owner->wire, counted(k, n), (uint64_t)n * bytes);
 	return n;
 }
 

@@ -471,7 +471,7 @@ static void test_caret(void **state)
 	    "    1 | {\"\xe6\x97\xa5\xe6\x9c\xac\": 1, mod: 2}\n"
 	    "      |  ^~~~~~\n"
 	    "      = help: the keys here are: version, mode, interval, moves-per-second, "
-	    "moves-burst, retry-refused, on-link-down, nics, rules, groups\n"
+	    "moves-burst, retry-refused, on-link-down, rank-by, nics, rules, groups\n"
 	    "f.conf:1:11: error: unknown key 'mod' in the configuration\n"
 	    "    1 | {\"\xe6\x97\xa5\xe6\x9c\xac\": 1, mod: 2}\n"
 	    "      |             ^~~\n"

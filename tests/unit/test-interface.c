@@ -14,7 +14,7 @@
 
 /* eth0 has a shared table, eth1 has split ones. */
 static const char *const configuration =
-	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\n"
+	"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\nrank-by: cpu\n"
 	"nics:\n"
 	"  - {match: {name: eth0}, allow: true, trusted: true, capacity: 1}\n"
 	"  - {match: {name: eth1}, allow: true, trusted: false, capacity: {in: 4, out: 4}}\n"
