@@ -10,13 +10,16 @@
 /* Bytes. HMAC takes keys of any length, and its time does not depend on it. */
 #define HMAC_KEY_BYTES 32
 #define CMAC_KEY_BYTES 16
+/* A busy host of a virtual machine makes a measurement inexact. Then it is tried again. */
+#define TRIES_MAX 5
 
 struct entry {
 	struct cipher cipher;
 	struct policy_cpu_cost cost;
 	int error;
 	bool measured;
-	bool wanted; /* to be measured */
+	bool wanted;    /* to be measured */
+	unsigned tries; /* that gave no exact result */
 };
 
 /* What the thread measures. It belongs to the thread and to `costs`: the last to leave frees it. */
@@ -133,8 +136,10 @@ uint32_t cpu_costs_find(struct cpu_costs *costs, const struct sa_shape *shape)
 
 void cpu_costs_renew(struct cpu_costs *costs)
 {
-	for (size_t i = 0; i < costs->n; i++)
+	for (size_t i = 0; i < costs->n; i++) {
 		costs->entries[i].wanted = true;
+		costs->entries[i].tries = 0;
+	}
 }
 
 static void measure(struct job *job)
@@ -162,6 +167,7 @@ static void take_results(struct cpu_costs *costs)
 
 		entry->measured = true;
 		entry->error = job->tasks[i].error;
+		entry->wanted |= entry->error == -ERANGE && ++entry->tries < TRIES_MAX;
 		entry->cost = entry->error < 0 ? (struct policy_cpu_cost){} : job->tasks[i].cost;
 		costs->values[job->tasks[i].index] = entry->cost;
 	}
@@ -247,7 +253,7 @@ const char *cpu_costs_error_text(int error)
 	case -ENOENT:
 		return "the kernel does not have it, or not the module algif_aead";
 	case -ERANGE:
-		return "the times of small and large packets do not differ";
+		return "its times could not be measured exactly";
 	default:
 		return strerror(-error);
 	}

@@ -156,6 +156,27 @@ static void test_what_is_measured(void **state)
 	close_bench(&b);
 }
 
+/* It is tried again, but not for ever. */
+static void test_inexact(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_with(&b, BY_CPU, measure);
+	failure = -ERANGE;
+	(void)add(&b, (struct fake_sa_spec){.peer = 10});
+	for (unsigned i = 0; i < 10; i++)
+		measure_all(&b);
+	assert_int_equal(n_measured, 5);
+	cpu_costs_renew(b.manager->cpu_costs);
+	failure = 0;
+	for (unsigned i = 0; i < 10; i++)
+		measure_all(&b);
+	assert_int_equal(n_measured, 6);
+	assert_true(cpu_costs_get(b.manager->cpu_costs, 0).cost.per_byte > 0);
+	close_bench(&b);
+}
+
 /* Another driver has other costs. */
 static void test_driver(void **state)
 {
@@ -407,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_packets),
 		cmocka_unit_test(test_what_is_measured),
+		cmocka_unit_test(test_inexact),
 		cmocka_unit_test(test_driver),
 		cmocka_unit_test(test_fallback),
 		cmocka_unit_test(test_nothing_to_measure_with),
