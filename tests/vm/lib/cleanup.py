@@ -6,7 +6,7 @@ import pathlib
 import signal
 import time
 
-from lib import nsim, probes, service
+from lib import espsim, nsim, probes, service
 from lib.sh import attempt
 
 ACQUIRES_EXPIRE = pathlib.Path("/proc/sys/net/core/xfrm_acq_expires")
@@ -73,6 +73,7 @@ def everything():
     attempt("ip", "xfrm", "policy", "flush")
     ACQUIRES_EXPIRE.write_text(_pristine["acquires expire"])
     nsim.delete_all()
+    espsim.remove()
     attempt("ip", "address", "flush", "dev", "lo", "scope", "global")
     for path in pathlib.Path("/sys/class/net").iterdir():
         if path.name.startswith(OWN_LINKS) and path.name != "bonding_masters":

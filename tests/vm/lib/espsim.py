@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""espsim: pairs of network devices whose driver encrypts and decrypts ESP (tests/vm/espsim), and tunnels between two of them.
+
+    gateway (the guest itself)          namespace "peer"
+    espsim0  <------ the wire ------>   espsim1
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import fcntl
+import hashlib
+import os
+import pathlib
+import re
+import socket
+import struct
+import threading
+
+from lib import xfrm
+from lib.case import check, check_equal
+from lib.sh import attempt, ip, ip_batch, run
+
+DEBUG = pathlib.Path("/sys/kernel/debug/espsim")
+PEER = "peer"
+CHACHA = "rfc7539esp(chacha20,poly1305)"
+SIOCETHTOOL, ETHTOOL_SGRO = 0x8946, 0x2c
+GCM = "rfc4106(gcm(aes))"
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """One SA in the NIC, with the packets that the NIC itself encrypted or decrypted."""
+    direction: str
+    spi: int
+    packets: int
+    errors: int
+    dead: bool
+
+
+class Espsim:
+    """One device. Its directory in debugfs has the name that it was made with."""
+
+    def __init__(self, number):
+        self.name = f"espsim{number}"
+        self.directory = DEBUG / self.name
+
+    def set(self, **knobs):
+        for name, value in knobs.items():
+            (self.directory / name).write_text(str(int(value) if isinstance(value, bool) else value))
+
+    def profile(self, name):
+        (self.directory / "profile").write_text(name)
+
+    def slots(self):
+        """The SAs in the NIC, also those that were deleted and still occupy their slot."""
+        found = []
+        for line in (self.directory / "sadb").read_text().splitlines()[1:]:
+            match = re.fullmatch(r"\d+ (in|out) spi 0x(\w+) dst \S+ packets (\d+) bytes \d+ errors (\d+)( dead)?( released)? driver \S+", line)
+            check(match, f"no line of sadb: {line}")
+            found.append(Slot(match[1], int(match[2], 16), int(match[3]), int(match[4]), bool(match[5])))
+        return found
+
+    def used(self):
+        """Occupied slots: (sending, receiving)."""
+        match = re.match(r"used tx (\d+) rx (\d+)", (self.directory / "sadb").read_text())
+        return int(match[1]), int(match[2])
+
+    def stats(self):
+        return {name: int(value) for name, value in map(str.split, (self.directory / "stats").read_text().splitlines())}
+
+
+def insert(pairs=1, gso_esp=False):
+    """Load the module; returns its devices."""
+    run("modprobe", "espsim", f"pairs={pairs}", f"gso_esp={int(gso_esp)}")
+    return [Espsim(number) for number in range(2 * pairs)]
+
+
+def free_received():
+    """Let every CPU free the packets that it still has.
+
+    A packet that a process has read is freed by the CPU that received it, when that CPU receives again
+    (skb_attempt_defer_free(), since Linux 5.19). Until then the packet may hold the last reference to its SA, and so the NIC.
+    """
+    usual = os.sched_getaffinity(0)
+    try:
+        for cpu in usual:
+            os.sched_setaffinity(0, {cpu})
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"", ("127.0.0.1", 9))
+    finally:
+        os.sched_setaffinity(0, usual)
+
+
+def remove():
+    """Unload the module, if it is loaded."""
+    if pathlib.Path("/sys/module/espsim").exists():
+        free_received()
+        attempt("rmmod", "espsim")
+
+
+def disable_gro(name, netns=None):
+    """As "ethtool -K NAME gro off". With GRO, ESP is decrypted before taps see it."""
+    with xfrm.inside(netns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        value = ctypes.create_string_buffer(struct.pack("=II", ETHTOOL_SGRO, 0))
+        fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("@16sP16x", name.encode(), ctypes.addressof(value)))
+
+
+class Pair:
+    """espsim0 here and espsim1 in the namespace "peer", with addresses, and no SAs yet."""
+
+    def __init__(self, **options):
+        self.here, self.there = insert(**options)
+        ip(f"netns add {PEER}")
+        ip(f"link set {self.there.name} netns {PEER}")
+        for host, device, netns in ((1, self.here, None), (2, self.there, PEER)):
+            ip_batch([f"address replace 10.7.0.{host}/24 dev {device.name}", f"address replace 10.77.{host}.1/24 dev lo",
+                      f"address replace fd07::{host}/64 dev {device.name} nodad", f"address replace fd77:{host}::1/64 dev lo nodad",
+                      "link set lo up", f"link set {device.name} up"], netns=netns)
+        for host, netns in ((2, None), (1, PEER)):
+            ip_batch([f"route add 10.77.{host}.0/24 via 10.7.0.{host} src 10.77.{3 - host}.1",
+                      f"route add fd77:{host}::/64 via fd07::{host} src fd77:{3 - host}::1"], netns=netns)
+
+
+@dataclasses.dataclass
+class Tunnel:
+    """The two SAs between both ends, and their policies. add() again with other offloads moves them by hand, as new SAs."""
+    family: str = "v4"
+    mode: str = "transport"
+    algorithm: str = GCM
+    key_bits: int = 128
+    icv: int = 128
+    esn: bool = False
+    spi: int = 0x100
+
+    def ends(self, inner):
+        if self.family == "v4":
+            return ("10.77.1.1", "10.77.2.1") if inner else ("10.7.0.1", "10.7.0.2")
+        return ("fd77:1::1", "fd77:2::1") if inner else ("fd07::1", "fd07::2")
+
+    def inner(self):
+        """The addresses of the traffic: here, there."""
+        return self.ends(self.mode == "tunnel")
+
+    def add(self, sender=(False, False), receiver=(False, False)):
+        """sender, receiver: whether each end's SA is in its NIC, for the direction from here to there and for the other one."""
+        ends = self.ends(False)
+        for number in (0, 1):
+            key = "0x" + os.urandom(self.key_bits // 8 + 4).hex()
+            source, destination = ends[number], ends[1 - number]
+            words = (f"xfrm state add src {source} dst {destination} proto esp spi {self.spi + number:#x} reqid {self.spi} "
+                     f"mode {self.mode} aead {self.algorithm} {key} {self.icv} replay-window {64 if self.esn else 32}"
+                     f"{' flag esn' if self.esn else ''}")
+            for netns, name, outbound in ((None, "espsim0", number == 0), (PEER, "espsim1", number == 1)):
+                offloaded = sender[number] if outbound else receiver[number]
+                ip(words + (f" offload dev {name} dir {'out' if outbound else 'in'}" if offloaded else ""), netns=netns)
+
+    def add_policies(self):
+        outer, inner = self.ends(False), self.inner()
+        bits = 32 if self.family == "v4" else 128
+        for netns, mine, other in ((None, 0, 1), (PEER, 1, 0)):
+            ip_batch(["xfrm policy add " + xfrm.policy_words(f"{inner[source]}/{bits}", f"{inner[1 - source]}/{bits}", direction,
+                                                             outer[source], outer[1 - source], self.spi, self.mode)
+                      for direction, source in (("out", mine), ("in", other))], netns=netns)
+
+    def delete(self):
+        for netns in (None, PEER):
+            ip_batch(["xfrm state flush", "xfrm policy flush"], netns=netns)
+
+
+def stream(here, there, size=200_000, timeout=30):
+    """A TCP stream from here to the peer, whose contents must arrive unchanged. Returns its seconds."""
+    data = os.urandom(size)
+    result = {}
+    kind = socket.AF_INET6 if ":" in here else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        with xfrm.inside(PEER):
+            listener = stack.enter_context(socket.socket(kind, socket.SOCK_STREAM))
+        listener.settimeout(timeout)
+        listener.bind((there, 0))
+        listener.listen(1)
+
+        def receive():
+            connection, _ = listener.accept()
+            digest = hashlib.sha256()
+            with connection:
+                connection.settimeout(timeout)
+                while True:
+                    part = connection.recv(1 << 16)
+                    if not part:
+                        break
+                    digest.update(part)
+            result["digest"] = digest.hexdigest()
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        try:
+            with socket.socket(kind, socket.SOCK_STREAM) as sender:
+                sender.settimeout(timeout)
+                sender.bind((here, 0))
+                sender.connect(listener.getsockname()[:2])
+                sender.sendall(data)
+        finally:
+            thread.join(timeout)
+    check_equal(result.get("digest"), hashlib.sha256(data).hexdigest(), "contents of the stream at its end")
+
+
+def errors():
+    """The counters of xfrm of both ends that are not 0."""
+    return {(netns or "gateway", name): value for netns in (None, PEER) for name, value in xfrm.mib(netns).items() if value}
+
+
+def ping(address, count=5, size=56, interval=0.05):
+    """Returns how many answers came."""
+    text = attempt("ping", "-n", "-q", "-c", count, "-i", interval, "-s", size, "-W", 2, address).stdout
+    return int(re.search(r"(\d+) received", text)[1])
