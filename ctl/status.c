@@ -51,7 +51,7 @@ static void print_cost(struct line *line, const struct cpu_cost_view *cost)
 	if (isnan(cost->ns_per_byte)) {
 		add(line, FRAME_YELLOW, cost->reason ? cost->reason : "not measured yet");
 	} else {
-		(void)snprintf(text, sizeof(text), "%.3g ns/byte, %.3g ns/packet",
+		(void)snprintf(text, sizeof(text), "%.3g ns/byte, %.0f ns/packet",
 			       cost->ns_per_byte, cost->ns_per_packet);
 		add(line, FRAME_PLAIN, text);
 	}

@@ -24,8 +24,8 @@ struct cipher {
 	bool decrypts;
 };
 
-/* In ns. Takes a few milliseconds of CPU time. Of the calling thread only: -EOPNOTSUPP if the
- * driver works elsewhere (pcrypt, a crypto accelerator), so that its cost is not known.
+/* In ns. Of the calling thread only: -EOPNOTSUPP if the driver works elsewhere (pcrypt, a crypto
+ * accelerator), so that its cost is not known.
  * -EAFNOSUPPORT: there are no sockets of AF_ALG; -ENOENT: the algorithm or algif_aead is missing;
  * -ERANGE: the times were not exact enough. */
 int cipher_cost_measure(const struct cipher *cipher, struct policy_cpu_cost *ret_cost);

@@ -118,7 +118,7 @@ static void say_cpu_cost(struct manager *m, json_t *sentences, const struct sa *
 		    view->cpu_weight);
 	else if (view->rate_known && view->packets_per_byte > 0)
 		say(sentences,
-		    "SAs are ranked by CPU time: in software it takes about %.2g %% of a core, "
+		    "SAs are ranked by CPU time: in software it takes about %.2f %% of a core, "
 		    "with packets of %.0f bytes, so its bytes count %.3g times.",
 		    cpu_share(view, &cost), 1 / view->packets_per_byte, view->cpu_weight);
 	else
@@ -314,10 +314,10 @@ static void add_cpu_cost(struct manager *m, json_t *details, const struct sa *sa
 	if (!find_cpu_cost(m, sa, &cost))
 		return;
 	detail(details, "CPU time by byte", "%.3g ns", cost.per_byte);
-	detail(details, "CPU time by packet", "%.3g ns", cost.per_packet);
+	detail(details, "CPU time by packet", "%.0f ns", cost.per_packet);
 	if (view->packets_per_byte > 0) {
 		detail(details, "bytes of a packet", "%.0f", 1 / view->packets_per_byte);
-		detail(details, "share of a core in software", "%.2g %%", cpu_share(view, &cost));
+		detail(details, "share of a core in software", "%.2f %%", cpu_share(view, &cost));
 	}
 	detail(details, "weight by CPU time", "%.3g", view->cpu_weight);
 }
