@@ -19,18 +19,20 @@
 /* The interval in which the kernel frees deleted SAs, and a NIC that frees late frees them. */
 #define GARBAGE_SECONDS 4
 
-static const char rules[] = "mode: enforce\n"
-			    "interval: 100ms\n"
-			    "moves-per-second: 1000\n"
-			    "nics:\n"
-			    "  - match: {name: eth0}\n"
-			    "    allow: true\n"
-			    "    trusted: %s\n"
-			    "    capacity: 4\n"
-			    "%s";
-static const char always[] = "rules:\n"
-			     "  - match: {reqid: 1}\n"
-			     "    offload: always\n";
+static const char rules[] =
+	"mode: enforce\n"
+	"interval: 100ms\n"
+	"moves-per-second: 1000\n"
+	"nics:\n"
+	"  - match: {name: eth0}\n"
+	"    allow: true\n"
+	"    trusted: %s\n"
+	"    capacity: 4\n"
+	"rules:\n"
+	"  - match: {reqid: 1}\n"
+	"    offload: %s\n"
+	/* By default a refused SA stays in software, where there is less to judge. */
+	"    on-reject: retry\n";
 
 static struct config *make_config(const struct life *life, bool trusted)
 {
@@ -38,7 +40,7 @@ static struct config *make_config(const struct life *life, bool trusted)
 	char text[512];
 
 	(void)snprintf(text, sizeof(text), rules, trusted ? "true" : "false",
-		       life->scenario->world->always ? always : "");
+		       life->scenario->world->always ? "always" : "auto");
 	config = config_of(text);
 	if (!config)
 		abort();
