@@ -120,6 +120,9 @@ class StrongSwan(IkeWorld):
         print(f"{acquires} ACQUIREs in {moves} moves", flush=True)
         check(acquires <= moves * self.acquires_share, f"{acquires} ACQUIREs in {moves} moves")
 
+    def ike_source(self):
+        return f"vici:{self.directories['gw']}/vici"
+
     def children(self):
         text = self._swanctl("gw", "--list-sas", "--raw")
         found = collections.Counter(int(tunnel) for tunnel, state in

@@ -104,6 +104,18 @@ class IkeWorld:
     def log(self, side):
         return (self.directories[side] / "log").read_text(errors="replace")
 
+    def ike_source(self):
+        """The gateway's IKE daemon for `espoffloadctl --ike`."""
+        raise NotImplementedError
+
+    def check_names(self):
+        """espoffloadctl names both SAs of each tunnel as the IKE daemon does. An SA that is being rekeyed may have no name."""
+        def named():
+            sas = service.ctl_json("list", "--ike", self.ike_source())["sas"]
+            found = {(sa["dst"] if sa["direction"] == "out" else sa["src"], sa["direction"], sa.get("connection")) for sa in sas}
+            return all((outer(tunnel), direction, f"t{tunnel}") in found for tunnel in tunnels() for direction in ("in", "out"))
+        wait_until(named, 30, "names of all connections")
+
     # --- traffic ---
 
     def start_traffic(self):
@@ -222,6 +234,7 @@ class IkeWorld:
         self.check_taken_over(since)
         self.check_traffic()
         self.check_one_child_each()
+        self.check_names()
         self.check_logs()
         foreign = [hex(spi) for spi, sa in listed().items() if sa["state"] == "foreign"]
         check(not foreign, f"foreign: {foreign}")
