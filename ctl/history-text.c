@@ -16,6 +16,7 @@
 #define PEER_WIDTH 12
 #define CONNECTION_WIDTH 8
 #define TIME_SIZE 32
+#define YEAR_10000 253402300800.0 /* s since 1970 */
 #define PLACES_SIZE 48
 
 enum column {
@@ -78,12 +79,15 @@ static void format_places(const json_t *entry, bool ascii, char places[PLACES_SI
 		(void)snprintf(places, PLACES_SIZE, "%.15s", nic);
 }
 
+/* The time of a reply can be any number. */
 static void format_time(const json_t *entry, char text[TIME_SIZE])
 {
-	time_t seconds = (time_t)json_number_value(json_object_get(entry, "time"));
+	double time = json_number_value(json_object_get(entry, "time"));
+	bool valid = time >= 0 && time < YEAR_10000;
+	time_t seconds = valid ? (time_t)time : 0;
 	struct tm tm;
 
-	if (!localtime_r(&seconds, &tm) || strftime(text, TIME_SIZE, "%F %T", &tm) == 0)
+	if (!valid || !localtime_r(&seconds, &tm) || strftime(text, TIME_SIZE, "%F %T", &tm) == 0)
 		(void)snprintf(text, TIME_SIZE, "?");
 }
 

@@ -190,6 +190,20 @@ static void test_text(void **state)
 	assert_int_equal(history_print(wrong, 80, true, false, stderr), -EBADMSG);
 }
 
+/* A time that no clock has, from a damaged file or a wrong daemon. */
+static void test_times(void **state)
+{
+	static const double times[] = {-1, 253402300800.0, 1.8e23};
+
+	for (size_t i = 0; i < ELEMENTSOF(times); i++) {
+		json_auto_t *document = json_pack("{s:[{s:f,s:s}]}", "history", "time", times[i],
+						  "action", "evicted");
+		_cleanup_free_ char *text = print(document, 0, true);
+
+		assert_non_null(strstr(text, "\n?"));
+	}
+}
+
 static double since(const char *text)
 {
 	double time = -1;
@@ -266,7 +280,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entry),   cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_since),   cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_times),   cmocka_unit_test(test_since),
+		cmocka_unit_test(test_schema),
 	};
 
 	(void)setenv("TZ", "UTC", 1);
