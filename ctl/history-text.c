@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "history-text.h"
 
+#include "columns.h"
 #include "units.h"
 #include "views.h"
 
@@ -132,14 +133,10 @@ static void read_row(const json_t *entry, bool ascii, struct row *row)
 	row->style = style_of(row->cells[COLUMN_ACTION]);
 }
 
+/* With the space before the reason. */
 static int used_width(const struct history_table *table)
 {
-	int used = 0;
-
-	for (int c = 0; c < _COLUMN_MAX; c++)
-		if (table->width[c] > 0)
-			used += table->width[c] + 1;
-	return used;
+	return columns_width(table->width, _COLUMN_MAX) + 1;
 }
 
 static void shorten(struct history_table *table, enum column column, int least)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "peer-listing.h"
 
+#include "columns.h"
+#include "sa-listing.h"
 #include "units.h"
 
 #include <inttypes.h>
@@ -11,15 +13,7 @@
 #define MARK_WIDTH 2
 #define NICS_TEXT_MAX 160
 
-struct column {
-	const char *title;
-	int least;
-	int most;
-	int priority; /* 0: always shown; then smaller numbers first */
-	bool right;
-};
-
-static const struct column columns[_PEER_COLUMN_MAX] = {
+static const struct table_column columns[_PEER_COLUMN_MAX] = {
 	[PEER_COLUMN_PEER] = {"PEER", 20, 39, 0, false},
 	[PEER_COLUMN_SAS] = {"SAS", 6, 9, 0, true},
 	[PEER_COLUMN_OFFLOADED] = {"IN NICS", 9, 9, 2, true},
@@ -77,25 +71,9 @@ static const char *sums_text(const struct peer_listing *table, enum peer_column 
 	return "";
 }
 
-static int table_width(const struct peer_listing *table)
-{
-	int width = -1;
-
-	for (int i = 0; i < _PEER_COLUMN_MAX; i++)
-		if (table->width[i] > 0)
-			width += table->width[i] + 1;
-	return width;
-}
-
-/* Widens a column to `wanted`, as far as there is width left and it may be so wide. */
 static void widen(struct peer_listing *table, enum peer_column column, int wanted, int width)
 {
-	int left = width - table_width(table);
-	int most = wanted < columns[column].most ? wanted : columns[column].most;
-	int more = most - table->width[column];
-
-	if (table->width[column] > 0 && left > 0 && more > 0)
-		table->width[column] += more < left ? more : left;
+	columns_widen(columns, table->width, _PEER_COLUMN_MAX, (int)column, wanted, width);
 }
 
 struct peer_listing peer_listing_layout(const struct peer_view *peers, size_t n,
@@ -105,15 +83,7 @@ struct peer_listing peer_listing_layout(const struct peer_view *peers, size_t n,
 	int available = width > 0 ? width : INT_MAX / 2;
 	int mark = folds ? MARK_WIDTH : 0;
 
-	for (int priority = 0; priority <= 5; priority++) {
-		for (enum peer_column i = 0; i < _PEER_COLUMN_MAX; i++) {
-			if (columns[i].priority != priority)
-				continue;
-			table.width[i] = columns[i].least;
-			if (priority > 0 && table_width(&table) > available)
-				table.width[i] = 0;
-		}
-	}
+	columns_choose(columns, table.width, _PEER_COLUMN_MAX, UINT32_MAX, available);
 	for (size_t i = 0; i < n; i++) {
 		char nics[NICS_TEXT_MAX], buffer[UNITS_TEXT_MAX];
 
@@ -129,12 +99,7 @@ struct peer_listing peer_listing_layout(const struct peer_view *peers, size_t n,
 static void draw_text(const struct peer_listing *table, struct frame *frame, int row, int x,
 		      enum peer_column column, uint32_t style, const char *text)
 {
-	int width = table->width[column];
-
-	if (columns[column].right)
-		(void)frame_text_right(frame, row, x, width, style, text);
-	else
-		(void)frame_text(frame, row, x, width, style, text);
+	column_draw(&columns[column], frame, row, x, table->width[column], style, text);
 }
 
 void peer_table_draw_head(const struct peer_listing *table, struct frame *frame, int row,
@@ -207,29 +172,13 @@ void peer_table_draw_sa(const struct peer_listing *table, struct frame *frame, i
 	for (enum peer_column i = 0; i < _PEER_COLUMN_MAX; i++) {
 		if (table->width[i] > 0 && texts[i])
 			draw_text(table, frame, row, x, i, FRAME_PLAIN, texts[i]);
-		if (table->width[i] > 0 && i == PEER_COLUMN_OFFLOADED) {
-			const char *word = sa_place_word(sa->place);
-			uint32_t style = sa_place_style(sa->place);
-
-			if (frame_columns(word) > table->width[i] - 2)
-				word = "h-off";
-			frame_put(frame, row, x, style, sa_place_glyph(sa->place, frame->ascii));
-			(void)frame_text(frame, row, x + 2, table->width[i] - 2, style, word);
-		}
+		if (table->width[i] > 0 && i == PEER_COLUMN_OFFLOADED)
+			sa_place_draw(frame, row, x, table->width[i], sa->place);
 		x += table->width[i] > 0 ? table->width[i] + 1 : 0;
 	}
 }
 
 int peer_listing_column_at(const struct peer_listing *table, int x)
 {
-	int begin = 0;
-
-	for (int i = 0; i < _PEER_COLUMN_MAX; i++) {
-		if (table->width[i] == 0)
-			continue;
-		if (x >= begin && x < begin + table->width[i])
-			return i;
-		begin += table->width[i] + 1;
-	}
-	return -1;
+	return columns_at(table->width, _PEER_COLUMN_MAX, x);
 }

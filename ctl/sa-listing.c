@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sa-listing.h"
 
+#include "columns.h"
 #include "units.h"
 
 #include <errno.h>
@@ -12,39 +13,34 @@
 /* The minimum width for a reason as a sentence. */
 #define SENTENCE_WIDTH 36
 #define SPARKLINE_LEVELS 8
+#define IPV4_WIDTH 15
 
-struct column {
-	const char *name;
-	const char *title;
-	const char *help;
-	int least;
-	int most;     /* longer content is cut */
-	int priority; /* 0: always shown; then smaller numbers first */
-};
-
-static const struct column columns[_SA_COLUMN_MAX] = {
-	[SA_COLUMN_PLACE] = {"placement", "PLACE", "where the SA is", 9, 11, 0},
-	[SA_COLUMN_DIRECTION] = {"direction", "DIR", "inbound or outbound", 3, 3, 2},
-	[SA_COLUMN_SPI] = {"spi", "SPI", "its SPI", 8, 10, 0},
-	[SA_COLUMN_CONNECTION] = {"connection", "CONNECTION", "its name in the IKE daemon", 10, 40,
-				  7},
-	[SA_COLUMN_PEER] = {"peer", "PEER", "the remote end", 12, 39, 3},
-	[SA_COLUMN_SRC] = {"source", "SOURCE", "the source address", 12, 39, 7},
-	[SA_COLUMN_DST] = {"destination", "DESTINATION", "the destination address", 12, 39, 7},
-	[SA_COLUMN_RATE] = {"rate", "RATE", "its rate now", 12, 12, 1},
-	[SA_COLUMN_HISTORY] = {"history", "LAST MINUTE", "its rate in the last minute", 8,
-			       CONTROL_HISTORY_SAMPLES, 4},
-	[SA_COLUMN_RANK] = {"rank", "RANK", "its place among all SAs by rate", 4, 7, 5},
-	[SA_COLUMN_NIC] = {"nic", "NIC", "the NIC that holds it", 4, 15, 8},
-	[SA_COLUMN_CANDIDATE] = {"candidate", "LEAVES BY", "the NIC that it could be in", 4, 15, 8},
-	[SA_COLUMN_IN_PLACE] = {"in-place", "IN PLACE", "how long it is where it is", 8, 12, 8},
-	[SA_COLUMN_BYTES] = {"bytes", "BYTES", "all bytes that it carried", 9, 9, 8},
-	[SA_COLUMN_PACKETS] = {"packets", "PACKETS", "all packets that it carried", 9, 15, 8},
-	[SA_COLUMN_REQID] = {"reqid", "REQID", "its reqid", 5, 10, 8},
-	[SA_COLUMN_MODE] = {"mode", "MODE", "tunnel, transport or beet", 6, 9, 8},
-	[SA_COLUMN_MARK] = {"mark", "MARK", "its mark and the mask", 4, 21, 8},
-	[SA_COLUMN_RULE] = {"rule", "RULE", "the rule for it: file and line", 12, 40, 8},
-	[SA_COLUMN_REASON] = {"reason", "REASON", "why it is where it is", 14, 200, 6},
+static const struct table_column columns[_SA_COLUMN_MAX] = {
+	[SA_COLUMN_PLACE] = {"PLACE", 9, 11, 0, false, "placement", "where the SA is"},
+	[SA_COLUMN_DIRECTION] = {"DIR", 3, 3, 2, false, "direction", "inbound or outbound"},
+	[SA_COLUMN_SPI] = {"SPI", 8, 10, 0, false, "spi", "its SPI"},
+	[SA_COLUMN_CONNECTION] = {"CONNECTION", 10, 40, 7, false, "connection",
+				  "its name in the IKE daemon"},
+	[SA_COLUMN_PEER] = {"PEER", 12, 39, 3, false, "peer", "the remote end"},
+	[SA_COLUMN_SRC] = {"SOURCE", 12, 39, 7, false, "source", "the source address"},
+	[SA_COLUMN_DST] = {"DESTINATION", 12, 39, 7, false, "destination",
+			   "the destination address"},
+	[SA_COLUMN_RATE] = {"RATE", 12, 12, 1, true, "rate", "its rate now"},
+	[SA_COLUMN_HISTORY] = {"LAST MINUTE", 8, CONTROL_HISTORY_SAMPLES, 4, false, "history",
+			       "its rate in the last minute"},
+	[SA_COLUMN_RANK] = {"RANK", 4, 7, 5, true, "rank", "its place among all SAs by rate"},
+	[SA_COLUMN_NIC] = {"NIC", 4, 15, 8, false, "nic", "the NIC that holds it"},
+	[SA_COLUMN_CANDIDATE] = {"LEAVES BY", 4, 15, 8, false, "candidate",
+				 "the NIC that it could be in"},
+	[SA_COLUMN_IN_PLACE] = {"IN PLACE", 8, 12, 8, true, "in-place",
+				"how long it is where it is"},
+	[SA_COLUMN_BYTES] = {"BYTES", 9, 9, 8, true, "bytes", "all bytes that it carried"},
+	[SA_COLUMN_PACKETS] = {"PACKETS", 9, 15, 8, true, "packets", "all packets that it carried"},
+	[SA_COLUMN_REQID] = {"REQID", 5, 10, 8, true, "reqid", "its reqid"},
+	[SA_COLUMN_MODE] = {"MODE", 6, 9, 8, false, "mode", "tunnel, transport or beet"},
+	[SA_COLUMN_MARK] = {"MARK", 4, 21, 8, false, "mark", "its mark and the mask"},
+	[SA_COLUMN_RULE] = {"RULE", 12, 40, 8, false, "rule", "the rule for it: file and line"},
+	[SA_COLUMN_REASON] = {"REASON", 14, 200, 6, false, "reason", "why it is where it is"},
 };
 
 /* The least width at which both addresses are shown instead of the peer's. */
@@ -158,13 +154,11 @@ static const char *cell_text(const struct sa_listing *table, enum sa_column colu
 	return "";
 }
 
-/* In a narrow column the place is shortened, and the SPI has no 0x. */
+/* In a narrow column the SPI has no 0x. */
 static const char *shortened(enum sa_column column, int width, const char *text)
 {
 	if (column == SA_COLUMN_SPI && frame_columns(text) > width && strncmp(text, "0x", 2) == 0)
 		return text + 2;
-	if (column == SA_COLUMN_PLACE && frame_columns(text) > width - 2)
-		return "h-off";
 	return text;
 }
 
@@ -196,29 +190,10 @@ static int content_width(const struct sa_listing *table, enum sa_column column,
 	return width < columns[column].most ? width : columns[column].most;
 }
 
-/* The width of the table. */
-static int table_width(const struct sa_listing *table)
+/* Widens a column up to `wanted`, as far as there is width left. */
+static void widen(struct sa_listing *table, enum sa_column column, int wanted, int width)
 {
-	int width = -1;
-
-	for (int i = 0; i < _SA_COLUMN_MAX; i++)
-		if (table->width[i] > 0)
-			width += table->width[i] + 1;
-	return width > 0 ? width : 0;
-}
-
-static int smaller(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-/* Widens a column up to `most`, as far as there is width left. */
-static void widen(struct sa_listing *table, enum sa_column column, int most, int width)
-{
-	int left = width - table_width(table);
-
-	if (table->width[column] > 0 && left > 0 && most > table->width[column])
-		table->width[column] += smaller(left, most - table->width[column]);
+	columns_widen(columns, table->width, _SA_COLUMN_MAX, (int)column, wanted, width);
 }
 
 static bool have_connections(const struct sa_view *const *sas, size_t n_sas)
@@ -253,20 +228,6 @@ static bool is_wanted(enum sa_column column, uint32_t set)
 	return sa_column_is_always_shown(column) || (set & SA_COLUMN_BIT(column)) != 0;
 }
 
-/* Adds columns with their minimum width, the important ones first. */
-static void choose_columns(struct sa_listing *table, int width, uint32_t set)
-{
-	for (int priority = 0; priority <= 8; priority++) {
-		for (enum sa_column i = 0; i < _SA_COLUMN_MAX; i++) {
-			if (columns[i].priority != priority || !is_wanted(i, set))
-				continue;
-			table->width[i] = columns[i].least;
-			if (priority > 0 && table_width(table) > width)
-				table->width[i] = 0;
-		}
-	}
-}
-
 struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_sas, int width,
 				    uint32_t set)
 {
@@ -278,18 +239,18 @@ struct sa_listing sa_listing_layout(const struct sa_view *const *sas, size_t n_s
 	};
 	struct sa_listing table = {.sentences = width == 0};
 	int available = width > 0 ? width : INT_MAX / 2;
-	int reason;
+	int peer = content_width(&table, SA_COLUMN_PEER, sas, n_sas), reason;
 
-	choose_columns(&table, available, set);
+	columns_choose(columns, table.width, _SA_COLUMN_MAX, set, available);
 	/* First the width of an IPv4 address, then the width that each column needs. */
-	widen(&table, SA_COLUMN_PEER,
-	      smaller(15, content_width(&table, SA_COLUMN_PEER, sas, n_sas)), available);
+	widen(&table, SA_COLUMN_PEER, peer < IPV4_WIDTH ? peer : IPV4_WIDTH, available);
 	for (size_t i = 0; i < ELEMENTSOF(by_need); i++)
 		widen(&table, by_need[i], content_width(&table, by_need[i], sas, n_sas), available);
 	widen(&table, SA_COLUMN_HISTORY, 12 + (available - 80) / 4, available);
 
-	table.sentences =
-		available - table_width(&table) + table.width[SA_COLUMN_REASON] >= SENTENCE_WIDTH;
+	table.sentences = available - columns_width(table.width, _SA_COLUMN_MAX) +
+				  table.width[SA_COLUMN_REASON] >=
+			  SENTENCE_WIDTH;
 	reason = content_width(&table, SA_COLUMN_REASON, sas, n_sas);
 	widen(&table, SA_COLUMN_REASON, reason, available);
 	if (width > 0)
@@ -307,13 +268,6 @@ struct sa_listing sa_listing_widest(uint32_t set)
 	return table;
 }
 
-static bool right_aligned(enum sa_column column)
-{
-	return column == SA_COLUMN_RATE || column == SA_COLUMN_RANK ||
-	       column == SA_COLUMN_IN_PLACE || column == SA_COLUMN_BYTES ||
-	       column == SA_COLUMN_PACKETS || column == SA_COLUMN_REQID;
-}
-
 void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int row, int marked)
 {
 	int x = 0;
@@ -323,12 +277,8 @@ void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int
 
 		if (table->width[i] == 0)
 			continue;
-		if (right_aligned(i))
-			(void)frame_text_right(frame, row, x, table->width[i], style,
-					       columns[i].title);
-		else
-			(void)frame_text(frame, row, x, table->width[i], style,
-					 title_of(i, table->width[i]));
+		column_draw(&columns[i], frame, row, x, table->width[i], style,
+			    title_of(i, table->width[i]));
 		x += table->width[i] + 1;
 	}
 }
@@ -380,6 +330,17 @@ static void draw_history(struct frame *frame, int row, int column, int width,
 	}
 }
 
+void sa_place_draw(struct frame *frame, int row, int x, int width, enum sa_place place)
+{
+	uint32_t style = sa_place_style(place);
+	const char *word = sa_place_word(place);
+
+	if (frame_columns(word) > width - 2)
+		word = "h-off";
+	frame_put(frame, row, x, style, sa_place_glyph(place, frame->ascii));
+	(void)frame_text(frame, row, x + 2, width - 2, style, word);
+}
+
 static void draw_cell(const struct sa_listing *table, struct frame *frame, int row, int x,
 		      enum sa_column column, const struct sa_view *sa)
 {
@@ -388,19 +349,15 @@ static void draw_cell(const struct sa_listing *table, struct frame *frame, int r
 	const char *text = shortened(column, width, cell_text(table, column, sa, buffer));
 
 	if (column == SA_COLUMN_PLACE) {
-		frame_put(frame, row, x, sa_place_style(sa->place),
-			  sa_place_glyph(sa->place, frame->ascii));
-		(void)frame_text(frame, row, x + 2, width - 2, sa_place_style(sa->place), text);
+		sa_place_draw(frame, row, x, width, sa->place);
 	} else if (column == SA_COLUMN_HISTORY) {
 		draw_history(frame, row, x, width, sa);
 	} else if (column == SA_COLUMN_PEER || column == SA_COLUMN_SRC || column == SA_COLUMN_DST ||
 		   column == SA_COLUMN_RULE) {
 		(void)frame_text_middle(frame, row, x, width, FRAME_PLAIN, text);
-	} else if (right_aligned(column)) {
-		(void)frame_text_right(frame, row, x, width, FRAME_PLAIN, text);
 	} else {
-		(void)frame_text(frame, row, x, width,
-				 column == SA_COLUMN_REASON ? FRAME_DIM : FRAME_PLAIN, text);
+		column_draw(&columns[column], frame, row, x, width,
+			    column == SA_COLUMN_REASON ? FRAME_DIM : FRAME_PLAIN, text);
 	}
 }
 
@@ -419,14 +376,5 @@ void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int 
 
 int sa_listing_column_at(const struct sa_listing *table, int x)
 {
-	int begin = 0;
-
-	for (int i = 0; i < _SA_COLUMN_MAX; i++) {
-		if (table->width[i] == 0)
-			continue;
-		if (x >= begin && x < begin + table->width[i])
-			return i;
-		begin += table->width[i] + 1;
-	}
-	return -1;
+	return columns_at(table->width, _SA_COLUMN_MAX, x);
 }

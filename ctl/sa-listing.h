@@ -65,6 +65,8 @@ void sa_table_draw_head(const struct sa_listing *table, struct frame *frame, int
 int sa_listing_column_at(const struct sa_listing *table, int x);
 void sa_table_draw_row(const struct sa_listing *table, struct frame *frame, int row,
 		       const struct sa_view *sa);
+/* The glyph of the place and its word, which is shortened if it does not fit. */
+void sa_place_draw(struct frame *frame, int row, int x, int width, enum sa_place place);
 
 /* Computes the level of each of `width` cells: 0 (nothing) to `levels`, or -1 if there is no
  * sample. A cell shows its largest sample, in proportion to the largest of all. The newest sample
