@@ -223,6 +223,9 @@ void policy_table_remove(struct policy *policy, policy_table table, double now);
 void policy_table_get(const struct policy *policy, policy_table table,
 		      struct policy_table_view *ret_view);
 
+/* Replaces policy_parameters.refused_wait, >= 0. SAs that wait already wait as long as before. */
+void policy_set_refused_wait(struct policy *policy, double seconds);
+
 /* Replaces the groups, at most POLICY_GROUPS_MAX (-E2BIG). SAs of groups that do not exist any more
  * have none. */
 #define POLICY_GROUPS_MAX 64

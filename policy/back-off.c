@@ -14,6 +14,11 @@ double policy_wait(const struct policy *policy, uint32_t times)
 	return fmin(wait, fmax(WAIT_SECONDS_MAX, policy->parameters.refused_wait));
 }
 
+void policy_set_refused_wait(struct policy *policy, double seconds)
+{
+	policy->parameters.refused_wait = seconds;
+}
+
 void policy_sa_back_off(struct policy *policy, struct sa *sa)
 {
 	uint32_t refusals = sa_heat(sa)->refusals;

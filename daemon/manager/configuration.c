@@ -23,19 +23,24 @@ static int set_groups(struct manager *m)
 	return policy_set_groups(m->policy, groups, m->config->n_groups, manager_now(m));
 }
 
+static int configure_policy(struct manager *m)
+{
+	policy_set_refused_wait(m->policy, m->config->retry_refused);
+	return set_groups(m);
+}
+
 int manager_new_policy(struct manager *m)
 {
 	struct policy_parameters parameters = policy_parameters_default();
 	int r;
 
-	parameters.refused_wait = m->config->retry_refused;
 	r = hash_seed_random(&parameters.lineage_seed);
 	if (r >= 0)
 		r = policy_new(&parameters, &m->policy);
 	nics_set_policy(m->nics, m->policy);
 	if (r >= 0)
 		manager_set_cpu_costs(m);
-	return r < 0 ? r : set_groups(m);
+	return r < 0 ? r : configure_policy(m);
 }
 
 static void drop_policy(struct manager *m)
@@ -69,7 +74,7 @@ static struct config *replace_config(struct manager *m, struct config *config)
 	if (mode_changed)
 		drop_policy(m);
 	manager_set_health(m, HEALTH_POLICY,
-			   (mode_changed ? manager_new_policy(m) : set_groups(m)) < 0);
+			   (mode_changed ? manager_new_policy(m) : configure_policy(m)) < 0);
 	manager_reconfigure(m);
 	return before;
 }

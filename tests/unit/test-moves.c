@@ -410,6 +410,24 @@ static void test_waits(void **state)
 	check_waits("25min", minutes, ELEMENTSOF(minutes));
 }
 
+/* A busy NIC says nothing about the shape, so only the policy makes the SA wait. */
+static void test_waits_after_a_reload(void **state)
+{
+	struct policy_sa_view view = {};
+	struct fake_belief *belief;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, quick_retry);
+	apply(&b, rules);
+	(void)refuse(&b, -EBUSY, 1);
+	belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+	(void)offer(&b, belief, 1);
+	policy_sa_get(b.manager->policy, entry(&b, belief)->handle, b.now, &view);
+	assert_true(view.retry_in > 50 && view.retry_in <= 60);
+	close_bench(&b);
+}
+
 /* The next refusal counts as the first, with the first wait. */
 static void check_forgotten(struct bench *b, struct fake_belief *belief)
 {
@@ -695,6 +713,7 @@ int main(void)
 		cmocka_unit_test(test_alarm),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_waits_after_a_reload),
 		cmocka_unit_test(test_refused_shapes),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_elsewhere),
