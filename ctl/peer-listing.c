@@ -151,8 +151,8 @@ void peer_table_draw_others(const struct peer_listing *table, struct frame *fram
 {
 	char text[64];
 
-	(void)snprintf(text, sizeof(text), "%*s%" PRId64 " others", table->folds ? MARK_WIDTH : 0,
-		       "", others->peers);
+	(void)snprintf(text, sizeof(text), "%*s%" PRId64 " other%s", table->folds ? MARK_WIDTH : 0,
+		       "", others->peers, others->peers == 1 ? "" : "s");
 	(void)frame_text(frame, row, 0, table->width[PEER_COLUMN_PEER], FRAME_DIM, text);
 	draw_sums(table, frame, row, others, "", FRAME_DIM);
 }

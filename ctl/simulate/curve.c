@@ -32,11 +32,13 @@ double curve_number(const json_t *row, const char *key)
 	return json_number_value(json_object_get(row, key));
 }
 
-const char *curve_of_nic(const json_t *row, char *buffer, size_t size)
+const char *curve_sas(const json_t *row, char buffer[CURVE_SAS_SIZE])
 {
 	const char *nic = curve_text(row, "nic");
+	double n = curve_number(row, "sas");
 
-	(void)snprintf(buffer, size, "%s%s", nic ? " of " : "", nic ? nic : "");
+	(void)snprintf(buffer, CURVE_SAS_SIZE, "%.0f SA%s%s%s", n, n == 1 ? "" : "s",
+		       nic ? " of " : "", nic ? nic : "");
 	return buffer;
 }
 
@@ -108,13 +110,12 @@ static void draw_bar(struct frame *frame, int row, int column, int width, double
 static void draw_head(struct frame *frame, const struct curve *curve, int bar)
 {
 	const json_t *row = curve_row(curve, 0, 0);
-	char nic[CURVE_NIC_SIZE];
+	char sas[CURVE_SAS_SIZE];
 	int x;
 
-	(void)frame_printf(frame, 0, 0, FRAME_PLAIN, "%s: %.0f SAs%s, %.0f s in steps of %g s",
-			   curve_text(row, "trace"), curve_number(row, "sas"),
-			   curve_of_nic(row, nic, sizeof(nic)), curve_number(row, "seconds"),
-			   curve_number(row, "intervalSeconds"));
+	(void)frame_printf(frame, 0, 0, FRAME_PLAIN, "%s: %s, %.0f s in steps of %g s",
+			   curve_text(row, "trace"), curve_sas(row, sas),
+			   curve_number(row, "seconds"), curve_number(row, "intervalSeconds"));
 	x = frame_text_right(frame, 2, 0, SLOTS_WIDTH, FRAME_BOLD, "slots");
 	for (size_t p = 0; p < curve->n_policies; p++) {
 		(void)frame_text_right(frame, 1, x, policy_width(curve), FRAME_BOLD,
@@ -160,7 +161,7 @@ int curve_print(const struct ctl *ctl, const struct curve *curve)
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	int width = table_width(curve), bar = ctl->width - width - 2;
 	int title =
-		frame_columns(curve_text(curve_row(curve, 0, 0), "trace")) + 64 + CURVE_NIC_SIZE;
+		frame_columns(curve_text(curve_row(curve, 0, 0), "trace")) + 64 + CURVE_SAS_SIZE;
 	size_t n = curve_n_capacities(curve);
 	int r;
 

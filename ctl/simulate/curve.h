@@ -18,9 +18,9 @@ int curve_print(const struct ctl *ctl, const struct curve *curve);
 /* Writes an SVG picture without scripts or references. Returns a negative errno. */
 int curve_write_svg(const struct curve *curve, const char *path);
 
-/* " of NIC", or nothing: `buffer`. */
-#define CURVE_NIC_SIZE 80
-const char *curve_of_nic(const json_t *row, char *buffer, size_t size);
+/* "7 SAs", "1 SA of NIC": `buffer`. */
+#define CURVE_SAS_SIZE 96
+const char *curve_sas(const json_t *row, char buffer[CURVE_SAS_SIZE]);
 
 /* Shared by both: the document of a run, and its numbers. */
 const json_t *curve_row(const struct curve *curve, size_t capacity, size_t policy);

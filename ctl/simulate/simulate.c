@@ -354,13 +354,13 @@ static void print_share(const char *label, const json_t *document, const char *k
 static int print_text(const struct ctl *ctl, const json_t *document)
 {
 	const json_t *bound = json_object_get(document, "bound"), *sa;
-	char nic[CURVE_NIC_SIZE];
+	char sas[CURVE_SAS_SIZE];
 	size_t i;
 
 	(void)ctl;
-	(void)printf("%s: %.0f SAs%s, %.0f s in steps of %g s, %.0f slots, policy %s\n",
-		     json_string_value(json_object_get(document, "trace")), number(document, "sas"),
-		     curve_of_nic(document, nic, sizeof(nic)), number(document, "seconds"),
+	(void)printf("%s: %s, %.0f s in steps of %g s, %.0f slots, policy %s\n",
+		     json_string_value(json_object_get(document, "trace")),
+		     curve_sas(document, sas), number(document, "seconds"),
 		     number(document, "intervalSeconds"), number(document, "capacity"),
 		     json_string_value(json_object_get(document, "policy")));
 	print_share("offered", document, "offeredBytes");

@@ -136,7 +136,7 @@ static void write_line(const struct svg *svg, size_t policy)
 static void write_picture(const struct svg *svg)
 {
 	const json_t *row = curve_row(svg->curve, 0, 0);
-	char nic[CURVE_NIC_SIZE];
+	char sas[CURVE_SAS_SIZE];
 
 	(void)fprintf(
 		svg->file,
@@ -146,8 +146,8 @@ static void write_picture(const struct svg *svg)
 		"<text x=\"%g\" y=\"22\" font-size=\"14\">",
 		WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
 	write_text(svg, curve_text(row, "trace"));
-	(void)fprintf(svg->file, ": %.0f SAs", curve_number(row, "sas"));
-	write_text(svg, curve_of_nic(row, nic, sizeof(nic)));
+	(void)fputs(": ", svg->file);
+	write_text(svg, curve_sas(row, sas));
 	(void)fprintf(svg->file, ", %.0f s</text>\n", curve_number(row, "seconds"));
 	write_axes(svg);
 	for (size_t p = 0; p < svg->curve->n_policies; p++)

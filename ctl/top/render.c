@@ -214,7 +214,8 @@ static void draw_footer(struct frame *frame, int row, const struct top_model *mo
 		return;
 	}
 	if (model->peers_reply)
-		(void)snprintf(position, sizeof(position), " %" PRId64 " peers", model->all.peers);
+		(void)snprintf(position, sizeof(position), " %" PRId64 " peer%s", model->all.peers,
+			       model->all.peers == 1 ? "" : "s");
 	else
 		(void)snprintf(position, sizeof(position), " %zu-%zu/%zu", n ? model->place + 1 : 0,
 			       n ? model->place + n : 0, count_all(model));

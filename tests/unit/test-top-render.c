@@ -326,6 +326,7 @@ static void test_peers(void **state)
 		"  1000 others             1002         1  32.0 Mbit/s   0.6 %  25.0 %",
 		"filter: nic eth1 (13350) q quit  h help  s by offloaded  Enter unfol… 1003 peers",
 	};
+	const char *one[7];
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	struct top_ui ui = {.delay = 1};
 
@@ -340,6 +341,10 @@ static void test_peers(void **state)
 	(void)top_ui_key(&ui, &model, 's');
 	(void)top_ui_key(&ui, &model, 'n');
 	assert_table(&model, &ui, scrolled);
+	model.all.peers = 1;
+	memcpy(one, scrolled, sizeof(one));
+	one[6] = "filter: nic eth1 (13350) q quit  h help  s by offloaded  Enter unfold  t… 1 peer";
+	assert_table(&model, &ui, one);
 }
 
 /* A click selects the row, and a title sorts by its column, twice in reverse. */
