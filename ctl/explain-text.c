@@ -18,13 +18,11 @@ void explain_add_title(struct page *page, const struct sa_view *sa)
 
 	(void)snprintf(text, sizeof(text), "%s%s%s  %s %s %s  %s %s  reqid %lld", sa->spi,
 		       sa->connection ? "  " : "", sa->connection ? sa->connection : "", sa->src,
-		       page->frame && page->frame->ascii ? "->" : "\u2192", sa->dst, sa->direction,
-		       sa->mode, (long long)sa->reqid);
+		       frame_arrow(page->ascii), sa->dst, sa->direction, sa->mode,
+		       (long long)sa->reqid);
 	if (page->frame) {
-		bool ascii = page->frame->ascii;
-
 		frame_put(page->frame, page->row, 0, sa_place_style(sa->place),
-			  sa_place_glyph(sa->place, ascii));
+			  sa_place_glyph(sa->place, page->ascii));
 		column = frame_printf(page->frame, page->row, 2,
 				      FRAME_BOLD | sa_place_style(sa->place), "%s  ",
 				      sa_place_word(sa->place));

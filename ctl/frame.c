@@ -96,6 +96,11 @@ static uint32_t ellipsis(const struct frame *frame)
 	return frame->ascii ? '~' : 0x2026;
 }
 
+const char *frame_arrow(bool ascii)
+{
+	return ascii ? "->" : "\u2192";
+}
+
 size_t frame_line_length(const char *text, int width)
 {
 	const char *end = text;

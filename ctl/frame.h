@@ -55,6 +55,9 @@ int frame_columns(const char *text);
  * '?'. */
 uint32_t frame_next_character(const char **text);
 
+/* "→", or "->" without Unicode. */
+const char *frame_arrow(bool ascii);
+
 /* Bytes of `text` that fit into `width` columns, cut at a blank if there is one. */
 size_t frame_line_length(const char *text, int width);
 

@@ -74,8 +74,7 @@ static void format_places(const json_t *entry, bool ascii, char places[PLACES_SI
 	const char *nic = json_text_or(entry, "nic", "-");
 
 	if (from && to)
-		(void)snprintf(places, PLACES_SIZE, "%.15s %s %.15s", from, ascii ? "->" : "\u2192",
-			       to);
+		(void)snprintf(places, PLACES_SIZE, "%.15s %s %.15s", from, frame_arrow(ascii), to);
 	else
 		(void)snprintf(places, PLACES_SIZE, "%.15s", nic);
 }

@@ -10,11 +10,6 @@
 
 #define TIME_INDENT 16
 
-static const char *arrow(const struct page *page)
-{
-	return page->ascii ? "->" : "\u2192";
-}
-
 static char *format_bytes(const json_t *object, const char *name, char text[UNITS_TEXT_MAX])
 {
 	return units_format_bytes(json_number_value(json_object_get(object, name)), text);
@@ -55,9 +50,10 @@ static void add_move(struct page *page, const json_t *move)
 		(void)snprintf(when, sizeof(when), "in %s", units_format_time(in, time));
 	(void)snprintf(text, sizeof(text), "%s %s (%s %s %s, %s) %s %s: %s",
 		       json_text_or(move, "action", "?"), json_text_or(move, "spi", "?"),
-		       json_text_or(move, "src", "?"), arrow(page), json_text_or(move, "dst", "?"),
-		       json_text_or(move, "direction", "?"), promote ? "into" : "out of",
-		       json_text_or(move, "nic", "?"), json_text_or(move, "text", "?"));
+		       json_text_or(move, "src", "?"), frame_arrow(page->ascii),
+		       json_text_or(move, "dst", "?"), json_text_or(move, "direction", "?"),
+		       promote ? "into" : "out of", json_text_or(move, "nic", "?"),
+		       json_text_or(move, "text", "?"));
 	page_named(page, TIME_INDENT, when, text);
 	add_numbers(page, move);
 }
@@ -69,9 +65,9 @@ static void add_outsider(struct page *page, const json_t *entry)
 	size_t i;
 
 	(void)snprintf(text, sizeof(text), "%s (%s %s %s, %s) for %s: %s, number %lld",
-		       json_text_or(sa, "spi", "?"), json_text_or(sa, "src", "?"), arrow(page),
-		       json_text_or(sa, "dst", "?"), json_text_or(sa, "direction", "?"),
-		       json_text_or(sa, "candidateNic", "?"),
+		       json_text_or(sa, "spi", "?"), json_text_or(sa, "src", "?"),
+		       frame_arrow(page->ascii), json_text_or(sa, "dst", "?"),
+		       json_text_or(sa, "direction", "?"), json_text_or(sa, "candidateNic", "?"),
 		       format_rate(sa, "bytesPerSecond", rate),
 		       (long long)json_whole_or(sa, "rank", 0));
 	page->row++;

@@ -263,7 +263,7 @@ char *order_view_text(const struct order_view *order, bool ascii, char buffer[OR
 		(void)snprintf(target, sizeof(target), "peer %s", order->peer);
 	else
 		(void)snprintf(target, sizeof(target), "%s %s %s %s", order->spi, order->src,
-			       ascii ? "->" : "\u2192", order->dst);
+			       frame_arrow(ascii), order->dst);
 	(void)snprintf(buffer, ORDER_TEXT_MAX, "%s, %s%s%s%s", target,
 		       ends ? "for " : "until 'espoffloadctl un",
 		       ends ? units_format_time(order->seconds_left, time) : order->kind,

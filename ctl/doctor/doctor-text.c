@@ -49,7 +49,7 @@ static void add_finding(struct page *page, const json_t *finding)
 		return;
 	if (page->frame)
 		(void)frame_text(page->frame, page->row, TEXT_COLUMN, 2, FRAME_PLAIN,
-				 page->ascii ? "->" : "\u2192");
+				 frame_arrow(page->ascii));
 	page_text(page, FIX_COLUMN, FRAME_PLAIN, fix);
 }
 
