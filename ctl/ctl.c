@@ -62,6 +62,15 @@ int ctl_parse_number(const char *text, long min, long max, long *ret_value)
 	return 0;
 }
 
+int ctl_parse_sas(const char *verb, const char *text, struct event_filter *ret_filter)
+{
+	if (event_filter_parse(text, ret_filter) < 0)
+		return ctl_usage("%s: '%s' is neither an SPI (0x00000101) nor an address or prefix "
+				 "of a peer",
+				 verb, text);
+	return CTL_OK;
+}
+
 static void report_permission(const struct ctl *ctl)
 {
 	char buffer[GROUP_BUFFER_SIZE];
@@ -271,18 +280,25 @@ static int report_error_reply(const struct ctl *ctl, const char *name, const jso
 	return CTL_FAILURE;
 }
 
+/* Releases `parameters` if there is no connection over which to send them. */
+static int open_client(const struct ctl *ctl, json_t *parameters,
+		       struct varlink_client **ret_client)
+{
+	int r = varlink_client_connect(ctl->socket, ret_client);
+
+	if (r < 0)
+		json_decref(parameters);
+	return r;
+}
+
 /* Takes `parameters`. The caller releases the reply. */
 static int call(const struct ctl *ctl, const char *method, json_t *parameters,
 		struct varlink_reply *ret_reply)
 {
 	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
-	int r = varlink_client_connect(ctl->socket, &client);
+	int r = open_client(ctl, parameters, &client);
 
-	if (r < 0) {
-		json_decref(parameters);
-		return r;
-	}
-	return varlink_client_call(client, method, parameters, CTL_TIMEOUT, ret_reply);
+	return r < 0 ? r : varlink_client_call(client, method, parameters, CTL_TIMEOUT, ret_reply);
 }
 
 int ctl_call(const struct ctl *ctl, const char *method, json_t *parameters, json_t **ret_reply)
@@ -316,13 +332,10 @@ int ctl_call_more(const struct ctl *ctl, const char *method, json_t *parameters,
 {
 	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
 	bool continues = true;
-	int r = varlink_client_connect(ctl->socket, &client);
+	int r = open_client(ctl, parameters, &client);
 
-	if (r < 0) {
-		json_decref(parameters);
-		return ctl_tell_failure(ctl, r);
-	}
-	r = varlink_client_send_more(client, method, parameters);
+	if (r >= 0)
+		r = varlink_client_send_more(client, method, parameters);
 	while (r >= 0 && continues) {
 		_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
 
@@ -383,11 +396,9 @@ int ctl_follow(const struct ctl *ctl, const char *method, json_t *parameters,
 	       int (*handle)(json_t *reply, void *userdata), void *userdata)
 {
 	_cleanup_(varlink_client_freep) struct varlink_client *client = NULL;
-	int r = varlink_client_connect(ctl->socket, &client);
+	int r = open_client(ctl, parameters, &client);
 
-	if (r < 0)
-		json_decref(parameters);
-	else
+	if (r >= 0)
 		r = varlink_client_send_more(client, method, parameters);
 	return r < 0 ? ctl_tell_failure(ctl, r) : follow(ctl, client, handle, userdata);
 }

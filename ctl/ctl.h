@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cleanup.h"
+#include "event-filter.h"
 #include "ike/ask.h"
 
 #include <getopt.h>
@@ -108,6 +109,9 @@ bool ctl_no_arguments(int argc, char **argv);
 int ctl_usage(const char *format, ...) _printf_(1, 2);
 /* Parses a whole number in [min, max]. Returns 0, -EINVAL or -ERANGE. */
 int ctl_parse_number(const char *text, long min, long max, long *ret_value);
+/* Parses an argument that says which SAs: an SPI, or the address or prefix of a peer. Reports a
+ * usage error. */
+int ctl_parse_sas(const char *verb, const char *text, struct event_filter *ret_filter);
 
 /* The options of verbs that have some, for getopt_long(). */
 extern const struct option list_options[];

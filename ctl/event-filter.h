@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The events that an operator wants, as they are named on the command line. */
+/* Which SAs, as an operator names them on the command line. */
 #pragma once
 
 #include "event-entry.h"

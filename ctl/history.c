@@ -5,7 +5,6 @@
  * them.
  */
 #include "ctl.h"
-#include "event-filter.h"
 #include "history-text.h"
 #include "since.h"
 
@@ -73,10 +72,8 @@ static int parse_options(int argc, char **argv, struct history_query *query)
 			return ctl_usage("history: unknown option %s", argv[optind - 1]);
 		}
 	}
-	if (optind < argc && event_filter_parse(argv[optind], &query->filter) < 0)
-		return ctl_usage("history: '%s' is neither an SPI (0x00000101) nor an address or "
-				 "prefix of a peer",
-				 argv[optind]);
+	if (optind < argc && ctl_parse_sas("history", argv[optind], &query->filter) != CTL_OK)
+		return CTL_USAGE;
 	if (optind + 1 < argc)
 		return ctl_usage("history: unexpected argument '%s'", argv[optind + 1]);
 	if (query->limit == 0)

@@ -6,7 +6,6 @@
  */
 #include "control-interface.h"
 #include "ctl.h"
-#include "event-filter.h"
 #include "history-text.h"
 
 #include <errno.h>
@@ -48,10 +47,9 @@ static int parse_arguments(int argc, char **argv, struct monitor *monitor)
 		}
 	}
 	monitor->wanted = argv[optind];
-	if (monitor->wanted && event_filter_parse(monitor->wanted, &monitor->filter) < 0)
-		return ctl_usage("monitor: '%s' is neither an SPI (0x00000101) nor an address or "
-				 "prefix of a peer",
-				 monitor->wanted);
+	if (monitor->wanted &&
+	    ctl_parse_sas("monitor", monitor->wanted, &monitor->filter) != CTL_OK)
+		return CTL_USAGE;
 	if (monitor->wanted && optind + 1 < argc)
 		return ctl_usage("monitor: unexpected argument '%s'", argv[optind + 1]);
 	return CTL_OK;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `pin`, `unpin`, `ban` and `unban`: orders on SAs. */
 #include "cleanup.h"
-#include "config.h"
 #include "control-interface.h"
 #include "ctl.h"
 #include "since.h"
-#include "spi.h"
 #include "views.h"
 
 #include <inttypes.h>
@@ -55,24 +53,21 @@ static int parse_options(int argc, char **argv, struct order_request *request)
 /* `SPI [DST]` or `PEER`, the n arguments of `argv`. */
 static int make_target(const char *verb, int n, char **argv, json_t **ret_parameters)
 {
-	struct config_prefix prefix;
+	struct event_filter filter;
 	char text[16];
-	uint32_t spi;
 
-	if (spi_parse(argv[0], &spi) >= 0) {
+	if (ctl_parse_sas(verb, argv[0], &filter) != CTL_OK)
+		return CTL_USAGE;
+	if (filter.by_spi) {
 		if (n > 2)
 			return ctl_usage("%s: unexpected argument '%s'", verb, argv[2]);
-		(void)snprintf(text, sizeof(text), "0x%08x", spi);
+		(void)snprintf(text, sizeof(text), "0x%08x", filter.spi);
 		*ret_parameters =
 			json_pack("{s:s, s:s*}", "spi", text, "dst", n > 1 ? argv[1] : NULL);
 		if (!*ret_parameters)
 			return ctl_usage("%s: the destination is not UTF-8", verb);
 		return CTL_OK;
 	}
-	if (config_parse_prefix(argv[0], &prefix) < 0)
-		return ctl_usage("%s: '%s' is neither an SPI (0x00000101) nor an address or prefix "
-				 "of a peer",
-				 verb, argv[0]);
 	if (n > 1)
 		return ctl_usage("%s: unexpected argument '%s'", verb, argv[1]);
 	*ret_parameters = json_pack("{s:s}", "peer", argv[0]);
