@@ -466,19 +466,17 @@ static json_t *explain_one(struct manager *m, const struct sa *sa, size_t rank)
 
 struct explanations {
 	struct manager *m;
-	struct snapshot *snapshot;
+	struct slices slices;
 	char dst[SA_ADDRESS_TEXT_SIZE]; /* "": any */
 	struct snapshot_rank *ranks;    /* all SAs with the SPI */
-	size_t n, shown;
-	uint32_t next; /* row to compare them with */
-	bool ranked;
+	size_t n;
 };
 
 static void explanations_free(void *data)
 {
 	struct explanations *list = data;
 
-	snapshot_unref(list->snapshot);
+	snapshot_unref(list->slices.snapshot);
 	free(list->ranks);
 	free(list);
 }
@@ -532,7 +530,7 @@ static int explanations_begin(json_t *parameters, void *userdata, void **ret_lis
 		return *ret_reply ? 0 : -ENOMEM;
 	}
 	if (r == 0)
-		r = snapshots_get(&methods->snapshots, list->m, &list->snapshot);
+		r = snapshots_get(&methods->snapshots, list->m, &list->slices.snapshot);
 	if (r < 0)
 		return r;
 	/* A destination that an SA has is no longer than this. */
@@ -541,53 +539,46 @@ static int explanations_begin(json_t *parameters, void *userdata, void **ret_lis
 	return 0;
 }
 
-/* Returns the cost; 0: the ranks are known; -ENOMEM. */
-static ssize_t rank_some(struct explanations *list)
+/* Compares them with some rows. */
+static ssize_t rank_some(void *data, json_t *rows)
 {
-	ssize_t n = snapshot_add_rows(list->snapshot);
+	struct explanations *list = data;
+	size_t n;
 
-	if (n != 0)
-		return n < 0 ? n : n * COST_ROW;
-	if (list->next == 0)
+	(void)rows;
+	if (list->slices.next == 0)
 		snapshot_rank_begin(list->m, list->ranks, list->n);
-	n = (ssize_t)snapshot_rank_rows(list->snapshot, list->ranks, list->n, &list->next);
+	n = snapshot_rank_rows(list->slices.snapshot, list->ranks, list->n, &list->slices.next);
 	if (n == 0)
 		snapshot_rank_end(list->ranks, list->n);
-	return n * COST_RANKED;
+	return (ssize_t)n * COST_RANKED;
 }
 
-/* Of the next SA, the hottest first. It may have ended meanwhile. */
-static int explain_next(struct explanations *list, json_t *rows)
+/* The next SA, the hottest first. It may have ended meanwhile. */
+static ssize_t explain_next(void *data, json_t *rows)
 {
-	const struct snapshot_rank *rank = &list->ranks[list->shown++];
-	struct sa *sa = sa_table_find(list->m->sas, &rank->id);
+	struct explanations *list = data;
+	const struct snapshot_rank *rank = &list->ranks[list->slices.next];
+	struct sa *sa;
 
-	if (!sa || !describe_has_destination(&rank->id, list->dst[0] ? list->dst : NULL))
+	if (list->slices.next == list->n)
 		return 0;
+	list->slices.next++;
+	sa = sa_table_find(list->m->sas, &rank->id);
+	if (!sa || !describe_has_destination(&rank->id, list->dst[0] ? list->dst : NULL))
+		return COST_RANKED;
 	manager_look_up(list->m, sa);
-	return json_array_append_new(rows, explain_one(list->m, sa, rank->rank)) < 0 ? -ENOMEM : 0;
+	return json_array_append_new(rows, explain_one(list->m, sa, rank->rank)) < 0
+		       ? -ENOMEM
+		       : COST_EXPLAINED;
 }
 
 static int explanations_next(void *data, json_t *rows)
 {
+	static const slice_step steps[] = {rank_some, explain_next};
 	struct explanations *list = data;
 
-	for (ssize_t left = SLICE; left > 0 && list->shown < list->n;) {
-		ssize_t cost = list->ranked ? 0 : rank_some(list);
-		int r = 0;
-
-		if (cost < 0)
-			return (int)cost;
-		list->ranked = cost == 0;
-		if (list->ranked) {
-			r = explain_next(list, rows);
-			cost = COST_EXPLAINED;
-		}
-		if (r < 0)
-			return r;
-		left -= cost;
-	}
-	return list->shown < list->n;
+	return slices_next(&list->slices, steps, ELEMENTSOF(steps), list, rows);
 }
 
 static json_t *explanations_rest(void *data)

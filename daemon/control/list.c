@@ -21,12 +21,9 @@
 
 struct list {
 	struct manager *m;
-	struct snapshot *snapshot;
+	struct slices slices;
 	struct query query;
 	bool history;
-	uint64_t offset, limit; /* rows to be left out, rows after them */
-	size_t step;
-	uint32_t next;    /* where the step continues */
 	uint32_t skipped; /* rows that match and were left out */
 	uint32_t total;   /* SAs that match */
 	uint32_t *few;    /* those that match; NULL: too many, or no filter */
@@ -41,7 +38,7 @@ static void list_free(void *data)
 {
 	struct list *list = data;
 
-	snapshot_unref(list->snapshot);
+	snapshot_unref(list->slices.snapshot);
 	query_done(&list->query);
 	free(list->few);
 	free(list);
@@ -53,20 +50,16 @@ static void list_freep(struct list **list)
 		list_free(*list);
 }
 
-/* ---- The steps. Each does some work and returns its cost; 0: it is done; -ENOMEM. ---- */
+/* ---- The steps ---- */
 
-static ssize_t complete_snapshot(struct list *list, json_t *rows)
+static ssize_t add_places(void *data, json_t *rows)
 {
-	(void)rows;
-	return snapshot_add_rows(list->snapshot) * COST_ROW;
-}
+	struct list *list = data;
 
-static ssize_t add_places(struct list *list, json_t *rows)
-{
 	(void)rows;
 	if (list->query.sort != SNAPSHOT_SORT_PLACEMENT)
 		return 0;
-	return snapshot_add_places(list->snapshot) * COST_PLACE;
+	return snapshot_add_places(list->slices.snapshot) * COST_PLACE;
 }
 
 static bool is_followed(const struct list *list, const struct sa_id *id)
@@ -75,30 +68,33 @@ static bool is_followed(const struct list *list, const struct sa_id *id)
 	       memcmp(&id->destination, &list->followed.destination, sizeof(id->destination)) == 0;
 }
 
-static ssize_t find_followed(struct list *list, json_t *rows)
+static ssize_t find_followed(void *data, json_t *rows)
 {
+	struct list *list = data;
+
 	(void)rows;
 	if (!list->follow)
 		return 0;
-	list->follow = list->next < snapshot_size(list->snapshot);
+	list->follow = list->slices.next < snapshot_size(list->slices.snapshot);
 	if (!list->follow)
 		return 0;
-	list->followed_row = list->next++;
-	return is_followed(list, &snapshot_row(list->snapshot, list->followed_row)->id) ? 0
-											: COST_SORT;
+	list->followed_row = list->slices.next++;
+	return is_followed(list, &snapshot_row(list->slices.snapshot, list->followed_row)->id)
+		       ? 0
+		       : COST_SORT;
 }
 
 static int compare_few(const void *a, const void *b, void *userdata)
 {
 	const struct list *list = userdata;
 
-	return snapshot_compare(list->snapshot, list->query.sort, *(const uint32_t *)a,
+	return snapshot_compare(list->slices.snapshot, list->query.sort, *(const uint32_t *)a,
 				*(const uint32_t *)b);
 }
 
 static bool matches(const struct list *list, uint32_t row)
 {
-	return query_matches(&list->query, list->m, snapshot_row(list->snapshot, row));
+	return query_matches(&list->query, list->m, snapshot_row(list->slices.snapshot, row));
 }
 
 static void count(struct list *list, uint32_t row)
@@ -109,20 +105,21 @@ static void count(struct list *list, uint32_t row)
 		free(TAKE_PTR(list->few));
 	list->total++;
 	if (list->follow &&
-	    snapshot_compare(list->snapshot, list->query.sort, row, list->followed_row) < 0)
+	    snapshot_compare(list->slices.snapshot, list->query.sort, row, list->followed_row) < 0)
 		list->before_followed++;
 }
 
-static ssize_t check_filter(struct list *list, json_t *rows)
+static ssize_t check_filter(void *data, json_t *rows)
 {
-	uint32_t row = list->next++;
+	struct list *list = data;
+	uint32_t row = list->slices.next++;
 
 	(void)rows;
 	if (!query_has_filter(&list->query)) {
-		list->total = snapshot_size(list->snapshot);
+		list->total = snapshot_size(list->slices.snapshot);
 		return 0;
 	}
-	if (row == snapshot_size(list->snapshot)) {
+	if (row == snapshot_size(list->slices.snapshot)) {
 		if (list->few)
 			qsort_r(list->few, list->total, sizeof(list->few[0]), compare_few, list);
 		return 0;
@@ -134,17 +131,17 @@ static ssize_t check_filter(struct list *list, json_t *rows)
 	return query_is_costly(&list->query) ? COST_FILTER : COST_ROW;
 }
 
-/* Changes the offset as little as possible. */
-static ssize_t move_to_followed(struct list *list, json_t *rows)
+static ssize_t move_to_followed(void *data, json_t *rows)
 {
+	struct list *list = data;
 	uint32_t place;
 
 	(void)rows;
-	if (!list->follow || list->limit == 0)
+	if (!list->follow)
 		return 0;
 	if (!query_has_filter(&list->query)) {
 		struct order *order;
-		ssize_t r = snapshot_order(list->snapshot, list->query.sort, &order);
+		ssize_t r = snapshot_order(list->slices.snapshot, list->query.sort, &order);
 
 		if (r == 0)
 			r = (ssize_t)order_place(order, list->followed_row, &list->before_followed);
@@ -153,10 +150,7 @@ static ssize_t move_to_followed(struct list *list, json_t *rows)
 	}
 	place = list->query.reverse ? list->total - 1 - list->before_followed
 				    : list->before_followed;
-	if (place < list->offset)
-		list->offset = place;
-	else if (place - list->offset >= list->limit)
-		list->offset = place - list->limit + 1;
+	query_show(&list->query, place);
 	return 0;
 }
 
@@ -172,14 +166,15 @@ static ssize_t row_at(struct list *list, uint32_t place, uint32_t n, uint32_t *r
 		*ret_row = list->few[place];
 		return 0;
 	}
-	r = snapshot_order(list->snapshot, list->query.sort, &order);
+	r = snapshot_order(list->slices.snapshot, list->query.sort, &order);
 	return r != 0 ? r : (ssize_t)order_row(order, place, ret_row);
 }
 
 /* 1: the row is described; 0: its SA is gone; -ENOMEM. */
 static int describe(struct list *list, uint32_t row, uint32_t rank, json_t *rows)
 {
-	const struct sa *sa = sa_table_find(list->m->sas, &snapshot_row(list->snapshot, row)->id);
+	const struct sa *sa =
+		sa_table_find(list->m->sas, &snapshot_row(list->slices.snapshot, row)->id);
 	struct sa_row described;
 
 	if (!sa)
@@ -195,45 +190,46 @@ static int describe(struct list *list, uint32_t row, uint32_t rank, json_t *rows
 static ssize_t rank_of(struct list *list, uint32_t row, uint32_t *ret_place)
 {
 	struct order *order;
-	ssize_t r = snapshot_order(list->snapshot, SNAPSHOT_SORT_RATE, &order);
+	ssize_t r = snapshot_order(list->slices.snapshot, SNAPSHOT_SORT_RATE, &order);
 
 	return r != 0 ? r : (ssize_t)order_place(order, row, ret_place);
 }
 
-static ssize_t show_rows(struct list *list, json_t *rows)
+static ssize_t show_rows(void *data, json_t *rows)
 {
+	struct list *list = data;
 	bool every = list->few || !query_has_filter(&list->query);
-	uint32_t n = list->few ? list->total : snapshot_size(list->snapshot);
+	uint32_t n = list->few ? list->total : snapshot_size(list->slices.snapshot);
 	uint32_t row, place;
 	ssize_t r;
 
-	if (every && list->next < list->offset)
-		list->next = list->offset < n ? (uint32_t)list->offset : n;
-	if (list->next == n || list->limit == 0)
+	if (every && list->slices.next < list->query.offset)
+		list->slices.next = list->query.offset < n ? (uint32_t)list->query.offset : n;
+	if (list->slices.next == n || list->query.limit == 0)
 		return 0;
-	r = row_at(list, list->next, n, &row);
+	r = row_at(list, list->slices.next, n, &row);
 	if (r != 0)
 		return r < 0 ? r : r * COST_SORT;
 	if (!every && !matches(list, row)) {
-		list->next++;
+		list->slices.next++;
 		return COST_FILTER;
 	}
-	if (!every && list->skipped < list->offset) {
-		list->next++;
+	if (!every && list->skipped < list->query.offset) {
+		list->slices.next++;
 		list->skipped++;
 		return COST_FILTER;
 	}
 	r = rank_of(list, row, &place);
 	if (r != 0)
 		return r < 0 ? r : r * COST_SORT;
-	list->next++;
-	list->limit--;
+	list->slices.next++;
+	list->query.limit--;
 	r = describe(list, row, place + 1, rows);
 	return r < 0 ? r : COST_DESCRIBED;
 }
 
-static ssize_t (*const steps[])(struct list *list, json_t *rows) = {
-	complete_snapshot, add_places, find_followed, check_filter, move_to_followed, show_rows,
+static const slice_step steps[] = {
+	add_places, find_followed, check_filter, move_to_followed, show_rows,
 };
 
 /* ---- The list ---- */
@@ -269,13 +265,11 @@ static int list_begin(json_t *parameters, void *userdata, void **ret_list, json_
 		if (!list->few)
 			return -ENOMEM;
 	}
-	r = snapshots_get(&methods->snapshots, methods->manager, &list->snapshot);
+	r = snapshots_get(&methods->snapshots, methods->manager, &list->slices.snapshot);
 	if (r < 0)
 		return r;
 	list->m = methods->manager;
 	list->history = json_is_true(json_object_get(parameters, "history"));
-	list->offset = query_count(parameters, "offset", 0);
-	list->limit = query_count(parameters, "limit", UINT64_MAX);
 	read_followed(parameters, list);
 	*ret_list = TAKE_PTR(list);
 	return 0;
@@ -285,18 +279,7 @@ static int list_next(void *data, json_t *rows)
 {
 	struct list *list = data;
 
-	for (ssize_t left = SLICE; left > 0 && list->step < ELEMENTSOF(steps);) {
-		ssize_t cost = steps[list->step](list, rows);
-
-		if (cost < 0)
-			return (int)cost;
-		left -= cost;
-		if (cost == 0) {
-			list->step++;
-			list->next = 0;
-		}
-	}
-	return list->step < ELEMENTSOF(steps);
+	return slices_next(&list->slices, steps, ELEMENTSOF(steps), list, rows);
 }
 
 static json_t *list_rest(void *data)
@@ -304,7 +287,7 @@ static json_t *list_rest(void *data)
 	const struct list *list = data;
 
 	return json_pack("{s:I, s:I}", "total", (json_int_t)list->total, "offset",
-			 (json_int_t)list->offset);
+			 (json_int_t)list->query.offset);
 }
 
 const struct control_list list_of_sas = {

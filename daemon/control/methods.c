@@ -60,31 +60,23 @@ void methods_refused(const char *method, const struct ucred *peer, void *userdat
 	report_denied(manager_of(userdata)->reporter, method, peer->uid, peer->pid);
 }
 
+/* Those of struct query. */
+/* clang-format off */
+#define QUERY_PARAMETERS                                                                           \
+	{"limit", CONTROL_COUNT}, {"offset", CONTROL_COUNT}, {"sort", CONTROL_TEXT},               \
+	{"reverse", CONTROL_FLAG}, {"nic", CONTROL_TEXT}, {"placement", CONTROL_TEXT},             \
+	{"peer", CONTROL_TEXT}, {"direction", CONTROL_TEXT}, {"filter", CONTROL_TEXT}
+/* clang-format on */
+
 static const struct control_parameter list_parameters[] = {
-	{"limit", CONTROL_COUNT},
-	{"offset", CONTROL_COUNT},
-	{"sort", CONTROL_TEXT},
-	{"reverse", CONTROL_FLAG},
-	{"nic", CONTROL_TEXT},
-	{"placement", CONTROL_TEXT},
-	{"peer", CONTROL_TEXT},
-	{"direction", CONTROL_TEXT},
-	{"filter", CONTROL_TEXT},
+	QUERY_PARAMETERS,
 	{"followSpi", CONTROL_TEXT},
 	{"followDst", CONTROL_TEXT},
 	{"history", CONTROL_FLAG},
 	{},
 };
 static const struct control_parameter peers_parameters[] = {
-	{"limit", CONTROL_COUNT},
-	{"offset", CONTROL_COUNT},
-	{"sort", CONTROL_TEXT},
-	{"reverse", CONTROL_FLAG},
-	{"nic", CONTROL_TEXT},
-	{"placement", CONTROL_TEXT},
-	{"peer", CONTROL_TEXT},
-	{"direction", CONTROL_TEXT},
-	{"filter", CONTROL_TEXT},
+	QUERY_PARAMETERS,
 	{"followPeer", CONTROL_TEXT},
 	{},
 };

@@ -54,11 +54,8 @@ struct peer {
 
 struct peers {
 	struct manager *m;
-	struct snapshot *snapshot;
+	struct slices slices;
 	struct query query;
-	uint64_t offset, limit; /* peers to be left out, peers after them */
-	size_t step;
-	uint32_t next;        /* where the step continues */
 	struct peer *kept;    /* PEERS_KEPT of them */
 	uint32_t n_kept;      /* the last one may get more SAs while the order is walked */
 	struct sums all;      /* that match */
@@ -71,7 +68,7 @@ static void peers_free(void *data)
 {
 	struct peers *list = data;
 
-	snapshot_unref(list->snapshot);
+	snapshot_unref(list->slices.snapshot);
 	query_done(&list->query);
 	free(list->kept);
 	free(list);
@@ -148,13 +145,7 @@ static void drop_last(struct peers *list)
 		add_sums(&list->others, &list->kept[--list->n_kept].sums);
 }
 
-/* ---- The steps. Each does some work and returns its cost; 0: it is done; -ENOMEM. ---- */
-
-static ssize_t complete_snapshot(struct peers *list, json_t *rows)
-{
-	(void)rows;
-	return snapshot_add_rows(list->snapshot) * COST_ROW;
-}
+/* ---- The steps ---- */
 
 static void add_nic(struct peer *peer, int ifindex)
 {
@@ -208,49 +199,45 @@ static ssize_t add_row(struct peers *list, const struct snapshot_row *row)
 	return cost;
 }
 
-static ssize_t walk(struct peers *list, json_t *rows)
+static ssize_t walk(void *data, json_t *rows)
 {
+	struct peers *list = data;
 	struct order *order;
 	uint32_t row;
 	ssize_t r;
 
 	(void)rows;
-	if (list->next == snapshot_size(list->snapshot))
+	if (list->slices.next == snapshot_size(list->slices.snapshot))
 		return 0;
-	r = snapshot_order(list->snapshot, SNAPSHOT_SORT_PEER, &order);
+	r = snapshot_order(list->slices.snapshot, SNAPSHOT_SORT_PEER, &order);
 	if (r == 0)
-		r = (ssize_t)order_row(order, list->next, &row);
+		r = (ssize_t)order_row(order, list->slices.next, &row);
 	if (r != 0)
 		return r < 0 ? r : r * COST_SORT;
-	list->next++;
-	return add_row(list, snapshot_row(list->snapshot, row));
+	list->slices.next++;
+	return add_row(list, snapshot_row(list->slices.snapshot, row));
 }
 
-/* Changes the offset as little as possible. */
 static void move_to_followed(struct peers *list)
 {
 	const struct peer *followed = &list->followed;
 
-	for (uint32_t i = 0; i < list->n_kept && list->follow && list->limit > 0; i++) {
-		if (!same_peer(&list->kept[i], followed->family, &followed->address))
-			continue;
-		if (i < list->offset)
-			list->offset = i;
-		else if (i - list->offset >= list->limit)
-			list->offset = i - list->limit + 1;
-		return;
-	}
+	for (uint32_t i = 0; i < list->n_kept && list->follow; i++)
+		if (same_peer(&list->kept[i], followed->family, &followed->address))
+			query_show(&list->query, i);
 }
 
-static ssize_t choose(struct peers *list, json_t *rows)
+static ssize_t choose(void *data, json_t *rows)
 {
+	struct peers *list = data;
+
 	(void)rows;
-	if (list->next++ > 0)
+	if (list->slices.next++ > 0)
 		return 0;
 	drop_last(list);
 	move_to_followed(list);
 	for (uint32_t i = 0; i < list->n_kept; i++)
-		if (i < list->offset || i - list->offset >= list->limit)
+		if (i < list->query.offset || i - list->query.offset >= list->query.limit)
 			add_sums(&list->others, &list->kept[i].sums);
 	return (ssize_t)PEERS_KEPT * COST_KEPT;
 }
@@ -268,17 +255,18 @@ static json_t *names_of(const struct peers *list, const struct peer *peer)
 	return names;
 }
 
-static ssize_t show_peer(struct peers *list, json_t *rows)
+static ssize_t show_peer(void *data, json_t *rows)
 {
-	uint64_t place = list->offset + list->next;
+	struct peers *list = data;
+	uint64_t place = list->query.offset + list->slices.next;
 	char text[SA_ADDRESS_TEXT_SIZE];
 	const struct peer *peer;
 	const struct sums *sums;
 	json_t *object;
 
-	if (list->next == list->limit || place >= list->n_kept)
+	if (list->slices.next == list->query.limit || place >= list->n_kept)
 		return 0;
-	list->next++;
+	list->slices.next++;
 	peer = &list->kept[place];
 	sums = &peer->sums;
 	object = json_pack("{s:s, s:I, s:I, s:f, s:f, s:o}", "peer",
@@ -289,12 +277,7 @@ static ssize_t show_peer(struct peers *list, json_t *rows)
 	return json_array_append_new(rows, object) < 0 ? -ENOMEM : COST_DESCRIBED;
 }
 
-static ssize_t (*const steps[])(struct peers *list, json_t *rows) = {
-	complete_snapshot,
-	walk,
-	choose,
-	show_peer,
-};
+static const slice_step steps[] = {walk, choose, show_peer};
 
 /* ---- The list ---- */
 
@@ -320,8 +303,6 @@ static int peers_begin(json_t *parameters, void *userdata, void **ret_list, json
 	if (!list)
 		return -ENOMEM;
 	list->m = methods->manager;
-	list->offset = query_count(parameters, "offset", 0);
-	list->limit = query_count(parameters, "limit", PEERS_MAX);
 	r = control_read_count(parameters, "limit", 0, PEERS_MAX, &limit, ret_reply, ret_error);
 	if (r < 0 || *ret_error)
 		return r;
@@ -329,10 +310,12 @@ static int peers_begin(json_t *parameters, void *userdata, void **ret_list, json
 		       ret_error);
 	if (r < 0 || *ret_error)
 		return r;
+	if (list->query.limit > PEERS_MAX)
+		list->query.limit = PEERS_MAX;
 	list->kept = calloc(PEERS_KEPT, sizeof(list->kept[0]));
 	if (!list->kept)
 		return -ENOMEM;
-	r = snapshots_get(&methods->snapshots, list->m, &list->snapshot);
+	r = snapshots_get(&methods->snapshots, list->m, &list->slices.snapshot);
 	if (r < 0)
 		return r;
 	read_followed(parameters, list);
@@ -344,18 +327,7 @@ static int peers_next(void *data, json_t *rows)
 {
 	struct peers *list = data;
 
-	for (ssize_t left = SLICE; left > 0 && list->step < ELEMENTSOF(steps);) {
-		ssize_t cost = steps[list->step](list, rows);
-
-		if (cost < 0)
-			return (int)cost;
-		left -= cost;
-		if (cost == 0) {
-			list->step++;
-			list->next = 0;
-		}
-	}
-	return list->step < ELEMENTSOF(steps);
+	return slices_next(&list->slices, steps, ELEMENTSOF(steps), list, rows);
 }
 
 static json_t *sums_json(const struct sums *sums)
@@ -371,7 +343,7 @@ static json_t *peers_rest(void *data)
 	const struct peers *list = data;
 
 	return json_pack("{s:I, s:I, s:o, s:o}", "total", (json_int_t)list->all.peers, "offset",
-			 (json_int_t)list->offset, "sums", sums_json(&list->all), "others",
+			 (json_int_t)list->query.offset, "sums", sums_json(&list->all), "others",
 			 sums_json(&list->others));
 }
 

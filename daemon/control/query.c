@@ -127,6 +127,14 @@ static int read_text(const struct reading *reading)
 	return reading->query->text ? 0 : -ENOMEM;
 }
 
+/* A parameter that is a number, or the fallback. */
+static uint64_t count_of(const json_t *parameters, const char *name, uint64_t fallback)
+{
+	const json_t *value = json_object_get(parameters, name);
+
+	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : fallback;
+}
+
 int query_read(struct manager *m, const json_t *parameters, const char *const *sorts,
 	       size_t n_sorts, struct query *ret_query, json_t **ret_reply, const char **ret_error)
 {
@@ -135,6 +143,8 @@ int query_read(struct manager *m, const json_t *parameters, const char *const *s
 	};
 	_cleanup_(query_done) struct query query = {
 		.reverse = json_is_true(json_object_get(parameters, "reverse")),
+		.offset = count_of(parameters, "offset", 0),
+		.limit = count_of(parameters, "limit", UINT64_MAX),
 	};
 	struct reading reading = {m, parameters, sorts, n_sorts, &query, ret_reply, ret_error};
 
@@ -155,11 +165,14 @@ void query_done(struct query *query)
 	query->text = NULL;
 }
 
-uint64_t query_count(const json_t *parameters, const char *name, uint64_t fallback)
+void query_show(struct query *query, uint64_t place)
 {
-	const json_t *value = json_object_get(parameters, name);
-
-	return json_is_integer(value) ? (uint64_t)json_integer_value(value) : fallback;
+	if (query->limit == 0)
+		return;
+	if (place < query->offset)
+		query->offset = place;
+	else if (place - query->offset >= query->limit)
+		query->offset = place - query->limit + 1;
 }
 
 bool query_is_costly(const struct query *query)

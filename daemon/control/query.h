@@ -11,8 +11,9 @@ struct query {
 	int ifindex;                 /* of the NIC that holds the SA; 0: any */
 	enum sa_direction direction; /* SA_DIRECTION_UNKNOWN: any */
 	struct config_prefix peer;
-	const char *placement; /* a constant; NULL: any */
-	char *text;            /* NULL: any */
+	const char *placement;  /* a constant; NULL: any */
+	char *text;             /* NULL: any */
+	uint64_t offset, limit; /* rows to be left out, rows after them; UINT64_MAX: all */
 };
 
 /* Reads the parameters. `sorts`: the names of the orders; the first is the usual one. Returns as
@@ -21,8 +22,8 @@ int query_read(struct manager *m, const json_t *parameters, const char *const *s
 	       size_t n_sorts, struct query *ret_query, json_t **ret_reply, const char **ret_error);
 void query_done(struct query *query);
 
-/* A parameter that is a number, or the fallback. */
-uint64_t query_count(const json_t *parameters, const char *name, uint64_t fallback);
+/* Changes the offset as little as possible, so that the row at this place is shown. */
+void query_show(struct query *query, uint64_t place);
 
 bool query_has_filter(const struct query *query);
 /* Whether one of the filters looks at more than the row of the snapshot. */
