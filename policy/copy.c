@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is beyond n is not set, as in the arrays of the original: zeroes would cost as much as the
+ * copy. */
 static void *copy_array(const void *array, size_t n, size_t allocated, size_t size)
 {
-	void *copy = calloc(allocated ? allocated : 1, size);
+	void *copy = reallocarray(NULL, allocated ? allocated : 1, size);
 
 	if (copy && n > 0)
 		memcpy(copy, array, n * size);

@@ -8,6 +8,8 @@
  *   idle       policy_sa_observe() for an SA that carried nothing, as before
  *   busy       policy_sa_observe() for an SA that carries something, in each second another amount
  *   plan       policy_plan() after these samples, when no SA is active and when 5 % are
+ *   copy       policy_copy() and policy_free() of it, as the method Plan makes them: the first
+ *              time, when all of its memory is new to the process, and later
  *   lives      SAs are born and die, a million in all: the resident set before and after
  */
 #include "cleanup.h"
@@ -137,6 +139,16 @@ static uint32_t active_of(uint32_t n)
 	return (n + ACTIVE_STEP - 1) / ACTIVE_STEP;
 }
 
+static double cost_of_a_copy(const struct bench *b)
+{
+	double begun = measure_cpu();
+	struct policy *copy;
+
+	need_zero(policy_copy(b->policy, &copy));
+	policy_free(copy);
+	return measure_cpu() - begun;
+}
+
 struct costs {
 	double idle, busy, plan;
 };
@@ -175,7 +187,7 @@ static void warm_up(void)
 
 static void run(uint32_t n)
 {
-	double empty, full, plan_idle;
+	double empty, full, active, plan_idle, copies[REPEATED], copy;
 	struct costs costs;
 	struct bench b;
 
@@ -187,10 +199,15 @@ static void run(uint32_t n)
 	plan_idle = run_idle(&b);
 	full = measure_resident_set();
 	costs = run_active(&b);
+	active = measure_resident_set();
+	copy = cost_of_a_copy(&b);
+	for (unsigned i = 0; i < REPEATED; i++)
+		copies[i] = cost_of_a_copy(&b);
 	(void)printf("%7u SAs: memory %4.0f B/SA, %+5.0f B active, idle %4.0f ns/SA, busy %4.0f "
-		     "ns/SA, plan %7.1f us idle, %7.1f us active\n",
-		     n, (full - empty) / n, (measure_resident_set() - full) / active_of(n),
-		     costs.idle * 1e9, costs.busy * 1e9, plan_idle * 1e6, costs.plan * 1e6);
+		     "ns/SA, plan %7.1f us idle, %7.1f us active, copy %7.1f us, later %7.1f us\n",
+		     n, (full - empty) / n, (active - full) / active_of(n), costs.idle * 1e9,
+		     costs.busy * 1e9, plan_idle * 1e6, costs.plan * 1e6, copy * 1e6,
+		     measure_median(copies, REPEATED) * 1e6);
 	bench_close(&b);
 }
 

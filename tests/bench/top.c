@@ -11,6 +11,7 @@
  *   peers      the same with rows of peers; each SA has one of its own
  *   explain    Explain of the selected SA, right after its frame, as with the graph
  *   turn       the longest turn of the daemon's event loop during the frames before it
+ *   plan       Plan, the first one and the median of later ones: all of it is one turn of the loop
  *   list       `espoffloadctl list --json` of all SAs: the time until it ends, in us per SA.
  *              Compare with `ip -s xfrm state` (sampling --larval).
  */
@@ -36,6 +37,7 @@ struct bench {
 	double daemon[FRAMES], top[FRAMES]; /* s of CPU */
 	bool again;
 	bool explain; /* only that */
+	bool plan;    /* the same */
 	double turn;  /* the longest, s */
 	atomic_bool done;
 	double cpu; /* of the client's thread, for one frame */
@@ -53,6 +55,15 @@ static void explain(struct bench *b)
 					 &reply) >= 0 &&
 			     json_array_size(json_object_get(reply.parameters, "sas")) == 1,
 		     "Explain");
+}
+
+static void plan(struct bench *b)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+
+	service_need(varlink_client_call(b->client, "io.espoffload.Plan", NULL, 60, &reply) >= 0 &&
+			     !reply.error,
+		     "Plan");
 }
 
 static void ask(struct bench *b, const char *method, json_t *parameters, double now)
@@ -92,6 +103,8 @@ static void *be_top(void *userdata)
 
 	if (b->explain)
 		explain(b);
+	else if (b->plan)
+		plan(b);
 	else
 		make_frame(b);
 	b->cpu = measure_thread_cpu() - begun;
@@ -142,6 +155,24 @@ static void measure(struct bench *b, const char *name)
 	(void)printf(", %s %.2f + %.2f", name, measure_median(b->daemon, FRAMES) * 1e3,
 		     measure_median(b->top, FRAMES) * 1e3);
 	(void)fflush(stdout);
+}
+
+static void measure_plan(struct bench *b)
+{
+	double first = 0;
+
+	b->plan = true;
+	for (size_t i = 0; i < FRAMES; i++) {
+		plans_release(&b->service.methods.plans);
+		b->turn = 0;
+		serve(b);
+		if (i == 0)
+			first = b->turn;
+		b->daemon[i] = b->turn;
+	}
+	b->plan = false;
+	(void)printf(", plan %.2f, later %.2f", first * 1e3,
+		     measure_median(b->daemon, FRAMES) * 1e3);
 }
 
 static void run_list(const struct bench *b)
@@ -219,6 +250,8 @@ static void run(uint32_t n, const char *ctl)
 	b->explain = true;
 	measure(b, "explain");
 	(void)printf(", turn %.2f (ms of the daemon + of top)", b->turn * 1e3);
+	b->explain = false;
+	measure_plan(b);
 	measure_list(b);
 	varlink_client_free(b->client);
 	top_model_done(&b->model);
