@@ -4,7 +4,7 @@
 import errno
 
 from lib import espsim, xfrm
-from lib.case import check, check_equal, timeout
+from lib.case import Failure, check, check_equal, timeout
 from lib.capture import ESP, Capture
 from lib.sh import attempt, ip, run, wait_until
 
@@ -73,7 +73,7 @@ def case_espsim_wire():
     with xfrm.inside(espsim.PEER):
         capture = Capture(pair.there.name)
     pattern = "deadbeef"
-    attempt("ping", "-n", "-q", "-c", 5, "-i", 0.05, "-p", pattern, tunnel.inner()[1])
+    espsim.ping(tunnel.inner()[1], pattern=pattern)
     frames, dropped = capture.stop()
     check_equal(dropped, 0, "frames that the capture missed")
     numbers = [sequence for protocol, spi, sequence in frames if protocol == ESP and spi == tunnel.spi]
@@ -88,20 +88,48 @@ def case_espsim_slots():
     nic.set(tx_slots=2)
 
     def add(number):
-        return xfrm.try_state("10.7.0.1", "10.7.0.2", 0x100 + number, 1 + number, offload=(nic.name, "out"))
+        return xfrm.try_state("10.7.1.1", "10.7.2.1", 0x100 + number, 1 + number, offload=(nic.name, "out"))
 
     check_equal([add(number) for number in range(3)], [0, 0, errno.ENOSPC], "answers to three SAs with two slots")
     nic.set(full_errno=errno.EOPNOTSUPP)
     check_equal(add(3), 0, "answer of a NIC that keeps silent")
     check_equal(xfrm.offloaded(nic.name), {0x100, 0x101}, "SAs in the NIC")
     nic.set(full_errno=errno.ENOSPC, release=2, release_ms=1500)
-    xfrm.delete_state("10.7.0.1", "10.7.0.2", 0x100)
+    xfrm.delete_state("10.7.1.1", "10.7.2.1", 0x100)
     check_equal(add(4), errno.ENOSPC, "answer while a slot is not released yet")
     wait_until(lambda: add(4) == 0, 10, "the slot to be released")
     nic.set(release=0, fail_adds=1, tx_slots=10, fail_errno=errno.EIO)
     check_equal([add(5), add(5)], [errno.EIO, 0], "answers when the next addition fails")
     nic.set(refuse_out=True, refuse_errno=errno.EINVAL)
     check_equal(add(6), errno.EINVAL, "answer to a direction that the NIC refuses")
+
+
+def case_espsim_profiles():
+    """A profile sets all knobs at once: what it refuses, and what it accepts"""
+    pair = espsim.Pair()
+    nic = pair.here
+    # Answers to an outbound and an inbound SA in transport mode, and whether one in tunnel mode is accepted.
+    expected = {"none": (0, 0, True), "ixgbe": (0, 0, False), "mlx5-crypto": (0, 0, True), "nfp": (0, 0, True),
+                "chelsio": (0, errno.EINVAL, True)}
+
+    def tunnel_accepted():
+        words = xfrm.state_words("10.7.1.1", "10.7.2.1", 0x300, 3, xfrm.gcm_key(), mode="tunnel", offload=(nic.name, "out"))
+        return attempt("ip", *("xfrm state add " + words).split()).returncode == 0
+
+    for name, answers in expected.items():
+        nic.profile(name)
+        got = (xfrm.try_state("10.7.1.1", "10.7.2.1", 0x100, 1, offload=(nic.name, "out")),
+               xfrm.try_state("10.7.2.1", "10.7.1.1", 0x200, 2, offload=(nic.name, "in")), tunnel_accepted())
+        check_equal(got, answers, f"answers with the profile {name}")
+        xfrm.flush()
+        # A profile may release slots late.
+        wait_until(lambda: nic.used() == (0, 0), 10, f"the slots to be free with the profile {name}")
+    try:
+        nic.profile("no-such-profile")
+    except OSError as error:
+        check_equal(error.errno, errno.EINVAL, "answer to an unknown profile")
+    else:
+        raise Failure("an unknown profile was accepted")
 
 
 def case_espsim_corrupts():

@@ -542,7 +542,7 @@ static const struct ethtool_ops ethtool_operations = {
 	.get_ethtool_stats = get_ethtool_stats,
 };
 
-static void start_timer(struct hrtimer *timer, enum hrtimer_restart (*f)(struct hrtimer *timer),
+static void setup_timer(struct hrtimer *timer, enum hrtimer_restart (*f)(struct hrtimer *timer),
 			enum hrtimer_mode mode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
@@ -584,8 +584,8 @@ static struct net_device *make_device(void)
 	espsim_sadb_init(device);
 	spin_lock_init(&device->engine_lock);
 	skb_queue_head_init(&device->rx_queue);
-	start_timer(&device->rx_timer, rx_ready, HRTIMER_MODE_ABS);
-	start_timer(&device->engine_timer, engine_wake, HRTIMER_MODE_REL);
+	setup_timer(&device->rx_timer, rx_ready, HRTIMER_MODE_ABS);
+	setup_timer(&device->engine_timer, engine_wake, HRTIMER_MODE_REL);
 	netif_napi_add(dev, &device->napi, poll);
 	r = register_netdev(dev);
 	if (r) {

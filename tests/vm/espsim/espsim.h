@@ -68,7 +68,7 @@ struct espsim_knobs {
 	bool refuse_aes, refuse_chacha;
 	u32 min_icv_bits, max_key_bits;
 	u32 fail_adds, fail_errno;
-	u32 add_ms, delete_us;
+	u32 add_ms, delete_ms;
 	u32 release, release_ms;
 	bool decrypt_after_delete;
 	u32 rx_delay_us;

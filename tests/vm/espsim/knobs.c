@@ -183,7 +183,7 @@ void espsim_knobs_init(struct espsim_device *device, struct dentry *parent)
 	/* Commands to firmware take time (mlx5, nfp). A deletion may not sleep, so it occupies its
 	 * CPU. */
 	add_number(device, "add_ms", &knobs->add_ms);
-	add_number(device, "delete_us", &knobs->delete_us);
+	add_number(device, "delete_ms", &knobs->delete_ms);
 	/* enum espsim_release, and for 2 how long it takes. */
 	add_number(device, "release", &knobs->release);
 	add_number(device, "release_ms", &knobs->release_ms);

@@ -255,8 +255,8 @@ static void state_delete(OP())
 	const struct espsim_knobs *knobs = &device->knobs;
 	struct espsim_slot *slot;
 
-	if (knobs->delete_us)
-		mdelay(DIV_ROUND_UP(knobs->delete_us, 1000));
+	if (knobs->delete_ms)
+		mdelay(knobs->delete_ms);
 	espsim_count(device, STAT_SA_DELETED, 1);
 	spin_lock_bh(&device->lock);
 	slot = espsim_slot_of(device, x->xso.offload_handle);

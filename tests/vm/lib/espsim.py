@@ -107,61 +107,82 @@ def disable_gro(name, netns=None):
 
 
 class Pair:
-    """espsim0 here and espsim1 in the namespace "peer", with addresses, and no SAs yet."""
+    """espsim0 here and espsim1 in the namespace "peer", with the addresses of some tunnels, and no SAs yet."""
 
-    def __init__(self, **options):
+    def __init__(self, tunnels=1, **options):
         self.here, self.there = insert(**options)
         ip(f"netns add {PEER}")
         ip(f"link set {self.there.name} netns {PEER}")
-        for host, device, netns in ((1, self.here, None), (2, self.there, PEER)):
-            ip_batch([f"address replace 10.7.0.{host}/24 dev {device.name}", f"address replace 10.77.{host}.1/24 dev lo",
-                      f"address replace fd07::{host}/64 dev {device.name} nodad", f"address replace fd77:{host}::1/64 dev lo nodad",
-                      "link set lo up", f"link set {device.name} up"], netns=netns)
-        for host, netns in ((2, None), (1, PEER)):
-            ip_batch([f"route add 10.77.{host}.0/24 via 10.7.0.{host} src 10.77.{3 - host}.1",
-                      f"route add fd77:{host}::/64 via fd07::{host} src fd77:{3 - host}::1"], netns=netns)
+        for end, device, netns in ((1, self.here, None), (2, self.there, PEER)):
+            lines = [line for number in range(tunnels) for line in (
+                f"address add {address(end, number, 'v4', False)}/16 dev {device.name}",
+                f"address add {address(end, number, 'v4', True)}/32 dev lo",
+                f"address add {address(end, number, 'v6', False)}/64 dev {device.name} nodad",
+                f"address add {address(end, number, 'v6', True)}/128 dev lo nodad")]
+            ip_batch(lines + ["link set lo up", f"link set {device.name} addrgenmode none", f"link set {device.name} up"], netns=netns)
+        for end, netns in ((2, None), (1, PEER)):
+            via, source = (lambda family, end=end: address(end, 0, family, False)), (lambda family, end=end: address(3 - end, 0, family, True))
+            ip_batch([f"route add 10.77.{end}.0/24 via {via('v4')} src {source('v4')}",
+                      f"route add fd77:{end}::/64 via {via('v6')} src {source('v6')}"], netns=netns)
+
+
+def address(end, number, family, inner):
+    """An address of end 1 (here) or 2 (there) for a tunnel: that of its packets, or that of its SAs."""
+    if family == "v4":
+        return f"10.{77 if inner else 7}.{end}.{1 + number}"
+    return f"fd77:{end}::{1 + number:x}" if inner else f"fd07::{end}:{1 + number:x}"
 
 
 @dataclasses.dataclass
 class Tunnel:
-    """The two SAs between both ends, and their policies. add() again with other offloads moves them by hand, as new SAs."""
+    """The two SAs between both ends, and their policies. add() again with other offloads moves them by hand, as new SAs.
+
+    number: tunnels that exist at the same time have different ones. Their SPIs and reqids are 0x100 + 2 * number for packets from
+    here to there, and the next one for the other direction.
+    """
     family: str = "v4"
     mode: str = "transport"
     algorithm: str = GCM
     key_bits: int = 128
     icv: int = 128
     esn: bool = False
-    spi: int = 0x100
+    number: int = 0
+
+    @property
+    def spi(self):
+        """Of the SA from here to there."""
+        return 0x100 + 2 * self.number
 
     def ends(self, inner):
-        if self.family == "v4":
-            return ("10.77.1.1", "10.77.2.1") if inner else ("10.7.0.1", "10.7.0.2")
-        return ("fd77:1::1", "fd77:2::1") if inner else ("fd07::1", "fd07::2")
+        return tuple(address(end, self.number, self.family, inner) for end in (1, 2))
 
     def inner(self):
         """The addresses of the traffic: here, there."""
         return self.ends(self.mode == "tunnel")
 
+    def state_words(self, direction, key, extra=""):
+        """The arguments of "ip xfrm state add". direction: 0 from here to there, 1 the other one."""
+        ends = self.ends(False)
+        spi = self.spi + direction
+        return (f"src {ends[direction]} dst {ends[1 - direction]} proto esp spi {spi:#x} reqid {spi} mode {self.mode} "
+                f"aead {self.algorithm} {key} {self.icv} replay-window {64 if self.esn else 32}{' flag esn' if self.esn else ''} {extra}")
+
     def add(self, sender=(False, False), receiver=(False, False)):
         """sender, receiver: whether each end's SA is in its NIC, for the direction from here to there and for the other one."""
-        ends = self.ends(False)
-        for number in (0, 1):
+        for direction in (0, 1):
             key = "0x" + os.urandom(self.key_bits // 8 + 4).hex()
-            source, destination = ends[number], ends[1 - number]
-            words = (f"xfrm state add src {source} dst {destination} proto esp spi {self.spi + number:#x} reqid {self.spi} "
-                     f"mode {self.mode} aead {self.algorithm} {key} {self.icv} replay-window {64 if self.esn else 32}"
-                     f"{' flag esn' if self.esn else ''}")
-            for netns, name, outbound in ((None, "espsim0", number == 0), (PEER, "espsim1", number == 1)):
-                offloaded = sender[number] if outbound else receiver[number]
-                ip(words + (f" offload dev {name} dir {'out' if outbound else 'in'}" if offloaded else ""), netns=netns)
+            for netns, name, outbound in ((None, "espsim0", direction == 0), (PEER, "espsim1", direction == 1)):
+                offloaded = sender[direction] if outbound else receiver[direction]
+                ip("xfrm state add " + self.state_words(direction, key, f"offload dev {name} dir {'out' if outbound else 'in'}"
+                                                        if offloaded else ""), netns=netns)
 
     def add_policies(self):
         outer, inner = self.ends(False), self.inner()
         bits = 32 if self.family == "v4" else 128
-        for netns, mine, other in ((None, 0, 1), (PEER, 1, 0)):
+        for netns, mine in ((None, 0), (PEER, 1)):
             ip_batch(["xfrm policy add " + xfrm.policy_words(f"{inner[source]}/{bits}", f"{inner[1 - source]}/{bits}", direction,
-                                                             outer[source], outer[1 - source], self.spi, self.mode)
-                      for direction, source in (("out", mine), ("in", other))], netns=netns)
+                                                             outer[source], outer[1 - source], self.spi + source, self.mode)
+                      for direction, source in (("out", mine), ("in", 1 - mine))], netns=netns)
 
     def delete(self):
         for netns in (None, PEER):
@@ -210,7 +231,12 @@ def errors():
     return {(netns or "gateway", name): value for netns in (None, PEER) for name, value in xfrm.mib(netns).items() if value}
 
 
-def ping(address, count=5, size=56, interval=0.05):
-    """Returns how many answers came."""
-    text = attempt("ping", "-n", "-q", "-c", count, "-i", interval, "-s", size, "-W", 2, address).stdout
+def ping(target, count=5, size=56, interval=0.05, pattern=None):
+    """Returns how many answers came.
+
+    -U: without it ping asks for SO_TIMESTAMP. The kernel then patches its code (static key netstamp_needed) while packets are
+    received, and an emulated CPU once stayed for ever at the patched place.
+    """
+    content = ("-p", pattern) if pattern else ()
+    text = attempt("ping", "-n", "-q", "-U", "-c", count, "-i", interval, "-s", size, "-W", 2, *content, target).stdout
     return int(re.search(r"(\d+) received", text)[1])
