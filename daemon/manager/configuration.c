@@ -62,14 +62,12 @@ static struct config *replace_config(struct manager *m, struct config *config)
 {
 	struct config *before = m->config;
 	bool mode_changed = config->mode != before->mode;
-	struct sa *sa;
 
 	m->config = config;
 	shadows_set_mode(m->shadows, config->on_link_down);
-	/* NICs and SAs point to entries of the configuration before, which may be freed. */
+	/* NICs point to entries of the configuration before, which may be freed. So do SAs, until
+	 * manager_reconfigure(). */
 	nics_set_config(m->nics, config);
-	TAILQ_FOREACH(sa, &m->sas->all, list)
-		sa->candidate.rule = NULL;
 	/* In observe mode the residents of the policy are not really in NICs. */
 	if (mode_changed)
 		drop_policy(m);

@@ -25,6 +25,20 @@ static void check(struct bench *b, const char *spi, const char *expected)
 	json_decref(entry);
 }
 
+/* One of its sentences has this text. */
+static void check_part(struct bench *b, const char *spi, const char *expected)
+{
+	json_t *entry = explained(b, spi);
+	const json_t *sentence;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(entry, "sentences"), i, sentence)
+		found |= strstr(json_string_value(sentence), expected) != NULL;
+	assert_true(found);
+	json_decref(entry);
+}
+
 /* Two of three SAs fill the NIC, and nothing else happens. */
 static void check_full(const char *configuration, const char *spi, const char *expected)
 {
@@ -63,21 +77,11 @@ static void test_move_of_no_sa(void **state)
 	static const struct move move = {.result = MOVE_RESULT_GONE};
 	struct fake_belief *beliefs[3];
 	struct bench b;
-	json_t *explanation;
-	const json_t *sentence;
-	bool found = false;
-	size_t i;
 
 	(void)state;
 	open_full(&b, beliefs, NIC_OF_TWO);
 	report_move(b.manager->reporter, "eth0", entry(&b, beliefs[2]), &planned, &move);
-	explanation = explained(&b, "0x1003");
-	json_array_foreach(json_object_get(explanation, "sentences"), i, sentence)
-		found |= strstr(json_string_value(sentence),
-				"ago a move ended at eth0: the kernel does not have it any more") !=
-			 NULL;
-	assert_true(found);
-	json_decref(explanation);
+	check_part(&b, "0x1003", "ago a move ended at eth0: the kernel does not have it any more");
 	close_bench(&b);
 }
 
@@ -141,6 +145,49 @@ static void test_excluded_by_rule(void **state)
 		   "Its packets leave by eth0.\n"
 		   "The NIC entry at test:4: allow true, trusted true.\n"
 		   "It may move when its rule no longer says 'offload: never'.\n");
+}
+
+static void check_parts(struct bench *b, unsigned first, unsigned last, const char *expected)
+{
+	for (unsigned i = first; i <= last; i++) {
+		char spi[16];
+
+		(void)snprintf(spi, sizeof(spi), "0x%x", i);
+		check_part(b, spi, expected);
+	}
+}
+
+/* With a NIC, which may have two SAs. */
+static void apply_mode(struct bench *b, const char *mode, const char *more)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text), "mode: %s\n%s%s", mode,
+		       NIC_OF_TWO + strlen("mode: enforce\n"), more);
+	apply(b, text);
+}
+
+/* Wherever an SA is, a reload leaves nothing of its rule. */
+static void test_removed_rule(void **state)
+{
+	static const char *const modes[] = {"enforce", "observe"};
+	struct fake_belief *beliefs[3];
+	struct bench b;
+
+	(void)state;
+	open_full(&b, beliefs, NIC_OF_TWO);
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1004, .peer = 14, .ifindex = NIC});
+	(void)add(&b, (struct fake_sa_spec){.spi = 0x1005, .peer = 15, .packet = true});
+	pass(&b, 1);
+	for (size_t i = 0; i < 4; i++) {
+		apply_mode(&b, modes[i / 2], "rules: [{match: {dst: 10.0.0.0/8}, weight: 3}]\n");
+		check_parts(&b, 0x1001, 0x1005,
+			    "The rule at test:5 matches it: offload auto, weight 3.");
+		apply_mode(&b, modes[i % 2], "");
+		check_parts(&b, 0x1001, 0x1005, "No rule matches it: it is offloaded by its rate.");
+		pass(&b, 1);
+	}
+	close_bench(&b);
 }
 
 static void test_excluded_nic(void **state)
@@ -352,12 +399,19 @@ static void test_observed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_nic),           cmocka_unit_test(test_move_of_no_sa),
-		cmocka_unit_test(test_below_boundary),   cmocka_unit_test(test_above_boundary),
-		cmocka_unit_test(test_excluded_by_rule), cmocka_unit_test(test_excluded_nic),
-		cmocka_unit_test(test_hands_off),        cmocka_unit_test(test_in_hold),
-		cmocka_unit_test(test_refused),          cmocka_unit_test(test_refused_for_a_time),
-		cmocka_unit_test(test_on_probation),     cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_in_nic),
+		cmocka_unit_test(test_move_of_no_sa),
+		cmocka_unit_test(test_below_boundary),
+		cmocka_unit_test(test_above_boundary),
+		cmocka_unit_test(test_excluded_by_rule),
+		cmocka_unit_test(test_removed_rule),
+		cmocka_unit_test(test_excluded_nic),
+		cmocka_unit_test(test_hands_off),
+		cmocka_unit_test(test_in_hold),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_for_a_time),
+		cmocka_unit_test(test_on_probation),
+		cmocka_unit_test(test_observed),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
