@@ -176,6 +176,14 @@ static void take_results(struct cpu_costs *costs)
 	costs->job = NULL;
 }
 
+static bool is_any_wanted(const struct cpu_costs *costs)
+{
+	for (size_t i = 0; i < costs->n; i++)
+		if (costs->entries[i].wanted)
+			return true;
+	return false;
+}
+
 /* Without memory or a thread, the next call tries again. */
 static void begin(struct cpu_costs *costs)
 {
@@ -190,7 +198,7 @@ static void begin(struct cpu_costs *costs)
 		job->tasks[job->n].index = i;
 		job->tasks[job->n++].cipher = costs->entries[i].cipher;
 	}
-	if (job->n == 0 || pthread_create(&costs->thread, NULL, run, job) != 0) {
+	if (pthread_create(&costs->thread, NULL, run, job) != 0) {
 		free(job);
 		return;
 	}
@@ -206,7 +214,7 @@ bool cpu_costs_run(struct cpu_costs *costs)
 
 	if (ended)
 		take_results(costs);
-	if (!costs->job && costs->measure)
+	if (!costs->job && costs->measure && is_any_wanted(costs))
 		begin(costs);
 	return ended;
 }
