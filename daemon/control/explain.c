@@ -249,17 +249,21 @@ static void say_boundary(json_t *sentences, const struct prospects *p)
 		    boundary, p->other->description.id.spi, rate, distance, side);
 }
 
+/* With rank-by: cpu gains and costs are no bytes that anything carries. */
+#define WEIGHTED_BYTES "bytes weighted by CPU time"
+
 /* What the move or swap would win. */
-static void say_worth(json_t *sentences, const struct prospects *p)
+static void say_worth(struct manager *m, json_t *sentences, const struct prospects *p)
 {
 	char gain[UNITS_TEXT_MAX], needed[UNITS_TEXT_MAX], cost[UNITS_TEXT_MAX];
 	const struct policy_sa_view *view = &p->view;
 
 	if (view->cost <= 0 || view->gain <= 0)
 		return;
-	say(sentences, "%s would win %s; it costs %s and pays from %s on.",
+	say(sentences, "%s would win %s; it costs %s and pays from %s on%s.",
 	    p->other ? "A swap of the two" : "A slot", units_format_bytes(view->gain, gain),
-	    units_format_bytes(view->cost, cost), units_format_bytes(view->needed, needed));
+	    units_format_bytes(view->cost, cost), units_format_bytes(view->needed, needed),
+	    manager_cpu_costs(m) ? " (" WEIGHTED_BYTES ")" : "");
 }
 
 static void say_times(json_t *sentences, const struct prospects *p)
@@ -344,6 +348,8 @@ static void add_numbers(struct manager *m, json_t *details, const struct sa *sa,
 		detail(details, "gain of a swap", "%s", units_format_bytes(view->gain, text));
 		detail(details, "gain that pays", "%s", units_format_bytes(view->needed, text));
 		detail(details, "cost of a swap", "%s", units_format_bytes(view->cost, text));
+		if (manager_cpu_costs(m))
+			detail(details, "unit of gains and costs", WEIGHTED_BYTES);
 	}
 	detail(details, "trust", "%.2f", view->trust);
 	if (view->retry_in > 0)
@@ -414,7 +420,7 @@ json_t *explain_obstacles(struct manager *m, const struct sa *sa, const struct p
 
 	say_why(m, sentences, sa, p);
 	say_boundary(sentences, p);
-	say_worth(sentences, p);
+	say_worth(m, sentences, p);
 	say_times(sentences, p);
 	say(sentences, "%s", p->change);
 	return sentences;
@@ -435,7 +441,7 @@ static json_t *sentences_of(struct manager *m, const struct sa *sa, const struct
 	say_candidate(m, sentences, sa, p);
 	say_slots(sentences, p);
 	say_boundary(sentences, p);
-	say_worth(sentences, p);
+	say_worth(m, sentences, p);
 	say_times(sentences, p);
 	say_attempt(sentences, history);
 	if (m->config->mode == CONFIG_MODE_OBSERVE)

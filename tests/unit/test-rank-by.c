@@ -324,10 +324,44 @@ static void test_shown(void **state)
 	explanation = json_array_get(reply, 0);
 	assert_false(has_sentence(explanation, "CPU time"));
 	assert_null(detail_of(explanation, "CPU time by byte"));
+	assert_null(detail_of(explanation, "unit of gains and costs"));
 	json_decref(reply);
 	assert_true(weight(&b, belief) == 1);
 	apply(&b, BY_CPU);
 	assert_true(weight(&b, belief) > 1);
+	close_bench(&b);
+}
+
+/* What a swap would win is not in bytes as they are. */
+static void test_weighted_gain(void **state)
+{
+	static const unsigned packets[] = {50, 55};
+	struct fake_belief *beliefs[2];
+	bool said = false;
+	struct bench b;
+
+	(void)state;
+	open_with(&b, BY_CPU, measure);
+	for (unsigned i = 0; i < 2; i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){.spi = 0x1001 + i, .peer = 10 + i});
+	measure_all(&b);
+	run(&b, 5, beliefs, packets, 1);
+	while (!said) {
+		json_t *reply;
+		const json_t *explanation;
+
+		run(&b, 1, beliefs, packets, 2);
+		assert_true(b.now < 1200);
+		reply = ask_explain(&b, "0x1002");
+		explanation = json_array_get(reply, 0);
+		said = has_sentence(explanation, "A swap of the two would win ");
+		if (said) {
+			assert_true(has_sentence(explanation, " on (bytes weighted by CPU time)."));
+			assert_string_equal(detail_of(explanation, "unit of gains and costs"),
+					    "bytes weighted by CPU time");
+		}
+		json_decref(reply);
+	}
 	close_bench(&b);
 }
 
@@ -451,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_fallback),
 		cmocka_unit_test(test_nothing_to_measure_with),
 		cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_weighted_gain),
 		cmocka_unit_test(test_new_policy),
 		cmocka_unit_test(test_a_driver_that_never_answers),
 		cmocka_unit_test(test_many_algorithms),
