@@ -351,6 +351,11 @@ static void print_share(const char *label, const json_t *document, const char *k
 		     offered > 0 ? 100 * number(document, key) / offered : 0);
 }
 
+static const char *plural(double n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static int print_text(const struct ctl *ctl, const json_t *document)
 {
 	const json_t *bound = json_object_get(document, "bound"), *sa;
@@ -358,10 +363,11 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	size_t i;
 
 	(void)ctl;
-	(void)printf("%s: %s, %.0f s in steps of %g s, %.0f slots, policy %s\n",
+	(void)printf("%s: %s, %.0f s in steps of %g s, %.0f slot%s, policy %s\n",
 		     json_string_value(json_object_get(document, "trace")),
 		     curve_sas(document, sas), number(document, "seconds"),
 		     number(document, "intervalSeconds"), number(document, "capacity"),
+		     plural(number(document, "capacity")),
 		     json_string_value(json_object_get(document, "policy")));
 	print_share("offered", document, "offeredBytes");
 	print_share("offloaded", document, "offloadedBytes");
@@ -370,8 +376,9 @@ static int print_text(const struct ctl *ctl, const json_t *document)
 	if (bound)
 		(void)printf("%-10s %18.0f bytes  net is %.2f %% of it\n", "optimum",
 			     number(bound, "netBytes"), 100 * number(bound, "ratio"));
-	(void)printf("%-10s %.0f promotions, %.0f evictions, %.0f an hour\n", "moves",
-		     number(document, "promotions"), number(document, "evictions"),
+	(void)printf("%-10s %.0f promotion%s, %.0f eviction%s, %.0f an hour\n", "moves",
+		     number(document, "promotions"), plural(number(document, "promotions")),
+		     number(document, "evictions"), plural(number(document, "evictions")),
 		     number(document, "movesPerHour"));
 	json_array_foreach(json_object_get(document, "perSa"), i, sa)
 		(void)printf("%s: offloaded %.0f of %.0f bytes, %.0f promotions, %.0f evictions, "
