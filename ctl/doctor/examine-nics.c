@@ -21,20 +21,21 @@ static const struct driver_fact driver_facts[] = {
 	 "ixgbe takes SAs in transport mode with AES-GCM, a key of 128 bits and an ICV of 128 "
 	 "bits, "
 	 "without ESN.",
-	 "All others stay in software. Inbound SAs can have at most 128 different local addresses, "
-	 "and "
-	 "with VFs outbound SAs are refused unless the bridge mode is VEPA."},
+	 "All others stay in software. Inbound SAs can have at most 128 different local addresses. "
+	 "When its first SA enters and when its last leaves, the driver stops all traffic of the "
+	 "NIC, for up to 0.2 s."},
 	{"ixgbevf", SEVERITY_NOTE,
 	 "ixgbevf takes inbound SAs in transport mode only, and shares the table with the PF and "
 	 "all VFs.",
-	 "The PF needs the private flag vf-ipsec, and the VF must be trusted."},
+	 "The PF needs the private flag vf-ipsec, and the VF must be trusted. ixgbe of the PF in "
+	 "Linux 6.12 and 7.3 refuses each SA of a VF (EINVAL); that of 6.1 does not."},
 	{"mlx5_core", SEVERITY_NOTE, "mlx5_core frees a slot late.",
 	 "The slot of an SA that left is free when the last packet and socket have released the "
 	 "SA. For "
 	 "that time an inbound SA can lose packets."},
-	{"nfp", SEVERITY_NOTE, "nfp takes no SAs with ESN.", "They stay in software."},
-	{"rvu-nicpf", SEVERITY_NOTE, "The driver takes outbound SAs only, without ESN.",
-	 "Inbound SAs stay in software."},
+	{"nfp", SEVERITY_NOTE, "nfp takes no SAs with ESN, and accepts others too early.",
+	 "Those with ESN stay in software. The driver accepts an SA before its firmware has it. "
+	 "It only logs it if the firmware refuses (dmesg)."},
 };
 
 /* The option of the kernel without which a driver has no offload. */
@@ -42,9 +43,9 @@ static const struct {
 	const char *driver;
 	enum kernel_option option;
 } driver_options[] = {
-	{"ixgbe", OPTION_IXGBE_IPSEC},          {"ixgbevf", OPTION_IXGBEVF_IPSEC},
-	{"mlx5_core", OPTION_MLX5_EN_IPSEC},    {"nfp", OPTION_NFP_NET_IPSEC},
-	{"cxgb4", OPTION_CHELSIO_IPSEC_INLINE},
+	{"ixgbe", OPTION_IXGBE_IPSEC},       {"ixgbevf", OPTION_IXGBEVF_IPSEC},
+	{"mlx5_core", OPTION_MLX5_EN_IPSEC}, {"nfp", OPTION_NFP_NET_IPSEC},
+	{"nfp_netvf", OPTION_NFP_NET_IPSEC}, {"cxgb4", OPTION_CHELSIO_IPSEC_INLINE},
 };
 
 static void add(struct report *report, enum severity severity, const struct nic_fact *nic,
@@ -71,6 +72,38 @@ static bool lacks_option(const struct facts *facts, const char *driver,
 	return false;
 }
 
+/* Whether a kernel has a commit of 7.0, which two longterm series have from these releases on. */
+static bool is_fixed(const char *release, unsigned long since_6_1, unsigned long since_6_12)
+{
+	unsigned long number[3] = {};
+
+	(void)kernel_release_parse(release, number, 3);
+	if (number[0] == 6 && number[1] == 1)
+		return number[2] >= since_6_1;
+	if (number[0] == 6 && number[1] == 12)
+		return number[2] >= since_6_12;
+	return number[0] >= 7;
+}
+
+/* Before a commit of 7.0 (4efa91a28576), which two longterm series have, xfrm_dev_unregister()
+ * leaves the SAs of a device without the feature, and each SA holds a reference to the device. */
+static void examine_unregister(struct report *report, const struct nic_fact *nic)
+{
+	char what[FINDING_TEXT_SIZE];
+
+	if (!report->facts->upstream[0] || is_fixed(report->facts->upstream, 192, 85))
+		return;
+	(void)snprintf(
+		what, sizeof(what),
+		"While esp-hw-offload is off, SAs that are in %s block its removal (Linux %s).",
+		nic->name, report->facts->upstream);
+	add(report, SEVERITY_NOTE, nic, what,
+	    "An IKE daemon can offload SAs to it nevertheless. If the driver is then unloaded, or "
+	    "the device removed, the kernel waits for these SAs for ever ('waiting for ... to "
+	    "become free').",
+	    "Delete its SAs first, or install Linux 6.1.192, 6.12.85, 7.0 or later.");
+}
+
 /* A NIC whose offload is off. Returns whether it can be switched on. */
 static bool examine_off(struct report *report, const struct nic_fact *nic)
 {
@@ -88,6 +121,7 @@ static bool examine_off(struct report *report, const struct nic_fact *nic)
 		    "The kernel would do the ESP of an SA in software although it has a slot, so "
 		    "espoffloadd does not use the NIC.",
 		    fix);
+		examine_unregister(report, nic);
 		return true;
 	}
 	if (lacks_option(report->facts, nic->driver, &option)) {
@@ -137,18 +171,20 @@ static void examine_traps(struct report *report, const struct nic_fact *nic, con
 	static const struct {
 		struct sa_shape shape;
 		const char *what;
+		unsigned long minor; /* if not 0: Linux before 6.x refuses them itself */
 	} shapes[] = {
 		{{.key_bits = 288}, "SAs with AES keys longer than 128 bits"},
-		/* Before 6.11 the kernel refuses them. */
-		{{.encap = true}, "SAs behind NAT (UDP encapsulation)"},
+		{{.encap = true}, "SAs behind NAT (UDP encapsulation)", 11},
+		{{.esn = true}, "SAs with ESN", 12},
 	};
+	struct nic_setting setting = {driver, .in_bond = nic->is_bond};
 
 	for (size_t i = 0; i < ELEMENTSOF(shapes); i++) {
 		char what[FINDING_TEXT_SIZE];
 		const char *why;
 
-		if ((shapes[i].shape.encap && !facts_kernel_is(report->facts, 6, 11)) ||
-		    nic_driver_check(driver, &shapes[i].shape, &why) == 0)
+		if ((shapes[i].minor && !facts_kernel_is(report->facts, 6, shapes[i].minor)) ||
+		    nic_driver_check(&setting, &shapes[i].shape, &why) == 0)
 			continue;
 		(void)snprintf(what, sizeof(what), "%s stay in software and not in %s.",
 			       shapes[i].what, nic->name);
@@ -156,18 +192,19 @@ static void examine_traps(struct report *report, const struct nic_fact *nic, con
 	}
 }
 
-/* Whether xfrm_state_update() calls xdo_dev_state_delete for the state that it discards: a commit
- * of 7.0, which two longterm series have. */
-static bool removes_updates(const char *release)
+/* Inbound SAs may be kept out because of a feature that can be switched off. */
+static void examine_rx_all(struct report *report, const struct nic_fact *nic, const char *driver)
 {
-	unsigned long number[3] = {};
+	struct nic_setting setting = {driver, .rx_all = nic->rx_all};
+	char what[FINDING_TEXT_SIZE], fix[FINDING_TEXT_SIZE];
+	const char *why;
 
-	(void)kernel_release_parse(release, number, 3);
-	if (number[0] == 6 && number[1] == 1)
-		return number[2] >= 170;
-	if (number[0] == 6 && number[1] == 12)
-		return number[2] >= 85;
-	return number[0] >= 7;
+	if (nic_driver_check(&setting, &(struct sa_shape){.direction = SA_DIRECTION_IN}, &why) == 0)
+		return;
+	(void)snprintf(what, sizeof(what),
+		       "rx-all is on: inbound SAs stay in software and not in %s.", nic->name);
+	(void)snprintf(fix, sizeof(fix), "ethtool -K %s rx-all off", nic->name);
+	add(report, SEVERITY_WARNING, nic, what, why, fix);
 }
 
 /* Drivers that free a slot late free it by another call, which the kernel makes. */
@@ -176,8 +213,9 @@ static void examine_leak(struct report *report, const struct nic_fact *nic,
 {
 	char what[FINDING_TEXT_SIZE];
 
+	/* xfrm_state_update() calls xdo_dev_state_delete for the state that it discards. */
 	if (!driver || driver->frees_late || !report->facts->upstream[0] ||
-	    removes_updates(report->facts->upstream))
+	    is_fixed(report->facts->upstream, 170, 85))
 		return;
 	(void)snprintf(what, sizeof(what),
 		       "Each update of an SA that is in %s can lose a slot (Linux %s).", nic->name,
@@ -192,12 +230,43 @@ static void examine_leak(struct report *report, const struct nic_fact *nic,
 	    "NIC.");
 }
 
+/* What VFs change for the PF. */
+static void examine_vfs(struct report *report, const struct nic_fact *nic, const char *driver)
+{
+	char what[FINDING_TEXT_SIZE], fix[FINDING_TEXT_SIZE];
+
+	if (nic->vfs == 0)
+		return;
+	if (strcmp(driver, "ixgbe") == 0) {
+		(void)snprintf(what, sizeof(what),
+			       "%s has VFs: outbound SAs stay in software, unless its bridge mode "
+			       "is VEPA.",
+			       nic->name);
+		(void)snprintf(fix, sizeof(fix),
+			       "bridge link set dev %s hwmode vepa, if the switch can do that",
+			       nic->name);
+		add(report, SEVERITY_WARNING, nic, what,
+		    "ixgbe refuses them silently (EOPNOTSUPP). The table of inbound SAs is shared "
+		    "with the VFs.",
+		    fix);
+	} else if (strcmp(driver, "mlx5_core") == 0) {
+		(void)snprintf(
+			what, sizeof(what),
+			"%s has VFs: if one of them may offload, %s refuses each SA (EBUSY).",
+			nic->name, nic->name);
+		add(report, SEVERITY_NOTE, nic, what,
+		    "mlx5_core gives the offload either to the PF or to VFs with ipsec_crypto or "
+		    "ipsec_packet ('devlink port show').",
+		    NULL);
+	}
+}
+
 /* A NIC whose offload is on. Returns whether it can be used. */
 static bool examine_on(struct report *report, const struct nic_fact *nic)
 {
 	const char *name = nic->is_bond ? nic->slave_driver : nic->driver;
 	const struct nic_driver *driver = nic_driver_find(name);
-	char what[FINDING_TEXT_SIZE], slots[128];
+	char what[FINDING_TEXT_SIZE], why[FINDING_TEXT_SIZE], slots[128];
 
 	if (nic->is_bond && !nic_bond_allowed(report->facts->release)) {
 		(void)snprintf(what, sizeof(what),
@@ -217,12 +286,22 @@ static bool examine_on(struct report *report, const struct nic_fact *nic)
 		    "Offload in the IKE daemon, or set 'capacity:' for the NIC.");
 		return false;
 	}
+	if (driver && driver->unsafe) {
+		(void)snprintf(what, sizeof(what), "%s (%s) gets no SAs from espoffloadd.",
+			       nic->name, name);
+		(void)snprintf(why, sizeof(why), "As read in Linux 7.3, %s.", driver->unsafe);
+		add(report, SEVERITY_WARNING, nic, what, why,
+		    "Do not offload to it in the IKE daemon either.");
+		return false;
+	}
 	describe_slots(driver, slots, sizeof(slots));
 	(void)snprintf(what, sizeof(what), "%s (%s): esp-hw-offload is on, %s.", nic->name,
 		       nic->driver[0] ? nic->driver : "unknown driver", slots);
 	add(report, SEVERITY_OK, nic, what, NULL, NULL);
 	examine_driver(report, nic, name);
 	examine_traps(report, nic, name);
+	examine_rx_all(report, nic, name);
+	examine_vfs(report, nic, name);
 	examine_leak(report, nic, driver);
 	return true;
 }
@@ -294,7 +373,6 @@ void examine_nics(struct report *report)
 				   .why = why,
 				   .fix = can ? "Switch esp-hw-offload on, as said above."
 					      : "Drivers with ESP offload and a table of SAs are "
-						"ixgbe, ixgbevf, "
-						"mlx5_core, nfp and rvu-nicpf.",
+						"ixgbe, ixgbevf, mlx5_core and nfp.",
 			   });
 }

@@ -78,6 +78,8 @@ struct nic_fact {
 	bool esp_offload_known;
 	bool esp_offload;            /* esp-hw-offload is on */
 	bool esp_offload_changeable; /* by ethtool -K */
+	bool rx_all;                 /* rx-all is on */
+	unsigned long vfs;           /* number of its VFs */
 };
 
 enum ike_daemon {

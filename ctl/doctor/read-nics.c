@@ -4,7 +4,19 @@
 
 #include "network/nic.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* 0 if it is not a PF. */
+static unsigned long read_vfs(const char *name)
+{
+	char path[64], line[16] = "";
+	_cleanup_fclose_ FILE *file = NULL;
+
+	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/device/sriov_numvfs", name);
+	file = fopen(path, "re");
+	return file && fgets(line, sizeof(line), file) ? strtoul(line, NULL, 10) : 0;
+}
 
 static void read_nic(const struct nic_watch *watch, const struct nic *nic, struct nic_fact *fact)
 {
@@ -17,6 +29,8 @@ static void read_nic(const struct nic_watch *watch, const struct nic *nic, struc
 		.esp_offload_known = nic->esp_offload_known,
 		.esp_offload = nic->esp_offload,
 		.esp_offload_changeable = nic->esp_offload_changeable,
+		.rx_all = nic->rx_all,
+		.vfs = read_vfs(nic->name),
 	};
 	(void)snprintf(fact->name, sizeof(fact->name), "%s", nic->name);
 	(void)snprintf(fact->driver, sizeof(fact->driver), "%s", nic->driver);

@@ -15,13 +15,15 @@
  * about a millisecond. While a group waits for lookups the loop goes on. */
 #define MOVES_TURN_SECONDS 0.02
 
-static enum refusal_cause cause_of(const struct move *move)
+static enum refusal_cause cause_of(const struct manager *m, const struct move *move)
 {
+	const struct placement_nic *n = nics_get(m->nics, move->target.ifindex);
+
 	if (move->result == MOVE_RESULT_SILENT)
 		return REFUSAL_SILENT;
 	if (move->error == -EINVAL || move->error == -EOPNOTSUPP)
 		return REFUSAL_UNSUPPORTED;
-	if (move->error == -ENOSPC)
+	if (nic_driver_is_full(n ? n->driver : NULL, move->error))
 		return REFUSAL_NO_SPACE;
 	return move->result == MOVE_RESULT_ELSEWHERE ? REFUSAL_ELSEWHERE : REFUSAL_TEMPORARY;
 }
@@ -114,7 +116,7 @@ static enum policy_outcome outcome_of_refusal(struct manager *m, const struct sa
 static void handle_refusal(struct manager *m, struct sa *sa, const struct policy_move *planned,
 			   const struct move *move)
 {
-	enum refusal_cause cause = cause_of(move);
+	enum refusal_cause cause = cause_of(m, move);
 	bool remembered = remember_refusal(m, move->target.ifindex, sa, move, cause);
 	enum policy_outcome outcome = outcome_of_refusal(m, sa, move, cause, remembered);
 

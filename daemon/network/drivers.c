@@ -7,77 +7,124 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* Read in Linux 7.3.4. */
+#define CN10K_REASON                                                        \
+	"the driver can send packets of an SA in clear text after another " \
+	"SA left the NIC, and can corrupt memory when an SA is deleted under traffic"
+
 /*
- * Drivers with xfrmdev_ops, as read in Linux 6.1.192 and 6.12.117 (cn10k: 6.14). Paths are below
- * drivers/net/.
+ * All drivers with xfrmdev_ops in Linux 6.1.192, 6.12.117 and 7.3.4, where they were read.
+ * docs/hardware.md has the rest of what was read, for operators. A bond has the facts of its active
+ * slave.
  */
 static const struct nic_driver drivers[] = {
 	{
-		/* netdevsim/netdevsim.h: NSIM_IPSEC_MAX_SA_COUNT. */
+		/* NSIM_IPSEC_MAX_SA_COUNT. It sends by the slot's number, but encrypts nothing. */
 		.name = "netdevsim",
+		.source = "netdevsim/ipsec.c",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
 		.shared = true,
 		.in = 33,
 	},
 	{
-		/* ethernet/intel/ixgbe/ixgbe_ipsec.h: IXGBE_IPSEC_MAX_SA_COUNT. Inbound SAs with
-		 * more than 128 local addresses (IXGBE_IPSEC_MAX_RX_IP_COUNT) get ENOSPC. With VFs
-		 * and a bridge mode other than VEPA, ixgbe_ipsec_add_sa() returns EOPNOTSUPP for
-		 * outbound SAs, and the kernel falls back to software. */
+		/* IXGBE_IPSEC_MAX_SA_COUNT. Inbound SAs with more than 128 local addresses
+		 * (IXGBE_IPSEC_MAX_RX_IP_COUNT) get ENOSPC. With VFs and a bridge mode other than
+		 * VEPA, ixgbe_ipsec_add_sa() returns EOPNOTSUPP for outbound SAs, and the kernel
+		 * falls back to software. ixgbe_ipsec_del_sa() overwrites the key of the slot with
+		 * zeros at once. Descriptors in the queue have the number of the slot
+		 * (ixgbe_ipsec_tx()). */
 		.name = "ixgbe",
+		.source = "ethernet/intel/ixgbe/ixgbe_ipsec.c",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
 		.in = 1024,
 		.out = 1024,
+		.sends_by_slot = true,
 	},
 	{
-		/* ethernet/intel/ixgbevf/ipsec.h: the same number, but the slots are those of the
-		 * PF, shared by all VFs. ixgbe_ipsec_vf_add_sa() refuses outbound SAs with
-		 * EOPNOTSUPP. */
+		/* The same number, but the slots are those of the PF, shared by all VFs.
+		 * ixgbe_ipsec_vf_add_sa() refuses outbound SAs with EOPNOTSUPP. Since the PF's
+		 * ixgbe_ipsec_add_sa() checks xso.type (in 6.12 and 7.3, not in 6.1), which
+		 * ixgbe_ipsec_vf_add_sa() does not set, it refuses every SA of a VF with EINVAL. */
 		.name = "ixgbevf",
+		.source = "ethernet/intel/ixgbevf/ipsec.c",
 		.directions = NIC_DIRECTION_IN,
 		.has_table = true,
 		.in = 1024,
 	},
 	{
-		/* ethernet/mellanox/mlx5/core/en_accel/ipsec_fs.c: NUM_IPSEC_FTE, BIT(15) per
-		 * direction; the device's own limits (log_max_ipsec_offload, DEKs) may be lower.
-		 * mlx5e_xfrm_free_state() frees rules, objects and DEKs with the last reference. */
+		/* ipsec_fs.c: tables of NUM_IPSEC_FTE (2^15) rules, some of them reserved. An
+		 * inbound SA has one rule in the table of SAs and two in the table of its status
+		 * (6.12, 7.3; rx_add_rule_drop_auth_trailer()), for each address family. The
+		 * device's own limits (log_max_ipsec_offload, DEKs) may be lower. At these,
+		 * cmd_status_to_err() (core/cmd.c) returns ENOMEM or EAGAIN.
+		 * mlx5e_xfrm_free_state() frees rules, objects and DEKs with the last reference, so
+		 * not before the packets in the queue are sent. Their rule matches the SPI
+		 * (tx_add_rule()). */
 		.name = "mlx5_core",
+		.source = "ethernet/mellanox/mlx5/core/en_accel/ipsec.c",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
-		.in = 32768,
-		.out = 32768,
+		.in = 16382,
+		.out = 32767,
+		.full = {-ENOMEM, -EAGAIN},
 		.frees_late = true,
 	},
 	{
-		/* ethernet/netronome/nfp/crypto/ipsec.c: NFP_NET_IPSEC_MAX_SA_CNT. */
+		/* NFP_NET_IPSEC_MAX_SA_CNT. xa_alloc() returns EBUSY when all are in use; the
+		 * answer of the firmware comes later and is only logged. nfp_net_ipsec_tx_prep()
+		 * puts the number of the slot into the packet's metadata, and
+		 * nfp_net_xfrm_del_state() frees the number at once. */
 		.name = "nfp",
+		.source = "ethernet/netronome/nfp/crypto/ipsec.c",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
 		.shared = true,
 		.in = 16384,
+		.full = {-EBUSY},
+		.sends_by_slot = true,
 	},
 	{
-		/* ethernet/marvell/octeontx2/nic/cn10k_ipsec.c: DMA memory for each SA, without a
-		 * limit. cn10k_ipsec_inb_add_state() returns EOPNOTSUPP. */
-		.name = "rvu-nicpf",
-		.directions = NIC_DIRECTION_OUT,
-		.has_table = true,
-	},
-	{
-		/* ethernet/chelsio/inline_crypto/ch_ipsec/chcr_ipsec.c: the key is part of every
-		 * work request, and only transmission uses it. */
-		.name = "cxgb4",
-		.directions = NIC_DIRECTION_OUT,
-		.frees_late = true,
-	},
-	{
-		/* bonding/bond_main.c: bond_ipsec_add_sa() asks the active slave. */
-		.name = "bonding",
+		/* A VF has the same code and a table of its own in the driver. */
+		.name = "nfp_netvf",
+		.source = "ethernet/netronome/nfp/crypto/ipsec.c",
 		.directions = NIC_DIRECTION_BOTH,
 		.has_table = true,
+		.shared = true,
+		.in = 16384,
+		.full = {-EBUSY},
+		.sends_by_slot = true,
+	},
+	{
+		/* Not in 6.12. DMA memory for each SA, without a limit. cn10k_ipsec_inb_add_state()
+		 * returns EOPNOTSUPP. When the last SA of any device has left,
+		 * cn10k_ipsec_sa_wq_handler() disables the static key without which
+		 * otx2_sq_append_skb() sends packets as they are, even if SAs were added meanwhile
+		 * or another device has some. A packet that reaches cn10k_ipsec_transmit() after
+		 * its SA was deleted is freed, and otx2_xmit() then returns NETDEV_TX_BUSY for it,
+		 * so that the kernel uses it again. */
+		.name = "rvu-nicpf",
+		.source = "ethernet/marvell/octeontx2/nic/cn10k_ipsec.c",
+		.directions = NIC_DIRECTION_OUT,
+		.has_table = true,
+		.unsafe = CN10K_REASON,
+	},
+	{
+		/* The same code, and otx2vf_set_features() does not start the crypto engine, so
+		 * that cn10k_outb_write_sa() returns ENODEV. */
+		.name = "rvu-nicvf",
+		.source = "ethernet/marvell/octeontx2/nic/cn10k_ipsec.c",
+		.directions = NIC_DIRECTION_OUT,
+		.has_table = true,
+		.unsafe = CN10K_REASON,
+	},
+	{
+		/* The key is part of every work request, and only transmission uses it. */
+		.name = "cxgb4",
+		.source = "ethernet/chelsio/inline_crypto/ch_ipsec/chcr_ipsec.c",
+		.directions = NIC_DIRECTION_OUT,
+		.frees_late = true,
 	},
 };
 
@@ -86,11 +133,17 @@ struct trap {
 	const char *driver;
 	uint32_t key_bits_max; /* with salt; longer keys are affected; 0: none */
 	bool encap;            /* true: encapsulated SAs are affected */
+	bool esn_in_bond;      /* true: SAs with ESN are affected if the device is in a bond */
+	bool in_rx_all;        /* true: inbound SAs are affected if rx-all is on */
 	const char *reason;
 };
 
 #define ENCAP_REASON \
 	"the driver accepts UDP encapsulation but does not know it (Linux 6.11 and later)"
+
+#define ESN_REASON                                                                            \
+	"the driver does not know ESN, and the kernel does not notice that in a bond (Linux " \
+	"6.12 and later)"
 
 static const struct trap traps[] = {
 	/* nsim_ipsec_parse_proto_keys(): if `key_len > 128` it takes 16 bytes as the key, and the
@@ -114,6 +167,20 @@ static const struct trap traps[] = {
 	{.driver = "ixgbe", .encap = true, .reason = ENCAP_REASON},
 	{.driver = "ixgbevf", .encap = true, .reason = ENCAP_REASON},
 	{.driver = "nfp", .encap = true, .reason = ENCAP_REASON},
+	{.driver = "nfp_netvf", .encap = true, .reason = ENCAP_REASON},
+	/* None of these drivers checks XFRM_STATE_ESN. xfrm_dev_state_add() refuses ESN for a
+	 * device without xdo_dev_state_advance_esn, which a bond has (bond_advance_esn_state()) and
+	 * its slave may not have. */
+	{.driver = "netdevsim", .esn_in_bond = true, .reason = ESN_REASON},
+	{.driver = "ixgbe", .esn_in_bond = true, .reason = ESN_REASON},
+	{.driver = "ixgbevf", .esn_in_bond = true, .reason = ESN_REASON},
+	/* ixgbe_cleanup_headers() drops frames with IXGBE_RXDADV_ERR_IPSEC_AUTH_FAILED only without
+	 * NETIF_F_RXALL, and ixgbe_ipsec_rx() sets CRYPTO_SUCCESS without looking at the error. */
+	{
+		.driver = "ixgbe",
+		.in_rx_all = true,
+		.reason = "with rx-all the driver accepts packets that fail their integrity check",
+	},
 };
 
 /* Treats '-' and '_' as equal: ethtool shows the octeontx2 driver as rvu-nicpf, the PCI bus as
@@ -138,18 +205,44 @@ const struct nic_driver *nic_driver_find(const char *driver)
 	return NULL;
 }
 
-int nic_driver_check(const char *driver, const struct sa_shape *shape, const char **ret_reason)
+const struct nic_driver *nic_driver_at(size_t index)
 {
-	for (size_t i = 0; i < ELEMENTSOF(traps); i++) {
-		const struct trap *trap = &traps[i];
+	return index < ELEMENTSOF(drivers) ? &drivers[index] : NULL;
+}
 
-		if (!same_name(trap->driver, driver))
+bool nic_driver_is_full(const struct nic_driver *driver, int error)
+{
+	if (error == -ENOSPC)
+		return true;
+	for (size_t i = 0; driver && i < ELEMENTSOF(driver->full); i++)
+		if (error < 0 && driver->full[i] == error)
+			return true;
+	return false;
+}
+
+static bool affects(const struct trap *trap, const struct nic_setting *nic,
+		    const struct sa_shape *shape)
+{
+	return (trap->encap && shape->encap) ||
+	       (trap->key_bits_max != 0 && shape->key_bits > trap->key_bits_max) ||
+	       (trap->esn_in_bond && nic->in_bond && shape->esn) ||
+	       (trap->in_rx_all && nic->rx_all && shape->direction == SA_DIRECTION_IN);
+}
+
+int nic_driver_check(const struct nic_setting *nic, const struct sa_shape *shape,
+		     const char **ret_reason)
+{
+	const struct nic_driver *driver = nic_driver_find(nic->driver);
+
+	if (driver && driver->unsafe) {
+		*ret_reason = driver->unsafe;
+		return -EOPNOTSUPP;
+	}
+	for (size_t i = 0; i < ELEMENTSOF(traps); i++) {
+		if (!same_name(traps[i].driver, nic->driver) || !affects(&traps[i], nic, shape))
 			continue;
-		if ((trap->encap && shape->encap) ||
-		    (trap->key_bits_max != 0 && shape->key_bits > trap->key_bits_max)) {
-			*ret_reason = trap->reason;
-			return -EOPNOTSUPP;
-		}
+		*ret_reason = traps[i].reason;
+		return -EOPNOTSUPP;
 	}
 	return 0;
 }

@@ -13,8 +13,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* NETIF_F_HW_ESP_BIT in netdev_features_strings (net/ethtool/common.c). */
+/* NETIF_F_HW_ESP_BIT and NETIF_F_RXALL_BIT in netdev_features_strings (net/ethtool/common.c). */
 #define FEATURE_ESP_OFFLOAD "esp-hw-offload"
+#define FEATURE_RX_ALL "rx-all"
 
 int ethtool_open(int receive_buffer, struct nl_sock **ret_socket, int *ret_family)
 {
@@ -100,18 +101,25 @@ static int bitset_has(struct nlattr *bitset, const char *feature)
 
 static int read_offload(struct nlattr **attributes, struct ethtool_offload *ret_offload)
 {
-	int active, changeable = 0;
+	int active, rx_all, changeable = 0;
 
 	if (!attributes[ETHTOOL_A_FEATURES_ACTIVE])
 		return -EBADMSG;
 	active = bitset_has(attributes[ETHTOOL_A_FEATURES_ACTIVE], FEATURE_ESP_OFFLOAD);
 	if (active < 0)
 		return active;
+	rx_all = bitset_has(attributes[ETHTOOL_A_FEATURES_ACTIVE], FEATURE_RX_ALL);
+	if (rx_all < 0)
+		return rx_all;
 	if (attributes[ETHTOOL_A_FEATURES_HW])
 		changeable = bitset_has(attributes[ETHTOOL_A_FEATURES_HW], FEATURE_ESP_OFFLOAD);
 	if (changeable < 0)
 		return changeable;
-	*ret_offload = (struct ethtool_offload){.active = active, .changeable = changeable};
+	*ret_offload = (struct ethtool_offload){
+		.active = active,
+		.changeable = changeable,
+		.rx_all = rx_all,
+	};
 	return 0;
 }
 

@@ -23,7 +23,7 @@ int ethtool_features_request(int family, int ifindex, struct nl_msg **ret_messag
 
 /*
  * Reads a message of the family. No I/O. Returns
- *   ETHTOOL_FEATURES         the answer to a request: esp-hw-offload of the device
+ *   ETHTOOL_FEATURES         the answer to a request: the features of the device
  *   ETHTOOL_FEATURES_CHANGED a notification: ask again (its bitset has numbers, no names)
  *   ETHTOOL_IGNORE           something else
  * or -EBADMSG. `ret_offload` is set with ETHTOOL_FEATURES only.
@@ -31,6 +31,7 @@ int ethtool_features_request(int family, int ifindex, struct nl_msg **ret_messag
 struct ethtool_offload {
 	bool active;
 	bool changeable; /* by ethtool -K */
+	bool rx_all;     /* frames with errors are received too */
 };
 int ethtool_parse_features(const struct nlmsghdr *message, int family, int *ret_ifindex,
 			   struct ethtool_offload *ret_offload);

@@ -110,9 +110,10 @@ static bool same(const struct nic *a, const struct nic *b)
 	       strcmp(a->mac, b->mac) == 0 && a->up == b->up && a->carrier == b->carrier &&
 	       a->speed == b->speed && a->esp_offload_known == b->esp_offload_known &&
 	       a->esp_offload == b->esp_offload &&
-	       a->esp_offload_changeable == b->esp_offload_changeable && a->is_bond == b->is_bond &&
-	       a->bond_active_slave == b->bond_active_slave && a->is_vlan == b->is_vlan &&
-	       a->lower_ifindex == b->lower_ifindex && a->vrf_ifindex == b->vrf_ifindex;
+	       a->esp_offload_changeable == b->esp_offload_changeable && a->rx_all == b->rx_all &&
+	       a->is_bond == b->is_bond && a->bond_active_slave == b->bond_active_slave &&
+	       a->is_vlan == b->is_vlan && a->lower_ifindex == b->lower_ifindex &&
+	       a->vrf_ifindex == b->vrf_ifindex;
 }
 
 static int insert(struct nic_table *table, const struct nic *nic)

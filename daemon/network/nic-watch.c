@@ -93,6 +93,7 @@ static int on_link(struct nic_watch *w, struct nic *nic)
 		nic->esp_offload_known = known->esp_offload_known;
 		nic->esp_offload = known->esp_offload;
 		nic->esp_offload_changeable = known->esp_offload_changeable;
+		nic->rx_all = known->rx_all;
 	}
 	if (known && strcmp(known->name, nic->name) == 0) {
 		memcpy(nic->driver, known->driver, sizeof(nic->driver));
@@ -195,6 +196,7 @@ static int on_ethtool_message(const struct nlmsghdr *message, bool reply, void *
 	nic.esp_offload_known = true;
 	nic.esp_offload = offload.active;
 	nic.esp_offload_changeable = offload.changeable;
+	nic.rx_all = offload.rx_all;
 	return set_nic(w, &nic);
 }
 

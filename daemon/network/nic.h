@@ -35,6 +35,7 @@ struct nic {
 	bool esp_offload_known;      /* false: the kernel has not shown it (yet) */
 	bool esp_offload;            /* esp-hw-offload is active */
 	bool esp_offload_changeable; /* by ethtool -K */
+	bool rx_all;                 /* rx-all is on: frames with errors are received too */
 	bool is_bond;
 	int bond_active_slave; /* ifindex, 0: none */
 	bool is_vlan;

@@ -23,14 +23,27 @@ static bool is_urgent(enum policy_reason reason)
 	}
 }
 
+/* Whether the NIC spoils the packets that are on their way while an SA leaves it. */
+static bool loses_packets(const struct nic_driver *driver, enum sa_direction direction)
+{
+	if (!driver)
+		return false;
+	return direction == SA_DIRECTION_IN ? driver->frees_late : driver->sends_by_slot;
+}
+
+static bool frees_late(const struct placement_nic *n)
+{
+	return n && n->driver && n->driver->frees_late;
+}
+
 bool late_is_to_wait(struct nics *nics, const struct sa *sa, const struct policy_move *planned,
 		     double interval, double now)
 {
 	const struct placement_nic *n = nics_get(nics, sa->residence.ifindex);
 	double quiet = QUIET_SAMPLES * interval;
 
-	if (planned->action != POLICY_EVICT || !n || !n->frees_late ||
-	    sa->description.direction != SA_DIRECTION_IN || is_urgent(planned->reason))
+	if (planned->action != POLICY_EVICT || !n ||
+	    !loses_packets(n->driver, sa->description.direction) || is_urgent(planned->reason))
 		return false;
 	return now - sa->carried_at < (quiet > QUIET_SECONDS ? quiet : QUIET_SECONDS);
 }
@@ -39,7 +52,7 @@ bool late_are_slots(struct nics *nics, int ifindex, double now)
 {
 	const struct placement_nic *n = nics_get(nics, ifindex);
 
-	return n && n->frees_late && now - n->left_at < LATE_SECONDS;
+	return frees_late(n) && now - n->left_at < LATE_SECONDS;
 }
 
 double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now)
@@ -53,6 +66,6 @@ void late_note_left(struct nics *nics, int ifindex, double now)
 {
 	struct placement_nic *n = nics_get(nics, ifindex);
 
-	if (n && n->frees_late)
+	if (frees_late(n))
 		n->left_at = now;
 }

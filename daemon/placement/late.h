@@ -7,6 +7,12 @@
  * wait. Failures during that time are not attributed to the NIC, even after the SA is in the NIC
  * again. The IKE daemon may have replaced the SA meanwhile, so the time when the last SA left the
  * NIC applies to every inbound SA.
+ *
+ * Other drivers (ixgbe, nfp) clear the slot at once, or give it to another SA, while packets that
+ * name it are still in the queue of the NIC. ixgbe overwrites the key with zeros, so the NIC
+ * encrypts these packets with a key that everybody knows, or with the key of the next SA. So from
+ * such a NIC an outbound SA is evicted when it is quiet, too. The deletion at the end of a rekey
+ * does not have this effect, since the new SA then has the traffic.
  */
 #pragma once
 

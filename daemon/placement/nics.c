@@ -6,8 +6,6 @@
  */
 #include "placement/nics.h"
 
-#include "network/drivers.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,7 +344,7 @@ static void update_nic(struct nics *nics, const struct nic *nic)
 	memcpy(n->name, nic->name, sizeof(n->name));
 	n->speed = nic->speed;
 	n->config = config;
-	n->frees_late = driver && driver->frees_late;
+	n->driver = driver;
 	n->candidacy = find_candidacy(nics, nic, config, driver);
 	n->vacate = find_permission(nics, nic, config) != CANDIDACY_OK;
 	choose_capacity(n, config, driver);
@@ -408,7 +406,7 @@ static bool concerns_us(struct nics *nics, const struct nic *nic)
 static bool differs(const struct nic *before, const struct nic *after)
 {
 	return before->up != after->up || before->esp_offload != after->esp_offload ||
-	       before->is_bond != after->is_bond ||
+	       before->rx_all != after->rx_all || before->is_bond != after->is_bond ||
 	       before->bond_active_slave != after->bond_active_slave ||
 	       before->is_vlan != after->is_vlan || before->lower_ifindex != after->lower_ifindex ||
 	       before->vrf_ifindex != after->vrf_ifindex ||
@@ -497,12 +495,16 @@ enum hands_off nics_check_driver(struct nics *nics, const struct sa *sa, const c
 	const struct nic *nic =
 		sa->candidate.ifindex ? network_get(nics->network, sa->candidate.ifindex) : NULL;
 
-	if (nic && nic->is_bond)
+	bool in_bond = nic && nic->is_bond;
+	struct nic_setting setting;
+
+	if (in_bond)
 		nic = network_get(nics->network, nic->bond_active_slave);
 	if (sa->candidate.candidacy != CANDIDACY_OK || !nic)
 		return HANDS_OFF_NONE;
-	return nic_driver_check(nic->driver, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
-									: HANDS_OFF_NONE;
+	setting = (struct nic_setting){nic->driver, .in_bond = in_bond, .rx_all = nic->rx_all};
+	return nic_driver_check(&setting, sa->shape, ret_reason) < 0 ? HANDS_OFF_DRIVER
+								     : HANDS_OFF_NONE;
 }
 
 void nics_forget_routes(struct nics *nics)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "config.h"
+#include "network/drivers.h"
 #include "network/network.h"
 #include "placement/orders.h"
 #include "placement/refusals.h"
@@ -45,9 +46,9 @@ struct placement_nic {
 	struct nic_load gathered; /* placement/load.h */
 	struct nic_moves moves;
 	struct trust trust;
-	uint32_t speed;  /* Mbit/s, as last known; 0: unknown */
-	bool frees_late; /* see struct nic_driver */
-	double left_at;  /* s, monotonic; when an SA last left it, at first when it was added */
+	uint32_t speed;                  /* Mbit/s, as last known; 0: unknown */
+	const struct nic_driver *driver; /* of a bond, that of the active slave; NULL: unknown */
+	double left_at; /* s, monotonic; when an SA last left it, at first when it was added */
 };
 
 struct nics;

@@ -153,10 +153,25 @@ static void test_leak(void **state)
 	check_machine("leak", nics, ELEMENTSOF(nics), true);
 }
 
-static bool leaks(const char *upstream)
+/* What drivers do that an operator must know, and what VFs, rx-all and a bond change. */
+static void test_pitfalls(void **state)
 {
-	static const struct nic_fact nic = NIC("eth0", "nfp", .esp_offload = true);
-	struct facts facts = {.nics = {nic}, .n_nics = 1, .nics_known = true};
+	static const struct nic_fact nics[] = {
+		NIC("eth0", "ixgbe", .esp_offload = true, .rx_all = true, .vfs = 8),
+		NIC("eth1", "mlx5_core", .esp_offload = true, .vfs = 4),
+		NIC("eth2", "rvu-nicpf", .esp_offload = true),
+		NIC("eth3", "ixgbevf", .esp_offload = true),
+		NIC("bond0", "bonding", .is_bond = true, .slave_driver = "ixgbe",
+		    .esp_offload = true),
+	};
+
+	check_machine("pitfalls", nics, ELEMENTSOF(nics), true);
+}
+
+/* Whether something is said of a NIC with this kernel. */
+static bool is_said(const struct nic_fact *nic, const char *upstream, const char *text)
+{
+	struct facts facts = {.nics = {*nic}, .n_nics = 1, .nics_known = true};
 	json_auto_t *document = NULL;
 	const json_t *finding;
 	bool found = false;
@@ -165,9 +180,22 @@ static bool leaks(const char *upstream)
 	(void)snprintf(facts.upstream, sizeof(facts.upstream), "%s", upstream);
 	document = examine(&facts);
 	json_array_foreach(json_object_get(document, "findings"), i, finding)
-		found |= strstr(json_string_value(json_object_get(finding, "what")),
-				"lose a slot") != NULL;
+		found |= strstr(json_string_value(json_object_get(finding, "what")), text) != NULL;
 	return found;
+}
+
+static bool leaks(const char *upstream)
+{
+	static const struct nic_fact nic = NIC("eth0", "nfp", .esp_offload = true);
+
+	return is_said(&nic, upstream, "lose a slot");
+}
+
+static bool blocks(const char *upstream)
+{
+	static const struct nic_fact nic = NIC("eth0", "nfp", .esp_offload_changeable = true);
+
+	return is_said(&nic, upstream, "block its removal");
 }
 
 static void test_releases_that_leak(void **state)
@@ -175,6 +203,15 @@ static void test_releases_that_leak(void **state)
 	assert_true(leaks("6.1.169") && leaks("6.12.84") && leaks("6.6.150") && leaks("6.19.3"));
 	assert_false(leaks("6.1.170") || leaks("6.12.85") || leaks("7.0.0-rc1") || leaks("7.3.4"));
 	assert_false(leaks(""));
+}
+
+/* An SA in a NIC without the feature is not flushed when the NIC is removed. */
+static void test_releases_that_hang(void **state)
+{
+	assert_true(blocks("6.1.191") && blocks("6.12.84") && blocks("6.6.150") &&
+		    blocks("6.19.3"));
+	assert_false(blocks("6.1.192") || blocks("6.12.85") || blocks("7.0.0") || blocks("7.3.4"));
+	assert_false(blocks(""));
 }
 
 /* Nearly nothing can be seen. */
@@ -346,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gateway),    cmocka_unit_test(test_libreswan),
 		cmocka_unit_test(test_hardened),   cmocka_unit_test(test_bond),
+		cmocka_unit_test(test_pitfalls),   cmocka_unit_test(test_releases_that_hang),
 		cmocka_unit_test(test_leak),       cmocka_unit_test(test_releases_that_leak),
 		cmocka_unit_test(test_container),  cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_fips),       cmocka_unit_test(test_limits),

@@ -89,6 +89,48 @@ static void test_does_not_wait(void **state)
 	close_bench(&b);
 }
 
+static void transmit(struct bench *b, struct fake_belief *one, unsigned n_one,
+		     struct fake_belief *other, unsigned n_other, double seconds)
+{
+	for (double end = b->now + seconds; b->now < end; work(b, 0.02, NULL)) {
+		(void)fake_kernel_send(b->fake, one, n_one, 1000);
+		(void)fake_kernel_send(b->fake, other, n_other, 1000);
+	}
+}
+
+/* A busy outbound SA keeps its slot if packets in the queue of the NIC name the slot, until it is
+ * quiet. */
+static void test_outbound(void **state)
+{
+	static const struct {
+		const char *driver;
+		bool waits;
+	} cases[] = {
+		{"ixgbe", true},      {"nfp", true},      {"mlx5_core", false},
+		{"netdevsim", false}, {"unknown", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_belief *one, *other;
+		struct bench b;
+
+		open_bench_with(&b, RULES(""));
+		snprintf(b.nics[0].driver, sizeof(b.nics[0].driver), "%s", cases[i].driver);
+		manager_reconfigure(b.manager);
+		one = add(&b, (struct fake_sa_spec){.spi = 1, .peer = 1, .reqid = 1});
+		transmit(&b, one, 5, one, 0, 1.0);
+		assert_int_equal(fake_kernel_view(b.fake, one).ifindex, NIC);
+		other = add(&b, (struct fake_sa_spec){.spi = 2, .peer = 2, .reqid = 2});
+		transmit(&b, one, 5, other, 50, 20.0);
+		assert_int_equal(fake_kernel_view(b.fake, one).ifindex == NIC, cases[i].waits);
+		transmit(&b, one, 0, other, 50, 20.0);
+		assert_int_equal(fake_kernel_view(b.fake, one).ifindex, 0);
+		assert_int_equal(fake_kernel_view(b.fake, other).ifindex, NIC);
+		close_bench(&b);
+	}
+}
+
 /* Packets arrive between the SA's return to software and its read-back. */
 static void receive_after_update(struct fake_kernel *k, enum fake_moment moment, unsigned step,
 				 void *userdata)
@@ -400,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_until_quiet),
 		cmocka_unit_test(test_does_not_wait),
+		cmocka_unit_test(test_outbound),
 		cmocka_unit_test(test_no_fault_of_the_nic),
 		cmocka_unit_test(test_made_anew_after_it_left),
 		cmocka_unit_test(test_made_anew_in_the_nic),

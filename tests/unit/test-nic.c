@@ -186,6 +186,10 @@ static void test_table(void **state)
 	assert_true(nic_table_get(table, 500)->up);
 	assert_true(nic_table_get(table, 500)->generation > generation);
 
+	nic.rx_all = true;
+	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_CHANGED);
+	assert_false(old.rx_all);
+
 	/* A rename, then the old name for another device. */
 	strcpy(nic.name, "wan0");
 	assert_int_equal(nic_table_set(table, &nic, &old), NIC_TABLE_CHANGED);
@@ -440,6 +444,21 @@ static void check_features(bool nomask, const char *first, bool value, const cha
 	assert_true(offload.changeable);
 }
 
+static void check_rx_all(bool on)
+{
+	_cleanup_(nlmsg_freep) struct nl_msg *m =
+		features_message(ETHTOOL_MSG_FEATURES_GET_REPLY, 7);
+	struct ethtool_offload offload = {.rx_all = !on};
+	int ifindex = 0;
+
+	put_bitset(m, ETHTOOL_A_FEATURES_ACTIVE, true, "esp-hw-offload", false,
+		   on ? "rx-all" : "rx-fcs");
+	assert_int_equal(ethtool_parse_features(nlmsg_hdr(m), FAMILY, &ifindex, &offload),
+			 ETHTOOL_FEATURES);
+	assert_true(offload.active);
+	assert_int_equal(offload.rx_all, on);
+}
+
 static void test_features(void **state)
 {
 	check_features(true, "esp-hw-offload", false, "tx-lockless", true);
@@ -448,6 +467,8 @@ static void test_features(void **state)
 	check_features(true, NULL, false, NULL, false);
 	check_features(false, "esp-hw-offload", true, "tx-lockless", true);
 	check_features(false, "esp-hw-offload", false, "tx-lockless", false);
+	check_rx_all(true);
+	check_rx_all(false);
 	/* Only the exact name counts. */
 	check_features(true, "esp-hw", false, "esp-hw-offload-2", false);
 }

@@ -316,6 +316,37 @@ static void test_driver_of_bond(void **state)
 	}
 }
 
+/* With rx-all, ixgbe does not drop packets that fail their integrity check. */
+static void test_rx_all(void **state)
+{
+	struct fake_belief *in, *out;
+	struct nic before, after;
+	struct bench b;
+
+	(void)state;
+	open_bench(&b);
+	strcpy(b.nics[0].driver, "ixgbe");
+	manager_reconfigure(b.manager);
+	before = after = b.nics[0];
+	assert_false(nics_change_matters(b.manager->nics, &before, &after));
+	after.rx_all = true;
+	assert_true(nics_change_matters(b.manager->nics, &before, &after));
+	in = add(&b, (struct fake_sa_spec){.spi = 1, .peer = 10, .reqid = 1, .inbound = true});
+	out = add(&b, (struct fake_sa_spec){.spi = 2, .peer = 11, .reqid = 2});
+	for (unsigned rx_all = 0; rx_all < 2; rx_all++) {
+		b.nics[0].rx_all = rx_all;
+		manager_reconfigure(b.manager);
+		for (unsigned i = 0; i < 50; i++) {
+			(void)fake_kernel_receive_next(b.fake, in, 1000);
+			work(&b, 0.02, out);
+		}
+		assert_int_equal(fake_kernel_view(b.fake, in).ifindex, rx_all ? 0 : NIC);
+		assert_int_equal(fake_kernel_view(b.fake, out).ifindex, NIC);
+	}
+	assert_int_equal(entry(&b, in)->hands_off, HANDS_OFF_DRIVER);
+	close_bench(&b);
+}
+
 /* The device was removed, and the list of NICs is older. */
 static void test_device_gone(void **state)
 {
@@ -1207,6 +1238,7 @@ int main(void)
 		cmocka_unit_test(test_soft_expired),
 		cmocka_unit_test(test_driver),
 		cmocka_unit_test(test_driver_of_bond),
+		cmocka_unit_test(test_rx_all),
 		cmocka_unit_test(test_device_gone),
 		cmocka_unit_test(test_direction),
 		cmocka_unit_test(test_rules),

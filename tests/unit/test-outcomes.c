@@ -1351,6 +1351,44 @@ static void test_not_made_anew(void **state)
 	}
 }
 
+/* Some drivers have another error for a full table. */
+static void test_full_by_driver(void **state)
+{
+	static const struct {
+		const char *driver;
+		int error;
+		enum refusal_cause cause;
+	} cases[] = {
+		{"mlx5_core", -ENOMEM, REFUSAL_NO_SPACE},  {"mlx5_core", -EAGAIN, REFUSAL_NO_SPACE},
+		{"mlx5_core", -EBUSY, REFUSAL_TEMPORARY},  {"nfp", -EBUSY, REFUSAL_NO_SPACE},
+		{"netdevsim", -ENOMEM, REFUSAL_TEMPORARY}, {"netdevsim", -EBUSY, REFUSAL_TEMPORARY},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+		struct fake_belief *belief;
+		struct fake_nic *nic;
+		struct bench b;
+
+		open_bench(&b);
+		strcpy(b.nics[0].driver, cases[i].driver);
+		manager_reconfigure(b.manager);
+		b.now += 11.0; /* until then an SA may have left it before the start */
+		nic = fake_kernel_nic(b.fake, NIC);
+		nic->fail_adds = 1;
+		nic->fail_error = cases[i].error;
+		belief = add(&b, (struct fake_sa_spec){.spi = 0x1001, .peer = 10, .reqid = 1});
+		for (unsigned n = 0; b.manager->refused == 0; n++) {
+			assert_true(n < 100);
+			work(&b, 0.1, belief);
+		}
+		assert_int_equal(nics_get(b.manager->nics, NIC)->moves.refused[cases[i].cause], 1);
+		assert_int_equal(told(&b, "is full below its capacity"),
+				 cases[i].cause == REFUSAL_NO_SPACE);
+		close_bench(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1378,6 +1416,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory_for_entry_of_promoted),
 		cmocka_unit_test(test_no_memory_for_entry_anew),
 		cmocka_unit_test(test_not_made_anew),
+		cmocka_unit_test(test_full_by_driver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

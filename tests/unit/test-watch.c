@@ -27,6 +27,11 @@ static struct placement_nic *nic_of(struct bench *b)
 	return nics_get(b->manager->nics, NIC);
 }
 
+static void set_late(struct bench *b, bool frees_late)
+{
+	nic_of(b)->driver = nic_driver_find(frees_late ? "mlx5_core" : "netdevsim");
+}
+
 static void test_faults(void **state)
 {
 	static const struct {
@@ -151,7 +156,7 @@ static void test_faults_while_the_nic_is_late(void **state)
 
 		sa = open_with_sa(&b, cases[i].inbound);
 		begun = b.now;
-		nic_of(&b)->frees_late = cases[i].frees_late;
+		set_late(&b, cases[i].frees_late);
 		nic_of(&b)->left_at = b.now - cases[i].left_ago;
 		manager_begin_probation(b.manager, sa, &facts);
 		assert_true(sa->probation->from == begun + cases[i].from);
@@ -302,7 +307,7 @@ static void test_evictions_that_wait(void **state)
 		struct sa *sa;
 
 		sa = open_with_sa(&b, cases[i].inbound);
-		nic_of(&b)->frees_late = cases[i].frees_late;
+		set_late(&b, cases[i].frees_late);
 		b.manager->config->interval = cases[i].interval;
 		sa_table_set_residence(b.manager->sas, sa, cases[i].ifindex, false);
 		b.now = 1000;
@@ -330,7 +335,7 @@ static void test_slots_that_are_late(void **state)
 		double left;
 
 		(void)open_with_sa(&b, true);
-		nic_of(&b)->frees_late = cases[i].frees_late;
+		set_late(&b, cases[i].frees_late);
 		/* The NIC was first seen a moment ago. */
 		assert_int_equal(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)),
 				 cases[i].frees_late);
@@ -347,7 +352,7 @@ static void test_slots_that_are_late(void **state)
 		b.now = left + 10;
 		assert_false(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)));
 		nic_of(&b)->left_at = left;
-		nic_of(&b)->frees_late = false;
+		set_late(&b, false);
 		b.now = left + 1;
 		assert_false(late_are_slots(b.manager->nics, NIC, manager_now(b.manager)));
 		close_bench(&b);
