@@ -283,10 +283,10 @@ static void test_views(void **state)
 	assert_table(&model, &ui, none);
 }
 
-/* Answers as the daemon does while a peer is unfolded, or none. */
-static void serve_peers(struct top_model *model, size_t n_sas)
+/* Answers as the daemon does while a peer with these SAs is unfolded, or none. */
+static void serve_peers(struct top_model *model, const struct fixture_sa *unfolded, size_t n_sas)
 {
-	json_t *peers = fixture_peers(), *sas = fixture_list(fixture_sas, n_sas), *asked;
+	json_t *peers = fixture_peers(), *sas = fixture_list(unfolded, n_sas), *asked;
 
 	json_decref(top_model_ask(model));
 	asked = top_model_ask_unfolded(model);
@@ -331,10 +331,10 @@ static void test_peers(void **state)
 	struct top_ui ui = {.delay = 1};
 
 	(void)top_ui_key(&ui, &model, 't');
-	serve_peers(&model, 0);
+	serve_peers(&model, fixture_sas, 0);
 	assert_table(&model, &ui, folded);
 	(void)top_ui_key(&ui, &model, TOP_KEY_ENTER);
-	serve_peers(&model, 2);
+	serve_peers(&model, fixture_sas, 2);
 	assert_table(&model, &ui, unfolded);
 	(void)top_ui_key(&ui, &model, TOP_KEY_END);
 	(void)top_ui_key(&ui, &model, 's');
@@ -397,7 +397,7 @@ static void test_click_peers(void **state)
 	model.page.peers = true;
 	(void)top_ui_click(&ui, &model, HEAD + 1, 0); /* the frame has no peers yet */
 	assert_string_equal(model.page.unfolded, "");
-	serve_peers(&model, 0);
+	serve_peers(&model, fixture_sas, 0);
 	assert_int_equal(top_render(&model, &ui, 80, 9, false, &frame), 0);
 	frame = frame_free(frame);
 	(void)top_ui_click(&ui, &model, HEAD + 2, 10);
@@ -432,16 +432,13 @@ static void test_peers_plain(void **state)
 	_cleanup_(top_model_done) struct top_model model = make_model();
 	_cleanup_(frame_freep) struct frame *frame = NULL;
 	struct fixture_sa many[TOP_UNFOLDED];
-	json_t *peers = fixture_peers(), *sas;
 	struct top_ui ui = {.delay = 1};
 
 	for (size_t i = 0; i < TOP_UNFOLDED; i++)
 		many[i] = fixture_sas[0];
-	sas = fixture_list(many, TOP_UNFOLDED);
 	model.page.peers = true;
 	(void)snprintf(model.page.unfolded, TOP_FILTER_MAX, "2001:db8:ffff:3::10:3");
-	json_decref(top_model_ask(&model));
-	assert_int_equal(top_model_set_peers(&model, peers, sas, 0), 0);
+	serve_peers(&model, many, TOP_UNFOLDED);
 	assert_int_equal(top_render(&model, &ui, 62, 12, true, &frame), 0);
 	/* The table alone. */
 	memmove(frame->cells, frame->cells + 5 * 62, sizeof(frame->cells[0]) * 4 * 62);
@@ -450,8 +447,6 @@ static void test_peers_plain(void **state)
 	frame = frame_free(frame);
 	assert_int_equal(model.rows[2 + TOP_UNFOLDED].kind, TOP_ROW_MORE);
 	assert_int_equal(model.rows[2 + TOP_UNFOLDED].more, 12345 - TOP_UNFOLDED);
-	json_decref(sas);
-	json_decref(peers);
 }
 
 /* The whole help fits the smallest usual screen. */
