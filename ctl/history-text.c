@@ -38,7 +38,7 @@ static const struct {
 	int usual; /* most content fits */
 } columns[_COLUMN_MAX] = {
 	[COLUMN_TIME] = {"TIME", 19, 19},   [COLUMN_ACTION] = {"ACTION", 13, 8},
-	[COLUMN_SPI] = {"SPI", 10, 10},     [COLUMN_CONNECTION] = {"CONNECTION", 24, 0},
+	[COLUMN_SPI] = {"SPI", 10, 10},     [COLUMN_CONNECTION] = {"CONNECTION", 24, 10},
 	[COLUMN_DIRECTION] = {"DIR", 3, 3}, [COLUMN_PEER] = {"PEER", 39, 15},
 	[COLUMN_PLACES] = {"MOVE", 28, 17}, [COLUMN_RATE] = {"RATE", 12, 10},
 };
@@ -276,8 +276,9 @@ struct history_table *history_table_free(struct history_table *table)
 	return NULL;
 }
 
-void history_table_begin(struct history_table *table)
+void history_table_begin(struct history_table *table, bool connections)
 {
+	table->connections = connections;
 	for (int c = 0; c < _COLUMN_MAX; c++)
 		table->wanted[c] = columns[c].usual;
 	lay_out(table);

@@ -24,5 +24,6 @@ struct history_table *history_table_free(
 	struct history_table *table); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(struct history_table *, history_table_free);
 
-void history_table_begin(struct history_table *table); /* prints the titles */
+/* Prints the titles; with `connections` also that of the names, which some entries may have. */
+void history_table_begin(struct history_table *table, bool connections);
 void history_table_add(struct history_table *table, const json_t *entry);

@@ -18,6 +18,7 @@ struct monitor {
 	const char *wanted; /* an SPI or a peer; NULL: all */
 	struct event_filter filter;
 	long left; /* events, then it ends; LONG_MAX: none */
+	struct ike_watch watch;
 	struct history_table *table;
 	int status;
 };
@@ -85,22 +86,28 @@ static int begin_table(struct monitor *monitor)
 			      &monitor->table);
 	if (r < 0)
 		return r;
-	history_table_begin(monitor->table);
+	history_table_begin(monitor->table, !ike_names_is_empty(monitor->watch.names));
 	monitor->status = ctl_check_output();
 	return monitor->status != CTL_OK;
 }
 
 static int handle(json_t *reply, void *userdata)
 {
-	const json_t *events = json_object_get(reply, "events"), *event;
+	json_t *events = json_object_get(reply, "events");
 	struct monitor *monitor = userdata;
-	int r = begin_table(monitor);
+	const json_t *event;
 	size_t i;
+	int r;
 
+	/* The names are asked for before the first event. Later events wait for new ones from time
+	 * to time. */
+	ike_watch_wait(&monitor->watch);
+	r = begin_table(monitor);
 	if (r != 0)
 		return r;
 	if (!json_is_array(events))
 		return -EBADMSG;
+	ike_names_set_all(monitor->watch.names, events, NULL);
 	json_array_foreach(events, i, event)
 		if (print_event(monitor, event))
 			return 1;
@@ -125,7 +132,7 @@ static void handle_signals(void)
 
 int verb_monitor(const struct ctl *ctl, int argc, char **argv)
 {
-	struct monitor monitor = {.ctl = *ctl, .left = LONG_MAX};
+	struct monitor monitor = {.ctl = *ctl, .left = LONG_MAX, .watch.sources = &ctl->ike};
 	int r = parse_arguments(argc, argv, &monitor);
 
 	if (r != CTL_OK)
@@ -135,6 +142,7 @@ int verb_monitor(const struct ctl *ctl, int argc, char **argv)
 		monitor.ctl.json = CTL_JSON_SHORT; /* one line, also on terminals */
 	r = ctl_follow(ctl, CONTROL_INTERFACE ".Monitor", make_parameters(&monitor), handle,
 		       &monitor);
+	ike_watch_done(&monitor.watch);
 	history_table_free(monitor.table);
 	return r == CTL_OK ? monitor.status : r;
 }

@@ -40,18 +40,27 @@ static void add_numbers(struct page *page, const json_t *move)
 	page_text(page, TIME_INDENT, FRAME_DIM, text);
 }
 
+/* Which SA it is: SPI, connection if its name is known, addresses and direction. */
+static void print_sa(const struct page *page, const json_t *sa, char *text, size_t size)
+{
+	const char *connection = json_text_or(sa, "connection", "");
+
+	(void)snprintf(text, size, "%s%s%s (%s %s %s, %s)", json_text_or(sa, "spi", "?"),
+		       connection[0] ? " " : "", connection, json_text_or(sa, "src", "?"),
+		       frame_arrow(page->ascii), json_text_or(sa, "dst", "?"),
+		       json_text_or(sa, "direction", "?"));
+}
+
 static void add_move(struct page *page, const json_t *move)
 {
 	double in = json_number_value(json_object_get(move, "secondsFromNow"));
 	bool promote = strcmp(json_text_or(move, "action", ""), "promote") == 0;
-	char when[UNITS_TEXT_MAX + 8] = "now", time[UNITS_TEXT_MAX], text[1024];
+	char when[UNITS_TEXT_MAX + 8] = "now", time[UNITS_TEXT_MAX], sa[512], text[1024];
 
 	if (in > 0)
 		(void)snprintf(when, sizeof(when), "in %s", units_format_time(in, time));
-	(void)snprintf(text, sizeof(text), "%s %s (%s %s %s, %s) %s %s: %s",
-		       json_text_or(move, "action", "?"), json_text_or(move, "spi", "?"),
-		       json_text_or(move, "src", "?"), frame_arrow(page->ascii),
-		       json_text_or(move, "dst", "?"), json_text_or(move, "direction", "?"),
+	print_sa(page, move, sa, sizeof(sa));
+	(void)snprintf(text, sizeof(text), "%s %s %s %s: %s", json_text_or(move, "action", "?"), sa,
 		       promote ? "into" : "out of", json_text_or(move, "nic", "?"),
 		       json_text_or(move, "text", "?"));
 	page_named(page, TIME_INDENT, when, text);
@@ -61,13 +70,12 @@ static void add_move(struct page *page, const json_t *move)
 static void add_outsider(struct page *page, const json_t *entry)
 {
 	const json_t *sa = json_object_get(entry, "sa"), *sentence;
-	char rate[UNITS_TEXT_MAX], text[512];
+	char rate[UNITS_TEXT_MAX], which[512], text[1024];
 	size_t i;
 
-	(void)snprintf(text, sizeof(text), "%s (%s %s %s, %s) for %s: %s, number %lld",
-		       json_text_or(sa, "spi", "?"), json_text_or(sa, "src", "?"),
-		       frame_arrow(page->ascii), json_text_or(sa, "dst", "?"),
-		       json_text_or(sa, "direction", "?"), json_text_or(sa, "candidateNic", "?"),
+	print_sa(page, sa, which, sizeof(which));
+	(void)snprintf(text, sizeof(text), "%s for %s: %s, number %lld", which,
+		       json_text_or(sa, "candidateNic", "?"),
 		       format_rate(sa, "bytesPerSecond", rate),
 		       (long long)json_whole_or(sa, "rank", 0));
 	page->row++;

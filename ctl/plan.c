@@ -43,12 +43,19 @@ static int parse_options(int argc, char **argv, long *ret_turns)
 
 int verb_plan(const struct ctl *ctl, int argc, char **argv)
 {
+	_cleanup_(ike_names_freep) struct ike_names *names = NULL;
+	json_auto_t *reply = NULL;
 	long turns = 0;
 	int r = parse_options(argc, argv, &turns);
 
 	if (r != CTL_OK)
 		return r;
-	return ctl_call_and_show(
-		ctl, CONTROL_INTERFACE ".Plan",
-		json_pack("{s:o*}", "turns", turns > 0 ? json_integer(turns) : NULL), print_text);
+	r = ctl_call(ctl, CONTROL_INTERFACE ".Plan",
+		     json_pack("{s:o*}", "turns", turns > 0 ? json_integer(turns) : NULL), &reply);
+	if (r != CTL_OK)
+		return r;
+	names = ike_ask(&ctl->ike);
+	ike_names_set_all(names, json_object_get(reply, "moves"), NULL);
+	ike_names_set_all(names, json_object_get(reply, "outsiders"), "sa");
+	return ctl_show(ctl, reply, print_text);
 }

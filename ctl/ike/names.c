@@ -124,6 +124,11 @@ int ike_names_add(struct ike_names *names, const char *spi, const char *dst, con
 	return 0;
 }
 
+bool ike_names_is_empty(const struct ike_names *names)
+{
+	return !names || names->table.n == 0;
+}
+
 const char *ike_names_find(const struct ike_names *names, const char *spi, const char *dst)
 {
 	const struct ike_name *name;

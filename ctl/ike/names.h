@@ -9,6 +9,7 @@
 #include "cleanup.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ DEFINE_CLEANUP(struct ike_names *, ike_names_free);
  */
 int ike_names_add(struct ike_names *names, const char *spi, const char *dst, const char *name);
 
+/* Also of NULL. */
+bool ike_names_is_empty(const struct ike_names *names);
 /* NULL: none. */
 const char *ike_names_find(const struct ike_names *names, const char *spi, const char *dst);
 

@@ -68,7 +68,7 @@ static void print(json_t *event, int width)
 	FILE *file = open_memstream(&text, &size);
 
 	check(file && history_table_new(width, width % 2, false, file, &table) == 0);
-	history_table_begin(table);
+	history_table_begin(table, false);
 	history_table_add(table, event);
 	check(fclose(file) == 0);
 	check_text(text, size);

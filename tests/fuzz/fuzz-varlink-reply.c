@@ -34,7 +34,7 @@ static void print_events(const json_t *reply, int width)
 	if (!file)
 		return;
 	if (history_table_new(width, width % 2, width % 3, file, &table) >= 0) {
-		history_table_begin(table);
+		history_table_begin(table, false);
 		json_array_foreach(json_object_get(reply, "events"), i, event)
 			history_table_add(table, event);
 	}
