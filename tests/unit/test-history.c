@@ -151,14 +151,14 @@ static void test_hostile(void **state)
 	assert_text(of_old, "text", "evicted SA");
 }
 
-static char *print(const json_t *document, int width, bool ascii)
+static char *print(const json_t *document, int width, bool ascii, bool color)
 {
 	char *text = NULL;
 	size_t length = 0;
 	FILE *file = open_memstream(&text, &length);
 
 	assert_non_null(file);
-	assert_int_equal(history_print(document, width, ascii, false, file), 0);
+	assert_int_equal(history_print(document, width, ascii, color, file), 0);
 	assert_int_equal(fclose(file), 0);
 	return text;
 }
@@ -169,12 +169,13 @@ static void test_text(void **state)
 					  "ESPOFFLOAD_SUPPRESSED=7", NULL};
 	json_auto_t *document = json_pack("{s:[o,o]}", "history", read_entry(promoted, NULL),
 					  read_entry(few, NULL));
+	json_auto_t *short_document = json_pack("{s:[o]}", "history", read_entry(few, NULL));
 	json_auto_t *wrong = json_pack("{}");
-	_cleanup_free_ char *wide = NULL;
-	_cleanup_free_ char *narrow = NULL;
+	_cleanup_free_ char *wide = print(document, 0, false, false);
+	_cleanup_free_ char *narrow = print(document, 80, true, false);
+	_cleanup_free_ char *titles = print(short_document, 0, true, false);
+	_cleanup_free_ char *colored = print(document, 80, true, true);
 
-	wide = print(document, 0, false);
-	narrow = print(document, 80, true);
 	assert_string_equal(
 		wide, "TIME                ACTION   SPI        DIR PEER         MOVE         "
 		      "         RATE REASON\n"
@@ -187,6 +188,10 @@ static void test_text(void **state)
 	assert_non_null(strstr(narrow, " software -> eth0\n"));
 	assert_null(strstr(narrow, "RATE"));
 	assert_non_null(strstr(narrow, "\n    it is hotter (3 Mbit/s against 1 Mbit/s)\n"));
+	assert_string_equal(strtok(titles, "\n"),
+			    "TIME                ACTION  SPI DIR PEER MOVE RATE REASON");
+	assert_non_null(strstr(colored, "\033["));
+	assert_null(strstr(narrow, "\033["));
 	assert_int_equal(history_print(wrong, 80, true, false, stderr), -EBADMSG);
 }
 
@@ -198,7 +203,7 @@ static void test_times(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(times); i++) {
 		json_auto_t *document = json_pack("{s:[{s:f,s:s}]}", "history", "time", times[i],
 						  "action", "evicted");
-		_cleanup_free_ char *text = print(document, 0, true);
+		_cleanup_free_ char *text = print(document, 0, true, false);
 
 		assert_non_null(strstr(text, "\n?"));
 	}
