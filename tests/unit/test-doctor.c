@@ -200,9 +200,12 @@ static bool blocks(const char *upstream)
 
 static void test_releases_that_leak(void **state)
 {
+	static const struct nic_fact unknown = NIC("eth0", "new_driver", .esp_offload = true);
+
 	assert_true(leaks("6.1.169") && leaks("6.12.84") && leaks("6.6.150") && leaks("6.19.3"));
 	assert_false(leaks("6.1.170") || leaks("6.12.85") || leaks("7.0.0-rc1") || leaks("7.3.4"));
 	assert_false(leaks(""));
+	assert_false(is_said(&unknown, "6.1.169", "lose a slot"));
 }
 
 /* An SA in a NIC without the feature is not flushed when the NIC is removed. */
