@@ -153,6 +153,22 @@ static void test_pause_keeps_no_key_in_a_nic(void **state)
 
 /* A rule is no matter of keys, so it waits during a pause. An evacuation is executed, because it is
  * the later order. */
+/* What the status counts of the first NIC, by reason: "free-slot 2, hotter 1". */
+static void check_counts(struct bench *b, const char *member, const char *expected)
+{
+	json_t *status = get_status(b), *count;
+	const json_t *nic = json_array_get(json_object_get(status, "nics"), 0);
+	char text[256] = "";
+	size_t i, used = 0;
+
+	json_array_foreach(json_object_get(nic, member), i, count)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %d", i ? ", " : "",
+					 json_string_value(json_object_get(count, "reason")),
+					 (int)json_integer_value(json_object_get(count, "count")));
+	assert_string_equal(text, expected);
+	json_decref(status);
+}
+
 static void test_pause_and_evacuate(void **state)
 {
 	struct fake_belief *busy;
@@ -169,6 +185,9 @@ static void test_pause_and_evacuate(void **state)
 	assert_int_equal(manager_evacuate(b.manager, "eth0"), 0);
 	work(&b, 0.3, busy);
 	assert_int_equal(fake_kernel_view(b.fake, busy).ifindex, 0);
+	check_counts(&b, "promoted", "free-slot 1");
+	check_counts(&b, "evicted", "banned 1");
+	check_counts(&b, "refused", "");
 	close_bench(&b);
 }
 
