@@ -609,12 +609,25 @@ static void assert_rests(struct ike_watch *watch, const struct daemons *daemons,
 	assert_int_equal(accept_client(daemons), -1);
 }
 
+/* The descriptor that the next open file gets. */
+static int next_descriptor(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	assert_true(fd >= 0);
+	(void)close(fd);
+	return fd;
+}
+
+/* `top` asks for days. */
 static void test_watch(void **state)
 {
 	struct daemons daemons;
 	struct ike_watch watch = {.sources = &daemons.sources};
+	int fd;
 
 	start(&daemons);
+	fd = next_descriptor();
 	answer_watch(&watch, &daemons, NOW, 0.1, "a");
 	assert_rests(&watch, &daemons, NOW + 0.1 + IKE_INTERVAL - 0.01);
 	assert_name(watch.names, "c0000001", "192.0.2.1", "a");
@@ -622,6 +635,7 @@ static void test_watch(void **state)
 	answer_watch(&watch, &daemons, NOW + 20, 0.9, "b");
 	assert_rests(&watch, &daemons, NOW + 20.9 + 0.9 * IKE_REST - 0.01);
 	answer_watch(&watch, &daemons, NOW + 40, 0.1, "c");
+	assert_int_equal(next_descriptor(), fd);
 	ike_watch_done(&watch);
 	stop(&daemons);
 }
