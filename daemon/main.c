@@ -29,19 +29,68 @@
 /* Bytes. One batch, one receive buffer and the images of current moves need less than 1 MiB. The
  * rest is for the shadows of SAs in NICs. Only used memory is locked. */
 #define ARENA_LIMIT (48u * 1024u * 1024u)
-/* The option and the file have an older word for ownership ("placed"), so that a new version finds
- * the file of an older one. */
-#define OWNERSHIP_PATH "/run/espoffloadd/placed"
-#define ORDERS_PATH "/run/espoffloadd/orders"
-#define FAILED_STARTS_PATH "/run/espoffloadd/failed-starts"
+/* Files in the runtime directory, beside the control socket. The option and the file have an older
+ * word for ownership ("placed"), so that a new version finds the file of an older one. */
+#define OWNERSHIP_NAME "placed"
+#define ORDERS_NAME "orders"
+#define FAILED_STARTS_NAME "failed-starts"
 
 struct arguments {
 	const char *config;
-	const char *socket;
-	const char *ownership;
-	const char *orders;
+	char *socket;
+	char *ownership;
+	char *orders;
+	char *failed_starts;
 	bool debug;
 };
+
+static void arguments_done(struct arguments *arguments)
+{
+	free(arguments->socket);
+	free(arguments->ownership);
+	free(arguments->orders);
+	free(arguments->failed_starts);
+}
+
+/* Unless `path` is set: the file in the directory that RuntimeDirectory= of the unit names. Each
+ * instance, for another network namespace, has its own. */
+static int set_default(char **path, const char *name)
+{
+	const char *directory = getenv("RUNTIME_DIRECTORY");
+
+	if (*path)
+		return 0;
+	/* Colons separate several directories. */
+	if (!directory || !directory[0] || strchr(directory, ':'))
+		directory = CONTROL_DIRECTORY_DEFAULT;
+	return asprintf(path, "%s/%s", directory, name) < 0 ? -ENOMEM : 0;
+}
+
+static int set_defaults(struct arguments *arguments)
+{
+	const struct {
+		char **path;
+		const char *name;
+	} files[] = {
+		{&arguments->socket, CONTROL_SOCKET_NAME},
+		{&arguments->ownership, OWNERSHIP_NAME},
+		{&arguments->orders, ORDERS_NAME},
+		{&arguments->failed_starts, FAILED_STARTS_NAME},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(files); i++)
+		if (set_default(files[i].path, files[i].name) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* For an option with a path. */
+static int set_path(char **path, const char *value)
+{
+	free(*path);
+	*path = strdup(value);
+	return *path ? 0 : -ENOMEM;
+}
 
 struct daemon {
 	const struct clock *clock;
@@ -67,15 +116,17 @@ static void usage(FILE *out)
 		     "  -c --config=FILE    this file alone (" CONFIG_PATH_DEFAULT "\n"
 		     "                      and its drop-ins)\n"
 		     "  -s --socket=PATH    control socket (" CONTROL_SOCKET_DEFAULT ")\n"
-		     "     --placed=PATH    SAs that it offloaded (" OWNERSHIP_PATH ")\n"
-		     "     --orders=PATH    orders of the operator (" ORDERS_PATH ")\n"
+		     "     --placed=PATH    SAs that it offloaded (" CONTROL_DIRECTORY_DEFAULT
+		     "/" OWNERSHIP_NAME ")\n"
+		     "     --orders=PATH    orders of the operator (" CONTROL_DIRECTORY_DEFAULT
+		     "/" ORDERS_NAME ")\n"
 		     "  -d --debug          enable debug logging\n"
 		     "  -h --help\n"
 		     "     --version\n\n"
 		     "See espoffloadd(8), espoffloadd.conf(5), espoffloadctl(8).\n");
 }
 
-/* Returns 0 to continue, 1 to exit (--help, --version), -EINVAL for a usage error. */
+/* Returns 0 to continue, 1 to exit (--help, --version), -EINVAL for a usage error, or -ENOMEM. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	enum { OPTION_PLACED = 256, OPTION_ORDERS, OPTION_VERSION };
@@ -89,21 +140,21 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{},
 	};
-	int c;
+	int c, r = 0;
 
-	while ((c = getopt_long(argc, argv, "c:s:dh", options, NULL)) >= 0) {
+	while (r == 0 && (c = getopt_long(argc, argv, "c:s:dh", options, NULL)) >= 0) {
 		switch (c) {
 		case 'c':
 			arguments->config = optarg;
 			break;
 		case 's':
-			arguments->socket = optarg;
+			r = set_path(&arguments->socket, optarg);
 			break;
 		case OPTION_PLACED:
-			arguments->ownership = optarg;
+			r = set_path(&arguments->ownership, optarg);
 			break;
 		case OPTION_ORDERS:
-			arguments->orders = optarg;
+			r = set_path(&arguments->orders, optarg);
 			break;
 		case 'd':
 			arguments->debug = true;
@@ -118,6 +169,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			return -EINVAL;
 		}
 	}
+	if (r < 0)
+		return r;
 	if (optind < argc) {
 		fprintf(stderr, "espoffloadd: unexpected argument '%s'\n", argv[optind]);
 		return -EINVAL;
@@ -424,7 +477,7 @@ static int run(struct daemon *d, const struct arguments *arguments)
 		      "espoffloadd " ESPOFFLOAD_VERSION " %s on Linux %s: %zu SAs",
 		      d->manager->config->mode == CONFIG_MODE_ENFORCE ? "enforcing" : "observing",
 		      d->kernel.release, d->manager->sas->n);
-	failed_starts_forget(FAILED_STARTS_PATH);
+	failed_starts_forget(arguments->failed_starts);
 	(void)sd_notify(0, "READY=1");
 	r = sd_event_loop(d->event);
 	report_stopping(d->manager->reporter, manager_owes(d->manager), 0);
@@ -433,9 +486,9 @@ static int run(struct daemon *d, const struct arguments *arguments)
 
 /* The service manager restarts the daemon at once, so the daemon waits before it exits, longer each
  * time. A signal to stop ends the waiting. */
-static void wait_after_failure(struct journal *journal)
+static void wait_after_failure(struct journal *journal, const char *path)
 {
-	double seconds = failed_starts_note(FAILED_STARTS_PATH);
+	double seconds = failed_starts_note(path);
 	struct timespec wait = {
 		.tv_sec = (time_t)seconds,
 		.tv_nsec = (long)((seconds - floor(seconds)) * 1e9),
@@ -453,11 +506,7 @@ static void wait_after_failure(struct journal *journal)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = {
-		.socket = CONTROL_SOCKET_DEFAULT,
-		.ownership = OWNERSHIP_PATH,
-		.orders = ORDERS_PATH,
-	};
+	_cleanup_(arguments_done) struct arguments arguments = {0};
 	_cleanup_(journal_freep) struct journal *journal = NULL;
 	static const struct clock clock = {
 		.monotonic = monotonic_clock, .realtime = realtime_clock, .precise = precise_clock};
@@ -465,7 +514,9 @@ int main(int argc, char **argv)
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r != 0)
-		return r < 0 ? EX_USAGE : EXIT_SUCCESS;
+		return r == -EINVAL ? EX_USAGE : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (set_defaults(&arguments) < 0)
+		return EXIT_FAILURE;
 	/* Before the first key is read: no core file, no ptrace by the same user. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return EXIT_FAILURE;
@@ -478,7 +529,7 @@ int main(int argc, char **argv)
 		journal_log(journal, LOG_ERR, "Failed: %s", strerror(-r));
 	stop(&d);
 	if (r < 0 && !d.started && !d.misconfigured)
-		wait_after_failure(journal);
+		wait_after_failure(journal, arguments.failed_starts);
 	if (d.misconfigured)
 		return EX_CONFIG; /* not restarted: RestartPreventExitStatus= of the unit */
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

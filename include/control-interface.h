@@ -10,8 +10,10 @@
  */
 #pragma once
 
-#define CONTROL_SOCKET_DEFAULT "/run/espoffloadd/io.espoffload"
 #define CONTROL_INTERFACE "io.espoffload"
+#define CONTROL_DIRECTORY_DEFAULT "/run/espoffloadd"
+#define CONTROL_SOCKET_NAME CONTROL_INTERFACE
+#define CONTROL_SOCKET_DEFAULT CONTROL_DIRECTORY_DEFAULT "/" CONTROL_SOCKET_NAME
 
 /* Bytes. A larger request or reply ends the connection. A reply with 100,000 SAs has about 60
  * MB. */
