@@ -18,14 +18,15 @@ ESP = 50
 class Capture:
     """Record the frames of an interface in a separate process, until stop()."""
 
-    def __init__(self, interface, path="/run/capture"):
+    def __init__(self, interface, path="/run/capture", sent_only=False):
+        """sent_only: leave out what the interface receives. With GRO, ESP is decrypted before it gets here."""
         self.path = pathlib.Path(path)
         reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(reader)
             try:
-                _record(interface, self.path, writer)
+                _record(interface, self.path, writer, sent_only)
             finally:
                 os._exit(1)
         os.close(writer)
@@ -42,7 +43,7 @@ class Capture:
         return [_parse(data[at:at + SNAP]) for at in range(0, len(data) - 4, SNAP)], dropped
 
 
-def _record(interface, path, ready):
+def _record(interface, path, ready, sent_only):
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     frames = bytearray()
@@ -53,7 +54,9 @@ def _record(interface, path, ready):
         os.write(ready, b"r")
         while not stopped:
             try:
-                frames += sock.recv(SNAP).ljust(SNAP, b"\0")
+                frame, address = sock.recvfrom(SNAP)
+                if not sent_only or address[2] == socket.PACKET_OUTGOING:
+                    frames += frame.ljust(SNAP, b"\0")
             except TimeoutError:
                 pass
         dropped = struct.unpack("=II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]

@@ -61,9 +61,11 @@ def everything():
         path.unlink()
     probes.release()
     if service.installed():
-        attempt("systemctl", "stop", service.UNIT)
+        attempt("systemctl", "stop", service.UNIT, service.unit("*"))
         attempt("systemctl", "reset-failed", service.UNIT)
         service.ORDERS.unlink(missing_ok=True)
+        for path in (*pathlib.Path("/run").glob("espoffloadd-*/*"), *pathlib.Path("/etc").glob("espoffloadd-*.conf")):
+            path.unlink()
         if "configuration" in _pristine:
             service.CONFIGURATION.write_bytes(_pristine["configuration"])
         else:

@@ -70,20 +70,20 @@ def wait_for_hot(world, planned, seconds):
     return agree(world)
 
 
-def settled(expected=frozenset()):
+def settled(expected=frozenset(), netns=None):
     """All SAs by SPI, if no SA is being moved and no expected SA is missing; else None.
 
     A dump may miss an SA that is moved during the dump: it is inserted at a position that the dump has already passed.
     """
-    found = xfrm.by_spi()
+    found = xfrm.by_spi(netns)
     return None if any(sa.larval for sa in found.values()) or expected - set(found) else found
 
 
-def wait_settled(expected):
+def wait_settled(expected, netns=None):
     with contextlib.suppress(Failure):
-        return wait_until(lambda: settled(expected), 20, "the end of all moves")
-    found = xfrm.by_spi()
-    attempt("ip", "-d", "-s", "xfrm", "state", "list")
+        return wait_until(lambda: settled(expected, netns), 20, "the end of all moves")
+    found = xfrm.by_spi(netns)
+    attempt("ip", "-d", "-s", "xfrm", "state", "list", netns=netns)
     raise Failure(f"SAs gone: {sorted(map(hex, expected - set(found)))}, "
                   f"on their way for long: {sorted(hex(spi) for spi, sa in found.items() if sa.larval)}")
 
@@ -91,11 +91,12 @@ def wait_settled(expected):
 class Continuity:
     """Sequence numbers, counters and times of every SA, which must not decrease, and all properties that must not change."""
 
-    def __init__(self):
-        self.before = wait_settled(frozenset())
+    def __init__(self, netns=None):
+        self.netns = netns
+        self.before = wait_settled(frozenset(), netns)
 
     def check(self, gone=()):
-        now = wait_settled(set(self.before) - set(gone))
+        now = wait_settled(set(self.before) - set(gone), self.netns)
         for spi, old in self.before.items():
             if spi in gone:
                 continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""espoffloadd under systemd, as on a gateway."""
+"""espoffloadd under systemd, as on a gateway. netns: the instance for another network namespace."""
 
 import pathlib
 
@@ -12,20 +12,30 @@ ORDERS = pathlib.Path("/run/espoffloadd/orders")
 CONFIGURATION = pathlib.Path("/etc/espoffloadd.conf")
 
 
+def unit(netns=None):
+    return f"espoffloadd@{netns}.service" if netns else UNIT
+
+
+def configuration(netns=None):
+    """The path of its configuration."""
+    return pathlib.Path(f"/etc/espoffloadd-{netns}.conf") if netns else CONFIGURATION
+
+
 def installed():
     return attempt("systemctl", "cat", UNIT).returncode == 0
 
 
-def configure(yaml):
+def configure(yaml, netns=None):
     """Write the configuration, readable by all, because it contains no secrets."""
-    print(f"{CONFIGURATION}:\n{yaml}", flush=True)
-    CONFIGURATION.write_text(yaml)
-    CONFIGURATION.chmod(0o644)
+    path = configuration(netns)
+    print(f"{path}:\n{yaml}", flush=True)
+    path.write_text(yaml)
+    path.chmod(0o644)
 
 
-def start(yaml=None, timeout=60):
+def start(yaml=None, timeout=60, netns=None):
     """Start the service and wait until it is ready (Type=notify). Returns a journal cursor from just before."""
-    return _systemctl("start", yaml, timeout)
+    return _systemctl("start", yaml, timeout, netns)
 
 
 def restart(yaml=None, timeout=60):
@@ -36,19 +46,19 @@ def reload(yaml=None, timeout=60):
     return _systemctl("reload", yaml, timeout)
 
 
-def _systemctl(verb, yaml, timeout):
+def _systemctl(verb, yaml, timeout, netns=None):
     if yaml is not None:
-        configure(yaml)
+        configure(yaml, netns)
     since = journal.cursor()
-    result = attempt("systemctl", verb, UNIT, timeout=timeout)
+    result = attempt("systemctl", verb, unit(netns), timeout=timeout)
     if result.returncode != 0:
-        said = [text for text in journal.messages(since) if text]
-        raise Failure(f"systemctl {verb} {UNIT}: {result.stderr.strip()}; journal: {' | '.join(said[-3:]) or 'silent'}")
+        said = [text for text in journal.messages(since, unit(netns)) if text]
+        raise Failure(f"systemctl {verb} {unit(netns)}: {result.stderr.strip()}; journal: {' | '.join(said[-3:]) or 'silent'}")
     return since
 
 
-def stop(timeout=60):
-    run("systemctl", "stop", UNIT, timeout=timeout)
+def stop(timeout=60, netns=None):
+    run("systemctl", "stop", unit(netns), timeout=timeout)
 
 
 def kill(signal="KILL"):
@@ -60,13 +70,13 @@ def active():
     return attempt("systemctl", "is-active", UNIT).stdout.strip() == "active"
 
 
-def pid():
-    return int(show("MainPID"))
+def pid(netns=None):
+    return int(show("MainPID", netns))
 
 
-def show(name):
+def show(name, netns=None):
     """One property of the unit, from systemctl show."""
-    return run("systemctl", "show", "--value", "-p", name, UNIT).strip()
+    return run("systemctl", "show", "--value", "-p", name, unit(netns)).strip()
 
 
 def wait_active(timeout=30):
@@ -78,6 +88,7 @@ def ctl(*arguments, check=True):
     return run("espoffloadctl", *arguments, check=check)
 
 
-def ctl_json(*arguments):
+def ctl_json(*arguments, netns=None):
     """espoffloadctl --json; returns the document."""
-    return run_json("espoffloadctl", "--json", *arguments)
+    where = ("--socket", f"/run/espoffloadd-{netns}/io.espoffload") if netns else ()
+    return run_json("espoffloadctl", *where, "--json", *arguments)
