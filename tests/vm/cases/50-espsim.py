@@ -28,6 +28,7 @@ def carries(pair, tunnel, place):
     sender, receiver = PLACES[place]
     what = f"{tunnel.family} {tunnel.mode} {tunnel.algorithm} ICV {tunnel.icv}, offloaded: {place}"
     before = espsim.errors()
+    stats = {device.name: device.stats() for device in (pair.here, pair.there)}
     tunnel.add(sender, receiver)
     tunnel.add_policies()
     here, there = tunnel.inner()
@@ -41,6 +42,11 @@ def carries(pair, tunnel, place):
         for slot in slots.values():
             # ICMP and TCP of one direction, or its acknowledgements.
             check(slot.packets >= 8 and slot.errors == 0, f"{device.name} counted {slot}; {what}")
+        grown = {name: value - stats[device.name][name] for name, value in device.stats().items()}
+        for direction, name in (("out", "tx_encrypted"), ("in", "rx_decrypted")):
+            slot = slots.get(direction)
+            check_equal((grown[name], grown[name + "_bytes"]), (slot.packets, slot.bytes) if slot else (0, 0),
+                        f"{name} of {device.name}, which its only SA of that direction counted; {what}")
     tunnel.delete()
     check_equal((pair.here.used(), pair.there.used()), ((0, 0), (0, 0)), f"slots that stay occupied; {what}")
 

@@ -32,11 +32,13 @@ const char *const espsim_stat_names[_STAT_MAX] = {
 	[STAT_RX_PACKETS] = "rx_packets",
 	[STAT_RX_BYTES] = "rx_bytes",
 	[STAT_TX_ENCRYPTED] = "tx_encrypted",
+	[STAT_TX_ENCRYPTED_BYTES] = "tx_encrypted_bytes",
 	[STAT_TX_DROP_DEAD] = "tx_drop_dead",
 	[STAT_TX_DROP_ERROR] = "tx_drop_error",
 	[STAT_TX_GSO] = "tx_gso",
 	[STAT_TX_STOPPED] = "tx_stopped",
 	[STAT_RX_DECRYPTED] = "rx_decrypted",
+	[STAT_RX_DECRYPTED_BYTES] = "rx_decrypted_bytes",
 	[STAT_RX_BAD_ICV] = "rx_bad_icv",
 	[STAT_RX_MISS] = "rx_miss",
 	[STAT_RX_ORPHANED] = "rx_orphaned",
@@ -171,6 +173,7 @@ static struct sk_buff *rx_engine(struct espsim_device *device, struct sk_buff *s
 	} else {
 		WRITE_ONCE(slot->esn_high, high);
 		espsim_count(device, STAT_RX_DECRYPTED, 1);
+		espsim_count(device, STAT_RX_DECRYPTED_BYTES, own->len);
 		atomic64_inc(&slot->packets);
 		atomic64_add(own->len, &slot->bytes);
 	}
@@ -355,6 +358,7 @@ static void send_esp(struct espsim_device *device, struct sk_buff *skb)
 	if (take_one(&device->knobs.corrupt_tx))
 		own->data[own->len - 1] ^= 1;
 	espsim_count(device, STAT_TX_ENCRYPTED, 1);
+	espsim_count(device, STAT_TX_ENCRYPTED_BYTES, own->len);
 	atomic64_inc(&slot->packets);
 	atomic64_add(own->len, &slot->bytes);
 	stop_if_behind(device, engine_take(device));

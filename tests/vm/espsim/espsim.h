@@ -29,11 +29,13 @@ enum espsim_stat {
 	STAT_RX_PACKETS,
 	STAT_RX_BYTES,
 	STAT_TX_ENCRYPTED,
-	STAT_TX_DROP_DEAD, /* the slot of the packet was freed: never sent in clear */
+	STAT_TX_ENCRYPTED_BYTES, /* of whole frames, as tx_bytes */
+	STAT_TX_DROP_DEAD,       /* the slot of the packet was freed: never sent in clear */
 	STAT_TX_DROP_ERROR,
 	STAT_TX_GSO,     /* super-packets that the device cut up itself */
 	STAT_TX_STOPPED, /* the queue, by packets_per_second */
 	STAT_RX_DECRYPTED,
+	STAT_RX_DECRYPTED_BYTES, /* without the Ethernet header, as rx_bytes */
 	STAT_RX_BAD_ICV,
 	STAT_RX_MISS,        /* ESP without a slot: the stack decrypts it */
 	STAT_RX_ORPHANED,    /* decrypted, but the SA was deleted before the stack had the packet */

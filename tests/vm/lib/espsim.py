@@ -34,6 +34,7 @@ class Slot:
     direction: str
     spi: int
     packets: int
+    bytes: int
     errors: int
     dead: bool
 
@@ -56,9 +57,9 @@ class Espsim:
         """The SAs in the NIC, also those that were deleted and still occupy their slot."""
         found = []
         for line in (self.directory / "sadb").read_text().splitlines()[1:]:
-            match = re.fullmatch(r"\d+ (in|out) spi 0x(\w+) dst \S+ packets (\d+) bytes \d+ errors (\d+)( dead)?( released)? driver \S+", line)
+            match = re.fullmatch(r"\d+ (in|out) spi 0x(\w+) dst \S+ packets (\d+) bytes (\d+) errors (\d+)( dead)?( released)? driver \S+", line)
             check(match, f"no line of sadb: {line}")
-            found.append(Slot(match[1], int(match[2], 16), int(match[3]), int(match[4]), bool(match[5])))
+            found.append(Slot(match[1], int(match[2], 16), int(match[3]), int(match[4]), int(match[5]), bool(match[6])))
         return found
 
     def used(self):
