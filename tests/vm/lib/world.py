@@ -40,7 +40,7 @@ LIMITS = ("limit byte-soft 9000000000 limit byte-hard 10000000000 limit packet-s
 
 @dataclasses.dataclass(frozen=True)
 class Flow:
-    """One SA and the UDP flow that uses it."""
+    """One SA and the flow that uses it: UDP, or one TCP connection."""
     direction: str      # "out" or "in", seen from the gateway
     number: int         # 0, 1, ...
     family: str         # "v4" or "v6"
@@ -52,6 +52,7 @@ class Flow:
     inner_src: str      # the packets' addresses; in transport mode the SA's
     inner_dst: str
     key: str
+    tcp: bool = False
 
     @property
     def bits(self):
@@ -73,18 +74,13 @@ def zipf(count, exponent=1.0):
     return [weight / sum(weights) for weight in weights]
 
 
-class World:
-    """Build it with one of the constructors' options, then start_traffic(). close() is the runner's cleanup."""
+class Traffic:
+    """Flows from the gateway and to it, and the processes that send them."""
 
-    def __init__(self, out=24, inbound=24, nic="nsim0"):
-        self.nic = Netdevsim(0, nic)
-        self.out = [self._flow("out", number) for number in range(out)]
-        self.inbound = [self._flow("in", number) for number in range(inbound)]
+    def __init__(self, out, inbound):
+        self.out = out
+        self.inbound = inbound
         self._senders = {}
-        self._build_gateway()
-        if inbound:
-            self._build_peer()
-        self.add_states(self.flows)
 
     @property
     def flows(self):
@@ -92,6 +88,80 @@ class World:
 
     def flow(self, spi):
         return next(flow for flow in self.flows if flow.spi == spi)
+
+    def counters(self, name="bytes"):
+        """A counter of every SA of this world that exists, by SPI. name: a field of xfrm.SA."""
+        return {spi: getattr(sa, name) for spi, sa in xfrm.by_spi().items() if 0x101 <= spi < 0x300}
+
+    def measure(self, seconds=5):
+        """Bytes per second of every SA, by SPI, as the kernel counted them over some seconds."""
+        begin, first = time.monotonic(), self.counters()
+        time.sleep(seconds)
+        elapsed, last = time.monotonic() - begin, self.counters()
+        return {spi: (last[spi] - first.get(spi, 0)) / elapsed for spi in last}
+
+    def start_traffic(self, out_order=None, in_order=None, pps=DEFAULT_PPS, exponent=1.0, payload=DEFAULT_PAYLOAD):
+        """Start or change the traffic. An order is a list of flow numbers, the busiest first; None: 0, 1, 2 ...
+
+        pps is the total of each direction, divided by Zipf's law. Returns the planned packets per second by SPI.
+        """
+        planned = {}
+        for direction, flows, order in (("out", self.out, out_order), ("in", self.inbound, in_order)):
+            if not flows:
+                continue
+            order = list(range(len(flows))) if order is None else list(order)
+            check(sorted(order) == sorted(set(order)) and set(order) <= set(range(len(flows))), f"no order of flows: {order}")
+            rates = {flows[number].spi: share * pps for number, share in zip(order, zipf(len(order), exponent))}
+            self.plan(direction, rates, payload)
+            planned.update(rates)
+        return planned
+
+    swap = start_traffic
+
+    def plan(self, direction, rates, payload=DEFAULT_PAYLOAD):
+        """Send with the given packets per second: {spi: rate} of one direction. Other SPIs do not send."""
+        path = pathlib.Path(f"/run/vm-plan-{direction}")
+        # The source is given too, because all inbound flows have the same few destinations.
+        text = "".join(f"{self.flow(spi).inner_dst} {PORT} {rate:.3f}pps {payload} {spi} {self.flow(spi).inner_src}"
+                       f"{' tcp' if self.flow(spi).tcp else ''}\n" for spi, rate in rates.items())
+        print(f"plan {direction}:\n{text}", flush=True)
+        new = path.with_suffix(".new")
+        new.write_text(text)
+        new.rename(path)
+        sender = self._senders.get(direction)
+        if sender and sender.poll() is None:
+            sender.send_signal(signal.SIGHUP)
+        else:
+            self._senders[direction] = spawn(TRAFFIC, "send", path, f"/run/vm-sent-{direction}.json",
+                                             netns=PEER if direction == "in" else None, output=f"/run/vm-traffic-{direction}.txt")
+
+    def stop_traffic(self):
+        for direction, sender in self._senders.items():
+            if sender.poll() is not None:
+                said = pathlib.Path(f"/run/vm-traffic-{direction}.txt").read_text().strip()
+                raise Failure(f"the sender of direction {direction} died: {said}")
+            sender.terminate()
+        for sender in self._senders.values():
+            sender.wait(60)
+        self._senders = {}
+
+    def wait_for_traffic(self, timeout=30):
+        """Wait until the busiest SA of every planned direction counts packets."""
+        wait_until(lambda: all(any(self.counters()[flow.spi] for flow in flows) for flows in (self.out, self.inbound) if flows),
+                   timeout, "traffic through the SAs")
+
+
+class World(Traffic):
+    """Build it with one of the constructors' options, then start_traffic(). close() is the runner's cleanup."""
+
+    def __init__(self, out=24, inbound=24, nic="nsim0"):
+        super().__init__([self._flow("out", number) for number in range(out)],
+                         [self._flow("in", number) for number in range(inbound)])
+        self.nic = Netdevsim(0, nic)
+        self._build_gateway()
+        if inbound:
+            self._build_peer()
+        self.add_states(self.flows)
 
     @staticmethod
     def _flow(direction, number):
@@ -175,17 +245,6 @@ class World:
         self.delete_states(flows)
         self.add_states(flows, offload)
 
-    def counters(self, name="bytes"):
-        """A counter of every SA of this world that exists, by SPI. name: a field of xfrm.SA."""
-        return {spi: getattr(sa, name) for spi, sa in xfrm.by_spi().items() if 0x101 <= spi < 0x300}
-
-    def measure(self, seconds=5):
-        """Bytes per second of every SA, by SPI, as the kernel counted them over some seconds."""
-        begin, first = time.monotonic(), self.counters()
-        time.sleep(seconds)
-        elapsed, last = time.monotonic() - begin, self.counters()
-        return {spi: (last[spi] - first.get(spi, 0)) / elapsed for spi in last}
-
     def payload_on_wire(self, payload=DEFAULT_PAYLOAD):
         """Bytes that an SA counts for a datagram of this payload, by SPI: the input of xfrm, which is the transport header and
         payload, or the whole packet."""
@@ -201,58 +260,6 @@ class World:
         with contextlib.suppress(FileNotFoundError):
             return {int(tag): count for tag, count in json.loads(pathlib.Path("/run/vm-sink.json").read_text()).items()}
         return {}
-
-    # --- traffic ---
-
-    def start_traffic(self, out_order=None, in_order=None, pps=DEFAULT_PPS, exponent=1.0, payload=DEFAULT_PAYLOAD):
-        """Start or change the traffic. An order is a list of flow numbers, the busiest first; None: 0, 1, 2 ...
-
-        pps is the total of each direction, divided by Zipf's law. Returns the planned packets per second by SPI.
-        """
-        planned = {}
-        for direction, flows, order in (("out", self.out, out_order), ("in", self.inbound, in_order)):
-            if not flows:
-                continue
-            order = list(range(len(flows))) if order is None else list(order)
-            check(sorted(order) == sorted(set(order)) and set(order) <= set(range(len(flows))), f"no order of flows: {order}")
-            rates = {flows[number].spi: share * pps for number, share in zip(order, zipf(len(order), exponent))}
-            self.plan(direction, rates, payload)
-            planned.update(rates)
-        return planned
-
-    swap = start_traffic
-
-    def plan(self, direction, rates, payload=DEFAULT_PAYLOAD):
-        """Send with the given packets per second: {spi: rate} of one direction. Other SPIs do not send."""
-        path = pathlib.Path(f"/run/vm-plan-{direction}")
-        # The source is given too, because all inbound flows have the same few destinations.
-        text = "".join(f"{self.flow(spi).inner_dst} {PORT} {rate:.3f}pps {payload} {spi} {self.flow(spi).inner_src}\n"
-                       for spi, rate in rates.items())
-        print(f"plan {direction}:\n{text}", flush=True)
-        new = path.with_suffix(".new")
-        new.write_text(text)
-        new.rename(path)
-        sender = self._senders.get(direction)
-        if sender and sender.poll() is None:
-            sender.send_signal(signal.SIGHUP)
-        else:
-            self._senders[direction] = spawn(TRAFFIC, "send", path, netns=PEER if direction == "in" else None,
-                                             output=f"/run/vm-traffic-{direction}.txt")
-
-    def stop_traffic(self):
-        for direction, sender in self._senders.items():
-            if sender.poll() is not None:
-                said = pathlib.Path(f"/run/vm-traffic-{direction}.txt").read_text().strip()
-                raise Failure(f"the sender of direction {direction} died: {said}")
-            sender.terminate()
-        for sender in self._senders.values():
-            sender.wait(10)
-        self._senders = {}
-
-    def wait_for_traffic(self, timeout=30):
-        """Wait until the busiest SA of every planned direction counts packets."""
-        wait_until(lambda: all(any(self.counters()[flow.spi] for flow in flows) for flows in (self.out, self.inbound) if flows),
-                   timeout, "traffic through the SAs")
 
 
 def shuffled(count, seed):
