@@ -68,7 +68,8 @@ def spawn(*command, netns=None, output=None):
         command = [*NETNS, netns, *command]
     print("+", " ".join(command), "&", flush=True)
     with open(output or os.devnull, "w") as file:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        # A session of its own: Ctrl-C in tools/demo ends top and not the traffic.
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
 
 
 def wait_until(function, timeout=30, what="", interval=0.2):
