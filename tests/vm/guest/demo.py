@@ -47,7 +47,8 @@ def tell(text):
 class Shares(threading.Thread):
     """Shifts the hot set, and adds up the bytes that the kernel counted on SAs.
 
-    "busiest": with the best choice at every moment. "first": had the SAs that were there first kept the slots.
+    "busiest": with the best choice at every moment. "first": had the SAs that were there first kept the slots. "resident": of SAs that
+    were in the NIC at both ends of a sample; "moved": of those that were there at one end.
     """
 
     def __init__(self, world):
@@ -77,8 +78,9 @@ class Shares(threading.Thread):
         now = {sa.spi: sa for sa in xfrm.sas() if not sa.larval}
         grown = {spi: sa.bytes - self.last[spi].bytes for spi, sa in now.items() if spi in self.last}
         self.bytes["all"] += sum(grown.values())
-        # Of an SA that was moved between two samples, half.
-        self.bytes["nic"] += sum(count * (bool(self.last[spi].device) + bool(now[spi].device)) / 2 for spi, count in grown.items())
+        for spi, count in grown.items():
+            ends = bool(self.last[spi].device) + bool(now[spi].device)
+            self.bytes[("software", "moved", "resident")[ends]] += count
         for flows in (self.world.out, self.world.inbound):
             counts = [grown.get(flow.spi, 0) for flow in flows]
             self.bytes["first"] += sum(counts[:self.world.slots])
@@ -99,6 +101,7 @@ def shift(world, number):
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What was counted from the start of the service until the end of the traffic; flows: from the beginning of the traffic."""
+    seconds: float
     slots: int
     shifts: int
     bytes: dict             # by the kernel's counters: see Shares
@@ -131,12 +134,13 @@ class Result:
 
 
 class Measurement:
-    """Begins when it is made. end() stops the traffic."""
+    """Begins when it is made: before the service moves SAs, because a dump of SAs waits for moves. end() stops the traffic."""
 
     def __init__(self, world):
         self.world = world
-        self.stats = [device.stats() for device in (world.pair.here, world.pair.there)]
+        self.began = time.monotonic()
         self.shares = Shares(world)
+        self.stats = [device.stats() for device in (world.pair.here, world.pair.there)]
         self.shares.start()
 
     def end(self):
@@ -149,7 +153,7 @@ class Measurement:
             errors[name] += count
         nic, peer = ({name: value - before[name] for name, value in device.stats().items()}
                      for before, device in zip(self.stats, (pair.here, pair.there)))
-        return Result(slots=self.world.slots, shifts=self.shares.shifts, bytes=self.shares.bytes, nic=nic, peer=peer,
+        return Result(seconds=time.monotonic() - self.began, slots=self.world.slots, shifts=self.shares.shifts, bytes=self.shares.bytes, nic=nic, peer=peer,
                       held=pair.here.used(), errors=errors,
                       sent=self.by_kind(self.world.sent()), arrived=self.by_kind(self.world.arrived()),
                       moves=service.ctl_json("status")["moves"])
@@ -162,13 +166,12 @@ class Measurement:
 
 
 def show_top(seconds):
-    """Runs top until its time is over or the user quits it. Returns how long it ran."""
+    """Runs top until its time is over or the user quits it."""
     if os.environ.get("TERM", "dumb") == "dumb":
         command = ["espoffloadctl", "top", "-b", "-d", str(FRAME), "-n", str(max(seconds // FRAME, 1)), "--rows", str(ROWS)]
         seconds += 30
     else:
         command = ["espoffloadctl", "top"]
-    begin = time.monotonic()
     with subprocess.Popen(command, stdout=sys.stderr) as top:
         try:
             status = top.wait(seconds)
@@ -177,7 +180,6 @@ def show_top(seconds):
             top.wait(10)
             status = 0
     check(status == 0, f"{' '.join(command)}: exit status {status}")
-    return time.monotonic() - begin
 
 
 def number(count):
@@ -193,7 +195,7 @@ def percent(part, whole):
     return f"{100 * part / max(whole, 1):.0f} %"
 
 
-def summary(result, elapsed):
+def summary(result):
     """Every line fits into 80 columns."""
     kernel, moves, slots = result.bytes, result.moves, result.slots
     udp, tcp = ((result.sent[kind], result.arrived[kind]) for kind in ("udp", "tcp"))
@@ -201,7 +203,7 @@ def summary(result, elapsed):
     orphaned = ("" if not result.failures() else
                 f";\n             the NIC decrypted {result.nic['rx_orphaned']} for an SA that left it at that moment")
     return f"""
-In {elapsed:.0f} s, with {2 * PAIRS} SAs and a NIC with {slots} slots for sending and {slots} for receiving:
+In {result.seconds:.0f} s, with {2 * PAIRS} SAs and a NIC with {slots} slots for sending and {slots} for receiving:
   moves      {moves["promoted"]} into the NIC, {moves["evicted"]} out of it, {moves["refused"]} refused, {moves["failed"]} failed;
              it has {result.held[0]} + {result.held[1]} SAs now, by its own count
   wire       {number(result.wire_packets())} packets, {result.wire_bytes() / 1e6:.1f} MB
@@ -217,9 +219,9 @@ In {elapsed:.0f} s, with {2 * PAIRS} SAs and a NIC with {slots} slots for sendin
 """
 
 
-def check_result(result, elapsed):
+def check_result(result):
     check(result.moves["failed"] == 0, f"{result.moves['failed']} moves failed")
-    check(elapsed < ENOUGH or result.nic_packets() > 0, "the NIC encrypted nothing")
+    check(result.seconds < ENOUGH or result.nic_packets() > 0, "the NIC encrypted nothing")
     # The NIC's receive queue has packets for an SA that is being evicted, and software cannot decrypt them a second time.
     check(result.failures() <= result.nic["rx_orphaned"],
           f"{result.failures()} packets failed authentication or the replay check, {result.nic['rx_orphaned']} of them at an eviction")
@@ -236,19 +238,20 @@ def build():
     shift(world, 0)
     world.wait_for_traffic()
     tell("espoffloadd ...")
+    measurement = Measurement(world)
     service.start(CONFIGURATION)
-    return world, Measurement(world)
+    return world, measurement
 
 
 def demo(seconds):
     tell("two gateways, 48 SAs, a NIC that encrypts, TCP and UDP traffic ...")
     _, measurement = build()
-    elapsed = show_top(seconds)
+    show_top(seconds)
     tell("ending the traffic ...")
     result = measurement.end()
     print(result, flush=True)
-    tell(summary(result, elapsed))
-    check_result(result, elapsed)
+    tell(summary(result))
+    check_result(result)
 
 
 def main():
