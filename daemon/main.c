@@ -365,6 +365,8 @@ static int open_manager(struct daemon *d, const struct arguments *arguments, str
 		.crypto_path = CRYPTO_TABLE_PATH,
 		.measure_cpu_cost = cipher_cost_measure,
 		.event_timer_default = read_sysctl("/proc/sys/net/core/xfrm_aevent_etime"),
+		.no_offload_module = {access("/sys/module/esp4_offload", F_OK) < 0,
+				      access("/sys/module/esp6_offload", F_OK) < 0},
 		.fips = read_sysctl("/proc/sys/crypto/fips_enabled") == 1,
 		.kernel_release = d->kernel.release,
 	};

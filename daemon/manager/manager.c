@@ -283,12 +283,15 @@ static int new_nics(struct manager *m)
 
 static int new_migrator(struct manager *m)
 {
+	const struct manager_environment *environment = &m->environment;
 	const struct migrator_parameters parameters = {
-		.event_timer_default = m->environment.event_timer_default,
-		.clock = &m->environment.clock,
+		.event_timer_default = environment->event_timer_default,
+		.no_offload_module = {environment->no_offload_module[0],
+				      environment->no_offload_module[1]},
+		.clock = &environment->clock,
 	};
 
-	return migrator_new(m->environment.kernel, m->environment.arena, m->environment.rescue,
+	return migrator_new(environment->kernel, environment->arena, environment->rescue,
 			    &parameters, &m->migrator);
 }
 

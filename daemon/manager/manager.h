@@ -65,6 +65,7 @@ struct manager_environment {
 	const char *crypto_path; /* CRYPTO_TABLE_PATH; NULL: no software driver is known */
 	cpu_costs_measure measure_cpu_cost; /* NULL: `rank-by: cpu` ranks by bytes */
 	int64_t event_timer_default;
+	bool no_offload_module[2]; /* as in struct migrator_parameters */
 	bool fips;
 	const char *kernel_release; /* of uname(2) */
 };

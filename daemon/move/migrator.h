@@ -18,6 +18,7 @@ struct rescue;
 
 enum move_state {
 	MOVE_READ,     /* read the SA and check it */
+	MOVE_LOAD,     /* promotion: let the kernel load its module for offloaded SAs */
 	MOVE_GUARD,    /* outbound: make a larval SA that packets find meanwhile */
 	MOVE_MIGRATE,  /* let the kernel move it (Linux 7.2 and later) */
 	MOVE_REMOVE,   /* delete the SA, leaving a larval SA in its place */
@@ -90,6 +91,8 @@ struct migrator;
 struct migrator_parameters {
 	/* Defaults of net.core.xfrm_aevent_etime (100 ms units); negative: unknown, not checked. */
 	int64_t event_timer_default;
+	/* IPv4, IPv6: the kernel may have to load its module for offloaded SAs first. */
+	bool no_offload_module[2];
 	const struct clock *clock; /* not owned */
 };
 

@@ -152,8 +152,7 @@ static void write_offload(struct kernel_batch *batch, const struct sa_offload *o
 		kernel_batch_attribute(batch, XFRMA_OFFLOAD_DEV, &value, sizeof(value));
 }
 
-void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, uint16_t type,
-		    const struct sa_offload *offload)
+static void write_sa(const struct sa_image *image, struct kernel_batch *batch, uint16_t type)
 {
 	struct nlattr *attribute;
 	int remaining;
@@ -168,7 +167,21 @@ void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, ui
 	if (image->replay_threshold != 0)
 		kernel_batch_attribute(batch, XFRMA_REPLAY_THRESH, &image->replay_threshold,
 				       sizeof(image->replay_threshold));
+}
+
+void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, uint16_t type,
+		    const struct sa_offload *offload)
+{
+	write_sa(image, batch, type);
 	write_offload(batch, offload);
+}
+
+void sa_image_write_offload_probe(const struct sa_image *image, struct kernel_batch *batch)
+{
+	const struct xfrm_user_offload value = {.flags = UINT8_MAX};
+
+	write_sa(image, batch, XFRM_MSG_NEWSA);
+	kernel_batch_attribute(batch, XFRMA_OFFLOAD_DEV, &value, sizeof(value));
 }
 
 void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *batch,

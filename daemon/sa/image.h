@@ -39,6 +39,10 @@ struct sa_offload {
  * counters, times and replay state. */
 void sa_image_write(const struct sa_image *image, struct kernel_batch *batch, uint16_t type,
 		    const struct sa_offload *offload);
+/* Adds a NEWSA whose offload has flags that no kernel knows. Before the kernel refuses it (EINVAL,
+ * xfrm_dev_state_add()) it loads its module for offloaded SAs of the family (esp4_offload,
+ * esp6_offload; xfrm_state_construct()). If a kernel knew the flags, the answer would be EEXIST. */
+void sa_image_write_offload_probe(const struct sa_image *image, struct kernel_batch *batch);
 /* Adds XFRM_MSG_MIGRATE_STATE: the kernel moves the SA and changes nothing else of it. */
 void sa_image_write_migrate(const struct sa_image *image, struct kernel_batch *batch,
 			    const struct sa_offload *offload);

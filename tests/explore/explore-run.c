@@ -261,6 +261,7 @@ static struct migrator *open_migrator(struct run *run, struct kernel *kernel)
 {
 	struct migrator_parameters parameters = {
 		.event_timer_default = fake_kernel_config(run->fake)->aevent_etime,
+		.no_offload_module = {true, true},
 		.clock = &run->clock,
 	};
 	struct migrator *migrator;

@@ -206,7 +206,9 @@ struct fake_kernel {
 	unsigned ike_errors;
 	char ike_failure[128]; /* the last failure */
 	unsigned wrong_closures;
-	unsigned wrong_key; /* outbound packets of an SA whose key was never installed */
+	bool offload_loaded[2];       /* esp4_offload, esp6_offload */
+	unsigned loaded_while_absent; /* loaded by a request for an SA that was absent */
+	unsigned wrong_key;           /* outbound packets of an SA whose key was never installed */
 };
 
 /* fake-memory.c */

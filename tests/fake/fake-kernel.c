@@ -120,6 +120,16 @@ unsigned fake_kernel_dumps(const struct fake_kernel *k)
 	return k->dumps;
 }
 
+void fake_kernel_unload_offload(struct fake_kernel *k)
+{
+	k->offload_loaded[0] = k->offload_loaded[1] = false;
+}
+
+unsigned fake_kernel_loaded_while_absent(const struct fake_kernel *k)
+{
+	return k->loaded_while_absent;
+}
+
 unsigned fake_kernel_waits(const struct fake_kernel *k)
 {
 	return k->waits;

@@ -168,6 +168,10 @@ void fake_kernel_restart_counts(struct fake_kernel *k);
 unsigned fake_kernel_steps(const struct fake_kernel *k);
 /* The number of messages of this type (XFRM_MSG_*, 0: any) that the daemon sent. */
 unsigned fake_kernel_messages(const struct fake_kernel *k, uint16_t type);
+/* Unloads the modules for offloaded SAs (esp4_offload, esp6_offload), as at the beginning. */
+void fake_kernel_unload_offload(struct fake_kernel *k);
+/* How often the kernel loaded one of them while the SA concerned was absent. */
+unsigned fake_kernel_loaded_while_absent(const struct fake_kernel *k);
 uint16_t fake_kernel_last_message(const struct fake_kernel *k); /* its type; 0: none yet */
 unsigned fake_kernel_dumps(const struct fake_kernel *k);        /* dumps of all SAs so far */
 unsigned fake_kernel_waits(const struct fake_kernel *k);        /* waits for lookups so far */

@@ -129,13 +129,28 @@ static int core_check(struct fake_request *request, const struct fake_sa *sa, ui
 	return 0;
 }
 
+/* xfrm_get_type_offload(): modprobe, for which the request waits. */
+static void load_type(struct fake_kernel *k, const struct fake_sa *sa)
+{
+	bool *loaded = &k->offload_loaded[sa->info.family == AF_INET6];
+	const struct fake_sa *present =
+		fake_lookup(k, sa->mark.v & sa->mark.m, &sa->info.id.daddr, sa->info.id.spi,
+			    sa->info.id.proto, sa->info.family);
+
+	if (!*loaded && (!present || present->state == FAKE_LARVAL))
+		k->loaded_while_absent++;
+	*loaded = true;
+}
+
 int fake_offload_add(struct fake_request *request, struct fake_sa *sa,
 		     const struct xfrm_user_offload *offload)
 {
 	struct fake_kernel *k = request->k;
 	struct fake_nic *nic, *lands_on = NULL;
-	int r = core_check(request, sa, offload->flags);
+	int r;
 
+	load_type(k, sa);
+	r = core_check(request, sa, offload->flags);
 	if (r < 0)
 		return r;
 	sa->requested = offload->ifindex;

@@ -247,9 +247,17 @@ static inline void install_text(const struct nlmsghdr *message, char *text, size
 	uint32_t threshold = attribute_u32(message, fixed, XFRMA_REPLAY_THRESH);
 	const struct nlattr *replay =
 		nlmsg_find_attr((struct nlmsghdr *)message, fixed, XFRMA_REPLAY_VAL);
+	const struct nlattr *attribute =
+		nlmsg_find_attr((struct nlmsghdr *)message, fixed, XFRMA_OFFLOAD_DEV);
+	const struct xfrm_user_offload *offload = attribute ? nla_data(attribute) : NULL;
 	char other[32] = "";
 
 	assert_non_null(replay);
+	if (offload && offload->flags == UINT8_MAX) {
+		snprintf(text, size, "%s with unknown flags",
+			 message->nlmsg_type == XFRM_MSG_NEWSA ? "NEWSA" : "?");
+		return;
+	}
 	if (threshold != THRESHOLD)
 		snprintf(other, sizeof(other), " threshold %u", threshold);
 	snprintf(text, size, "%s %s #%u%s",

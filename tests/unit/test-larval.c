@@ -659,6 +659,33 @@ static void test_interrupted_and_down(void **state)
 	assert_true(fake_kernel_last_sequence(b->fake, belief) < UINT64_C(1) << 29);
 }
 
+/* IPv4 and IPv6 have modules of their own. Without the daemon's request the kernel loads them while
+ * the SA is absent. */
+static void test_modules_first(void **state)
+{
+	const struct clock clock = {.realtime = clock_of_model,
+				    .userdata = ((struct bench *)*state)->fake};
+	struct migrator_parameters parameters = {.event_timer_default = 10, .clock = &clock};
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct fake_sa_spec spec = {
+			.spi = 0x3000 + i, .peer = i, .family = i % 2 ? AF_INET6 : AF_INET};
+		_cleanup_(migrator_freep) struct migrator *migrator = NULL;
+		struct move move = {
+			.target = {.ifindex = BENCH_NIC, .direction = SA_DIRECTION_OUT}};
+
+		fake_kernel_unload_offload(b->fake);
+		parameters.no_offload_module[0] = parameters.no_offload_module[1] = i < 2;
+		assert_int_equal(migrator_new(b->kernel, b->arena, NULL, &parameters, &migrator),
+				 0);
+		move.id = fake_belief_id(bench_install(b, &spec));
+		migrator_run(migrator, &move);
+		assert_int_equal(move.result, MOVE_RESULT_DONE);
+		assert_int_equal(fake_kernel_loaded_while_absent(b->fake), i < 2 ? 0 : i - 1);
+	}
+}
+
 /* One SA is lost in its move, and its image stays in the slot although another SA comes back. */
 static void test_slot_of_another(void **state)
 {
@@ -774,6 +801,7 @@ int main(void)
 		BENCH_TEST(test_made_anew_around_the_deletion),
 		BENCH_TEST(test_spi_per_destination),
 		BENCH_TEST(test_interrupted_and_down),
+		BENCH_TEST(test_modules_first),
 		BENCH_TEST(test_slot_of_another),
 		BENCH_TEST(test_guard_expired),
 	};

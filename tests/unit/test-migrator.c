@@ -1866,6 +1866,39 @@ static void test_rescue_is_taken(void **state)
 	close_conversation(&c);
 }
 
+/* The kernel loads its module before the first SA is moved into a NIC, and not while it is absent.
+ */
+static void test_module_first(void **state)
+{
+	struct migrator_parameters parameters = {.event_timer_default = TIMER,
+						 .no_offload_module = {true, true}};
+	struct conversation c;
+	struct move move;
+
+	(void)state;
+	open_conversation(&c, -EINVAL, TIMER);
+	parameters.clock = &c.clock;
+	migrator_free(c.migrator);
+	expect(&c, "probe", TURNS({"PROBE", -EINVAL}, {"."}));
+	assert_int_equal(migrator_new(&c.scripted->kernel, c.scripted->arena, NULL, &parameters,
+				      &c.migrator),
+			 0);
+	move = move_it(&c, "evicted", (struct move)OUT_OF_NIC(IN),
+		       TURNS(READ(NIC), REMOVED(NIC), UPDATED("UPDSA software #100"),
+			     ASKED(SA, 0, 101), WITNESS_AWAY));
+	check_number(&c, move.result, MOVE_RESULT_DONE);
+	move = move_it(&c, "promoted", (struct move)INTO_NIC(OUT),
+		       TURNS(READ(), {"NEWSA with unknown flags", -EINVAL}, {"."}, GUARDED,
+			     REMOVED(.sequence = 120), UPDATED("UPDSA NIC out #120"),
+			     ASKED(SA, NIC, 121), UNGUARDED));
+	check_number(&c, move.result, MOVE_RESULT_DONE);
+	move = move_it(&c, "another one", (struct move)INTO_NIC(IN),
+		       TURNS(READ(), REMOVED(), UPDATED("UPDSA NIC in #100"), ASKED(SA, NIC, 101),
+			     WITNESS_AWAY));
+	check_number(&c, move.result, MOVE_RESULT_DONE);
+	close_conversation(&c);
+}
+
 static void test_without_rescue(void **state)
 {
 	struct migrator_parameters parameters = {.event_timer_default = TIMER};
@@ -1949,6 +1982,7 @@ int main(void)
 		cmocka_unit_test(test_no_answer_to_the_probe),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_rescue_is_taken),
+		cmocka_unit_test(test_module_first),
 		cmocka_unit_test(test_without_rescue),
 		cmocka_unit_test(test_sweep_and_reinstate),
 		cmocka_unit_test(test_names),

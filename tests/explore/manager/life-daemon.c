@@ -234,6 +234,7 @@ void life_start(struct life *life)
 		.rescue = life->explorer->rescue,
 		.config_source.path = "/nonexistent",
 		.event_timer_default = fake_kernel_config(life->fake)->aevent_etime,
+		.no_offload_module = {true, true},
 		.kernel_release = "6.12.1",
 	};
 
