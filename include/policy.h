@@ -141,6 +141,8 @@ enum policy_outcome {
 	POLICY_REFUSED,   /* the driver refuses this SA: bar it with doubling back-off */
 	POLICY_NO_SPACE,  /* the table is full below its capacity: use the smaller one, probe later
 			   */
+	POLICY_NOT_YET,   /* the table is full because slots of SAs that left are still in use: plan
+			     no   promotion into it for some seconds */
 	POLICY_PRETENDED, /* nothing was moved, but the policy assumes that it was: observe mode */
 	POLICY_FAILED,    /* the SA is where it was: try again after some seconds */
 };
@@ -175,6 +177,7 @@ struct policy_table_view {
 	double rate;       /* bytes/s of all residents */
 	double tokens;     /* moves that could be made now */
 	uint32_t reserve;  /* of the capacity, kept free for rekeys */
+	bool waiting;      /* no promotions now: see POLICY_NOT_YET */
 };
 
 /* Parameters of the algorithm: docs/policy.md. policy_parameters_default() returns the tuned

@@ -300,7 +300,8 @@ void policy_table_get(const struct policy *policy, policy_table handle,
 		.resident = policy_table_used(table),
 		.rate = table->rate,
 		.tokens = policy_table_tokens(policy, table),
-		.reserve = table->config.reserve,
+		.reserve = policy_table_reserve(table),
+		.waiting = policy->now < table->left_until,
 	};
 }
 

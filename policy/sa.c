@@ -447,6 +447,17 @@ static void table_learn_space(struct policy *policy, policy_table handle)
 	table->probe_at = policy->now;
 }
 
+static void table_wait(struct policy *policy, struct table *table)
+{
+	/* Other promotions of the same plan find the same. */
+	if (policy->now >= table->left_until) {
+		table->left_wait = table->left_wait > 0
+					   ? fmin(LEFT_WAIT_SECONDS_MAX, 2 * table->left_wait)
+					   : LEFT_WAIT_SECONDS;
+		table->left_until = policy->now + table->left_wait;
+	}
+}
+
 static void report_promotion(struct policy *policy, struct sa *sa, enum policy_outcome outcome)
 {
 	policy_table table = sa->placed;
@@ -460,6 +471,7 @@ static void report_promotion(struct policy *policy, struct sa *sa, enum policy_o
 			policy_compare_begin(policy, sa);
 		sa_set_moved(sa, policy->now);
 		table_learn_space(policy, table);
+		policy->tables[table].left_wait = 0;
 		break;
 	case POLICY_REFUSED:
 		policy_sa_back_off(policy, sa);
@@ -467,6 +479,10 @@ static void report_promotion(struct policy *policy, struct sa *sa, enum policy_o
 	case POLICY_NO_SPACE:
 		table_learn_full(policy, table);
 		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;
+		break;
+	case POLICY_NOT_YET:
+		table_wait(policy, &policy->tables[table]);
+		sa->retry_at = policy->tables[table].left_until;
 		break;
 	case POLICY_FAILED:
 		sa->retry_at = policy->now + FAILED_WAIT_SECONDS;

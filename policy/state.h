@@ -29,6 +29,9 @@
 #define FAILED_WAIT_SECONDS 5.0
 /* Longest wait, s, of a refused SA, and for a probe of a learned capacity. */
 #define WAIT_SECONDS_MAX 3600.0
+/* First and longest wait, s, for slots that SAs which left still occupy. It doubles. */
+#define LEFT_WAIT_SECONDS 1.0
+#define LEFT_WAIT_SECONDS_MAX 16.0
 /* First wait, s, until one more slot than learned is probed. */
 #define PROBE_SECONDS 60.0
 /* s. IKE daemons delete a replaced SA after some seconds (strongSwan: 5). One that is quiet and
@@ -137,6 +140,8 @@ struct table {
 	bool used;
 	double probe_at;
 	double probe_wait;
+	double left_until; /* time until which no promotion is planned (POLICY_NOT_YET) */
+	double left_wait;  /* the last such wait, 0 after a promotion */
 	double ledger;     /* weighted bytes forgone that promotions did not need: pays for doubts;
 			      negative: owed */
 	uint32_t doubts;   /* SAs that may be doubted at the same time, compare.c */
@@ -304,6 +309,7 @@ double policy_pays_in(const struct policy *policy, const struct sa *sa, double p
 double policy_cost(const struct table *table, const struct sa *sa);
 bool policy_group_is_full(const struct policy *policy, const struct table *table, uint32_t group);
 /* Whether there is a free slot beside the reserve. */
+uint32_t policy_table_reserve(const struct table *table); /* of the capacity in force */
 bool policy_table_has_slot(const struct table *table);
 /* Whether the rate ceiling allows to promote `sa` and evict `victim` (or NULL). */
 bool policy_table_can_carry(const struct table *table, const struct sa *sa,

@@ -42,12 +42,23 @@ uint32_t policy_table_free(const struct table *table)
 	return capacity > used ? capacity - used : 0;
 }
 
+uint32_t policy_table_reserve(const struct table *table)
+{
+	uint32_t reserve;
+
+	if (table->learned >= table->config.capacity)
+		return table->config.reserve;
+	/* The reserve of a large table would take all slots of a small one. */
+	reserve = policy_assumed_reserve(table->learned);
+	return reserve < table->config.reserve ? reserve : table->config.reserve;
+}
+
 bool policy_table_has_slot(const struct table *table)
 {
 	uint32_t free = policy_table_free(table);
 
 	/* A probe finds out whether there is one more slot, so it may use the reserve. */
-	return free > table->config.reserve ||
+	return free > policy_table_reserve(table) ||
 	       (free > 0 && table->probing && policy_table_used(table) == table->learned);
 }
 
@@ -93,7 +104,7 @@ bool policy_table_can_pay(const struct policy *policy, const struct table *table
 {
 	double moves = swap && policy_bucket_of(policy, table)->moves_burst >= 2 ? 2 : 1;
 
-	return policy_table_tokens(policy, table) >= moves;
+	return policy->now >= table->left_until && policy_table_tokens(policy, table) >= moves;
 }
 
 bool policy_table_can_carry(const struct table *table, const struct sa *sa, const struct sa *victim)

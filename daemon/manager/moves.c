@@ -109,7 +109,7 @@ static enum policy_outcome outcome_of_refusal(struct manager *m, const struct sa
 		return POLICY_REFUSED;
 	/* SAs that left the NIC may still have their slots. */
 	if (late_are_slots(m->nics, move->target.ifindex, manager_now(m)))
-		return POLICY_FAILED;
+		return POLICY_NOT_YET;
 	return POLICY_NO_SPACE;
 }
 
@@ -230,10 +230,23 @@ static bool save_ownership(struct manager *m, const struct sa *sa)
 	return saved;
 }
 
+/* Since the plan was made, an earlier promotion may have found the table full. */
+static bool has_slot(const struct manager *m, const struct policy_move *planned)
+{
+	struct policy_table_view table;
+
+	policy_table_get(m->policy, planned->table, &table);
+	return !table.waiting && table.resident <= table.capacity;
+}
+
 static bool may_be_made(struct manager *m, const struct sa *sa, const struct policy_move *planned)
 {
 	if (planned->action == POLICY_PROMOTE)
-		return is_still_allowed(m, sa, planned) && save_ownership(m, sa);
+		return is_still_allowed(m, sa, planned) && has_slot(m, planned) &&
+		       save_ownership(m, sa);
+	/* An SA does not make room for one that would get no slot. */
+	if (planned->reason == POLICY_REASON_COLDER && !has_slot(m, planned))
+		return false;
 	return !late_is_to_wait(m->nics, sa, planned, m->config->interval, manager_now(m));
 }
 

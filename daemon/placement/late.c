@@ -52,20 +52,24 @@ bool late_are_slots(struct nics *nics, int ifindex, double now)
 {
 	const struct placement_nic *n = nics_get(nics, ifindex);
 
-	return frees_late(n) && now - n->left_at < LATE_SECONDS;
+	return n && (n->has_left || frees_late(n)) && now - n->left_at < LATE_SECONDS;
 }
 
 double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now)
 {
-	bool late = direction == SA_DIRECTION_IN && late_are_slots(nics, ifindex, now);
+	const struct placement_nic *n = nics_get(nics, ifindex);
 
-	return late ? nics_get(nics, ifindex)->left_at + LATE_SECONDS : now;
+	if (direction != SA_DIRECTION_IN || !frees_late(n) || !late_are_slots(nics, ifindex, now))
+		return now;
+	return n->left_at + LATE_SECONDS;
 }
 
 void late_note_left(struct nics *nics, int ifindex, double now)
 {
 	struct placement_nic *n = nics_get(nics, ifindex);
 
-	if (frees_late(n))
-		n->left_at = now;
+	if (!n)
+		return;
+	n->has_left = true;
+	n->left_at = now;
 }

@@ -23,7 +23,8 @@
 /* Whether an eviction must wait until the SA is quiet. `interval`: s, between two samples. */
 bool late_is_to_wait(struct nics *nics, const struct sa *sa, const struct policy_move *planned,
 		     double interval, double now);
-/* Whether the slot of an SA that left recently may still be in use. */
+/* Whether the slot of an SA that left recently may still be in use. Firmware may also need a moment
+ * with drivers that free at once, so this is assumed for all. */
 bool late_are_slots(struct nics *nics, int ifindex, double now);
 /* The time from which failures of an SA that enters this NIC now count against the NIC. */
 double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now);

@@ -1057,6 +1057,56 @@ static void test_observe(void **state)
 /* ---- A NIC with fewer slots than configured ---- */
 
 /* The message has the number of slots that is used from then on, for the direction that is full. */
+/* The driver frees slots late, and the daemon does not know it. An SA that makes room leaves a full
+ * table behind: that is no smaller capacity, and no further SA makes room before the slot is free.
+ */
+static void test_full_of_those_that_left(void **state)
+{
+	static const char text[] =
+		"mode: enforce\ninterval: 100ms\nmoves-per-second: 1000\nnics: [{match: {name: "
+		"eth0}, allow: true, trusted: true, capacity: {in: 2, out: 2}}]";
+	struct fake_belief *beliefs[4];
+	struct policy_table_view view;
+	struct fake_nic *nic;
+	struct bench b;
+
+	(void)state;
+	open_bench_with(&b, text);
+	nic = fake_kernel_nic(b.fake, NIC);
+	nic->split = nic->late_free = true;
+	nic->capacity_in = nic->capacity_out = 2;
+	for (uint32_t i = 0; i < ELEMENTSOF(beliefs); i++)
+		beliefs[i] = add(&b, (struct fake_sa_spec){
+					     .spi = 0x1001 + i, .peer = 10 + i, .reqid = 1 + i});
+	for (unsigned i = 0; i < 100; i++)
+		for (unsigned j = 0; j < 2; j++) {
+			carry(&b, beliefs[j], false);
+			pass(&b, 0.01);
+		}
+	assert_int_equal(b.manager->promoted, 2);
+	for (unsigned i = 0; i < 250; i++)
+		for (unsigned j = 2; j < 4; j++) {
+			carry(&b, beliefs[j], false);
+			pass(&b, 0.01);
+		}
+	assert_true(b.manager->refused >= 1 && b.manager->refused <= 4);
+	assert_int_equal(b.manager->evicted, 1);
+	assert_int_equal(told(&b, "is full below its capacity"), 0);
+	policy_table_get(b.manager->policy, nics_get(b.manager->nics, NIC)->out, &view);
+	assert_int_equal(view.capacity, 2);
+	fake_kernel_gc(b.fake);
+	for (unsigned i = 0; i < 500; i++) {
+		for (unsigned j = 2; j < 4; j++) {
+			carry(&b, beliefs[j], false);
+			pass(&b, 0.01);
+		}
+		fake_kernel_gc(b.fake);
+	}
+	for (unsigned j = 0; j < 4; j++)
+		assert_int_equal(fake_kernel_view(b.fake, beliefs[j]).ifindex, j < 2 ? 0 : NIC);
+	close_bench(&b);
+}
+
 static void test_full(void **state)
 {
 	static const char text[] =
@@ -1065,7 +1115,7 @@ static void test_full(void **state)
 
 	(void)state;
 	for (unsigned inbound = 0; inbound < 2; inbound++) {
-		struct fake_belief *belief;
+		struct fake_belief *beliefs[3];
 		struct fake_nic *nic;
 		struct bench b;
 
@@ -1074,14 +1124,17 @@ static void test_full(void **state)
 		nic->split = true;
 		nic->capacity_in = inbound ? 0 : 8;
 		nic->capacity_out = inbound ? 9 : 0;
-		belief =
-			add(&b, (struct fake_sa_spec){
-					.inbound = inbound, .spi = 0x1001, .peer = 10, .reqid = 1});
+		for (uint32_t i = 0; i < ELEMENTSOF(beliefs); i++)
+			beliefs[i] = add(&b, (struct fake_sa_spec){.inbound = inbound,
+								   .spi = 0x1001 + i,
+								   .peer = 10 + i,
+								   .reqid = 1 + i});
 		for (unsigned i = 0; i < 50; i++) {
-			for (unsigned j = 0; inbound && j < 50; j++)
-				(void)fake_kernel_receive_next(b.fake, belief, 1000);
-			work(&b, 0.02, inbound ? NULL : belief);
+			for (size_t j = 0; j < ELEMENTSOF(beliefs); j++)
+				carry(&b, beliefs[j], inbound);
+			work(&b, 0.02, NULL);
 		}
+		/* The first answer is enough for all that were planned with it. */
 		assert_int_equal(b.manager->refused, 1);
 		assert_int_equal(told(&b, "is full below its capacity: planning with 0 slots"), 1);
 		close_bench(&b);
@@ -1406,6 +1459,7 @@ int main(void)
 		cmocka_unit_test(test_turn_when_stale),
 		cmocka_unit_test(test_observe),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_full_of_those_that_left),
 		cmocka_unit_test(test_no_memory_to_owe),
 		cmocka_unit_test(test_no_memory_to_queue),
 		cmocka_unit_test(test_many_refusals),

@@ -427,6 +427,80 @@ static void test_capacity_is_learned_and_probed(void **state)
 	world_close(&world);
 }
 
+/* A table that turns out to be small keeps the reserve of a small one. */
+static void test_reserve_of_a_learned_capacity(void **state)
+{
+	struct policy_table_config config = table_default;
+	struct world world;
+
+	(void)state;
+	config.capacity = 1000;
+	config.reserve = 4;
+	world_open(&world, &config);
+	for (int i = 0; i < 20; i++)
+		world_add(&world, (10 + i) * MB, false);
+	assert_int_equal(table_view(&world).reserve, 4);
+	world_run_in_space(&world, 10, 3);
+	assert_int_equal(table_view(&world).capacity, 3);
+	assert_int_equal(table_view(&world).reserve, 0);
+	/* Two SAs end: the free slots are used again. */
+	for (size_t i = 0, n = 0; i < 20 && n < 2; i++)
+		if (world_resident(&world, i)) {
+			policy_sa_remove(world.policy, world.sas[i], world.now);
+			world.sas[i] = POLICY_NONE;
+			n++;
+		}
+	world_run_in_space(&world, 10, 3);
+	assert_int_equal(table_view(&world).resident, 3);
+	world_close(&world);
+}
+
+/* The table is full because of SAs that have left it: nothing is planned into it for 1, 2, 4 ... 16
+ * s, and its capacity stays. */
+static void test_slots_of_those_that_left(void **state)
+{
+	static const double waits[] = {1, 2, 4, 8, 16, 16};
+	struct policy_table_config config = table_default;
+	struct world world;
+	double begin;
+
+	(void)state;
+	config.capacity = 2;
+	config.moves_per_second = 0;
+	config.moves_burst = 100;
+	world_open(&world, &config);
+	for (int i = 0; i < 4; i++)
+		world_add(&world, (10 + i) * MB, false);
+	while (world_tick(&world) == 0)
+		;
+	for (size_t i = 0; i < ELEMENTSOF(waits); i++) {
+		double until = world.now + waits[i];
+
+		assert_true(world.n_moves >= 1);
+		assert_false(table_view(&world).waiting);
+		world_report(&world, POLICY_NOT_YET);
+		assert_true(table_view(&world).waiting);
+		assert_int_equal(table_view(&world).capacity, 2);
+		while (world_tick(&world) == 0)
+			assert_true(world.now < until + 1.5);
+		assert_true(world.now >= until - 1e-6);
+	}
+	world_report(&world, POLICY_DONE);
+	assert_int_equal(table_view(&world).resident, 2);
+	/* A success ends the doubling. */
+	world_add(&world, 100 * MB, false);
+	while (world_tick(&world) == 0)
+		;
+	for (size_t i = 0; i < world.n_moves; i++)
+		policy_report(world.policy, world.moves[i].sa,
+			      world.moves[i].action == POLICY_EVICT ? POLICY_DONE : POLICY_NOT_YET,
+			      world.now);
+	begin = world.now;
+	while (world_tick(&world) == 0)
+		assert_true(world.now < begin + 2.5);
+	world_close(&world);
+}
+
 static void test_a_smaller_capacity_evicts_the_coldest(void **state)
 {
 	struct policy_table_config config = table_default;
@@ -745,6 +819,8 @@ int main(void)
 		cmocka_unit_test(test_known_before_it_is_added),
 		cmocka_unit_test(test_refusals_back_off),
 		cmocka_unit_test(test_capacity_is_learned_and_probed),
+		cmocka_unit_test(test_slots_of_those_that_left),
+		cmocka_unit_test(test_reserve_of_a_learned_capacity),
 		cmocka_unit_test(test_a_smaller_capacity_evicts_the_coldest),
 		cmocka_unit_test(test_tables_come_and_go),
 		cmocka_unit_test(test_a_counter_that_went_back_is_unknown_not_cold),
