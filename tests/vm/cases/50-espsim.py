@@ -5,7 +5,7 @@ import errno
 
 from lib import espsim, xfrm
 from lib.case import Failure, check, check_equal, timeout
-from lib.capture import ESP, Capture
+from lib.capture import ESP
 from lib.sh import attempt, ip, run, wait_until
 
 # In which NICs the SAs are: of the sender and of the receiver, for both directions.
@@ -71,19 +71,18 @@ def case_espsim_segments():
 
 def case_espsim_wire():
     """What leaves the sending NIC is ciphertext under consecutive sequence numbers; software's and the NIC's differ in nothing else"""
-    pair = espsim.Pair()
-    tunnel = espsim.Tunnel("v4", "transport")
+    pair = espsim.Pair(tapped=True)
+    tunnel = espsim.Tunnel("v4", "transport", devices=(pair.here.name, pair.there.name))
     tunnel.add((True, True), (False, False))
     tunnel.add_policies()
-    espsim.disable_gro(pair.there.name, espsim.PEER)
-    with xfrm.inside(espsim.PEER):
-        capture = Capture(pair.there.name)
+    capture = pair.capture()
     pattern = "deadbeef"
-    espsim.ping(tunnel.inner()[1], pattern=pattern)
+    check_equal(espsim.ping(tunnel.inner()[1], pattern=pattern), 5, "answers to pings")
     frames, dropped = capture.stop()
     check_equal(dropped, 0, "frames that the capture missed")
-    numbers = [sequence for protocol, spi, sequence in frames if protocol == ESP and spi == tunnel.spi]
-    check_equal(numbers, [1, 2, 3, 4, 5], "sequence numbers on the wire")
+    for spi in (tunnel.spi, tunnel.spi + 1):
+        numbers = [sequence for protocol, found, sequence in frames if protocol == ESP and found == spi]
+        check_equal(numbers, [1, 2, 3, 4, 5], f"sequence numbers of SA {spi:#x} on the wire")
     check(bytes.fromhex(pattern) * 4 not in capture.path.read_bytes(), "the payload is on the wire in clear")
 
 

@@ -65,10 +65,35 @@ bool espsim_parse(const struct sk_buff *skb, unsigned int network, struct espsim
 	return true;
 }
 
+static const char *const algorithms[] = {"rfc4106(gcm(aes))", "rfc7539esp(chacha20,poly1305)"};
+static struct crypto_aead *prepared[ARRAY_SIZE(algorithms)];
+
+/* Synchronous: it is used in softirqs, and a NIC's engine answers in order. */
+static struct crypto_aead *new_aead(const char *name)
+{
+	return crypto_alloc_aead(name, 0, CRYPTO_ALG_ASYNC);
+}
+
+/*
+ * The first use of an algorithm loads modules and tests them: seconds in an emulated machine, in
+ * which an SA that is added is absent. A NIC has its algorithms already.
+ */
+void espsim_crypt_init(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++)
+		prepared[i] = new_aead(algorithms[i]);
+}
+
+void espsim_crypt_exit(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++)
+		if (!IS_ERR(prepared[i]))
+			crypto_free_aead(prepared[i]);
+}
+
 int espsim_key(struct espsim_slot *slot, const struct xfrm_state *x)
 {
-	/* Synchronous: it is used in softirqs, and a NIC's engine answers in order. */
-	struct crypto_aead *aead = crypto_alloc_aead(x->aead->alg_name, 0, CRYPTO_ALG_ASYNC);
+	struct crypto_aead *aead = new_aead(x->aead->alg_name);
 	int r;
 
 	if (IS_ERR(aead))

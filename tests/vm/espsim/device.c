@@ -514,7 +514,9 @@ static const struct net_device_ops device_operations = {
 
 static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
-	strscpy(info->driver, ESPSIM_NAME, sizeof(info->driver));
+	struct espsim_device *device = netdev_priv(dev);
+
+	strscpy(info->driver, device->knobs.driver, sizeof(info->driver));
 }
 
 static int get_sset_count(struct net_device *dev, int set)
@@ -622,6 +624,7 @@ static void destroy(void)
 			espsim_sadb_destroy(netdev_priv(devices[i]));
 			free_netdev(devices[i]);
 		}
+	espsim_crypt_exit();
 	kfree(devices);
 }
 
@@ -639,6 +642,7 @@ static int __init espsim_init(void)
 		kfree(devices);
 		return r;
 	}
+	espsim_crypt_init();
 	directory = debugfs_create_dir(ESPSIM_NAME, NULL);
 	for (size_t i = 0; i < 2 * (size_t)pairs; i++) {
 		struct net_device *dev = make_device();

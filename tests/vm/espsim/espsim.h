@@ -77,6 +77,7 @@ struct espsim_knobs {
 	u32 packets_per_second;
 	u32 corrupt_tx, corrupt_rx;
 	u32 counters_lag_ms;
+	const char *driver; /* of which ethtool tells, set by the profile */
 };
 
 struct espsim_device;
@@ -165,6 +166,8 @@ struct espsim_packet {
 /* False if the packet, which is linear, has no ESP header. `network` is the offset of its IP
  * header. */
 bool espsim_parse(const struct sk_buff *skb, unsigned int network, struct espsim_packet *ret);
+void espsim_crypt_init(void);
+void espsim_crypt_exit(void);
 int espsim_key(struct espsim_slot *slot, const struct xfrm_state *x);
 /* In place; the packet is linear and not shared. */
 int espsim_encrypt(struct espsim_slot *slot, struct sk_buff *skb,

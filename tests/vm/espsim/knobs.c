@@ -7,7 +7,8 @@
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
-/* What all profiles share. */
+/* What all profiles share. With a profile the device has the name of the driver that it behaves
+ * like, so that a program treats it as such. */
 #define USUAL .full_errno = ENOSPC, .refuse_errno = EINVAL, .fail_errno = EIO
 
 static const struct {
@@ -15,11 +16,13 @@ static const struct {
 	struct espsim_knobs knobs;
 } profiles[] = {
 	/* A NIC without faults. */
-	{"none", {.tx_slots = 1024, .rx_slots = 1024, USUAL, .release_ms = 1000}},
+	{"none",
+	 {.driver = ESPSIM_NAME, .tx_slots = 1024, .rx_slots = 1024, USUAL, .release_ms = 1000}},
 	/* ixgbe_ipsec.c: 1024 slots for each direction, transport mode, AES-GCM with a key of 128
 	   bits and the full ICV, no ESN. */
 	{"ixgbe",
-	 {.tx_slots = 1024,
+	 {.driver = "ixgbe",
+	  .tx_slots = 1024,
 	  .rx_slots = 1024,
 	  USUAL,
 	  .release_ms = 1000,
@@ -31,7 +34,8 @@ static const struct {
 	/* mlx5 en_accel/ipsec.c: AES-GCM, the full ICV; objects are freed with the last reference,
 	   and its rule decrypts until then. */
 	{"mlx5-crypto",
-	 {.tx_slots = 32768,
+	 {.driver = "mlx5_core",
+	  .tx_slots = 32768,
 	  .rx_slots = 32768,
 	  USUAL,
 	  .release_ms = 1000,
@@ -43,7 +47,8 @@ static const struct {
 	/* nfp crypto/ipsec.c: one table of 16384, no ESN; a mailbox of the firmware works off
 	   deletions. */
 	{"nfp",
-	 {.tx_slots = 16384,
+	 {.driver = "nfp",
+	  .tx_slots = 16384,
 	  .rx_slots = 16384,
 	  .shared_slots = true,
 	  USUAL,
@@ -54,7 +59,8 @@ static const struct {
 	/* chcr_ipsec.c: the key travels with the packet, so only what is sent; no table, no
 	   encapsulation; freed in free. */
 	{"chelsio",
-	 {.tx_slots = 1u << 20,
+	 {.driver = "cxgb4",
+	  .tx_slots = 1u << 20,
 	  .rx_slots = 0,
 	  USUAL,
 	  .release_ms = 1000,

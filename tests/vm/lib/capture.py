@@ -11,7 +11,8 @@ import sys
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 3, 0x0800, 0x86dd
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 SO_RCVBUFFORCE = 33
-SNAP = 64
+# Enough for the headers and the beginning of the payload, in tunnel mode and IPv6 too.
+SNAP = 176
 ESP = 50
 
 

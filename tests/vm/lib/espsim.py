@@ -3,6 +3,12 @@
 
     gateway (the guest itself)          namespace "peer"
     espsim0  <------ the wire ------>   espsim1
+
+A test that looks at the wire has a second pair in between, because an interface that has SAs also shows packets before they are
+encrypted or after they are decrypted:
+
+    gateway              namespace "wire"                           namespace "peer"
+    espsim0  <------->  espsim1 <= tc redirect => espsim2  <------->  espsim3
 """
 
 import contextlib
@@ -18,11 +24,13 @@ import struct
 import threading
 
 from lib import xfrm
+from lib.capture import Capture
 from lib.case import check, check_equal
 from lib.sh import attempt, ip, ip_batch, run
 
 DEBUG = pathlib.Path("/sys/kernel/debug/espsim")
 PEER = "peer"
+WIRE = "wire"
 CHACHA = "rfc7539esp(chacha20,poly1305)"
 SIOCETHTOOL, ETHTOOL_SGRO = 0x8946, 0x2c
 GCM = "rfc4106(gcm(aes))"
@@ -108,23 +116,54 @@ def disable_gro(name, netns=None):
 
 
 class Pair:
-    """espsim0 here and espsim1 in the namespace "peer", with the addresses of some tunnels, and no SAs yet."""
+    """espsim0 here and the other end in the namespace "peer", with the addresses of some tunnels, and no SAs yet.
 
-    def __init__(self, tunnels=1, **options):
-        self.here, self.there = insert(**options)
+    tapped: with the second pair in between, for capture().
+    """
+
+    def __init__(self, tunnels=1, tapped=False, **options):
+        self.here, *self.between, self.there = insert(pairs=2 if tapped else 1, **options)
+        if tapped:
+            self._connect_wire()
         ip(f"netns add {PEER}")
         ip(f"link set {self.there.name} netns {PEER}")
         for end, device, netns in ((1, self.here, None), (2, self.there, PEER)):
-            lines = [line for number in range(tunnels) for line in (
-                f"address add {address(end, number, 'v4', False)}/16 dev {device.name}",
+            ip_batch([line for number in range(tunnels) for line in (
                 f"address add {address(end, number, 'v4', True)}/32 dev lo",
-                f"address add {address(end, number, 'v6', False)}/64 dev {device.name} nodad",
                 f"address add {address(end, number, 'v6', True)}/128 dev lo nodad")]
-            ip_batch(lines + ["link set lo up", f"link set {device.name} addrgenmode none", f"link set {device.name} up"], netns=netns)
-        for end, netns in ((2, None), (1, PEER)):
-            via, source = (lambda family, end=end: address(end, 0, family, False)), (lambda family, end=end: address(3 - end, 0, family, True))
-            ip_batch([f"route add 10.77.{end}.0/24 via {via('v4')} src {source('v4')}",
-                      f"route add fd77:{end}::/64 via {via('v6')} src {source('v6')}"], netns=netns)
+                + ["link set lo up", f"link set {device.name} addrgenmode none", f"link set {device.name} up"], netns=netns)
+        self.tunnels = tunnels
+        for end in (1, 2):
+            self.connect(end)
+
+    def connect(self, end=1):
+        """Set addresses and routes of the device. Call it again after its link was down, which removes most of them."""
+        name, netns = (self.here.name, None) if end == 1 else (self.there.name, PEER)
+
+        def at(other, family, inner):
+            return address(other, 0, family, inner)
+
+        ip_batch([line for number in range(self.tunnels) for line in (
+            f"address replace {address(end, number, 'v4', False)}/16 dev {name}",
+            f"address replace {address(end, number, 'v6', False)}/64 dev {name} nodad")]
+            + [f"route replace 10.77.{3 - end}.0/24 via {at(3 - end, 'v4', False)} src {at(end, 'v4', True)}",
+               f"route replace fd77:{3 - end}::/64 via {at(3 - end, 'v6', False)} src {at(end, 'v6', True)}"], netns=netns)
+
+    def _connect_wire(self):
+        ip(f"netns add {WIRE}")
+        names = [device.name for device in self.between]
+        for name in names:
+            ip(f"link set {name} netns {WIRE}")
+            ip_batch([f"link set {name} addrgenmode none", f"link set {name} up"], netns=WIRE)
+            disable_gro(name, WIRE)
+        for name, other in (names, reversed(names)):
+            run("tc", "qdisc", "add", "dev", name, "clsact", netns=WIRE)
+            run(*f"tc filter add dev {name} ingress matchall action mirred egress redirect dev {other}".split(), netns=WIRE)
+
+    def capture(self):
+        """Every frame on the wire from now on; needs tapped=True."""
+        with xfrm.inside(WIRE):
+            return Capture(self.between[0].name)
 
 
 def address(end, number, family, inner):
@@ -148,6 +187,7 @@ class Tunnel:
     icv: int = 128
     esn: bool = False
     number: int = 0
+    devices: tuple = ("espsim0", "espsim1")
 
     @property
     def spi(self):
@@ -172,7 +212,7 @@ class Tunnel:
         """sender, receiver: whether each end's SA is in its NIC, for the direction from here to there and for the other one."""
         for direction in (0, 1):
             key = "0x" + os.urandom(self.key_bits // 8 + 4).hex()
-            for netns, name, outbound in ((None, "espsim0", direction == 0), (PEER, "espsim1", direction == 1)):
+            for netns, name, outbound in ((None, self.devices[0], direction == 0), (PEER, self.devices[1], direction == 1)):
                 offloaded = sender[direction] if outbound else receiver[direction]
                 ip("xfrm state add " + self.state_words(direction, key, f"offload dev {name} dir {'out' if outbound else 'in'}"
                                                         if offloaded else ""), netns=netns)
