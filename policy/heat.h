@@ -39,6 +39,8 @@ struct heat {
 	double debt;      /* cost of the speculation that promoted it, until it has paid */
 	double earned;    /* so far, above the victim's rate */
 	double victim;    /* rate of the SA it displaced */
+	double seen;      /* time when its counter was last read and might be late (sa.c) */
+	double changed;   /* time when it was last seen to change */
 	double inherited; /* samples of zero are ignored until then, 0: no inheritance */
 	double quit;      /* time when a successor took over, 0: never */
 	struct comparison *comparison; /* NULL: none */

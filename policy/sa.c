@@ -260,11 +260,56 @@ static bool silence_is_unknown(struct policy *policy, struct sa *sa)
 	return true;
 }
 
-static void sa_note_traffic(struct policy *policy, struct sa *sa)
+/* The table of which the driver counts the traffic of the SA, or NULL. */
+static struct table *counting_table(struct policy *policy, const struct sa *sa)
 {
+	return sa->resident && sa->placed != POLICY_NONE ? &policy->tables[sa->placed] : NULL;
+}
+
+/* Some drivers refresh the counters every few seconds. A steady SA then looks like one with bursts,
+ * and its rate like 0 or like a multiple. Learns this from the time between two changes: the
+ * counter of an SA without pauses changes with each sample unless the driver lags. */
+static void learn_lag(struct policy *policy, struct table *table, const struct sa *sa,
+		      double previous)
+{
+	double gap = policy->now - sa->heat->changed;
+
+	if (sa->heat->changed <= sa_moved_at(sa))
+		return;
+	if (sa->heat->changed >= previous) {
+		table->lag = 0;
+		table->lag_changes = 0;
+		return;
+	}
+	if (table->lag > 0)
+		table->lag = fmin(table->lag, gap);
+	table->lag_least = table->lag_changes > 0 ? fmin(table->lag_least, gap) : gap;
+	if (++table->lag_changes < LAG_CHANGES)
+		return;
+	table->lag = table->lag_least <= LAG_SECONDS_MAX ? table->lag_least : 0;
+	table->lag_changes = 0;
+}
+
+/* Whether the driver may not have refreshed the counter since the last sample. */
+static bool is_late(struct policy *policy, const struct sa *sa)
+{
+	const struct table *table = counting_table(policy, sa);
+
+	return table && table->lag > 0 && sa->heat &&
+	       policy->now - fmax(sa->heat->changed, sa_moved_at(sa)) < LAG_SILENCE * table->lag;
+}
+
+/* `previous`: time of the sample before this one. */
+static void sa_note_traffic(struct policy *policy, struct sa *sa, double previous)
+{
+	struct table *table = counting_table(policy, sa);
+
 	sa->heat->inherited = 0;
-	if (sa->resident && sa->placed != POLICY_NONE && sa->sampled >= sa->moved)
-		policy->tables[sa->placed].counting = true;
+	if (table && sa->sampled >= sa->moved) {
+		table->counting = true;
+		learn_lag(policy, table, sa, previous);
+	}
+	sa->heat->changed = policy->now;
 }
 
 /* A resident promoted by speculation earns the bytes that it carries above the rate of its
@@ -345,6 +390,7 @@ static void sa_stays_idle(struct policy *policy, struct sa *sa)
 static void sa_observe(struct policy *policy, struct sa *sa, uint64_t bytes, uint64_t packets)
 {
 	double dt = policy->now - sa->sampled;
+	double previous = sa->heat ? fmax(sa->heat->seen, sa->sampled) : sa->sampled;
 	uint64_t carried;
 
 	if (!sa->sampled_once) {
@@ -360,13 +406,18 @@ static void sa_observe(struct policy *policy, struct sa *sa, uint64_t bytes, uin
 		policy_requeue(policy, sa);
 		return;
 	}
+	carried = bytes - sa->bytes;
+	/* The next change then counts for the whole time. */
+	if (carried == 0 && is_late(policy, sa)) {
+		sa->heat->seen = policy->now;
+		return;
+	}
 	/* The others may be sampled less often. */
 	if (policy_sa_matters(policy, policy_sa_handle(policy, sa)))
-		policy->interval = dt;
-	carried = bytes - sa->bytes;
+		policy->interval = policy->now - previous;
 	policy_compare_sample(policy, sa, (double)carried, dt);
 	if (carried > 0) {
-		sa_note_traffic(policy, sa);
+		sa_note_traffic(policy, sa, previous);
 	} else if (silence_is_unknown(policy, sa)) {
 		sa->sampled = policy->now;
 		policy_requeue(policy, sa);

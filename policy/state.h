@@ -29,6 +29,12 @@
 #define FAILED_WAIT_SECONDS 5.0
 /* Longest wait, s, of a refused SA, and for a probe of a learned capacity. */
 #define WAIT_SECONDS_MAX 3600.0
+/* A table lags if no counter of its residents has changed in two samples in a row: the least time
+ * between two changes, of so many. Longer ones, s, are not assumed to be the driver's. */
+#define LAG_CHANGES 8
+#define LAG_SECONDS_MAX 6.0
+/* A counter of such a table that has not changed for so many times its lag has stopped. */
+#define LAG_SILENCE 1.5
 /* First and longest wait, s, for slots that SAs which left still occupy. It doubles. */
 #define LEFT_WAIT_SECONDS 1.0
 #define LEFT_WAIT_SECONDS_MAX 16.0
@@ -140,6 +146,9 @@ struct table {
 	bool used;
 	double probe_at;
 	double probe_wait;
+	double lag;       /* s, so late are the counters of residents refreshed; 0: at once */
+	double lag_least; /* the least time between two changes of the last lag_changes */
+	uint32_t lag_changes;
 	double left_until; /* time until which no promotion is planned (POLICY_NOT_YET) */
 	double left_wait;  /* the last such wait, 0 after a promotion */
 	double ledger;     /* weighted bytes forgone that promotions did not need: pays for doubts;
