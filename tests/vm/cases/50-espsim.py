@@ -2,6 +2,8 @@
 """espsim itself is a NIC that encrypts: what it sends a software peer understands, and the reverse."""
 
 import errno
+import pathlib
+import time
 
 from lib import espsim, xfrm
 from lib.case import Failure, check, check_equal, timeout
@@ -153,6 +155,11 @@ def case_espsim_corrupts():
     check_equal(pair.there.stats()["rx_bad_icv"], 1, "packets whose ICV the receiving NIC found wrong")
 
 
+def kernel_warnings():
+    """The bits of the kernel's taint that a warning and an oops set."""
+    return int(pathlib.Path("/proc/sys/kernel/tainted").read_text()) & (1 << 9 | 1 << 7)
+
+
 def case_espsim_unload():
     """A namespace that ends, and the module that is removed, take their SAs with them and leave nothing"""
     pair = espsim.Pair()
@@ -164,7 +171,12 @@ def case_espsim_unload():
     wait_until(lambda: pair.there.used() == (0, 0), 10, "the SAs of the namespace to be gone from the NIC")
     wait_until(lambda: pair.there.name in run("ip", "-br", "link"), 10, "the device to come back from the namespace")
     check_equal(pair.here.used(), (1, 1), "SAs of the NIC whose namespace lives")
+    # The module must wait for this: a release that comes after it runs in memory that is freed.
+    pair.here.set(release=2, release_ms=1500)
+    warnings = kernel_warnings()
     espsim.free_received()
     run("rmmod", "espsim")
+    time.sleep(3)
+    check_equal(kernel_warnings(), warnings, "warnings of the kernel after the module was removed")
     check_equal(xfrm.sas(), [], "SAs that the module left")
     check("espsim" not in run("lsmod"), "the module is still there")

@@ -616,8 +616,6 @@ static void destroy(void)
 	for (size_t i = 0; i < 2 * (size_t)pairs; i++)
 		if (devices[i])
 			unregister_netdev(devices[i]);
-	/* Slots are freed by work that a grace period starts. */
-	rcu_barrier();
 	espsim_sadb_module_exit();
 	for (size_t i = 0; i < 2 * (size_t)pairs; i++)
 		if (devices[i]) {

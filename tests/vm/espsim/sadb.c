@@ -4,8 +4,11 @@
 
 #include <crypto/aead.h>
 #include <linux/delay.h>
+#include <linux/wait_bit.h>
 
 static struct workqueue_struct *work;
+/* Slots whose memory is in use, of all devices. */
+static atomic_t living;
 
 /* xfrmdev_ops changed twice: extack came with 6.2, the device with 6.16. Before that it is
  * xso.real_dev. */
@@ -55,6 +58,8 @@ static void free_slot(struct work_struct *item)
 
 	crypto_free_aead(slot->aead);
 	kfree(slot);
+	if (atomic_dec_and_test(&living))
+		wake_up_var(&living);
 }
 
 static void put_slot(struct espsim_slot *slot)
@@ -234,6 +239,7 @@ static int state_add(OP_ADD)
 		kfree(slot);
 		return r;
 	}
+	atomic_inc(&living);
 	r = insert(slot);
 	if (r) {
 		put_slot(slot);
@@ -387,8 +393,13 @@ int espsim_sadb_module_init(void)
 	return work ? 0 : -ENOMEM;
 }
 
-/* Before the devices are freed: releases that wait for their time use them. */
+/*
+ * After the devices are unregistered and before they are freed: releases that wait for their time
+ * use them. To drain the workqueue is not enough, because a delayed work is not in it before its
+ * time, nor an RCU work before its grace period.
+ */
 void espsim_sadb_module_exit(void)
 {
+	wait_var_event(&living, atomic_read(&living) == 0);
 	destroy_workqueue(work);
 }
