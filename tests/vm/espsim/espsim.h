@@ -121,6 +121,7 @@ struct espsim_device {
 	spinlock_t
 		lock; /* the table: used, slots, by_spi, and `dead` and `released` of its slots */
 	u32 tx_used, rx_used;
+	u32 next_handle;
 	struct xarray slots; /* by handle */
 	DECLARE_HASHTABLE(by_spi, ESPSIM_HASH_BITS);
 

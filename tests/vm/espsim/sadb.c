@@ -147,9 +147,11 @@ static int insert(struct espsim_slot *slot)
 	const struct espsim_knobs *knobs = &device->knobs;
 	int r;
 
-	/* The lock is not held: an allocation may sleep. Nobody knows the handle yet. */
-	r = xa_alloc(&device->slots, &slot->handle, slot, XA_LIMIT(1, INT_MAX), GFP_KERNEL);
-	if (r)
+	/* The lock is not held: an allocation may sleep. Nobody knows the handle yet. Handles are
+	 * not used again soon: packets that were decrypted for a freed slot carry its handle. */
+	r = xa_alloc_cyclic(&device->slots, &slot->handle, slot, XA_LIMIT(1, INT_MAX),
+			    &device->next_handle, GFP_KERNEL);
+	if (r < 0)
 		return r;
 	spin_lock_bh(&device->lock);
 	if (knobs->shared_slots)
