@@ -163,7 +163,7 @@ static void apply_mode(struct bench *b, const char *mode, const char *more)
 	char text[512];
 
 	(void)snprintf(text, sizeof(text), "mode: %s\n%s%s", mode,
-		       NIC_OF_TWO + strlen("mode: enforce\n"), more);
+		       &NIC_OF_TWO[strlen("mode: enforce\n")], more);
 	apply(b, text);
 }
 
