@@ -1424,7 +1424,7 @@ static void test_full_by_driver(void **state)
 		struct bench b;
 
 		open_bench(&b);
-		strcpy(b.nics[0].driver, cases[i].driver);
+		(void)snprintf(b.nics[0].driver, sizeof(b.nics[0].driver), "%s", cases[i].driver);
 		manager_reconfigure(b.manager);
 		b.now += 11.0; /* until then an SA may have left it before the start */
 		nic = fake_kernel_nic(b.fake, NIC);
