@@ -141,8 +141,7 @@ enum policy_outcome {
 	POLICY_REFUSED,   /* the driver refuses this SA: bar it with doubling back-off */
 	POLICY_NO_SPACE,  /* the table is full below its capacity: use the smaller one, probe later
 			   */
-	POLICY_NOT_YET,   /* the table is full because slots of SAs that left are still in use: plan
-			     no   promotion into it for some seconds */
+	POLICY_NOT_YET,   /* full of slots that SAs have left: plan no promotion for some seconds */
 	POLICY_PRETENDED, /* nothing was moved, but the policy assumes that it was: observe mode */
 	POLICY_FAILED,    /* the SA is where it was: try again after some seconds */
 };

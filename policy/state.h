@@ -317,8 +317,8 @@ double policy_pays_in(const struct policy *policy, const struct sa *sa, double p
 /* The cost of moving the SA, in weighted bytes. */
 double policy_cost(const struct table *table, const struct sa *sa);
 bool policy_group_is_full(const struct policy *policy, const struct table *table, uint32_t group);
-/* Whether there is a free slot beside the reserve. */
 uint32_t policy_table_reserve(const struct table *table); /* of the capacity in force */
+/* Whether there is a free slot beside the reserve. */
 bool policy_table_has_slot(const struct table *table);
 /* Whether the rate ceiling allows to promote `sa` and evict `victim` (or NULL). */
 bool policy_table_can_carry(const struct table *table, const struct sa *sa,

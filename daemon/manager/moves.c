@@ -283,6 +283,8 @@ static void done(struct sa *sa, const struct policy_move *planned, struct move *
 	bool promoted = planned->action == POLICY_PROMOTE && move->result == MOVE_RESULT_DONE;
 	struct manager *m = userdata;
 
+	if (planned->action == POLICY_EVICT && move->result == MOVE_RESULT_DONE)
+		late_note_evicted(m->nics, move->expected_ifindex, manager_now(m));
 	/* The NIC may have had the SA for a moment, for example until the IKE daemon replaced
 	 * it. */
 	if (move->result != MOVE_RESULT_DONE && move->result != MOVE_RESULT_REFUSED)

@@ -52,7 +52,7 @@ bool late_are_slots(struct nics *nics, int ifindex, double now)
 {
 	const struct placement_nic *n = nics_get(nics, ifindex);
 
-	return n && (n->has_left || frees_late(n)) && now - n->left_at < LATE_SECONDS;
+	return n && now - (frees_late(n) ? n->left_at : n->evicted_at) < LATE_SECONDS;
 }
 
 double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now)
@@ -68,8 +68,14 @@ void late_note_left(struct nics *nics, int ifindex, double now)
 {
 	struct placement_nic *n = nics_get(nics, ifindex);
 
-	if (!n)
-		return;
-	n->has_left = true;
-	n->left_at = now;
+	if (n)
+		n->left_at = now;
+}
+
+void late_note_evicted(struct nics *nics, int ifindex, double now)
+{
+	struct placement_nic *n = nics_get(nics, ifindex);
+
+	if (n)
+		n->evicted_at = now;
 }

@@ -23,10 +23,14 @@
 /* Whether an eviction must wait until the SA is quiet. `interval`: s, between two samples. */
 bool late_is_to_wait(struct nics *nics, const struct sa *sa, const struct policy_move *planned,
 		     double interval, double now);
-/* Whether the slot of an SA that left recently may still be in use. Firmware may also need a moment
- * with drivers that free at once, so this is assumed for all. */
+/* Whether the slot of an SA that left recently may still be in use. With a driver that frees at
+ * once its firmware may need a moment. There only the daemon's own evictions count: where SAs are
+ * rekeyed all the time, one has always left, and the daemon would never learn that a table is
+ * small. */
 bool late_are_slots(struct nics *nics, int ifindex, double now);
 /* The time from which failures of an SA that enters this NIC now count against the NIC. */
 double late_over_at(struct nics *nics, enum sa_direction direction, int ifindex, double now);
 /* Notes that an SA has left this NIC, also if it was there only for a moment. */
 void late_note_left(struct nics *nics, int ifindex, double now);
+/* Notes that the daemon has taken an SA out of this NIC. */
+void late_note_evicted(struct nics *nics, int ifindex, double now);

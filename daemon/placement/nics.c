@@ -7,6 +7,7 @@
 #include "placement/nics.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -306,6 +307,7 @@ static struct placement_nic *add_nic(struct nics *nics, int ifindex)
 		.in = POLICY_NONE,
 		.out = POLICY_NONE,
 		.left_at = now_of(nics), /* SAs may have left it just before */
+		.evicted_at = -INFINITY,
 	};
 	return &entries[i];
 }

@@ -48,8 +48,8 @@ struct placement_nic {
 	struct trust trust;
 	uint32_t speed;                  /* Mbit/s, as last known; 0: unknown */
 	const struct nic_driver *driver; /* of a bond, that of the active slave; NULL: unknown */
-	bool has_left;                   /* an SA has left it since it was added */
-	double left_at; /* s, monotonic; when the last one left it, at first when it was added */
+	double left_at;    /* s, monotonic; when an SA last left it, at first when it was added */
+	double evicted_at; /* s, monotonic; when the daemon last took one out, -INFINITY: never */
 };
 
 struct nics;

@@ -1056,7 +1056,6 @@ static void test_observe(void **state)
 
 /* ---- A NIC with fewer slots than configured ---- */
 
-/* The message has the number of slots that is used from then on, for the direction that is full. */
 /* The driver frees slots late, and the daemon does not know it. An SA that makes room leaves a full
  * table behind: that is no smaller capacity, and no further SA makes room before the slot is free.
  */
@@ -1107,6 +1106,7 @@ static void test_full_of_those_that_left(void **state)
 	close_bench(&b);
 }
 
+/* The message has the number of slots that is used from then on, for the direction that is full. */
 static void test_full(void **state)
 {
 	static const char text[] =
