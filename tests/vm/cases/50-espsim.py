@@ -3,6 +3,9 @@
 
 import errno
 import pathlib
+import resource
+import socket
+import struct
 import time
 
 from lib import espsim, xfrm
@@ -10,6 +13,7 @@ from lib.case import Failure, check, check_equal, timeout
 from lib.capture import ESP
 from lib.sh import attempt, ip, run, wait_until
 
+XFRMA_ENCAP = 4
 # In which NICs the SAs are: of the sender and of the receiver, for both directions.
 PLACES = {
     "sender": ((True, True), (False, False)),
@@ -23,12 +27,15 @@ TUNNELS = (
     espsim.Tunnel("v6", "transport", algorithm=espsim.CHACHA, key_bits=256),
     espsim.Tunnel("v4", "transport", icv=64),
 )
+ENCAP = espsim.Tunnel("v4", "tunnel", encap=True)
+ENCAP_SINCE = (6, 11)
 
 
 def carries(pair, tunnel, place):
     """Pings of two sizes and a TCP stream pass, and the NICs that hold SAs counted their packets."""
     sender, receiver = PLACES[place]
-    what = f"{tunnel.family} {tunnel.mode} {tunnel.algorithm} ICV {tunnel.icv}, offloaded: {place}"
+    what = (f"{tunnel.family} {tunnel.mode}{' in UDP' if tunnel.encap else ''} {tunnel.algorithm} ICV {tunnel.icv}, "
+            f"offloaded: {place}")
     before = espsim.errors()
     stats = {device.name: device.stats() for device in (pair.here, pair.there)}
     tunnel.add(sender, receiver)
@@ -69,6 +76,24 @@ def case_espsim_segments():
     for tunnel in TUNNELS[:3]:
         carries(pair, tunnel, "sender")
     check(pair.here.stats()["tx_gso"] > 0, "the device cut up no super-packet")
+    if espsim.KERNEL >= ENCAP_SINCE:
+        with espsim.encap_sockets():
+            carries(pair, ENCAP, "sender")
+
+
+def case_espsim_encap():
+    """ESP in UDP, IPv4 and tunnel mode, which the kernel offloads since 6.11; older ones refuse it without asking the NIC"""
+    pair = espsim.Pair()
+    if espsim.KERNEL < ENCAP_SINCE:
+        encap = struct.pack("=H", espsim.UDP_ENCAP_ESPINUDP) + struct.pack("!HH18x", espsim.NAT_PORT, espsim.NAT_PORT)
+        answer = xfrm.try_state(*ENCAP.ends(False), ENCAP.spi, 1, offload=(pair.here.name, "out"), attributes=[(XFRMA_ENCAP, encap)])
+        check_equal(answer, errno.EINVAL, "answer of a kernel that does not offload ESP in UDP")
+        stats = pair.here.stats()
+        check_equal((stats["sa_added"], stats["sa_refused"]), (0, 0), "SAs that the NIC accepted and refused")
+        return
+    with espsim.encap_sockets():
+        for place in PLACES:
+            carries(pair, ENCAP, place)
 
 
 def case_espsim_wire():
@@ -142,17 +167,159 @@ def case_espsim_profiles():
 def case_espsim_corrupts():
     """A corrupted packet is dropped by a software receiver and by a NIC, counted as a failure of integrity, and harms no other"""
     pair = espsim.Pair()
-    tunnel = espsim.Tunnel("v4", "transport")
-    for receiver in (False, True):
+    # Who corrupts, whether the receiver is a NIC, and the mode: with a NIC, the kernel has a status for each.
+    for sent, receiver, mode in ((True, False, "transport"), (True, True, "transport"),
+                                 (False, True, "transport"), (False, True, "tunnel")):
+        what = (f"corrupted by the {'sending' if sent else 'receiving'} NIC, decrypted by {'a NIC' if receiver else 'software'}, "
+                f"{mode} mode")
+        tunnel = espsim.Tunnel("v4", mode)
         tunnel.add((True, False), (receiver, False))
         tunnel.add_policies()
-        before = xfrm.mib(espsim.PEER)["XfrmInStateProtoError"]
-        pair.here.set(corrupt_tx=1)
-        check_equal(espsim.ping(tunnel.inner()[1]), 4, "answers to 5 pings of which one is corrupted")
-        check_equal(xfrm.mib(espsim.PEER)["XfrmInStateProtoError"] - before, 1, "packets that the peer refused")
-        check_equal(xfrm.by_spi(espsim.PEER)[tunnel.spi].integrity_errors, 1, "failures of integrity of the SA")
+        before, bad = xfrm.mib(espsim.PEER)["XfrmInStateProtoError"], pair.there.stats()["rx_bad_icv"]
+        if sent:
+            pair.here.set(corrupt_tx=1)
+        else:
+            pair.there.set(corrupt_rx=1)
+        check_equal(espsim.ping(tunnel.inner()[1]), 4, f"answers to 5 pings of which one is {what}")
+        check_equal(xfrm.mib(espsim.PEER)["XfrmInStateProtoError"] - before, 1, f"packets that the peer refused, {what}")
+        check_equal(xfrm.by_spi(espsim.PEER)[tunnel.spi].integrity_errors, 1, f"failures of integrity of the SA, {what}")
+        check_equal([slot.errors for slot in pair.there.slots()], [1] if receiver else [], f"errors of the receiving slot, {what}")
+        check_equal(pair.there.stats()["rx_bad_icv"] - bad, int(receiver), f"packets whose ICV the NIC found wrong, {what}")
         tunnel.delete()
-    check_equal(pair.there.stats()["rx_bad_icv"], 1, "packets whose ICV the receiving NIC found wrong")
+
+
+def orphaned(pair, tunnel, act, expected, what):
+    """While act() runs, the NIC decrypts that many packets for an inbound SA that has left it; all of them fail their integrity
+    check in software, and nothing else fails."""
+    before, errors = pair.here.stats()["rx_orphaned"], espsim.errors()
+    act()
+    wait_until(lambda: pair.here.stats()["rx_orphaned"] - before == expected, 60, f"{expected} orphaned packets; {what}")
+    grown = {key: value - errors.get(key, 0) for key, value in espsim.errors().items() if value != errors.get(key, 0)}
+    check_equal(grown, {("gateway", "XfrmInStateProtoError"): expected}, f"errors of xfrm; {what}")
+    check_equal(xfrm.by_spi()[tunnel.spi + 1].integrity_errors, expected, f"failures of integrity of the SA; {what}")
+
+
+@timeout(180)
+def case_espsim_orphans():
+    """Packets that the NIC has decrypted for an SA that has left it are lost: until its slot is released, or in the queue"""
+    pair = espsim.Pair(tunnels=2)
+    nic = pair.here
+    tunnel, other = (espsim.Tunnel("v4", "transport", number=number) for number in (0, 1))
+    here, there = tunnel.inner()
+
+    def lost():
+        check_equal(espsim.ping(there, count=3), 0, "answers to pings that the NIC decrypts for a deleted SA")
+
+    def freed():
+        espsim.free_received()
+        return nic.stats()["sa_freed"] == nic.stats()["sa_added"]
+
+    what = "the slot is released with the last reference to the SA"
+    nic.set(release=1, decrypt_after_delete=True)
+    tunnel.add((False, False), (False, True))
+    tunnel.add_policies()
+    with espsim.datagrams(there, here, source_netns=espsim.PEER) as (sender, reader):
+        # A datagram has a reference to its SA until it is read.
+        sender.send(b"last reference")
+        reader.recv(100, socket.MSG_PEEK)
+        tunnel.replace(1, 1, False)
+        orphaned(pair, tunnel, lost, 3, what)
+        check_equal([(slot.dead, slot.packets) for slot in nic.slots()], [(True, 4)], f"deleted, and packets decrypted; {what}")
+        check_equal(nic.used(), (0, 1), f"slots in use; {what}")
+        reader.recv(100)
+    wait_until(freed, 20, f"the SA to be freed; {what}")
+    check_equal(nic.used(), (0, 0), f"slots in use; {what}")
+    check_equal(espsim.ping(there), 5, f"answers to pings after that; {what}")
+    tunnel.delete()
+
+    what = "answers wait in the receive queue"
+    nic.set(release=0, decrypt_after_delete=False)
+    tunnel.add((False, False), (False, True))
+    tunnel.add_policies()
+    begin = time.monotonic()
+    tunnel.replace(1, 1, True)
+    # Long enough that the SA is replaced before the packets are delivered.
+    delay = 1 + 5 * (time.monotonic() - begin)
+    nic.set(rx_delay_us=int(delay * 1_000_000))
+    begin = time.monotonic()
+    check_equal(espsim.ping(there, count=1, wait=delay + 20), 1, f"answers to pings; {what}")
+    check(time.monotonic() - begin >= delay, f"the answer came after {time.monotonic() - begin:.2f} s, delayed by {delay:.2f} s")
+    with espsim.datagrams(there, here, source_netns=espsim.PEER) as (sender, _):
+        decrypted = nic.stats()["rx_decrypted"]
+
+        def overtaken():
+            for _ in range(5):
+                sender.send(b"decrypted too early")
+            wait_until(lambda: nic.stats()["rx_decrypted"] - decrypted == 5, 20, f"5 packets to be decrypted; {what}", interval=0.05)
+            tunnel.replace(1, 1, False)
+
+        orphaned(pair, tunnel, overtaken, 5, what)
+    tunnel.delete()
+
+    what = "the slot is released by time"
+    nic.set(rx_delay_us=0, release=2, release_ms=60_000, decrypt_after_delete=True)
+    tunnel.add((False, False), (False, True))
+    tunnel.add_policies()
+    check_equal(espsim.ping(there), 5, f"answers to pings; {what}")
+    tunnel.replace(1, 1, False)
+    wait_until(freed, 20, f"the SA to be freed; {what}")
+    # The next SA of the NIC must not get those packets.
+    other.add((False, False), (False, True))
+    orphaned(pair, tunnel, lost, 3, what)
+    check_equal([slot.packets for slot in nic.slots()], [0], f"packets of the next SA; {what}")
+    check_equal(nic.used(), (0, 2), f"slots in use; {what}")
+
+
+def case_espsim_delays():
+    """An addition that takes its time sleeps, and a deletion occupies its CPU"""
+    pair = espsim.Pair()
+    nic = pair.here
+    here, there = espsim.Tunnel("v4", "transport").ends(False)
+
+    def add(spi):
+        check_equal(xfrm.try_state(here, there, spi, 1, offload=(nic.name, "out")), 0, "answer to an SA")
+
+    add(0x1000)             # loads modules
+    nic.set(add_ms=2000, delete_ms=2000)
+    begin, cpu = time.monotonic(), time.thread_time()
+    add(0x1001)
+    elapsed, cpu = time.monotonic() - begin, time.thread_time() - cpu
+    check(elapsed >= 2, f"the addition took {elapsed:.2f} s")
+    check(cpu < elapsed / 2, f"the addition used {cpu:.2f} of {elapsed:.2f} s of CPU time")
+
+    def children():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    cpu = children()
+    xfrm.delete_state(here, there, 0x1001)
+    # The kernel's delay loop may be a little short.
+    check(children() - cpu >= 1.6, f"the deletion used {children() - cpu:.2f} s of CPU time")
+    nic.set(delete_ms=0)
+
+
+def case_espsim_counters_lag():
+    """The kernel's counters of an SA stay behind those of the NIC, and then show all (Linux 6.9 and later)"""
+    lag = 4
+    pair = espsim.Pair()
+    pair.here.set(counters_lag_ms=lag * 1000)
+    tunnel = espsim.Tunnel("v4", "transport")
+    tunnel.add((True, False), (False, False))
+    tunnel.add_policies()
+
+    def shown():
+        return xfrm.by_spi()[tunnel.spi].packets
+
+    begin = time.monotonic()
+    check_equal(shown(), 0, "packets of a new SA")
+    check_equal(espsim.ping(tunnel.inner()[1]), 5, "answers to pings")
+    check_equal([slot.packets for slot in pair.here.slots()], [5], "packets that the NIC encrypted")
+    seen = shown()
+    if espsim.KERNEL < (6, 9):
+        check_equal(seen, 5, "packets that a kernel shows that does not ask the NIC")
+        return
+    check(seen == 0 or time.monotonic() - begin >= lag, f"{seen} packets are shown after {time.monotonic() - begin:.2f} s")
+    wait_until(lambda: shown() == 5, 20, "the kernel to show all packets")
 
 
 def kernel_warnings():

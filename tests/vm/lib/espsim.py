@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import platform
 import re
 import socket
 import struct
@@ -34,6 +35,9 @@ WIRE = "wire"
 CHACHA = "rfc7539esp(chacha20,poly1305)"
 SIOCETHTOOL, ETHTOOL_SGRO = 0x8946, 0x2c
 GCM = "rfc4106(gcm(aes))"
+NAT_PORT = 4500
+UDP_ENCAP, UDP_ENCAP_ESPINUDP, UDP_GRO = 100, 2, 104
+KERNEL = tuple(map(int, platform.release().split(".")[:2]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,8 +190,10 @@ class Tunnel:
     key_bits: int = 128
     icv: int = 128
     esn: bool = False
+    encap: bool = False     # ESP in UDP; needs encap_sockets()
     number: int = 0
     devices: tuple = ("espsim0", "espsim1")
+    keys: tuple = ()        # for each direction, of the last add()
 
     @property
     def spi(self):
@@ -205,17 +211,29 @@ class Tunnel:
         """The arguments of "ip xfrm state add". direction: 0 from here to there, 1 the other one."""
         ends = self.ends(False)
         spi = self.spi + direction
+        encap = f" encap espinudp {NAT_PORT} {NAT_PORT} 0.0.0.0" if self.encap else ""
         return (f"src {ends[direction]} dst {ends[1 - direction]} proto esp spi {spi:#x} reqid {spi} mode {self.mode} "
-                f"aead {self.algorithm} {key} {self.icv} replay-window {64 if self.esn else 32}{' flag esn' if self.esn else ''} {extra}")
+                f"aead {self.algorithm} {key} {self.icv}{encap} replay-window {64 if self.esn else 32}"
+                f"{' flag esn' if self.esn else ''} {extra}")
+
+    def add_words(self, end, direction, offloaded):
+        """The ip command that adds an SA of end 1 (here) or 2 (there), with the key of its direction."""
+        offload = f"offload dev {self.devices[end - 1]} dir {'out' if direction == end - 1 else 'in'}" if offloaded else ""
+        return "xfrm state add " + self.state_words(direction, self.keys[direction], offload)
 
     def add(self, sender=(False, False), receiver=(False, False)):
         """sender, receiver: whether each end's SA is in its NIC, for the direction from here to there and for the other one."""
+        self.keys = tuple("0x" + os.urandom(self.key_bits // 8 + 4).hex() for _ in (0, 1))
         for direction in (0, 1):
-            key = "0x" + os.urandom(self.key_bits // 8 + 4).hex()
-            for netns, name, outbound in ((None, self.devices[0], direction == 0), (PEER, self.devices[1], direction == 1)):
-                offloaded = sender[direction] if outbound else receiver[direction]
-                ip("xfrm state add " + self.state_words(direction, key, f"offload dev {name} dir {'out' if outbound else 'in'}"
-                                                        if offloaded else ""), netns=netns)
+            for end, netns in ((1, None), (2, PEER)):
+                offloads = sender if direction == end - 1 else receiver
+                ip(self.add_words(end, direction, offloads[direction]), netns=netns)
+
+    def replace(self, end, direction, offloaded):
+        """Delete one SA and add it again at once, with its key and without its sequence numbers."""
+        ends = self.ends(False)
+        ip_batch([f"xfrm state delete src {ends[direction]} dst {ends[1 - direction]} proto esp spi {self.spi + direction:#x}",
+                  self.add_words(end, direction, offloaded)], netns=PEER if end == 2 else None)
 
     def add_policies(self):
         outer, inner = self.ends(False), self.inner()
@@ -228,6 +246,37 @@ class Tunnel:
     def delete(self):
         for netns in (None, PEER):
             ip_batch(["xfrm state flush", "xfrm policy flush"], netns=netns)
+
+
+@contextlib.contextmanager
+def encap_sockets():
+    """The sockets of both ends that take ESP out of UDP, as an IKE daemon has them.
+
+    Without UDP_GRO, packets that the NIC has decrypted are decrypted again in software, which fails.
+    """
+    with contextlib.ExitStack() as stack:
+        for netns in (None, PEER):
+            with xfrm.inside(netns):
+                sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            sock.bind(("0.0.0.0", NAT_PORT))
+            sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
+            sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
+        yield
+
+
+@contextlib.contextmanager
+def datagrams(source, destination, source_netns=None, destination_netns=None):
+    """A socket to send to another one, and that one. Datagrams that are not read stay there."""
+    with contextlib.ExitStack() as stack:
+        ends = []
+        for own, netns in ((source, source_netns), (destination, destination_netns)):
+            with xfrm.inside(netns):
+                sock = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in own else socket.AF_INET, socket.SOCK_DGRAM))
+            sock.bind((own, 0))
+            sock.settimeout(30)
+            ends.append(sock)
+        ends[0].connect(ends[1].getsockname()[:2])
+        yield ends
 
 
 def stream(here, there, size=200_000, timeout=30):
@@ -272,12 +321,12 @@ def errors():
     return {(netns or "gateway", name): value for netns in (None, PEER) for name, value in xfrm.mib(netns).items() if value}
 
 
-def ping(target, count=5, size=56, interval=0.05, pattern=None):
-    """Returns how many answers came.
+def ping(target, count=5, size=56, interval=0.05, pattern=None, wait=2):
+    """Returns how many answers came. wait: seconds for the last of them.
 
     -U: without it ping asks for SO_TIMESTAMP. The kernel then patches its code (static key netstamp_needed) while packets are
     received, and an emulated CPU once stayed for ever at the patched place.
     """
     content = ("-p", pattern) if pattern else ()
-    text = attempt("ping", "-n", "-q", "-U", "-c", count, "-i", interval, "-s", size, "-W", 2, *content, target).stdout
+    text = attempt("ping", "-n", "-q", "-U", "-c", count, "-i", interval, "-s", size, "-W", wait, *content, target).stdout
     return int(re.search(r"(\d+) received", text)[1])
