@@ -91,6 +91,10 @@ def case_espsim_encap():
         stats = pair.here.stats()
         check_equal((stats["sa_added"], stats["sa_refused"]), (0, 0), "SAs that the NIC accepted and refused")
         return
+    ENCAP.add(*PLACES["both"])
+    ENCAP.add_policies()
+    check_equal(espsim.ping(ENCAP.inner()[1], count=2), 0, "answers to pings without a socket that takes ESP out of UDP")
+    ENCAP.delete()
     with espsim.encap_sockets():
         for place in PLACES:
             carries(pair, ENCAP, place)
