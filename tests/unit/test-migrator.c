@@ -1866,23 +1866,28 @@ static void test_rescue_is_taken(void **state)
 	close_conversation(&c);
 }
 
+/* Other parameters, and no rescue slot. */
+static void open_with(struct conversation *c, struct migrator_parameters parameters)
+{
+	open_conversation(c, -EINVAL, TIMER);
+	parameters.event_timer_default = TIMER;
+	parameters.clock = &c->clock;
+	migrator_free(c->migrator);
+	expect(c, "probe", TURNS({"PROBE", -EINVAL}, {"."}));
+	assert_int_equal(migrator_new(&c->scripted->kernel, c->scripted->arena, NULL, &parameters,
+				      &c->migrator),
+			 0);
+}
+
 /* The kernel loads its module before the first SA is moved into a NIC, and not while it is absent.
  */
 static void test_module_first(void **state)
 {
-	struct migrator_parameters parameters = {.event_timer_default = TIMER,
-						 .no_offload_module = {true, true}};
 	struct conversation c;
 	struct move move;
 
 	(void)state;
-	open_conversation(&c, -EINVAL, TIMER);
-	parameters.clock = &c.clock;
-	migrator_free(c.migrator);
-	expect(&c, "probe", TURNS({"PROBE", -EINVAL}, {"."}));
-	assert_int_equal(migrator_new(&c.scripted->kernel, c.scripted->arena, NULL, &parameters,
-				      &c.migrator),
-			 0);
+	open_with(&c, (struct migrator_parameters){.no_offload_module = {true, true}});
 	move = move_it(&c, "evicted", (struct move)OUT_OF_NIC(IN),
 		       TURNS(READ(NIC), REMOVED(NIC), UPDATED("UPDSA software #100"),
 			     ASKED(SA, 0, 101), WITNESS_AWAY));
@@ -1901,18 +1906,11 @@ static void test_module_first(void **state)
 
 static void test_without_rescue(void **state)
 {
-	struct migrator_parameters parameters = {.event_timer_default = TIMER};
 	struct conversation c;
 	struct move move;
 
 	(void)state;
-	open_conversation(&c, -EINVAL, TIMER);
-	parameters.clock = &c.clock;
-	migrator_free(c.migrator);
-	expect(&c, "probe", TURNS({"PROBE", -EINVAL}, {"."}));
-	assert_int_equal(migrator_new(&c.scripted->kernel, c.scripted->arena, NULL, &parameters,
-				      &c.migrator),
-			 0);
+	open_with(&c, (struct migrator_parameters){});
 	move = move_it(&c, "moved", (struct move)INTO_NIC(IN),
 		       TURNS(READ(), {"ALLOCSPI witness", -ENOENT, .stored = "nothing"},
 			     {"DELSA", 0, {SA, .sequence = 120}}, {"ALLOCSPI larval"}, {"."},

@@ -261,7 +261,7 @@ def case_espsim_orphans():
     tunnel.delete()
 
     what = "the slot is released by time"
-    nic.set(rx_delay_us=0, release=2, release_ms=60_000, decrypt_after_delete=True)
+    nic.set(rx_delay_us=0, release=2, release_ms=15_000, decrypt_after_delete=True)
     tunnel.add((False, False), (False, True))
     tunnel.add_policies()
     check_equal(espsim.ping(there), 5, f"answers to pings; {what}")
@@ -272,6 +272,7 @@ def case_espsim_orphans():
     orphaned(pair, tunnel, lost, 3, what)
     check_equal([slot.packets for slot in nic.slots()], [0], f"packets of the next SA; {what}")
     check_equal(nic.used(), (0, 2), f"slots in use; {what}")
+    wait_until(lambda: nic.used() == (0, 1), 40, f"the slot to be free; {what}")
 
 
 def case_espsim_delays():
