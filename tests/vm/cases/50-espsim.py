@@ -12,6 +12,7 @@ from lib import espsim, xfrm
 from lib.case import Failure, check, check_equal, timeout
 from lib.capture import ESP
 from lib.sh import attempt, ip, run, wait_until
+from lib.streams import transfer
 
 XFRMA_ENCAP = 4
 # In which NICs the SAs are: of the sender and of the receiver, for both directions.
@@ -43,7 +44,7 @@ def carries(pair, tunnel, place):
     here, there = tunnel.inner()
     check_equal(espsim.ping(there), 5, f"answers to pings; {what}")
     check_equal(espsim.ping(there, count=3, size=4000), 3, f"answers to pings in fragments; {what}")
-    espsim.stream(here, there)
+    transfer(here, there, espsim.PEER, 200_000)
     check_equal(espsim.errors(), before, f"errors of xfrm; {what}")
     for device, directions in ((pair.here, (sender[0], receiver[1])), (pair.there, (sender[1], receiver[0]))):
         slots = {slot.direction: slot for slot in device.slots()}

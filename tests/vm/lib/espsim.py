@@ -15,18 +15,16 @@ import contextlib
 import ctypes
 import dataclasses
 import fcntl
-import hashlib
 import os
 import pathlib
 import platform
 import re
 import socket
 import struct
-import threading
 
 from lib import xfrm
 from lib.capture import Capture
-from lib.case import check, check_equal
+from lib.case import check
 from lib.sh import attempt, ip, ip_batch, run
 
 DEBUG = pathlib.Path("/sys/kernel/debug/espsim")
@@ -274,43 +272,6 @@ def datagrams(source, destination, source_netns=None, destination_netns=None):
             ends.append(sock)
         ends[0].connect(ends[1].getsockname()[:2])
         yield ends
-
-
-def stream(here, there, size=200_000, timeout=30):
-    """A TCP stream from here to the peer, whose contents must arrive unchanged. Returns its seconds."""
-    data = os.urandom(size)
-    result = {}
-    kind = socket.AF_INET6 if ":" in here else socket.AF_INET
-    with contextlib.ExitStack() as stack:
-        with xfrm.inside(PEER):
-            listener = stack.enter_context(socket.socket(kind, socket.SOCK_STREAM))
-        listener.settimeout(timeout)
-        listener.bind((there, 0))
-        listener.listen(1)
-
-        def receive():
-            connection, _ = listener.accept()
-            digest = hashlib.sha256()
-            with connection:
-                connection.settimeout(timeout)
-                while True:
-                    part = connection.recv(1 << 16)
-                    if not part:
-                        break
-                    digest.update(part)
-            result["digest"] = digest.hexdigest()
-
-        thread = threading.Thread(target=receive)
-        thread.start()
-        try:
-            with socket.socket(kind, socket.SOCK_STREAM) as sender:
-                sender.settimeout(timeout)
-                sender.bind((here, 0))
-                sender.connect(listener.getsockname()[:2])
-                sender.sendall(data)
-        finally:
-            thread.join(timeout)
-    check_equal(result.get("digest"), hashlib.sha256(data).hexdigest(), "contents of the stream at its end")
 
 
 def errors():

@@ -14,7 +14,7 @@ import json
 import pathlib
 
 from lib import espsim, xfrm
-from lib.sh import ip, ip_batch, run, run_json, spawn, wait_until
+from lib.sh import ip, ip_batch, run_json, spawn, wait_until
 from lib.world import PEER, PORT, SHAPES, TRAFFIC, Flow, Traffic
 
 
@@ -26,8 +26,6 @@ class EspsimWorld(Traffic):
         self.slots = slots
         # Those of the gateway count since the boot.
         self._errors_before = xfrm.mib()
-        # The kernel loads these modules when the first SA goes into a NIC, while that SA is absent.
-        run("modprobe", "-a", "esp4_offload", "esp6_offload")
         self.pair = espsim.Pair(tunnels=pairs)
         self.pair.here.set(tx_slots=slots, rx_slots=slots)
         # The kernel counts a super-packet of TCP as one, and the NIC counts what is on the wire.

@@ -4,15 +4,11 @@
 The second gateway is the namespace "peer"; its daemon is the instance espoffloadd@peer.service.
 """
 
-import contextlib
-import hashlib
 import itertools
 import os
 import pathlib
 import re
 import signal
-import socket
-import threading
 import time
 
 from lib import espsim, service, xfrm
@@ -20,7 +16,8 @@ from lib.capture import ESP, Capture
 from lib.case import check, check_equal
 from lib.daemon import fast
 from lib.espsim import PEER
-from lib.sh import ip, ip_batch, run, run_json, spawn, wait_until
+from lib.sh import ip, ip_batch, run_json, spawn, wait_until
+from lib.streams import Route
 from lib.world import TRAFFIC
 
 ENDS = (None, PEER)
@@ -52,8 +49,6 @@ class Gateways:
     """Both ends with their tunnels, whose SAs are in software. The daemons are started by start()."""
 
     def __init__(self):
-        # The kernel loads these modules when the first SA goes into a NIC, while that SA is absent.
-        run("modprobe", "-a", "esp4_offload", "esp6_offload")
         pair = espsim.Pair(len(TUNNELS))
         self.nics = {None: pair.here, PEER: pair.there}
         self.pids = {}
@@ -65,9 +60,6 @@ class Gateways:
                       for tunnel in TUNNELS]
                      + [f"neighbour replace {espsim.address(2 if netns is None else 1, 0, family, False)} lladdr {mac} nud permanent "
                         f"dev {name}" for family in ("v4", "v6")], netns=netns)
-        # The same is true of the algorithms that espsim uses.
-        TUNNELS[0].add((True, True), (True, True))
-        TUNNELS[0].delete()
         for tunnel in TUNNELS:
             tunnel.add()
             tunnel.add_policies()
@@ -150,93 +142,10 @@ class Datagrams:
         return self.counts()
 
 
-class Streams:
-    """A TCP connection through every tunnel, with data in both directions until stop()."""
-
-    INTERVAL = 0.05
-    CHUNK = 1400
-
-    def __init__(self):
-        self.ends = [end for tunnel in TUNNELS for end in self._connect(*tunnel.inner())]
-        self.sent = [hashlib.sha256() for _ in self.ends]
-        self.received = [hashlib.sha256() for _ in self.ends]
-        self.unsent = [b""] * len(self.ends)
-        self.last = [time.monotonic()] * len(self.ends)     # when something arrived
-        self.open = set(range(len(self.ends)))
-        self.bytes = self.longest = 0
-        self.failure = None
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    @staticmethod
-    def _connect(here, there):
-        kind = socket.AF_INET6 if ":" in here else socket.AF_INET
-        with xfrm.inside(PEER):
-            listener = socket.socket(kind, socket.SOCK_STREAM)
-        with listener:
-            listener.bind((there, 0))
-            listener.listen(1)
-            first = socket.socket(kind, socket.SOCK_STREAM)
-            first.bind((here, 0))
-            first.connect(listener.getsockname()[:2])
-            second = listener.accept()[0]
-        for end in (first, second):
-            end.setblocking(False)
-        return first, second
-
-    def _run(self):
-        try:
-            while not self.stopping.wait(self.INTERVAL):
-                for number in range(len(self.ends)):
-                    self._send(number, os.urandom(self.CHUNK))
-                    self._receive(number)
-            deadline = time.monotonic() + 30
-            sending = set(self.open)
-            while self.open and time.monotonic() < deadline:
-                for number, end in enumerate(self.ends):
-                    self._send(number)
-                    if number in sending and not self.unsent[number]:
-                        end.shutdown(socket.SHUT_WR)
-                        sending.remove(number)
-                    self._receive(number)
-                time.sleep(self.INTERVAL)
-        except OSError as error:
-            self.failure = error
-
-    def _send(self, number, data=b""):
-        """Send what waits, and then new data if nothing waits any more."""
-        if not self.unsent[number]:
-            self.sent[number].update(data)
-            self.unsent[number] = data
-        with contextlib.suppress(BlockingIOError):
-            if self.unsent[number]:
-                self.unsent[number] = self.unsent[number][self.ends[number].send(self.unsent[number]):]
-
-    def _receive(self, number):
-        with contextlib.suppress(BlockingIOError):
-            while number in self.open:
-                data = self.ends[number].recv(1 << 16)
-                if not data:
-                    self.open.remove(number)
-                    return
-                now = time.monotonic()
-                self.longest = max(self.longest, now - self.last[number])
-                self.last[number] = now
-                self.received[number].update(data)
-                self.bytes += len(data)
-
-    def stop(self):
-        """All that was sent has arrived, unchanged."""
-        self.stopping.set()
-        self.thread.join()
-        for end in self.ends:
-            end.close()
-        print(f"{len(self.ends)} streams, {self.bytes} bytes arrived, the longest pause was {self.longest:.2f} s", flush=True)
-        check(self.failure is None, f"a stream broke: {self.failure}")
-        check(not self.open, f"{len(self.open)} of {len(self.ends)} streams have no end")
-        for number in range(len(self.ends)):
-            check_equal(self.received[number ^ 1].hexdigest(), self.sent[number].hexdigest(), f"contents of stream {number}")
+def routes():
+    """A TCP stream through every SA."""
+    return [Route(f"{tunnel.spi + number:#x}", tunnel.inner()[number], tunnel.inner()[1 - number], ENDS[number], ENDS[1 - number])
+            for tunnel in TUNNELS for number in (0, 1)]
 
 
 class Wires:

@@ -15,7 +15,7 @@ import sys
 import time
 
 from lib import xfrm
-from lib.case import check
+from lib.case import check, check_equal
 from lib.sh import run_json, wait_until
 
 TICK = 0.02
@@ -38,7 +38,8 @@ class Route:
 
 
 class _Stream:
-    def __init__(self, route):
+    def __init__(self, route, limit):
+        self.limit = limit
         kind = socket.AF_INET6 if ":" in route.source else socket.AF_INET
         with contextlib.ExitStack() as stack:
             with xfrm.inside(route.target_netns):
@@ -61,15 +62,19 @@ class _Stream:
     def send(self, earned):
         """earned: bytes that it may send more; None: as many as TCP takes."""
         self.credit = PART if earned is None else min(self.credit + earned, 4 * PART)
-        while self.credit >= 1:
+        while self.credit >= 1 and not self.is_complete():
             at = self.sent % (len(PATTERN) // 2)
+            most = min(int(self.credit), PART, PART if self.limit is None else self.limit - self.sent)
             try:
-                count = self.sender.send(PATTERN[at:at + min(int(self.credit), PART)])
+                count = self.sender.send(PATTERN[at:at + most])
             except BlockingIOError:
                 return
             self.sent += count
             if earned is not None:
                 self.credit -= count
+
+    def is_complete(self):
+        return self.limit is not None and self.sent >= self.limit
 
     def receive(self):
         while True:
@@ -90,13 +95,12 @@ class _Stream:
                 "retransmitted": struct.unpack_from("=I", info, TOTAL_RETRANS)[0]}
 
 
-def _serve(routes, rates, path):
-    """rates: bytes per second of each stream, None without limit."""
+def _serve(routes, rate, limit, path):
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(time.monotonic()))
-    streams = [_Stream(route) for route in routes]
+    streams = [_Stream(route, limit) for route in routes]
     selector = selectors.DefaultSelector()
-    for stream, rate in zip(streams, rates):
+    for stream in streams:
         selector.register(stream.receiver, selectors.EVENT_READ, stream)
         if rate is None:
             selector.register(stream.sender, selectors.EVENT_WRITE, stream)
@@ -118,12 +122,12 @@ def _serve(routes, rates, path):
         for key, events in selector.select(TICK):
             if events & selectors.EVENT_READ:
                 attempt(key.data, key.data.receive)
-            elif not stopped:
+            elif not stopped and not key.data.is_complete():
                 attempt(key.data, key.data.send, None)
             else:
                 selector.unregister(key.fileobj)
         now = time.monotonic()
-        for stream, rate in zip(streams, rates):
+        for stream in streams:
             if rate is not None and not stopped and not stream.wrong:
                 attempt(stream, stream.send, rate * (now - last))
         last = now
@@ -140,17 +144,16 @@ def _write(path, streams):
 
 
 class Streams:
-    """Runs until stop(). rate: bytes per second of each stream, None: as fast as TCP goes."""
+    """Runs until stop(). rate: bytes per second of each stream, None: as fast as TCP goes. limit: bytes, after which it is silent."""
 
-    def __init__(self, routes, rate=None, path="/run/streams.json"):
+    def __init__(self, routes, rate=None, limit=None, path="/run/streams.json"):
         self.path = pathlib.Path(path)
         self.path.unlink(missing_ok=True)
-        self.begin = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
             status = 1
             try:
-                _serve(routes, [rate] * len(routes), self.path)
+                _serve(routes, rate, limit, self.path)
                 status = 0
             finally:
                 sys.stdout.flush()
@@ -170,6 +173,14 @@ class Streams:
                  if count["wrong"] or count["sent"] != count["received"]}
         check(not wrong, f"streams that broke: {wrong}")
         return counts
+
+
+def transfer(source, target, target_netns, size, timeout=60):
+    """One stream from here, of so many bytes."""
+    streams = Streams([Route("transfer", source, target, None, target_netns)], limit=size)
+    wait_until(lambda: streams.counts()["transfer"]["received"] == size or streams.counts()["transfer"]["wrong"], timeout,
+               f"{size} bytes to arrive")
+    check_equal(streams.stop()["transfer"]["received"], size, "bytes that arrived")
 
 
 def totals(counts):
