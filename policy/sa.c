@@ -266,9 +266,10 @@ static struct table *counting_table(struct policy *policy, const struct sa *sa)
 	return sa->resident && sa->placed != POLICY_NONE ? &policy->tables[sa->placed] : NULL;
 }
 
-/* Some drivers refresh the counters every few seconds. A steady SA then looks like one with bursts,
- * and its rate like 0 or like a multiple. Learns this from the time between two changes: the
- * counter of an SA without pauses changes with each sample unless the driver lags. */
+/* A driver may refresh the counters only every few seconds (none of Linux 7.3 does in crypto mode).
+ * Then a steady SA looks like one with bursts: its rate seems to be 0, or several times what it is.
+ * The lag is learned from the time between two changes of a counter. Without a lag, the counter of
+ * a steady SA changes with each sample. */
 static void learn_lag(struct policy *policy, struct table *table, const struct sa *sa,
 		      double previous)
 {

@@ -29,13 +29,13 @@
 #define FAILED_WAIT_SECONDS 5.0
 /* Longest wait, s, of a refused SA, and for a probe of a learned capacity. */
 #define WAIT_SECONDS_MAX 3600.0
-/* A table lags if no counter of its residents has changed in two samples in a row: the least time
- * between two changes, of so many. Longer ones, s, are not assumed to be the driver's. */
+/* Counters that a driver refreshes late (learn_lag() in sa.c): how many changes are needed to learn
+ * the lag; the longest lag, s; and how many times the lag a counter may stay the same before its
+ * traffic counts as ended. */
 #define LAG_CHANGES 8
 #define LAG_SECONDS_MAX 6.0
-/* A counter of such a table that has not changed for so many times its lag has stopped. */
 #define LAG_SILENCE 1.5
-/* First and longest wait, s, for slots that SAs which left still occupy. It doubles. */
+/* First and longest wait, s, for the slots of SAs that have left. It doubles. */
 #define LEFT_WAIT_SECONDS 1.0
 #define LEFT_WAIT_SECONDS_MAX 16.0
 /* First wait, s, until one more slot than learned is probed. */
