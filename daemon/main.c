@@ -123,7 +123,7 @@ static void usage(FILE *out)
 		     "  -d --debug          enable debug logging\n"
 		     "  -h --help\n"
 		     "     --version\n\n"
-		     "See espoffloadd(8), espoffloadd.conf(5), espoffloadctl(8).\n");
+		     "See espoffloadd(8), espoffloadd.conf(5), espoffloadctl(1).\n");
 }
 
 /* Returns 0 to continue, 1 to exit (--help, --version), -EINVAL for a usage error, or -ENOMEM. */
