@@ -164,7 +164,7 @@ static void print_verb(const struct verb *verb)
 			     : option->has_arg == optional_argument ? "[=VALUE]"
 								    : "");
 	}
-	(void)puts("\nOptions of all verbs: espoffloadctl --help. More: man 8 espoffloadctl");
+	(void)puts("\nOptions of all verbs: espoffloadctl --help. More: man espoffloadctl");
 }
 
 static int print_help(const char *name)

@@ -35,7 +35,7 @@ static void examine_state(struct report *report, const struct status_view *statu
 		    "No SA is moved into a NIC.", "espoffloadctl resume");
 	if (status->degraded)
 		add(report, SEVERITY_WARNING, NULL, "espoffloadd is degraded.", status->degraded,
-		    "See STATUS in espoffloadctl(1), and 'journalctl -u espoffloadd'.");
+		    "'journalctl -x -u espoffloadd' says what to look at.");
 }
 
 /* Why the daemon does not use a NIC, and what helps. */
