@@ -6,7 +6,7 @@ import re
 
 from lib import falls
 from lib.case import timeout
-from lib.ike import HERE, SIDES, IkeWorld, inner, outer, tunnels
+from lib.ike import SIDES, IkeWorld, example, tunnels
 from lib.sh import run, spawn, wait_until
 
 ROOT = "libreswan"
@@ -16,29 +16,15 @@ SETUP = """
 config setup
     nssdir={directory}/nss
 """
-CONNECTION = """
-conn t{tunnel}
-    left={here}
-    right={there}
-    leftid=@{own}{tunnel}
-    rightid=@{other}{tunnel}
-    leftsubnet={inner_here}/32
-    rightsubnet={inner_there}/32
-    authby=secret
-    ikev2=insist
-    ike=aes_gcm128-sha2_256-dh31
-    esp=aes_gcm128
-    esn=no
-    replay-window=32
+# What is added to docs/examples/libreswan/ipsec.conf for the sake of the test.
+TIMES = """
     pfs=no
-    nic-offload=no
     salifetime={life}s
     rekeymargin={margin}s
     rekeyfuzz=0%
     dpddelay=5
     dpdtimeout=30
     dpdaction=restart
-    auto=ignore
 """
 
 
@@ -49,13 +35,12 @@ class Libreswan(IkeWorld):
     def _configure(self, side):
         directory, gateway = self.directories[side], side == "gw"
         short = self.rekeying and gateway
-        other = "peer" if gateway else "gw"
-        text = SETUP.format(directory=directory) + "".join(CONNECTION.format(
-            tunnel=tunnel, own=side, other=other,
-            here=HERE if gateway else outer(tunnel), there=outer(tunnel) if gateway else HERE,
-            inner_here=inner(side, tunnel), inner_there=inner(other, tunnel),
-            # Only the gateway rekeys, so that both do not rekey at the same time.
-            life=45 if short else 3600, margin=28 if short else 600) for tunnel in tunnels())
+        # Only the gateway rekeys, so that both do not rekey at the same time.
+        times = TIMES.format(life=45 if short else 3600, margin=28 if short else 600)
+        # The part of all connections once, and for each tunnel its connection, which is the last part of the example.
+        texts = [text.replace("auto=start", "auto=ignore") for text in example("libreswan/ipsec.conf", side)]
+        connections = [text[text.index("conn t"):].rstrip() + times for text in texts]
+        text = SETUP.format(directory=directory) + texts[0][:texts[0].index("conn t")] + "\n".join(connections)
         (directory / "ipsec.conf").write_text(text)
         (directory / "ipsec.secrets").write_text("".join(
             f'@gw{tunnel} @peer{tunnel} : PSK "a long enough secret of tunnel {tunnel}"\n' for tunnel in tunnels()))

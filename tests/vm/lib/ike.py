@@ -23,6 +23,7 @@ from lib.nsim import Netdevsim
 from lib.sh import ip, ip_batch, spawn, wait_until
 from lib.world import TRAFFIC
 
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"     # docs/examples
 TUNNELS = 4
 RATE = 30
 SIDES = {"gw": None, "peer": "peer"}     # name: network namespace
@@ -51,6 +52,21 @@ def inner(side, tunnel):
 
 def tunnels():
     return range(1, TUNNELS + 1)
+
+
+def example(name, side):
+    """The text of docs/examples/NAME for each tunnel, as a list: as it is, but with the addresses, identities and names of this side."""
+    gateway, other = side == "gw", "peer" if side == "gw" else "gw"
+    texts = []
+    for tunnel in tunnels():
+        text = (EXAMPLES / name).read_text()
+        for theirs, ours in {"gw.example.org": f"{side}{tunnel}", "site-b.example.org": f"{other}{tunnel}", "site-b": f"t{tunnel}",
+                             "192.0.2.1": HERE if gateway else outer(tunnel), "198.51.100.1": outer(tunnel) if gateway else HERE,
+                             "10.1.0.0/16": f"{inner(side, tunnel)}/32", "10.2.0.0/16": f"{inner(other, tunnel)}/32"}.items():
+            check(theirs in text, f"{name} does not have {theirs}")
+            text = text.replace(theirs, ours)
+        texts.append(text)
+    return texts
 
 
 def sas_of_tunnels():
