@@ -6,6 +6,7 @@
 #include "base/cipher-cost.h"
 #include "base/crypto-table.h"
 #include "base/failed-starts.h"
+#include "base/state-file.h"
 #include "control/control.h"
 #include "control/methods.h"
 #include "manager/manager.h"
@@ -259,16 +260,19 @@ static int add_signals(struct daemon *d)
 
 static void open_rescue(struct daemon *d)
 {
-	int fd = rescue_inherited_fd();
-	int r = rescue_open(fd >= 0 ? fd : -1, &d->rescue);
+	unsigned unread = 0;
+	int r = rescue_open_inherited(&d->rescue, &unread);
 
-	if (r == -EBADF && fd >= 0) {
-		(void)close(fd);
-		fd = -1;
+	if (r < 0) {
 		r = rescue_open(-1, &d->rescue);
+		if (r >= 0)
+			r = rescue_publish(d->rescue);
 	}
-	if (r >= 0 && fd < 0)
-		r = rescue_publish(d->rescue);
+	if (unread > 0)
+		journal_log(d->journal, LOG_ERR,
+			    "Another version of espoffloadd ended while an SA was not in the "
+			    "kernel. Only that version can put it back: start it again, or have "
+			    "the IKE daemon negotiate the SA anew");
 	if (r < 0)
 		journal_log(
 			d->journal, LOG_WARNING,
@@ -309,7 +313,9 @@ static int open_ownership(struct daemon *d, const char *path)
 	r = ownership_load(d->ownership);
 	if (r < 0)
 		journal_log(d->journal, LOG_WARNING,
-			    "Cannot read %s, SAs in NICs count as foreign: %s", path, strerror(-r));
+			    "Cannot read %s, SAs in NICs count as foreign: %s (it is kept as "
+			    "%s.damaged)",
+			    path, state_file_error(r), path);
 	return 0;
 }
 

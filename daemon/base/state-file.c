@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_size)
@@ -69,6 +70,43 @@ bool state_file_read_number(const char **text, char end, uint64_t max, uint64_t 
 	*text = p + 1;
 	*ret_value = value;
 	return true;
+}
+
+void state_file_set_aside(const char *path)
+{
+	_cleanup_free_ char *damaged = NULL;
+
+	if (asprintf(&damaged, "%s.damaged", path) < 0)
+		damaged = NULL; /* asprintf() leaves it undefined */
+	else
+		(void)rename(path, damaged);
+}
+
+int state_file_read_version(const char *text, size_t size, const char *name, unsigned version)
+{
+	const char *p = text;
+	uint64_t found;
+
+	if (memchr(p, '\0', size) || strncmp(p, name, strlen(name)) != 0)
+		return -EBADMSG;
+	p += strlen(name);
+	if (*p++ != ' ' || !state_file_read_number(&p, ' ', UINT32_MAX, &found))
+		return -EBADMSG;
+	if (found != version)
+		return -ENOTSUP;
+	return (int)(p - text);
+}
+
+const char *state_file_error(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return "it is damaged";
+	case -ENOTSUP:
+		return "another version of espoffloadd wrote it";
+	default:
+		return strerror(-error);
+	}
 }
 
 /* Not synced: the file must outlive the daemon, not a crash of the machine. */

@@ -19,6 +19,18 @@ int state_file_read(const char *path, size_t max, char **ret_text, size_t *ret_s
 int state_file_write(const char *path, void (*write)(FILE *file, const void *userdata),
 		     const void *userdata);
 
+/* Renames a file that cannot be read to PATH.damaged. If that fails, the next write replaces it. */
+void state_file_set_aside(const char *path);
+
+/*
+ * The length of the beginning of the text, "NAME VERSION ", in bytes. -EBADMSG: the text does not
+ * begin so, or contains a NUL before its end; -ENOTSUP: it has another version.
+ */
+int state_file_read_version(const char *text, size_t size, const char *name, unsigned version);
+
+/* Why a state file cannot be read, for a negative errno of these functions. */
+const char *state_file_error(int error);
+
 /* Reads a number at *text, decimal or hexadecimal with 0x, which `end` must follow. Moves *text
  * behind `end`. strtoull() would accept spaces, signs and overflow. */
 bool state_file_read_number(const char **text, char end, uint64_t max, uint64_t *ret_value);

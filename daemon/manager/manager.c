@@ -350,6 +350,7 @@ static int complete_interrupted(struct manager *m)
 	if (r == -ENOENT)
 		return 0;
 	if (r == -EBADMSG) {
+		report_slot_damaged(m->reporter);
 		rescue_clear(m->environment.rescue);
 		return 0;
 	}

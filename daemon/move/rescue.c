@@ -25,8 +25,10 @@
 /* The upper half of the commit word is "ESP" and the version of struct slot; the lower half is the
  * size of the attributes in bytes, which may be 0. A daemon of another build may be started and
  * read the slot, so the version must change with the layout. The kernel's structs cannot change
- * without a reboot. */
-#define COMMIT_MAGIC (UINT64_C(0x45535001) << 32)
+ * without a reboot. The commit words are the same in all versions, and in the same places. */
+#define COMMIT_NAME (UINT64_C(0x455350) << 40)
+#define COMMIT_NAME_MASK (UINT64_C(0xffffff) << 40)
+#define COMMIT_MAGIC (COMMIT_NAME | UINT64_C(1) << 32)
 #define COMMIT_SIZE UINT64_C(0xffffffff)
 
 struct header {
@@ -61,19 +63,6 @@ static void free_names(char **names)
 	free(names);
 }
 DEFINE_CLEANUP(char **, free_names);
-
-int rescue_inherited_fd(void)
-{
-	_cleanup_(free_namesp) char **names = NULL;
-	int n = sd_listen_fds_with_names(0, &names);
-
-	if (n < 0)
-		return n;
-	for (int i = 0; i < n; i++)
-		if (strcmp(names[i], RESCUE_FD_NAME) == 0)
-			return SD_LISTEN_FDS_START + i;
-	return -ENOENT;
-}
 
 static int make_memory(void)
 {
@@ -115,6 +104,27 @@ static int map_memory(int fd, struct slot **ret_slot)
 	return 0;
 }
 
+static struct slot *slot_at(const struct rescue *rescue, unsigned which)
+{
+	return (struct slot *)((uint8_t *)rescue->slot + which * SLOT_SIZE);
+}
+
+static uint64_t commit_of(const struct rescue *rescue, unsigned which)
+{
+	return atomic_load_explicit(&slot_at(rescue, which)->commit, memory_order_acquire);
+}
+
+static bool is_empty(const struct rescue *rescue)
+{
+	return commit_of(rescue, SLOT_FIRST) == 0 && commit_of(rescue, SLOT_EXACT) == 0;
+}
+
+static bool is_of_another_version(uint64_t commit)
+{
+	return (commit & COMMIT_NAME_MASK) == COMMIT_NAME &&
+	       (commit & ~COMMIT_SIZE) != COMMIT_MAGIC;
+}
+
 int rescue_open(int fd, struct rescue **ret_rescue)
 {
 	_cleanup_free_ struct rescue *rescue = calloc(1, sizeof(*rescue));
@@ -135,6 +145,11 @@ int rescue_open(int fd, struct rescue **ret_rescue)
 	r = map_memory(fd, &rescue->slot);
 	if (r < 0)
 		return r;
+	if (is_of_another_version(commit_of(rescue, SLOT_FIRST)) ||
+	    is_of_another_version(commit_of(rescue, SLOT_EXACT))) {
+		(void)munmap(rescue->slot, RESCUE_SIZE);
+		return -ENOTSUP;
+	}
 	rescue->fd = fd;
 	(void)TAKE_FD(made);
 	*ret_rescue = TAKE_PTR(rescue);
@@ -151,15 +166,44 @@ struct rescue *rescue_close(struct rescue *rescue)
 	return NULL;
 }
 
+int rescue_open_inherited(struct rescue **ret_rescue, unsigned *ret_unread)
+{
+	_cleanup_(free_namesp) char **names = NULL;
+	_cleanup_(rescue_closep) struct rescue *best = NULL;
+	int n = sd_listen_fds_with_names(0, &names);
+
+	*ret_unread = 0;
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		_cleanup_(rescue_closep) struct rescue *rescue = NULL;
+		int fd = SD_LISTEN_FDS_START + i;
+		int r;
+
+		if (strcmp(names[i], RESCUE_FD_NAME) != 0)
+			continue;
+		r = rescue_open(fd, &rescue);
+		if (r < 0)
+			(void)close(fd);
+		if (r == -ENOTSUP)
+			++*ret_unread;
+		else if (r < 0 && r != -EBADF)
+			return r;
+		if (rescue && (!best || (is_empty(best) && !is_empty(rescue)))) {
+			rescue_close(best);
+			best = TAKE_PTR(rescue);
+		}
+	}
+	if (!best)
+		return -ENOENT;
+	*ret_rescue = TAKE_PTR(best);
+	return 0;
+}
+
 int rescue_publish(struct rescue *rescue)
 {
 	return sd_pid_notify_with_fds(0, false, "FDSTORE=1\nFDNAME=" RESCUE_FD_NAME, &rescue->fd,
 				      1);
-}
-
-static struct slot *slot_at(const struct rescue *rescue, unsigned which)
-{
-	return (struct slot *)((uint8_t *)rescue->slot + which * SLOT_SIZE);
 }
 
 static int store(struct slot *slot, const struct sa_image *image, const struct sa_offload *target)

@@ -18,21 +18,27 @@
 #include "sa/image.h"
 
 #define RESCUE_FD_NAME "rescue"
-/* Bytes, for two images; the largest image is below 13 KiB. */
+/* Bytes, for two images; the largest image is below 13 KiB. The same in all versions. */
 #define RESCUE_SIZE (32u * 1024u)
 
 struct rescue;
 
-/* The descriptor that the service manager kept from the previous run, for rescue_open(). -ENOENT:
- * there is none. Does not change $LISTEN_FDS. */
-int rescue_inherited_fd(void);
-
 /*
  * Maps the memory: new memory if `fd` is -1, else that of `fd`. On success the rescue owns `fd`, on
- * failure the caller keeps it. -EBADF: no earlier run made this descriptor, so the caller closes it
- * and passes -1. -EPERM, -ENOMEM, -EAGAIN: the memory cannot be locked (RLIMIT_MEMLOCK).
+ * failure the caller keeps it. -EBADF: no earlier run made this descriptor. -ENOTSUP: a daemon with
+ * another version of the slot stored an image in it. -EPERM, -ENOMEM, -EAGAIN: the memory cannot be
+ * locked (RLIMIT_MEMLOCK).
  */
 int rescue_open(int fd, struct rescue **ret_rescue);
+
+/*
+ * Opens the memory that the service manager kept from previous runs, and closes what is not usable.
+ * There is more than one if another version of the daemon left an image: the service manager keeps
+ * that one for the next start of that version, and `*ret_unread` counts it. One with an image is
+ * preferred to an empty one. -ENOENT: there is none to use; otherwise an errno of rescue_open().
+ * Does not change $LISTEN_FDS.
+ */
+int rescue_open_inherited(struct rescue **ret_rescue, unsigned *ret_unread);
 /* Does not clear the slot. Accepts NULL, returns NULL. */
 struct rescue *rescue_close(struct rescue *rescue);
 DEFINE_CLEANUP(struct rescue *, rescue_close);

@@ -21,7 +21,8 @@
 #include <net/if.h>
 #include <string.h>
 
-#define MAGIC "espoffloadd-orders 1 "
+#define FORMAT "espoffloadd-orders"
+#define VERSION 1u
 #define PAUSED "paused"
 #define EVACUATED "evacuated "
 #define FILE_MAX                                                       \
@@ -191,9 +192,10 @@ static int parse(struct orders *orders, char *text, size_t size)
 	int r;
 
 	/* If the text contains no NUL, all functions below stop at the one behind it. */
-	if (memchr(text, '\0', size) || strncmp(text, MAGIC, strlen(MAGIC)) != 0)
-		return -EBADMSG;
-	text += strlen(MAGIC);
+	r = state_file_read_version(text, size, FORMAT, VERSION);
+	if (r < 0)
+		return r;
+	text += r;
 	next = end_line(text);
 	if (!next || !isdigit((unsigned char)*text))
 		return -EBADMSG;
@@ -211,16 +213,6 @@ static int parse(struct orders *orders, char *text, size_t size)
 	return n == 0 ? 0 : -EBADMSG;
 }
 
-static void set_aside(const char *path)
-{
-	_cleanup_free_ char *damaged = NULL;
-
-	if (asprintf(&damaged, "%s.damaged", path) < 0)
-		damaged = NULL; /* asprintf() leaves it undefined */
-	else
-		(void)rename(path, damaged); /* if this fails, the next save replaces it */
-}
-
 int orders_load(struct orders *orders)
 {
 	_cleanup_free_ char *text = NULL;
@@ -235,7 +227,7 @@ int orders_load(struct orders *orders)
 	if (r >= 0)
 		r = parse(orders, text, size);
 	if (r < 0) {
-		set_aside(orders->path);
+		state_file_set_aside(orders->path);
 		orders->n_evacuated = 0;
 		sa_orders_release(&orders->on_sas);
 		orders->paused = true;
@@ -247,7 +239,7 @@ static void write_orders(FILE *file, const void *userdata)
 {
 	const struct orders *orders = userdata;
 
-	(void)fprintf(file, MAGIC "%zu\n",
+	(void)fprintf(file, FORMAT " %u %zu\n", VERSION,
 		      orders->paused + orders->n_evacuated +
 			      sa_orders_n_persistent(&orders->on_sas));
 	if (orders->paused)

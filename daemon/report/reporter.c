@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "report/reporter.h"
+#include "base/state-file.h"
 #include "config.h"
 #include "units.h"
 
@@ -527,6 +528,13 @@ void report_still_paused(struct reporter *reporter)
 	journal_event(reporter->journal, &event, "Still paused, as before the start");
 }
 
+void report_slot_damaged(struct reporter *reporter)
+{
+	journal_log(reporter->journal, LOG_ERR,
+		    "The image of an SA that was being moved when the daemon ended is damaged. If "
+		    "the SA is missing, have the IKE daemon negotiate it anew");
+}
+
 void report_orders_lost(struct reporter *reporter, const char *path, int error)
 {
 	struct journal_event event = {.kind = JOURNAL_ORDERS_LOST, .error = error};
@@ -534,7 +542,7 @@ void report_orders_lost(struct reporter *reporter, const char *path, int error)
 	journal_event(reporter->journal, &event,
 		      "Paused: whether the operator had paused or evacuated a NIC is not "
 		      "known, since %s cannot be read: %s (it is kept as %s.damaged)",
-		      path, strerror(-error), path);
+		      path, state_file_error(error), path);
 }
 
 void report_denied(struct reporter *reporter, const char *method, uid_t uid, pid_t pid)

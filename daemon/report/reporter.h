@@ -88,6 +88,8 @@ enum report_order {
 /* `target`: the SA or the peer, as text. `left`: s, infinite without an end. */
 void report_sa_order(struct reporter *reporter, const char *target, bool ban,
 		     enum report_order what, double left);
+/* The rescue slot has an image that cannot be read. */
+void report_slot_damaged(struct reporter *reporter);
 void report_orders_lost(struct reporter *reporter, const char *path, int error);
 /* A user who may only read called a method that changes something. */
 void report_denied(struct reporter *reporter, const char *method, uid_t uid, pid_t pid);

@@ -24,7 +24,8 @@
 #include <limits.h>
 #include <string.h>
 
-#define MAGIC "espoffloadd-placed 1"
+#define FORMAT "espoffloadd-placed"
+#define VERSION 1u
 /* Bytes of the longest record: address 45, SPI 10, protocol 3, mark 21, ifindex 10, time 20,
  * separators 6. */
 #define RECORD_TEXT_MAX 115u
@@ -228,9 +229,10 @@ static int parse(struct ownership *ownership, const char *text, size_t size)
 	int r;
 
 	/* If the text contains no NUL, all functions below stop at the one behind it. */
-	if (memchr(text, '\0', size) || strncmp(text, MAGIC " ", strlen(MAGIC " ")) != 0)
-		return -EBADMSG;
-	text += strlen(MAGIC " ");
+	r = state_file_read_version(text, size, FORMAT, VERSION);
+	if (r < 0)
+		return r;
+	text += r;
 	if (!state_file_read_number(&text, '\n', OWNERSHIP_MAX, &n))
 		return -EBADMSG;
 	while (text < end) {
@@ -256,6 +258,7 @@ int ownership_load(struct ownership *ownership)
 	if (r >= 0)
 		r = parse(ownership, text, size);
 	if (r < 0) {
+		state_file_set_aside(ownership->path);
 		clear(ownership);
 		ownership->changed = true; /* the next save replaces the file */
 		return r;
@@ -270,7 +273,7 @@ static void write_records(FILE *file, const void *userdata)
 	const struct record *record;
 	char address[INET6_ADDRSTRLEN];
 
-	(void)fprintf(file, MAGIC " %zu\n", ownership->records.n);
+	(void)fprintf(file, FORMAT " %u %zu\n", VERSION, ownership->records.n);
 	HASH_TABLE_FOREACH(record, &ownership->records, link) {
 		const struct sa_id *id = &record->id;
 

@@ -210,8 +210,10 @@ static void test_new_memory(void **state)
 	unsetenv("NOTIFY_SOCKET");
 	assert_int_equal(rescue_publish(rescue), 0);
 	rescue_close(rescue);
+	rescue = NULL;
 	unsetenv("LISTEN_PID");
-	assert_int_equal(rescue_inherited_fd(), -ENOENT);
+	assert_int_equal(rescue_open_inherited(&rescue, &n), -ENOENT);
+	assert_null(rescue);
 }
 
 /* Acts as the service manager: receives the published descriptor and opens it again. */
@@ -263,29 +265,115 @@ static void test_publish(void **state)
 	close(manager);
 }
 
-/* The service manager names the descriptors from 3 on. */
-static void test_inherited(void **state)
+static int move_up(int fd)
 {
-	char pid[16];
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, 20);
 
-	(void)state;
-	while (dup(STDIN_FILENO) < SD_LISTEN_FDS_START + 2)
-		;
+	assert_true(moved >= 0);
+	close(fd);
+	return moved;
+}
+
+/* Acts as the service manager: the descriptors from 3 on are the memory that it kept. The first of
+ * `names` may be "other"; the others are taken over by the call, or closed. */
+static int open_inherited(const int *fds, unsigned n, const char *names, struct rescue **ret_rescue,
+			  unsigned *ret_unread)
+{
+	char pid[16], count[16];
+	int r;
+
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(fcntl(SD_LISTEN_FDS_START + (int)i, F_GETFD), -1);
+		assert_true(dup3(fds[i], SD_LISTEN_FDS_START + (int)i, O_CLOEXEC) >= 0);
+	}
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	snprintf(count, sizeof(count), "%u", n);
 	setenv("LISTEN_PID", pid, 1);
-	setenv("LISTEN_FDS", "2", 1);
-	setenv("LISTEN_FDNAMES", "other:" RESCUE_FD_NAME, 1);
-	assert_int_equal(rescue_inherited_fd(), SD_LISTEN_FDS_START + 1);
-	assert_int_equal(rescue_inherited_fd(), SD_LISTEN_FDS_START + 1);
-	setenv("LISTEN_FDNAMES", RESCUE_FD_NAME ":other", 1);
-	assert_int_equal(rescue_inherited_fd(), SD_LISTEN_FDS_START);
-	setenv("LISTEN_FDNAMES", "other:another", 1);
-	assert_int_equal(rescue_inherited_fd(), -ENOENT);
-	setenv("LISTEN_FDS", "many", 1);
-	assert_int_equal(rescue_inherited_fd(), -EINVAL);
+	setenv("LISTEN_FDS", count, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	r = rescue_open_inherited(ret_rescue, ret_unread);
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
+	if (strncmp(names, "other", strlen("other")) == 0)
+		assert_int_equal(close(SD_LISTEN_FDS_START), 0);
+	return r;
+}
+
+static void test_inherited(void **state)
+{
+	struct fixture *fixture = *state;
+	int empty = make_memory(RESCUE_SIZE, SEALS), other = make_memory(RESCUE_SIZE, SEALS);
+	int wrong = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* "ESP", version 2, 16 bytes, as the version of the future may store it. */
+	uint64_t commit = UINT64_C(0x4553500200000010);
+	struct rescue *rescue = NULL;
+	unsigned n, unread;
+
+	/* open_inherited() needs the descriptors from 3 on. */
+	empty = move_up(empty), other = move_up(other), wrong = move_up(wrong);
+	fixture->fd = move_up(fixture->fd);
+	rescue = reopen(fixture);
+	store(fixture, rescue, 5);
+	rescue_close(rescue);
+	rescue = NULL;
+
+	/* Only a descriptor of this name counts. */
+	assert_int_equal(open_inherited(&empty, 1, "other", &rescue, &unread), -ENOENT);
+	assert_int_equal(open_inherited(&wrong, 1, RESCUE_FD_NAME, &rescue, &unread), -ENOENT);
+	assert_int_equal(unread, 0);
+	assert_null(rescue);
+	assert_int_equal(
+		open_inherited((int[]){wrong, empty}, 2, "other:" RESCUE_FD_NAME, &rescue, &unread),
+		0);
+	assert_false(check(fixture, rescue, &n));
+	rescue = rescue_close(rescue);
+
+	/* Before or behind an empty one, the one with an image is found. */
+	for (int order = 0; order < 2; order++) {
+		assert_int_equal(open_inherited((int[]){order ? empty : fixture->fd,
+							order ? fixture->fd : empty},
+						2, RESCUE_FD_NAME ":" RESCUE_FD_NAME, &rescue,
+						&unread),
+				 0);
+		assert_int_equal(unread, 0);
+		assert_true(check(fixture, rescue, &n));
+		assert_int_equal(n, 5);
+		rescue = rescue_close(rescue);
+	}
+
+	/* An image of another version, in either half, is counted and stays as it is. */
+	for (int half = 0; half < 2; half++) {
+		uint64_t left;
+
+		assert_int_equal(pwrite(other, &commit, 8, half * RESCUE_SIZE / 2), 8);
+		assert_int_equal(rescue_open(other, &rescue), -ENOTSUP);
+		assert_int_equal(open_inherited(&other, 1, RESCUE_FD_NAME, &rescue, &unread),
+				 -ENOENT);
+		assert_int_equal(unread, 1);
+		assert_null(rescue);
+		assert_int_equal(open_inherited((int[]){other, empty, fixture->fd}, 3,
+						RESCUE_FD_NAME ":" RESCUE_FD_NAME
+							       ":" RESCUE_FD_NAME,
+						&rescue, &unread),
+				 0);
+		assert_int_equal(unread, 1);
+		assert_true(check(fixture, rescue, &n));
+		rescue = rescue_close(rescue);
+		assert_int_equal(pread(other, &left, 8, half * RESCUE_SIZE / 2), 8);
+		assert_int_equal(left, commit);
+		assert_int_equal(pwrite(other, &(uint64_t){0}, 8, half * RESCUE_SIZE / 2), 8);
+	}
+
+	/* What is no version at all is damage, which rescue_load() reports. */
+	commit = 0x10;
+	assert_int_equal(pwrite(other, &commit, 8, 0), 8);
+	assert_int_equal(open_inherited(&other, 1, RESCUE_FD_NAME, &rescue, &unread), 0);
+	assert_int_equal(unread, 0);
+	rescue_close(rescue);
+	close(empty);
+	close(other);
+	close(wrong);
 }
 
 static unsigned count_descriptors(void)
