@@ -11,7 +11,7 @@ import time
 
 from lib import service, xfrm
 from lib.case import check, check_equal, timeout
-from lib.daemon import Continuity, fast, listed, wait_full
+from lib.daemon import Continuity, fast, listed, sides, wait_full
 from lib.sh import attempt, spawn, wait_until
 from lib.world import World, shuffled
 
@@ -20,14 +20,6 @@ XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSP
 GUARDS = 255            # SPIs up to this are reserved: no SA that is moved has one
 TRACE = pathlib.Path("/run/strike.txt")
 SEEN = 272              # bytes of a buffer that strace shows: the second message after an ALLOCSPI, but no key of an UPDSA after a GETSA
-
-
-def sides(world):
-    """Two configurations with opposite SAs in the NIC: a reload from one to the other moves all of them."""
-    for kept_out in (0, 1):
-        never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n"
-                        for flow in world.flows if flow.number % 2 == kept_out)
-        yield FAST + "rules:\n" + never
 
 
 def attach(call, number):
@@ -103,7 +95,7 @@ def kill_many(call, numbers, enough=lambda _: False):
     world.wait_for_traffic()
     service.start(FAST)
     wait_full()
-    configurations = list(sides(world))
+    configurations = list(sides(world, FAST))
     continuity = Continuity()
     check_equal(len(continuity.before), 48, "SAs")
     steps, on_their_way = collections.Counter(), 0

@@ -27,6 +27,14 @@ def fast(interval="500ms", moves_per_second=100):
     return ENFORCE.replace("interval: 1s", f"interval: {interval}\nmoves-per-second: {moves_per_second}")
 
 
+def sides(world, configuration):
+    """Two configurations with opposite SAs in the NIC: a reload from one to the other moves all of them."""
+    for kept_out in (0, 1):
+        never = "".join(f"  - match: {{reqid: {flow.reqid}}}\n    offload: never\n"
+                        for flow in world.flows if flow.number % 2 == kept_out)
+        yield configuration + "rules:\n" + never
+
+
 def hottest(planned, capacity=nsim.CAPACITY):
     """The SPIs that must be in the NIC, from the planned rates of all, and the total rate of the hottest that fit."""
     rates = sorted(planned.values(), reverse=True)
