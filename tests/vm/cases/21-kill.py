@@ -15,6 +15,7 @@ from lib.daemon import Continuity, fast, listed, sides, wait_full
 from lib.sh import attempt, spawn, wait_until
 from lib.world import World, shuffled
 
+ROOT = "restarts"
 FAST = fast()
 XFRM_MESSAGES = {0x11: "DELSA", 0x12: "GETSA", 0x15: "GETPOLICY", 0x16: "ALLOCSPI", 0x1a: "UPDSA", 0x29: "MIGRATE_STATE"}
 GUARDS = 255            # SPIs up to this are reserved: no SA that is moved has one

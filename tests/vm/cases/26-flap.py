@@ -12,6 +12,7 @@ from lib.falls import ALL_IN, check_numbers, fall_while_busy, identities, wait_a
 from lib.sh import wait_until
 from lib.wire import Wire
 
+ROOT = "restarts"
 PAIRS = 16              # 32 SAs: one less than the number of slots
 RATE = 20               # packets per second of each
 FLAPS = 6

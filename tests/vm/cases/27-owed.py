@@ -18,6 +18,7 @@ from lib.daemon import fast, listed
 from lib.sh import attempt, ip, run, spawn, wait_until
 from lib.world import World
 
+ROOT = "restarts"
 SPI, PEER = 0x701, "10.9.3.1"
 IDLE = fast() + "rules:\n  - offload: never\n"
 INTO_NIC = fast() + "rules:\n  - offload: always\n"
