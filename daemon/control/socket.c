@@ -84,13 +84,15 @@ static int check_replaceable(const struct sockaddr_un *address)
 	return -EADDRINUSE;
 }
 
-/* A daemon that is not root can set only groups of which it is a member. Without the group fewer
- * users can read, so this is not an error. */
+/* A daemon that is not root can set only groups of which it is a member, and as its service it may
+ * not call lchown(): there the group is right from the beginning. Without the group fewer users
+ * can read, so this is not an error. */
 static int set_group(const char *path)
 {
 	const struct group *group = getgrnam(CONTROL_GROUP);
 
-	if (group && lchown(path, (uid_t)-1, group->gr_gid) < 0 && errno != EPERM)
+	if (group && lchown(path, (uid_t)-1, group->gr_gid) < 0 && errno != EPERM &&
+	    errno != ENOSYS)
 		return -errno;
 	return 0;
 }
