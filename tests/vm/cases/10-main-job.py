@@ -208,7 +208,7 @@ def case_restart():
     check_history(placed, begin)
     continuity.check()
     planned = world.swap(out_order=shuffled(24, 5), in_order=shuffled(24, 6))
-    wait_for_hot(world, planned, 60)
+    wait_for_hot(world, planned, 90)
     continuity.check()
     world.stop_traffic()
 

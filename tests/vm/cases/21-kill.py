@@ -7,11 +7,10 @@ import os
 import pathlib
 import re
 import signal
-import time
 
 from lib import service, xfrm
 from lib.case import check, check_equal, timeout
-from lib.daemon import Continuity, fast, listed, sides, wait_full
+from lib.daemon import Continuity, fast, listed, sides, wait_full, wait_no_larval
 from lib.sh import attempt, spawn, wait_until
 from lib.world import World, shuffled
 
@@ -116,9 +115,7 @@ def kill_many(call, numbers, enough=lambda _: False):
     service.ctl("reload")
     wait_full(seconds=60)
     continuity.check()
-    # Larval SAs that are left would expire later, and the kernel would notify the IKE daemon.
-    time.sleep(1)
-    check_equal({spi for spi, sa in xfrm.by_spi().items() if sa.larval}, set(), "larval SAs left")
+    wait_no_larval()
     world.stop_traffic()
     return steps
 

@@ -13,7 +13,7 @@ import time
 
 from lib import journal, service, xfrm
 from lib.case import check, check_equal, timeout
-from lib.daemon import Continuity, fast, listed, sides, wait_full
+from lib.daemon import Continuity, fast, listed, sides, wait_full, wait_no_larval
 from lib.sh import run, wait_until
 from lib.world import World, shuffled
 
@@ -87,7 +87,7 @@ def case_upgrade():
     service.ctl("reload")
     wait_full(seconds=60)
     continuity.check()
-    check_equal({spi for spi, sa in xfrm.by_spi().items() if sa.larval}, set(), "larval SAs left")
+    wait_no_larval()
     world.stop_traffic()
 
 

@@ -96,6 +96,12 @@ def wait_settled(expected, netns=None):
                   f"on their way for long: {sorted(hex(spi) for spi, sa in found.items() if sa.larval)}")
 
 
+def wait_no_larval():
+    """Wait until no larval SA is left, for less time than one needs to expire (30 s), when the kernel would notify the IKE daemon. The
+    daemon may still be moving SAs."""
+    wait_until(lambda: not any(sa.larval for sa in xfrm.by_spi().values()), 15, "the larval SAs to be gone")
+
+
 class Continuity:
     """Sequence numbers, counters and times of every SA, which must not decrease, and all properties that must not change."""
 
