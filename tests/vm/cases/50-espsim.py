@@ -296,8 +296,9 @@ def case_espsim_delays():
     # emulated CPU loses.
     begin = time.monotonic()
     xfrm.delete_state(here, there, 0x1001)
-    # The kernel's delay loop may be a little short.
-    check(time.monotonic() - begin >= 1.6, f"the deletion took {time.monotonic() - begin:.2f} s")
+    # The delay loop is calibrated at boot: where the emulated CPU was slow then, it is short (0.92 s of 2 s were seen). Without it a
+    # deletion takes milliseconds.
+    check(time.monotonic() - begin >= 0.4, f"the deletion took {time.monotonic() - begin:.2f} s")
     nic.set(delete_ms=0)
 
 
