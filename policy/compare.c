@@ -174,6 +174,9 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 	    /* A rule pins the SA, so it may be slower, but must not stop. */
 	    (sa->config.pinned && !is_stopped(rate, expected))) {
 		policy_compare_end(sa);
+	} else if (!table->lag_known && !is_stopped(rate, expected)) {
+		/* Part of it may not be shown yet. */
+		window_begin(policy, comparison);
 	} else if (!is_certain(comparison, rate, expected)) {
 		if (comparison->seconds >= IN_NIC_SECONDS_MAX)
 			policy_compare_end(sa);
@@ -247,8 +250,9 @@ static void note_others(struct policy *policy, const struct sa *sa, double carri
 	policy->others_expected += sa_heat(sa)->rate.slow * dt;
 }
 
-void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double dt)
+void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double since)
 {
+	double dt = policy->now - since;
 	enum comparison_stage stage = sa_comparison_stage(sa);
 	struct comparison *comparison;
 
@@ -258,7 +262,7 @@ void policy_compare_sample(struct policy *policy, struct sa *sa, double carried,
 		return;
 	}
 	/* Only samples that lie completely in one place. */
-	if (dt > INTERVAL_SECONDS_MAX || sa->pending != PENDING_NONE || sa->sampled < sa->moved)
+	if (dt > INTERVAL_SECONDS_MAX || sa->pending != PENDING_NONE || since < sa->moved)
 		return;
 	comparison = sa->heat->comparison;
 	if (comparison->n > 0)

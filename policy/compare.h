@@ -44,5 +44,5 @@ void policy_compare_begin(struct policy *policy, struct sa *sa);
 void policy_compare_end(struct sa *sa);
 /* The SA was evicted. */
 void policy_compare_evicted(struct policy *policy, struct sa *sa);
-/* A sample, before it changes the SA's rate. `carried`: bytes in `dt` seconds. */
-void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double dt);
+/* A sample, before it changes the SA's rate. `carried`: bytes since the time `since`. */
+void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double since);

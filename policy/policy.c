@@ -205,6 +205,7 @@ int policy_table_add(struct policy *policy, const struct policy_table_config *co
 	struct table table = {
 		.config = *config,
 		.outlook = policy->parameters.outlook,
+		.lag = LAG_SECONDS_MAX,
 		.doubts = 1,
 		.used = true,
 	};

@@ -269,7 +269,7 @@ static struct table *counting_table(struct policy *policy, const struct sa *sa)
 /* A driver may refresh the counters only every few seconds (none of Linux 7.3 does in crypto mode).
  * Then a steady SA looks like one with bursts: its rate seems to be 0, or several times what it is.
  * The lag is learned from the time between two changes of a counter. Without a lag, the counter of
- * a steady SA changes with each sample. */
+ * a steady SA changes with each sample. Until one of both is seen, the longest lag is assumed. */
 static void learn_lag(struct policy *policy, struct table *table, const struct sa *sa,
 		      double previous)
 {
@@ -280,6 +280,7 @@ static void learn_lag(struct policy *policy, struct table *table, const struct s
 	if (sa->heat->changed >= previous) {
 		table->lag = 0;
 		table->lag_changes = 0;
+		table->lag_known = true;
 		return;
 	}
 	if (table->lag > 0)
@@ -289,6 +290,7 @@ static void learn_lag(struct policy *policy, struct table *table, const struct s
 		return;
 	table->lag = table->lag_least <= LAG_SECONDS_MAX ? table->lag_least : 0;
 	table->lag_changes = 0;
+	table->lag_known = true;
 }
 
 /* Whether the driver may not have refreshed the counter since the last sample. */
@@ -298,6 +300,26 @@ static bool is_late(struct policy *policy, const struct sa *sa)
 
 	return table && table->lag > 0 && sa->heat &&
 	       policy->now - fmax(sa->heat->changed, sa_moved_at(sa)) < LAG_SILENCE * table->lag;
+}
+
+/* Whether an SA that has stopped must be told from one whose counter is late. */
+static bool lag_is_assumed(struct policy *policy, const struct sa *sa)
+{
+	const struct table *table = counting_table(policy, sa);
+
+	return table && !table->lag_known;
+}
+
+/* The next change of the counter then counts for the whole time since the last one. */
+static void sa_await_counter(struct policy *policy, struct sa *sa, double previous)
+{
+	if (!policy->tables[sa->placed].counting && sa->known) {
+		sa->known = false;
+		policy_requeue(policy, sa);
+	}
+	if (lag_is_assumed(policy, sa))
+		policy_compare_sample(policy, sa, 0, previous);
+	sa->heat->seen = policy->now;
 }
 
 /* `previous`: time of the sample before this one. */
@@ -408,15 +430,15 @@ static void sa_observe(struct policy *policy, struct sa *sa, uint64_t bytes, uin
 		return;
 	}
 	carried = bytes - sa->bytes;
-	/* The next change then counts for the whole time. */
 	if (carried == 0 && is_late(policy, sa)) {
-		sa->heat->seen = policy->now;
+		sa_await_counter(policy, sa, previous);
 		return;
 	}
 	/* The others may be sampled less often. */
 	if (policy_sa_matters(policy, policy_sa_handle(policy, sa)))
 		policy->interval = policy->now - previous;
-	policy_compare_sample(policy, sa, (double)carried, dt);
+	policy_compare_sample(policy, sa, (double)carried,
+			      lag_is_assumed(policy, sa) ? previous : sa->sampled);
 	if (carried > 0) {
 		sa_note_traffic(policy, sa, previous);
 	} else if (silence_is_unknown(policy, sa)) {
