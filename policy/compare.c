@@ -175,7 +175,7 @@ static void judge_in_nic(struct policy *policy, struct sa *sa, double rate)
 	    (sa->config.pinned && !is_stopped(rate, expected))) {
 		policy_compare_end(sa);
 	} else if (!table->lag_known && !is_stopped(rate, expected)) {
-		/* Part of it may not be shown yet. */
+		/* The driver may not show all of its traffic yet. */
 		window_begin(policy, comparison);
 	} else if (!is_certain(comparison, rate, expected)) {
 		if (comparison->seconds >= IN_NIC_SECONDS_MAX)
@@ -250,21 +250,22 @@ static void note_others(struct policy *policy, const struct sa *sa, double carri
 	policy->others_expected += sa_heat(sa)->rate.slow * dt;
 }
 
-void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double since)
+void policy_compare_sample(struct policy *policy, struct sa *sa, double carried)
 {
+	struct comparison *comparison = sa_heat(sa)->comparison;
+	double since = comparison ? fmax(comparison->counted, sa->sampled) : sa->sampled;
 	double dt = policy->now - since;
 	enum comparison_stage stage = sa_comparison_stage(sa);
-	struct comparison *comparison;
 
 	if (stage != COMPARISON_IN_NIC && stage != COMPARISON_RETURNED) {
 		if (stage != COMPARISON_DOUBTED)
 			note_others(policy, sa, carried, dt);
 		return;
 	}
+	comparison->counted = policy->now;
 	/* Only samples that lie completely in one place. */
 	if (dt > INTERVAL_SECONDS_MAX || sa->pending != PENDING_NONE || since < sa->moved)
 		return;
-	comparison = sa->heat->comparison;
 	if (comparison->n > 0)
 		comparison->varied += fabs(carried / dt - comparison->last);
 	comparison->last = carried / dt;

@@ -24,7 +24,8 @@ struct comparison {
 	double n_before;  /* weight of samples in `before` */
 	double deviation; /* of single samples */
 	double in_nic;
-	double after; /* back in software */
+	double after;   /* back in software */
+	double counted; /* time of its last sample */
 	/* The present window. */
 	double carried; /* bytes */
 	double seconds;
@@ -44,5 +45,6 @@ void policy_compare_begin(struct policy *policy, struct sa *sa);
 void policy_compare_end(struct sa *sa);
 /* The SA was evicted. */
 void policy_compare_evicted(struct policy *policy, struct sa *sa);
-/* A sample, before it changes the SA's rate. `carried`: bytes since the time `since`. */
-void policy_compare_sample(struct policy *policy, struct sa *sa, double carried, double since);
+/* A sample, before it changes the SA's rate. `carried`: bytes since the last sample of the rate, or
+ * of the comparison if that is later. */
+void policy_compare_sample(struct policy *policy, struct sa *sa, double carried);

@@ -269,7 +269,8 @@ static struct table *counting_table(struct policy *policy, const struct sa *sa)
 /* A driver may refresh the counters only every few seconds (none of Linux 7.3 does in crypto mode).
  * Then a steady SA looks like one with bursts: its rate seems to be 0, or several times what it is.
  * The lag is learned from the time between two changes of a counter. Without a lag, the counter of
- * a steady SA changes with each sample. Until one of both is seen, the longest lag is assumed. */
+ * a steady SA changes with each sample. Until it is known whether there is a lag, the longest is
+ * assumed. */
 static void learn_lag(struct policy *policy, struct table *table, const struct sa *sa,
 		      double previous)
 {
@@ -302,23 +303,19 @@ static bool is_late(struct policy *policy, const struct sa *sa)
 	       policy->now - fmax(sa->heat->changed, sa_moved_at(sa)) < LAG_SILENCE * table->lag;
 }
 
-/* Whether an SA that has stopped must be told from one whose counter is late. */
-static bool lag_is_assumed(struct policy *policy, const struct sa *sa)
+/* A sample of zero of an SA whose counter may be late. The next change of the counter counts for
+ * the whole time since the last one. While the lag is only assumed, an SA that has stopped must be
+ * found out nevertheless. */
+static void sa_await_counter(struct policy *policy, struct sa *sa)
 {
-	const struct table *table = counting_table(policy, sa);
+	const struct table *table = &policy->tables[sa->placed];
 
-	return table && !table->lag_known;
-}
-
-/* The next change of the counter then counts for the whole time since the last one. */
-static void sa_await_counter(struct policy *policy, struct sa *sa, double previous)
-{
-	if (!policy->tables[sa->placed].counting && sa->known) {
+	if (!table->counting && sa->known) {
 		sa->known = false;
 		policy_requeue(policy, sa);
 	}
-	if (lag_is_assumed(policy, sa))
-		policy_compare_sample(policy, sa, 0, previous);
+	if (!table->lag_known && sa->heat->comparison)
+		policy_compare_sample(policy, sa, 0);
 	sa->heat->seen = policy->now;
 }
 
@@ -431,14 +428,13 @@ static void sa_observe(struct policy *policy, struct sa *sa, uint64_t bytes, uin
 	}
 	carried = bytes - sa->bytes;
 	if (carried == 0 && is_late(policy, sa)) {
-		sa_await_counter(policy, sa, previous);
+		sa_await_counter(policy, sa);
 		return;
 	}
 	/* The others may be sampled less often. */
 	if (policy_sa_matters(policy, policy_sa_handle(policy, sa)))
 		policy->interval = policy->now - previous;
-	policy_compare_sample(policy, sa, (double)carried,
-			      lag_is_assumed(policy, sa) ? previous : sa->sampled);
+	policy_compare_sample(policy, sa, (double)carried);
 	if (carried > 0) {
 		sa_note_traffic(policy, sa, previous);
 	} else if (silence_is_unknown(policy, sa)) {

@@ -143,11 +143,11 @@ struct table {
 	uint32_t learned; /* capacity seen by POLICY_NO_SPACE, UINT32_MAX: none */
 	bool probing;     /* one slot more than learned may be used */
 	bool counting;    /* the counters of residents have changed */
+	bool lag_known;   /* false: `lag` is assumed */
 	bool used;
 	double probe_at;
 	double probe_wait;
 	double lag;       /* s, so late are the counters of residents refreshed; 0: at once */
-	bool lag_known;   /* otherwise `lag` is assumed */
 	double lag_least; /* the least time between two changes of the last lag_changes */
 	uint32_t lag_changes;
 	double left_until; /* time until which no promotion is planned (POLICY_NOT_YET) */
