@@ -252,16 +252,18 @@ static void note_others(struct policy *policy, const struct sa *sa, double carri
 
 void policy_compare_sample(struct policy *policy, struct sa *sa, double carried)
 {
-	struct comparison *comparison = sa_heat(sa)->comparison;
-	double since = comparison ? fmax(comparison->counted, sa->sampled) : sa->sampled;
-	double dt = policy->now - since;
 	enum comparison_stage stage = sa_comparison_stage(sa);
+	struct comparison *comparison;
+	double since, dt;
 
 	if (stage != COMPARISON_IN_NIC && stage != COMPARISON_RETURNED) {
 		if (stage != COMPARISON_DOUBTED)
-			note_others(policy, sa, carried, dt);
+			note_others(policy, sa, carried, policy->now - sa->sampled);
 		return;
 	}
+	comparison = sa->heat->comparison;
+	since = fmax(comparison->counted, sa->sampled);
+	dt = policy->now - since;
 	comparison->counted = policy->now;
 	/* Only samples that lie completely in one place. */
 	if (dt > INTERVAL_SECONDS_MAX || sa->pending != PENDING_NONE || since < sa->moved)
